@@ -1,0 +1,111 @@
+"""FSQ: what if the codebook is a fixed grid and only the projection onto it is learned?
+
+Finite Scalar Quantization, Mentzer et al. 2023, arXiv 2309.15505. Latents are projected from D to G = len(levels)
+dimensions, bounded by tanh, and rounded; there is no codebook to learn and no loss. With h = (L − 1)(1 + ε)/2 and
+o = ½ for even L, 0 for odd L:
+
+    bounded = h tanh(z + atanh(o/h)) − o      digit = round(bounded) + ⌊L/2⌋      point = round(bounded)/⌊L/2⌋
+
+Nothing normalises the projection: a LayerNorm over four dimensions would leave a quarter of the codes reachable.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+from .base import Quantizer, QuantizerConfig, QuantizerOutput, straight_through
+
+PUBLISHED_LEVELS = {
+    256: (8, 6, 5),
+    1024: (8, 5, 5, 5),
+    4096: (7, 5, 5, 5, 5),
+    16384: (8, 8, 8, 6, 5),
+    65536: (8, 8, 8, 5, 5, 5),
+}
+BOUND_MARGIN = 1e-3
+
+
+@dataclass(frozen=True)
+class FSQConfig(QuantizerConfig):
+    """FSQ with the published levels; K is their product (1000 for the default)."""
+
+    method: ClassVar[str] = "fsq"
+
+    levels: tuple[int, ...] = PUBLISHED_LEVELS[1024]
+
+    def __post_init__(self) -> None:
+        self._require("levels", len(self.levels) >= 1, "give at least one level")
+        # With two levels the grid {−1, 0} of this formula is lopsided; sign quantization is a method of its own.
+        self._require("levels", min(self.levels, default=3) >= 3, "each level must be at least 3")
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.levels)
+
+    @classmethod
+    def for_codebook_size(cls, codebook_size: int) -> Self:
+        return cls(levels=nearest_levels(codebook_size))
+
+    def build(self, dim: int) -> FSQ:
+        return FSQ(dim, self.levels)
+
+
+def nearest_levels(codebook_size: int) -> tuple[int, ...]:
+    """Published levels where there are some; else levels of 5 to 8 whose product is nearest to K in ratio."""
+    if codebook_size < 3:
+        raise ValueError(f"codebook_size is {codebook_size}: an FSQ grid has at least 3 codes")
+    if codebook_size in PUBLISHED_LEVELS:
+        return PUBLISHED_LEVELS[codebook_size]
+    most_groups = max(1, math.ceil(math.log(codebook_size, 5)))
+    candidates = itertools.chain(
+        [(3,), (4,)],
+        *(itertools.combinations_with_replacement((8, 7, 6, 5), groups) for groups in range(1, most_groups + 1)),
+    )
+    return min(candidates, key=lambda levels: abs(math.log(math.prod(levels) / codebook_size)))
+
+
+class FSQ(Quantizer):
+    """Rounding on a grid of `levels`, between two learned projections."""
+
+    def __init__(self, dim: int, levels: tuple[int, ...]) -> None:
+        super().__init__(dim, levels)
+        self.project_in = nn.Linear(dim, len(levels))
+        self.project_out = nn.Linear(len(levels), dim)
+        sizes = torch.tensor(levels, dtype=torch.float32)[:, None, None]  # [G, 1, 1], over the grid of latents
+        half_range = (sizes - 1) * (1 + BOUND_MARGIN) / 2
+        offset = torch.where(sizes % 2 == 0, 0.5, 0.0)
+        self.register_buffer("half_range", half_range, persistent=False)
+        self.register_buffer("offset", offset, persistent=False)
+        self.register_buffer("shift", torch.atanh(offset / half_range), persistent=False)
+        self.register_buffer("half_width", (sizes / 2).floor(), persistent=False)
+
+    def forward(self, latents: Tensor) -> QuantizerOutput:
+        bounded = self._bounded(latents)
+        rounded = bounded.round()
+        points = straight_through(rounded, gradient_of=bounded) / self.half_width
+        return QuantizerOutput(self._project_out(points), (rounded + self.half_width).long())
+
+    def lookup(self, codes: Tensor) -> Tensor:
+        return self._project_out(self.discrete(codes))
+
+    def codebooks(self) -> list[Tensor]:
+        grids = (torch.arange(level, device=self.half_width.device) - level // 2 for level in self.levels)
+        return [grid[:, None] / (level // 2) for grid, level in zip(grids, self.levels, strict=True)]
+
+    def continuous(self, latents: Tensor) -> Tensor:
+        return self._bounded(latents) / self.half_width
+
+    def _bounded(self, latents: Tensor) -> Tensor:
+        """[B, D, H, W] → [B, G, H, W], in units of a step of the grid; float32 whatever the autocast, as it is rounded."""
+        projected = self.project_in(latents.movedim(1, -1)).movedim(-1, 1)
+        projected = projected.to(torch.promote_types(projected.dtype, torch.float32))
+        return self.half_range * torch.tanh(projected + self.shift) - self.offset
+
+    def _project_out(self, points: Tensor) -> Tensor:
+        return self.project_out(points.movedim(1, -1)).movedim(-1, 1)

@@ -1,0 +1,227 @@
+"""LGQ: how does a codebook learn its geometry through soft assignments that harden as the temperature falls?
+
+Learnable Geometric Quantization, arXiv 2602.16086. With tokens z [N, D] (after LGQ's own normalisation), centres
+c [K, D] and temperature τ:
+
+    d²_nk = |z_n − c_k|²      p_nk = softmax_k(−d²_nk/τ)      q_soft = Σ_k p_nk c_k      q_hard = c_argmin d²
+    q = q_soft + stopgrad(q_hard − q_soft)
+    quantization = mean over N and D of (q − z)²      (no stop-gradient)
+    peakedness   = mean_n (1 − Σ_k p²)                in [0, 1 − 1/K]
+    usage        = K Σ_k u_k², u_k = mean_n p_nk      in [1, K]
+
+p are the responsibilities of an isotropic Gaussian mixture with variance τ/2 and equal weights; the free energy
+F_n = −τ log Σ_k exp(−d²_nk/τ) obeys 0 ≤ min_k d²_nk − F_n ≤ τ log K. The decoder's gradient reaches the encoder through
+dq/dz = (2/τ) Cov_p(c), not through the identity: its mean diagonal is reported as the encoder gain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from .base import (
+    QuantizerOutput,
+    SoftQuantizer,
+    VectorQuantizerConfig,
+    straight_through,
+    to_grid,
+    to_tokens,
+)
+from .initialization import INITIALIZATIONS, initial_codebook, tokens_needed
+from .nearest import nearest_codes
+from .soft_assignment import SoftAssignment, soft_assign
+from .temperature import TemperatureSchedule, temperature_for
+
+NORMS = ("layer", "batch", "none")
+USAGE_FORMS = ("published", "unbiased")
+CALIBRATION_TOKENS = 256
+CALIBRATION_STEPS = 10
+NEGLIGIBLE_GAIN = 0.01
+
+
+@dataclass(frozen=True)
+class LGQConfig(VectorQuantizerConfig):
+    """LGQ with centres spread over the encoder's own tokens at the start (k-means++)."""
+
+    method: ClassVar[str] = "lgq"
+    default_loss_weights: ClassVar[dict[str, float]] = {"quantization": 1.0, "peakedness": 0.005, "usage": 0.005}
+
+    temperature: TemperatureSchedule = field(default_factory=TemperatureSchedule)
+    norm: str = "layer"  # of the tokens over D: layer (as published), batch (running standardisation), none
+    initialization: str = "kmeans++"
+    usage_form: str = "published"  # published: depends on the number of tokens; unbiased: does not
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._require_choice("norm", NORMS)
+        self._require_choice("initialization", INITIALIZATIONS)
+        self._require_choice("usage_form", USAGE_FORMS)
+
+    def build(self, dim: int) -> LGQ:
+        return LGQ(dim, self)
+
+
+@dataclass(frozen=True)
+class LGQPaperConfig(LGQConfig):
+    """LGQ with the settings of the published runs: centres start as tokens drawn at random."""
+
+    method: ClassVar[str] = "lgq-paper"
+    initialization: str = "random"
+
+
+class LGQ(SoftQuantizer):
+    """Learnable Geometric Quantization of latents [B, D, H, W] with K centres."""
+
+    def __init__(self, dim: int, config: LGQConfig) -> None:
+        super().__init__(dim, [config.codebook_size])
+        self.config = config
+        self.init_tokens = tokens_needed(config.codebook_size)
+        self.norm = _norm(config.norm, dim)
+        self.centres = nn.Parameter(torch.randn(config.codebook_size, dim))
+        self._scheduled = config.temperature.at(0.0)
+        if config.temperature.unit == "effective_codes":
+            # What was solved for outlives the process: a resumed run continues with the same temperature.
+            self.register_buffer("solved_temperature", torch.ones((), dtype=torch.float64))
+            self.register_buffer("steps_since_solved", torch.tensor(CALIBRATION_STEPS))
+
+    @property
+    def scheduled_temperature(self) -> float:
+        match self.config.temperature.unit:
+            case "absolute":
+                return self._scheduled
+            case "per_dimension":
+                return self._scheduled * self.dim
+            case _:
+                return self.solved_temperature.item()
+
+    def anneal(self, progress: float) -> None:
+        self._scheduled = self.config.temperature.at(progress)
+
+    @torch.no_grad()
+    def initialize(self, tokens: Tensor) -> None:
+        if isinstance(self.norm, nn.BatchNorm1d):
+            self.norm.running_mean.copy_(tokens.mean(0))
+            self.norm.running_var.copy_(tokens.var(0))
+            tokens = (tokens - self.norm.running_mean) / (self.norm.running_var + self.norm.eps).sqrt()
+        else:
+            tokens = self.norm(tokens)
+        self.centres.copy_(initial_codebook(tokens, self.codebook_size, self.config.initialization))
+
+    def continuous(self, latents: Tensor) -> Tensor:
+        return to_grid(self._normalized(latents), latents)
+
+    def codebooks(self) -> list[Tensor]:
+        return [self.centres.detach()]
+
+    def lookup(self, codes: Tensor) -> Tensor:
+        return self.discrete(codes)
+
+    def forward(self, latents: Tensor) -> QuantizerOutput:
+        tokens = self._normalized(latents)
+        if not self.training:
+            codes = to_grid(nearest_codes(tokens, self.centres)[:, None], latents)
+            return QuantizerOutput(self.lookup(codes), codes)
+        self._calibrate(tokens)
+        temperature = self.temperature
+        assignment, soft = self._assign(tokens, temperature)
+        quantized = straight_through(self.centres[assignment.codes], gradient_of=soft)
+        published, unbiased = usage_regularizers(assignment)
+        return QuantizerOutput(
+            quantized=to_grid(quantized, latents),
+            codes=to_grid(assignment.codes[:, None], latents),
+            losses={
+                "quantization": (quantized - tokens).square().mean(),
+                "peakedness": 1 - assignment.s2.mean(),
+                "usage": published if self.config.usage_form == "published" else unbiased,
+            },
+            diagnostics={
+                "temperature": torch.tensor(temperature),
+                **self._diagnose(tokens, assignment, temperature),
+                "usage_published": published.detach(),
+                "usage_unbiased": unbiased.detach(),
+            },
+        )
+
+    def soft_assign(self, latents: Tensor, temperature: float) -> SoftAssignment:
+        """The assignment of [c, |c|²], c relative to the centres' mean: `out` [N, D + 1] is its expectation."""
+        return self._assign(self._normalized(latents), temperature)[0]
+
+    def soft(self, latents: Tensor, temperature: float) -> Tensor:
+        return to_grid(self._assign(self._normalized(latents), temperature)[1], latents)
+
+    def _normalized(self, latents: Tensor) -> Tensor:
+        # Distances are taken in float32: under bfloat16 autocast up to 3 % of the codes would flip.
+        return self.norm(to_tokens(latents).to(torch.promote_types(latents.dtype, torch.float32)))
+
+    def _assign(self, tokens: Tensor, temperature: float) -> tuple[SoftAssignment, Tensor]:
+        """Tokens [N, D] → their soft assignment, and q_soft [N, D]."""
+        origin = self.centres.mean(0).detach()  # a common shift changes nothing but the rounding
+        centres, tokens = self.centres - origin, tokens - origin
+        keys = torch.cat([centres, centres.square().sum(1, keepdim=True)], dim=1)
+        queries = torch.cat([2 * tokens, -torch.ones_like(tokens[:, :1])], dim=1) / temperature
+        assignment = soft_assign(queries, keys, keys)
+        return assignment, assignment.out[:, :-1] + origin
+
+    @torch.no_grad()
+    def _diagnose(self, tokens: Tensor, assignment: SoftAssignment, temperature: float) -> dict[str, Tensor]:
+        origin = self.centres.mean(0)
+        shifted = tokens - origin
+        mean_logit = (2 * (shifted * assignment.out[:, :-1]).sum(1) - assignment.out[:, -1]) / temperature
+        free_energy = (shifted.square().sum(1) - temperature * assignment.lse).mean()
+        gain = encoder_gain(assignment, temperature)
+        return {
+            "effective_codes": (assignment.lse - mean_logit).mean().exp(),
+            "encoder_gain_mean": gain.mean(),
+            "encoder_gain_median": gain.median(),
+            "encoder_gain_share_below_1_percent": (gain < NEGLIGIBLE_GAIN).float().mean(),
+            "free_energy": free_energy,
+            "free_energy_per_dimension": free_energy / self.dim,
+        }
+
+    @torch.no_grad()
+    def _calibrate(self, tokens: Tensor) -> None:
+        """Every CALIBRATION_STEPS steps, solve the temperature for the schedule's number of effective codes."""
+        if self.config.temperature.unit != "effective_codes":
+            return
+        self.steps_since_solved += 1
+        if self.steps_since_solved < CALIBRATION_STEPS:
+            return
+        stride = max(1, len(tokens) // CALIBRATION_TOKENS)
+        distances = torch.cdist(tokens[::stride][:CALIBRATION_TOKENS], self.centres).square()
+        self.solved_temperature.fill_(temperature_for(distances, self._scheduled))
+        self.steps_since_solved.zero_()
+
+
+def usage_regularizers(assignment: SoftAssignment) -> tuple[Tensor, Tensor]:
+    """L_usage = K Σ_k u_k² as published, and its unbiased form over N independent tokens.
+
+    The published form cannot fall below (K/N) Σp²: with K ≳ N it flattens p instead of spreading the usage. The unbiased
+    (N L_usage − K mean Σp²)/(N − 1) estimates K Σ_k E[p_k]²; in a single batch it may lie below 1.
+    """
+    size, tokens = len(assignment.usage), len(assignment.s2)
+    published = size * assignment.usage.square().sum()
+    unbiased = (tokens * published - size * assignment.s2.mean()) / max(1, tokens - 1)
+    return published, unbiased
+
+
+def encoder_gain(assignment: SoftAssignment, temperature: float) -> Tensor:
+    """Mean diagonal of dq/dz = (2/τ) Cov_p(c) a token, [N]: how much of the decoder's gradient the encoder hears.
+
+    1 is the straight-through estimator's. From the expectation of [c, |c|²] in `assignment.out` [N, D + 1].
+    """
+    mean, mean_square = assignment.out[:, :-1], assignment.out[:, -1]
+    variance = (mean_square - mean.square().sum(1)).clamp(min=0)
+    return 2 * variance / (temperature * mean.shape[1])
+
+
+def _norm(norm: str, dim: int) -> Any:
+    match norm:
+        case "layer":
+            return nn.LayerNorm(dim)
+        case "batch":
+            return nn.BatchNorm1d(dim, affine=False)
+        case _:
+            return nn.Identity()

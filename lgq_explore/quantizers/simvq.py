@@ -1,0 +1,84 @@
+"""SimVQ: what if the codes are frozen and a learned map moves all of them together?
+
+Zhu et al. 2024, arXiv 2411.02038. A random codebook e [K, D] ~ N(0, 1/√D) never changes; the codes are c = W e, so that
+every step moves every code, used or not. z is assigned to the nearest c, with the straight-through gradient and
+
+    codebook = mean (sg(z) − c)²      commitment = mean (z − sg(c))²
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from .base import (
+    Quantizer,
+    QuantizerOutput,
+    VectorQuantizerConfig,
+    straight_through,
+    to_grid,
+    to_tokens,
+)
+from .nearest import nearest_codes
+from .vq import vector_losses
+
+
+@dataclass(frozen=True)
+class SimVQConfig(VectorQuantizerConfig):
+    """SimVQ as published: one linear map, commitment weight 0.25."""
+
+    method: ClassVar[str] = "simvq"
+    default_loss_weights: ClassVar[dict[str, float]] = {"codebook": 1.0, "commitment": 0.25}
+
+    def build(self, dim: int) -> SimVQ:
+        return SimVQ(dim, self.codebook_size, nn.Linear(dim, dim, bias=False))
+
+
+@dataclass(frozen=True)
+class SimVQMLPConfig(SimVQConfig):
+    """SimVQ as the authors of LGQ ran it: a map of two layers D–2D–D, both losses weighted tenfold."""
+
+    method: ClassVar[str] = "simvq-mlp"
+    default_loss_weights: ClassVar[dict[str, float]] = {"codebook": 10.0, "commitment": 2.5}
+
+    def build(self, dim: int) -> SimVQ:
+        mapping = nn.Sequential(nn.Linear(dim, 2 * dim), nn.ReLU(), nn.Linear(2 * dim, dim))
+        return SimVQ(dim, self.codebook_size, mapping)
+
+
+class SimVQ(Quantizer):
+    """Nearest code among K frozen vectors moved by `mapping`, a module from [K, D] to [K, D]."""
+
+    def __init__(self, dim: int, codebook_size: int, mapping: nn.Module) -> None:
+        super().__init__(dim, [codebook_size])
+        self.mapping = mapping
+        self.register_buffer("frozen", torch.randn(codebook_size, dim) * dim**-0.5)
+
+    def forward(self, latents: Tensor) -> QuantizerOutput:
+        tokens = to_tokens(latents)
+        codebook = self._mapped()
+        codes = nearest_codes(tokens, codebook)
+        vectors = codebook[codes]
+        code_grid = to_grid(codes[:, None], latents)
+        if not self.training:
+            return QuantizerOutput(to_grid(vectors, latents), code_grid)
+        quantized = straight_through(vectors.detach(), gradient_of=tokens)
+        return QuantizerOutput(to_grid(quantized, latents), code_grid, vector_losses(tokens, vectors))
+
+    def lookup(self, codes: Tensor) -> Tensor:
+        return self.discrete(codes)
+
+    @torch.no_grad()
+    def codebooks(self) -> list[Tensor]:
+        return [self._mapped()]
+
+    def continuous(self, latents: Tensor) -> Tensor:
+        return latents
+
+    def _mapped(self) -> Tensor:
+        # Distances are taken in float32, so the codes are made in it too.
+        with torch.autocast(self.frozen.device.type, enabled=False):
+            return self.mapping(self.frozen)

@@ -1,0 +1,73 @@
+"""Which temperature is in force at a given share of training?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+SHAPES = ("linear", "cosine", "exponential", "constant")
+UNITS = ("absolute", "per_dimension", "effective_codes")
+BISECTIONS = 40
+
+
+@dataclass(frozen=True)
+class TemperatureSchedule:
+    """From `start` to `end` over the run, a value every optimiser step.
+
+    unit `absolute`: τ itself, in units of squared distance summed over D. `per_dimension`: τ/D. `effective_codes`: the
+    number exp(mean H(p)) of codes that share a token; τ is solved for it (exponential suits it: 16 → 1.1).
+    """
+
+    start: float = 1.0  # in `unit`
+    end: float = 0.1  # in `unit`
+    shape: str = "linear"
+    unit: str = "absolute"
+
+    def __post_init__(self) -> None:
+        for name, choices in (("shape", SHAPES), ("unit", UNITS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} is {getattr(self, name)!r}: choose one of {', '.join(choices)}")
+        lowest = 1.0 if self.unit == "effective_codes" else 0.0
+        for name in ("start", "end"):
+            value = getattr(self, name)
+            if not lowest < value < math.inf:
+                raise ValueError(f"{name} is {value!r}: in unit {self.unit} it must be above {lowest:g} and finite")
+
+    def at(self, progress: float) -> float:
+        """The value in `unit` at `progress` in [0, 1]."""
+        match self.shape:
+            case "linear":
+                return self.start + (self.end - self.start) * progress
+            case "cosine":
+                return self.end + (self.start - self.end) * (1 + math.cos(math.pi * progress)) / 2
+            case "exponential":
+                return self.start * (self.end / self.start) ** progress
+            case _:
+                return self.start
+
+
+@torch.no_grad()
+def effective_codes_of(squared_distances: Tensor, temperature: float) -> float:
+    """exp(mean_n H(p_n)), p = softmax(−d²/τ), for squared distances [N, K]: in [1, K], increasing in τ."""
+    log_p = (-squared_distances / temperature).log_softmax(1)
+    return math.exp(-(log_p.exp() * log_p.clamp(min=-1e4)).sum(1).mean().item())
+
+
+@torch.no_grad()
+def temperature_for(squared_distances: Tensor, effective_codes: float) -> float:
+    """The τ at which squared distances [N, K] give that many effective codes, by bisection on log τ.
+
+    The answer lies between 1e-6 and 1e6 times the mean squared distance; a target out of reach gives the nearer end.
+    """
+    scale = squared_distances.mean().item() or 1.0
+    low, high = math.log(1e-6 * scale), math.log(1e6 * scale)
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        if effective_codes_of(squared_distances, math.exp(middle)) < effective_codes:
+            low = middle
+        else:
+            high = middle
+    return math.exp((low + high) / 2)

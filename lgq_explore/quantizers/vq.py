@@ -1,0 +1,167 @@
+"""VQ: how does a codebook learn when only the chosen codes move?
+
+van den Oord et al. 2017, arXiv 1711.00937, and the moving averages of its appendix A.1; restarts of dead codes as in
+Dhariwal et al. 2020, arXiv 2005.00341. Each token takes its nearest code with the straight-through gradient;
+
+    codebook = mean (sg(z) − c)²      commitment = mean (z − sg(c))²
+
+`vq` replaces the first loss by exponential moving averages of the tokens that chose a code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .base import (
+    Quantizer,
+    QuantizerOutput,
+    VectorQuantizerConfig,
+    straight_through,
+    to_grid,
+    to_tokens,
+)
+from .initialization import INITIALIZATIONS, initial_codebook, tokens_needed
+from .nearest import nearest_codes
+
+SMOOTHING = 1e-5
+
+
+@dataclass(frozen=True)
+class VQGradientConfig(VectorQuantizerConfig):
+    """VQ whose codebook follows the gradient of its own loss."""
+
+    method: ClassVar[str] = "vq-gradient"
+    default_loss_weights: ClassVar[dict[str, float]] = {"codebook": 1.0, "commitment": 0.25}
+
+    initialization: str = "kmeans"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._require_choice("initialization", INITIALIZATIONS)
+
+    def build(self, dim: int) -> VQ:
+        return VQ(dim, self)
+
+
+@dataclass(frozen=True)
+class VQConfig(VQGradientConfig):
+    """VQ whose codebook follows moving averages, with restarts of codes that nobody chooses."""
+
+    method: ClassVar[str] = "vq"
+    default_loss_weights: ClassVar[dict[str, float]] = {"commitment": 0.25}
+
+    decay: float = 0.99  # of the moving averages, a step
+    restart_below: float = 0.05  # share of the mean count under which a code restarts at a random token; 0: never
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._require("decay", 0 <= self.decay < 1, "give a number in [0, 1)")
+        self._require("restart_below", 0 <= self.restart_below < 1, "give a share in [0, 1)")
+
+    def build(self, dim: int) -> VQ:
+        return MovingAverageVQ(dim, self)
+
+
+class VQ(Quantizer):
+    """Nearest of K codes [K, D], learned by gradient."""
+
+    codebook: Tensor
+
+    def __init__(self, dim: int, config: VQGradientConfig) -> None:
+        super().__init__(dim, [config.codebook_size])
+        self.config = config
+        self.init_tokens = tokens_needed(config.codebook_size)
+        self._hold_codebook(torch.randn(config.codebook_size, dim))
+
+    def _hold_codebook(self, codebook: Tensor) -> None:
+        self.codebook = nn.Parameter(codebook)
+
+    @torch.no_grad()
+    def initialize(self, tokens: Tensor) -> None:
+        self.codebook.copy_(initial_codebook(tokens, self.codebook_size, self.config.initialization))
+
+    def forward(self, latents: Tensor) -> QuantizerOutput:
+        tokens = to_tokens(latents).to(self.codebook.dtype)
+        codes = nearest_codes(tokens, self.codebook)
+        vectors = self.codebook[codes]
+        code_grid = to_grid(codes[:, None], latents)
+        if not self.training:
+            return QuantizerOutput(to_grid(vectors, latents), code_grid)
+        losses = self._learn(tokens, codes, vectors)
+        quantized = straight_through(vectors.detach(), gradient_of=tokens)
+        return QuantizerOutput(to_grid(quantized, latents), code_grid, losses)
+
+    def _learn(self, tokens: Tensor, codes: Tensor, vectors: Tensor) -> dict[str, Tensor]:
+        """The losses of one step: tokens and their vectors [N, D], codes [N]."""
+        return vector_losses(tokens, vectors)
+
+    def lookup(self, codes: Tensor) -> Tensor:
+        return self.discrete(codes)
+
+    def codebooks(self) -> list[Tensor]:
+        return [self.codebook.detach()]
+
+    def continuous(self, latents: Tensor) -> Tensor:
+        return latents
+
+
+class MovingAverageVQ(VQ):
+    """Nearest of K codes, each the moving average of the tokens that chose it."""
+
+    config: VQConfig
+
+    def __init__(self, dim: int, config: VQConfig) -> None:
+        super().__init__(dim, config)
+        self.register_buffer("counts", torch.ones(config.codebook_size))
+        self.register_buffer("sums", self.codebook.clone())
+        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
+
+    def _hold_codebook(self, codebook: Tensor) -> None:
+        self.register_buffer("codebook", codebook)
+
+    @torch.no_grad()
+    def initialize(self, tokens: Tensor) -> None:
+        super().initialize(tokens)
+        self.counts.fill_(1.0)
+        self.sums.copy_(self.codebook)
+
+    def _learn(self, tokens: Tensor, codes: Tensor, vectors: Tensor) -> dict[str, Tensor]:
+        self._follow(tokens.detach(), codes)
+        return {"commitment": functional.mse_loss(tokens, vectors.detach())}
+
+    @torch.no_grad()
+    def _follow(self, tokens: Tensor, codes: Tensor) -> None:
+        """Move every code towards the tokens that chose it, then restart the dead ones."""
+        chosen = torch.bincount(codes, minlength=self.codebook_size).to(tokens.dtype)
+        self.counts.lerp_(chosen, 1 - self.config.decay)
+        self.sums.lerp_(torch.zeros_like(self.sums).index_add_(0, codes, tokens), 1 - self.config.decay)
+        total = self.counts.sum()
+        # Laplace smoothing keeps a code with a vanishing count from being thrown far away by a division.
+        smoothed = (self.counts + SMOOTHING) / (total + self.codebook_size * SMOOTHING) * total
+        self.codebook.copy_(self.sums / smoothed[:, None])
+        if self.config.restart_below > 0:
+            self._restart_dead(tokens)
+        self.updates += 1
+
+    def _restart_dead(self, tokens: Tensor) -> None:
+        mean_count = self.counts.mean()
+        dead = self.counts < self.config.restart_below * mean_count
+        # Seeded by the number of updates, which is saved with the weights: a resumed run draws the same tokens.
+        generator = torch.Generator().manual_seed(int(self.updates))
+        drawn = torch.randint(len(tokens), (self.codebook_size,), generator=generator).to(tokens.device)
+        self.codebook.copy_(torch.where(dead[:, None], tokens[drawn], self.codebook))
+        self.counts.copy_(torch.where(dead, mean_count, self.counts))
+        self.sums.copy_(torch.where(dead[:, None], tokens[drawn] * mean_count, self.sums))
+
+
+def vector_losses(tokens: Tensor, vectors: Tensor) -> dict[str, Tensor]:
+    """Tokens and their codes' vectors [N, D] → the codebook's loss and the encoder's commitment, means over N and D."""
+    return {
+        "codebook": functional.mse_loss(vectors, tokens.detach()),
+        "commitment": functional.mse_loss(tokens, vectors.detach()),
+    }
