@@ -1,0 +1,105 @@
+# `make` lists the targets. Everything happens in .venv beside this file; PYTHON=… names another interpreter, PORT=… another port.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+EXTRAS := notebook,fd,test
+
+# A named interpreter is taken at its word; otherwise the first one that is new enough.
+ifeq ($(origin PYTHON),file)
+CANDIDATES := $(PYTHON) python3.14 python3.13 python3.12 python3.11
+else
+CANDIDATES := $(PYTHON)
+endif
+FIND_PYTHON = for python in $(CANDIDATES); do \
+		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then break; fi; \
+		python=; \
+	done; \
+	if [ -z "$$python" ]; then \
+		echo "lgq_explore needs Python 3.11 or newer; tried: $(CANDIDATES). Install one, or name it: make PYTHON=/path/to/python3" >&2; \
+		exit 1; \
+	fi
+
+# A person watches 5 GB arrive; a log need not.
+PIP := $(BIN)/python -m pip install $(if $(CI),--quiet)
+PYTEST := $(BIN)/python -m pytest
+# Two processes with one thread each finish sooner than one with two: most tests are too small to share out.
+PARALLEL := OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile
+
+# The first port from JupyterLab's own that nobody answers on, known beforehand so that the ssh line can name it.
+FREE_PORT = from itertools import count; from socket import socket; \
+	print(next(port for port in count(8888) if socket().connect_ex(("127.0.0.1", port))))
+
+# The search that kaleido itself makes, BROWSER_PATH first.
+HAS_BROWSER = from choreographer.browsers.chromium import Chromium; \
+	raise SystemExit(not Chromium.find_browser(skip_local=False))
+
+.PHONY: help lab test test-fast lint notebooks browser constraints clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z][a-z-]*\):.*  ## /\1	/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
+
+# The stamp goes before pip starts and comes back when pip is done: after an interrupted install the next make starts afresh.
+$(INSTALLED): pyproject.toml constraints.txt
+	@if [ -e $@ ]; then \
+		rm $@; \
+	else \
+		$(FIND_PYTHON); \
+		echo "Setting up $(VENV) with $$("$$python" --version): some 7 GB, a few minutes."; \
+		"$$python" -m venv --clear $(VENV); \
+	fi
+	$(PIP) --upgrade --constraint constraints.txt pip
+	$(PIP) --constraint constraints.txt --editable ".[$(EXTRAS)]"
+	@touch $@
+
+lab: $(INSTALLED)  ## open JupyterLab on notebooks/01_train_lgq.ipynb
+	@port=$(or $(PORT),$$($(BIN)/python -c '$(FREE_PORT)')); \
+	if [ -z "$$SSH_CONNECTION" ] && { [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]; }; then \
+		no_browser=; \
+	else \
+		no_browser=--no-browser; \
+		echo "No display here: open the address that ends in a token, below, in a browser on this machine."; \
+		echo "From another machine, first run there: ssh -N -L $$port:127.0.0.1:$$port $$(id -un)@$$(hostname)"; \
+	fi; \
+	exec $(BIN)/python -m jupyterlab --ip=127.0.0.1 --port=$$port --ServerApp.port_retries=0 $$no_browser \
+		$$([ "$$(id -u)" != 0 ] || echo --allow-root) notebooks/01_train_lgq.ipynb
+
+test: $(INSTALLED) browser  ## run every test: unit, command line, browser, notebooks
+	@failed=0; \
+	$(PARALLEL) -m "not browser" tests || failed=1; \
+	$(PYTEST) --nbval --nbval-current-env -m "browser or notebook" tests notebooks || failed=1; \
+	exit $$failed
+
+test-fast: $(INSTALLED)  ## run the tests that take three minutes together
+	$(PARALLEL) -m "not slow and not browser" tests
+
+lint: $(INSTALLED)  ## check style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+notebooks: $(INSTALLED) browser  ## execute the notebooks and save them with outputs and PNGs
+	$(BIN)/python -m lgq_explore.widgets.bake notebooks/*.ipynb
+
+browser: $(INSTALLED)
+	@if $(BIN)/python -c '$(HAS_BROWSER)'; then \
+		:; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium; \
+	else \
+		$(BIN)/playwright install chromium; \
+	fi
+
+constraints:  ## pin the newest versions that fit together
+	@$(FIND_PYTHON); "$$python" -m venv --clear $(VENV)
+	$(PIP) --upgrade pip
+	$(PIP) --editable ".[$(EXTRAS)]"
+	@grep '^#' constraints.txt > $(VENV)/constraints.txt
+	@$(BIN)/python -m pip freeze --all --exclude-editable | grep -vE '^(cuda|nvidia|triton)' >> $(VENV)/constraints.txt
+	@mv $(VENV)/constraints.txt constraints.txt
+	@touch $(INSTALLED)
+
+clean:  ## remove .venv, caches and build products; data and runs stay
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find lgq_explore tests -name __pycache__ -prune -exec rm -rf {} +

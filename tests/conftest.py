@@ -1,0 +1,66 @@
+"""What do all tests share? Where the browser is, what a GPU test needs, and that a skip in CI is a failure."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> str | None:
+    """This machine's Chromium or Chrome, for playwright's ``executable_path`` (None: its own download)."""
+    from choreographer.browsers.chromium import Chromium
+
+    return Chromium.find_browser(skip_local=False)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.suffix == ".ipynb":
+            item.add_marker("notebook")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA device")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    is_xdist_worker = hasattr(config, "workerinput")
+    if os.environ.get("CI") == "true" and not is_xdist_worker:
+        config.pluginmanager.register(SkippedTestsFail())
+
+
+class SkippedTestsFail:
+    """Fails a session that skipped anything but tests marked gpu: a green run has run all that it could.
+
+    A plugin object, since hooks of this file are not told about notebooks outside of its folder.
+    """
+
+    def __init__(self) -> None:
+        self.skipped: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        expected_failure = hasattr(report, "wasxfail")  # pytest reports these as skipped, too
+        if report.skipped and not expected_failure and "gpu" not in report.keywords:
+            self.skipped.append(report.nodeid)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.skipped:
+            self.skipped.append(report.nodeid)
+
+    @pytest.hookimpl(tryfirst=True)  # before the terminal reporter prints the summary
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self.skipped and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.skipped:
+            terminalreporter.section("skipped in CI without the gpu marker: a failure", red=True)
+            for nodeid in self.skipped:
+                terminalreporter.line(nodeid)

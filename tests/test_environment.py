@@ -1,0 +1,187 @@
+"""Does a fresh machine get what was promised: one set of packages by pip and conda, all files, no silent skip?"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from itertools import chain
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def direct() -> dict[str, Requirement]:
+    """What pyproject.toml asks for, the extras included, by normalised name."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = chain(project["dependencies"], *project["optional-dependencies"].values())
+    return {canonicalize_name(requirement.name): requirement for requirement in map(Requirement, lines)}
+
+
+@pytest.fixture(scope="module")
+def pins() -> dict[str, str]:
+    """constraints.txt: normalised name to version."""
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pairs = (line.split("==") for line in lines if not line.startswith("#"))
+    return {canonicalize_name(name): version for name, version in pairs}
+
+
+class TestConstraints:
+    def test_names_and_versions_only(self) -> None:
+        pin = re.compile(r"#.*|[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*")
+        lines = (ROOT / "constraints.txt").read_text().splitlines()
+        assert [line for line in lines if not pin.fullmatch(line)] == []
+
+    def test_every_direct_dependency_is_pinned_within_its_range(
+        self, direct: dict[str, Requirement], pins: dict[str, str]
+    ) -> None:
+        assert direct.keys() - pins.keys() == set()
+        assert [str(r) for name, r in direct.items() if pins[name] not in r.specifier] == []
+
+    def test_what_only_some_platforms_have_is_left_to_torch(self, pins: dict[str, str]) -> None:
+        assert [name for name in pins if name.startswith(("cuda", "nvidia", "triton"))] == []
+
+
+class TestConda:
+    @pytest.fixture
+    def by_pip(self) -> list[str]:
+        environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+        assert environment["name"] == "lgq_explore"
+        (nested,) = (entry for entry in environment["dependencies"] if isinstance(entry, dict))
+        return nested["pip"]
+
+    def test_same_set_as_pyproject(
+        self, by_pip: list[str], direct: dict[str, Requirement], pins: dict[str, str]
+    ) -> None:
+        listed = [Requirement(line) for line in by_pip if not line.startswith("--")]
+        versions = {canonicalize_name(r.name): str(r.specifier).removeprefix("==") for r in listed}
+        assert len(versions) == len(listed)
+        assert versions == {name: pins[name] for name in direct}
+
+    def test_same_pins_and_the_package_itself(self, by_pip: list[str]) -> None:
+        options = {line for line in by_pip if line.startswith("--")}
+        assert options == {"--constraint constraints.txt", "--editable ."}
+
+    def test_promised_packages(self, by_pip: list[str]) -> None:
+        promised = {"torch", "torchvision", "jupyterlab", "ipywidgets", "plotly", "seaborn", "umap-learn"}
+        assert promised | {"scikit-learn", "nbval", "pytest"} <= {line.partition("==")[0] for line in by_pip}
+
+
+def test_a_wheel_holds_the_whole_package(tmp_path: Path) -> None:
+    """Every file of the package is in the wheel: modules, stub, type marker, the panels' scripts and styles."""
+    source = tmp_path / "source"
+    no_caches = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "lgq_explore", source / "lgq_explore", ignore=no_caches)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    wheels = tmp_path / "wheels"
+    build = ["wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(source)]
+    subprocess.run([sys.executable, "-m", "pip", *build], check=True)
+    (wheel,) = wheels.iterdir()
+    shipped = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("lgq_explore/")}
+    files = (path for path in (source / "lgq_explore").rglob("*") if path.is_file())
+    assert shipped == {path.relative_to(source).as_posix() for path in files}
+
+
+class TestMake:
+    @pytest.fixture
+    def checkout(self, tmp_path: Path) -> Path:
+        for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+            shutil.copy(ROOT / name, tmp_path)
+        return tmp_path
+
+    @staticmethod
+    def make(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["make", *arguments], cwd=checkout, capture_output=True, text=True)
+
+    def test_bare_make_lists_the_targets(self, checkout: Path) -> None:
+        listed = re.findall(r"^make ([a-z-]+)", self.make(checkout).stdout, re.MULTILINE)
+        assert {"lab", "test", "test-fast", "lint", "notebooks", "clean"} <= set(listed)
+
+    def test_an_old_python_gets_one_line_and_leaves_nothing(self, checkout: Path) -> None:
+        old_python = checkout / "python3.10"
+        old_python.write_text("#!/bin/sh\nexit 1\n")
+        old_python.chmod(0o755)
+        done = self.make(checkout, "lab", f"PYTHON={old_python}")
+        assert done.returncode != 0
+        told = [line for line in done.stderr.splitlines() if not line.startswith("make")]
+        assert len(told) == 1
+        assert "Python 3.11 or newer" in told[0]
+        assert str(old_python) in told[0]
+        assert not (checkout / ".venv").exists()
+
+    def test_an_interrupted_install_is_not_taken_for_done(self, checkout: Path) -> None:
+        """A python that makes an environment whose pip fails, as an interrupt or a lost network would."""
+        python = checkout / "python3.11"
+        python.write_text(
+            '#!/bin/sh\n[ "$2" = venv ] || exit 0\nmkdir -p .venv/bin\n'
+            'printf "#!/bin/sh\\nexit 1" > .venv/bin/python\nchmod +x .venv/bin/python\n'
+        )
+        python.chmod(0o755)
+        for _ in range(2):
+            done = self.make(checkout, ".venv/installed", f"PYTHON={python}")
+            assert done.returncode != 0
+            assert "Setting up .venv" in done.stdout
+            assert not (checkout / ".venv" / "installed").exists()
+
+
+class TestSkipsInCI:
+    """conftest.py itself, run on a folder of small tests."""
+
+    HARMLESS = """
+import pytest
+def test_good():
+    pass
+@pytest.mark.xfail
+def test_known():
+    assert False
+@pytest.mark.gpu
+def test_kernel():
+    pytest.skip("no device")
+"""
+    SKIPPED = """
+@pytest.mark.skip
+def test_by_mark():
+    pass
+def test_by_call():
+    pytest.skip("no reason")
+"""
+
+    @staticmethod
+    def run(folder: Path, *arguments: str, ci: str = "true") -> subprocess.CompletedProcess[str]:
+        shutil.copy(ROOT / "tests" / "conftest.py", folder)
+        (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    gpu: needs a CUDA device\n")
+        environment = os.environ | {"CI": ci, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        command = [sys.executable, "-m", "pytest", *arguments, str(folder)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+    @pytest.mark.parametrize("arguments", [(), ("-p", "xdist", "-n", "2")], ids=["one process", "xdist"])
+    def test_every_skip_fails_the_session_and_is_named(
+        self, tmp_path: Path, arguments: tuple[str, ...]
+    ) -> None:
+        (tmp_path / "test_some.py").write_text(self.HARMLESS + self.SKIPPED)
+        (tmp_path / "test_none.py").write_text("import pytest\npytest.importorskip('no_such_package')\n")
+        done = self.run(tmp_path, *arguments)
+        assert done.returncode == pytest.ExitCode.TESTS_FAILED
+        section = done.stdout.partition("without the gpu marker: a failure")[2].partition("\n===")[0]
+        named = set(re.findall(r"^test_\S+", section, re.MULTILINE))
+        assert named == {"test_none.py", "test_some.py::test_by_mark", "test_some.py::test_by_call"}
+        assert "1 passed, 4 skipped, 1 xfailed" in done.stdout.splitlines()[-1]
+
+    def test_a_skip_for_want_of_a_gpu_is_fine(self, tmp_path: Path) -> None:
+        (tmp_path / "test_some.py").write_text(self.HARMLESS)
+        assert self.run(tmp_path).returncode == 0
+
+    def test_elsewhere_a_skip_is_a_skip(self, tmp_path: Path) -> None:
+        (tmp_path / "test_some.py").write_text(self.HARMLESS + self.SKIPPED)
+        assert self.run(tmp_path, ci="").returncode == 0

@@ -1,0 +1,53 @@
+"""Does ``import lgq_explore`` give what its stub promises, and cost nothing until it is used?"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import lgq_explore
+
+PROMISED = {
+    "PRESETS",
+    "QUANTIZERS",
+    "Controls",
+    "Encoding",
+    "InputError",
+    "LogEvent",
+    "Run",
+    "TrainConfig",
+    "analysis",
+    "encode",
+    "evaluate",
+    "metrics",
+    "open_run",
+    "plots",
+    "preset",
+    "quantizers",
+    "resume",
+    "train",
+    "tutorial_run",
+    "widgets",
+}
+
+
+def test_the_promised_names_are_listed() -> None:
+    assert set(lgq_explore.__all__) == set(dir(lgq_explore)) == PROMISED
+
+
+@pytest.mark.parametrize("name", sorted(PROMISED))
+def test_each_promised_name_loads(name: str) -> None:
+    assert getattr(lgq_explore, name) is not None
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no_such_name"):
+        lgq_explore.no_such_name  # noqa: B018
+
+
+def test_the_import_loads_neither_torch_nor_pandas() -> None:
+    program = "import sys, lgq_explore; print({'torch', 'numpy', 'pandas', 'plotly'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
