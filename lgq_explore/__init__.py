@@ -1,7 +1,7 @@
 """What does a notebook need? The handful of names that ``__init__.pyi`` lists, each loaded when first used.
 
-The stub is the one list: type checkers read it, and lazy_loader makes ``__getattr__``, ``__dir__`` and ``__all__``
-of it (PEP 562), so that ``import lgq_explore`` is instant and works on a server without notebook packages.
+The stub is the one list: type checkers read it, and lazy_loader makes ``__getattr__``, ``__dir__`` and
+``__all__`` of it (PEP 562), so that ``import lgq_explore`` is instant and needs no notebook package.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What do all tests share? Where the browser is, what a GPU test needs, and that a skip in CI is a failure."""
+"""What do all tests share? Where the browser is, what a GPU test needs, and that a skip in CI fails."""
 
 from __future__ import annotations
 

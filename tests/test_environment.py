@@ -1,4 +1,4 @@
-"""Does a fresh machine get what was promised: one set of packages by pip and conda, all files, no silent skip?"""
+"""Does a fresh machine get what was promised: one set by pip and conda, every file, no silent skip?"""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class TestConda:
 
 
 def test_a_wheel_holds_the_whole_package(tmp_path: Path) -> None:
-    """Every file of the package is in the wheel: modules, stub, type marker, the panels' scripts and styles."""
+    """Every file of the package is in the wheel: modules, stub, type marker, scripts and styles."""
     source = tmp_path / "source"
     no_caches = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "lgq_explore", source / "lgq_explore", ignore=no_caches)
@@ -166,7 +166,7 @@ def test_by_call():
         return subprocess.run(command, env=environment, capture_output=True, text=True)
 
     @pytest.mark.parametrize("arguments", [(), ("-p", "xdist", "-n", "2")], ids=["one process", "xdist"])
-    def test_every_skip_fails_the_session_and_is_named(
+    def test_every_skip_is_named_and_fails(
         self, tmp_path: Path, arguments: tuple[str, ...]
     ) -> None:
         (tmp_path / "test_some.py").write_text(self.HARMLESS + self.SKIPPED)

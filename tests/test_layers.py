@@ -14,8 +14,8 @@ import lgq_explore
 
 PACKAGE = Path(lgq_explore.__file__).parent
 
-# The layers of the package that each layer may import, besides itself. A module at the top level that is not named
-# here (errors.py and such) is a helper: everybody may import it, and it imports other helpers only.
+# The layers of the package that each layer may import, besides itself. A module at the top level that is not
+# named here (errors.py and such) is a helper: everybody may import it, and it imports other helpers only.
 MAY_IMPORT: dict[str, set[str]] = {
     "quantizers": set(),
     "models": {"quantizers"},
@@ -108,7 +108,7 @@ def _targets(node: ast.AST, file: Path) -> list[str]:
 
 
 def violations(root: Path) -> list[str]:
-    """One line for each import under ``root`` against the arrows: which file imports what, and what it may."""
+    """A line for each import under ``root`` against the arrows: which file imports what, what it may."""
     helpers = {path.stem for path in root.glob("*.py")} - MAY_IMPORT.keys()
     found = []
     for statement in imports_of(root):
