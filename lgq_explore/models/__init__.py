@@ -1,0 +1,8 @@
+"""How do images become latents and latents images?"""
+
+from __future__ import annotations
+
+from .backbone import BackboneConfig, Decoder, Encoder
+from .tokenizer import Tokenizer, TokenizerOutput, build_tokenizer
+
+__all__ = ["BackboneConfig", "Decoder", "Encoder", "Tokenizer", "TokenizerOutput", "build_tokenizer"]

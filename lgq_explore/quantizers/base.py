@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from .soft_assignment import SoftAssignment
 
 
-@dataclass(frozen=True)
+# Not frozen: Lightning Fabric casts the fields of what a wrapped module returns.
+@dataclass
 class QuantizerOutput:
     """What one pass through a quantizer gives, for all methods alike.
 
@@ -39,6 +40,9 @@ class Quantizer(nn.Module):
 
     dim: width D of the latents. levels: number of codes of each of the G groups.
     """
+
+    codebook_is_fixed: bool = False
+    """Whether the codes are a grid that never moves, so that snapshots of it would tell nothing."""
 
     init_tokens: int = 0
     """Tokens that `initialize` wants before the first step; 0 where the codebook does not come from data."""

@@ -73,6 +73,8 @@ def nearest_levels(codebook_size: int) -> tuple[int, ...]:
 class FSQ(Quantizer):
     """Rounding on a grid of `levels`, between two learned projections."""
 
+    codebook_is_fixed = True
+
     def __init__(self, dim: int, levels: tuple[int, ...]) -> None:
         super().__init__(dim, levels)
         self.project_in = nn.Linear(dim, len(levels))

@@ -138,7 +138,7 @@ class LGQ(SoftQuantizer):
                 "usage": published if self.config.usage_form == "published" else unbiased,
             },
             diagnostics={
-                "temperature": torch.tensor(temperature),
+                "temperature": torch.tensor(temperature, dtype=torch.float64),
                 **self._diagnose(tokens, assignment, temperature),
                 "usage_published": published.detach(),
                 "usage_unbiased": unbiased.detach(),

@@ -1,0 +1,189 @@
+"""What is a recipe, and how is one read, changed and named?"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import types
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from lgq_explore.errors import InputError
+from lgq_explore.models import BackboneConfig
+from lgq_explore.quantizers import QUANTIZERS, LGQConfig, QuantizerConfig
+
+from .losses import RECONSTRUCTION_LOSSES
+
+_Config = TypeVar("_Config")
+
+NOT_IN_RECIPE = ("seed", "log_steps", "checkpoint_steps", "snapshot_steps")
+"""Fields that a recipe's hash leaves out: what is repeated, and what only decides when something is written."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides the weights of a run. An ablation is `dataclasses.replace` of one field."""
+
+    data: str = "photos"  # a SPEC
+    image_size: int = 32  # S, pixels
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    quantizer: QuantizerConfig = field(default_factory=LGQConfig)
+    steps: int = 300  # optimiser steps
+    batch_size: int = 32  # images a step, over all processes
+    learning_rate: float = 2e-3  # AdamW's, after the warm-up
+    final_learning_rate: float = 1e-4  # at the last step, reached along half a cosine
+    warmup_steps: int = 20  # optimiser steps of linear rise
+    weight_decay: float = 1e-4  # of the backbone's matrices and kernels; the quantizer's parameters never decay
+    gradient_clip: float = 1.0  # largest norm of the whole gradient
+    loss_weights: dict[str, float] = field(default_factory=dict)  # by name; empty: l1 1, and the method's published ones
+    seed: int = 0
+    log_steps: int = 10  # steps between rows of history.csv
+    window_steps: int = 32  # steps over which the history counts code usage and speed
+    checkpoint_steps: int = 100  # steps between checkpoints
+    snapshot_steps: int = 50  # steps between snapshots of the codebook
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "log_steps", "window_steps", "checkpoint_steps", "snapshot_steps"):
+            self._require(name, getattr(self, name) >= 1, "it must be at least 1")
+        for name in ("learning_rate", "gradient_clip"):
+            self._require(name, getattr(self, name) > 0, "it must be above 0")
+        for name in ("final_learning_rate", "warmup_steps", "weight_decay", "seed"):
+            self._require(name, getattr(self, name) >= 0, "it must not be negative")
+        factor = self.backbone.factor
+        whole_latents = self.image_size >= factor and self.image_size % factor == 0
+        self._require("image_size", whole_latents, f"it must be a multiple of the backbone's factor {factor}")
+        self._fill_loss_weights()
+
+    def _require(self, name: str, condition: bool, remedy: str) -> None:
+        if not condition:
+            raise ValueError(f"{name} is {getattr(self, name)!r}: {remedy}")
+
+    def _fill_loss_weights(self) -> None:
+        published = {**RECONSTRUCTION_LOSSES, **self.quantizer.default_loss_weights}
+        weights = self.loss_weights or published
+        for name in weights.keys() ^ published.keys():
+            trouble = "is missing" if name in published else f"is unknown to {self.quantizer.method}"
+            raise ValueError(f"loss_weights: {name!r} {trouble}; give {', '.join(published)}, or none at all for defaults")
+        object.__setattr__(self, "loss_weights", dict(weights))
+
+    @property
+    def recipe_hash(self) -> str:
+        """12 hexadecimal digits that are equal for equal recipes, whatever their seeds."""
+        recipe = {name: value for name, value in config_to_json(self).items() if name not in NOT_IN_RECIPE}
+        return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
+
+
+PRESETS: Mapping[str, TrainConfig] = types.MappingProxyType(
+    {
+        "tiny": TrainConfig(),
+        "small": TrainConfig(
+            image_size=64,
+            backbone=BackboneConfig(channels=(32, 64, 128, 128), blocks=1, dim=8),
+            steps=3000,
+            learning_rate=1e-3,
+            warmup_steps=100,
+            checkpoint_steps=500,
+            snapshot_steps=250,
+        ),
+    }
+)
+"""Whole recipes by name: `tiny` (32 px, a laptop's minutes) and `small` (64 px)."""
+
+
+def preset(name: str, quantizer: str = "lgq", codebook_size: int | None = None) -> TrainConfig:
+    """A whole recipe with the named method, at its default codebook size or at the one nearest to `codebook_size`.
+
+    Raises InputError for a name that is not in PRESETS or QUANTIZERS, or a size the method cannot have.
+    """
+    if name not in PRESETS:
+        raise InputError(f"unknown preset {name!r}{near_matches(name, PRESETS)}; choose one of {', '.join(PRESETS)}")
+    return replace(PRESETS[name], quantizer=quantizer_config(quantizer, codebook_size), loss_weights={})
+
+
+def quantizer_config(method: str, codebook_size: int | None = None) -> QuantizerConfig:
+    """The named method's default settings, with a codebook size if one is given. Raises InputError."""
+    if method not in QUANTIZERS:
+        raise InputError(
+            f"unknown quantizer {method!r}{near_matches(method, QUANTIZERS)}; choose one of {', '.join(QUANTIZERS)}"
+        )
+    config_class = QUANTIZERS[method]
+    try:
+        return config_class() if codebook_size is None else config_class.for_codebook_size(codebook_size)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def config_to_json(config: TrainConfig) -> dict[str, Any]:
+    """The recipe as JSON values; the quantizer's fields lie under its method's name."""
+    return {**asdict(config), "quantizer": {"method": config.quantizer.method, **asdict(config.quantizer)}}
+
+
+def config_from_json(values: Mapping[str, Any]) -> TrainConfig:
+    """The recipe of `config_to_json`; fields that are left out take their defaults.
+
+    Raises InputError which names a field that is unknown, with its near matches, or whose value does not do.
+    """
+    settings = values.get("quantizer", {})
+    if not isinstance(settings, Mapping):
+        raise InputError(f"quantizer is {settings!r}: give an object with the method's name and settings")
+    settings = dict(settings)
+    defaults = quantizer_config(settings.pop("method", LGQConfig.method))
+    return _build(TrainConfig, {**values, "quantizer": _build(type(defaults), settings, "quantizer.")})
+
+
+def override(values: Mapping[str, Any], assignment: str) -> dict[str, Any]:
+    """`values` with one `key.path=value` applied; the value is read as JSON, else taken as text.
+
+    Raises InputError for an assignment without "=" or a path through something that has no fields.
+    """
+    path, equals, text = assignment.partition("=")
+    if not equals or not path:
+        raise InputError(f"{assignment!r} is not an assignment: write key.path=value")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = text
+    head, _, rest = path.partition(".")
+    if not rest:
+        return {**values, head: value}
+    inner = values.get(head, {})
+    if not isinstance(inner, Mapping):
+        raise InputError(f"{path!r} leads through {head!r}, which has no fields of its own")
+    return {**values, head: override(inner, f"{rest}={text}")}
+
+
+def near_matches(name: str, known: Mapping[str, Any] | list[str]) -> str:
+    """The words that ask whether a near match was meant, or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=2)
+    return f" (did you mean {' or '.join(close)}?)" if close else ""
+
+
+def _build(config_class: type[_Config], values: Mapping[str, Any], path: str = "") -> _Config:
+    """A dataclass from JSON values, its own dataclass fields included; every name and type is checked."""
+    hints = get_type_hints(config_class)
+    known = [entry.name for entry in fields(config_class)]  # type: ignore[arg-type]
+    built = {}
+    for name, value in values.items():
+        if name not in known:
+            raise InputError(
+                f"unknown field {path + name!r}{near_matches(name, known)}; the fields are {', '.join(known)}"
+            )
+        nested = is_dataclass(hints[name]) and isinstance(value, Mapping)
+        built[name] = _build(hints[name], value, f"{path}{name}.") if nested else value
+    try:
+        return TypeAdapter(config_class).validate_python(built)
+    except ValidationError as error:
+        raise InputError(_in_one_line(error, path)) from error
+
+
+def _in_one_line(error: ValidationError, path: str) -> str:
+    first = error.errors(include_url=False)[0]
+    message = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:  # a check of our own, which names its field and value
+        return path + message
+    where = path + ".".join(str(part) for part in first["loc"])
+    return f"{where} is {first['input']!r}: {message[0].lower()}{message[1:]}"

@@ -1,0 +1,333 @@
+"""How is a tokenizer trained? One loop, in the order things happen."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from lgq_explore.errors import InputError
+from lgq_explore.models import Tokenizer, TokenizerOutput, build_tokenizer
+from lgq_explore.quantizers import SoftQuantizer, joint_codes, to_tokens
+
+from .config import TrainConfig
+from .controls import Controls
+from .images import ImageData, load_images, to_model_range, training_batch
+from .losses import named_losses, weighted_sum
+from .run import Environment, Run, RunWriter, default_run_path, open_run, progress_at
+from .window import StepTrace, StepWindow
+
+DEVICES = ("auto", "cpu", "cuda")
+BETAS = (0.9, 0.95)
+
+
+@dataclass(frozen=True)
+class LogEvent:
+    """What a logged step tells: its row of the history, the hits of each code [K] in the window, the live tokenizer.
+
+    The tokenizer may be used inside the callback only; the loop puts it back into training mode afterwards.
+    """
+
+    row: dict[str, float | None]
+    code_counts: NDArray[np.int64]
+    tokenizer: Tokenizer
+
+
+def train(
+    config: TrainConfig,
+    run: str | os.PathLike[str] | None = None,
+    *,
+    device: str = "auto",
+    on_log: Callable[[LogEvent], None] | None = None,
+    controls: Controls | None = None,
+    progress: bool = True,
+) -> Run:
+    """Train from a recipe into a new run folder (`run`, or one under data/runs) and return it opened.
+
+    device: auto (CUDA where there is one), cpu or cuda. on_log: called in this thread after every logged step.
+    controls: what another thread may steer. The first interrupt (Ctrl-C) finishes the step, saves and returns.
+    Raises InputError for data or a folder that cannot be used, and for a loss that is no longer a number.
+    """
+    fabric = _fabric(device)
+    data = load_images(config.data, config.image_size)
+    path = default_run_path(config) if run is None else Path(run)
+    writer = RunWriter.create(path, config, _environment(fabric, data))
+    return _Training(writer, fabric, data, controls or Controls(), on_log, progress).run()
+
+
+def resume(
+    run: str | os.PathLike[str],
+    *,
+    device: str = "auto",
+    on_log: Callable[[LogEvent], None] | None = None,
+    controls: Controls | None = None,
+    progress: bool = True,
+) -> Run:
+    """Continue a run from its newest whole checkpoint, or from step 0; a finished run is returned as it is.
+
+    On a CPU the weights become exactly those of a run that was never interrupted. Arguments and errors as in `train`;
+    InputError too where the data are no longer those the run started with.
+    """
+    writer = RunWriter(run)
+    if writer.is_finished:
+        return open_run(run)
+    fabric = _fabric(device)
+    data = load_images(writer.config.data, writer.config.image_size)
+    if data.fingerprint != writer.environment.data_fingerprint:
+        raise InputError(
+            f"the pictures of {writer.config.data} are no longer those that {run} was trained on.\n"
+            "Put them back, or train a new run."
+        )
+    return _Training(writer, fabric, data, controls or Controls(), on_log, progress).run()
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """AdamW's rate at `step`, counted from 0: a linear rise, then half a cosine down to the final rate."""
+    if step < config.warmup_steps:
+        return config.learning_rate * (step + 1) / config.warmup_steps
+    done = (step - config.warmup_steps) / max(1, config.steps - 1 - config.warmup_steps)
+    return config.final_learning_rate + (config.learning_rate - config.final_learning_rate) * (
+        1 + math.cos(math.pi * done)
+    ) / 2
+
+
+@dataclass
+class _Training:
+    """One pass of the loop over a run folder: what is trained, what is reported, and where it is kept."""
+
+    writer: RunWriter
+    fabric: Fabric
+    data: ImageData
+    controls: Controls
+    on_log: Callable[[LogEvent], None] | None
+    progress: bool
+    tokenizer: Tokenizer = field(init=False)
+    optimizer: torch.optim.Optimizer = field(init=False)
+    window: StepWindow = field(init=False)
+    step: int = 0  # finished optimiser steps
+    saved_step: int = -1
+    seconds: float = 0.0  # spent in steps, over all sittings
+    override: float | None = None  # temperature taken by hand at the last step
+
+    def __post_init__(self) -> None:
+        self.config = self.writer.config
+        self.tokenizer = build_tokenizer(self.config.backbone, self.config.quantizer, self.config.seed)
+        self.optimizer = _optimizer(self.tokenizer, self.config)
+        self.window = StepWindow(self.config.window_steps, self.tokenizer.quantizer.codebook_size)
+        self.model, self.fabric_optimizer = self.fabric.setup(self.tokenizer, self.optimizer)
+
+    def run(self) -> Run:
+        with self.writer.claim(), _first_interrupt_stops(self.controls), torch.random.fork_rng(devices=[]):
+            self._restore_or_initialize()
+            with self._progress_bar() as bar:
+                while self.step < self.config.steps:
+                    reading = self.controls.read(self.step)
+                    if reading.stop:
+                        break
+                    self._make_step(reading.temperature, bar)
+            self._save()
+        return open_run(self.writer.path)
+
+    def _make_step(self, temperature: float | None, bar: tqdm[Any]) -> None:
+        started = time.perf_counter()
+        config, quantizer = self.config, self.tokenizer.quantizer
+        quantizer.anneal(progress_at(self.step, config.steps))
+        if isinstance(quantizer, SoftQuantizer):
+            quantizer.temperature = temperature
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(config, self.step)
+
+        images = self._batch(self.step)
+        output: TokenizerOutput = self.model(images)
+        losses = named_losses(output, images)
+        loss = weighted_sum(losses, config.loss_weights)
+        self.fabric_optimizer.zero_grad()
+        self.fabric.backward(loss)
+        self.fabric.clip_gradients(self.model, self.fabric_optimizer, max_norm=config.gradient_clip)
+        self.fabric_optimizer.step()
+
+        codes = joint_codes(output.coded.codes, quantizer.levels)
+        seconds = time.perf_counter() - started
+        self.window.add(StepTrace(codes, len(images), seconds))
+        self.step += 1
+        self.seconds += seconds
+        bar.update(len(images))
+        steered, self.override = temperature != self.override, temperature
+        # A step whose temperature was taken or given back is always logged: the history can then be replayed.
+        if self._is_due(config.log_steps) or steered:
+            self._log(loss, losses, output, bar)
+        if self._is_due(config.snapshot_steps):
+            self._snapshot()
+        if self._is_due(config.checkpoint_steps):
+            self._save()
+
+    def _is_due(self, interval: int) -> bool:
+        return self.step % interval == 0 or self.step in (1, self.config.steps)
+
+    def _batch(self, step: int) -> Tensor:
+        config = self.config
+        batch = training_batch(
+            self.data.training, config.image_size, seed=config.seed, step=step, batch_size=config.batch_size
+        )
+        images = to_model_range(self.fabric.to_device(batch))
+        return images.to(memory_format=torch.channels_last)
+
+    def _log(self, loss: Tensor, losses: dict[str, Tensor], output: TokenizerOutput, bar: tqdm[Any]) -> None:
+        if not math.isfinite(loss.item()):
+            raise InputError(
+                f"the loss is {loss.item()} at step {self.step}: lower learning_rate ({self.config.learning_rate:g}).\n"
+                f"{self.writer.path} keeps its last checkpoint."
+            )
+        row: dict[str, float | None] = {
+            "step": self.step,
+            "seconds": round(self.seconds, 3),
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "loss": loss.item(),
+            **{f"loss_{name}": value.item() for name, value in losses.items()},
+            **self.window.columns(),
+            **{name: value.item() for name, value in output.coded.diagnostics.items()},
+        }
+        if isinstance(self.tokenizer.quantizer, SoftQuantizer):
+            row["temperature_override"] = self.override
+        self.writer.append_history(row)
+        active = np.count_nonzero(counts := self.window.code_counts())
+        bar.set_postfix_str(f"loss {loss.item():.3f}, {active} of {self.window.codebook_size} codes active")
+        if self.on_log is not None:
+            self.on_log(LogEvent(row, counts, self.tokenizer))
+            self.tokenizer.train()
+
+    def _snapshot(self) -> None:
+        quantizer = self.tokenizer.quantizer
+        if not quantizer.codebook_is_fixed:
+            (codebook,) = quantizer.codebooks()
+            self.writer.save_codebook(self.step, codebook)
+
+    def _save(self) -> None:
+        """A checkpoint of the finished steps, unless they are saved already."""
+        if self.step in (0, self.saved_step):
+            return
+        state = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "override": self.override,
+            "optimizer": self.optimizer.state_dict(),
+            "window": self.window.state(),
+        }
+        self.writer.save_checkpoint(self.step, self.tokenizer, state)
+        self.saved_step = self.step
+
+    def _restore_or_initialize(self) -> None:
+        checkpoint = self.writer.newest_checkpoint()
+        if checkpoint is None:
+            self.writer.cut_history(0)
+            self._initialize_codebook()
+            return
+        state = self.writer.load_checkpoint(checkpoint, self.tokenizer)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.window.load(state["window"])
+        self.step = self.saved_step = state["step"]
+        self.seconds, self.override = state["seconds"], state["override"]
+        if self.controls.temperature is None:
+            self.controls.temperature = self.override
+        self.writer.cut_history(self.step)
+
+    @torch.no_grad()
+    def _initialize_codebook(self) -> None:
+        """Let the quantizer take its codebook from as many batches of latents as it needs."""
+        quantizer = self.tokenizer.quantizer
+        if quantizer.init_tokens == 0:
+            return
+        torch.manual_seed(self.config.seed)
+        collected: list[Tensor] = []
+        while sum(map(len, collected)) < quantizer.init_tokens:
+            # Batches from the far end of the step count: none of them is seen again in the first steps.
+            batch = self._batch(2**31 - 1 - len(collected))
+            collected.append(to_tokens(self.tokenizer.encode(batch)).float())
+        quantizer.initialize(torch.cat(collected))
+
+    def _progress_bar(self) -> tqdm[Any]:
+        config = self.config
+        return tqdm(
+            desc=f"{config.quantizer.method}, {config.quantizer.size} codes",
+            total=config.steps * config.batch_size,
+            initial=self.step * config.batch_size,
+            unit=" images",
+            disable=not self.progress,
+            file=sys.stderr,
+        )
+
+
+def _optimizer(tokenizer: Tokenizer, config: TrainConfig) -> torch.optim.AdamW:
+    backbone = [*tokenizer.encoder.parameters(), *tokenizer.decoder.parameters()]
+    groups = [
+        {"params": [weight for weight in backbone if weight.ndim > 1], "weight_decay": config.weight_decay},
+        # Decay would pull centres and grids towards the origin of a space whose origin means nothing.
+        {"params": [weight for weight in backbone if weight.ndim <= 1], "weight_decay": 0.0},
+        {"params": list(tokenizer.quantizer.parameters()), "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=config.learning_rate, betas=BETAS)
+
+
+def _fabric(device: str) -> Fabric:
+    if device not in DEVICES:
+        raise InputError(f"unknown device {device!r}; choose one of {', '.join(DEVICES)}")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("device is 'cuda', but torch sees no CUDA device: use --device cpu or auto")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError("WORLD_SIZE is above 1, but training uses one process: start it without torchrun")
+    on_cuda = device != "cpu" and torch.cuda.is_available()
+    return Fabric(
+        accelerator="cuda" if on_cuda else "cpu", devices=1, precision="bf16-mixed" if on_cuda else "32-true"
+    )
+
+
+def _environment(fabric: Fabric, data: ImageData) -> Environment:
+    packages = ("lgq-explore", "torch", "lightning-fabric", "numpy")
+    on_cuda = fabric.device.type == "cuda"
+    return Environment(
+        versions={"python": sys.version.split()[0], **{name: metadata.version(name) for name in packages}},
+        device=torch.cuda.get_device_name(fabric.device) if on_cuda else "cpu",
+        precision="bf16-mixed" if on_cuda else "32-true",
+        world_size=fabric.world_size,
+        data_fingerprint=data.fingerprint,
+        training_photographs=len(data.training),
+        held_out_photographs=len(data.held_out),
+        skipped_files=len(data.skipped),
+    )
+
+
+@contextmanager
+def _first_interrupt_stops(controls: Controls) -> Iterator[None]:
+    """The first interrupt asks for a stop after the step; the second is the usual KeyboardInterrupt.
+
+    Only the main thread receives signals; in any other one a stop comes through the controls alone.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(signal_number: int, frame: object) -> None:
+        controls.stop()
+        signal.signal(signal_number, previous)
+
+    previous = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)

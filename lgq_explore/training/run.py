@@ -1,0 +1,231 @@
+"""What does a run folder hold? The one file that knows its file names."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+
+from lgq_explore.errors import InputError
+from lgq_explore.models import Tokenizer, build_tokenizer
+
+from .config import TrainConfig, config_from_json, config_to_json
+from .files import whole_file, whole_folder
+from .image_cache import data_directory
+
+CHECKPOINTS_KEPT = 2
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What a recipe does not decide, but a result may depend on."""
+
+    versions: dict[str, str]
+    device: str
+    precision: str
+    world_size: int
+    data_fingerprint: str
+    training_photographs: int
+    held_out_photographs: int
+    skipped_files: int
+
+
+class Run:
+    """An opened run folder. It reads, and does nothing else; what it gives is what the folder holds now."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path).expanduser()
+        description = _read_json(self.path / "config.json", missing=f"{self.path} is not a run folder")
+        try:
+            self.config = config_from_json(description["recipe"])
+            self.environment = Environment(**description["environment"])
+        except (KeyError, TypeError, InputError) as error:
+            raise InputError(f"{self.path / 'config.json'} can't be used: {error}\nTrain the run again.") from error
+
+    def __repr__(self) -> str:
+        config = self.config
+        return (
+            f"Run({self.path.name!r}: {config.quantizer.method}, K = {config.quantizer.size}, "
+            f"{self.finished_steps} of {config.steps} steps)"
+        )
+
+    @property
+    def finished_steps(self) -> int:
+        """Optimiser steps that the run's weights have seen; 0 where there are no weights yet."""
+        try:
+            with safe_open(self._weights, framework="pt") as weights:
+                return int(weights.metadata()["steps"])
+        except FileNotFoundError:
+            return 0
+        except (SafetensorError, KeyError, TypeError) as error:
+            raise InputError(f"{self._weights} can't be read: {error}\nDelete it and resume the run.") from error
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every step of the recipe was made."""
+        return self.finished_steps >= self.config.steps
+
+    def history(self) -> pd.DataFrame:
+        """A row a logged step, in order; empty before the first. A row that is still being written is left out."""
+        try:
+            text = self._history.read_text()
+        except FileNotFoundError:
+            text = ""
+        whole_lines = text[: text.rfind("\n") + 1]
+        if not whole_lines:
+            return pd.DataFrame({"step": pd.Series(dtype=int)})
+        return pd.read_csv(StringIO(whole_lines), float_precision="round_trip")
+
+    def tokenizer(self) -> Tokenizer:
+        """The trained tokenizer in eval mode, on the CPU. Raises InputError where there are no weights yet."""
+        finished_steps = self.finished_steps
+        if not finished_steps:
+            raise InputError(f"{self.path} has no weights yet.\nTrain it first: lgq-explore resume {self.path}")
+        tokenizer = build_tokenizer(self.config.backbone, self.config.quantizer, self.config.seed)
+        tokenizer.load_state_dict(load_file(self._weights))
+        tokenizer.quantizer.anneal(progress_at(finished_steps - 1, self.config.steps))
+        return tokenizer.eval()
+
+    def codebook_snapshots(self) -> dict[int, NDArray[np.float32]]:
+        """Finished steps → codebook [K, D], float32, by memory map; empty for fixed grids."""
+        files = sorted((self.path / "codebooks").glob("step-*.npy"))
+        return {_step_of(file): np.load(file, mmap_mode="r", allow_pickle=False) for file in files}
+
+    @property
+    def _weights(self) -> Path:
+        return self.path / "weights.safetensors"
+
+    @property
+    def _history(self) -> Path:
+        return self.path / "history.csv"
+
+
+class RunWriter(Run):
+    """A run folder opened by its trainer, the only one who writes there."""
+
+    @classmethod
+    def create(cls, path: Path, config: TrainConfig, environment: Environment) -> RunWriter:
+        """A new folder with its config. Raises InputError where something is there already, and leaves it alone."""
+        path = path.expanduser()
+        if path.exists():
+            raise InputError(
+                f"{path} exists already.\nContinue it with lgq-explore resume {path}, or give another folder."
+            )
+        description = {
+            "recipe": config_to_json(config),
+            "recipe_hash": config.recipe_hash,
+            "environment": environment.__dict__,
+        }
+        try:
+            with whole_folder(path) as folder:
+                (folder / "config.json").write_text(json.dumps(description, indent=2) + "\n")
+        except OSError as error:
+            raise InputError(f"{path} can't be made: {error.strerror}. Give a folder that can be written.") from error
+        return cls(path)
+
+    def newest_checkpoint(self) -> Path | None:
+        """The folder of the newest whole checkpoint, or None."""
+        return max(self._checkpoints.glob("step-*"), default=None)
+
+    def save_checkpoint(self, step: int, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
+        """Weights and trainer state at `step`: whole or absent. The run's newest weights follow, last."""
+        weights = save(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tokenizer.state_dict().items()},
+            metadata={"steps": str(step)},
+        )
+        with whole_folder(self._checkpoints / f"step-{step:08d}") as folder:
+            (folder / "weights.safetensors").write_bytes(weights)
+            torch.save(dict(state), folder / "state.pt")
+        with whole_file(self._weights) as target:
+            target.write(weights)
+        for old in sorted(self._checkpoints.glob("step-*"))[:-CHECKPOINTS_KEPT]:
+            shutil.rmtree(old)
+
+    def load_checkpoint(self, checkpoint: Path, tokenizer: Tokenizer) -> dict[str, Any]:
+        """Fill the tokenizer's weights, and give the state that was saved with them."""
+        tokenizer.load_state_dict(load_file(checkpoint / "weights.safetensors"))
+        return torch.load(checkpoint / "state.pt", weights_only=True)
+
+    def save_codebook(self, step: int, codebook: torch.Tensor) -> None:
+        """A snapshot [K, D] after `step` finished steps."""
+        path = self.path / "codebooks" / f"step-{step:08d}.npy"
+        path.parent.mkdir(exist_ok=True)
+        with whole_file(path) as target:
+            np.save(target, codebook.float().cpu().numpy(), allow_pickle=False)
+
+    def cut_history(self, step: int) -> None:
+        """Drop what was logged and seen after `step`: a run continues from there."""
+        history = self.history()
+        if self._history.exists():
+            with whole_file(self._history) as target:
+                kept = history[history["step"] <= step]
+                target.write(kept.to_csv(index=False).encode() if len(kept) else b"")
+        for later in self.codebook_snapshots():
+            if later > step:
+                (self.path / "codebooks" / f"step-{later:08d}.npy").unlink()
+
+    def append_history(self, row: Mapping[str, float | None]) -> None:
+        """One row, on disk when this returns; the first row names the columns."""
+        line = pd.DataFrame([row])
+        with self._history.open("a") as target:
+            target.write(line.to_csv(index=False, header=target.tell() == 0))
+
+    def claim(self) -> FileLock:
+        """A lock to hold while training, so that nobody else trains here. Raises InputError where one does."""
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            raise InputError(f"{self.path} is being trained by another process: wait for it, or stop it") from None
+        return lock
+
+    @property
+    def _checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+
+def open_run(path: str | os.PathLike[str]) -> Run:
+    """The run in a folder. Raises InputError where there is none, or its config can't be read."""
+    return Run(path)
+
+
+def default_run_path(config: TrainConfig) -> Path:
+    """A free folder under data/runs, named by method, codebook size, recipe and seed."""
+    name = f"{config.quantizer.method}-{config.quantizer.size}-{config.recipe_hash}-seed{config.seed}"
+    folder = data_directory() / "runs"
+    repeats = (folder / (name if repeat == 1 else f"{name}-{repeat}") for repeat in range(1, 10**6))
+    return next(path for path in repeats if not path.exists())
+
+
+def progress_at(step: int, steps: int) -> float:
+    """The share of training finished at `step`, counted from 0: 0 at the first step, 1 at the last."""
+    return step / max(1, steps - 1)
+
+
+def _step_of(file: Path) -> int:
+    return int(file.stem.removeprefix("step-"))
+
+
+def _read_json(path: Path, missing: str) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{missing}: there is no {path.name} in it") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} can't be read: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} can't be read: it holds no JSON object")
+    return content

@@ -1,0 +1,66 @@
+"""How many codes were used, and how fast did training go, over the last few steps?"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lgq_explore.metrics import CodeCounts, code_usage
+
+
+@dataclass(frozen=True)
+class StepTrace:
+    """codes: joint codes of the step's tokens, any shape. images: in the step. seconds: that the step took."""
+
+    codes: Tensor
+    images: int
+    seconds: float
+
+
+class StepWindow:
+    """The last `steps` steps, from which the history's usage and speed are counted."""
+
+    def __init__(self, steps: int, codebook_size: int, traces: Sequence[StepTrace] = ()) -> None:
+        self.codebook_size = codebook_size
+        self._traces = deque(traces, maxlen=steps)
+
+    def add(self, trace: StepTrace) -> None:
+        self._traces.append(trace)
+
+    def code_counts(self) -> NDArray[np.int64]:
+        """Hits of each code [K] in the window."""
+        counts = CodeCounts(self.codebook_size)
+        counts.update(torch.cat([trace.codes.flatten() for trace in self._traces]))
+        return counts.counts()
+
+    def columns(self) -> dict[str, float]:
+        """The history's columns; each name says the window, and the tokens in it stand beside."""
+        usage = code_usage(self.code_counts(), self.codebook_size)
+        seconds = sum(trace.seconds for trace in self._traces)
+        images = sum(trace.images for trace in self._traces)
+        span = f"last_{self._traces.maxlen}_steps"
+        return {
+            f"active_codes_{span}": usage.active_codes,
+            f"perplexity_{span}": usage.perplexity,
+            f"tokens_{span}": usage.tokens,
+            f"images_per_second_{span}": images / seconds,
+        }
+
+    def state(self) -> list[dict[str, Tensor | float]]:
+        """The window as plain tensors and numbers, for a checkpoint."""
+        return [
+            {"codes": trace.codes.to("cpu", torch.int32), "images": trace.images, "seconds": trace.seconds}
+            for trace in self._traces
+        ]
+
+    def load(self, state: Sequence[dict[str, Tensor | float]]) -> None:
+        """Continue from what `state` gave."""
+        self._traces.clear()
+        for trace in state:
+            self.add(StepTrace(trace["codes"].to(torch.int64), int(trace["images"]), float(trace["seconds"])))  # type: ignore[union-attr]
