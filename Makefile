@@ -51,6 +51,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	fi
 	$(PIP) --upgrade --constraint constraints.txt pip
 	$(PIP) --constraint constraints.txt --editable ".[$(EXTRAS)]"
+	@# No question about Jupyter's news over the notebook, and no call home.
+	@$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements"
 	@touch $@
 
 lab: $(INSTALLED)  ## open JupyterLab on notebooks/01_train_lgq.ipynb
@@ -62,8 +64,9 @@ lab: $(INSTALLED)  ## open JupyterLab on notebooks/01_train_lgq.ipynb
 		echo "No display here: open the address that ends in a token, below, in a browser on this machine."; \
 		echo "From another machine, first run there: ssh -N -L $$port:127.0.0.1:$$port $$(id -un)@$$(hostname)"; \
 	fi; \
-	exec $(BIN)/python -m jupyterlab --ip=127.0.0.1 --port=$$port --ServerApp.port_retries=0 $$no_browser \
-		$$([ "$$(id -u)" != 0 ] || echo --allow-root) notebooks/01_train_lgq.ipynb
+	exec $(BIN)/python -m jupyterlab --ip=127.0.0.1 --port=$$port --ServerApp.port_retries=0 --log-level=WARN \
+		--LabApp.default_url=/lab/tree/notebooks/01_train_lgq.ipynb \
+		$$no_browser $$([ "$$(id -u)" != 0 ] || echo --allow-root)
 
 test: $(INSTALLED) browser  ## run every test: unit, command line, browser, notebooks
 	@failed=0; \

@@ -166,9 +166,7 @@ def test_by_call():
         return subprocess.run(command, env=environment, capture_output=True, text=True)
 
     @pytest.mark.parametrize("arguments", [(), ("-p", "xdist", "-n", "2")], ids=["one process", "xdist"])
-    def test_every_skip_is_named_and_fails(
-        self, tmp_path: Path, arguments: tuple[str, ...]
-    ) -> None:
+    def test_every_skip_is_named_and_fails(self, tmp_path: Path, arguments: tuple[str, ...]) -> None:
         (tmp_path / "test_some.py").write_text(self.HARMLESS + self.SKIPPED)
         (tmp_path / "test_none.py").write_text("import pytest\npytest.importorskip('no_such_package')\n")
         done = self.run(tmp_path, *arguments)

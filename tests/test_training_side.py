@@ -1,8 +1,8 @@
 """Does the training side work where only its own dependencies are installed, as on a GPU server?
 
-A folder of links to the installed packages that pyproject.toml's plain dependencies lead to, and nothing else,
-stands in for such a machine: what is missing there is missing for ``import`` and for packages that ask what is
-installed alike (torchmetrics, for one, imports matplotlib wherever it is installed).
+Such a machine is a folder of links to the installed packages that pyproject.toml's dependencies lead to, and
+nothing else: what is missing there is missing for ``import`` and for packages that ask what is installed
+alike (torchmetrics, for one, imports matplotlib wherever it is installed).
 """
 
 from __future__ import annotations
