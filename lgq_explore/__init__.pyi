@@ -10,7 +10,7 @@ from .training.config import TrainConfig as TrainConfig
 from .training.config import preset as preset
 from .training.encode import Encoding as Encoding
 from .training.encode import encode as encode
-from .training.encode import evaluate as evaluate
+from .training.evaluate import evaluate as evaluate
 from .training.loop import Controls as Controls
 from .training.loop import LogEvent as LogEvent
 from .training.loop import resume as resume

@@ -59,7 +59,11 @@ class Decoder(nn.Sequential):
 
     def __init__(self, config: BackboneConfig) -> None:
         widths = config.channels
-        layers: list[nn.Module] = [_conv(config.dim, widths[-1]), ResidualBlock(widths[-1]), SelfAttention(widths[-1])]
+        layers: list[nn.Module] = [
+            _conv(config.dim, widths[-1]),
+            ResidualBlock(widths[-1]),
+            SelfAttention(widths[-1]),
+        ]
         for level in reversed(range(len(widths))):
             layers += [ResidualBlock(widths[level]) for _ in range(config.blocks)]
             if level > 0:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
 import torch
@@ -134,10 +134,14 @@ class QuantizerConfig:
         """Codebook size K."""
         raise NotImplementedError("abstract: a method knows its size")
 
+    def resized(self, codebook_size: int) -> Self:
+        """The same settings at K = `codebook_size`, or at the nearest product of levels where K is a product."""
+        raise NotImplementedError("abstract: a method knows its sizes")
+
     @classmethod
     def for_codebook_size(cls, codebook_size: int) -> Self:
-        """The method's defaults at K = `codebook_size`, or at the nearest product of levels where K is a product."""
-        raise NotImplementedError("abstract: a method knows its sizes")
+        """The method's defaults at `codebook_size`, as `resized` makes them."""
+        return cls().resized(codebook_size)
 
     def build(self, dim: int) -> Quantizer:
         """A new quantizer for latents of width `dim`, drawn from torch's generator."""
@@ -165,9 +169,8 @@ class VectorQuantizerConfig(QuantizerConfig):
     def size(self) -> int:
         return self.codebook_size
 
-    @classmethod
-    def for_codebook_size(cls, codebook_size: int) -> Self:
-        return cls(codebook_size=codebook_size)
+    def resized(self, codebook_size: int) -> Self:
+        return replace(self, codebook_size=codebook_size)
 
 
 def to_tokens(latents: Tensor) -> Tensor:
@@ -201,8 +204,3 @@ def split_codes(joint: Tensor, levels: Sequence[int]) -> Tensor:
         groups.append(joint % level)
         joint = joint // level
     return torch.stack(groups[::-1], dim=1)
-
-
-def config_fields(config: QuantizerConfig) -> dict[str, object]:
-    """The fields of a config by name, as JSON takes them."""
-    return {entry.name: getattr(config, entry.name) for entry in fields(config)}

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import torch
@@ -48,9 +48,8 @@ class FSQConfig(QuantizerConfig):
     def size(self) -> int:
         return math.prod(self.levels)
 
-    @classmethod
-    def for_codebook_size(cls, codebook_size: int) -> Self:
-        return cls(levels=nearest_levels(codebook_size))
+    def resized(self, codebook_size: int) -> Self:
+        return replace(self, levels=nearest_levels(codebook_size))
 
     def build(self, dim: int) -> FSQ:
         return FSQ(dim, self.levels)
@@ -74,6 +73,10 @@ class FSQ(Quantizer):
     """Rounding on a grid of `levels`, between two learned projections."""
 
     codebook_is_fixed = True
+    half_range: Tensor
+    offset: Tensor
+    shift: Tensor
+    half_width: Tensor
 
     def __init__(self, dim: int, levels: tuple[int, ...]) -> None:
         super().__init__(dim, levels)
@@ -104,7 +107,7 @@ class FSQ(Quantizer):
         return self._bounded(latents) / self.half_width
 
     def _bounded(self, latents: Tensor) -> Tensor:
-        """[B, D, H, W] → [B, G, H, W], in units of a step of the grid; float32 whatever the autocast, as it is rounded."""
+        """[B, D, H, W] → [B, G, H, W], in steps of the grid; float32 under autocast too, as it is rounded."""
         projected = self.project_in(latents.movedim(1, -1)).movedim(-1, 1)
         projected = projected.to(torch.promote_types(projected.dtype, torch.float32))
         return self.half_range * torch.tanh(projected + self.shift) - self.offset

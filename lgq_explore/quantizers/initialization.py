@@ -24,7 +24,8 @@ def initial_codebook(tokens: Tensor, codebook_size: int, initialization: str) ->
     """K codes [K, D] from tokens [N, D], drawn from torch's generator.
 
     `random`: K different tokens. `kmeans++`: spread out by their squared distances (Arthur & Vassilvitskii 2007).
-    `kmeans`: the same, then Lloyd iterations, at most 10 and LLOYD_DISTANCES distances. Raises ValueError where fewer tokens than codes are at hand.
+    `kmeans`: the same, then Lloyd iterations, at most 10 and LLOYD_DISTANCES distances.
+    Raises ValueError where fewer tokens than codes are at hand.
     """
     if len(tokens) < codebook_size:
         raise ValueError(f"{len(tokens)} tokens can't initialise {codebook_size} codes: give at least as many tokens")
@@ -53,7 +54,7 @@ def _spread_seeds(tokens: Tensor, codebook_size: int) -> Tensor:
 
 
 def _draw_without_replacement(weights: Tensor, draws: int) -> Tensor:
-    """Indices drawn by weight: the largest of weight / Exp(1) (Efraimidis & Spirakis 2006), for any number of weights."""
+    """Indices drawn by weight: the largest of weight / Exp(1) (Efraimidis & Spirakis 2006), of any number."""
     exponentials = torch.empty(len(weights), dtype=weights.dtype).exponential_().to(weights.device)
     return (weights / exponentials).topk(draws).indices
 

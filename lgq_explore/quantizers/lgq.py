@@ -17,10 +17,11 @@ dq/dz = (2/τ) Cov_p(c), not through the identity: its mean diagonal is reported
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .base import (
     QuantizerOutput,
@@ -47,7 +48,11 @@ class LGQConfig(VectorQuantizerConfig):
     """LGQ with centres spread over the encoder's own tokens at the start (k-means++)."""
 
     method: ClassVar[str] = "lgq"
-    default_loss_weights: ClassVar[dict[str, float]] = {"quantization": 1.0, "peakedness": 0.005, "usage": 0.005}
+    default_loss_weights: ClassVar[dict[str, float]] = {
+        "quantization": 1.0,
+        "peakedness": 0.005,
+        "usage": 0.005,
+    }
 
     temperature: TemperatureSchedule = field(default_factory=TemperatureSchedule)
     norm: str = "layer"  # of the tokens over D: layer (as published), batch (running standardisation), none
@@ -74,6 +79,9 @@ class LGQPaperConfig(LGQConfig):
 
 class LGQ(SoftQuantizer):
     """Learnable Geometric Quantization of latents [B, D, H, W] with K centres."""
+
+    solved_temperature: Tensor
+    steps_since_solved: Tensor
 
     def __init__(self, dim: int, config: LGQConfig) -> None:
         super().__init__(dim, [config.codebook_size])
@@ -103,9 +111,8 @@ class LGQ(SoftQuantizer):
     @torch.no_grad()
     def initialize(self, tokens: Tensor) -> None:
         if isinstance(self.norm, nn.BatchNorm1d):
-            self.norm.running_mean.copy_(tokens.mean(0))
-            self.norm.running_var.copy_(tokens.var(0))
-            tokens = (tokens - self.norm.running_mean) / (self.norm.running_var + self.norm.eps).sqrt()
+            self.norm.running_mean, self.norm.running_var = tokens.mean(0), tokens.var(0)
+            tokens = functional.batch_norm(tokens, self.norm.running_mean, self.norm.running_var, eps=self.norm.eps)
         else:
             tokens = self.norm(tokens)
         self.centres.copy_(initial_codebook(tokens, self.codebook_size, self.config.initialization))
@@ -198,8 +205,8 @@ class LGQ(SoftQuantizer):
 def usage_regularizers(assignment: SoftAssignment) -> tuple[Tensor, Tensor]:
     """L_usage = K Σ_k u_k² as published, and its unbiased form over N independent tokens.
 
-    The published form cannot fall below (K/N) Σp²: with K ≳ N it flattens p instead of spreading the usage. The unbiased
-    (N L_usage − K mean Σp²)/(N − 1) estimates K Σ_k E[p_k]²; in a single batch it may lie below 1.
+    The published form cannot fall below (K/N) Σp²: with K ≳ N it flattens p instead of spreading the usage. The
+    unbiased (N L_usage − K mean Σp²)/(N − 1) estimates K Σ_k E[p_k]²; in a single batch it may lie below 1.
     """
     size, tokens = len(assignment.usage), len(assignment.s2)
     published = size * assignment.usage.square().sum()
@@ -217,7 +224,7 @@ def encoder_gain(assignment: SoftAssignment, temperature: float) -> Tensor:
     return 2 * variance / (temperature * mean.shape[1])
 
 
-def _norm(norm: str, dim: int) -> Any:
+def _norm(norm: str, dim: int) -> nn.Module:
     match norm:
         case "layer":
             return nn.LayerNorm(dim)

@@ -52,6 +52,8 @@ class SimVQMLPConfig(SimVQConfig):
 class SimVQ(Quantizer):
     """Nearest code among K frozen vectors moved by `mapping`, a module from [K, D] to [K, D]."""
 
+    frozen: Tensor
+
     def __init__(self, dim: int, codebook_size: int, mapping: nn.Module) -> None:
         super().__init__(dim, [codebook_size])
         self.mapping = mapping

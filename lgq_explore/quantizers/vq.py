@@ -114,6 +114,9 @@ class MovingAverageVQ(VQ):
     """Nearest of K codes, each the moving average of the tokens that chose it."""
 
     config: VQConfig
+    counts: Tensor
+    sums: Tensor
+    updates: Tensor
 
     def __init__(self, dim: int, config: VQConfig) -> None:
         super().__init__(dim, config)

@@ -8,6 +8,7 @@ import json
 import types
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -39,7 +40,9 @@ class TrainConfig:
     warmup_steps: int = 20  # optimiser steps of linear rise
     weight_decay: float = 1e-4  # of the backbone's matrices and kernels; the quantizer's parameters never decay
     gradient_clip: float = 1.0  # largest norm of the whole gradient
-    loss_weights: dict[str, float] = field(default_factory=dict)  # by name; empty: l1 1, and the method's published ones
+    loss_weights: dict[str, float] = field(
+        default_factory=dict
+    )  # by name; empty: l1 1, and the method's published ones
     seed: int = 0
     log_steps: int = 10  # steps between rows of history.csv
     window_steps: int = 32  # steps over which the history counts code usage and speed
@@ -47,7 +50,14 @@ class TrainConfig:
     snapshot_steps: int = 50  # steps between snapshots of the codebook
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "log_steps", "window_steps", "checkpoint_steps", "snapshot_steps"):
+        for name in (
+            "steps",
+            "batch_size",
+            "log_steps",
+            "window_steps",
+            "checkpoint_steps",
+            "snapshot_steps",
+        ):
             self._require(name, getattr(self, name) >= 1, "it must be at least 1")
         for name in ("learning_rate", "gradient_clip"):
             self._require(name, getattr(self, name) > 0, "it must be above 0")
@@ -67,7 +77,9 @@ class TrainConfig:
         weights = self.loss_weights or published
         for name in weights.keys() ^ published.keys():
             trouble = "is missing" if name in published else f"is unknown to {self.quantizer.method}"
-            raise ValueError(f"loss_weights: {name!r} {trouble}; give {', '.join(published)}, or none at all for defaults")
+            raise ValueError(
+                f"loss_weights: {name!r} {trouble}; give {', '.join(published)}, or none at all for defaults"
+            )
         object.__setattr__(self, "loss_weights", dict(weights))
 
     @property
@@ -110,11 +122,46 @@ def quantizer_config(method: str, codebook_size: int | None = None) -> Quantizer
         raise InputError(
             f"unknown quantizer {method!r}{near_matches(method, QUANTIZERS)}; choose one of {', '.join(QUANTIZERS)}"
         )
-    config_class = QUANTIZERS[method]
+    defaults = QUANTIZERS[method]()
+    return defaults if codebook_size is None else _resized(defaults, codebook_size)
+
+
+def _resized(quantizer: QuantizerConfig, codebook_size: int) -> QuantizerConfig:
     try:
-        return config_class() if codebook_size is None else config_class.for_codebook_size(codebook_size)
+        return quantizer.resized(codebook_size)
     except ValueError as error:
         raise InputError(str(error)) from error
+
+
+def with_quantizer(config: TrainConfig, method: str | None, codebook_size: int | None) -> TrainConfig:
+    """The recipe with another method or codebook size; None leaves either as it is. Raises InputError.
+
+    A new method comes with its own settings and published loss weights; a new size leaves all else as it is.
+    """
+    if method is not None and method != config.quantizer.method:
+        return replace(config, quantizer=quantizer_config(method, codebook_size), loss_weights={})
+    if codebook_size is None:
+        return config
+    return replace(config, quantizer=_resized(config.quantizer, codebook_size))
+
+
+def read_recipe(path: Path) -> TrainConfig:
+    """The recipe in a JSON file, or in a run's config.json. Raises InputError."""
+    values = read_json(path)
+    return config_from_json(values.get("recipe", values))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file. Raises InputError where there is none."""
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}. Name a JSON file.") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds {type(content).__name__}, not an object: give the fields of a recipe")
+    return content
 
 
 def config_to_json(config: TrainConfig) -> dict[str, Any]:

@@ -96,9 +96,7 @@ def prepared_pictures(label: str, files: Sequence[PictureFile], image_size: int)
         ) from error
     written = _read_entry(folder, entry)
     if written is None:
-        raise InputError(
-            f"the pictures just written to {folder / entry}.npy cannot be read back: check the disk"
-        )
+        raise InputError(f"the pictures just written to {folder / entry}.npy cannot be read back: check the disk")
     return written
 
 
@@ -135,8 +133,7 @@ def _read_entry(folder: Path, entry: str) -> PreparedPictures | None:
     return PreparedPictures(
         names=tuple(picture["name"] for picture in index["pictures"]),
         pixels=tuple(
-            flat[start:end].reshape(shape)
-            for start, end, shape in zip(ends[:-1], ends[1:], shapes, strict=True)
+            flat[start:end].reshape(shape) for start, end, shape in zip(ends[:-1], ends[1:], shapes, strict=True)
         ),
         digests=tuple(picture["sha256"] for picture in index["pictures"]),
         skipped=tuple(Skipped(**skipped) for skipped in index["skipped"]),

@@ -95,9 +95,7 @@ def _near_match(spec: str) -> str:
 def _pictures_of_folder(folder: Path, image_size: int) -> PreparedPictures:
     names = find_pictures(folder)
     if not names:
-        raise InputError(
-            f"no image file in {folder} or its subfolders: give a folder of JPEG, PNG or the like"
-        )
+        raise InputError(f"no image file in {folder} or its subfolders: give a folder of JPEG, PNG or the like")
     # Of the folder's name only what any file system takes; the hash after it tells folders of one name apart.
     safe_name = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in folder.name)
     files = [PictureFile(name, folder / name) for name in names]

@@ -139,9 +139,7 @@ def training_batch(
         raise InputError(f"batch size {batch_size} is no batch: give 1 or more")
     rows = range(batch_size) if rows is None else rows
     if any(not 0 <= row < batch_size for row in rows):
-        raise InputError(
-            f"{rows} reaches outside of a batch of {batch_size}: give rows from 0 to {batch_size - 1}"
-        )
+        raise InputError(f"{rows} reaches outside of a batch of {batch_size}: give rows from 0 to {batch_size - 1}")
     if not len(photographs):
         raise InputError("0 photographs to train on: load the images with a split")
     # Philox is a function of key and counter: a block of four words for each row, whatever the batch size.

@@ -102,9 +102,10 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps
     done = (step - config.warmup_steps) / max(1, config.steps - 1 - config.warmup_steps)
-    return config.final_learning_rate + (config.learning_rate - config.final_learning_rate) * (
-        1 + math.cos(math.pi * done)
-    ) / 2
+    return (
+        config.final_learning_rate
+        + (config.learning_rate - config.final_learning_rate) * (1 + math.cos(math.pi * done)) / 2
+    )
 
 
 @dataclass
@@ -133,7 +134,7 @@ class _Training:
         self.model, self.fabric_optimizer = self.fabric.setup(self.tokenizer, self.optimizer)
 
     def run(self) -> Run:
-        with self.writer.claim(), _first_interrupt_stops(self.controls), torch.random.fork_rng(devices=[]):
+        with self.writer.claimed(), _first_interrupt_stops(self.controls), torch.random.fork_rng(devices=[]):
             self._restore_or_initialize()
             with self._progress_bar() as bar:
                 while self.step < self.config.steps:
@@ -292,9 +293,7 @@ def _fabric(device: str) -> Fabric:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError("WORLD_SIZE is above 1, but training uses one process: start it without torchrun")
     on_cuda = device != "cpu" and torch.cuda.is_available()
-    return Fabric(
-        accelerator="cuda" if on_cuda else "cpu", devices=1, precision="bf16-mixed" if on_cuda else "32-true"
-    )
+    return Fabric(accelerator="cuda" if on_cuda else "cpu", devices=1, precision="bf16-mixed" if on_cuda else "32-true")
 
 
 def _environment(fabric: Fabric, data: ImageData) -> Environment:

@@ -22,4 +22,7 @@ def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> 
     """Σ weight·loss. Raises KeyError where a loss has no weight, or a weight no loss: neither is dropped silently."""
     if losses.keys() != weights.keys():
         raise KeyError(f"losses {sorted(losses)} and weights {sorted(weights)} must have the same names")
-    return sum((weights[name] * loss for name, loss in losses.items()), start=next(iter(losses.values())).new_zeros(()))
+    return sum(
+        (weights[name] * loss for name, loss in losses.items()),
+        start=next(iter(losses.values())).new_zeros(()),
+    )

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -22,7 +23,7 @@ from safetensors.torch import load_file, save
 from lgq_explore.errors import InputError
 from lgq_explore.models import Tokenizer, build_tokenizer
 
-from .config import TrainConfig, config_from_json, config_to_json
+from .config import TrainConfig, config_from_json, config_to_json, read_json
 from .files import whole_file, whole_folder
 from .image_cache import data_directory
 
@@ -48,7 +49,9 @@ class Run:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path).expanduser()
-        description = _read_json(self.path / "config.json", missing=f"{self.path} is not a run folder")
+        if not (self.path / "config.json").is_file():
+            raise InputError(f"{self.path} is not a run folder: there is no config.json in it")
+        description = read_json(self.path / "config.json")
         try:
             self.config = config_from_json(description["recipe"])
             self.environment = Environment(**description["environment"])
@@ -183,14 +186,12 @@ class RunWriter(Run):
         with self._history.open("a") as target:
             target.write(line.to_csv(index=False, header=target.tell() == 0))
 
-    def claim(self) -> FileLock:
-        """A lock to hold while training, so that nobody else trains here. Raises InputError where one does."""
-        lock = FileLock(self.path / ".lock")
+    def claimed(self) -> AbstractContextManager[object]:
+        """Holds the folder while training, so that nobody else trains here. Raises InputError where one does."""
         try:
-            lock.acquire(blocking=False)
+            return FileLock(self.path / ".lock").acquire(blocking=False)
         except Timeout:
-            raise InputError(f"{self.path} is being trained by another process: wait for it, or stop it") from None
-        return lock
+            raise InputError(f"{self.path} is being trained already: wait for it, or stop it") from None
 
     @property
     def _checkpoints(self) -> Path:
@@ -200,6 +201,12 @@ class RunWriter(Run):
 def open_run(path: str | os.PathLike[str]) -> Run:
     """The run in a folder. Raises InputError where there is none, or its config can't be read."""
     return Run(path)
+
+
+def list_runs(folder: Path | None = None) -> list[Run]:
+    """The runs in a folder (data/runs), by name; other folders in it are passed over."""
+    runs = data_directory() / "runs" if folder is None else folder
+    return [Run(path.parent) for path in sorted(runs.glob("*/config.json"))]
 
 
 def default_run_path(config: TrainConfig) -> Path:
@@ -217,15 +224,3 @@ def progress_at(step: int, steps: int) -> float:
 
 def _step_of(file: Path) -> int:
     return int(file.stem.removeprefix("step-"))
-
-
-def _read_json(path: Path, missing: str) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{missing}: there is no {path.name} in it") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} can't be read: {error}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} can't be read: it holds no JSON object")
-    return content

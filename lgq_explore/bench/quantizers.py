@@ -1,0 +1,103 @@
+"""Which method does best when all are trained by one recipe, on the same photographs, with the same seeds?"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lgq_explore.errors import InputError
+from lgq_explore.training.config import TrainConfig, config_to_json
+from lgq_explore.training.evaluate import evaluate
+from lgq_explore.training.files import whole_file
+from lgq_explore.training.loop import train
+
+COLUMNS = {
+    "PSNR, dB": lambda result: f"{result['psnr_db']:.2f}",
+    "SSIM": lambda result: f"{result['ssim']:.3f}",
+    "active codes": lambda result: f"{result['active_codes']}",
+    "perplexity": lambda result: f"{result['perplexity']:.0f}",
+    "bits a pixel": lambda result: f"{result['bits_per_pixel']:.3f}",
+}
+"""Columns of the table, each with how a result fills it."""
+
+
+def compare_quantizers(recipes: Sequence[TrainConfig], seeds: Iterable[int], device: str = "auto") -> dict[str, Any]:
+    """Train every recipe with every seed and evaluate it on the held-out photographs.
+
+    Returns a JSON object: what it ran on, the recipes by their hash, and an `evaluate` result a run.
+    """
+    results = []
+    with tempfile.TemporaryDirectory(prefix="lgq-explore-bench-") as folder:
+        for recipe in recipes:
+            for seed in seeds:
+                run = train(
+                    replace(recipe, seed=seed),
+                    Path(folder) / f"{recipe.quantizer.method}-{seed}",
+                    device=device,
+                )
+                if not run.is_finished:
+                    raise KeyboardInterrupt
+                results.append(evaluate(run))
+    return {
+        "benchmark": "quantizers",
+        "date": datetime.now(UTC).date().isoformat(),
+        "device": _device_name(run.environment.device),
+        "environment": run.environment.__dict__,
+        "recipes": {recipe.recipe_hash: config_to_json(recipe) for recipe in recipes},
+        "results": results,
+    }
+
+
+def save_comparison(comparison: dict[str, Any], folder: Path) -> Path:
+    """Write a dated JSON file into `folder`; an older one of the same day is kept. Raises InputError."""
+    stem = f"{comparison['date']}-{comparison['benchmark']}"
+    names = (f"{stem}.json" if repeat == 1 else f"{stem}-{repeat}.json" for repeat in range(1, 10**6))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = next(folder / name for name in names if not (folder / name).exists())
+        with whole_file(path) as target:
+            target.write((json.dumps(comparison, indent=1) + "\n").encode())
+    except OSError as error:
+        raise InputError(
+            f"{folder} can't hold results: {error.strerror}. Give a folder that can be written."
+        ) from error
+    return path
+
+
+def markdown_table(comparison: dict[str, Any]) -> str:
+    """A row a method, the value of every seed in every cell, and the recipe, seeds and N under it."""
+    results = comparison["results"]
+    methods = list(dict.fromkeys(result["quantizer"] for result in results))
+    seeds = list(dict.fromkeys(result["seed"] for result in results))
+    first, recipe = results[0], next(iter(comparison["recipes"].values()))
+    lines = [
+        "| method | codes K | " + " | ".join(COLUMNS) + " |",
+        "|---|---:|" + "---:|" * len(COLUMNS),
+    ]
+    for method in methods:
+        of_method = [result for result in results if result["quantizer"] == method]
+        cells = [" · ".join(show(result) for result in of_method) for show in COLUMNS.values()]
+        lines.append(f"| `{method}` | {of_method[0]['codebook_size']} | " + " | ".join(cells) + " |")
+    lines += [
+        "",
+        f"One recipe for all: {recipe['data']}, {recipe['image_size']} px, {first['steps']} steps of "
+        f"{recipe['batch_size']} crops, D = {first['dim']}. A value a seed ({', '.join(map(str, seeds))}), measured on "
+        f"N = {first['images']} held-out crops ({first['tokens']} tokens) of {first['photographs']} photographs; "
+        f"{comparison['date']}, {comparison['device']}.",
+    ]
+    return "\n".join(lines)
+
+
+def _device_name(device: str) -> str:
+    if device != "cpu":
+        return device
+    return f"{platform.machine()} CPU, {os.cpu_count()} cores, {torch.get_num_threads()} threads"

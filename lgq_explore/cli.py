@@ -1,0 +1,307 @@
+"""`lgq-explore …`: a thin shell over the package; each command imports what it needs."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .errors import InputError
+
+if TYPE_CHECKING:
+    from .training.config import TrainConfig
+    from .training.run import Run
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit status: 0, 2 for bad input (told in at most two lines), 130 if interrupted."""
+    try:
+        options = _parser().parse_args(arguments)
+        return options.command(options)
+    except InputError as error:
+        print(f"lgq-explore: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("lgq-explore: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, but an error is one message and no dump of the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}\nSee {self.prog} --help")
+
+
+def _parser() -> argparse.ArgumentParser:
+    from . import __version__
+
+    parser = _Parser(prog="lgq-explore", description="Train discrete image tokenizers alike, and see why they differ.")
+    parser.add_argument("--version", action="version", version=f"lgq-explore {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_train(commands)
+    _add_resume(commands)
+    _add_evaluate(commands)
+    _add_encode(commands)
+    _add_decode(commands)
+    _add_bench(commands)
+    _add_list(commands)
+    return parser
+
+
+def _add_train(commands: Any) -> None:
+    parser = commands.add_parser("train", help="train a tokenizer into a new run folder")
+    parser.add_argument("--quantizer", metavar="NAME", help="method, see: lgq-explore list quantizers")
+    parser.add_argument("--seed", type=int, metavar="I", help="of initial weights and of the order of crops")
+    parser.add_argument("--run", type=Path, metavar="DIR", help="new folder (default: one under data/runs)")
+    _add_recipe(parser)
+    _add_device(parser)
+    parser.set_defaults(command=_train)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from .training.loop import train
+
+    return _report_training(train(_recipe(options, options.quantizer), options.run, device=options.device))
+
+
+def _add_resume(commands: Any) -> None:
+    parser = commands.add_parser("resume", help="continue a run from its newest checkpoint")
+    parser.add_argument("run", type=Path, metavar="RUN")
+    _add_device(parser)
+    parser.set_defaults(command=_resume)
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from .training.loop import resume
+
+    return _report_training(resume(options.run, device=options.device))
+
+
+def _add_evaluate(commands: Any) -> None:
+    parser = commands.add_parser("evaluate", help="measure a run on pictures it has not seen")
+    parser.add_argument("run", type=Path, metavar="RUN")
+    _add_data(parser)
+    parser.add_argument(
+        "--fd-features", default="inception", metavar="NAME", help="inception (default) or efficientnet-lite0"
+    )
+    _add_json(parser)
+    parser.set_defaults(command=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from .training.evaluate import evaluate
+
+    result = evaluate(options.run, options.data, crops=options.crops, fd_features=options.fd_features)
+    if options.json:
+        print(json.dumps(result))
+        return 0
+    for name, value in result.items():
+        print(f"{name:20} {_readable(value)}")
+    return 0
+
+
+def _add_encode(commands: Any) -> None:
+    parser = commands.add_parser("encode", help="write the latents, codes and reconstructions of pictures to a file")
+    parser.add_argument("run", type=Path, metavar="RUN")
+    _add_data(parser, required=True)
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.npz")
+    parser.set_defaults(command=_encode)
+
+
+def _encode(options: argparse.Namespace) -> int:
+    from .training.encode import encode
+
+    encoding = encode(options.run, options.data, crops=options.crops)
+    encoding.save(options.out)
+    print(
+        f"{options.out}: {len(encoding)} crops of {len(encoding.photograph_names)} photographs",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def _add_decode(commands: Any) -> None:
+    parser = commands.add_parser("decode", help="make pictures of the codes in a file that encode wrote")
+    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("file", type=Path, metavar="FILE.npz")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder for the PNG files")
+    parser.set_defaults(command=_decode)
+
+
+def _decode(options: argparse.Namespace) -> int:
+    from .training.encode import Encoding, decode, write_pictures
+
+    encoding = Encoding.load(options.file)
+    write_pictures(options.out, decode(options.run, encoding.codes))
+    print(f"{options.out}: {len(encoding)} pictures", file=sys.stderr)
+    return 0
+
+
+def _add_bench(commands: Any) -> None:
+    parser = commands.add_parser("bench", help="measure, and keep the result under benchmarks/results")
+    benches = parser.add_subparsers(required=True, metavar="BENCHMARK")
+    bench = benches.add_parser(
+        "quantizers", help="train methods by one recipe and compare them on held-out photographs"
+    )
+    bench.add_argument("--quantizers", nargs="+", metavar="NAME", default=["lgq", "fsq", "simvq", "vq"])
+    bench.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 … N − 1 (default: 3)")
+    bench.add_argument("--results", type=Path, default=Path("benchmarks/results"), metavar="DIR")
+    _add_recipe(bench)
+    _add_device(bench)
+    _add_json(bench)
+    bench.set_defaults(command=_bench_quantizers)
+
+
+def _bench_quantizers(options: argparse.Namespace) -> int:
+    from .bench.quantizers import compare_quantizers, markdown_table, save_comparison
+
+    recipes = [_recipe(options, name) for name in options.quantizers]
+    comparison = compare_quantizers(recipes, seeds=range(options.seeds), device=options.device)
+    print(save_comparison(comparison, options.results), file=sys.stderr)
+    print(json.dumps(comparison) if options.json else markdown_table(comparison))
+    return 0
+
+
+def _add_list(commands: Any) -> None:
+    parser = commands.add_parser("list", help="what there is to choose from")
+    parser.add_argument("what", choices=("quantizers", "data", "presets", "runs"))
+    parser.set_defaults(command=_list)
+
+
+def _list(options: argparse.Namespace) -> int:
+    for name, description in _choices(options.what).items():
+        print(f"{name:20} {description}")
+    return 0
+
+
+def _choices(what: str) -> dict[str, str]:
+    """What `list` prints: names, and a line on each."""
+    match what:
+        case "quantizers":
+            from .quantizers import QUANTIZERS
+
+            return {name: inspect.getdoc(config) or "" for name, config in QUANTIZERS.items()}
+        case "data":
+            from .training.images import DATA_SPECS
+
+            return dict(DATA_SPECS)
+        case "presets":
+            from .training.config import PRESETS
+
+            return {
+                name: f"{recipe.image_size} px, factor {recipe.backbone.factor}, D = {recipe.backbone.dim}, "
+                f"{recipe.steps} steps of {recipe.batch_size} crops"
+                for name, recipe in PRESETS.items()
+            }
+        case _:
+            from .training.run import list_runs
+
+            return {run.path.name: repr(run) for run in list_runs()}
+
+
+def _add_recipe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--codebook-size", type=int, metavar="K", help="codes; the nearest product for grids")
+    parser.add_argument("--data", metavar="SPEC", help="photographs, see: lgq-explore list data (default: photos)")
+    parser.add_argument("--image-size", type=int, metavar="S", help="side of the crops, in pixels")
+    parser.add_argument("--steps", type=int, metavar="N", help="optimiser steps")
+    parser.add_argument("--batch-size", type=int, metavar="B", help="crops a step, over all devices")
+    parser.add_argument("--checkpoint-steps", type=int, metavar="N", help="steps between checkpoints")
+    parser.add_argument("--preset", metavar="P", help="whole recipe, see: lgq-explore list presets (default: tiny)")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE.json", help="recipe, or a run's config.json, to start from"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY.PATH=VALUE",
+        help="any field of the recipe; may be repeated",
+    )
+
+
+RECIPE_OPTIONS = ("data", "image_size", "steps", "batch_size", "checkpoint_steps", "seed")
+
+
+def _recipe(options: argparse.Namespace, quantizer: str | None) -> TrainConfig:
+    """A preset or a file, then what the options say, then the single fields of --set."""
+    from .training.config import config_from_json, override
+
+    values = _starting_recipe(options, quantizer)
+    for name in RECIPE_OPTIONS:
+        given = getattr(options, name, None)
+        if given is not None:
+            values[name] = given
+    for assignment in options.set:
+        values = override(values, assignment)
+    return config_from_json(values)
+
+
+def _starting_recipe(options: argparse.Namespace, quantizer: str | None) -> dict[str, Any]:
+    from .training.config import config_to_json, preset, read_recipe, with_quantizer
+
+    if options.config is None:
+        if quantizer is None:
+            raise InputError(
+                "--quantizer is missing: name one of lgq-explore list quantizers, or give --config FILE.json"
+            )
+        return config_to_json(preset(options.preset or "tiny", quantizer, options.codebook_size))
+    if options.preset is not None:
+        raise InputError(
+            f"--preset {options.preset} and --config {options.config} are both whole recipes: give one of them"
+        )
+    return config_to_json(with_quantizer(read_recipe(options.config), quantizer, options.codebook_size))
+
+
+def _report_training(run: Run) -> int:
+    config = run.config
+    print(run.path)
+    if run.is_finished:
+        print(
+            f"finished: {config.steps} of {config.steps} steps; next: lgq-explore evaluate {run.path}",
+            file=sys.stderr,
+        )
+        return 0
+    print(
+        f"stopped after {run.finished_steps} of {config.steps} steps; continue with lgq-explore resume {run.path}",
+        file=sys.stderr,
+    )
+    return INTERRUPTED
+
+
+def _readable(value: Any) -> str:
+    match value:
+        case {"value": number, "why": why, **net_or_features}:
+            network = " ".join(net_or_features.values())
+            return f"{_readable(number)} ({network}{': ' + why if why else ''})"
+        case None:
+            return "–"
+        case float():
+            return f"{value:.4g}"
+        case _:
+            return str(value)
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", metavar="NAME", help="auto (default), cpu or cuda")
+
+
+def _add_data(parser: argparse.ArgumentParser, required: bool = False) -> None:
+    parser.add_argument(
+        "--data",
+        required=required,
+        metavar="SPEC",
+        help="all photographs of a SPEC (default: the run's held-out ones)",
+    )
+    parser.add_argument("--crops", type=int, default=1024, metavar="N", help="crops at most (default: 1024)")
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object, and nothing else, on stdout")

@@ -1,0 +1,29 @@
+"""Which small trained runs do the notebooks share?"""
+
+from __future__ import annotations
+
+from lgq_explore.errors import InputError
+
+from .config import TrainConfig, near_matches, preset
+from .image_cache import data_directory
+from .loop import resume, train
+from .run import Run
+
+TUTORIAL_RUNS: dict[str, TrainConfig] = {
+    name: preset("tiny", name, codebook_size=1024) for name in ("lgq", "fsq", "simvq", "vq")
+}
+
+
+def tutorial_run(name: str) -> Run:
+    """The named run of TUTORIAL_RUNS: trained on first use (about a minute), then kept under data/runs.
+
+    Its folder carries the recipe's hash, so a changed recipe is trained anew. Raises InputError for another name.
+    """
+    if name not in TUTORIAL_RUNS:
+        raise InputError(
+            f"unknown tutorial run {name!r}{near_matches(name, TUTORIAL_RUNS)}; "
+            f"choose one of {', '.join(TUTORIAL_RUNS)}"
+        )
+    config = TUTORIAL_RUNS[name]
+    path = data_directory() / "runs" / f"tutorial-{name}-{config.recipe_hash}-seed{config.seed}"
+    return resume(path) if path.exists() else train(config, path)
