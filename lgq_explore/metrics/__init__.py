@@ -1,0 +1,47 @@
+"""How good is a tokenizer, in numbers? Each number is defined once, and gathered as streaming sums.
+
+Usage of the codebook (`usage`), distances in pixels (`image`), in a trained network's features (`perceptual`)
+and in the latents (`quantization`). A class gathers batches by `update` and answers with a frozen result by
+`compute`; a value never depends on how the data were cut into batches.
+"""
+
+from __future__ import annotations
+
+from lgq_explore.metrics.image import PSNR_CAP_DB, ImageQuality, ImageQualityResult
+from lgq_explore.metrics.perceptual import (
+    FD_FEATURES,
+    LPIPS,
+    LPIPS_SMALLEST_IMAGE,
+    FrechetDistance,
+    FrechetDistanceResult,
+    LPIPSResult,
+)
+from lgq_explore.metrics.quantization import QuantizationError, QuantizationErrorResult
+from lgq_explore.metrics.usage import (
+    CodeCounts,
+    CodeUsage,
+    bits_per_pixel,
+    code_usage,
+    gini,
+    gini_uniform,
+)
+
+__all__ = [
+    "FD_FEATURES",
+    "LPIPS",
+    "LPIPS_SMALLEST_IMAGE",
+    "PSNR_CAP_DB",
+    "CodeCounts",
+    "CodeUsage",
+    "FrechetDistance",
+    "FrechetDistanceResult",
+    "ImageQuality",
+    "ImageQualityResult",
+    "LPIPSResult",
+    "QuantizationError",
+    "QuantizationErrorResult",
+    "bits_per_pixel",
+    "code_usage",
+    "gini",
+    "gini_uniform",
+]

@@ -1,0 +1,139 @@
+"""How close are the reconstructions to their images, pixel by pixel and window by window?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lgq_explore.errors import InputError
+
+PSNR_CAP_DB = 100.0
+"""The PSNR of an image is at most this: that of equal images is infinite, and would make any mean infinite.
+A single 8-bit step in one value of 256 × 256 pixels is 101 dB, so nothing a decoder reaches is cut."""
+
+SSIM_WINDOW = 11
+"""Side of the SSIM window in pixels; its Gaussian weights have standard deviation 1.5 pixels."""
+
+
+@dataclass(frozen=True)
+class ImageQualityResult:
+    """What `ImageQuality` says: means over the images.
+
+    `ssim` is None, and `ssim_why` says why, when an image is smaller than the SSIM window.
+    """
+
+    psnr_db: float
+    ssim: float | None
+    l1: float
+    images: int
+    ssim_why: str | None
+
+
+class ImageQuality:
+    """PSNR, SSIM and L1 of reconstructions against images in [0, 1], gathered batch by batch.
+
+        PSNR = 10 log10(1 / mean (x − x̂)²)   in dB, of each image, then averaged; at most `PSNR_CAP_DB`
+        SSIM = mean over channels and windows of each image, then averaged (Wang et al. 2004): 11 × 11
+               Gaussian windows, σ = 1.5, K1 = 0.01, K2 = 0.03, data range 1, wholly inside the image
+        L1   = mean |x − x̂|, of each image, then averaged; in units of the data range
+
+    The SSIM map is torchmetrics'. Its own mean also counts windows that reach over the mirrored border;
+    leaving those out is what the paper and scikit-image (gaussian_weights=True, use_sample_covariance=False)
+    do, and on 32-pixel images the border would be half of the map.
+    """
+
+    def __init__(self) -> None:
+        self._images = 0
+        self._psnr_db = 0.0
+        self._ssim = 0.0
+        self._l1 = 0.0
+        self._ssim_why: str | None = None
+
+    @torch.no_grad()
+    def update(self, images: Tensor, reconstructions: Tensor) -> None:
+        """Add a batch: two float tensors [B, 3, H, W] in [0, 1], on any device.
+
+        Raises:
+            InputError: shapes that differ or are not those of images, or values outside [0, 1] or not finite.
+        """
+        # Imported here: torchmetrics costs seconds, and the training loop needs this package for code counts
+        # alone.
+        from torchmetrics.functional.image import peak_signal_noise_ratio
+
+        check_image_pair(images, reconstructions)
+        if len(images) == 0:
+            return
+        exact_images, exact_reconstructions = images.double(), reconstructions.double()
+        psnr_db = peak_signal_noise_ratio(
+            exact_reconstructions, exact_images, data_range=1.0, reduction="none", dim=(1, 2, 3)
+        )
+        self._images += len(images)
+        self._psnr_db += psnr_db.clamp(max=PSNR_CAP_DB).sum().item()
+        self._l1 += (exact_images - exact_reconstructions).abs().mean(dim=(1, 2, 3)).sum().item()
+        if min(images.shape[-2:]) < SSIM_WINDOW:
+            height, width = images.shape[-2:]
+            self._ssim_why = (
+                f"images of {height} × {width} pixels are smaller than the SSIM window of {SSIM_WINDOW}"
+            )
+        else:
+            self._ssim += _ssim_per_image(images, reconstructions).sum().item()
+
+    def compute(self) -> ImageQualityResult:
+        """The means over all images so far.
+
+        Raises:
+            InputError: before the first image.
+        """
+        if self._images == 0:
+            raise InputError("the quality of no images is undefined: update with at least one batch")
+        return ImageQualityResult(
+            psnr_db=self._psnr_db / self._images,
+            ssim=self._ssim / self._images if self._ssim_why is None else None,
+            l1=self._l1 / self._images,
+            images=self._images,
+            ssim_why=self._ssim_why,
+        )
+
+
+def check_image_pair(images: Tensor, reconstructions: Tensor) -> None:
+    """Refuse what is not a pair of equal batches of RGB images: float [B, 3, H, W] in [0, 1].
+
+    Raises:
+        InputError: naming the shape, type or value found.
+    """
+    if images.ndim != 4 or images.shape[1] != 3 or images.shape != reconstructions.shape:
+        raise InputError(
+            f"images have shape {list(images.shape)} and reconstructions {list(reconstructions.shape)}: "
+            "give two tensors of one shape [B, 3, H, W]"
+        )
+    for name, batch in (("images", images), ("reconstructions", reconstructions)):
+        if not batch.is_floating_point():
+            raise InputError(f"{name} are {batch.dtype}: give floats in [0, 1]")
+        if batch.numel() == 0:
+            continue
+        low, high = (bound.item() for bound in batch.aminmax())
+        # Written so that NaN fails it too.
+        if not (low >= 0 and high <= 1):
+            raise InputError(f"{name} reach from {low:g} to {high:g}: give finite floats in [0, 1]")
+
+
+def _ssim_per_image(images: Tensor, reconstructions: Tensor) -> Tensor:
+    """SSIM of each image, float64 [B]."""
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    # Under autocast the window sums would be taken in half precision, and variances are differences of them.
+    with torch.autocast(images.device.type, enabled=False):
+        _, ssim_map = structural_similarity_index_measure(
+            reconstructions.float(),
+            images.float(),
+            gaussian_kernel=True,
+            kernel_size=SSIM_WINDOW,
+            sigma=1.5,
+            data_range=1.0,
+            reduction="none",
+            return_full_image=True,
+        )
+    border = SSIM_WINDOW // 2
+    return ssim_map[..., border:-border, border:-border].double().mean(dim=(1, 2, 3))
