@@ -44,6 +44,11 @@ class Controls:
         with self._lock:
             self._stop = True
 
+    def clear_stop(self) -> None:
+        """Take the wish to stop back, so that the same controls steer the run when it is resumed."""
+        with self._lock:
+            self._stop = False
+
     def read(self, step: int) -> Reading:
         """What holds for `step`, counted from 0. Only the trainer calls this."""
         with self._lock:

@@ -68,7 +68,7 @@ def train(
     data = load_images(config.data, config.image_size)
     path = default_run_path(config) if run is None else Path(run)
     writer = RunWriter.create(path, config, _environment(fabric, data))
-    return _Training(writer, fabric, data, controls or Controls(), on_log, progress).run()
+    return _Training(writer, fabric, data, controls, on_log, progress).run()
 
 
 def resume(
@@ -81,7 +81,8 @@ def resume(
 ) -> Run:
     """Continue a run from its newest whole checkpoint, or from step 0; a finished run is returned as it is.
 
-    On a CPU the weights become exactly those of a run that was never interrupted. Arguments and errors as in `train`;
+    On a CPU the weights become exactly those of a run that was never interrupted. A temperature held by hand when the
+    run stopped is held again, unless `controls` say what is held now. Arguments and errors as in `train`;
     InputError too where the data are no longer those the run started with.
     """
     writer = RunWriter(run)
@@ -94,7 +95,7 @@ def resume(
             f"the pictures of {writer.config.data} are no longer those that {run} was trained on.\n"
             "Put them back, or train a new run."
         )
-    return _Training(writer, fabric, data, controls or Controls(), on_log, progress).run()
+    return _Training(writer, fabric, data, controls, on_log, progress).run()
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
@@ -115,7 +116,7 @@ class _Training:
     writer: RunWriter
     fabric: Fabric
     data: ImageData
-    controls: Controls
+    given_controls: Controls | None
     on_log: Callable[[LogEvent], None] | None
     progress: bool
     tokenizer: Tokenizer = field(init=False)
@@ -128,6 +129,7 @@ class _Training:
 
     def __post_init__(self) -> None:
         self.config = self.writer.config
+        self.controls = self.given_controls or Controls()
         self.tokenizer = build_tokenizer(self.config.backbone, self.config.quantizer, self.config.seed)
         self.optimizer = _optimizer(self.tokenizer, self.config)
         self.window = StepWindow(self.config.window_steps, self.tokenizer.quantizer.codebook_size)
@@ -244,7 +246,7 @@ class _Training:
         self.window.load(state["window"])
         self.step = self.saved_step = state["step"]
         self.seconds, self.override = state["seconds"], state["override"]
-        if self.controls.temperature is None:
+        if self.given_controls is None:
             self.controls.temperature = self.override
         self.writer.cut_history(self.step)
 
