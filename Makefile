@@ -52,7 +52,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PIP) --upgrade --constraint constraints.txt pip
 	$(PIP) --constraint constraints.txt --editable ".[$(EXTRAS)]"
 	@# No question about Jupyter's news over the notebook, and no call home.
-	@$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements"
+	@$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" >/dev/null
 	@touch $@
 
 lab: $(INSTALLED)  ## open JupyterLab on notebooks/01_train_lgq.ipynb

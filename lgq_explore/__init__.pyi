@@ -8,10 +8,10 @@ from .quantizers import QUANTIZERS as QUANTIZERS
 from .training.config import PRESETS as PRESETS
 from .training.config import TrainConfig as TrainConfig
 from .training.config import preset as preset
+from .training.controls import Controls as Controls
 from .training.encode import Encoding as Encoding
 from .training.encode import encode as encode
 from .training.evaluate import evaluate as evaluate
-from .training.loop import Controls as Controls
 from .training.loop import LogEvent as LogEvent
 from .training.loop import resume as resume
 from .training.loop import train as train
