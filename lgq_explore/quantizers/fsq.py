@@ -100,16 +100,16 @@ class FSQ(Quantizer):
         return self._project_out(self.discrete(codes))
 
     def codebooks(self) -> list[Tensor]:
-        grids = (torch.arange(level, device=self.half_width.device) - level // 2 for level in self.levels)
+        grids = (torch.arange(level).to(self.half_width) - level // 2 for level in self.levels)
         return [grid[:, None] / (level // 2) for grid, level in zip(grids, self.levels, strict=True)]
 
     def continuous(self, latents: Tensor) -> Tensor:
         return self._bounded(latents) / self.half_width
 
     def _bounded(self, latents: Tensor) -> Tensor:
-        """[B, D, H, W] → [B, G, H, W], in steps of the grid; float32 under autocast too, as it is rounded."""
-        projected = self.project_in(latents.movedim(1, -1)).movedim(-1, 1)
-        projected = projected.to(torch.promote_types(projected.dtype, torch.float32))
+        """[B, D, H, W] → [B, G, H, W], in steps of the grid; in the weights' float32 under autocast too, as it is rounded."""
+        with torch.autocast(latents.device.type, enabled=False):
+            projected = self.project_in(latents.movedim(1, -1).to(self.project_in.weight.dtype)).movedim(-1, 1)
         return self.half_range * torch.tanh(projected + self.shift) - self.offset
 
     def _project_out(self, points: Tensor) -> Tensor:
