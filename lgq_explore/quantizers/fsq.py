@@ -6,7 +6,9 @@ o = ½ for even L, 0 for odd L:
 
     bounded = h tanh(z + atanh(o/h)) − o      digit = round(bounded) + ⌊L/2⌋      point = round(bounded)/⌊L/2⌋
 
-Nothing normalises the projection: a LayerNorm over four dimensions would leave a quarter of the codes reachable.
+Nothing normalises the projection: a LayerNorm over four dimensions would leave a quarter of the codes reachable. It
+starts with orthogonal rows, which give independent latents independent digits: rows drawn at random are so correlated
+that at D = 8 two seeds in five reach less than 95 % of 1000 codes.
 """
 
 from __future__ import annotations
@@ -81,6 +83,7 @@ class FSQ(Quantizer):
     def __init__(self, dim: int, levels: tuple[int, ...]) -> None:
         super().__init__(dim, levels)
         self.project_in = nn.Linear(dim, len(levels))
+        nn.init.orthogonal_(self.project_in.weight, gain=3**-0.5)  # the variance that Linear starts with
         self.project_out = nn.Linear(len(levels), dim)
         sizes = torch.tensor(levels, dtype=torch.float32)[:, None, None]  # [G, 1, 1], over the grid of latents
         half_range = (sizes - 1) * (1 + BOUND_MARGIN) / 2
