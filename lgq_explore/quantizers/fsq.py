@@ -45,6 +45,9 @@ class FSQConfig(QuantizerConfig):
         self._require("levels", len(self.levels) >= 1, "give at least one level")
         # With two levels the grid {−1, 0} of this formula is lopsided; sign quantization is a method of its own.
         self._require("levels", min(self.levels, default=3) >= 3, "each level must be at least 3")
+        # Beyond, the margin of the bound reaches half a step, and the outermost values would round out of the grid.
+        self._require("levels", max(self.levels, default=3) < 1 / BOUND_MARGIN, "each level must be below 1000")
+        self._require("levels", self.size < 2**63, "their product, the codebook size, must stay below 2^63")
 
     @property
     def size(self) -> int:
