@@ -58,8 +58,7 @@ class ImageQuality:
         Raises:
             InputError: shapes that differ or are not those of images, or values outside [0, 1] or not finite.
         """
-        # Imported here: torchmetrics costs seconds, and the training loop needs this package for code counts
-        # alone.
+        # Imported here: torchmetrics costs seconds, and the training loop counts codes without it.
         from torchmetrics.functional.image import peak_signal_noise_ratio
 
         check_image_pair(images, reconstructions)
@@ -74,9 +73,7 @@ class ImageQuality:
         self._l1 += (exact_images - exact_reconstructions).abs().mean(dim=(1, 2, 3)).sum().item()
         if min(images.shape[-2:]) < SSIM_WINDOW:
             height, width = images.shape[-2:]
-            self._ssim_why = (
-                f"images of {height} × {width} pixels are smaller than the SSIM window of {SSIM_WINDOW}"
-            )
+            self._ssim_why = f"images of {height} × {width} pixels are smaller than the SSIM window of {SSIM_WINDOW}"
         else:
             self._ssim += _ssim_per_image(images, reconstructions).sum().item()
 

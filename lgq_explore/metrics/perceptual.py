@@ -100,9 +100,7 @@ class LPIPS:
         self._images += len(images)
         side, smallest = min(images.shape[-2:]), LPIPS_SMALLEST_IMAGE[self.net]
         if self._why is None and side < smallest:
-            self._why = (
-                f"images of {side} pixels are smaller than the {smallest} pixels that net {self.net!r} needs"
-            )
+            self._why = f"images of {side} pixels are smaller than the {smallest} pixels that net {self.net!r} needs"
         if self._metric is None or self._why is not None or len(images) == 0:
             return
         self._metric.to(images.device)
@@ -234,9 +232,7 @@ def _lpips_metric(net: str) -> LearnedPerceptualImagePatchSimilarity:
     }
     _require_weights(published[net].url)
     # Each process reports on the images it saw; syncing would wait for processes that do not evaluate.
-    return LearnedPerceptualImagePatchSimilarity(
-        net_type=cast(Any, net), normalize=True, sync_on_compute=False
-    )
+    return LearnedPerceptualImagePatchSimilarity(net_type=cast(Any, net), normalize=True, sync_on_compute=False)
 
 
 def _inception_metric() -> FrechetInceptionDistance:

@@ -49,8 +49,7 @@ class QuantizationError:
             quantized: the same shape, what it was rounded to.
 
         Raises:
-            InputError: shapes that differ between the two or from the batch before, or values that are not
-            finite.
+            InputError: shapes that differ, a width other than the batches' before, or values not finite.
         """
         if latents.shape != quantized.shape or latents.ndim < 2:
             raise InputError(
@@ -59,8 +58,7 @@ class QuantizationError:
             )
         if self._mean is not None and latents.shape[1] != len(self._mean):
             raise InputError(
-                f"latents of width {latents.shape[1]} follow latents of width {len(self._mean)}: "
-                "give one width"
+                f"latents of width {latents.shape[1]} follow latents of width {len(self._mean)}: give one width"
             )
         if latents.numel() == 0:
             return
@@ -79,14 +77,14 @@ class QuantizationError:
         Raises:
             InputError: before the first token.
         """
-        if self._tokens == 0:
-            raise InputError(
-                "the quantization error of no tokens is undefined: update with at least one batch"
-            )
+        if self._mean is None:
+            raise InputError("the quantization error of no tokens is undefined: update with at least one batch")
         distance = self._squared_distance / self._tokens
         variance = self._squared_deviation / self._tokens
+        # Equal latents have a mean that differs from them by rounding, and then a variance of that square.
+        rounding = 1e-24 * self._mean.square().sum().item()
         return QuantizationErrorResult(
-            value=distance / variance if variance > 0 else None,
+            value=distance / variance if variance > rounding else None,
             squared_distance=distance,
             variance=variance,
             tokens=self._tokens,
@@ -97,9 +95,7 @@ class QuantizationError:
             self._mean = torch.zeros_like(mean)
         total = self._tokens + tokens
         shift = mean - self._mean
-        self._squared_deviation += (
-            squared_deviation + shift.square().sum().item() * self._tokens * tokens / total
-        )
+        self._squared_deviation += squared_deviation + shift.square().sum().item() * self._tokens * tokens / total
         self._mean += shift * (tokens / total)
         self._tokens = total
 

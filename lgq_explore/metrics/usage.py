@@ -151,8 +151,8 @@ def code_usage(counts: Tensor | ArrayLike, codebook_size: int) -> CodeUsage:
         gini           see `gini`;   gini_uniform   see `gini_uniform`
 
     Args:
-        counts: whole numbers, one-dimensional, in any order: of all K codes or of some that include every
-        active one. codebook_size: K, dead codes included.
+        counts: whole numbers [K or fewer], in any order: of all codes or of some that include every active one.
+        codebook_size: K, dead codes included.
 
     Raises:
         InputError: no tokens, a negative or fractional count, or more codes than the codebook holds.
@@ -216,9 +216,7 @@ def gini_uniform(tokens: int, codebook_size: int) -> float:
     mean = tokens * pair_share
     # 12 standard deviations and 40 more (for means near 0) leave out less than rounding does.
     reach = 12 * math.sqrt(mean * (1 - pair_share)) + 40
-    both = torch.arange(
-        max(0, math.floor(mean - reach)), min(tokens, math.ceil(mean + reach)) + 1, dtype=torch.float64
-    )
+    both = torch.arange(max(0, math.floor(mean - reach)), min(tokens, math.ceil(mean + reach)) + 1, dtype=torch.float64)
     log_weight = (
         torch.special.xlogy(both, pair_share)
         + torch.special.xlog1py(tokens - both, torch.tensor(-pair_share, dtype=torch.float64))
@@ -226,9 +224,7 @@ def gini_uniform(tokens: int, codebook_size: int) -> float:
         - torch.lgamma(tokens - both + 1)
     )
     half = torch.ceil(both / 2)
-    log_distance = (
-        torch.log(2 * half) + torch.lgamma(2 * half + 1) - 2 * torch.lgamma(half + 1) - half * math.log(4)
-    )
+    log_distance = torch.log(2 * half) + torch.lgamma(2 * half + 1) - 2 * torch.lgamma(half + 1) - half * math.log(4)
     # softmax normalises the binomial weights, so their common factor N! is never needed.
     expected_distance = torch.dot(torch.softmax(log_weight, dim=0), torch.exp(log_distance))
     return float((codebook_size - 1) / (2 * tokens) * expected_distance)
@@ -276,8 +272,7 @@ def _active_counts(counts: Tensor | ArrayLike, codebook_size: int) -> NDArray[np
         raise InputError(f"counts are {values.dtype}: give whole numbers of tokens, not shares")
     if values.size > codebook_size:
         raise InputError(
-            f"{values.size} counts were given for a codebook of {codebook_size} codes: "
-            "give at most one per code"
+            f"{values.size} counts were given for a codebook of {codebook_size} codes: give at most one per code"
         )
     if values.min() < 0:
         raise InputError(f"a count is {values.min()}: give counts of at least 0")

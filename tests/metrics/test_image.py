@@ -27,9 +27,7 @@ def noisy(images: Tensor, strength: float, seed: int = 0) -> Tensor:
 
 def quality(images: Tensor, reconstructions: Tensor, batch_size: int = 64) -> ImageQualityResult:
     metric = ImageQuality()
-    for batch, reconstruction in zip(
-        images.split(batch_size), reconstructions.split(batch_size), strict=True
-    ):
+    for batch, reconstruction in zip(images.split(batch_size), reconstructions.split(batch_size), strict=True):
         metric.update(batch, reconstruction)
     return metric.compute()
 
@@ -128,9 +126,7 @@ def test_images_below_the_window_have_no_ssim_and_say_why() -> None:
         (torch.zeros(1, 3, 16, 16), torch.full((1, 3, 16, 16), math.nan), "reconstructions reach from nan"),
     ],
 )
-def test_what_is_no_pair_of_images_is_refused(
-    images: Tensor, reconstructions: Tensor, complaint: str
-) -> None:
+def test_what_is_no_pair_of_images_is_refused(images: Tensor, reconstructions: Tensor, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         ImageQuality().update(images, reconstructions)
 

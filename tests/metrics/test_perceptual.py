@@ -117,9 +117,7 @@ def test_lpips_does_not_depend_on_how_batches_were_cut(checkpoints: Path) -> Non
     values = []
     for batch_size in (1, 2, 5):
         metric = LPIPS("squeeze")
-        for batch, reconstruction in zip(
-            images.split(batch_size), reconstructions.split(batch_size), strict=True
-        ):
+        for batch, reconstruction in zip(images.split(batch_size), reconstructions.split(batch_size), strict=True):
             metric.update(batch, reconstruction)
         values.append(metric.compute().value)
     assert values[:2] == pytest.approx([values[2]] * 2, rel=1e-4)

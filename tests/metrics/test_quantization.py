@@ -38,9 +38,7 @@ def test_is_the_formula() -> None:
     rounded = quantized.double().permute(0, 2, 3, 1).reshape(-1, 4)
     result = error(latents, quantized)
     assert result.tokens == 6 * 5 * 3
-    assert result.squared_distance == pytest.approx(
-        (tokens - rounded).square().sum(1).mean().item(), rel=1e-12
-    )
+    assert result.squared_distance == pytest.approx((tokens - rounded).square().sum(1).mean().item(), rel=1e-12)
     assert result.variance == pytest.approx(torch.cov(tokens.T, correction=0).trace().item(), rel=1e-12)
     assert result.value == pytest.approx(result.squared_distance / result.variance, rel=1e-12)
     assert error(tokens, rounded).value == pytest.approx(result.value, rel=1e-12)
@@ -56,19 +54,18 @@ def test_the_best_two_levels_for_a_normal_variable_lose_one_minus_two_over_pi() 
 def test_depends_neither_on_batches_nor_on_an_offset(offset: float) -> None:
     latents = some_latents().double() + offset
     quantized = latents + 0.5
-    expected = (
-        4 * 0.25 / torch.cov(some_latents().double().transpose(0, 1).flatten(1), correction=0).trace().item()
-    )
+    expected = 4 * 0.25 / torch.cov(some_latents().double().transpose(0, 1).flatten(1), correction=0).trace().item()
     for batch_size in (1, 4, 6):
         assert error(latents, quantized, batch_size).value == pytest.approx(expected, rel=1e-6)
 
 
 def test_latents_that_do_not_vary_have_no_error() -> None:
-    latents = torch.full((3, 4, 2, 2), 7.0)
-    result = error(latents, latents + 1)
-    assert result.value is None
-    assert result.variance == 0
-    assert result.squared_distance == pytest.approx(4)
+    for constant in (0.0, 7.0, 0.1):
+        latents = torch.full((7, 4, 3, 3), constant, dtype=torch.float64)
+        result = error(latents, latents + 1, batch_size=3)
+        assert result.value is None
+        assert result.variance == pytest.approx(0, abs=1e-24)
+        assert result.squared_distance == pytest.approx(4)
 
 
 @pytest.mark.parametrize(
@@ -81,9 +78,7 @@ def test_latents_that_do_not_vary_have_no_error() -> None:
         (torch.zeros(2, 3), torch.zeros(2, 3), "width 3 follow latents of width 4"),
     ],
 )
-def test_bad_batches_are_refused_and_leave_the_sums_alone(
-    latents: Tensor, quantized: Tensor, complaint: str
-) -> None:
+def test_bad_batches_are_refused_and_leave_the_sums_alone(latents: Tensor, quantized: Tensor, complaint: str) -> None:
     metric = QuantizationError()
     metric.update(torch.eye(4), torch.zeros(4, 4))
     before = metric.compute()
