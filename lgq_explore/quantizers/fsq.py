@@ -113,7 +113,7 @@ class FSQ(Quantizer):
         return self._bounded(latents) / self.half_width
 
     def _bounded(self, latents: Tensor) -> Tensor:
-        """[B, D, H, W] → [B, G, H, W], in steps of the grid; in the weights' float32 under autocast too, as it is rounded."""
+        """[B, D, H, W] → [B, G, H, W], in steps of the grid, about to be rounded: in float32 under autocast too."""
         with torch.autocast(latents.device.type, enabled=False):
             projected = self.project_in(latents.movedim(1, -1).to(self.project_in.weight.dtype)).movedim(-1, 1)
         return self.half_range * torch.tanh(projected + self.shift) - self.offset
