@@ -86,15 +86,16 @@ class _SoftAssign(torch.autograd.Function):
         grad_out, grad_lse, grad_s2, grad_usage, _ = upstream
         per_token_usage = grad_usage / len(q)
         dq, dk, dv = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
-        for rows in row_tiles(len(q), len(k)):
-            p = (q[rows] @ k.T).sub_(lse[rows, None]).clamp_(min=SMALLEST_EXPONENT).exp_()
-            r = torch.addmm(per_token_usage, grad_out[rows], v.T)
-            r.addcmul_(p, grad_s2[rows, None], value=2.0)
-            weighted = r.mul_(p)
-            # The row sum is taken of the numbers at hand, not from `out`: dS then sums to 0 exactly enough for
-            # the gradient of a small temperature, which is what is left after cancellation.
-            ds = weighted.addcmul_(p, (grad_lse[rows] - weighted.sum(1))[:, None])
-            dq[rows] = ds @ k
-            dk.addmm_(ds.T, q[rows])
-            dv.addmm_(p.T, grad_out[rows])
+        with torch.autocast(q.device.type, enabled=False):  # `backward` may be called inside of one
+            for rows in row_tiles(len(q), len(k)):
+                p = (q[rows] @ k.T).sub_(lse[rows, None]).clamp_(min=SMALLEST_EXPONENT).exp_()
+                r = torch.addmm(per_token_usage, grad_out[rows], v.T)
+                r.addcmul_(p, grad_s2[rows, None], value=2.0)
+                weighted = r.mul_(p)
+                # The row sum is taken of the numbers at hand, not from `out`: dS then sums to 0 exactly enough for
+                # the gradient of a small temperature, which is what is left after cancellation.
+                ds = weighted.addcmul_(p, (grad_lse[rows] - weighted.sum(1))[:, None])
+                dq[rows] = ds @ k
+                dk.addmm_(ds.T, q[rows])
+                dv.addmm_(p.T, grad_out[rows])
         return dq, dk, dv
