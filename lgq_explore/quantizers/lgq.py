@@ -196,8 +196,9 @@ class LGQ(SoftQuantizer):
         self.steps_since_solved += 1
         if self.steps_since_solved < CALIBRATION_STEPS:
             return
-        stride = max(1, len(tokens) // CALIBRATION_TOKENS)
-        distances = torch.cdist(tokens[::stride][:CALIBRATION_TOKENS], self.centres).square()
+        # Spread over the whole batch. A stride that divides it could meet one column of the latents' grid only.
+        chosen = torch.linspace(0, len(tokens) - 1, min(len(tokens), CALIBRATION_TOKENS)).round().long()
+        distances = torch.cdist(tokens[chosen.to(tokens.device)], self.centres).square()
         self.solved_temperature.fill_(temperature_for(distances, self._scheduled))
         self.steps_since_solved.zero_()
 
