@@ -1,0 +1,20 @@
+"""How is a tidy frame shown? `draw_*` gives a plotly figure to explore, `publish_*` its static twin."""
+
+from __future__ import annotations
+
+from .code_usage import draw_code_usage, draw_usage_grid, publish_code_usage, publish_usage_grid
+from .images import draw_images, publish_images
+from .style import METHOD_COLOURS
+from .training_curves import draw_training_curves, publish_training_curves
+
+__all__ = [
+    "METHOD_COLOURS",
+    "draw_code_usage",
+    "draw_images",
+    "draw_training_curves",
+    "draw_usage_grid",
+    "publish_code_usage",
+    "publish_images",
+    "publish_training_curves",
+    "publish_usage_grid",
+]

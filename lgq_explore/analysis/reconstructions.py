@@ -1,0 +1,123 @@
+"""What do pictures look like after soft and after hard assignment, and how close are they?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchmetrics.functional.image import peak_signal_noise_ratio
+
+from lgq_explore.errors import InputError
+from lgq_explore.metrics import PSNR_CAP_DB
+from lgq_explore.models import Tokenizer
+from lgq_explore.quantizers import SoftQuantizer
+from lgq_explore.training.encode import Encoding
+from lgq_explore.training.images import to_model_range, to_uint8
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstructions:
+    """Pictures and what a tokenizer makes of them, uint8 [n, 3, S, S] each.
+
+    soft: decoded from the expected codes at `temperature`; both are None where the quantizer has no temperature.
+    hard: decoded from the chosen codes, which is what the tokenizer's codes stand for.
+    """
+
+    images: NDArray[np.uint8]
+    soft: NDArray[np.uint8] | None
+    hard: NDArray[np.uint8]
+    temperature: float | None
+
+
+@torch.no_grad()
+def reconstruct(
+    tokenizer: Tokenizer, images: Tensor | NDArray[np.uint8], temperature: float | None = None
+) -> Reconstructions:
+    """Send pictures, uint8 [n, 3, S, S], through a tokenizer in eval mode; its own mode is given back afterwards.
+
+    temperature: of the soft assignment; by default the one in force.
+
+    Raises:
+        InputError: pictures of another type or shape, or a temperature that is not positive, or for a method without.
+    """
+    pictures = _checked_pictures(images)
+    temperature = _checked_temperature(tokenizer, temperature)
+    was_training = tokenizer.training
+    tokenizer.eval()
+    try:
+        return _reconstruct(tokenizer, pictures, temperature)
+    finally:
+        tokenizer.train(was_training)
+
+
+def reconstruction_quality(encoding: Encoding) -> pd.DataFrame:
+    """A row a picture: image (its number), photograph (the name of the one it was cut from), psnr_db.
+
+    PSNR = 10 log10(255² / mean (x − x̂)²) over the picture's 8-bit values, at most `metrics.PSNR_CAP_DB`.
+
+    Raises:
+        InputError: an encoding without pictures, or with reconstructions of another shape.
+    """
+    if len(encoding.images) == 0 or encoding.images.shape != encoding.reconstructions.shape:
+        raise InputError(
+            f"images have shape {list(encoding.images.shape)} and reconstructions "
+            f"{list(encoding.reconstructions.shape)}: give an encoding of at least one picture"
+        )
+    psnr_db = peak_signal_noise_ratio(
+        torch.from_numpy(encoding.reconstructions).double(),
+        torch.from_numpy(encoding.images).double(),
+        data_range=255.0,
+        reduction="none",
+        dim=(1, 2, 3),
+    )
+    return pd.DataFrame(
+        {
+            "image": np.arange(len(encoding.images)),
+            "photograph": np.asarray(encoding.photograph_names)[encoding.photograph],
+            "psnr_db": psnr_db.clamp(max=PSNR_CAP_DB).numpy(),
+        }
+    )
+
+
+def _reconstruct(tokenizer: Tokenizer, pictures: Tensor, temperature: float | None) -> Reconstructions:
+    device = next(tokenizer.parameters()).device
+    quantizer = tokenizer.quantizer
+    latents = tokenizer.encode(to_model_range(pictures.to(device)))
+    soft = None
+    if isinstance(quantizer, SoftQuantizer) and temperature is not None:
+        soft = _as_pictures(tokenizer.decode(quantizer.soft(latents, temperature)))
+    hard = _as_pictures(tokenizer.decode(quantizer(latents).quantized))
+    return Reconstructions(pictures.cpu().numpy(), soft, hard, temperature)
+
+
+def _as_pictures(images: Tensor) -> NDArray[np.uint8]:
+    return to_uint8(images).cpu().numpy()
+
+
+def _checked_pictures(images: Tensor | NDArray[np.uint8]) -> Tensor:
+    pictures = torch.as_tensor(images)
+    if pictures.dtype != torch.uint8 or pictures.ndim != 4 or pictures.shape[1] != 3 or len(pictures) == 0:
+        raise InputError(
+            f"images have shape {list(pictures.shape)} and type {pictures.dtype}: give uint8 [n, 3, S, S], n at least 1"
+        )
+    return pictures
+
+
+def _checked_temperature(tokenizer: Tokenizer, temperature: float | None) -> float | None:
+    quantizer = tokenizer.quantizer
+    if not isinstance(quantizer, SoftQuantizer):
+        if temperature is not None:
+            raise InputError(
+                f"temperature {temperature} was given, but {type(quantizer).__name__} has none: leave it out"
+            )
+        return None
+    if temperature is None:
+        return quantizer.temperature
+    if not 0 < temperature < math.inf:
+        raise InputError(f"temperature is {temperature}: give a positive number")
+    return temperature
