@@ -1,0 +1,70 @@
+"""Is the nearest code found, at its true distance, wherever the data lie?"""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from lgq_explore.quantizers import nearest_codes, soft_assignment
+from lgq_explore.quantizers.nearest import nearest
+
+
+def random_data(dtype: torch.dtype = torch.float64, offset: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Tokens [N=300, D=6] and a codebook [K=40, D=6] about `offset`."""
+    generator = torch.Generator().manual_seed(0)
+    tokens, codebook = (torch.randn(rows, 6, generator=generator, dtype=dtype) for rows in (300, 40))
+    return tokens + offset, codebook + offset
+
+
+def squared_distances(tokens: Tensor, codebook: Tensor) -> Tensor:
+    """All of them [N, K], in float64 and without the shortcut."""
+    return (tokens.double()[:, None] - codebook.double()[None]).square().sum(2)
+
+
+@pytest.mark.parametrize("tile_elements", [1, 100, 2**20])
+def test_is_the_smallest_of_all_distances(monkeypatch: pytest.MonkeyPatch, tile_elements: int) -> None:
+    monkeypatch.setattr(soft_assignment, "TILE_ELEMENTS", tile_elements)
+    tokens, codebook = random_data()
+    distances, codes = squared_distances(tokens, codebook).min(1)
+    found = nearest(tokens, codebook)
+    assert torch.equal(found.codes, codes)
+    torch.testing.assert_close(found.squared_distances, distances, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("offset", [0.0, 30.0, 1000.0])
+def test_an_offset_common_to_all_flips_no_code_of_clear_margin(offset: float) -> None:
+    tokens, codebook = random_data(torch.float32, offset)
+    distances = squared_distances(tokens, codebook)
+    smallest, second = distances.topk(2, largest=False).values.T
+    clear = (second - smallest) > 1e-5 * smallest
+    assert clear.double().mean() > 0.99
+    assert torch.equal(nearest_codes(tokens, codebook)[clear], distances.argmin(1)[clear])
+
+
+def test_ties_go_to_the_lowest_index() -> None:
+    codebook = torch.tensor([[2.0, 0], [-2, 0], [0, 2], [2, 0]])
+    tokens = torch.tensor([[0.0, 0], [2, 0], [0, 1], [-1, -1]])
+    assert nearest_codes(tokens, codebook).tolist() == [0, 0, 2, 1]
+
+
+def test_a_token_on_its_code_is_at_distance_zero_and_never_below() -> None:
+    _, codebook = random_data(torch.float32, offset=100.0)
+    found = nearest(codebook, codebook)
+    assert torch.equal(found.codes, torch.arange(40))
+    assert found.squared_distances.min() >= 0
+    assert found.squared_distances.max() < 1e-5
+
+
+def test_bfloat16_autocast_and_inputs_are_computed_in_float32() -> None:
+    tokens, codebook = random_data(torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(nearest_codes(tokens, codebook), nearest_codes(*random_data(torch.float32)))
+    rounded = tokens.bfloat16()
+    assert nearest(rounded, codebook).squared_distances.dtype == torch.float32
+    assert torch.equal(nearest_codes(rounded, codebook), nearest_codes(rounded.float(), codebook))
+
+
+def test_has_no_gradient() -> None:
+    tokens, codebook = random_data()
+    assert not nearest(tokens.requires_grad_(), codebook.requires_grad_()).squared_distances.requires_grad
