@@ -92,7 +92,7 @@ def evaluation_set(run: Run, data: str | None, crops: int) -> EvaluationSet:
     return EvaluationSet(photographs, evaluation_crops(photographs, image_size, limit=crops))
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def coded_batches(tokenizer: Tokenizer, images: Tensor, batch_size: int = BATCH_SIZE) -> Iterator[CodedBatch]:
     """Pictures uint8 [N, 3, S, S] through a tokenizer in eval mode, on its device, a batch at a time."""
     device = next(tokenizer.parameters()).device
@@ -121,7 +121,7 @@ def encode(run: Run | str | os.PathLike[str], data: str | None = None, *, crops:
     )
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def decode(
     run: Run | str | os.PathLike[str], codes: NDArray[np.int64], *, batch_size: int = BATCH_SIZE
 ) -> NDArray[np.uint8]:

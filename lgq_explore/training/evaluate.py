@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import torch
+
 from lgq_explore.metrics import (
     LPIPS,
     CodeCounts,
@@ -21,6 +23,7 @@ from .run import Run, open_run
 LPIPS_NET = "alex"
 
 
+@torch.no_grad()
 def evaluate(
     run: Run | str | os.PathLike[str],
     data: str | None = None,

@@ -136,7 +136,7 @@ class _Training:
         self.model, self.fabric_optimizer = self.fabric.setup(self.tokenizer, self.optimizer)
 
     def run(self) -> Run:
-        with self.writer.claimed(), _first_interrupt_stops(self.controls), torch.random.fork_rng(devices=[]):
+        with self.writer.claimed(), _first_interrupt_stops(self.controls):
             self._restore_or_initialize()
             with self._progress_bar() as bar:
                 while self.step < self.config.steps:
@@ -173,7 +173,7 @@ class _Training:
         bar.update(len(images))
         steered, self.override = temperature != self.override, temperature
         # A step whose temperature was taken or given back is always logged: the history can then be replayed.
-        if self._is_due(config.log_steps) or steered:
+        if self.step == 1 or self._is_due(config.log_steps) or steered:
             self._log(loss, losses, output, bar)
         if self._is_due(config.snapshot_steps):
             self._snapshot()
@@ -181,7 +181,7 @@ class _Training:
             self._save()
 
     def _is_due(self, interval: int) -> bool:
-        return self.step % interval == 0 or self.step in (1, self.config.steps)
+        return self.step % interval == 0 or self.step == self.config.steps
 
     def _batch(self, step: int) -> Tensor:
         config = self.config
@@ -240,6 +240,7 @@ class _Training:
         if checkpoint is None:
             self.writer.cut_history(0)
             self._initialize_codebook()
+            self._snapshot()
             return
         state = self.writer.load_checkpoint(checkpoint, self.tokenizer)
         self.optimizer.load_state_dict(state["optimizer"])
@@ -256,13 +257,14 @@ class _Training:
         quantizer = self.tokenizer.quantizer
         if quantizer.init_tokens == 0:
             return
-        torch.manual_seed(self.config.seed)
         collected: list[Tensor] = []
         while sum(map(len, collected)) < quantizer.init_tokens:
             # Batches from the far end of the step count: none of them is seen again in the first steps.
             batch = self._batch(2**31 - 1 - len(collected))
             collected.append(to_tokens(self.tokenizer.encode(batch)).float())
-        quantizer.initialize(torch.cat(collected))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.config.seed)
+            quantizer.initialize(torch.cat(collected))
 
     def _progress_bar(self) -> tqdm[Any]:
         config = self.config
@@ -273,6 +275,7 @@ class _Training:
             unit=" images",
             disable=not self.progress,
             file=sys.stderr,
+            mininterval=0.5,
         )
 
 
