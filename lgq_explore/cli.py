@@ -23,7 +23,7 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status: 0, 2 for bad input (told in at most two lines), 130 if interrupted."""
     try:
-        options = _parser().parse_args(arguments)
+        options = parser().parse_args(arguments)
         return options.command(options)
     except InputError as error:
         print(f"lgq-explore: {error}", file=sys.stderr)
@@ -40,7 +40,7 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"{message}\nSee {self.prog} --help")
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     from . import __version__
 
     parser = _Parser(prog="lgq-explore", description="Train discrete image tokenizers alike, and see why they differ.")

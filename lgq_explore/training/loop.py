@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 import signal
 import sys
 import threading
@@ -11,10 +12,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import lightning_fabric
 import numpy as np
 import torch
 from lightning_fabric import Fabric
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm.auto import tqdm
 
+import lgq_explore
 from lgq_explore.errors import InputError
 from lgq_explore.models import Tokenizer, TokenizerOutput, build_tokenizer
 from lgq_explore.quantizers import SoftQuantizer, joint_codes, to_tokens
@@ -302,10 +304,10 @@ def _fabric(device: str) -> Fabric:
 
 
 def _environment(fabric: Fabric, data: ImageData) -> Environment:
-    packages = ("lgq-explore", "torch", "lightning-fabric", "numpy")
+    modules = (lgq_explore, torch, lightning_fabric, np)
     on_cuda = fabric.device.type == "cuda"
     return Environment(
-        versions={"python": sys.version.split()[0], **{name: metadata.version(name) for name in packages}},
+        versions={"python": platform.python_version(), **{each.__name__: each.__version__ for each in modules}},
         device=torch.cuda.get_device_name(fabric.device) if on_cuda else "cpu",
         precision="bf16-mixed" if on_cuda else "32-true",
         world_size=fabric.world_size,

@@ -1,0 +1,43 @@
+"""Does the README say what is so?"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from lgq_explore.bench.quantizers import markdown_table
+from lgq_explore.cli import parser
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+COMMANDS = [line for line in README.splitlines() if line.startswith("lgq-explore ")]
+
+
+def test_the_comparison_is_the_newest_result() -> None:
+    written = README.partition("<!-- comparison -->")[2].partition("<!-- /comparison -->")[0].strip()
+    newest = max((ROOT / "benchmarks" / "results").glob("*-quantizers*.json"))
+    assert written == markdown_table(json.loads(newest.read_text()))
+
+
+def test_there_are_commands() -> None:
+    assert len(COMMANDS) >= 6
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_are_understood(command: str) -> None:
+    parser().parse_args(shlex.split(command, comments=True)[1:])
+
+
+def test_links_lead_somewhere() -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", README)
+    local = [target for target in targets if not target.startswith("http")]
+    assert len(local) >= 5
+    assert [target for target in local if not (ROOT / target).exists()] == []
+
+
+def test_the_two_commands_come_first() -> None:
+    assert README.index("make lab") < README.index("make test") < README.index("lgq-explore train")
