@@ -10,10 +10,9 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from lgq_explore.errors import InputError
-from lgq_explore.metrics import PSNR_CAP_DB
+from lgq_explore.metrics import psnr_db
 from lgq_explore.models import Tokenizer
 from lgq_explore.quantizers import SoftQuantizer
 from lgq_explore.training.encode import Encoding
@@ -58,7 +57,7 @@ def reconstruct(
 def reconstruction_quality(encoding: Encoding) -> pd.DataFrame:
     """A row a picture: image (its number), photograph (the name of the one it was cut from), psnr_db.
 
-    PSNR = 10 log10(255² / mean (x − x̂)²) over the picture's 8-bit values, at most `metrics.PSNR_CAP_DB`.
+    `metrics.psnr_db` says what is computed.
 
     Raises:
         InputError: an encoding without pictures, or with reconstructions of another shape.
@@ -68,18 +67,14 @@ def reconstruction_quality(encoding: Encoding) -> pd.DataFrame:
             f"images have shape {list(encoding.images.shape)} and reconstructions "
             f"{list(encoding.reconstructions.shape)}: give an encoding of at least one picture"
         )
-    psnr_db = peak_signal_noise_ratio(
-        torch.from_numpy(encoding.reconstructions).double(),
-        torch.from_numpy(encoding.images).double(),
-        data_range=255.0,
-        reduction="none",
-        dim=(1, 2, 3),
+    images, reconstructions = (
+        torch.from_numpy(pictures).double() / 255 for pictures in (encoding.images, encoding.reconstructions)
     )
     return pd.DataFrame(
         {
             "image": np.arange(len(encoding.images)),
             "photograph": np.asarray(encoding.photograph_names)[encoding.photograph],
-            "psnr_db": psnr_db.clamp(max=PSNR_CAP_DB).numpy(),
+            "psnr_db": psnr_db(images, reconstructions).numpy(),
         }
     )
 

@@ -7,7 +7,7 @@ and in the latents (`quantization`). A class gathers batches by `update` and ans
 
 from __future__ import annotations
 
-from lgq_explore.metrics.image import PSNR_CAP_DB, ImageQuality, ImageQualityResult
+from lgq_explore.metrics.image import PSNR_CAP_DB, ImageQuality, ImageQualityResult, psnr_db
 from lgq_explore.metrics.perceptual import (
     FD_FEATURES,
     LPIPS,
@@ -44,4 +44,5 @@ __all__ = [
     "code_usage",
     "gini",
     "gini_uniform",
+    "psnr_db",
 ]

@@ -94,6 +94,21 @@ class ImageQuality:
         )
 
 
+def psnr_db(images: Tensor, reconstructions: Tensor) -> Tensor:
+    """PSNR of each image in dB, float64 [B]: 10 log10(1 / mean (x − x̂)²), at most `PSNR_CAP_DB`.
+
+    images, reconstructions: float [B, 3, H, W] in [0, 1]; InputError for anything else.
+    """
+    # Imported here: torchmetrics costs seconds, and the training loop needs this package for code counts alone.
+    from torchmetrics.functional.image import peak_signal_noise_ratio
+
+    check_image_pair(images, reconstructions)
+    values = peak_signal_noise_ratio(
+        reconstructions.double(), images.double(), data_range=1.0, reduction="none", dim=(1, 2, 3)
+    )
+    return values.clamp(max=PSNR_CAP_DB)
+
+
 def check_image_pair(images: Tensor, reconstructions: Tensor) -> None:
     """Refuse what is not a pair of equal batches of RGB images: float [B, 3, H, W] in [0, 1].
 

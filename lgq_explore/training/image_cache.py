@@ -11,11 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -25,6 +23,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ..errors import InputError
+from .files import whole_file
 from .image_files import UnusablePicture, read_picture
 
 # The shorter side of a prepared picture is this many crops: 8·image_size pixels.
@@ -144,7 +143,7 @@ def _write_entry(folder: Path, entry: str, files: Sequence[PictureFile], image_s
     """Decodes `files` into the pair of cache files; the index comes last and makes the pair valid."""
     pictures: list[dict[str, str | int]] = []
     skipped: list[Skipped] = []
-    with _atomic(folder / f"{entry}.npy") as blob:
+    with whole_file(folder / f"{entry}.npy") as blob:
         start_of_pixels = _write_header(blob, 0)
         for file, outcome in zip(files, _decoded(files, image_size), strict=True):
             if isinstance(outcome, UnusablePicture):
@@ -158,7 +157,7 @@ def _write_entry(folder: Path, entry: str, files: Sequence[PictureFile], image_s
         blob.seek(0)
         _write_header(blob, pixel_bytes)
     index = {"pictures": pictures, "skipped": [asdict(one) for one in skipped]}
-    with _atomic(folder / f"{entry}.json") as target:
+    with whole_file(folder / f"{entry}.json") as target:
         target.write(json.dumps(index, indent=1).encode())
 
 
@@ -194,21 +193,3 @@ def _decoded(files: Sequence[PictureFile], image_size: int) -> Iterator[NDArray[
             for outcome in pool.map(decode, files[start : start + in_flight]):
                 progress.update()
                 yield outcome
-
-
-@contextmanager
-def _atomic(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that takes `path`'s place when it is whole, and leaves nothing behind otherwise.
-
-    Two processes may prepare the same pictures at once: each writes a hidden file of its own, and the later
-    one replaces equal bytes.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with temporary.open("xb") as target:
-            yield target
-            target.flush()
-            os.fsync(target.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
