@@ -1,0 +1,103 @@
+"""Do codebooks start at tokens, spread out where they should be, and never from too few?"""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from lgq_explore.quantizers import initialization
+from lgq_explore.quantizers.initialization import INITIALIZATIONS, initial_codebook, tokens_needed
+from lgq_explore.quantizers.nearest import nearest
+
+
+def clustered_tokens(clusters: int = 40, each: int = 20, seed: int = 0) -> Tensor:
+    """Tight clusters far apart [N, D=3], the first fifth of them holding three quarters of the tokens."""
+    generator = torch.Generator().manual_seed(seed)
+    centres = 100 * torch.randn(clusters, 3, generator=generator)
+    large = clusters // 5
+    sizes = [12 * each if cluster < large else each for cluster in range(clusters)]
+    labels = torch.arange(clusters).repeat_interleave(torch.tensor(sizes))
+    return centres[labels] + 0.1 * torch.randn(len(labels), 3, generator=generator)
+
+
+def distortion(tokens: Tensor, codebook: Tensor) -> float:
+    return nearest(tokens, codebook).squared_distances.mean().item()
+
+
+def drawn(tokens: Tensor, size: int, how: str, seed: int = 0) -> Tensor:
+    torch.manual_seed(seed)
+    return initial_codebook(tokens, size, how)
+
+
+@pytest.mark.parametrize("how", ["random", "kmeans++"])
+@pytest.mark.parametrize("size", [1, 40, 600])  # 600: several draws a round
+def test_codes_are_distinct_tokens(how: str, size: int) -> None:
+    tokens = clustered_tokens()
+    codebook = drawn(tokens, size, how)
+    assert codebook.shape == (size, 3)
+    assert len(codebook.unique(dim=0)) == size
+    assert (codebook[:, None] == tokens[None]).all(2).any(1).all()
+    assert codebook.data_ptr() != tokens.data_ptr()
+
+
+def test_spread_seeds_find_clusters_that_random_ones_miss_and_lloyd_lowers_the_distortion() -> None:
+    tokens = clustered_tokens()
+    for seed in range(5):
+        random, spread, settled = (distortion(tokens, drawn(tokens, 40, how, seed)) for how in INITIALIZATIONS)
+        assert spread < 0.1 * random
+        assert settled < spread
+
+
+def test_several_draws_a_round_are_spread_out_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = clustered_tokens()
+    monkeypatch.setattr(initialization, "SEEDING_ROUNDS", 10)
+    for seed in range(5):
+        assert distortion(tokens, drawn(tokens, 40, "kmeans++", seed)) < 0.5 * distortion(
+            tokens, drawn(tokens, 40, "random", seed)
+        )
+
+
+def test_lloyd_keeps_the_means_of_separate_clusters() -> None:
+    tokens = torch.tensor([[0.0, 0], [0, 2], [10, 0], [10, 2]])
+    codebook = drawn(tokens, 2, "kmeans")
+    assert sorted(codebook.tolist()) in ([[0.0, 1.0], [10.0, 1.0]], [[5.0, 0.0], [5.0, 2.0]])
+
+
+def test_lloyd_stops_where_it_would_cost_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = clustered_tokens()
+    monkeypatch.setattr(initialization, "LLOYD_DISTANCES", len(tokens) * 40 - 1)
+    assert torch.equal(drawn(tokens, 40, "kmeans"), drawn(tokens, 40, "kmeans++"))
+
+
+@pytest.mark.parametrize("how", INITIALIZATIONS)
+def test_duplicates_are_drawn_once_the_different_tokens_are_used_up(how: str) -> None:
+    tokens = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)).repeat(8, 1)
+    codebook = drawn(tokens, 30, how)
+    assert len(codebook.round(decimals=4).unique(dim=0)) == 5  # Lloyd's means of equal tokens are rounded
+
+
+@pytest.mark.parametrize("how", INITIALIZATIONS)
+def test_as_many_tokens_as_codes_are_enough_and_fewer_are_not(how: str) -> None:
+    tokens = clustered_tokens()[:50]
+    assert len(drawn(tokens, 50, how)) == 50
+    with pytest.raises(ValueError, match=r"50 tokens.*51 codes"):
+        drawn(tokens, 51, how)
+    assert tokens_needed(51) >= 51
+
+
+@pytest.mark.parametrize("how", INITIALIZATIONS)
+def test_a_seed_repeats_its_draw_and_another_gives_another(how: str) -> None:
+    tokens = clustered_tokens()
+    assert torch.equal(drawn(tokens, 30, how, seed=1), drawn(tokens, 30, how, seed=1))
+    assert not torch.equal(drawn(tokens, 30, how, seed=1), drawn(tokens, 30, how, seed=2))
+
+
+def test_draws_without_replacement_follow_their_weights() -> None:
+    """Each of two is drawn first with its share: 3 of 4 times for weights 3 and 1."""
+    torch.manual_seed(0)
+    weights = torch.tensor([3.0, 0.0, 1.0])
+    first = [initialization._draw_without_replacement(weights, 1).item() for _ in range(4000)]
+    assert first.count(0) / 4000 == pytest.approx(0.75, abs=0.03)
+    assert first.count(1) == 0
+    assert sorted(initialization._draw_without_replacement(weights, 2).tolist()) == [0, 2]
