@@ -76,7 +76,7 @@ def _check_codes(encoding: Encoding, levels: list[int]) -> None:
     codes = encoding.codes
     if codes.ndim != 4 or codes.shape[1] != len(levels):
         raise InputError(
-            f"codes have shape {list(codes.shape)}: give [N, {len(levels)}, H, W], one group for each of levels {levels}"
+            f"codes have shape {list(codes.shape)}: give [N, {len(levels)}, H, W], a group for each of levels {levels}"
         )
     for group, level in enumerate(levels):
         outside = codes[:, group][(codes[:, group] < 0) | (codes[:, group] >= level)]

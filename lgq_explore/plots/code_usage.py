@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,21 +10,22 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import seaborn
-from matplotlib.colors import ListedColormap, LogNorm
+from matplotlib import colormaps
+from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 from numpy.typing import NDArray
-from plotly.colors import sample_colorscale
 
 from lgq_explore.errors import InputError
 
 from .style import (
     DEAD,
     GUIDE,
+    Title,
     method_colour,
     new_figure,
     publication_style,
     publish_sentence,
+    publish_title,
     say_when_empty,
     style_figure,
 )
@@ -36,7 +38,7 @@ MOST_BARS = 1_000
 """Codebooks up to this size get a bar a code. 16,384 bars take 1.6 s to redraw, and nobody can see one."""
 BINS = 512
 
-NO_TOKENS = "No tokens counted yet"
+NO_TOKENS = "No tokens have been counted yet."
 
 DEAD_SHARE = 0.08
 """Share of the colour bar that dead codes take, below the one of the counts."""
@@ -62,7 +64,7 @@ def draw_code_usage(usage: pd.DataFrame, *, by: Order = "code", method: str = "l
                 width=bars.width,
                 offset=0,
                 customdata=np.stack([bars.left, bars.left + bars.width - 1], axis=1),
-                marker=dict(color=method_colour(method), line_width=0),
+                marker={"color": method_colour(method), "line_width": 0},
                 name="tokens",
                 showlegend=False,
                 hovertemplate=_hover_line(by, bars) + "<br>%{y:,.4~g} tokens a code<extra></extra>",
@@ -71,14 +73,20 @@ def draw_code_usage(usage: pd.DataFrame, *, by: Order = "code", method: str = "l
                 x=[0, bars.codebook_size],
                 y=[bars.uniform] * 2,
                 mode="lines",
-                line=dict(color=GUIDE, width=1.5, dash="dash"),
-                name=f"uniform usage, N/K = {bars.uniform:,.4g}",
+                line={"color": GUIDE, "width": 1.5, "dash": "dash"},
+                name=_uniform_label(bars),
                 hoverinfo="skip",
             ),
         ]
     )
     style_figure(figure, title=_title(usage), height=320)
-    figure.update_layout(bargap=0, legend=dict(x=1, xanchor="right", y=1.01, yanchor="bottom", bgcolor="rgba(0,0,0,0)"))
+    figure.update_layout(
+        bargap=0,
+        legend={"x": 1, "xanchor": "right", "y": 1, "yref": "container", "yanchor": "top"},
+        legend_bgcolor="rgba(0,0,0,0)",
+        legend_font_size=12,
+        margin_t=52,
+    )
     figure.update_xaxes(title_text=X_TITLES[by], range=[0, max(1, bars.codebook_size)], showgrid=False, tickformat=",d")
     figure.update_yaxes(title_text=_y_title(bars), rangemode="tozero")
     say_when_empty(figure, NO_TOKENS, empty=usage.empty)
@@ -94,14 +102,12 @@ def publish_code_usage(usage: pd.DataFrame, *, by: Order = "code", method: str =
             return publish_sentence(figure, NO_TOKENS)
         axes = figure.subplots()
         axes.bar(bars.left, bars.height, bars.width, align="edge", color=method_colour(method), linewidth=0)
-        axes.axhline(bars.uniform, color=GUIDE, linestyle="--", linewidth=1.2)
-        axes.annotate(
-            f"uniform, N/K = {bars.uniform:,.4g}",
-            (1, bars.uniform), xycoords=("axes fraction", "data"), xytext=(-2, 3), textcoords="offset points",
-            ha="right", color=GUIDE, bbox=dict(facecolor="white", alpha=0.8, linewidth=0, pad=1),
-        )  # fmt: skip
+        axes.axhline(
+            bars.uniform, color=GUIDE, linestyle="--", linewidth=1.2, label=f"uniform: N/K = {bars.uniform:,.4g}"
+        )
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, borderaxespad=0)
         axes.set(xlabel=X_TITLES[by], ylabel=_y_title(bars), xlim=(0, bars.codebook_size))
-        axes.set_title(_title(usage), loc="left")
+        publish_title(figure, _title(usage))
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.grid(axis="x", visible=False)
         seaborn.despine(figure)
@@ -111,46 +117,45 @@ def publish_code_usage(usage: pd.DataFrame, *, by: Order = "code", method: str =
 def draw_usage_grid(grid: pd.DataFrame) -> go.Figure:
     """Tokens a code over the whole codebook, a cell a code, on a logarithmic scale; dead codes grey. One trace.
 
-    grid: counts, with the first code of each row as index and the offset from it as columns; NaN where there is no code.
+    grid: counts; index the first code of each row, columns the offset from it; NaN where there is no code.
     """
-    counts = grid.to_numpy(dtype=np.float32)
+    scale = _log_scale(grid)
     codes = grid.index.to_numpy()[:, None] + grid.columns.to_numpy()[None, :]
-    most = np.nanmax(counts, initial=1)
-    top = float(np.log10(max(most, 2)))
-    bottom = -top * DEAD_SHARE / (1 - DEAD_SHARE)
-    # Dead codes lie at the bottom of the one scale, so that its colour bar explains them, too.
-    with np.errstate(divide="ignore"):
-        levels = np.maximum(np.log10(counts), np.float32(bottom))
-    ticks = _decades(most)
     figure = go.Figure(
         go.Heatmap(
-            z=levels,
+            z=scale.levels,
             x=grid.columns.to_numpy(),
             y=grid.index.to_numpy(),
-            zmin=bottom,
-            zmax=top,
+            zmin=scale.bottom,
+            zmax=scale.top,
             customdata=codes.astype(np.int32),
-            text=counts,
+            text=scale.counts,
             hovertemplate="code %{customdata:,d}<br>%{text:,d} tokens<extra></extra>",
             hoverongaps=False,
-            colorscale=_scale_with_dead(),
-            colorbar=dict(
-                title=dict(text="tokens", font_size=12),
-                tickvals=[bottom / 2, *np.log10(ticks)],
-                ticktext=["dead", *(f"{tick:,d}" for tick in ticks)],
-                tickfont_size=11,
-                thickness=14,
-                outlinewidth=0,
-                xpad=8,
-            ),
+            colorscale=[[position, colour] for position, colour in SCALE_WITH_DEAD],
+            colorbar={
+                "title": {"text": "tokens", "font_size": 12},
+                "tickvals": scale.ticks,
+                "ticktext": scale.tick_labels,
+                "tickfont_size": 11,
+                "thickness": 14,
+                "outlinewidth": 0,
+                "xpad": 8,
+            },
             xgap=_gap(grid),
             ygap=_gap(grid),
         )
     )
-    style_figure(figure, title=_grid_title(counts), height=440)
+    style_figure(figure, title=_grid_title(scale.counts), height=440)
+    figure.update_layout(margin_t=52)
     figure.update_xaxes(title_text="offset in the row", showgrid=False, constrain="domain", showline=False)
     figure.update_yaxes(
-        title_text="first code of the row", showgrid=False, autorange="reversed", showline=False, tickformat=",d"
+        title_text="first code of the row",
+        showgrid=False,
+        autorange="reversed",
+        showline=False,
+        tickformat=",d",
+        dtick=grid.shape[1] * max(1, grid.shape[0] // 8),
     )
     say_when_empty(figure, NO_TOKENS, empty=grid.empty)
     return figure
@@ -158,23 +163,29 @@ def draw_usage_grid(grid: pd.DataFrame) -> go.Figure:
 
 def publish_usage_grid(grid: pd.DataFrame) -> Figure:
     """What `draw_usage_grid` shows, to print."""
-    counts = grid.to_numpy(dtype=np.float64)
+    scale = _log_scale(grid)
     with publication_style():
-        figure = new_figure(5, 4.6)
+        figure = new_figure(6, 4)
         if grid.empty:
             return publish_sentence(figure, NO_TOKENS)
-        axes = figure.subplots()
-        lines = dict(linewidths=0.4 if _gap(grid) else 0, linecolor="white", square=True, ax=axes)
-        seaborn.heatmap(grid, mask=counts != 0, cmap=ListedColormap([DEAD]), cbar=False, **lines)
+        axes, colour_bar = figure.subplots(1, 2, width_ratios=(30, 1))
         seaborn.heatmap(
-            grid, mask=~(counts > 0), cmap="viridis", norm=LogNorm(1, max(2, np.nanmax(counts))),
-            cbar_kws=dict(label="tokens", shrink=0.85), **lines,
-        )  # fmt: skip
-        axes.set_title(_grid_title(counts), loc="left")
-        axes.tick_params(length=0, rotation=0)
-        axes.legend(
-            handles=[Patch(color=DEAD, label="dead")], loc="lower left", bbox_to_anchor=(1.0, 1.0), frameon=False
+            pd.DataFrame(scale.levels, grid.index, grid.columns),
+            ax=axes,
+            cbar_ax=colour_bar,
+            cmap=LinearSegmentedColormap.from_list("usage", SCALE_WITH_DEAD),
+            vmin=scale.bottom,
+            vmax=scale.top,
+            linewidths=0.4 * _gap(grid),
+            linecolor="white",
+            xticklabels=max(1, grid.shape[1] // 8),
+            yticklabels=max(1, grid.shape[0] // 8),
+            cbar_kws={"label": "tokens"},
         )
+        colour_bar.set_yticks(scale.ticks, scale.tick_labels)
+        colour_bar.tick_params(length=0)
+        axes.tick_params(length=0, labelrotation=0)
+        publish_title(figure, _grid_title(scale.counts))
     return figure
 
 
@@ -210,6 +221,10 @@ def _hover_line(by: Order, bars: _Bars) -> str:
     return f"{by}s %{{customdata[0]:,d}} – %{{customdata[1]:,d}}"
 
 
+def _uniform_label(bars: _Bars) -> str:
+    return f"uniform: N/K = {bars.uniform:,.4g}"
+
+
 def _y_title(bars: _Bars) -> str:
     if bars.codebook_size <= MOST_BARS:
         return "tokens a code"
@@ -217,31 +232,65 @@ def _y_title(bars: _Bars) -> str:
     return f"tokens a code, mean of {'' if codes.is_integer() else 'about '}{codes:.3g}"
 
 
-def _title(usage: pd.DataFrame) -> str:
+def _title(usage: pd.DataFrame) -> Title:
     if usage.empty:
-        return "Code usage"
+        return Title("Code usage", "")
     used, tokens = int((usage["count"] > 0).sum()), int(usage["count"].sum())
-    return f"Code usage: {used:,d} of {len(usage):,d} codes, N = {tokens:,d} tokens"
+    return Title("Code usage", f"{used:,d} of {len(usage):,d} codes used, N = {tokens:,d} tokens")
 
 
-def _grid_title(counts: NDArray[np.floating]) -> str:
+def _grid_title(counts: NDArray[np.floating]) -> Title:
     codes = counts[~np.isnan(counts)]
     return _title(pd.DataFrame({"count": codes}))
 
 
-def _decades(most: float) -> list[int]:
+@dataclass(frozen=True)
+class _LogScale:
+    """Counts and their logarithms (to base 10; dead codes at `bottom`, NaN where there is no code), with labels."""
+
+    counts: NDArray[np.float32]
+    levels: NDArray[np.float32]
+    bottom: float
+    top: float
+    ticks: list[float]
+    tick_labels: list[str]
+
+
+def _log_scale(grid: pd.DataFrame) -> _LogScale:
+    """One scale for all codes: the dead ones lie at its bottom, so that its colour bar explains them, too."""
+    counts = grid.to_numpy(dtype=np.float32)
+    most = int(np.nanmax(counts, initial=1))
+    top = math.log10(max(most, 2))
+    bottom = -top * DEAD_SHARE / (1 - DEAD_SHARE)
+    with np.errstate(divide="ignore"):
+        levels = np.maximum(np.log10(counts), np.float32(bottom))
+    labelled = _decades(most)
+    return _LogScale(
+        counts=counts,
+        levels=levels,
+        bottom=bottom,
+        top=top,
+        ticks=[bottom / 2, *(math.log10(count) for count in labelled)],
+        tick_labels=["dead", *(f"{count:,d}" for count in labelled)],
+    )
+
+
+def _decades(most: int) -> list[int]:
     """1, 10, … up to `most`, and `most` itself where it stands clear of them."""
-    decades = [10**power for power in range(int(np.log10(max(most, 1))) + 1)]
-    return [*decades, int(most)] if most > 2 * decades[-1] else decades
+    decades = [10**power for power in range(len(str(most)))]
+    return [*decades, most] if most >= 2 * decades[-1] else decades
 
 
-def _scale_with_dead() -> list[list[float | str]]:
-    """Viridis over the counts, and one grey below them."""
+def _scale_with_dead() -> list[tuple[float, str]]:
+    """Viridis over the counts, and one grey below them: (position, colour) from 0 to 1."""
     positions = np.linspace(0, 1, 16)
-    colours = sample_colorscale("viridis", positions)
+    colours = [to_hex(colour) for colour in colormaps["viridis"](positions)]
     edge = DEAD_SHARE - 0.01
-    scale = [[DEAD_SHARE + (1 - DEAD_SHARE) * at, colour] for at, colour in zip(positions, colours, strict=True)]
-    return [[0.0, DEAD], [edge, DEAD], [edge, colours[0]], *scale]
+    counted = [(DEAD_SHARE + (1 - DEAD_SHARE) * at, colour) for at, colour in zip(positions, colours, strict=True)]
+    return [(0.0, DEAD), (edge, DEAD), (edge, colours[0]), *counted]
+
+
+SCALE_WITH_DEAD = _scale_with_dead()
 
 
 def _gap(grid: pd.DataFrame) -> float:

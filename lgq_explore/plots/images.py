@@ -15,9 +15,9 @@ from PIL import Image
 
 from lgq_explore.errors import InputError
 
-from .style import new_figure, publication_style, publish_sentence, say_when_empty, style_figure
+from .style import Title, new_figure, publication_style, publish_sentence, publish_title, say_when_empty, style_figure
 
-NO_IMAGES = "No pictures yet"
+NO_IMAGES = "No pictures have been reconstructed yet."
 
 LEGIBLE_SIDE = 96
 """Screen pixels that a picture's side has at least; smaller pictures are enlarged by whole pixels."""
@@ -47,7 +47,7 @@ def draw_images(rows: ImageRows) -> go.Figure:
         ]
     )
     style_figure(figure, title=sheet.title, height=_screen_height(sheet))
-    figure.update_layout(dragmode=False, margin=dict(l=64, r=8, t=44, b=8))
+    figure.update_layout(dragmode=False, margin={"l": 64, "r": 8, "t": 44, "b": 8})
     figure.update_xaxes(
         visible=False, range=[0, max(1, sheet.width)], constrain="domain", constraintoward="left", fixedrange=True
     )
@@ -60,6 +60,7 @@ def draw_images(rows: ImageRows) -> go.Figure:
         tickvals=sheet.centres,
         ticktext=sheet.names,
         tickfont_size=13,
+        ticklabelstandoff=6,
         ticks="",
         showline=False,
         showgrid=False,
@@ -87,7 +88,7 @@ def publish_images(rows: ImageRows) -> Figure:
         axes.tick_params(length=0)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
-        axes.set_title(sheet.title, loc="left")
+        publish_title(figure, sheet.title)
     return figure
 
 
@@ -105,29 +106,29 @@ class _Sheet:
     width: int
     height: int
     pictures: int
-    title: str
+    title: Title
 
 
 def _sheet(rows: ImageRows) -> _Sheet:
-    rows = {name: _checked_pictures(name, images) for name, images in rows.items() if images is not None}
-    shapes = {name: images.shape for name, images in rows.items()}
+    given = {name: _checked_pictures(name, images) for name, images in rows.items() if images is not None}
+    shapes = {name: images.shape for name, images in given.items()}
     if len(set(shapes.values())) > 1:
         raise InputError(f"rows have different shapes, {shapes}: give one picture in each row for every column")
-    if not rows:
-        return _Sheet([], [], [], [], 0, 0, 0, "Reconstructions")
+    if not given:
+        return _Sheet([], [], [], [], 0, 0, 0, Title("Reconstructions", ""))
     pictures, _, _, size = next(iter(shapes.values()))
     scale = max(1, round(LEGIBLE_SIDE / size))
     side, gap = size * scale, max(1, round(size * scale * GAP_SHARE))
-    tops = [index * (side + gap) for index in range(len(rows))]
+    tops = [index * (side + gap) for index in range(len(given))]
     return _Sheet(
-        names=list(rows),
-        strips=[_strip(images, scale, gap) for images in rows.values()],
+        names=list(given),
+        strips=[_strip(images, scale, gap) for images in given.values()],
         tops=tops,
         centres=[top + side / 2 for top in tops],
         width=pictures * (side + gap) - gap,
-        height=len(rows) * (side + gap) - gap,
+        height=len(given) * (side + gap) - gap,
         pictures=pictures,
-        title=f"Reconstructions: {pictures} picture{'s' * (pictures > 1)} of {size} × {size} pixels",
+        title=Title("Reconstructions", f"{pictures} picture{'s' * (pictures > 1)} of {size} × {size} pixels"),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import plotly.graph_objects as go
 import seaborn
@@ -35,8 +36,15 @@ DEAD = "#D4D4D4"
 """Colour of codes that no token chose."""
 INK = "#222222"
 
-FONT = dict(family="Source Sans Pro, Helvetica Neue, Arial, sans-serif", size=13, color=INK)
-TITLE_SIZE = 15
+FONT = {"family": "Source Sans Pro, Helvetica Neue, Arial, sans-serif", "size": 13, "color": INK}
+
+
+@dataclass(frozen=True)
+class Title:
+    """subject: what is shown. detail: of what, with N."""
+
+    subject: str
+    detail: str
 
 
 def method_colour(method: str) -> str:
@@ -44,31 +52,39 @@ def method_colour(method: str) -> str:
     return METHOD_COLOURS.get(method, OTHER_METHOD)
 
 
-def style_figure(figure: go.Figure, *, title: str, height: int) -> None:
+def style_figure(figure: go.Figure, *, title: Title, height: int) -> None:
     """Give an interactive figure the house style. Its width is that of the cell it is shown in."""
     figure.update_layout(
         template="plotly_white",
-        title=dict(text=title, x=0, xref="paper", y=1, yref="container", yanchor="top", pad=dict(t=12)),
-        title_font_size=TITLE_SIZE,
+        title_text=f'<b>{title.subject}</b>  <span style="color:{GUIDE}; font-size:13px">{title.detail}</span>',
+        title={"x": 0, "xref": "paper", "y": 1, "yref": "container", "yanchor": "top", "pad_t": 12, "font_size": 15},
         font=FONT,
         height=height,
-        margin=dict(l=64, r=24, t=64, b=56),
-        hoverlabel=dict(bgcolor="white", font=FONT),
+        margin={"l": 64, "r": 24, "t": 64, "b": 56},
+        hoverlabel={"bgcolor": "white", "font": FONT},
         # A zoom outlives an update of the data.
         uirevision="keep",
-        modebar=dict(
-            remove=["zoom", "pan", "select", "lasso2d", "zoomIn", "zoomOut", "autoScale", "resetScale"],
-            bgcolor="rgba(0,0,0,0)",
-        ),
+        modebar={
+            "remove": ["zoom", "pan", "select", "lasso2d", "zoomIn", "zoomOut", "autoScale", "resetScale"],
+            "bgcolor": "rgba(0,0,0,0)",
+        },
     )
     figure.update_xaxes(AXIS)
     figure.update_yaxes(AXIS)
 
 
-AXIS = dict(
-    ticks="outside", ticklen=4, tickcolor="#BBBBBB", linecolor="#BBBBBB", showline=True, zeroline=False,
-    gridcolor="#EEEEEE", title_standoff=6, title_font_size=12, tickfont_size=11,
-)  # fmt: skip
+AXIS = {
+    "ticks": "outside",
+    "ticklen": 4,
+    "tickcolor": "#BBBBBB",
+    "linecolor": "#BBBBBB",
+    "showline": True,
+    "zeroline": False,
+    "gridcolor": "#EEEEEE",
+    "title_standoff": 6,
+    "title_font_size": 12,
+    "tickfont_size": 11,
+}
 
 
 def say_when_empty(figure: go.Figure, sentence: str, *, empty: bool) -> None:
@@ -81,7 +97,7 @@ def say_when_empty(figure: go.Figure, sentence: str, *, empty: bool) -> None:
         visible=empty,
         x=0.5, y=0.5, xref="paper", yref="paper", xanchor="center", yanchor="middle",
         showarrow=False,
-        font=dict(size=15, color=GUIDE),
+        font={"size": 15, "color": GUIDE},
     )  # fmt: skip
     figure.update_xaxes(visible=not empty)
     figure.update_yaxes(visible=not empty)
@@ -100,6 +116,12 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained", dpi=110)
     FigureCanvasAgg(figure)
     return figure
+
+
+def publish_title(figure: Figure, title: Title) -> None:
+    """The title of a printed figure, on the left as in an interactive one."""
+    subject = title.subject.replace(" ", r"\ ")
+    figure.suptitle(rf"$\bf{{{subject}}}$  {title.detail}", x=0.01, ha="left", fontsize="medium")
 
 
 def publish_sentence(figure: Figure, sentence: str) -> Figure:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import plotly.graph_objects as go
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from plotly.subplots import make_subplots
 
 from lgq_explore.errors import InputError
@@ -23,84 +25,103 @@ from .style import (
     PURPLE,
     SKY_BLUE,
     VERMILION,
+    Title,
     new_figure,
     publication_style,
     publish_sentence,
+    publish_title,
     say_when_empty,
     style_figure,
 )
 
 COLUMNS = ["step", "panel", "quantity", "value"]
-NOTHING_LOGGED = "Nothing logged yet"
+NOTHING_LOGGED = "No step has been logged yet."
 STEPS = "optimiser steps"
 
-LINES = {
-    "weighted sum": dict(color=BLACK),
-    "active codes": dict(color=BLUE),
-    "perplexity": dict(color=ORANGE),
-    "codebook size": dict(color=GUIDE, dash="dash"),
-    "effective codes": dict(color=BLUE),
-    "encoder gain, mean": dict(color=VERMILION),
-    "encoder gain, median": dict(color=VERMILION, dash="dot"),
-    "temperature": dict(color=BLUE),
-    "temperature, set by hand": dict(color=VERMILION),
-}
-"""Quantities with a colour of their own; the others take COLOURS in their order."""
-MATPLOTLIB_DASHES = {"solid": "-", "dash": "--", "dot": ":"}
-COLOURS = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY_BLUE)
+MOST_MARKED_ROWS = 60
+"""Up to so many rows each is marked, so that the very first one is seen; beyond, markers hide the line."""
+LEGEND_LETTERS = 52
+"""Longest line of names above a panel: what half a cell of 640 screen pixels has room for."""
+NAMES_SIZE = 11
+
+
+@dataclass(frozen=True)
+class _Line:
+    """How one quantity is drawn. label: its name where the panel says the rest. dash: as plotly spells it."""
+
+    colour: str
+    label: str = ""
+    dash: str = "solid"
+    width: float = 2.0
 
 
 @dataclass(frozen=True)
 class _Panel:
-    """name, as in the frame. title, left, right: as drawn; right: of the quantities that start with `on_right`."""
+    """A group of quantities: its heading, and what its left and right axes measure."""
 
-    name: str
-    title: str
+    heading: str
     left: str
     log: bool = False
     right: str = ""
-    on_right: str = "\0"
+    on_right: tuple[str, ...] = ()
 
+
+LINES = {
+    "weighted sum": _Line(BLACK),
+    "active codes": _Line(BLUE, "active"),
+    "perplexity": _Line(ORANGE),
+    "codebook size": _Line(GUIDE, "codebook size K", dash="dash", width=1.5),
+    "effective codes": _Line(BLUE),
+    "encoder gain, mean": _Line(VERMILION, "gain, mean"),
+    "encoder gain, median": _Line(VERMILION, "median (dotted)", dash="dot"),
+    "temperature": _Line(BLUE, "in force"),
+    "temperature, set by hand": _Line(VERMILION, "set by hand", width=5),
+}
+"""Quantities with a look of their own; the others take COLOURS in their order."""
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY_BLUE)
+MATPLOTLIB_DASHES = {"solid": "-", "dash": "--", "dot": ":"}
 
 PANELS = {
-    panel.name: panel
-    for panel in (
-        _Panel("losses", "Losses", "loss (unweighted; sum weighted)", log=True),
-        _Panel("active codes", "Code usage", "codes"),
-        _Panel(
-            "effective codes and gain",
-            "Softness",
-            "codes a token",
-            log=True,
-            right="encoder gain",
-            on_right="encoder gain",
-        ),
-        _Panel("temperature", "Temperature", "temperature τ (squared latent units)", log=True),
-    )
+    "losses": _Panel("Losses", "loss, unweighted", log=True),
+    "active codes": _Panel("Code usage", "codes"),
+    "effective codes and gain": _Panel(
+        "Softness",
+        "codes a token",
+        log=True,
+        right="encoder gain",
+        on_right=("encoder gain, mean", "encoder gain, median"),
+    ),
+    "temperature": _Panel("Temperature", "temperature τ", log=True),
 }
 
 
 def draw_training_curves(curves: pd.DataFrame) -> go.Figure:
-    """One panel beside the other, as many as the frame has; a trace a quantity, in the frame's order.
+    """The frame's panels, two in a row; a trace a quantity, in the frame's order.
 
-    curves: step, panel, quantity, value, tidy; a quantity's name may end in ", last n steps", the window it counts over.
+    curves: step, panel, quantity, value, tidy; a name of a quantity may end in ", last n steps", what it counts over.
 
     Raises:
         InputError: a frame with other columns, or an unknown panel.
     """
     panels = _panels(curves)
+    rows, columns = max(1, (len(panels) + 1) // 2), min(2, max(1, len(panels)))
     figure = make_subplots(
-        cols=max(1, len(panels)),
-        specs=[[dict(secondary_y=bool(panel.right)) for panel in panels] or [{}]],
-        subplot_titles=[f"<b>{panel.title}</b>" for panel in panels],
-        horizontal_spacing=0.26 / max(1, len(panels)),
+        rows=rows,
+        cols=columns,
+        specs=[[{"secondary_y": True}] * columns] * rows,
+        subplot_titles=[_heading(PANELS[name], _quantities(curves, name)) for name in panels],
+        horizontal_spacing=0.15,
+        vertical_spacing=0.3,
     )
-    for position, panel in enumerate(panels, start=1):
-        _draw_panel(figure, position, panel, curves[curves["panel"] == panel.name])
-    style_figure(figure, title=_title(curves), height=330)
-    figure.update_layout(margin=dict(t=104, l=52, r=52 if panels and panels[-1].right else 12), hovermode="x unified")
-    figure.update_annotations(font_size=13, yshift=22)
-    figure.update_xaxes(title_text=STEPS, tickformat="~s", nticks=5)
+    for index, name in enumerate(panels):
+        _draw_panel(figure, index // 2 + 1, index % 2 + 1, PANELS[name], curves[curves["panel"] == name])
+    style_figure(figure, title=_title(curves), height=110 + 195 * rows)
+    figure.update_layout(showlegend=False, hovermode="x unified", margin={"t": 84, "b": 48})
+    figure.update_annotations(font_size=12, align="left", xanchor="left", yshift=2)
+    for index, axis in enumerate(figure.select_xaxes()):
+        if panels:
+            figure.layout.annotations[index].x = axis.domain[0]
+    figure.update_xaxes(title_text=STEPS, rangemode="tozero", unifiedhovertitle_text="step %{x}")
     say_when_empty(figure, NOTHING_LOGGED, empty=curves.empty)
     return figure
 
@@ -111,114 +132,137 @@ def publish_training_curves(curves: pd.DataFrame) -> Figure:
     with publication_style():
         if not panels:
             return publish_sentence(new_figure(7, 2), NOTHING_LOGGED)
-        figure = new_figure(3.1 * len(panels), 2.9)
-        for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-            _publish_panel(axes, panel, curves[curves["panel"] == panel.name])
-        figure.suptitle(_title(curves), x=0.01, ha="left", fontsize="large")
+        rows = (len(panels) + 1) // 2
+        figure = new_figure(4.2 * min(2, len(panels)), 2.7 * rows + 0.3)
+        grid = figure.subplots(rows, min(2, len(panels)), squeeze=False)
+        for axes, name in zip(grid.flat, panels, strict=False):
+            _publish_panel(axes, PANELS[name], curves[curves["panel"] == name])
+        for axes in grid.flat[len(panels) :]:
+            axes.set_axis_off()
+        publish_title(figure, _title(curves))
     return figure
 
 
-def _panels(curves: pd.DataFrame) -> list[_Panel]:
+def _panels(curves: pd.DataFrame) -> list[str]:
     if list(curves.columns) != COLUMNS:
         raise InputError(f"a frame with the columns {list(curves.columns)}: give one with {', '.join(COLUMNS)}")
-    names = curves["panel"].unique().tolist()
+    names: list[str] = curves["panel"].unique().tolist()
     for name in names:
         if name not in PANELS:
             raise InputError(f"unknown panel {name!r}: choose of {', '.join(PANELS)}")
-    return [PANELS[name] for name in names]
+    return names
 
 
-def _draw_panel(figure: go.Figure, position: int, panel: _Panel, curves: pd.DataFrame) -> None:
-    legend = "legend" if position == 1 else f"legend{position}"
-    for quantity, line in _lines(curves).items():
+def _quantities(curves: pd.DataFrame, panel: str) -> dict[str, _Line]:
+    """Each quantity of a panel, and how its line looks."""
+    names = curves.loc[curves["panel"] == panel, "quantity"].unique()
+    free = itertools.cycle(COLOURS)
+    lines = {}
+    for name in names:
+        what = name.partition(", last ")[0]
+        if what != "tokens":  # how much was counted stands in the title
+            line = LINES.get(what) or _Line(next(free))
+            lines[name] = replace(line, label=line.label or what)
+    return lines
+
+
+def _draw_panel(figure: go.Figure, row: int, column: int, panel: _Panel, curves: pd.DataFrame) -> None:
+    at = {"row": row, "col": column}
+    for quantity, line in _quantities(curves, curves["panel"].iloc[0]).items():
         values = curves[curves["quantity"] == quantity]
-        name = quantity.partition(", last ")[0]
-        figure.add_trace(
-            go.Scatter(
-                x=values["step"].to_numpy(dtype=np.float32),
-                y=values["value"].to_numpy(dtype=np.float32),
-                mode="lines",
-                name=name,
-                legend=legend,
-                line=dict(width=2, **line),
-                hovertemplate="%{y:.4~g}",
-            ),
-            row=1,
-            col=position,
-            secondary_y=quantity.startswith(panel.on_right),
+        trace = go.Scatter(
+            x=values["step"].to_numpy(dtype=np.float32),
+            y=values["value"].to_numpy(dtype=np.float32),
+            mode="lines+markers" if line.dash == "solid" and len(values) <= MOST_MARKED_ROWS else "lines",
+            name=line.label,
+            line={"color": line.colour, "dash": line.dash, "width": line.width},
+            marker_size=max(4, line.width),
+            hovertemplate="%{y:.4~g}",
         )
-    domain = next(figure.select_xaxes(row=1, col=position)).domain
-    figure.update_layout(
-        {
-            legend: dict(
-                x=domain[0], xanchor="left", y=1.0, yanchor="bottom", orientation="h",
-                font_size=11, itemwidth=30, bgcolor="rgba(0,0,0,0)", tracegroupgap=0,
-            )
-        }
-    )  # fmt: skip
-    axis = dict(row=1, col=position)
-    figure.update_yaxes(title_text=panel.left, type="log" if panel.log else "linear", secondary_y=False, **axis)
-    if not panel.log:
-        figure.update_yaxes(rangemode="tozero", **axis)
-    if panel.right:
-        colour = LINES["encoder gain, mean"]["color"]
-        figure.update_yaxes(
-            title=dict(text=panel.right, font_color=colour), tickfont_color=colour, rangemode="tozero", showgrid=False,
-            secondary_y=True, **axis,
-        )  # fmt: skip
+        figure.add_trace(trace, secondary_y=quantity in panel.on_right, **at)
+    figure.update_yaxes(title_text=panel.left, secondary_y=False, **at)
+    figure.update_yaxes(_log_axis(curves, panel) if panel.log else {"rangemode": "tozero"}, secondary_y=False, **at)
+    figure.update_yaxes(
+        title={"text": panel.right, "font_color": VERMILION},
+        tickfont_color=VERMILION,
+        tickmode="auto",
+        rangemode="tozero",
+        showgrid=False,
+        secondary_y=True,
+        **at,
+    )
+
+
+def _log_axis(curves: pd.DataFrame, panel: _Panel) -> dict[str, object]:
+    """Labels as dense as they have room: at all digits, at 1, 2 and 5, or at the powers of ten."""
+    values = curves.loc[~curves["quantity"].isin(panel.on_right) & (curves["value"] > 0), "value"]
+    decades = np.log10(values.max() / values.min()) if len(values) else 0.0
+    dtick = "D1" if decades < 0.7 else "D2" if decades < 2 else 1
+    return {"type": "log", "dtick": dtick, "minorloglabels": "complete", "tickformat": "~g"}
 
 
 def _publish_panel(axes: Axes, panel: _Panel, curves: pd.DataFrame) -> None:
-    right = axes.twinx() if panel.right else None
-    for quantity, line in _lines(curves).items():
-        target = right if right is not None and quantity.startswith(panel.on_right) else axes
+    right = axes.twinx() if panel.right else axes
+    for quantity, line in _quantities(curves, curves["panel"].iloc[0]).items():
         seaborn.lineplot(
             curves[curves["quantity"] == quantity],
             x="step",
             y="value",
-            ax=target,
+            ax=right if quantity in panel.on_right else axes,
             errorbar=None,
-            color=line["color"],
-            linestyle=MATPLOTLIB_DASHES[line.get("dash", "solid")],
-            label=quantity.partition(", last ")[0],
+            color=line.colour,
+            linestyle=MATPLOTLIB_DASHES[line.dash],
+            linewidth=0.8 * line.width,
+            label=line.label,
             legend=False,
         )
-    axes.set(xlabel=STEPS, ylabel=panel.left)
-    axes.set_title(panel.title, loc="left", fontweight="bold")
     if panel.log:
         axes.set_yscale("log")
+        dense = np.ptp(np.log10(axes.get_ylim())) < 2
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if dense else (1,)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         axes.set_ylim(bottom=0)
-    seaborn.despine(ax=axes)
-    handles = axes.get_lines()
-    if right is not None:
-        colour = LINES["encoder gain, mean"]["color"]
-        right.set_ylabel(panel.right, color=colour)
-        right.tick_params(axis="y", colors=colour)
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.set(xlabel=STEPS, ylabel=panel.left)
+    handles = [*axes.get_lines(), *(right.get_lines() if right is not axes else [])]
+    if right is not axes:
+        right.set_ylabel(panel.right, color=VERMILION)
+        right.tick_params(axis="y", colors=VERMILION)
         right.set_ylim(bottom=0)
         right.grid(visible=False)
-        seaborn.despine(ax=right, right=False)
-        handles = [*handles, *right.get_lines()]
-    (right or axes).legend(handles=handles, frameon=False, fontsize="small")
+    seaborn.despine(ax=axes)
+    seaborn.despine(ax=right, right=right is axes)
+    axes.set_title(panel.heading, loc="left", fontweight="bold", pad=18)
+    axes.legend(
+        handles=handles, loc="lower left", bbox_to_anchor=(0, 1.02), ncols=len(handles), frameon=False,
+        fontsize="small", labelcolor="linecolor", handlelength=0, handletextpad=0, columnspacing=1, borderaxespad=0,
+        borderpad=0,
+    )  # fmt: skip
 
 
-def _lines(curves: pd.DataFrame) -> dict[str, dict[str, str]]:
-    """Each quantity of one panel, and how its line looks."""
-    quantities = [name for name in curves["quantity"].unique() if not name.startswith("tokens")]
-    lines, free = {}, iter(COLOURS * len(quantities))
-    for quantity in quantities:
-        known = LINES.get(quantity.partition(", last ")[0])
-        lines[quantity] = known or dict(color=next(free))
-    return lines
+def _heading(panel: _Panel, lines: dict[str, _Line]) -> str:
+    """The heading, and under it the quantities in the colours of their lines: a legend that costs no room."""
+    rows: list[list[_Line]] = [[]]
+    for line in lines.values():
+        if sum(len(other.label) + 3 for other in rows[-1]) + len(line.label) > LEGEND_LETTERS:
+            rows.append([])
+        rows[-1].append(line)
+    return "<br>".join([f"<b>{panel.heading}</b>", *(" · ".join(map(_coloured, row)) for row in rows)])
 
 
-def _title(curves: pd.DataFrame) -> str:
+def _coloured(line: _Line) -> str:
+    return f'<span style="color:{line.colour}; font-size:{NAMES_SIZE}px">{line.label}</span>'
+
+
+def _title(curves: pd.DataFrame) -> Title:
     """How far training is, and over how many tokens the usage is counted."""
     if curves.empty:
-        return "Training"
-    title = f"Training, {int(curves['step'].max()):,d} steps"
+        return Title("Training", "")
+    steps = f"{int(curves['step'].max()):,d} steps"
     tokens = curves[curves["quantity"].str.startswith("tokens, ")]
     if tokens.empty:
-        return title
+        return Title("Training", steps)
     window = tokens["quantity"].iloc[-1].partition(", ")[2]
-    return f"{title}; usage over the {window}, N = {int(tokens['value'].iloc[-1]):,d} tokens"
+    return Title("Training", f"{steps}; usage over the {window}, N = {int(tokens['value'].iloc[-1]):,d} tokens")
