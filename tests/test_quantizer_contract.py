@@ -1,0 +1,393 @@
+"""Does every quantizer in QUANTIZERS keep the one contract that all other code relies on?"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from lgq_explore.errors import InputError
+from lgq_explore.quantizers import (
+    QUANTIZERS,
+    LGQConfig,
+    Quantizer,
+    QuantizerConfig,
+    QuantizerOutput,
+    SoftQuantizer,
+    TemperatureSchedule,
+    joint_codes,
+    split_codes,
+    to_grid,
+    to_tokens,
+)
+from lgq_explore.training.config import TrainConfig, config_from_json, config_to_json, preset
+
+DIM = 8
+LARGE_SIZES = (4096, 16384, 65536)
+
+
+def built(method: str, size: int = 256, dim: int = DIM, seed: int = 0, tokens: Tensor | None = None) -> Quantizer:
+    """In training mode, started from tokens where it wants them."""
+    torch.manual_seed(seed)
+    quantizer = QUANTIZERS[method].for_codebook_size(size).build(dim)
+    if quantizer.init_tokens:
+        quantizer.initialize(torch.randn(quantizer.init_tokens, dim) if tokens is None else tokens)
+    return quantizer
+
+
+def random_latents(batch: int = 4, dim: int = DIM, height: int = 5, width: int = 3, seed: int = 1) -> Tensor:
+    return torch.randn(batch, dim, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+def clear_positions(quantizer: Quantizer, latents: Tensor) -> Tensor:
+    """[B, G, H, W] bool: where the nearest code is nearer than the second by more than rounding can matter."""
+    continuous = quantizer.continuous(latents).double()
+    clear = []
+    for distances in distances_to_codes(quantizer, continuous):
+        nearest, second = distances.topk(2, largest=False).values.unbind(-1)
+        clear.append(second - nearest > 1e-4 * (1 + nearest))
+    return torch.stack(clear, dim=1)
+
+
+def distances_to_codes(quantizer: Quantizer, continuous: Tensor) -> Iterator[Tensor]:
+    """For each group, the squared distances [B, H, W, levels[g]] in the space of `continuous`."""
+    start = 0
+    for book in quantizer.codebooks():
+        part = continuous[:, start : start + book.shape[1]].movedim(1, -1)
+        yield (part[..., None, :] - book.double()).square().sum(-1)
+        start += book.shape[1]
+    assert start == continuous.shape[1]
+
+
+@pytest.fixture(params=QUANTIZERS)
+def method(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+# Shapes, codes and values
+
+
+@pytest.mark.parametrize("size", [256, 1024])
+def test_shapes_dtypes_and_range(method: str, size: int) -> None:
+    quantizer, latents = built(method, size), random_latents()
+    coded = quantizer(latents)
+    assert isinstance(coded, QuantizerOutput)
+    assert coded.quantized.shape == latents.shape
+    assert coded.quantized.dtype == torch.float32
+    assert coded.codes.shape == (4, len(quantizer.levels), 5, 3)
+    assert coded.codes.dtype == torch.int64
+    assert (coded.codes >= 0).all()
+    assert (coded.codes < torch.tensor(quantizer.levels)[:, None, None]).all()
+    assert all(
+        value.shape == () and value.isfinite() for value in (*coded.losses.values(), *coded.diagnostics.values())
+    )
+    assert not any(value.requires_grad for value in coded.diagnostics.values())
+    assert quantizer.codebook_size == math.prod(quantizer.levels) == QUANTIZERS[method].for_codebook_size(size).size
+    assert 0.9 * size < quantizer.codebook_size <= 1.1 * size
+
+
+def test_works_on_a_single_token_and_on_other_widths(method: str) -> None:
+    quantizer = built(method, dim=6)
+    assert quantizer(random_latents(1, 6, 1, 1)).quantized.shape == (1, 6, 1, 1)
+
+
+@pytest.mark.parametrize("size", [256, 1024])
+def test_in_eval_mode_lookup_of_the_codes_is_what_forward_gives(method: str, size: int) -> None:
+    quantizer, latents = built(method, size).eval(), random_latents()
+    coded = quantizer(latents)
+    assert torch.equal(quantizer.lookup(coded.codes), coded.quantized)
+    trained = quantizer.train()(latents)
+    assert torch.equal(trained.codes, coded.codes)
+    torch.testing.assert_close(trained.quantized, coded.quantized)
+
+
+@pytest.mark.parametrize("size", [256, 1024])
+def test_the_code_is_the_nearest_point_of_the_codebook_to_the_continuous_value(method: str, size: int) -> None:
+    quantizer, latents = built(method, size).eval(), random_latents()
+    codes, continuous = quantizer(latents).codes, quantizer.continuous(latents)
+    assert [tuple(book.shape) for book in quantizer.codebooks()] == [
+        (level, continuous.shape[1] // len(quantizer.levels)) for level in quantizer.levels
+    ]
+    assert not any(book.requires_grad for book in quantizer.codebooks())
+    for group, distances in enumerate(distances_to_codes(quantizer, continuous.double())):
+        chosen = distances.gather(-1, codes[:, group, ..., None])[..., 0]
+        assert (chosen <= distances.min(-1).values + 1e-6).all()
+    discrete = quantizer.discrete(codes)
+    assert discrete.shape == continuous.shape
+    total = sum(distances.min(-1).values for distances in distances_to_codes(quantizer, continuous.double()))
+    torch.testing.assert_close((continuous - discrete).double().square().sum(1), total, rtol=1e-4, atol=1e-6)
+
+
+def test_different_latents_take_different_codes(method: str) -> None:
+    assert joint_codes(built(method)(random_latents()).codes, built(method).levels).unique().numel() > 10
+
+
+# Gradients and losses
+
+
+def test_gradients_reach_the_encoder(method: str) -> None:
+    quantizer, latents = built(method), random_latents().requires_grad_()
+    coded = quantizer(latents)
+    direction = torch.randn(latents.shape, generator=torch.Generator().manual_seed(2))
+    (gradient,) = torch.autograd.grad((coded.quantized * direction).sum(), latents, retain_graph=True)
+    assert gradient.isfinite().all()
+    assert (gradient.abs().amax(dim=1) > 0).double().mean() > 0.9
+    weights = quantizer_config(quantizer, method).default_loss_weights
+    if weights:
+        (gradient,) = torch.autograd.grad(sum(weights[name] * loss for name, loss in coded.losses.items()), latents)
+        assert (gradient.abs().amax(dim=1) > 0).all()
+
+
+def quantizer_config(quantizer: Quantizer, method: str) -> QuantizerConfig:
+    return QUANTIZERS[method].for_codebook_size(quantizer.codebook_size)
+
+
+def test_losses_are_those_that_the_config_has_weights_for(method: str) -> None:
+    assert built(method)(random_latents()).losses.keys() == QUANTIZERS[method].default_loss_weights.keys()
+
+
+def test_eval_mode_learns_nothing(method: str) -> None:
+    quantizer = built(method).eval()
+    before = {name: tensor.clone() for name, tensor in quantizer.state_dict().items()}
+    quantizer(random_latents())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in quantizer.state_dict().items())
+
+
+# Configs and state
+
+
+@pytest.mark.parametrize("size", [256, 1024, *LARGE_SIZES])
+def test_a_config_goes_through_json_and_back(method: str, size: int) -> None:
+    config = preset("tiny", method, size)
+    text = json.dumps(config_to_json(config))
+    assert config_from_json(json.loads(text)) == config
+    assert config.quantizer == QUANTIZERS[method].for_codebook_size(size)
+    assert type(config.quantizer) is QUANTIZERS[method]
+    assert config.quantizer.method == method
+
+
+def test_a_nested_setting_goes_through_json_and_back() -> None:
+    schedule = TemperatureSchedule(16.0, 1.1, "exponential", "effective_codes")
+    config = TrainConfig(quantizer=LGQConfig(64, schedule, norm="batch", usage_form="unbiased"))
+    assert config_from_json(json.loads(json.dumps(config_to_json(config)))) == config
+
+
+@pytest.mark.parametrize("size", [-1, 0, 1])
+def test_codebooks_too_small_are_refused_by_name_and_value(method: str, size: int) -> None:
+    with pytest.raises(InputError, match=f"codebook_size is {size}"):
+        preset("tiny", method, size)
+
+
+def test_state_goes_through_a_dict_and_back(method: str) -> None:
+    quantizer, copy = built(method), built(method, seed=5)
+    quantizer(random_latents())
+    copy.load_state_dict(quantizer.state_dict())
+    for mode in (True, False):
+        original, restored = (module.train(mode)(random_latents(seed=3)) for module in (quantizer, copy))
+        assert torch.equal(original.codes, restored.codes)
+        assert torch.equal(original.quantized, restored.quantized)
+        assert all(torch.equal(original.losses[name], restored.losses[name]) for name in original.losses)
+
+
+def test_the_same_seed_gives_the_same_and_another_gives_another(method: str) -> None:
+    latents = random_latents()
+    first, again, other = (built(method, seed=seed)(latents) for seed in (3, 3, 4))
+    assert torch.equal(first.quantized, again.quantized)
+    assert torch.equal(first.codes, again.codes)
+    assert not torch.equal(first.quantized, other.quantized)
+
+
+# Precision
+
+
+def test_float64_gives_the_codes_of_float32_where_margins_allow(method: str) -> None:
+    quantizer, latents = built(method).eval(), random_latents(40)
+    codes = quantizer(latents).codes
+    clear = clear_positions(quantizer, latents)
+    assert clear.double().mean() > 0.95
+    quantizer.double()
+    coded = quantizer(latents.double())
+    assert torch.equal(coded.codes[clear], codes[clear])
+    assert coded.quantized.dtype == torch.float64
+    assert torch.equal(quantizer.lookup(coded.codes), coded.quantized)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_bfloat16_autocast_gives_the_codes_of_float32(method: str, training: bool) -> None:
+    quantizer, latents = built(method).train(training), random_latents(40)
+    codes = quantizer.eval()(latents).codes
+    with torch.autocast("cpu", torch.bfloat16):
+        coded = quantizer.train(training)(latents)
+    assert torch.equal(coded.codes, codes)
+    assert all(value.isfinite() for value in coded.losses.values())
+
+
+def test_takes_bfloat16_latents_as_an_encoder_gives_them_under_autocast(method: str) -> None:
+    quantizer, latents = built(method), random_latents().bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        coded = quantizer(latents.requires_grad_())
+        total = coded.quantized.square().sum() + sum(coded.losses.values())
+    total.backward()
+    assert latents.grad.isfinite().all()
+    assert torch.equal(coded.codes, built(method).eval()(latents.detach().float()).codes)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_a_gpu_gives_the_codes_of_the_cpu_where_margins_allow(method: str, precision: torch.dtype) -> None:
+    quantizer, latents = built(method).eval(), random_latents(40)
+    codes, clear = quantizer(latents).codes, clear_positions(quantizer, latents)
+    quantizer.cuda()
+    with torch.autocast("cuda", torch.bfloat16, enabled=precision == torch.bfloat16):
+        coded = quantizer(latents.cuda())
+        assert torch.equal(quantizer.lookup(coded.codes), coded.quantized)
+    assert torch.equal(coded.codes.cpu()[clear], codes[clear])
+
+
+# Size
+
+
+class LargestTensor(TorchDispatchMode):
+    """Records the most elements that any tensor made inside has."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        sizes = [
+            leaf.untyped_storage().nbytes() // leaf.element_size()
+            for leaf in tree_leaves(result)
+            if isinstance(leaf, Tensor)
+        ]
+        self.elements = max(self.elements, *sizes, 0)
+        return result
+
+
+def largest_tensor(quantizer: Quantizer, latents: Tensor) -> int:
+    """Elements of the largest tensor made in a training step and an encoding."""
+    with LargestTensor() as recorded:
+        coded = quantizer.train()(latents.requires_grad_())
+        (coded.quantized.square().sum() + sum(coded.losses.values())).backward()
+        quantizer.eval()(latents)
+    return recorded.elements
+
+
+def test_the_recorder_sees_a_dense_tensor() -> None:
+    tokens, codebook = torch.randn(64, 4, requires_grad=True), torch.randn(32, 4)
+    with LargestTensor() as recorded:
+        torch.cdist(tokens, codebook).sum().backward()
+    assert recorded.elements >= 64 * 32
+
+
+def test_no_tensor_of_all_tokens_and_codes_is_made(method: str) -> None:
+    tokens = torch.randn(4096, DIM)
+    quantizer = built(method, 4096, tokens=tokens)
+    latents = to_grid(tokens, torch.empty(4, DIM, 32, 32))
+    assert largest_tensor(quantizer, latents) <= 4096 * 4096 / 8
+
+
+@pytest.mark.parametrize("unit", ["effective_codes"])
+def test_no_such_tensor_is_made_in_solving_for_the_temperature_either(unit: str) -> None:
+    schedule = TemperatureSchedule(4.0, 4.0, "constant", unit)
+    quantizer = LGQConfig(4096, schedule).build(DIM)
+    assert largest_tensor(quantizer, random_latents(4, DIM, 32, 32)) <= 4096 * 4096 / 8
+
+
+@pytest.mark.gpu
+def test_no_such_tensor_is_made_on_a_gpu(method: str) -> None:
+    quantizer = built(method, 4096, tokens=torch.randn(4096, DIM)).cuda()
+    latents = random_latents(16, DIM, 64, 64).cuda()  # 65,536 tokens: N×K would be 1 GiB
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    coded = quantizer(latents.requires_grad_())
+    (coded.quantized.square().sum() + sum(coded.losses.values())).backward()
+    assert torch.cuda.max_memory_allocated() - before < 2**28
+
+
+@pytest.mark.parametrize("size", LARGE_SIZES)
+def test_works_at_large_codebook_sizes(method: str, size: int) -> None:
+    config = QUANTIZERS[method].for_codebook_size(size)
+    torch.manual_seed(0)
+    quantizer, latents = config.build(DIM), random_latents(1, DIM, 4, 4).requires_grad_()
+    coded = quantizer(latents)
+    (coded.quantized.square().sum() + sum(coded.losses.values())).backward()
+    assert latents.grad.isfinite().all()
+    assert coded.codes.amax().item() < max(quantizer.levels)
+    codes = quantizer.eval()(latents).codes
+    assert torch.equal(quantizer.lookup(codes), quantizer(latents).quantized)
+
+
+# Soft quantizers
+
+
+@pytest.fixture(params=[name for name in QUANTIZERS if isinstance(built(name), SoftQuantizer)])
+def soft_method(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def test_a_soft_quantizer_hardens_as_its_temperature_falls(soft_method: str) -> None:
+    quantizer, latents = built(soft_method).eval(), random_latents()
+    hard = quantizer(latents).quantized
+    gaps = [(quantizer.soft(latents, temperature) - hard).norm().item() for temperature in (10.0, 1.0, 0.1, 0.001)]
+    assert gaps == sorted(gaps, reverse=True)
+    assert torch.equal(to_grid(quantizer.soft_assign(latents, 1.0).codes[:, None], latents), quantizer(latents).codes)
+
+
+def test_a_temperature_by_hand_holds_until_it_is_given_back(soft_method: str) -> None:
+    quantizer = built(soft_method)
+    quantizer.anneal(0.0)
+    start = quantizer.temperature
+    quantizer.temperature = 42.0
+    quantizer.anneal(1.0)
+    assert quantizer.temperature == 42.0
+    quantizer.temperature = None
+    assert quantizer.temperature == quantizer.scheduled_temperature
+    assert quantizer.temperature < start
+
+
+# Codes as numbers
+
+
+@pytest.mark.parametrize("levels", [(5,), (8, 5, 5, 5), (2**31, 2**31), (2**62,)])
+def test_joint_codes_are_a_numbering_and_split_codes_its_inverse(levels: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    codes = torch.stack([torch.randint(level, (3, 4, 2), generator=generator) for level in levels], dim=1)
+    codes[0, :, 0, 0], codes[0, :, 0, 1] = 0, torch.tensor(levels) - 1
+    joint = joint_codes(codes, levels)
+    assert joint.shape == (3, 4, 2)
+    assert joint.dtype == torch.int64
+    assert joint[0, 0].tolist() == [0, math.prod(levels) - 1]
+    assert torch.equal(split_codes(joint, levels), codes)
+
+
+def test_the_first_group_is_the_slowest_digit() -> None:
+    codes = torch.tensor([[1, 2, 3]])[:, :, None, None]
+    assert joint_codes(codes, (4, 5, 6)).item() == (1 * 5 + 2) * 6 + 3
+
+
+@pytest.mark.parametrize("levels", [(2,) * 63, (2**32, 2**31)])
+def test_levels_whose_joint_codes_need_more_than_63_bits_are_refused(levels: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=f"{math.prod(levels)} codes"):
+        Quantizer(4, levels)
+    assert Quantizer(4, (2,) * 62).codebook_size == 2**62
+
+
+def test_tokens_and_grids_are_inverse() -> None:
+    latents = random_latents()
+    tokens = to_tokens(latents)
+    assert torch.equal(tokens[1 * 15 + 2 * 3 + 1], latents[1, :, 2, 1])  # in the order of (b h w)
+    assert torch.equal(to_grid(tokens, latents), latents)
+
+
+def test_an_ablation_is_a_replace_and_checks_its_value() -> None:
+    assert replace(LGQConfig(), codebook_size=64).build(4).codebook_size == 64
+    with pytest.raises(ValueError, match="norm is 'instance'"):
+        replace(LGQConfig(), norm="instance")
