@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -22,6 +23,17 @@ from .images import Crops, Photographs, evaluation_crops, load_images, to_model_
 from .run import Run, open_run
 
 BATCH_SIZE = 64
+NOT_AN_ENCODING = (
+    ValueError,
+    KeyError,
+    AttributeError,
+    TypeError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What numpy raises for a file of another kind, a pickle, or bytes that were changed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +71,12 @@ class Encoding:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 return cls(**{entry.name: arrays[entry.name] for entry in fields(cls)})
-        except FileNotFoundError:
-            raise InputError(f"{path} is not there: make it with lgq-explore encode") from None
-        except (OSError, ValueError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-            raise InputError(f"{path} is not an encoding ({error}): make one with lgq-explore encode") from error
+        except OSError as error:
+            raise InputError(
+                f"{path} can't be read: {error.strerror or error}. Name a file that lgq-explore encode wrote."
+            ) from error
+        except NOT_AN_ENCODING as error:
+            raise InputError(f"{path} is not an encoding, or damaged: make one with lgq-explore encode") from error
 
 
 @dataclass(frozen=True)
@@ -133,6 +147,8 @@ def decode(
     tokenizer = run.tokenizer()
     levels = tokenizer.quantizer.levels
     side = run.config.image_size // run.config.backbone.factor
+    if not np.issubdtype(codes.dtype, np.integer):
+        raise InputError(f"codes are of type {codes.dtype}, not whole numbers: encode with the same run")
     if codes.ndim != 4 or codes.shape[1:] != (len(levels), side, side):
         raise InputError(
             f"codes have shape {list(codes.shape)}, but {run.path} decodes [N, {len(levels)}, {side}, {side}]: "
@@ -145,15 +161,15 @@ def decode(
         )
     pictures = [
         to_uint8(tokenizer.decode(tokenizer.quantizer.lookup(batch)))
-        for batch in torch.from_numpy(codes).split(batch_size)
+        for batch in torch.from_numpy(codes.astype(np.int64)).split(batch_size)
     ]
     return torch.cat(pictures).numpy()
 
 
 def write_pictures(folder: str | os.PathLike[str], pictures: NDArray[np.uint8]) -> None:
     """Pictures uint8 [N, 3, S, S] as numbered PNG files in a new folder, all or none. Raises InputError."""
-    path = Path(folder).expanduser()
-    if path.exists():
+    path = Path(folder)
+    if os.path.lexists(path):  # False, unlike Path.exists, for a name that no folder can have
         raise InputError(f"{path} exists already: name a new folder")
     try:
         with whole_folder(path) as target:
