@@ -22,7 +22,8 @@ class Controls:
     """A temperature taken by hand, and a wish to stop; locked, and read by the trainer once a step."""
 
     def __init__(self, temperature: float | None = None) -> None:
-        self._lock = threading.Lock()
+        # Re-entrant: Ctrl-C calls `stop` in the trainer's own thread, perhaps in the midst of `read`.
+        self._lock = threading.RLock()
         self._stop = False
         self.temperature = temperature
 
