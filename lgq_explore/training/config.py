@@ -85,7 +85,8 @@ class TrainConfig:
     @property
     def recipe_hash(self) -> str:
         """12 hexadecimal digits that are equal for equal recipes, whatever their seeds."""
-        recipe = {name: value for name, value in config_to_json(self).items() if name not in NOT_IN_RECIPE}
+        read_back = config_to_json(config_from_json(config_to_json(self)))  # 1 and 1.0 are one learning rate
+        recipe = {name: value for name, value in read_back.items() if name not in NOT_IN_RECIPE}
         return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -174,11 +175,16 @@ def config_from_json(values: Mapping[str, Any]) -> TrainConfig:
 
     Raises InputError which names a field that is unknown, with its near matches, or whose value does not do.
     """
+    if not isinstance(values, Mapping):
+        raise InputError(f"a recipe is {values!r}: give an object with its fields")
     settings = values.get("quantizer", {})
     if not isinstance(settings, Mapping):
         raise InputError(f"quantizer is {settings!r}: give an object with the method's name and settings")
     settings = dict(settings)
-    defaults = quantizer_config(settings.pop("method", LGQConfig.method))
+    method = settings.pop("method", LGQConfig.method)
+    if not isinstance(method, str):
+        raise InputError(f"quantizer.method is {method!r}: choose one of {', '.join(QUANTIZERS)}")
+    defaults = quantizer_config(method)
     return _build(TrainConfig, {**values, "quantizer": _build(type(defaults), settings, "quantizer.")})
 
 
