@@ -164,7 +164,11 @@ class _Training:
         loss = weighted_sum(losses, config.loss_weights)
         self.fabric_optimizer.zero_grad()
         self.fabric.backward(loss)
-        self.fabric.clip_gradients(self.model, self.fabric_optimizer, max_norm=config.gradient_clip)
+        gradient_norm = self.fabric.clip_gradients(
+            self.model, self.fabric_optimizer, max_norm=config.gradient_clip, error_if_nonfinite=False
+        )
+        assert gradient_norm is not None  # Fabric has none for a clip by value only
+        self._check_finite(loss.item(), gradient_norm.item())
         self.fabric_optimizer.step()
 
         codes = joint_codes(output.coded.codes, quantizer.levels)
@@ -182,6 +186,14 @@ class _Training:
         if self._is_due(config.checkpoint_steps):
             self._save()
 
+    def _check_finite(self, loss: float, gradient_norm: float) -> None:
+        """Raise InputError before a step that would leave weights, and then a checkpoint, that are no numbers."""
+        if not math.isfinite(loss + gradient_norm):
+            raise InputError(
+                f"the loss is {loss:g}, the norm of its gradient {gradient_norm:g} at step {self.step + 1}: "
+                f"lower learning_rate ({self.config.learning_rate:g}).\n{self.writer.path} keeps its last checkpoint."
+            )
+
     def _is_due(self, interval: int) -> bool:
         return self.step % interval == 0 or self.step == self.config.steps
 
@@ -194,11 +206,6 @@ class _Training:
         return images.to(memory_format=torch.channels_last)
 
     def _log(self, loss: Tensor, losses: dict[str, Tensor], output: TokenizerOutput, bar: tqdm[Any]) -> None:
-        if not math.isfinite(loss.item()):
-            raise InputError(
-                f"the loss is {loss.item()} at step {self.step}: lower learning_rate ({self.config.learning_rate:g}).\n"
-                f"{self.writer.path} keeps its last checkpoint."
-            )
         row: dict[str, float | None] = {
             "step": self.step,
             "seconds": round(self.seconds, 3),
@@ -247,7 +254,8 @@ class _Training:
         state = self.writer.load_checkpoint(checkpoint, self.tokenizer)
         self.optimizer.load_state_dict(state["optimizer"])
         self.window.load(state["window"])
-        self.step = self.saved_step = state["step"]
+        self.step = state["step"]
+        self.saved_step = self.writer.finished_steps  # older where a crash came between checkpoint and weights
         self.seconds, self.override = state["seconds"], state["override"]
         if self.given_controls is None:
             self.controls.temperature = self.override
