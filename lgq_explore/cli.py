@@ -34,7 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, but an error is one message and no dump of the usage."""
+    """argparse, but an error is one message and no dump of the usage, and options are written out."""
+
+    def __init__(self, **settings: Any) -> None:
+        # An abbreviation would change its meaning with the options that come to be: --seed was taken for --seeds.
+        super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}\nSee {self.prog} --help")
@@ -139,9 +143,9 @@ def _add_decode(commands: Any) -> None:
 def _decode(options: argparse.Namespace) -> int:
     from .training.encode import Encoding, decode, write_pictures
 
-    encoding = Encoding.load(options.file)
-    write_pictures(options.out, decode(options.run, encoding.codes))
-    print(f"{options.out}: {len(encoding)} pictures", file=sys.stderr)
+    pictures = decode(options.run, Encoding.load(options.file).codes)
+    write_pictures(options.out, pictures)
+    print(f"{options.out}: {len(pictures)} pictures", file=sys.stderr)
     return 0
 
 
@@ -161,11 +165,14 @@ def _add_bench(commands: Any) -> None:
 
 
 def _bench_quantizers(options: argparse.Namespace) -> int:
-    from .bench.quantizers import compare_quantizers, markdown_table, save_comparison
+    from .bench.quantizers import compare_quantizers, markdown_table, results_folder, save_comparison
 
+    if options.seeds < 1:
+        raise InputError(f"--seeds {options.seeds} trains nothing: give 1 or more")
     recipes = [_recipe(options, name) for name in options.quantizers]
+    folder = results_folder(options.results)
     comparison = compare_quantizers(recipes, seeds=range(options.seeds), device=options.device)
-    print(save_comparison(comparison, options.results), file=sys.stderr)
+    print(save_comparison(comparison, folder), file=sys.stderr)
     print(json.dumps(comparison) if options.json else markdown_table(comparison))
     return 0
 
@@ -177,8 +184,10 @@ def _add_list(commands: Any) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    for name, description in _choices(options.what).items():
-        print(f"{name:20} {description}")
+    choices = _choices(options.what)
+    width = max(map(len, choices), default=0)
+    for name, description in choices.items():
+        print(f"{name:{width}}  {description}")
     return 0
 
 
@@ -202,9 +211,20 @@ def _choices(what: str) -> dict[str, str]:
                 for name, recipe in PRESETS.items()
             }
         case _:
-            from .training.run import list_runs
+            from .training.run import run_folders
 
-            return {run.path.name: repr(run) for run in list_runs()}
+            return {folder.name: _run_in_one_line(folder) for folder in run_folders()}
+
+
+def _run_in_one_line(folder: Path) -> str:
+    """What was trained and how far, or why that can't be told: one damaged run must not hide the others."""
+    from .training.run import open_run
+
+    try:
+        run = open_run(folder)
+        return f"{run.config.quantizer.size} codes, {run.finished_steps} of {run.config.steps} steps"
+    except InputError as error:
+        return str(error).splitlines()[0]
 
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:
@@ -279,7 +299,7 @@ def _report_training(run: Run) -> int:
 def _readable(value: Any) -> str:
     match value:
         case {"value": number, "why": why, **net_or_features}:
-            network = " ".join(net_or_features.values())
+            network = " ".join(map(str, net_or_features.values()))
             return f"{_readable(number)} ({network}{': ' + why if why else ''})"
         case None:
             return "–"

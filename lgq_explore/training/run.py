@@ -203,10 +203,10 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     return Run(path)
 
 
-def list_runs(folder: Path | None = None) -> list[Run]:
-    """The runs in a folder (data/runs), by name; other folders in it are passed over."""
+def run_folders(folder: Path | None = None) -> list[Path]:
+    """The run folders in a folder (data/runs), by name; others in it are passed over."""
     runs = data_directory() / "runs" if folder is None else folder
-    return [Run(path.parent) for path in sorted(runs.glob("*/config.json"))]
+    return [path.parent for path in sorted(runs.glob("[!.]*/config.json"))]
 
 
 def default_run_path(config: TrainConfig) -> Path:
