@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,11 +30,17 @@ COLUMNS = {
 """Columns of the table, each with how a result fills it."""
 
 
-def compare_quantizers(recipes: Sequence[TrainConfig], seeds: Iterable[int], device: str = "auto") -> dict[str, Any]:
+def compare_quantizers(recipes: Sequence[TrainConfig], seeds: Sequence[int], device: str = "auto") -> dict[str, Any]:
     """Train every recipe with every seed and evaluate it on the held-out photographs.
 
-    Returns a JSON object: what it ran on, the recipes by their hash, and an `evaluate` result a run.
+    Returns a JSON object: what it ran on, the recipes by their hash, and an `evaluate` result a run. Raises InputError
+    where nothing is to be trained, or one method twice.
     """
+    methods = [recipe.quantizer.method for recipe in recipes]
+    if not methods or not seeds:
+        raise InputError(f"{len(methods)} methods with {len(seeds)} seeds are nothing to compare: give one or more")
+    if len(set(methods)) < len(methods):
+        raise InputError(f"{', '.join(methods)}: give each method once")
     results = []
     with tempfile.TemporaryDirectory(prefix="lgq-explore-bench-") as folder:
         for recipe in recipes:
@@ -57,19 +63,25 @@ def compare_quantizers(recipes: Sequence[TrainConfig], seeds: Iterable[int], dev
     }
 
 
-def save_comparison(comparison: dict[str, Any], folder: Path) -> Path:
-    """Write a dated JSON file into `folder`; an older one of the same day is kept. Raises InputError."""
-    stem = f"{comparison['date']}-{comparison['benchmark']}"
-    names = (f"{stem}.json" if repeat == 1 else f"{stem}-{repeat}.json" for repeat in range(1, 10**6))
+def results_folder(folder: Path) -> Path:
+    """The folder, made where it is not there: asked for before hours of training. Raises InputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path = next(folder / name for name in names if not (folder / name).exists())
-        with whole_file(path) as target:
-            target.write((json.dumps(comparison, indent=1) + "\n").encode())
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
     except OSError as error:
         raise InputError(
             f"{folder} can't hold results: {error.strerror}. Give a folder that can be written."
         ) from error
+
+
+def save_comparison(comparison: dict[str, Any], folder: Path) -> Path:
+    """Write a dated JSON file into `folder`; an older one of the same day is kept. Raises InputError."""
+    stem = f"{comparison['date']}-{comparison['benchmark']}"
+    names = (f"{stem}.json" if repeat == 1 else f"{stem}-{repeat}.json" for repeat in range(1, 10**6))
+    path = next(results_folder(folder) / name for name in names if not (folder / name).exists())
+    with whole_file(path) as target:
+        target.write((json.dumps(comparison, indent=1) + "\n").encode())
     return path
 
 
