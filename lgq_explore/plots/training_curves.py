@@ -40,7 +40,7 @@ STEPS = "optimiser steps"
 
 MOST_MARKED_ROWS = 60
 """Up to so many rows each is marked, so that the very first one is seen; beyond, markers hide the line."""
-LEGEND_LETTERS = 52
+LEGEND_LETTERS = 54
 """Longest line of names above a panel: what half a cell of 640 screen pixels has room for."""
 NAMES_SIZE = 11
 
@@ -108,15 +108,15 @@ def draw_training_curves(curves: pd.DataFrame) -> go.Figure:
     figure = make_subplots(
         rows=rows,
         cols=columns,
-        specs=[[{"secondary_y": True}] * columns] * rows,
+        specs=_specs(panels, rows, columns),
         subplot_titles=[_heading(PANELS[name], _quantities(curves, name)) for name in panels],
-        horizontal_spacing=0.15,
+        horizontal_spacing=0.18,
         vertical_spacing=0.3,
     )
     for index, name in enumerate(panels):
         _draw_panel(figure, index // 2 + 1, index % 2 + 1, PANELS[name], curves[curves["panel"] == name])
     style_figure(figure, title=_title(curves), height=110 + 195 * rows)
-    figure.update_layout(showlegend=False, hovermode="x unified", margin={"t": 84, "b": 48})
+    figure.update_layout(showlegend=False, hovermode="x unified", margin={"t": 84, "b": 48, "r": 12})
     figure.update_annotations(font_size=12, align="left", xanchor="left", yshift=2)
     for index, axis in enumerate(figure.select_xaxes()):
         if panels:
@@ -164,6 +164,13 @@ def _quantities(curves: pd.DataFrame, panel: str) -> dict[str, _Line]:
             line = LINES.get(what) or _Line(next(free))
             lines[name] = replace(line, label=line.label or what)
     return lines
+
+
+def _specs(panels: list[str], rows: int, columns: int) -> list[list[dict[str, bool] | None]]:
+    """Where a panel has a second axis, and where there is no panel."""
+    cells: list[dict[str, bool] | None] = [{"secondary_y": bool(PANELS[name].right)} for name in panels]
+    cells += [{} if not panels else None] * (rows * columns - len(cells))
+    return [cells[row * columns : (row + 1) * columns] for row in range(rows)]
 
 
 def _draw_panel(figure: go.Figure, row: int, column: int, panel: _Panel, curves: pd.DataFrame) -> None:
@@ -222,6 +229,7 @@ def _publish_panel(axes: Axes, panel: _Panel, curves: pd.DataFrame) -> None:
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if dense else (1,)))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.tick_params(axis="y", which="minor", length=0)
     else:
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_formatter("{x:,.0f}")

@@ -1,0 +1,31 @@
+"""Can methods be told apart, and does drawing leave nothing behind?"""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import pytest
+
+from lgq_explore.plots import METHOD_COLOURS
+from lgq_explore.plots.style import method_colour, new_figure, publication_style
+
+OKABE_ITO = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
+
+
+def test_each_method_has_a_colour_of_its_own_that_everybody_can_tell() -> None:
+    assert len(set(METHOD_COLOURS.values())) == len(METHOD_COLOURS) == 7
+    assert set(METHOD_COLOURS.values()) < OKABE_ITO
+
+
+def test_an_unknown_method_is_grey() -> None:
+    red, green, blue = (method_colour("brought from elsewhere")[start : start + 2] for start in (1, 3, 5))
+    assert red == green == blue
+
+
+def test_publishing_leaves_no_style_and_no_figure_behind() -> None:
+    before = dict(mpl.rcParams)
+    with publication_style():
+        figure = new_figure(3, 2)
+        figure.subplots().plot([1, 2])
+    assert dict(mpl.rcParams) == before
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    assert pyplot.get_fignums() == []
