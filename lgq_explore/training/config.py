@@ -63,6 +63,7 @@ class TrainConfig:
             self._require(name, getattr(self, name) > 0, "it must be above 0")
         for name in ("final_learning_rate", "warmup_steps", "weight_decay", "seed"):
             self._require(name, getattr(self, name) >= 0, "it must not be negative")
+        self._require("seed", self.seed < 2**63, "it must be below 2^63")
         factor = self.backbone.factor
         whole_latents = self.image_size >= factor and self.image_size % factor == 0
         self._require("image_size", whole_latents, f"it must be a multiple of the backbone's factor {factor}")
@@ -158,7 +159,7 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}. Name a JSON file.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON: {error}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} holds {type(content).__name__}, not an object: give the fields of a recipe")
