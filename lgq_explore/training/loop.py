@@ -11,8 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import lightning_fabric
@@ -32,11 +31,13 @@ from .config import TrainConfig
 from .controls import Controls
 from .images import ImageData, load_images, to_model_range, training_batch
 from .losses import named_losses, weighted_sum
-from .run import Environment, Run, RunWriter, default_run_path, open_run, progress_at
+from .run import Environment, Run, RunWriter, default_run_path, new_run_path, open_run, progress_at
 from .window import StepTrace, StepWindow
 
 DEVICES = ("auto", "cpu", "cuda")
 BETAS = (0.9, 0.95)
+FILES_NAMED = 3
+"""Skipped files that are named one by one; a folder may hold thousands."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,12 @@ def train(
     Raises InputError for data or a folder that cannot be used, and for a loss that is no longer a number.
     """
     fabric = _fabric(device)
+    given_path = None if run is None else new_run_path(run)  # before minutes of decoding pictures
     data = load_images(config.data, config.image_size)
-    path = default_run_path(config) if run is None else Path(run)
+    if progress:
+        _name_skipped(data)
+    config = replace(config, data=data.spec)  # a folder is then found from any working directory
+    path = given_path or default_run_path(config)
     writer = RunWriter.create(path, config, _environment(fabric, data))
     return _Training(writer, fabric, data, controls, on_log, progress).run()
 
@@ -289,6 +294,14 @@ class _Training:
         )
 
 
+def _name_skipped(data: ImageData) -> None:
+    """Tell on stderr how many files gave no picture, and name the first of them."""
+    if data.skipped:
+        named = "; ".join(f"{file.name}: {file.why}" for file in data.skipped[:FILES_NAMED])
+        rest = "; …" if len(data.skipped) > FILES_NAMED else ""
+        print(f"{data.spec}: {len(data.skipped)} files skipped ({named}{rest})", file=sys.stderr)
+
+
 def _optimizer(tokenizer: Tokenizer, config: TrainConfig) -> torch.optim.AdamW:
     backbone = [*tokenizer.encoder.parameters(), *tokenizer.decoder.parameters()]
     groups = [
@@ -305,8 +318,9 @@ def _fabric(device: str) -> Fabric:
         raise InputError(f"unknown device {device!r}; choose one of {', '.join(DEVICES)}")
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("device is 'cuda', but torch sees no CUDA device: use --device cpu or auto")
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise InputError("WORLD_SIZE is above 1, but training uses one process: start it without torchrun")
+    world_size = os.environ.get("WORLD_SIZE", "1")
+    if world_size != "1":
+        raise InputError(f"WORLD_SIZE is {world_size}, but training uses one process: start it without torchrun")
     on_cuda = device != "cpu" and torch.cuda.is_available()
     return Fabric(accelerator="cuda" if on_cuda else "cpu", devices=1, precision="bf16-mixed" if on_cuda else "32-true")
 

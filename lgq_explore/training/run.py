@@ -48,14 +48,21 @@ class Run:
     """An opened run folder. It reads, and does nothing else; what it gives is what the folder holds now."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).expanduser()
-        if not (self.path / "config.json").is_file():
-            raise InputError(f"{self.path} is not a run folder: there is no config.json in it")
+        self.path = Path(os.path.expanduser(path))
+        if not os.path.isfile(self.path / "config.json"):  # False, unlike Path.is_file, for an impossible name
+            raise InputError(
+                f"{self.path} is not a run folder: there is no config.json in it.\n"
+                "Name one that lgq-explore train made; lgq-explore list runs shows those under data/runs."
+            )
         description = read_json(self.path / "config.json")
         try:
             self.config = config_from_json(description["recipe"])
             self.environment = Environment(**description["environment"])
-        except (KeyError, TypeError, InputError) as error:
+        except KeyError as error:
+            raise InputError(
+                f"{self.path / 'config.json'} can't be used: it lacks {error}\nTrain the run again."
+            ) from error
+        except (TypeError, InputError) as error:
             raise InputError(f"{self.path / 'config.json'} can't be used: {error}\nTrain the run again.") from error
 
     def __repr__(self) -> str:
@@ -73,7 +80,7 @@ class Run:
                 return int(weights.metadata()["steps"])
         except FileNotFoundError:
             return 0
-        except (SafetensorError, KeyError, TypeError) as error:
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"{self._weights} can't be read: {error}\nDelete it and resume the run.") from error
 
     @property
@@ -98,7 +105,13 @@ class Run:
         if not finished_steps:
             raise InputError(f"{self.path} has no weights yet.\nTrain it first: lgq-explore resume {self.path}")
         tokenizer = build_tokenizer(self.config.backbone, self.config.quantizer, self.config.seed)
-        tokenizer.load_state_dict(load_file(self._weights))
+        try:
+            tokenizer.load_state_dict(load_file(self._weights))
+        except RuntimeError as error:
+            raise InputError(
+                f"{self._weights} does not fit the recipe in config.json beside it.\n"
+                "Put back the config.json that the run was trained with."
+            ) from error
         tokenizer.quantizer.anneal(progress_at(finished_steps - 1, self.config.steps))
         return tokenizer.eval()
 
@@ -122,11 +135,7 @@ class RunWriter(Run):
     @classmethod
     def create(cls, path: Path, config: TrainConfig, environment: Environment) -> RunWriter:
         """A new folder with its config. Raises InputError where something is there already, and leaves it alone."""
-        path = path.expanduser()
-        if path.exists():
-            raise InputError(
-                f"{path} exists already.\nContinue it with lgq-explore resume {path}, or give another folder."
-            )
+        path = new_run_path(path)
         description = {
             "recipe": config_to_json(config),
             "recipe_hash": config.recipe_hash,
@@ -158,9 +167,15 @@ class RunWriter(Run):
             shutil.rmtree(old)
 
     def load_checkpoint(self, checkpoint: Path, tokenizer: Tokenizer) -> dict[str, Any]:
-        """Fill the tokenizer's weights, and give the state that was saved with them."""
-        tokenizer.load_state_dict(load_file(checkpoint / "weights.safetensors"))
-        return torch.load(checkpoint / "state.pt", weights_only=True)
+        """Fill the tokenizer's weights, and give the state that was saved with them. Raises InputError if damaged."""
+        try:
+            tokenizer.load_state_dict(load_file(checkpoint / "weights.safetensors"))
+            return torch.load(checkpoint / "state.pt", weights_only=True)
+        except Exception as error:  # on bytes that were changed, the unpickler raises whatever they make of it
+            raise InputError(
+                f"{checkpoint} can't be read ({type(error).__name__}).\n"
+                "Delete it and resume the run: it continues from the checkpoint before, or from the start."
+            ) from error
 
     def save_codebook(self, step: int, codebook: torch.Tensor) -> None:
         """A snapshot [K, D] after `step` finished steps."""
@@ -201,6 +216,14 @@ class RunWriter(Run):
 def open_run(path: str | os.PathLike[str]) -> Run:
     """The run in a folder. Raises InputError where there is none, or its config can't be read."""
     return Run(path)
+
+
+def new_run_path(path: str | os.PathLike[str]) -> Path:
+    """The path, ~ expanded, where there is nothing yet. Raises InputError where there is."""
+    new = Path(os.path.expanduser(path))
+    if os.path.lexists(new):  # False, unlike Path.exists, for an impossible name
+        raise InputError(f"{new} exists already.\nContinue it with lgq-explore resume {new}, or give another folder.")
+    return new
 
 
 def run_folders(folder: Path | None = None) -> list[Path]:
