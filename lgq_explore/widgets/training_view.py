@@ -1,0 +1,162 @@
+"""What does a reader see of a run while it trains?"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import ipywidgets
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from lgq_explore import analysis, plots
+from lgq_explore.quantizers import SoftQuantizer
+from lgq_explore.training.config import TrainConfig
+from lgq_explore.training.controls import Controls
+
+from .charts import Charts
+from .temperature_control import TemperatureControl
+from .trainer import Snapshot, State
+
+ERROR_LINES = 2
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """What is drawn: tidy curves, the grid of usage, and rows of pictures by name."""
+
+    curves: pd.DataFrame
+    usage: pd.DataFrame
+    pictures: dict[str, NDArray[np.uint8] | None]
+
+
+class TrainingView(ipywidgets.VBox):
+    """Buttons, a line of numbers, the temperature, curves, the usage of codes and reconstructions; it only shows."""
+
+    def __init__(self, config: TrainConfig, controls: Controls) -> None:
+        self.config = config
+        self._start = _button("Start", "play", "train this recipe into a new run")
+        self._stop = _button("Stop", "stop", "finish the step, save, and keep the run for Resume")
+        self._resume = _button("Resume", "forward", "continue the stopped run")
+        self._status = ipywidgets.HTML()
+        self._message = ipywidgets.HTML()
+        self.temperature = _temperature_control(config, controls)
+        self._without_temperature = self.temperature.why_disabled
+        self.charts = Charts()
+        buttons = ipywidgets.HBox([self._start, self._stop, self._resume, self._status])
+        super().__init__([buttons, self.temperature, self._message, self.charts])
+
+    def __repr__(self) -> str:
+        return "TrainingView()"
+
+    def on_start(self, act: Callable[[], None]) -> None:
+        self._start.on_click(lambda button: act())
+
+    def on_stop(self, act: Callable[[], None]) -> None:
+        self._stop.on_click(lambda button: act())
+
+    def on_resume(self, act: Callable[[], None]) -> None:
+        self._resume.on_click(lambda button: act())
+
+    def draw(self, history: pd.DataFrame, snapshot: Snapshot) -> None:
+        """Bring the charts and the temperature to the newest logged step."""
+        tables = _tables(self.config, history, snapshot)
+        self.charts.show(
+            [
+                plots.draw_training_curves(tables.curves),
+                plots.draw_usage_grid(tables.usage),
+                plots.draw_images(tables.pictures),
+            ]
+        )
+        self.temperature.show(snapshot.row.get("temperature"), snapshot.row.get("effective_codes"))
+
+    def publish(self, history: pd.DataFrame, snapshot: Snapshot) -> list[Figure]:
+        """The same charts as static figures, from top to bottom."""
+        tables = _tables(self.config, history, snapshot)
+        return [
+            plots.publish_training_curves(tables.curves),
+            plots.publish_usage_grid(tables.usage),
+            plots.publish_images(tables.pictures),
+        ]
+
+    def show_state(self, state: State, snapshot: Snapshot | None, error: BaseException | None) -> None:
+        """Say how far training is, let only those buttons be pressed that do something, and show what went wrong."""
+        has_run = snapshot is not None
+        self._start.disabled = state is State.TRAINING or has_run
+        self._stop.disabled = state is not State.TRAINING
+        self._resume.disabled = state not in (State.STOPPED, State.FAILED) or not has_run
+        finished = "the run is finished: nothing is left to steer." if state is State.FINISHED else ""
+        self.temperature.why_disabled = self._without_temperature or finished
+        self._status.value = html.escape(self._sentence(state, snapshot))
+        if error is not None:
+            self.show_error(error)
+        elif snapshot is None:
+            self._message.value = _paragraph(_before_the_first_step(state), "var(--jp-ui-font-color2, #666)")
+        else:
+            self._message.value = ""
+
+    def show_error(self, error: BaseException) -> None:
+        """The error in two lines at most; the cell that awaits shows the rest."""
+        lines = (str(error) or type(error).__name__).splitlines()[:ERROR_LINES]
+        self._message.value = _paragraph("\n".join(lines), "var(--jp-error-color1, #b00020)")
+
+    def _sentence(self, state: State, snapshot: Snapshot | None) -> str:
+        if snapshot is None:
+            return f"{state} · {self.config.steps} steps of {self.config.batch_size} images"
+        row = snapshot.row
+        done, rate = row["step"], row[f"images_per_second_last_{self.config.window_steps}_steps"]
+        assert done is not None
+        assert rate is not None
+        assert row["loss"] is not None
+        parts = [str(state), f"step {done:.0f} of {self.config.steps}", f"loss {row['loss']:.3f}"]
+        if state is State.TRAINING:
+            left = (self.config.steps - done) * self.config.batch_size / rate
+            parts += [f"{rate:.0f} images/s", f"{_duration(left)} left"]
+        return " · ".join(parts)
+
+
+def _before_the_first_step(state: State) -> str:
+    if state is State.TRAINING:
+        return "Loading the pictures and spreading the first codebook over them: the charts come with the first step."
+    return "Nothing to see yet: press Start, or run a cell with run = await monitor.train()."
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{math.ceil(seconds / 60)} min"
+
+
+def _tables(config: TrainConfig, history: pd.DataFrame, snapshot: Snapshot) -> _Tables:
+    shown = snapshot.reconstructions
+    return _Tables(
+        curves=analysis.training_curves(history, config.quantizer.size),
+        usage=analysis.usage_grid(analysis.usage_of_counts(snapshot.code_counts)),
+        pictures={"input": shown.images, "soft": shown.soft, "hard": shown.hard},
+    )
+
+
+def _temperature_control(config: TrainConfig, controls: Controls) -> TemperatureControl:
+    with torch.random.fork_rng(devices=[]):
+        quantizer = config.quantizer.build(config.backbone.dim)
+    if not isinstance(quantizer, SoftQuantizer):
+        why = f"{config.quantizer.method} chooses its codes without a temperature: nothing to hold here."
+        return TemperatureControl(controls, why_disabled=why)
+    ends = []
+    for progress in (0.0, 1.0):
+        quantizer.anneal(progress)
+        ends.append(quantizer.scheduled_temperature)
+    # A decade around the schedule, on whole powers of ten, so that the same slider suits units of any size.
+    lowest, highest = math.floor(math.log10(min(ends))) - 1, math.ceil(math.log10(max(ends))) + 1
+    return TemperatureControl(controls, lowest=10.0**lowest, highest=10.0**highest)
+
+
+def _button(label: str, icon: str, tooltip: str) -> ipywidgets.Button:
+    return ipywidgets.Button(description=label, icon=icon, tooltip=tooltip, layout={"width": "96px"})
+
+
+def _paragraph(text: str, colour: str) -> str:
+    return f'<span role="status" style="color: {colour}; white-space: pre-line">{html.escape(text)}</span>'
