@@ -97,7 +97,8 @@ class Run:
         whole_lines = text[: text.rfind("\n") + 1]
         if not whole_lines:
             return pd.DataFrame({"step": pd.Series(dtype=int)})
-        return pd.read_csv(StringIO(whole_lines), float_precision="round_trip")
+        # The one engine that reads every float exactly as it was written, whichever pandas is installed.
+        return pd.read_csv(StringIO(whole_lines), engine="python")
 
     def tokenizer(self) -> Tokenizer:
         """The trained tokenizer in eval mode, on the CPU. Raises InputError where there are no weights yet."""
