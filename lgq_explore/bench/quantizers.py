@@ -21,13 +21,13 @@ from lgq_explore.training.files import whole_file
 from lgq_explore.training.loop import train
 
 COLUMNS = {
-    "PSNR, dB": lambda result: f"{result['psnr_db']:.2f}",
-    "SSIM": lambda result: f"{result['ssim']:.3f}",
-    "active codes": lambda result: f"{result['active_codes']}",
-    "perplexity": lambda result: f"{result['perplexity']:.0f}",
-    "bits a pixel": lambda result: f"{result['bits_per_pixel']:.3f}",
+    "PSNR, dB": ("psnr_db", ".2f"),
+    "SSIM": ("ssim", ".3f"),
+    "active codes": ("active_codes", "d"),
+    "perplexity": ("perplexity", ".0f"),
+    "bits a pixel": ("bits_per_pixel", ".3f"),
 }
-"""Columns of the table, each with how a result fills it."""
+"""Columns of the table, each with the key of a result that fills it, and its format."""
 
 
 def compare_quantizers(recipes: Sequence[TrainConfig], seeds: Sequence[int], device: str = "auto") -> dict[str, Any]:
@@ -97,7 +97,7 @@ def markdown_table(comparison: dict[str, Any]) -> str:
     ]
     for method in methods:
         of_method = [result for result in results if result["quantizer"] == method]
-        cells = [" · ".join(show(result) for result in of_method) for show in COLUMNS.values()]
+        cells = [" · ".join(_cell(result[key], style) for result in of_method) for key, style in COLUMNS.values()]
         lines.append(f"| `{method}` | {of_method[0]['codebook_size']} | " + " | ".join(cells) + " |")
     lines += [
         "",
@@ -107,6 +107,10 @@ def markdown_table(comparison: dict[str, Any]) -> str:
         f"{comparison['date']}, {comparison['device']}.",
     ]
     return "\n".join(lines)
+
+
+def _cell(value: float | None, style: str) -> str:
+    return "–" if value is None else format(value, style)
 
 
 def _device_name(device: str) -> str:
