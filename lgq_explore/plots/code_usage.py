@@ -82,6 +82,7 @@ def draw_code_usage(usage: pd.DataFrame, *, by: Order = "code", method: str = "l
     style_figure(figure, title=_title(usage), height=320)
     figure.update_layout(
         bargap=0,
+        hovermode="x",  # thin bars need not be hit
         legend={"x": 1, "xanchor": "right", "y": 1, "yref": "container", "yanchor": "top"},
         legend_bgcolor="rgba(0,0,0,0)",
         legend_font_size=12,

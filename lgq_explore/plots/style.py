@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 
 import plotly.graph_objects as go
 import seaborn
@@ -111,9 +112,18 @@ def publication_style() -> Iterator[None]:
         yield
 
 
+class PrintedFigure(Figure):
+    """A figure that notebooks show as a picture, though pyplot, which would see to that, knows nothing of it."""
+
+    def _repr_png_(self) -> bytes:
+        target = BytesIO()
+        self.savefig(target, format="png")
+        return target.getvalue()
+
+
 def new_figure(width: float, height: float) -> Figure:
     """A figure in inches that pyplot knows nothing of: nothing is shown twice, and none is kept alive."""
-    figure = Figure(figsize=(width, height), layout="constrained", dpi=110)
+    figure = PrintedFigure(figsize=(width, height), layout="constrained", dpi=110)
     FigureCanvasAgg(figure)
     return figure
 

@@ -29,3 +29,9 @@ def test_publishing_leaves_no_style_and_no_figure_behind() -> None:
     assert dict(mpl.rcParams) == before
     pyplot = pytest.importorskip("matplotlib.pyplot")
     assert pyplot.get_fignums() == []
+
+
+def test_a_notebook_shows_a_printed_figure_as_a_picture() -> None:
+    with publication_style():
+        figure = new_figure(3, 2)
+    assert figure._repr_png_().startswith(b"\x89PNG")
