@@ -1,0 +1,550 @@
+"""Does training give the same weights however often it is interrupted, steered or repeated, and tell what happened?"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from lgq_explore.errors import InputError
+from lgq_explore.models import BackboneConfig
+from lgq_explore.quantizers import FSQConfig, LGQConfig, QuantizerConfig, TemperatureSchedule, VQConfig, joint_codes
+from lgq_explore.training.config import TrainConfig
+from lgq_explore.training.controls import Controls, ReplayedControls
+from lgq_explore.training.files import whole_file
+from lgq_explore.training.loop import LogEvent, learning_rate, resume, train
+from lgq_explore.training.run import Run, RunWriter
+
+STEPS = 8
+EFFECTIVE_CODES = TemperatureSchedule(8.0, 1.5, "exponential", "effective_codes")
+METHODS = {
+    "lgq": LGQConfig(32),
+    "lgq, batch norm, effective codes": LGQConfig(32, EFFECTIVE_CODES, norm="batch"),
+    "vq with restarts": VQConfig(32, decay=0.5, restart_below=0.5),
+    "fsq": FSQConfig((5, 5)),
+}
+
+
+def recipe(quantizer: QuantizerConfig = METHODS["lgq"], **settings: object) -> TrainConfig:
+    defaults: dict[str, object] = {
+        "data": "fake",
+        "image_size": 16,
+        "backbone": BackboneConfig((8, 8, 8), dim=4),
+        "quantizer": quantizer,
+        "steps": STEPS,
+        "batch_size": 3,
+        "warmup_steps": 2,
+        "log_steps": 3,
+        "window_steps": 4,
+        "checkpoint_steps": 4,
+        "snapshot_steps": 4,
+    }
+    return TrainConfig(**{**defaults, **settings})
+
+
+def trained(config: TrainConfig, path: Path, controls: Controls | None = None) -> Run:
+    return train(config, path, device="cpu", controls=controls, progress=False)
+
+
+def resumed(path: Path, controls: Controls | None = None) -> Run:
+    return resume(path, device="cpu", controls=controls, progress=False)
+
+
+class StopsBefore(Controls):
+    """Asks for a stop before a step, counted from 0, and takes the temperature by hand for some steps."""
+
+    def __init__(self, step: int, by_hand: dict[int, float | None] | None = None) -> None:
+        super().__init__()
+        self.step = step
+        self.by_hand = by_hand or {}
+
+    def read(self, step: int):
+        if step in self.by_hand:
+            self.temperature = self.by_hand[step]
+        if step == self.step:
+            self.stop()
+        return super().read(step)
+
+
+class Steers(StopsBefore):
+    """Takes the temperature by hand for some steps."""
+
+    def __init__(self, by_hand: dict[int, float | None]) -> None:
+        super().__init__(10**9, by_hand)
+
+
+def timeless(history: pd.DataFrame) -> pd.DataFrame:
+    return history[[name for name in history if "second" not in name]]
+
+
+def assert_same_weights(run: Run, other: Run) -> None:
+    weights, others = (each.tokenizer().state_dict() for each in (run, other))
+    assert weights.keys() == others.keys()
+    for name, tensor in weights.items():
+        assert torch.equal(tensor, others[name]), name
+
+
+def assert_same_run(run: Run, other: Run) -> None:
+    """Equal to the bit: weights, codebooks, history but for its times."""
+    assert_same_weights(run, other)
+    pd.testing.assert_frame_equal(timeless(run.history()), timeless(other.history()), check_exact=True)
+    snapshots, others = run.codebook_snapshots(), other.codebook_snapshots()
+    assert list(snapshots) == list(others)
+    assert all(np.array_equal(snapshots[step], others[step]) for step in snapshots)
+
+
+def files(folder: Path) -> dict[str, int]:
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in sorted(folder.glob("**/*"))}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """LGQ, trained without interruption. Not to be written to."""
+    return trained(recipe(), tmp_path_factory.mktemp("finished") / "run")
+
+
+# What a run leaves behind
+
+
+def test_a_run_folder_holds_what_is_promised(finished: Run) -> None:
+    names = {str(path.relative_to(finished.path)) for path in finished.path.glob("**/*") if path.is_file()}
+    assert names - {".lock"} == {
+        "config.json",
+        "history.csv",
+        "weights.safetensors",
+        *(f"checkpoints/step-0000000{step}/{file}" for step in (4, 8) for file in ("weights.safetensors", "state.pt")),
+        *(f"codebooks/step-0000000{step}.npy" for step in (0, 4, 8)),
+    }
+    assert finished.is_finished
+    assert finished.config == recipe()
+    assert finished.environment.device == "cpu"
+    assert finished.environment.training_photographs > 0
+    assert len(finished.environment.data_fingerprint) > 8
+    assert "torch" in finished.environment.versions
+
+
+def test_the_history_has_its_columns_and_rows(finished: Run) -> None:
+    history = finished.history()
+    assert history["step"].tolist() == [1, 3, 6, 8]
+    assert history.columns.tolist() == [
+        "step",
+        "seconds",
+        "learning_rate",
+        "loss",
+        "loss_l1",
+        "loss_quantization",
+        "loss_peakedness",
+        "loss_usage",
+        "active_codes_last_4_steps",
+        "perplexity_last_4_steps",
+        "tokens_last_4_steps",
+        "images_per_second_last_4_steps",
+        "temperature",
+        "effective_codes",
+        "encoder_gain_mean",
+        "encoder_gain_median",
+        "encoder_gain_share_below_1_percent",
+        "free_energy",
+        "free_energy_per_dimension",
+        "usage_published",
+        "usage_unbiased",
+        "temperature_override",
+    ]
+    tokens_a_step = 3 * 4 * 4
+    assert history["tokens_last_4_steps"].tolist() == [steps * tokens_a_step for steps in (1, 3, 4, 4)]
+    assert history["temperature_override"].isna().all()
+    weights = finished.config.loss_weights
+    weighted = sum(weight * history[f"loss_{name}"] for name, weight in weights.items())
+    assert history["loss"].tolist() == pytest.approx(weighted.tolist(), rel=1e-5)
+    assert history["learning_rate"].tolist() == [learning_rate(finished.config, step - 1) for step in (1, 3, 6, 8)]
+    assert history["temperature"].tolist() == pytest.approx([1 - 0.9 * (step - 1) / 7 for step in (1, 3, 6, 8)])
+
+
+def test_the_window_counts_the_codes_of_its_steps(tmp_path: Path) -> None:
+    """All steps are logged, each with a window of itself alone and of the last three: their counts must add up."""
+    alone, of_three = [], []
+    for window_steps, counts in ((1, alone), (3, of_three)):
+        train(
+            recipe(log_steps=1, window_steps=window_steps),
+            tmp_path / f"window {window_steps}",
+            device="cpu",
+            on_log=lambda event, counts=counts: counts.append(event.code_counts),
+            progress=False,
+        )
+    for step in range(STEPS):
+        assert of_three[step].tolist() == sum(alone[max(0, step - 2) : step + 1]).tolist()
+    history = Run(tmp_path / "window 3").history()
+    assert history["active_codes_last_3_steps"].tolist() == [np.count_nonzero(counts) for counts in of_three]
+    shares = [counts[counts > 0] / counts.sum() for counts in of_three]
+    perplexities = [2 ** -(share * np.log2(share)).sum() for share in shares]
+    assert history["perplexity_last_3_steps"].tolist() == pytest.approx(perplexities, rel=1e-9)
+
+
+def test_training_lowers_the_loss(tmp_path: Path) -> None:
+    history = trained(recipe(steps=40, learning_rate=5e-3), tmp_path / "run").history()
+    assert history["loss_l1"].iloc[-1] < 0.7 * history["loss_l1"].iloc[0]
+
+
+def test_a_method_with_a_fixed_grid_leaves_no_codebooks(tmp_path: Path) -> None:
+    run = trained(recipe(METHODS["fsq"], steps=1), tmp_path / "run")
+    assert run.codebook_snapshots() == {}
+    assert "temperature_override" not in run.history()
+    assert run.is_finished
+
+
+def test_the_first_snapshot_is_the_codebook_as_it_starts(finished: Run) -> None:
+    snapshots = finished.codebook_snapshots()
+    assert snapshots[0].shape == (32, 4)
+    # LGQ's centres start as tokens after a layer norm: of mean 0 and variance 1 over D.
+    assert np.abs(snapshots[0].mean(1)).max() < 1e-5
+    assert np.array_equal(snapshots[STEPS], finished.tokenizer().quantizer.codebooks()[0].numpy())
+    assert not np.array_equal(snapshots[0], snapshots[STEPS])
+
+
+# The same again
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(finished: Run, tmp_path: Path) -> None:
+    torch.manual_seed(123)  # torch's own generator must not matter
+    assert_same_run(finished, trained(recipe(), tmp_path / "again"))
+    other = trained(recipe(seed=1), tmp_path / "other")
+    weights = finished.tokenizer().state_dict()
+    assert all(
+        not torch.equal(weights[name], tensor)
+        for name, tensor in other.tokenizer().state_dict().items()
+        if tensor.ndim > 1
+    )
+
+
+def test_training_leaves_torchs_generator_alone(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    trained(recipe(steps=1), tmp_path / "run")
+    assert torch.equal(torch.rand(2), expected)
+
+
+@pytest.mark.parametrize("stop_before", [1, 4, 6])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_resumed_run_is_the_uninterrupted_one_to_the_bit(tmp_path: Path, method: str, stop_before: int) -> None:
+    config = recipe(METHODS[method])
+    whole = trained(config, tmp_path / "whole")
+    stopped = trained(config, tmp_path / "stopped", StopsBefore(stop_before))
+    assert stopped.finished_steps == stop_before
+    assert not stopped.is_finished
+    assert_same_run(whole, resumed(stopped.path))
+
+
+def test_a_crash_costs_the_steps_since_the_last_checkpoint_and_nothing_else(finished: Run, tmp_path: Path) -> None:
+    def crash(event: LogEvent) -> None:
+        if event.row["step"] == 6:
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        train(recipe(), tmp_path / "run", device="cpu", on_log=crash, progress=False)
+    crashed = Run(tmp_path / "run")
+    assert crashed.finished_steps == 4
+    assert crashed.history()["step"].tolist() == [1, 3, 6]
+    assert_same_run(finished, resumed(crashed.path))
+
+
+def test_a_run_without_a_checkpoint_starts_at_step_zero(finished: Run, tmp_path: Path) -> None:
+    def crash(event: LogEvent) -> None:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        train(recipe(), tmp_path / "run", device="cpu", on_log=crash, progress=False)
+    assert RunWriter(tmp_path / "run").newest_checkpoint() is None
+    assert_same_run(finished, resumed(tmp_path / "run"))
+
+
+def test_what_a_crash_left_half_written_is_passed_over(finished: Run, tmp_path: Path) -> None:
+    stopped = trained(recipe(), tmp_path / "run", StopsBefore(6))
+    half = stopped.path / "checkpoints" / ".step-00000007.0123abcd"
+    half.mkdir()
+    (half / "state.pt").write_bytes(b"half")
+    (stopped.path / "codebooks" / ".step-00000007.npy.0123abcd").write_bytes(b"half")
+    with (stopped.path / "history.csv").open("a") as history:
+        history.write("7,0.1,0.0")
+    assert_same_run(finished, resumed(stopped.path))
+
+
+@pytest.mark.parametrize("step", [4, STEPS])
+def test_a_crash_between_a_checkpoint_and_the_weights_is_made_good(
+    finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    def crash(path: Path):
+        if path.name == "weights.safetensors" and len(list(path.parent.glob(f"checkpoints/step-*{step}"))):
+            raise MemoryError
+        return whole_file(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("lgq_explore.training.run.whole_file", crash)
+        with pytest.raises(MemoryError):
+            trained(recipe(), tmp_path / "run")
+    assert Run(tmp_path / "run").finished_steps < step
+    run = resumed(tmp_path / "run")
+    assert run.is_finished
+    assert_same_run(finished, run)
+
+
+def test_a_finished_run_is_returned_as_it_is(finished: Run) -> None:
+    before = files(finished.path)
+    assert resumed(finished.path).finished_steps == STEPS
+    assert files(finished.path) == before
+
+
+# Steering
+
+
+BY_HAND = {2: 0.5, 4: 0.05, 6: None}
+
+
+def test_a_temperature_taken_by_hand_is_told_and_given_back(tmp_path: Path) -> None:
+    history = trained(recipe(), tmp_path / "run", Steers(BY_HAND)).history().set_index("step")
+    assert history.index.tolist() == [1, 3, 5, 6, 7, 8]  # every change has its row
+    assert history["temperature_override"].fillna(0).tolist() == [0, 0.5, 0.05, 0.05, 0, 0]
+    assert history["temperature"][[3, 5, 6]].tolist() == [0.5, 0.05, 0.05]
+    assert history["temperature"][7] == pytest.approx(1 - 0.9 * 6 / 7)
+
+
+def test_a_steered_run_is_replayed_from_its_history(finished: Run, tmp_path: Path) -> None:
+    steered = trained(recipe(), tmp_path / "steered", Steers(BY_HAND))
+    replayed = trained(recipe(), tmp_path / "replayed", ReplayedControls(steered.history()))
+    assert_same_run(steered, replayed)
+    assert not torch.equal(steered.tokenizer().quantizer.codebooks()[0], finished.tokenizer().quantizer.codebooks()[0])
+
+
+@pytest.mark.parametrize("stop_before", [3, 5])
+def test_a_steered_run_is_resumed_with_its_temperature(tmp_path: Path, stop_before: int) -> None:
+    by_hand = {2: 0.5}
+    whole = trained(recipe(), tmp_path / "whole", Steers(by_hand))
+    stopped = trained(recipe(), tmp_path / "stopped", StopsBefore(stop_before, by_hand))
+    assert_same_run(whole, resumed(stopped.path))
+
+
+def test_a_stopped_run_is_resumed_by_the_same_controls(finished: Run, tmp_path: Path) -> None:
+    controls = Controls()
+
+    def stop(event: LogEvent) -> None:
+        controls.stop()
+
+    run = train(recipe(), tmp_path / "run", device="cpu", on_log=stop, controls=controls, progress=False)
+    assert run.finished_steps == 1
+    controls.clear_stop()
+    assert_same_weights(finished, resumed(run.path, controls))
+
+
+def test_another_thread_stops_a_trainer(tmp_path: Path) -> None:
+    controls, running = Controls(), threading.Event()
+    runs: list[Run] = []
+    trainer = threading.Thread(
+        target=lambda: runs.append(
+            train(
+                recipe(steps=100_000, log_steps=1),
+                tmp_path / "run",
+                device="cpu",
+                on_log=lambda event: running.set(),
+                controls=controls,
+                progress=False,
+            )
+        )
+    )
+    trainer.start()
+    assert running.wait(60)
+    controls.stop()
+    trainer.join(60)
+    assert not trainer.is_alive()
+    assert 0 < runs[0].finished_steps < 100_000
+
+
+def test_an_interrupt_finishes_the_step_and_saves(tmp_path: Path) -> None:
+    script = textwrap.dedent(
+        """
+        import sys
+        from lgq_explore.training.config import config_from_json
+        from lgq_explore.training.loop import train
+        import json
+        print("finished", train(config_from_json(json.loads(sys.argv[1])), sys.argv[2], device="cpu",
+              on_log=lambda event: print("step", flush=True), progress=False).finished_steps)
+        """
+    )
+    import json
+
+    from lgq_explore.training.config import config_to_json
+
+    config = recipe(steps=100_000, log_steps=1, checkpoint_steps=50_000)
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, json.dumps(config_to_json(config)), str(tmp_path / "run")],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "step\n"
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    steps = int(output.splitlines()[-1].removeprefix("finished "))
+    run = Run(tmp_path / "run")
+    assert 0 < run.finished_steps == steps < 100_000
+    assert resumed(run.path, StopsBefore(steps + 2)).finished_steps == steps + 2
+
+
+# What is told while training
+
+
+def test_a_callback_is_told_and_may_use_the_tokenizer(tmp_path: Path) -> None:
+    events: list[dict[str, float | None]] = []
+
+    def look(event: LogEvent) -> None:
+        events.append(event.row)
+        assert event.code_counts.shape == (32,)
+        assert event.code_counts.sum() == event.row["tokens_last_4_steps"]
+        with torch.no_grad():
+            output = event.tokenizer.eval()(torch.zeros(1, 3, 16, 16))
+        assert joint_codes(output.coded.codes, (32,)).max() < 32
+
+    run = train(recipe(), tmp_path / "run", device="cpu", on_log=look, progress=False)
+    assert [row["step"] for row in events] == run.history()["step"].tolist()
+    assert [row["loss"] for row in events] == run.history()["loss"].tolist()
+    assert_same_weights(run, trained(recipe(), tmp_path / "unwatched"))
+
+
+# Weights
+
+
+def test_nothing_of_a_quantizer_decays(tmp_path: Path) -> None:
+    """The first step's gradient is the same with and without decay: what differs after it was decayed."""
+    for method in ("lgq", "fsq"):
+        runs = [
+            trained(recipe(METHODS[method], steps=1, weight_decay=decay), tmp_path / f"{method} {decay}").tokenizer()
+            for decay in (0.0, 50.0)
+        ]
+        free, decayed = (run.state_dict() for run in runs)
+        differing = {name for name in free if not torch.equal(free[name], decayed[name])}
+        assert differing == {name for name in free if not name.startswith("quantizer.") and free[name].ndim > 1}
+
+
+def test_the_learning_rate_rises_then_falls_along_half_a_cosine() -> None:
+    config = recipe(steps=105, warmup_steps=4, learning_rate=1.0, final_learning_rate=0.1)
+    assert [learning_rate(config, step) for step in range(5)] == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0])
+    assert learning_rate(config, 54) == pytest.approx(0.55)
+    assert learning_rate(config, 29) == pytest.approx(0.1 + 0.9 * (1 + math.sqrt(0.5)) / 2)
+    assert learning_rate(config, 104) == pytest.approx(0.1)
+    assert learning_rate(recipe(steps=1, warmup_steps=0, learning_rate=1.0), 0) == 1.0
+    assert learning_rate(recipe(steps=3, warmup_steps=6, learning_rate=1.0), 2) == 0.5
+
+
+# What cannot go on
+
+
+@pytest.mark.parametrize("trouble", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_stops_before_weights_and_checkpoints_are_spoilt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: float
+) -> None:
+    from lgq_explore.training import loop
+
+    seen = []
+
+    def spoiling(losses, weights):
+        seen.append(weighted_sum(losses, weights))
+        return seen[-1] * (trouble if len(seen) == 6 else 1)
+
+    weighted_sum = loop.weighted_sum
+    monkeypatch.setattr(loop, "weighted_sum", spoiling)
+    with pytest.raises(InputError, match=f"the loss is {trouble}.* at step 6: lower learning_rate") as error:
+        trained(recipe(log_steps=100), tmp_path / "run")
+    assert str(error.value).count("\n") == 1
+    run = Run(tmp_path / "run")
+    assert run.finished_steps == 4
+    assert all(tensor.isfinite().all() for tensor in run.tokenizer().state_dict().values())
+
+
+def test_a_gradient_that_is_no_number_stops_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lgq_explore.training import loop
+
+    def spoiling(losses, weights):
+        zero = losses["l1"] - losses["l1"].detach()
+        return weighted_sum(losses, weights) + zero.abs().sqrt()  # finite, of infinite slope
+
+    weighted_sum = loop.weighted_sum
+    monkeypatch.setattr(loop, "weighted_sum", spoiling)
+    with pytest.raises(InputError, match="norm of its gradient"):
+        trained(recipe(), tmp_path / "run")
+
+
+def test_a_folder_that_is_there_is_refused_and_left_as_it_is(finished: Run) -> None:
+    before = files(finished.path)
+    with pytest.raises(InputError, match="exists already"):
+        trained(recipe(), finished.path)
+    assert files(finished.path) == before
+
+
+def test_two_trainers_in_one_folder_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    refused: list[str] = []
+
+    def train_there_too(event: LogEvent) -> None:
+        with pytest.raises(InputError, match="is being trained already") as error:
+            resumed(path)
+        refused.append(str(error.value))
+
+    run = train(recipe(steps=2), path, device="cpu", on_log=train_there_too, progress=False)
+    assert len(refused) == 2
+    assert run.is_finished
+
+
+def test_a_run_whose_pictures_changed_is_not_resumed(tmp_path: Path) -> None:
+    stopped = trained(recipe(), tmp_path / "run", StopsBefore(2))
+    config = stopped.path / "config.json"
+    config.write_text(config.read_text().replace(stopped.environment.data_fingerprint, "f" * 64))
+    with pytest.raises(InputError, match="no longer those"):
+        resumed(stopped.path)
+
+
+def test_what_cannot_be_trained_on_is_told_before_a_folder_is_made(tmp_path: Path) -> None:
+    for config, device, complaint in (
+        (recipe(data="folder:/nowhere"), "cpu", "/nowhere"),
+        (recipe(data="nonsense"), "cpu", "nonsense"),
+        (recipe(), "tpu", "unknown device 'tpu'"),
+    ):
+        with pytest.raises(InputError, match=complaint):
+            train(config, tmp_path / "run", device=device, progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_folder_the_run_goes_under_the_data_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(tmp_path))
+    config = recipe(steps=1)
+    runs = [train(config, device="cpu", progress=False) for _ in range(2)]
+    assert [run.path.parent for run in runs] == [tmp_path / "runs"] * 2
+    assert runs[0].path != runs[1].path
+    assert_same_weights(*runs)
+
+
+@pytest.mark.gpu
+def test_trains_and_resumes_on_a_gpu_in_bfloat16(tmp_path: Path) -> None:
+    run = train(recipe(), tmp_path / "run", device="auto", controls=StopsBefore(4), progress=False)
+    assert run.environment.precision == "bf16-mixed"
+    assert resume(run.path, device="cuda", progress=False).is_finished
+    assert run.history()["loss"].notna().all()
+    shutil.rmtree(run.path)
+
+
+def test_an_ablation_is_one_replaced_field(finished: Run) -> None:
+    assert replace(finished.config, quantizer=LGQConfig(64)).recipe_hash != finished.config.recipe_hash

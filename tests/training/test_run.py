@@ -1,0 +1,262 @@
+"""Does a run folder give back what was written, whole, and say what is missing?"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lgq_explore.errors import InputError
+from lgq_explore.models import BackboneConfig, Tokenizer, build_tokenizer
+from lgq_explore.quantizers import LGQConfig
+from lgq_explore.training.config import TrainConfig
+from lgq_explore.training.run import (
+    CHECKPOINTS_KEPT,
+    Environment,
+    Run,
+    RunWriter,
+    default_run_path,
+    open_run,
+    progress_at,
+    run_folders,
+)
+
+CONFIG = TrainConfig(
+    data="fake", image_size=16, backbone=BackboneConfig((8, 8, 8), dim=4), quantizer=LGQConfig(16), steps=11
+)
+ENVIRONMENT = Environment({"torch": "2"}, "cpu", "32-true", 1, "f00d", 9, 3, 0)
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> RunWriter:
+    return RunWriter.create(tmp_path / "run", CONFIG, ENVIRONMENT)
+
+
+def built(seed: int = 0) -> Tokenizer:
+    return build_tokenizer(CONFIG.backbone, CONFIG.quantizer, seed)
+
+
+def row(step: int, **values: float | None) -> dict[str, float | None]:
+    return {"step": step, "loss": 1 / (3 * step), "temperature_override": None, **values}
+
+
+# Creation
+
+
+def test_a_new_folder_holds_its_recipe_and_where_it_came_from(writer: RunWriter) -> None:
+    run = open_run(writer.path)
+    assert run.config == CONFIG
+    assert run.environment == ENVIRONMENT
+    assert [path.name for path in run.path.iterdir()] == ["config.json"]
+    description = json.loads((run.path / "config.json").read_text())
+    assert description["recipe_hash"] == CONFIG.recipe_hash
+    assert description["recipe"]["quantizer"]["method"] == "lgq"
+
+
+def test_a_new_run_has_neither_weights_nor_history(writer: RunWriter) -> None:
+    assert writer.finished_steps == 0
+    assert not writer.is_finished
+    assert writer.newest_checkpoint() is None
+    assert writer.codebook_snapshots() == {}
+    assert len(writer.history()) == 0
+    assert "step" in writer.history().columns
+    with pytest.raises(InputError, match=f"{writer.path} has no weights yet"):
+        writer.tokenizer()
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "run"])
+def test_what_is_there_is_refused_and_left_as_it_is(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "taken"
+    if kind == "file":
+        path.write_text("mine")
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        RunWriter.create(path, CONFIG, ENVIRONMENT)
+    before = sorted((entry, entry.stat().st_mtime_ns) for entry in [path, *path.glob("**/*")])
+    with pytest.raises(InputError, match="taken exists already"):
+        RunWriter.create(path, CONFIG, ENVIRONMENT)
+    assert sorted((entry, entry.stat().st_mtime_ns) for entry in [path, *path.glob("**/*")]) == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["taken"]
+
+
+def test_a_folder_that_cannot_be_made_is_an_input_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="can't be made"):
+        RunWriter.create(tmp_path / "file" / "run", CONFIG, ENVIRONMENT)
+
+
+# Opening
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(InputError, match=f"{path} is not a run folder"):
+            open_run(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"recipe": {}}',
+        '{"recipe": [], "environment": {}}',
+        '{"recipe": {"stepz": 3}, "environment": {}}',
+    ],
+)
+def test_a_config_that_cannot_be_read_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(InputError, match=r"config.json") as error:
+        open_run(tmp_path)
+    assert str(error.value).count("\n") <= 1
+
+
+def test_weights_that_cannot_be_read_are_named(writer: RunWriter) -> None:
+    (writer.path / "weights.safetensors").write_bytes(b"not tensors")
+    with pytest.raises(InputError, match=r"weights.safetensors can't be read"):
+        _ = writer.finished_steps
+
+
+# Checkpoints and weights
+
+
+def test_weights_come_back_as_they_were_in_eval_mode(writer: RunWriter) -> None:
+    trained = built(seed=5)
+    writer.save_checkpoint(7, trained, {"step": 7})
+    run = Run(writer.path)
+    assert run.finished_steps == 7
+    assert not run.is_finished
+    assert repr(run) == "Run('run': lgq, K = 16, 7 of 11 steps)"
+    tokenizer = run.tokenizer()
+    assert not tokenizer.training
+    for name, tensor in trained.state_dict().items():
+        assert torch.equal(tokenizer.state_dict()[name], tensor), name
+
+
+def test_the_temperature_is_that_of_the_last_finished_step(writer: RunWriter) -> None:
+    writer.save_checkpoint(6, built(), {})
+    assert writer.tokenizer().quantizer.temperature == pytest.approx(1.0 + (0.1 - 1.0) * 0.5)
+
+
+def test_progress_runs_from_nothing_to_all() -> None:
+    assert [progress_at(step, 5) for step in range(5)] == [0, 0.25, 0.5, 0.75, 1]
+    assert progress_at(0, 1) == 0
+
+
+def test_the_newest_checkpoints_are_kept_and_older_ones_go(writer: RunWriter) -> None:
+    for step in (1, 2, 9, 10, 100):
+        writer.save_checkpoint(step, built(), {"step": step})
+    kept = sorted(path.name for path in (writer.path / "checkpoints").iterdir())
+    assert kept == ["step-00000010", "step-00000100"]
+    assert len(kept) == CHECKPOINTS_KEPT
+    newest = writer.newest_checkpoint()
+    assert newest is not None
+    assert newest.name == "step-00000100"
+    assert sorted(path.name for path in newest.iterdir()) == ["state.pt", "weights.safetensors"]
+
+
+def test_a_checkpoint_comes_back_with_its_state(writer: RunWriter) -> None:
+    trained = built(seed=5)
+    state = {"step": 3, "override": None, "optimizer": {"exp_avg": torch.ones(2)}}
+    writer.save_checkpoint(3, trained, state)
+    tokenizer = built(seed=6)
+    checkpoint = writer.newest_checkpoint()
+    assert checkpoint is not None
+    loaded = writer.load_checkpoint(checkpoint, tokenizer)
+    assert loaded["step"] == 3
+    assert loaded["override"] is None
+    assert torch.equal(loaded["optimizer"]["exp_avg"], torch.ones(2))
+    assert all(torch.equal(tensor, tokenizer.state_dict()[name]) for name, tensor in trained.state_dict().items())
+
+
+def test_a_checkpoint_that_was_being_written_does_not_count(writer: RunWriter) -> None:
+    writer.save_checkpoint(3, built(), {"step": 3})
+    (writer.path / "checkpoints" / ".step-00000004.abcd").mkdir()
+    newest = writer.newest_checkpoint()
+    assert newest is not None
+    assert newest.name == "step-00000003"
+
+
+# History
+
+
+def test_history_comes_back_to_the_last_bit(writer: RunWriter) -> None:
+    writer.append_history(row(1))
+    writer.append_history(row(3, temperature_override=0.1 + 0.2, loss=math.pi * 1e-7))
+    history = writer.history()
+    assert history.columns.tolist() == ["step", "loss", "temperature_override"]
+    assert history["step"].tolist() == [1, 3]
+    assert history["loss"].tolist() == [1 / 3, math.pi * 1e-7]
+    assert math.isnan(history["temperature_override"][0])
+    assert history["temperature_override"][1] == 0.1 + 0.2
+
+
+@pytest.mark.parametrize("half", ["4,0.0", "4", "4,0.083,"])
+def test_a_row_that_is_being_written_is_left_out(writer: RunWriter, half: str) -> None:
+    writer.append_history(row(1))
+    with (writer.path / "history.csv").open("a") as file:
+        file.write(half)
+    assert writer.history()["step"].tolist() == [1]
+    writer.cut_history(1)
+    writer.append_history(row(2))
+    assert writer.history()["step"].tolist() == [1, 2]
+    assert writer.history()["loss"].tolist() == [1 / 3, 1 / 6]
+
+
+def test_half_a_header_is_no_history(writer: RunWriter) -> None:
+    (writer.path / "history.csv").write_text("step,lo")
+    assert len(writer.history()) == 0
+    writer.cut_history(0)
+    writer.append_history(row(1))
+    assert writer.history()["step"].tolist() == [1]
+
+
+def test_what_came_after_a_step_is_cut(writer: RunWriter) -> None:
+    for step in (1, 2, 3, 4):
+        writer.append_history(row(step))
+        writer.save_codebook(step, torch.zeros(2, 2))
+    kept = writer.history()[:2]
+    writer.cut_history(2)
+    assert writer.history().equals(kept)
+    assert list(writer.codebook_snapshots()) == [1, 2]
+    writer.cut_history(0)
+    assert len(writer.history()) == 0
+    assert writer.codebook_snapshots() == {}
+
+
+def test_snapshots_are_read_by_memory_map_in_order(writer: RunWriter) -> None:
+    for step in (100, 9, 0):
+        writer.save_codebook(step, torch.full((3, 2), float(step), dtype=torch.float64))
+    snapshots = writer.codebook_snapshots()
+    assert list(snapshots) == [0, 9, 100]
+    assert all(isinstance(codebook, np.memmap) for codebook in snapshots.values())
+    assert snapshots[9].dtype == np.float32
+    assert snapshots[9].tolist() == [[9, 9]] * 3
+
+
+# Folders
+
+
+def test_one_trainer_at_a_time(writer: RunWriter) -> None:
+    with writer.claimed(), pytest.raises(InputError, match="is being trained already"):
+        RunWriter(writer.path).claimed()
+    with RunWriter(writer.path).claimed():
+        pass
+
+
+def test_runs_get_free_folders_under_the_data_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(tmp_path))
+    first = default_run_path(CONFIG)
+    assert first == tmp_path / "runs" / f"lgq-16-{CONFIG.recipe_hash}-seed0"
+    RunWriter.create(first, CONFIG, ENVIRONMENT)
+    second = default_run_path(CONFIG)
+    assert second.name == f"{first.name}-2"
+    RunWriter.create(second, CONFIG, ENVIRONMENT)
+    (tmp_path / "runs" / "something else").mkdir()
+    assert run_folders() == [first, second]
