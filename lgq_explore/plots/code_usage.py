@@ -21,13 +21,14 @@ from .style import (
     DEAD,
     GUIDE,
     Title,
+    axis,
+    layout,
     method_colour,
     new_figure,
     publication_style,
     publish_sentence,
     publish_title,
-    say_when_empty,
-    style_figure,
+    sentence_when_empty,
 )
 
 Order = Literal["code", "rank"]
@@ -56,7 +57,7 @@ def draw_code_usage(usage: pd.DataFrame, *, by: Order = "code", method: str = "l
         InputError: another order, or a frame without code and count.
     """
     bars = _bars(usage, by)
-    figure = go.Figure(
+    return go.Figure(
         [
             go.Bar(
                 x=bars.left,
@@ -64,7 +65,7 @@ def draw_code_usage(usage: pd.DataFrame, *, by: Order = "code", method: str = "l
                 width=bars.width,
                 offset=0,
                 customdata=np.stack([bars.left, bars.left + bars.width - 1], axis=1),
-                marker={"color": method_colour(method), "line_width": 0},
+                marker={"color": method_colour(method), "line": {"width": 0}},
                 name="tokens",
                 showlegend=False,
                 hovertemplate=_hover_line(by, bars) + "<br>%{y:,.4~g} tokens a code<extra></extra>",
@@ -75,23 +76,35 @@ def draw_code_usage(usage: pd.DataFrame, *, by: Order = "code", method: str = "l
                 mode="lines",
                 line={"color": GUIDE, "width": 1.5, "dash": "dash"},
                 name=_uniform_label(bars),
+                showlegend=True,
                 hoverinfo="skip",
             ),
-        ]
+        ],
+        layout(
+            _title(usage),
+            height=320,
+            bargap=0,
+            hovermode="x",  # thin bars need not be hit
+            legend={
+                "x": 1,
+                "xanchor": "right",
+                "y": 1,
+                "yref": "container",
+                "yanchor": "top",
+                "bgcolor": "rgba(0,0,0,0)",
+                "font": {"size": 12},
+            },
+            xaxis=axis(
+                X_TITLES[by],
+                range=[0, max(1, bars.codebook_size)],
+                showgrid=False,
+                tickformat=",d",
+                visible=not usage.empty,
+            ),
+            yaxis=axis(_y_title(bars), rangemode="tozero", visible=not usage.empty),
+            annotations=[sentence_when_empty(NO_TOKENS, empty=usage.empty)],
+        ),
     )
-    style_figure(figure, title=_title(usage), height=320)
-    figure.update_layout(
-        bargap=0,
-        hovermode="x",  # thin bars need not be hit
-        legend={"x": 1, "xanchor": "right", "y": 1, "yref": "container", "yanchor": "top"},
-        legend_bgcolor="rgba(0,0,0,0)",
-        legend_font_size=12,
-        margin_t=52,
-    )
-    figure.update_xaxes(title_text=X_TITLES[by], range=[0, max(1, bars.codebook_size)], showgrid=False, tickformat=",d")
-    figure.update_yaxes(title_text=_y_title(bars), rangemode="tozero")
-    say_when_empty(figure, NO_TOKENS, empty=usage.empty)
-    return figure
 
 
 def publish_code_usage(usage: pd.DataFrame, *, by: Order = "code", method: str = "lgq") -> Figure:
@@ -122,7 +135,8 @@ def draw_usage_grid(grid: pd.DataFrame) -> go.Figure:
     """
     scale = _log_scale(grid)
     codes = grid.index.to_numpy()[:, None] + grid.columns.to_numpy()[None, :]
-    figure = go.Figure(
+    empty = grid.empty
+    return go.Figure(
         go.Heatmap(
             z=scale.levels,
             x=grid.columns.to_numpy(),
@@ -135,31 +149,34 @@ def draw_usage_grid(grid: pd.DataFrame) -> go.Figure:
             hoverongaps=False,
             colorscale=[[position, colour] for position, colour in SCALE_WITH_DEAD],
             colorbar={
-                "title": {"text": "tokens", "font_size": 12},
+                "title": {"text": "tokens", "font": {"size": 12}},
                 "tickvals": scale.ticks,
                 "ticktext": scale.tick_labels,
-                "tickfont_size": 11,
+                "tickfont": {"size": 11},
                 "thickness": 14,
                 "outlinewidth": 0,
                 "xpad": 8,
             },
+            showscale=not empty,
             xgap=_gap(grid),
             ygap=_gap(grid),
-        )
+        ),
+        layout(
+            _grid_title(scale.counts),
+            height=440,
+            xaxis=axis("offset in the row", showgrid=False, showline=False, visible=not empty),
+            yaxis=axis(
+                "first code of the row",
+                autorange="reversed",
+                showgrid=False,
+                showline=False,
+                tickformat=",d",
+                dtick=grid.shape[1] * max(1, grid.shape[0] // 8),
+                visible=not empty,
+            ),
+            annotations=[sentence_when_empty(NO_TOKENS, empty=empty)],
+        ),
     )
-    style_figure(figure, title=_grid_title(scale.counts), height=440)
-    figure.update_layout(margin_t=52)
-    figure.update_xaxes(title_text="offset in the row", showgrid=False, constrain="domain", showline=False)
-    figure.update_yaxes(
-        title_text="first code of the row",
-        showgrid=False,
-        autorange="reversed",
-        showline=False,
-        tickformat=",d",
-        dtick=grid.shape[1] * max(1, grid.shape[0] // 8),
-    )
-    say_when_empty(figure, NO_TOKENS, empty=grid.empty)
-    return figure
 
 
 def publish_usage_grid(grid: pd.DataFrame) -> Figure:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from lgq_explore.errors import InputError
 
-from .style import Title, new_figure, publication_style, publish_sentence, publish_title, say_when_empty, style_figure
+from .style import Title, layout, new_figure, publication_style, publish_sentence, publish_title, sentence_when_empty
 
 NO_IMAGES = "No pictures have been reconstructed yet."
 
@@ -40,34 +40,40 @@ def draw_images(rows: ImageRows) -> go.Figure:
         InputError: rows of different shapes, or of something else than pictures.
     """
     sheet = _sheet(rows)
-    figure = go.Figure(
+    empty = not sheet.names
+    return go.Figure(
         [
             go.Image(source=_png(strip), x0=0.5, y0=top + 0.5, dx=1, dy=1, hoverinfo="skip", name=name)
             for name, strip, top in zip(sheet.names, sheet.strips, sheet.tops, strict=True)
-        ]
+        ],
+        layout(
+            sheet.title,
+            height=_screen_height(sheet),
+            margin={"l": 64, "r": 8, "t": 44, "b": 8},
+            dragmode=False,
+            xaxis={
+                "visible": False,
+                "range": [0, max(1, sheet.width)],
+                "constrain": "domain",
+                "constraintoward": "left",
+                "fixedrange": True,
+            },
+            yaxis={
+                "visible": not empty,
+                "range": [max(1, sheet.height), 0],
+                "scaleanchor": "x",
+                "constrain": "domain",
+                "constraintoward": "top",
+                "fixedrange": True,
+                "tickvals": sheet.centres,
+                "ticktext": sheet.names,
+                "ticklabelstandoff": 6,
+                "showgrid": False,
+                "zeroline": False,
+            },
+            annotations=[sentence_when_empty(NO_IMAGES, empty=empty)],
+        ),
     )
-    style_figure(figure, title=sheet.title, height=_screen_height(sheet))
-    figure.update_layout(dragmode=False, margin={"l": 64, "r": 8, "t": 44, "b": 8})
-    figure.update_xaxes(
-        visible=False, range=[0, max(1, sheet.width)], constrain="domain", constraintoward="left", fixedrange=True
-    )
-    figure.update_yaxes(
-        range=[max(1, sheet.height), 0],
-        scaleanchor="x",
-        constrain="domain",
-        constraintoward="top",
-        fixedrange=True,
-        tickvals=sheet.centres,
-        ticktext=sheet.names,
-        tickfont_size=13,
-        ticklabelstandoff=6,
-        ticks="",
-        showline=False,
-        showgrid=False,
-    )
-    say_when_empty(figure, NO_IMAGES, empty=not sheet.names)
-    figure.update_xaxes(visible=False)
-    return figure
 
 
 def publish_images(rows: ImageRows) -> Figure:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +15,6 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
-from plotly.subplots import make_subplots
 
 from lgq_explore.errors import InputError
 
@@ -26,17 +28,22 @@ from .style import (
     SKY_BLUE,
     VERMILION,
     Title,
+    axis,
+    layout,
     new_figure,
     publication_style,
     publish_sentence,
     publish_title,
-    say_when_empty,
-    style_figure,
+    sentence_when_empty,
 )
 
 COLUMNS = ["step", "panel", "quantity", "value"]
 NOTHING_LOGGED = "No step has been logged yet."
 STEPS = "optimiser steps"
+
+COLUMN_GAP = 0.18
+ROW_GAP = 0.3
+"""Between panels, as shares of the figure: room for axis titles, and for headings."""
 
 MOST_MARKED_ROWS = 60
 """Up to so many rows each is marked, so that the very first one is seen; beyond, markers hide the line."""
@@ -104,26 +111,27 @@ def draw_training_curves(curves: pd.DataFrame) -> go.Figure:
         InputError: a frame with other columns, or an unknown panel.
     """
     panels = _panels(curves)
-    rows, columns = max(1, (len(panels) + 1) // 2), min(2, max(1, len(panels)))
-    figure = make_subplots(
-        rows=rows,
-        cols=columns,
-        specs=_specs(panels, rows, columns),
-        subplot_titles=[_heading(PANELS[name], _quantities(curves, name)) for name in panels],
-        horizontal_spacing=0.18,
-        vertical_spacing=0.3,
+    traces: list[go.Scatter] = []
+    axes: dict[str, dict[str, Any]] = {}
+    headings: list[dict[str, Any]] = []
+    for place in _places(len(panels)):
+        name = panels[place.index]
+        panel, lines, values = PANELS[name], _quantities(curves, name), curves[curves["panel"] == name]
+        traces += _panel_traces(place, panel, lines, values)
+        axes |= _panel_axes(place, panel, values)
+        headings.append(_panel_heading(place, panel, lines))
+    return go.Figure(
+        traces,
+        layout(
+            _title(curves),
+            height=110 + 195 * _rows(len(panels)),
+            margin={"l": 64, "r": 12, "t": 84, "b": 48},
+            showlegend=False,
+            hovermode="x unified",
+            annotations=[*headings, sentence_when_empty(NOTHING_LOGGED, empty=curves.empty)],
+            **(axes or {"xaxis": {"visible": False}, "yaxis": {"visible": False}}),
+        ),
     )
-    for index, name in enumerate(panels):
-        _draw_panel(figure, index // 2 + 1, index % 2 + 1, PANELS[name], curves[curves["panel"] == name])
-    style_figure(figure, title=_title(curves), height=110 + 195 * rows)
-    figure.update_layout(showlegend=False, hovermode="x unified", margin={"t": 84, "b": 48, "r": 12})
-    figure.update_annotations(font_size=12, align="left", xanchor="left", yshift=2)
-    for index, axis in enumerate(figure.select_xaxes()):
-        if panels:
-            figure.layout.annotations[index].x = axis.domain[0]
-    figure.update_xaxes(title_text=STEPS, rangemode="tozero", unifiedhovertitle_text="step %{x}")
-    say_when_empty(figure, NOTHING_LOGGED, empty=curves.empty)
-    return figure
 
 
 def publish_training_curves(curves: pd.DataFrame) -> Figure:
@@ -166,38 +174,99 @@ def _quantities(curves: pd.DataFrame, panel: str) -> dict[str, _Line]:
     return lines
 
 
-def _specs(panels: list[str], rows: int, columns: int) -> list[list[dict[str, bool] | None]]:
-    """Where a panel has a second axis, and where there is no panel."""
-    cells: list[dict[str, bool] | None] = [{"secondary_y": bool(PANELS[name].right)} for name in panels]
-    cells += [{} if not panels else None] * (rows * columns - len(cells))
-    return [cells[row * columns : (row + 1) * columns] for row in range(rows)]
+@dataclass(frozen=True)
+class _Place:
+    """Where the panel of this index lies: its span across and up the figure, in shares of it."""
+
+    index: int
+    across: tuple[float, float]
+    up: tuple[float, float]
+    panels: int
+
+    @property
+    def left(self) -> str:
+        """plotly's number of the panel's own pair of axes, which it leaves out for the first."""
+        return str(self.index + 1) if self.index else ""
+
+    @property
+    def right(self) -> str:
+        """And of its right axis: behind those of all panels."""
+        return str(self.panels + self.index + 1)
 
 
-def _draw_panel(figure: go.Figure, row: int, column: int, panel: _Panel, curves: pd.DataFrame) -> None:
-    at = {"row": row, "col": column}
-    for quantity, line in _quantities(curves, curves["panel"].iloc[0]).items():
+def _rows(panels: int) -> int:
+    return max(1, math.ceil(panels / 2))
+
+
+def _places(panels: int) -> list[_Place]:
+    """Two in a row, from the top."""
+    columns, rows = min(2, panels), _rows(panels)
+    places = []
+    for index in range(panels):
+        row, column = divmod(index, 2)
+        width, height = (1 - COLUMN_GAP * (columns - 1)) / columns, (1 - ROW_GAP * (rows - 1)) / rows
+        start, top = column * (width + COLUMN_GAP), 1 - row * (height + ROW_GAP)
+        places.append(_Place(index, (start, start + width), (max(0.0, top - height), top), panels))
+    return places
+
+
+def _panel_traces(place: _Place, panel: _Panel, lines: dict[str, _Line], curves: pd.DataFrame) -> Iterator[go.Scatter]:
+    for quantity, line in lines.items():
         values = curves[curves["quantity"] == quantity]
-        trace = go.Scatter(
+        yield go.Scatter(
             x=values["step"].to_numpy(dtype=np.float32),
             y=values["value"].to_numpy(dtype=np.float32),
             mode="lines+markers" if line.dash == "solid" and len(values) <= MOST_MARKED_ROWS else "lines",
             name=line.label,
             line={"color": line.colour, "dash": line.dash, "width": line.width},
-            marker_size=max(4, line.width),
+            marker={"size": max(4, line.width)},
             hovertemplate="%{y:.4~g}",
+            xaxis="x" + place.left,
+            yaxis="y" + (place.right if quantity in panel.on_right else place.left),
         )
-        figure.add_trace(trace, secondary_y=quantity in panel.on_right, **at)
-    figure.update_yaxes(title_text=panel.left, secondary_y=False, **at)
-    figure.update_yaxes(_log_axis(curves, panel) if panel.log else {"rangemode": "tozero"}, secondary_y=False, **at)
-    figure.update_yaxes(
-        title={"text": panel.right, "font_color": VERMILION},
-        tickfont_color=VERMILION,
-        tickmode="auto",
+
+
+def _panel_axes(place: _Place, panel: _Panel, curves: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    scale = _log_axis(curves, panel) if panel.log else {"rangemode": "tozero"}
+    steps = axis(
+        STEPS,
+        domain=place.across,
+        anchor="y" + place.left,
         rangemode="tozero",
-        showgrid=False,
-        secondary_y=True,
-        **at,
+        unifiedhovertitle={"text": "step %{x}"},
     )
+    axes = {
+        "xaxis" + place.left: steps,
+        "yaxis" + place.left: axis(panel.left, domain=place.up, anchor="x" + place.left, **scale),
+    }
+    if panel.right:
+        axes["yaxis" + place.right] = axis(
+            panel.right,
+            colour=VERMILION,
+            anchor="x" + place.left,
+            overlaying="y" + place.left,
+            side="right",
+            tickmode="auto",
+            rangemode="tozero",
+            showgrid=False,
+        )
+    return axes
+
+
+def _panel_heading(place: _Place, panel: _Panel, lines: dict[str, _Line]) -> dict[str, Any]:
+    return {
+        "text": _heading(panel, lines),
+        "x": place.across[0],
+        "y": place.up[1],
+        "xref": "paper",
+        "yref": "paper",
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "yshift": 2,
+        "align": "left",
+        "showarrow": False,
+        "font": {"size": 12},
+    }
 
 
 def _log_axis(curves: pd.DataFrame, panel: _Panel) -> dict[str, object]:
