@@ -76,7 +76,7 @@ def draw_code_usage(usage: pd.DataFrame, *, by: Order = "code", method: str = "l
                 mode="lines",
                 line={"color": GUIDE, "width": 1.5, "dash": "dash"},
                 name=_uniform_label(bars),
-                showlegend=True,
+                showlegend=not usage.empty,
                 hoverinfo="skip",
             ),
         ],
