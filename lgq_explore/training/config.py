@@ -76,7 +76,9 @@ class TrainConfig:
     def _fill_loss_weights(self) -> None:
         published = {**RECONSTRUCTION_LOSSES, **self.quantizer.default_loss_weights}
         weights = self.loss_weights or published
-        for name in weights.keys() ^ published.keys():
+        unknown = [name for name in weights if name not in published]
+        missing = [name for name in published if name not in weights]
+        for name in unknown + missing:
             trouble = "is missing" if name in published else f"is unknown to {self.quantizer.method}"
             raise ValueError(
                 f"loss_weights: {name!r} {trouble}; give {', '.join(published)}, or none at all for defaults"
