@@ -58,12 +58,12 @@ class Run:
         try:
             self.config = config_from_json(description["recipe"])
             self.environment = Environment(**description["environment"])
-        except KeyError as error:
-            raise InputError(
-                f"{self.path / 'config.json'} can't be used: it lacks {error}\nTrain the run again."
-            ) from error
-        except (TypeError, InputError) as error:
-            raise InputError(f"{self.path / 'config.json'} can't be used: {error}\nTrain the run again.") from error
+        except (KeyError, TypeError, InputError) as error:
+            trouble = {
+                KeyError: f"it lacks {error}",
+                TypeError: "its environment has other fields than this version writes",
+            }.get(type(error), str(error))
+            raise InputError(f"{self.path / 'config.json'} can't be used: {trouble}\nTrain the run again.") from error
 
     def __repr__(self) -> str:
         config = self.config
