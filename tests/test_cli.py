@@ -1,0 +1,580 @@
+"""Does the command line do what it promises, and refuse in two lines what it cannot do?
+
+What only a process of its own can show (streams, signals, the installed script) is run in one; the rest calls `main`
+in this process, since each process spends seconds on importing torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from lgq_explore import QUANTIZERS, Encoding, evaluate, open_run
+from lgq_explore.cli import main
+from lgq_explore.training.run import RunWriter
+
+ROOT = Path(__file__).resolve().parents[1]
+KEYS = (
+    "run quantizer codebook_size dim images photographs tokens psnr_db ssim l1 lpips fd active_codes utilization "
+    "perplexity entropy_bits bits_per_pixel gini quantization_error seed steps recipe_hash"
+)
+QUICK = ("--data", "fake", "--steps", "6", "--batch-size", "4", "--codebook-size", "16", "--device", "cpu")
+SMALL = ("--set", "backbone.channels=[8,8,8]", "--set", "backbone.dim=4")
+TRAIN = ("train", "--quantizer", "lgq", *QUICK, *SMALL)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    status: int
+    stdout: str
+    stderr: str
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Pictures and runs in a folder of their own, no network, and one thread, so that all processes round alike."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("no_proxy", "NO_PROXY", "WORLD_SIZE"):
+            patch.delenv(name, raising=False)
+        settings = {
+            "OMP_NUM_THREADS": "1",
+            "LGQ_EXPLORE_DATA": str(tmp_path_factory.mktemp("data")),
+            "TORCH_HOME": str(tmp_path_factory.mktemp("no-weights")),
+            "PYTHONPATH": str(ROOT),
+            "http_proxy": "http://127.0.0.1:9",
+            "https_proxy": "http://127.0.0.1:9",
+        }
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def command(capfd: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command in this process; output is captured below Python, as a shell's pipe would."""
+
+    def run(*arguments: object) -> Outcome:
+        capfd.readouterr()
+        status = main([str(argument) for argument in arguments])
+        streams = capfd.readouterr()
+        return Outcome(status, streams.out, streams.err)
+
+    return run
+
+
+def in_a_process(*arguments: object) -> Outcome:
+    done = subprocess.run(
+        [sys.executable, "-m", "lgq_explore", *map(str, arguments)], capture_output=True, text=True, timeout=300
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run, trained as users train."""
+    run = tmp_path_factory.mktemp("runs") / "R"
+    outcome = in_a_process(*TRAIN, "--seed", "3", "--run", run)
+    assert outcome.status == 0, outcome.stderr
+    assert outcome.stdout == f"{run}\n"
+    assert f"finished: 6 of 6 steps; next: lgq-explore evaluate {run}" in outcome.stderr
+    return run
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Every path below a folder with a digest of what it holds; lock files, which hold nothing, left out."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+        for path in sorted(folder.rglob("*"))
+        if path.name != ".lock"
+    }
+
+
+# What works
+
+
+def test_what_train_was_told_is_what_the_run_holds(trained: Path) -> None:
+    config = open_run(trained).config
+    assert (config.quantizer.method, config.quantizer.size) == ("lgq", 16)
+    assert (config.data, config.steps, config.batch_size, config.seed) == ("fake", 6, 4, 3)
+    assert (config.backbone.channels, config.backbone.dim) == ((8, 8, 8), 4)
+    assert (config.image_size, config.learning_rate) == (32, 2e-3)  # the rest is the preset's
+
+
+def test_evaluate_prints_one_json_object_and_python_gives_the_same(trained: Path) -> None:
+    outcome = in_a_process("evaluate", trained, "--json")
+    assert outcome.status == 0, outcome.stderr
+    result = json.loads(outcome.stdout)
+    assert outcome.stdout.count("\n") == 1
+    assert " ".join(result) == KEYS
+    assert result == evaluate(trained)
+    assert (result["run"], result["seed"], result["steps"]) == ("R", 3, 6)
+    assert result["tokens"] == result["images"] * 8 * 8
+    for metric in ("lpips", "fd"):
+        assert result[metric]["value"] is None
+        assert result[metric]["why"]
+
+
+def test_evaluate_prints_a_line_a_number(trained: Path, command: Command) -> None:
+    outcome = command("evaluate", trained)
+    lines = outcome.stdout.splitlines()
+    assert outcome.status == 0
+    assert " ".join(line.split()[0] for line in lines) == KEYS
+    result = evaluate(trained)
+    shown = dict(line.split(maxsplit=1) for line in lines)
+    assert shown["psnr_db"] == f"{result['psnr_db']:.4g}"
+    assert shown["lpips"] == f"– (alex: {result['lpips']['why']})"
+
+
+def test_evaluate_takes_all_of_another_spec_and_no_more_crops_than_asked_for(trained: Path, command: Command) -> None:
+    held_out = json.loads(command("evaluate", trained, "--json").stdout)
+    everything = json.loads(command("evaluate", trained, "--json", "--data", "fake", "--crops", "48").stdout)
+    assert held_out["photographs"] < 16
+    assert (everything["photographs"], everything["images"]) == (16, 48)
+
+
+def test_encode_and_decode_give_the_reconstructions(trained: Path, command: Command, tmp_path: Path) -> None:
+    file, folder = tmp_path / "encoding.npz", tmp_path / "pictures"
+    encoded = command("encode", trained, "--data", "fake", "--crops", "70", "--out", file)
+    assert (encoded.status, encoded.stdout) == (0, "")
+    assert encoded.stderr == f"{file}: 70 crops of 16 photographs\n"
+    decoded = command("decode", trained, file, "--out", folder)
+    assert (decoded.status, decoded.stdout, decoded.stderr) == (0, "", f"{folder}: 70 pictures\n")
+    encoding = Encoding.load(file)
+    pictures = [np.asarray(Image.open(path)).transpose(2, 0, 1) for path in sorted(folder.iterdir())]
+    np.testing.assert_array_equal(np.stack(pictures), encoding.reconstructions)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["encoding.npz", "pictures"]
+
+
+def test_resuming_a_finished_run_says_so_and_changes_nothing(trained: Path, command: Command) -> None:
+    before = contents(trained)
+    outcome = command("resume", trained)
+    assert outcome.status == 0
+    assert outcome.stderr.startswith("finished: 6 of 6 steps")
+    assert contents(trained) == before
+
+
+def test_weights_that_are_lost_come_back_from_the_checkpoint(trained: Path, command: Command, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    (run / "weights.safetensors").unlink()
+    assert command("resume", run).status == 0
+    assert contents(run)["weights.safetensors"] == contents(trained)["weights.safetensors"]
+
+
+def test_a_run_s_config_trains_the_same_again(trained: Path, command: Command, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    outcome = command("train", "--config", trained / "config.json", "--run", again, "--device", "cpu")
+    assert outcome.status == 0, outcome.stderr
+    assert open_run(again).config == open_run(trained).config
+    assert contents(again)["weights.safetensors"] == contents(trained)["weights.safetensors"]
+
+
+def test_options_and_then_set_change_what_a_config_says(trained: Path, command: Command, tmp_path: Path) -> None:
+    changed = tmp_path / "changed"
+    outcome = command(
+        *("train", "--config", trained / "config.json", "--run", changed, "--device", "cpu"),
+        *("--steps", "2", "--seed", "4", "--codebook-size", "32"),
+        *("--set", "loss_weights.peakedness=0.5", "--set", "seed=5", "--set", "quantizer.norm=none"),
+    )
+    assert outcome.status == 0, outcome.stderr
+    before, after = open_run(trained).config, open_run(changed).config
+    assert after == replace(
+        before,
+        steps=2,
+        seed=5,
+        quantizer=replace(before.quantizer, codebook_size=32, norm="none"),  # type: ignore[call-arg]
+        loss_weights={**before.loss_weights, "peakedness": 0.5},
+    )
+    assert after.recipe_hash != before.recipe_hash
+
+
+def test_a_run_without_a_name_gets_a_free_one_and_is_listed(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(tmp_path))
+    first, second = (Path(command(*TRAIN, "--steps", "1").stdout.strip()) for _ in range(2))
+    assert first.parent == second.parent == tmp_path / "runs"
+    assert second.name == f"{first.name}-2"
+    (second / "config.json").write_text("{}")
+    (tmp_path / "runs" / "no-run").mkdir()
+    outcome = command("list", "runs")
+    assert outcome.status == 0
+    lines = outcome.stdout.splitlines()
+    assert lines[0].split(maxsplit=1) == [first.name, "16 codes, 1 of 1 steps"]
+    assert lines[1].startswith(f"{second.name}  ")
+    assert "config.json can't be used" in lines[1]
+    assert len(lines) == 2
+
+
+def test_lists_have_a_name_and_a_line_on_each(command: Command) -> None:
+    listed = {what: command("list", what) for what in ("quantizers", "data", "presets")}
+    names = {}
+    for what, outcome in listed.items():
+        rows = [line.split(maxsplit=1) for line in outcome.stdout.splitlines()]
+        assert all(len(row) == 2 for row in rows)
+        names[what] = [row[0] for row in rows]
+    assert names == {
+        "quantizers": list(QUANTIZERS),
+        "data": ["photos", "folder:PATH", "fake"],
+        "presets": ["tiny", "small"],
+    }
+
+
+def test_a_folder_of_large_photographs_trains_from_anywhere(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for number, name in enumerate(("harbour", "meadow", "street", "tower")):
+        coarse = np.random.default_rng(number).integers(0, 256, (6, 9, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((3000, 2000), Image.Resampling.BICUBIC).save(folder / f"{name}.jpg")
+    (folder / "broken.jpg").write_bytes((folder / "tower.jpg").read_bytes()[:5000])
+
+    monkeypatch.chdir(tmp_path)
+    outcome = command(*TRAIN, "--steps", "2", "--data", "folder:photographs", "--run", "R")
+    assert outcome.status == 0, outcome.stderr
+    assert "1 files skipped (broken.jpg: " in outcome.stderr
+
+    monkeypatch.chdir(tmp_path / "R")  # the run remembers where the folder is
+    result = json.loads(command("evaluate", ".", "--json", "--crops", "40").stdout)
+    assert (result["images"], result["tokens"]) == (40, 40 * 64)
+    everything = json.loads(command("evaluate", ".", "--json", "--data", f"folder:{folder}", "--crops", "8").stdout)
+    assert 1 <= result["photographs"] < everything["photographs"] == 4
+
+
+def test_bench_prints_its_table_and_keeps_its_results(command: Command, tmp_path: Path) -> None:
+    bench = ("bench", "quantizers", *QUICK, *SMALL, "--steps", "1", "--quantizers", "fsq", "--seeds", "1")
+    outcome = command(*bench, "--results", tmp_path / "results")
+    assert outcome.status == 0, outcome.stderr
+    assert outcome.stdout.startswith("| method |")
+    as_json = command(*bench, "--results", tmp_path / "results", "--json")
+    (file,) = (path for path in (tmp_path / "results").iterdir() if path.name.endswith("-2.json"))
+    assert json.loads(as_json.stdout) == json.loads(file.read_bytes())
+    assert str(file) in as_json.stderr
+
+
+def test_ctrl_c_saves_and_resume_ends_at_the_same_weights(command: Command, tmp_path: Path) -> None:
+    # Checkpoints are far apart: what is resumed from is what Ctrl-C saved.
+    recipe = (*TRAIN, "--steps", "200", "--checkpoint-steps", "1000", "--set", "log_steps=1")
+    stopped, uninterrupted = tmp_path / "stopped", tmp_path / "uninterrupted"
+    arguments = [sys.executable, "-m", "lgq_explore", *recipe, "--run", str(stopped)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        history = stopped / "history.csv"
+        while process.poll() is None and not (history.exists() and history.read_text().count("\n") > 3):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=300)
+    finished = open_run(stopped).finished_steps
+    assert process.returncode == 130, stderr
+    assert stdout == f"{stopped}\n"
+    assert 3 <= finished < 200
+    assert f"stopped after {finished} of 200 steps; continue with lgq-explore resume {stopped}" in stderr
+    assert "Traceback" not in stderr
+
+    assert command("resume", stopped, "--device", "cpu").status == 0
+    assert command(*recipe, "--run", uninterrupted).status == 0
+    resumed, straight = (load_file(run / "weights.safetensors") for run in (stopped, uninterrupted))
+    assert resumed.keys() == straight.keys()
+    for name, tensor in straight.items():
+        assert torch.equal(resumed[name], tensor), name
+    assert list(open_run(stopped).history()["step"]) == list(range(1, 201))
+
+
+def test_a_batch_scheduler_s_many_processes_are_refused(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    outcome = command(*TRAIN, "--run", tmp_path / "run")
+    assert_refused(outcome, "WORLD_SIZE is 2", "without torchrun")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_device_that_is_not_there_is_refused(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    outcome = command(*TRAIN, "--run", tmp_path / "run", "--device", "cuda")
+    assert_refused(outcome, "'cuda'", "--device cpu")
+    assert list(tmp_path.iterdir()) == []
+
+
+# What is refused
+
+
+def assert_refused(outcome: Outcome, *fragments: str) -> None:
+    """Status 2, nothing on stdout, and at most two lines on stderr, with every fragment in them."""
+    assert outcome.status == 2, outcome
+    assert outcome.stdout == ""
+    assert 1 <= len(outcome.stderr.splitlines()) <= 2, outcome.stderr
+    assert outcome.stderr.startswith("lgq-explore: ")
+    for unwanted in ("Traceback", "usage:"):
+        assert unwanted not in outcome.stderr
+    for fragment in fragments:
+        assert fragment in outcome.stderr
+
+
+@pytest.fixture(scope="module")
+def workspace(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with everything that can be wrong; no command below may change it."""
+    folder = tmp_path_factory.mktemp("workspace")
+    run = open_run(trained)
+    shutil.copytree(trained, folder / "R")
+    (folder / "a-file").write_text("not mine")
+    (folder / "full").mkdir()
+    (folder / "full" / "precious.txt").write_text("not mine")
+
+    RunWriter.create(folder / "untrained", run.config, run.environment)
+    for damage, content in (("empty", b""), ("junk", b"junk" * 20), ("cut", None)):
+        path = _copy(folder, f"weights-{damage}") / "weights.safetensors"
+        path.write_bytes(path.read_bytes()[:-50] if content is None else content)
+        path = _copy(folder, f"state-{damage}", finished=False) / "checkpoints" / "step-00000006" / "state.pt"
+        path.write_bytes(path.read_bytes()[:-50] if content is None else content)
+    checkpoint = _copy(folder, "checkpoint-junk", finished=False) / "checkpoints" / "step-00000006"
+    (checkpoint / "weights.safetensors").write_bytes(b"junk" * 20)
+
+    recipe = json.loads((trained / "config.json").read_bytes())
+    _write_config(_copy(folder, "config-empty"), {})
+    _write_config(_copy(folder, "config-list"), {**recipe, "recipe": [1]})
+    _write_config(_copy(folder, "config-old"), {**recipe, "environment": {"device": "cpu"}})
+    (_copy(folder, "config-junk") / "config.json").write_bytes(b"\xff\xfe{")
+    recipe["recipe"]["quantizer"]["codebook_size"] = 32
+    _write_config(_copy(folder, "config-other"), recipe)
+
+    recipes: dict[str, Any] = {
+        "list": [1],
+        "unknown": {"stepz": 3},
+        "type": {"steps": "many"},
+        "nested": {"backbone": {"chanels": [8]}},
+        "recipe": {"recipe": 3},
+        "method": {"quantizer": {"method": ["lgq"]}},
+        "weights": {"loss_weights": {"l2": 1}},
+    }
+    for name, values in recipes.items():
+        (folder / f"{name}.json").write_text(json.dumps(values))
+    (folder / "junk.json").write_bytes(b"\xff\xfe{")
+    (folder / "cut.json").write_text('{"steps": ')
+    (folder / "deep.json").write_text("[" * 100_000)
+
+    for name in ("no-images", "truncated", "one-image"):
+        (folder / name).mkdir()
+    (folder / "no-images" / "notes.txt").write_text("no image")
+    picture = Image.effect_noise((300, 300), 60).convert("RGB")
+    picture.save(folder / "one-image" / "only.png")
+    picture.save(folder / "truncated" / "cut.jpg")
+    path = folder / "truncated" / "cut.jpg"
+    path.write_bytes(path.read_bytes()[:700])
+
+    _write_encodings(folder)
+    return folder
+
+
+def _copy(folder: Path, name: str, finished: bool = True) -> Path:
+    shutil.copytree(folder / "R", folder / name)
+    if not finished:
+        (folder / name / "weights.safetensors").unlink()
+    return folder / name
+
+
+def _write_config(run: Path, description: dict[str, Any]) -> None:
+    (run / "config.json").write_text(json.dumps(description))
+
+
+def _write_encodings(folder: Path) -> None:
+    count = 2
+    arrays: dict[str, Any] = {
+        "images": np.zeros((count, 3, 32, 32), np.uint8),
+        "latents": np.zeros((count, 4, 8, 8), np.float32),
+        "codes": np.zeros((count, 1, 8, 8), np.int64),
+        "reconstructions": np.zeros((count, 3, 32, 32), np.uint8),
+        "levels": np.array([16]),
+        "photograph": np.zeros(count, np.int64),
+        "photograph_names": np.array(["a"]),
+    }
+    np.savez(folder / "good.npz", **arrays)
+    codes = {
+        "above": arrays["codes"] + 16,
+        "below": arrays["codes"] - 1,
+        "floats": arrays["codes"] + 0.5,
+        "objects": np.array([{}], dtype=object),
+        "shape": arrays["codes"][:, :, :4],
+    }
+    for name, wrong in codes.items():
+        np.savez(folder / f"{name}.npz", **{**arrays, "codes": wrong})
+    del arrays["latents"]
+    np.savez(folder / "lacking.npz", **arrays)
+    np.save(folder / "array.npy", arrays["codes"])
+    (folder / "pickle.npz").write_bytes(pickle.dumps(arrays))
+    (folder / "empty.npz").write_bytes(b"")
+    (folder / "cut.npz").write_bytes((folder / "good.npz").read_bytes()[:900])
+
+
+LONG = "long" * 100
+NEW = ("--run", "new", "--device", "cpu")
+LGQ = ("train", "--quantizer", "lgq", "--data", "fake", *NEW)
+DECODE = ("decode", "R", "--out", "new")
+BENCH = ("bench", "quantizers", "--data", "fake", "--results", "new")
+REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "no command": ((), ("COMMAND", "--help")),
+    "unknown command": (("trian",), ("'trian'", "train")),
+    "unknown option": ((*LGQ, "--sead", "3"), ("--sead 3", "--help")),
+    "shortened option": ((*LGQ, "--codebook", "8"), ("--codebook 8", "--help")),
+    "option without value": (("train", "--quantizer"), ("--quantizer", "expected one argument")),
+    "unknown method": (("train", "--quantizer", "lqg", *NEW), ("'lqg'", "did you mean lgq?", "simvq-mlp")),
+    "no method": (("train", *NEW), ("--quantizer", "list quantizers")),
+    "K = 1": ((*LGQ, "--codebook-size", "1"), ("codebook_size is 1", "at least 2")),
+    "K = 1 for a grid": (("train", "--quantizer", "fsq", *NEW, "--codebook-size", "1"), ("codebook_size is 1",)),
+    "K = 0": ((*LGQ, "--codebook-size", "0"), ("codebook_size is 0", "at least 2")),
+    "K is no number": ((*LGQ, "--codebook-size", "1k"), ("'1k'", "--codebook-size")),
+    "negative steps": ((*LGQ, "--steps", "-5"), ("steps is -5", "at least 1")),
+    "no steps": ((*LGQ, "--steps", "0"), ("steps is 0", "at least 1")),
+    "steps are no number": ((*LGQ, "--steps", "many"), ("'many'", "--steps")),
+    "half a step": ((*LGQ, "--set", "steps=1.5"), ("steps is 1.5", "integer")),
+    "empty batch": ((*LGQ, "--batch-size", "0"), ("batch_size is 0", "at least 1")),
+    "image size": ((*LGQ, "--image-size", "30"), ("image_size is 30", "multiple of the backbone's factor 4")),
+    "negative seed": ((*LGQ, "--seed", "-1"), ("seed is -1", "not be negative")),
+    "huge seed": ((*LGQ, "--seed", str(2**70)), (str(2**70), "below 2^63")),
+    "no checkpoints": ((*LGQ, "--checkpoint-steps", "0"), ("checkpoint_steps is 0", "at least 1")),
+    "unknown device": ((*LGQ, "--device", "gpu"), ("'gpu'", "auto, cpu, cuda")),
+    "unknown preset": ((*LGQ, "--preset", "tinny"), ("'tinny'", "did you mean tiny?")),
+    "unknown data": ((*LGQ, "--data", "foto"), ("'foto'", "photos", "folder:PATH")),
+    "a path as data": ((*LGQ, "--data", "one-image"), ("'one-image'", "folder:one-image")),
+    "missing folder": ((*LGQ, "--data", "folder:nowhere"), ("nowhere", "folder:PATH")),
+    "no folder": ((*LGQ, "--data", "folder:"), ("'folder:'", "folder:PATH")),
+    "a file as folder": ((*LGQ, "--data", "folder:a-file"), ("a-file is a file", "give the folder")),
+    "empty folder": ((*LGQ, "--data", "folder:no-images"), ("no-images", "JPEG, PNG")),
+    "truncated image": ((*LGQ, "--data", "folder:truncated"), ("cut.jpg", "whole image files")),
+    "one image": ((*LGQ, "--data", "folder:one-image"), ("only.png", "Add pictures")),
+    "run exists": ((*LGQ, "--run", "R"), ("R exists already", "lgq-explore resume R")),
+    "folder exists": ((*LGQ, "--run", "full"), ("full exists already", "another folder")),
+    "file exists": ((*LGQ, "--run", "a-file"), ("a-file exists already", "another folder")),
+    "run below a file": ((*LGQ, "--run", "a-file/run"), ("a-file/run can't be made", "can be written")),
+    "impossible run": ((*LGQ, "--run", LONG), (LONG, "can be written")),
+    "existing run before bad data": ((*LGQ, "--run", "R", "--data", "folder:truncated"), ("R exists already",)),
+    "no assignment": ((*LGQ, "--set", "steps"), ("'steps'", "key.path=value")),
+    "unknown field": ((*LGQ, "--set", "stepz=3"), ("'stepz'", "did you mean steps?")),
+    "unknown nested field": ((*LGQ, "--set", "quantizer.nrom=1"), ("'quantizer.nrom'", "did you mean norm?")),
+    "field of a number": ((*LGQ, "--set", "steps.x=3"), ("'steps.x'", "no fields")),
+    "method as text": ((*LGQ, "--set", "quantizer=fsq"), ("'fsq'", "method")),
+    "wrong widths": ((*LGQ, "--set", "backbone.channels=[7]"), ("(7,)", "widths")),
+    "wrong choice": ((*LGQ, "--set", "quantizer.norm=l2"), ("'l2'", "layer")),
+    "missing config": ((*LGQ, "--config", "none.json"), ("none.json", "Name a JSON file")),
+    "folder as config": ((*LGQ, "--config", "R"), ("R can't be read", "Name a JSON file")),
+    "cut config": ((*LGQ, "--config", "cut.json"), ("cut.json is not JSON",)),
+    "junk config": ((*LGQ, "--config", "junk.json"), ("junk.json is not JSON",)),
+    "endless config": ((*LGQ, "--config", "deep.json"), ("deep.json is not JSON",)),
+    "list as config": ((*LGQ, "--config", "list.json"), ("list.json holds list", "fields of a recipe")),
+    "number as recipe": ((*LGQ, "--config", "recipe.json"), ("recipe is 3", "object")),
+    "unknown field in config": ((*LGQ, "--config", "unknown.json"), ("'stepz'", "did you mean steps?")),
+    "nested in config": ((*LGQ, "--config", "nested.json"), ("'backbone.chanels'", "did you mean channels?")),
+    "type in config": ((*LGQ, "--config", "type.json"), ("steps is 'many'", "integer")),
+    "method in config": ((*LGQ, "--config", "method.json"), ("['lgq']", "simvq-mlp")),
+    "loss in config": ((*LGQ, "--config", "weights.json"), ("'l2'", "l1, quantization")),
+    "two recipes": ((*LGQ, "--config", "type.json", "--preset", "tiny"), ("type.json", "one of them")),
+    "resume nothing": (("resume", "nowhere"), ("nowhere is not a run folder", "lgq-explore train")),
+    "resume a folder": (("resume", "full"), ("full is not a run folder", "lgq-explore train")),
+    "resume impossible": (("resume", LONG), (LONG, "lgq-explore train")),
+    "evaluate nothing": (("evaluate", "nowhere"), ("nowhere is not a run folder", "lgq-explore train")),
+    "evaluate untrained": (("evaluate", "untrained"), ("untrained has no weights", "lgq-explore resume untrained")),
+    "evaluate untrained as JSON": (("evaluate", "untrained", "--json"), ("untrained has no weights",)),
+    "encode untrained": (
+        ("encode", "untrained", "--data", "fake", "--out", "new.npz"),
+        ("untrained has no weights", "lgq-explore resume untrained"),
+    ),
+    "decode untrained": (
+        ("decode", "untrained", "good.npz", "--out", "new"),
+        ("untrained has no weights", "lgq-explore resume untrained"),
+    ),
+    "no crops": (("evaluate", "R", "--crops", "0", "--json"), ("0 crops", "1 or more")),
+    "crops are no number": (("evaluate", "R", "--crops", "all", "--json"), ("'all'", "--crops")),
+    "evaluate unknown data": (("evaluate", "R", "--data", "foto", "--json"), ("'foto'", "photos")),
+    "unknown features": (("evaluate", "R", "--fd-features", "incepton", "--json"), ("'incepton'", "inception")),
+    "other recipe": (("evaluate", "config-other"), ("does not fit", "Put back")),
+    "encode without data": (("encode", "R", "--out", "new.npz"), ("--data", "--help")),
+    "encode nowhere": (("encode", "R", "--data", "fake", "--out", "none/new.npz"), ("none/new.npz", "Name a file")),
+    "encode to a folder": (("encode", "R", "--data", "fake", "--out", "full"), ("full can't", "Name a file")),
+    "decode nothing": ((*DECODE, "none.npz"), ("none.npz", "lgq-explore encode")),
+    "decode to a folder that exists": (("decode", "R", "good.npz", "--out", "full"), ("full exists", "new folder")),
+    "decode below a file": (("decode", "R", "good.npz", "--out", "a-file/x"), ("a-file/x", "can be written")),
+    "decode impossible": (("decode", "R", "good.npz", "--out", LONG), (LONG, "can be written")),
+    "codes above": ((*DECODE, "above.npz"), ("16", "same run")),
+    "codes below": ((*DECODE, "below.npz"), ("-1", "same run")),
+    "codes are floats": ((*DECODE, "floats.npz"), ("float64", "same run")),
+    "codes of another grid": ((*DECODE, "shape.npz"), ("[2, 1, 4, 8]", "same run")),
+    "list nothing": (("list",), ("what", "--help")),
+    "list unknown": (("list", "quantisers"), ("'quantisers'", "quantizers")),
+    "bench unknown": (("bench", "quantisers"), ("'quantisers'", "quantizers")),
+    "bench no seeds": ((*BENCH, "--seeds", "0"), ("--seeds 0", "1 or more")),
+    "bench unknown method": ((*BENCH, "--quantizers", "lgq", "fqs"), ("'fqs'", "did you mean fsq?")),
+    "bench below a file": ((*BENCH, "--results", "a-file/x"), ("a-file/x", "can be written")),
+}
+for damaged in ("objects.npz", "lacking.npz", "array.npy", "pickle.npz", "empty.npz", "cut.npz"):
+    REFUSED[f"decode {damaged}"] = ((*DECODE, damaged), (damaged, "lgq-explore encode"))
+for damage in ("empty", "junk", "cut"):
+    for verb in ("evaluate", "resume"):
+        REFUSED[f"{verb} weights-{damage}"] = (
+            (verb, f"weights-{damage}"),
+            (f"weights-{damage}/weights.safetensors", "Delete it and resume"),
+        )
+    REFUSED[f"resume state-{damage}"] = (
+        ("resume", f"state-{damage}", "--device", "cpu"),
+        (f"state-{damage}/checkpoints/step-00000006", "Delete it and resume"),
+    )
+REFUSED["resume checkpoint-junk"] = (("resume", "checkpoint-junk", "--device", "cpu"), ("step-00000006", "Delete it"))
+for damage, problem in (("empty", "'recipe'"), ("list", "[1]"), ("old", "environment"), ("junk", "JSON")):
+    REFUSED[f"evaluate config-{damage}"] = (("evaluate", f"config-{damage}"), (f"config-{damage}/config.json", problem))
+
+
+@pytest.mark.parametrize(("arguments", "fragments"), REFUSED.values(), ids=REFUSED.keys())
+def test_refused(
+    arguments: tuple[str, ...],
+    fragments: tuple[str, ...],
+    workspace: Path,
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(workspace)
+    before = contents(workspace)
+    outcome = command(*arguments)
+    assert_refused(outcome, *fragments)
+    assert contents(workspace) == before
+    assert not Path(os.environ["LGQ_EXPLORE_DATA"], "runs").exists()
+
+
+def test_bad_input_to_a_process(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workspace)
+    before = contents(workspace)
+    assert_refused(in_a_process(*LGQ, "--codebook-size", "1"), "codebook_size is 1", "at least 2")
+    assert contents(workspace) == before
+
+
+def test_the_installed_script() -> None:
+    script = Path(sysconfig.get_path("scripts")) / "lgq-explore"
+    version = subprocess.run([script, "--version"], capture_output=True, text=True)
+    assert (version.returncode, version.stderr) == (0, "")
+    assert version.stdout.startswith("lgq-explore ")
+    refused = subprocess.run([script, "trian"], capture_output=True, text=True)
+    assert_refused(Outcome(refused.returncode, refused.stdout, refused.stderr), "'trian'", "train")
