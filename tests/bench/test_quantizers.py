@@ -1,0 +1,121 @@
+"""Does a comparison train every method with every seed by one recipe, and say what it measured on what?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lgq_explore import InputError, TrainConfig, evaluate, train
+from lgq_explore.bench.quantizers import compare_quantizers, markdown_table, results_folder, save_comparison
+from lgq_explore.models import BackboneConfig
+from lgq_explore.quantizers import FSQConfig, LGQConfig
+from lgq_explore.training.config import config_from_json
+
+LGQ = TrainConfig(
+    data="fake", steps=2, batch_size=4, backbone=BackboneConfig(channels=(8, 8, 8), dim=4), quantizer=LGQConfig(16)
+)
+FSQ = replace(LGQ, quantizer=FSQConfig((5, 4)), loss_weights={})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_data_and_no_network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LGQ_EXPLORE_DATA", str(tmp_path_factory.mktemp("data")))
+        patch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("no-weights")))
+        for name in ("no_proxy", "NO_PROXY"):
+            patch.delenv(name, raising=False)
+        for name in ("http_proxy", "https_proxy"):
+            patch.setenv(name, "http://127.0.0.1:9")
+        yield
+
+
+@pytest.fixture(scope="module")
+def comparison() -> dict[str, Any]:
+    return compare_quantizers([LGQ, FSQ], seeds=(0, 5), device="cpu")
+
+
+def test_every_method_is_trained_with_every_seed(comparison: dict[str, Any]) -> None:
+    trained = [(result["quantizer"], result["seed"], result["steps"]) for result in comparison["results"]]
+    assert trained == [("lgq", 0, 2), ("lgq", 5, 2), ("fsq", 0, 2), ("fsq", 5, 2)]
+    sizes = {key: {result[key] for result in comparison["results"]} for key in ("images", "photographs", "tokens")}
+    assert all(len(values) == 1 for values in sizes.values()), "compared on different pictures"
+
+
+def test_a_result_is_what_evaluate_says_of_such_a_run(comparison: dict[str, Any], tmp_path: Path) -> None:
+    run = train(replace(LGQ, seed=5), tmp_path / "lgq-5", device="cpu", progress=False)
+    assert list(comparison["results"][1].items()) == list(evaluate(run).items())  # the same keys in the same order
+
+
+def test_the_recipes_train_the_same_again(comparison: dict[str, Any]) -> None:
+    kept = {name: config_from_json(recipe) for name, recipe in comparison["recipes"].items()}
+    assert kept == {LGQ.recipe_hash: LGQ, FSQ.recipe_hash: FSQ}
+    assert {result["recipe_hash"] for result in comparison["results"]} == set(kept)
+
+
+def test_it_says_what_it_ran_on(comparison: dict[str, Any]) -> None:
+    assert comparison["environment"]["versions"]["torch"]
+    assert comparison["environment"]["held_out_photographs"] == comparison["results"][0]["photographs"]
+    assert comparison["device"].endswith("threads")
+
+
+def test_results_are_dated_and_never_written_over(comparison: dict[str, Any], tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "results"
+    first = save_comparison(comparison, folder)
+    kept = first.read_bytes()
+    second = save_comparison({**comparison, "device": "another"}, folder)
+    third = save_comparison(comparison, folder)
+    date = comparison["date"]
+    names = [f"{date}-quantizers.json", f"{date}-quantizers-2.json", f"{date}-quantizers-3.json"]
+    assert [path.name for path in (first, second, third)] == names
+    assert first.read_bytes() == kept
+    assert json.loads(kept) == json.loads(json.dumps(comparison))
+    assert json.loads(second.read_bytes())["device"] == "another"
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+
+
+def test_the_table_has_a_row_a_method_and_a_value_a_seed() -> None:
+    results = [
+        _result("lgq", 0, psnr_db=21.004, ssim=0.61249, active_codes=900, perplexity=512.4, bits_per_pixel=0.5626),
+        _result("lgq", 1, psnr_db=20.996, ssim=0.6, active_codes=901, perplexity=511.6, bits_per_pixel=0.5),
+        _result("fsq", 0, psnr_db=19, ssim=None, active_codes=20, perplexity=7, bits_per_pixel=0.17),
+        _result("fsq", 1, psnr_db=18, ssim=None, active_codes=19, perplexity=6, bits_per_pixel=0.16),
+    ]
+    recipe = {"data": "photos", "image_size": 32, "batch_size": 8}
+    comparison = {"date": "2020-02-29", "device": "a machine", "recipes": {"x": recipe}, "results": results}
+    assert markdown_table(comparison).splitlines() == [
+        "| method | codes K | PSNR, dB | SSIM | active codes | perplexity | bits a pixel |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+        "| `lgq` | 1024 | 21.00 · 21.00 | 0.612 · 0.600 | 900 · 901 | 512 · 512 | 0.563 · 0.500 |",
+        "| `fsq` | 1000 | 19.00 · 18.00 | – · – | 20 · 19 | 7 · 6 | 0.170 · 0.160 |",
+        "",
+        "One recipe for all: photos, 32 px, 300 steps of 8 crops, D = 4. A value a seed (0, 1), measured on "
+        "N = 12 held-out crops (768 tokens) of 3 photographs; 2020-02-29, a machine.",
+    ]
+
+
+def _result(quantizer: str, seed: int, **metrics: float | None) -> dict[str, Any]:
+    size = {"lgq": 1024, "fsq": 1000}[quantizer]
+    sizes = {"codebook_size": size, "dim": 4, "steps": 300, "images": 12, "tokens": 768, "photographs": 3}
+    return {"quantizer": quantizer, "seed": seed, **sizes, **metrics}
+
+
+def test_what_can_not_be_compared_is_refused_before_training() -> None:
+    with pytest.raises(InputError, match="lgq, lgq: give each method once"):
+        compare_quantizers([LGQ, replace(LGQ, quantizer=LGQConfig(32))], seeds=(0,))
+    with pytest.raises(InputError, match="0 seeds"):
+        compare_quantizers([LGQ], seeds=())
+    with pytest.raises(InputError, match="0 methods"):
+        compare_quantizers([], seeds=(0,))
+
+
+def test_a_folder_that_can_not_hold_results_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a-file").write_text("not mine")
+    with pytest.raises(InputError, match="a-file can't hold results"):
+        results_folder(tmp_path / "a-file")
+    assert (tmp_path / "a-file").read_text() == "not mine"
+    assert list(results_folder(tmp_path / "new").iterdir()) == []
