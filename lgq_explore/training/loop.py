@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm.auto import tqdm
 
-import lgq_explore
+from lgq_explore import __version__
 from lgq_explore.errors import InputError
 from lgq_explore.models import Tokenizer, TokenizerOutput, build_tokenizer
 from lgq_explore.quantizers import SoftQuantizer, joint_codes, to_tokens
@@ -326,10 +326,14 @@ def _fabric(device: str) -> Fabric:
 
 
 def _environment(fabric: Fabric, data: ImageData) -> Environment:
-    modules = (lgq_explore, torch, lightning_fabric, np)
+    modules = (torch, lightning_fabric, np)
     on_cuda = fabric.device.type == "cuda"
     return Environment(
-        versions={"python": platform.python_version(), **{each.__name__: each.__version__ for each in modules}},
+        versions={
+            "python": platform.python_version(),
+            "lgq_explore": __version__,
+            **{module.__name__: module.__version__ for module in modules},
+        },
         device=torch.cuda.get_device_name(fabric.device) if on_cuda else "cpu",
         precision="bf16-mixed" if on_cuda else "32-true",
         world_size=fabric.world_size,
