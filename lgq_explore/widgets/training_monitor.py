@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from .trainer import Snapshot, State, Trainer
 from .training_view import TrainingView
 
 POLL_SECONDS = 0.25
+DRAWING_SHARE = 0.25
+"""Of the time, at most: who draws holds the interpreter's lock, and the trainer waits for it."""
 
 
 class TrainingMonitor(Panel):
@@ -108,8 +111,10 @@ class TrainingMonitor(Panel):
         """Draw what is new until the trainer's thread ends, and once more then."""
         try:
             while self._trainer.state is State.TRAINING:
+                started = time.perf_counter()
                 self._show()
-                await asyncio.sleep(POLL_SECONDS)
+                drawing = time.perf_counter() - started
+                await asyncio.sleep(max(POLL_SECONDS, drawing * (1 / DRAWING_SHARE - 1)))
         except BaseException:
             self.controls.stop()  # nobody watches any more
             raise

@@ -66,13 +66,9 @@ class TrainingView(ipywidgets.VBox):
     def draw(self, history: pd.DataFrame, snapshot: Snapshot) -> None:
         """Bring the charts and the temperature to the newest logged step."""
         tables = _tables(self.config, history, snapshot)
-        self.charts.show(
-            [
-                plots.draw_training_curves(tables.curves),
-                plots.draw_usage_grid(tables.usage),
-                plots.draw_images(tables.pictures),
-            ]
-        )
+        usage = plots.draw_usage_grid(tables.usage)
+        usage.update_layout(title={"xref": "container", "pad_l": 8})  # in half a panel the title needs all its width
+        self.charts.show([plots.draw_training_curves(tables.curves), usage, plots.draw_images(tables.pictures)])
         self.temperature.show(snapshot.row.get("temperature"), snapshot.row.get("effective_codes"))
 
     def publish(self, history: pd.DataFrame, snapshot: Snapshot) -> list[Figure]:
@@ -90,7 +86,7 @@ class TrainingView(ipywidgets.VBox):
         self._start.disabled = state is State.TRAINING or has_run
         self._stop.disabled = state is not State.TRAINING
         self._resume.disabled = state not in (State.STOPPED, State.FAILED) or not has_run
-        finished = "the run is finished: nothing is left to steer." if state is State.FINISHED else ""
+        finished = "the run is finished" if state is State.FINISHED else ""
         self.temperature.why_disabled = self._without_temperature or finished
         self._status.value = html.escape(self._sentence(state, snapshot))
         if error is not None:

@@ -1,4 +1,4 @@
-"""Where do browser tests get a JupyterLab and a page from? A server of their own on 127.0.0.1, and a headless Chromium."""
+"""Where do browser tests get a JupyterLab and a page from? A server of their own and a headless Chromium."""
 
 from __future__ import annotations
 

@@ -1,0 +1,156 @@
+"""Does notebook 01 do in a real JupyterLab what it invites its reader to do: run, steer, watch, stop, resume?"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+from playwright.sync_api import ConsoleMessage, Locator, Page
+
+from lgq_explore.training.run import Run, open_run
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Lab
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_train_lgq.ipynb"
+SECONDS = 1000  # milliseconds, as playwright counts
+PATIENCE = 240 * SECONDS
+
+pytestmark = pytest.mark.browser
+
+
+class NotebookPage:
+    """The notebook as a reader has it in front of them; `errors` gathers what the browser's console says in red."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def open(self, address: str) -> None:
+        self.page.goto(address)
+        # The notebook's own indicator is idle before there is a kernel, too.
+        self.page.get_by_text("(ipykernel) | Idle").wait_for(timeout=PATIENCE)
+
+    def run_all(self) -> None:
+        self.page.get_by_role("menuitem", name="Run", exact=True).click()
+        self.page.get_by_text("Run All Cells", exact=True).click()
+
+    def wait_for_kernel(self) -> None:
+        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=PATIENCE)
+
+    def wait_until(self, holds: str) -> None:
+        """Wait until an expression of JavaScript is true in the page."""
+        self.page.wait_for_function(holds, timeout=PATIENCE)
+
+    def button(self, name: str) -> Locator:
+        return self.page.locator(".jp-OutputArea").get_by_role("button", name=name, exact=True)
+
+    def slider(self) -> Locator:
+        return self.page.get_by_role("slider", name="temperature")
+
+    def chart(self, number: int) -> list[dict[str, object]]:
+        """What plotly holds of a chart: name, length and last value of each trace."""
+        return self.page.evaluate(
+            """number => document.querySelectorAll(".lgq-charts .js-plotly-plot")[number].data.map(trace => ({
+                name: trace.name, type: trace.type, points: trace.x ? trace.x.length : 0, source: trace.source || ""
+            }))""",
+            number,
+        )
+
+    def outputs(self) -> str:
+        return self.page.locator(".jp-Notebook").inner_text()
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(f"{message.text} ({message.location.get('url', '')})")
+
+
+@pytest.fixture
+def notebook(lab: Lab, page: Page) -> Iterator[NotebookPage]:
+    shutil.copy(NOTEBOOK, lab.notebooks)
+    opened = NotebookPage(page)
+    opened.open(lab.address_of(NOTEBOOK.name))
+    yield opened
+    assert not opened.errors, "\n".join(opened.errors)
+
+
+def test_the_notebook_trains_and_is_steered_stopped_and_resumed(lab: Lab, notebook: NotebookPage) -> None:
+    notebook.run_all()
+    notebook.wait_until('document.querySelectorAll(".lgq-charts .js-plotly-plot").length === 3')
+    assert_fits(notebook)
+    run = the_run(lab)
+
+    notebook.slider().focus()
+    moved_after = len(run.history())
+    for _ in range(6):
+        notebook.page.keyboard.press("ArrowRight")
+    held = held_temperature(run, moved_after)
+    assert notebook.page.get_by_role("checkbox", name="by hand").is_checked()
+
+    before = [notebook.chart(number) for number in range(3)]
+    wait_for(lambda: len(run.history()) >= moved_after + 3)
+    notebook.page.wait_for_timeout(3 * SECONDS)
+    after = [notebook.chart(number) for number in range(3)]
+    assert len(after[0]) == len(before[0]), "the curves are drawn anew instead of growing"
+    assert all(new["points"] > old["points"] for new, old in zip(after[0], before[0], strict=True))
+    assert [row["source"] for row in after[2]][1:] != [row["source"] for row in before[2]][1:]
+
+    notebook.page.get_by_role("checkbox", name="by hand").click()
+    wait_for(lambda: pd.isna(run.history()["temperature_override"].iloc[-1]))
+    assert run.history()["temperature"].iloc[-1] < held
+
+    notebook.button("Stop").click()
+    notebook.wait_for_kernel()
+    stopped_at = run.finished_steps
+    assert 0 < stopped_at < run.config.steps
+    assert "stopped" in notebook.outputs()
+
+    notebook.button("Resume").click()
+    wait_for(lambda: run.history()["step"].iloc[-1] > stopped_at)
+    notebook.button("Stop").click()
+    wait_for(lambda: run.finished_steps > stopped_at)
+    assert run.history()["step"].is_monotonic_increasing
+
+
+def the_run(lab: Lab) -> Run:
+    """The one run that the notebook began, in the folder of this test."""
+    (path,) = (lab.data / "runs").glob("lgq-1024-*")
+    return open_run(path)
+
+
+def held_temperature(run: Run, moved_after: int) -> float:
+    """What the history says was held by hand once the slider had moved."""
+    wait_for(lambda: len(run.history()) > moved_after and run.history()["temperature_override"].iloc[-1] > 0)
+    wait_for(lambda: run.history()["temperature_override"].iloc[-2:].nunique() == 1)
+    last = run.history().iloc[-1]
+    assert last["temperature"] == last["temperature_override"]
+    scheduled = run.history()["temperature"].iloc[0]
+    assert last["temperature"] > scheduled, "six steps to the right raise the temperature"
+    return last["temperature"]
+
+
+def assert_fits(notebook: NotebookPage) -> None:
+    """Nothing of the panel reaches beyond the cell it is shown in."""
+    overflow = notebook.page.evaluate(
+        """() => {
+            const cell = document.querySelector(".lgq-charts").closest(".jp-OutputArea-output");
+            const right = cell.getBoundingClientRect().right + 1;
+            return [...cell.querySelectorAll("button, .lgq-tau, .main-svg, .lgq-tau *")]
+                .filter(part => part.getBoundingClientRect().right > right).map(part => part.outerHTML.slice(0, 80));
+        }"""
+    )
+    assert overflow == []
+
+
+def wait_for(holds: Callable[[], object], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "what was waited for did not happen"
+        time.sleep(0.2)
