@@ -27,6 +27,8 @@ function render({ model, el }) {
   const part = (selector) => root.querySelector(selector);
   const hand = part("input[type=checkbox]");
   const slider = part("input[type=range]");
+  // JupyterLab would take the arrow keys for moving between cells, and letters for worse.
+  for (const input of [hand, slider]) input.setAttribute("data-lm-suppress-shortcuts", "true");
   let touchedAt = -Infinity;
   let sending = null;
   let later = null;
