@@ -58,6 +58,15 @@ def test_several_draws_a_round_are_spread_out_too(monkeypatch: pytest.MonkeyPatc
         )
 
 
+def test_a_token_is_drawn_once_even_where_rounding_hides_how_near_its_neighbours_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(initialization, "SEEDING_ROUNDS", 20)
+    near = torch.arange(50)[:, None] * torch.tensor([[0.01, 0.0]])
+    tokens = torch.cat([near, near + 1000])  # d² of neighbours 1e-4, its rounding 1e-2
+    assert len(drawn(tokens, 100, "kmeans++").unique(dim=0)) == 100
+
+
 def test_lloyd_keeps_the_means_of_separate_clusters() -> None:
     tokens = torch.tensor([[0.0, 0], [0, 2], [10, 0], [10, 2]])
     codebook = drawn(tokens, 2, "kmeans")

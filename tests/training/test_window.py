@@ -11,7 +11,7 @@ from lgq_explore.training.window import StepTrace, StepWindow
 def filled(steps: int, *batches: list[int]) -> StepWindow:
     window = StepWindow(steps, codebook_size=8)
     for number, codes in enumerate(batches, start=1):
-        window.add(StepTrace(torch.tensor(codes), images=10 * number, seconds=0.5))
+        window.add(StepTrace(torch.tensor(codes), images=10 * number, seconds=0.25))
     return window
 
 
@@ -21,7 +21,7 @@ def test_columns_are_counted_by_hand() -> None:
         "active_codes_last_32_steps": 4,
         "perplexity_last_32_steps": pytest.approx(4, rel=1e-12),
         "tokens_last_32_steps": 8,
-        "images_per_second_last_32_steps": pytest.approx(30),
+        "images_per_second_last_32_steps": pytest.approx((10 + 20) / 0.5),
     }
 
 
@@ -36,7 +36,7 @@ def test_older_steps_fall_out_of_the_window() -> None:
     columns = window.columns()
     assert columns["active_codes_last_2_steps"] == 3
     assert columns["tokens_last_2_steps"] == 3
-    assert columns["images_per_second_last_2_steps"] == pytest.approx(20 + 30)
+    assert columns["images_per_second_last_2_steps"] == pytest.approx((20 + 30) / 0.5)
 
 
 def test_codes_may_have_any_shape() -> None:
