@@ -50,16 +50,16 @@ class NotebookPage:
         self.page.wait_for_function(holds, timeout=PATIENCE)
 
     def button(self, name: str) -> Locator:
-        return self.page.locator(".jp-OutputArea").get_by_role("button", name=name, exact=True)
+        return self.page.locator(".jp-OutputArea button", has_text=name)
 
     def slider(self) -> Locator:
         return self.page.get_by_role("slider", name="temperature")
 
     def chart(self, number: int) -> list[dict[str, object]]:
-        """What plotly holds of a chart: name, length and last value of each trace."""
+        """What plotly draws in a chart: for each trace its number of points along x, and the source of a picture."""
         return self.page.evaluate(
-            """number => document.querySelectorAll(".lgq-charts .js-plotly-plot")[number].data.map(trace => ({
-                name: trace.name, type: trace.type, points: trace.x ? trace.x.length : 0, source: trace.source || ""
+            """number => document.querySelectorAll(".lgq-charts .js-plotly-plot")[number]._fullData.map(trace => ({
+                points: trace.x ? trace.x.length : 0, source: trace.source || ""
             }))""",
             number,
         )
