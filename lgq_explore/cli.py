@@ -121,8 +121,9 @@ def _add_encode(commands: Any) -> None:
 
 
 def _encode(options: argparse.Namespace) -> int:
-    from .training.encode import encode
+    from .training.encode import encode, require_new
 
+    require_new(options.out)
     encoding = encode(options.run, options.data, crops=options.crops)
     encoding.save(options.out)
     print(

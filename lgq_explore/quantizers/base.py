@@ -156,6 +156,10 @@ class QuantizerConfig:
         self._require(name, getattr(self, name) in choices, f"choose one of {', '.join(choices)}")
 
 
+LARGEST_CODEBOOK = 2**24
+"""Vectors in a codebook: 16,777,216, more than any published one, and few enough to hold."""
+
+
 @dataclass(frozen=True)
 class VectorQuantizerConfig(QuantizerConfig):
     """Settings of a method with one codebook of K vectors."""
@@ -164,6 +168,7 @@ class VectorQuantizerConfig(QuantizerConfig):
 
     def __post_init__(self) -> None:
         self._require("codebook_size", self.codebook_size >= 2, "a codebook needs at least 2 codes")
+        self._require("codebook_size", self.codebook_size <= LARGEST_CODEBOOK, f"give at most {LARGEST_CODEBOOK} codes")
 
     @property
     def size(self) -> int:

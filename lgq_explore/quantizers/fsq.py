@@ -61,15 +61,17 @@ class FSQConfig(QuantizerConfig):
 
 
 def nearest_levels(codebook_size: int) -> tuple[int, ...]:
-    """Published levels where there are some; else levels of 5 to 8 whose product is nearest to K in ratio."""
+    """Published levels where there are some; else levels whose product is nearest to K in ratio: of 5 to 8, as
+    published, where these can make it (K ≥ 25), else of 3 to 8.
+    """
     if codebook_size < 3:
         raise ValueError(f"codebook_size is {codebook_size}: an FSQ grid has at least 3 codes")
     if codebook_size in PUBLISHED_LEVELS:
         return PUBLISHED_LEVELS[codebook_size]
-    most_groups = max(1, math.ceil(math.log(codebook_size, 5)))
-    candidates = itertools.chain(
-        [(3,), (4,)],
-        *(itertools.combinations_with_replacement((8, 7, 6, 5), groups) for groups in range(1, most_groups + 1)),
+    levels = (8, 7, 6, 5) if codebook_size >= 25 else (8, 7, 6, 5, 4, 3)
+    most_groups = math.ceil(math.log(codebook_size, levels[-1]))
+    candidates = itertools.chain.from_iterable(
+        itertools.combinations_with_replacement(levels, groups) for groups in range(1, most_groups + 1)
     )
     return min(candidates, key=lambda levels: abs(math.log(math.prod(levels) / codebook_size)))
 

@@ -133,49 +133,53 @@ class LGQ(SoftQuantizer):
             return QuantizerOutput(self.lookup(codes), codes)
         self._calibrate(tokens)
         temperature = self.temperature
-        assignment, soft = self._assign(tokens, temperature)
-        quantized = straight_through(self.centres[assignment.codes], gradient_of=soft)
-        published, unbiased = usage_regularizers(assignment)
+        assignment = self._assign(tokens, temperature)
+        quantized = straight_through(self.centres[assignment.codes], gradient_of=self._expected(assignment))
+        usage = usage_regularizers(assignment)
         return QuantizerOutput(
             quantized=to_grid(quantized, latents),
             codes=to_grid(assignment.codes[:, None], latents),
             losses={
                 "quantization": (quantized - tokens).square().mean(),
                 "peakedness": 1 - assignment.s2.mean(),
-                "usage": published if self.config.usage_form == "published" else unbiased,
+                "usage": usage[self.config.usage_form],
             },
             diagnostics={
                 "temperature": torch.tensor(temperature, dtype=torch.float64),
                 **self._diagnose(tokens, assignment, temperature),
-                "usage_published": published.detach(),
-                "usage_unbiased": unbiased.detach(),
+                **{f"usage_{form}": value.detach() for form, value in usage.items()},
             },
         )
 
     def soft_assign(self, latents: Tensor, temperature: float) -> SoftAssignment:
         """The assignment of [c, |c|²], c relative to the centres' mean: `out` [N, D + 1] is its expectation."""
-        return self._assign(self._normalized(latents), temperature)[0]
+        return self._assign(self._normalized(latents), temperature)
 
     def soft(self, latents: Tensor, temperature: float) -> Tensor:
-        return to_grid(self._assign(self._normalized(latents), temperature)[1], latents)
+        return to_grid(self._expected(self.soft_assign(latents, temperature)), latents)
 
     def _normalized(self, latents: Tensor) -> Tensor:
         # Distances are taken in float32: under bfloat16 autocast up to 3 % of the codes would flip.
         return self.norm(to_tokens(latents).to(torch.promote_types(latents.dtype, torch.float32)))
 
-    def _assign(self, tokens: Tensor, temperature: float) -> tuple[SoftAssignment, Tensor]:
-        """Tokens [N, D] → their soft assignment, and q_soft [N, D]."""
-        origin = self.centres.mean(0).detach()  # a common shift changes nothing but the rounding
-        centres, tokens = self.centres - origin, tokens - origin
+    def _origin(self) -> Tensor:
+        """The centres' mean [D]: measured from there, distances are the same and lose the least to rounding."""
+        return self.centres.mean(0).detach()
+
+    def _assign(self, tokens: Tensor, temperature: float) -> SoftAssignment:
+        """Tokens [N, D], normalised → their soft assignment, as `soft_assign` describes it."""
+        centres, tokens = self.centres - self._origin(), tokens - self._origin()
         keys = torch.cat([centres, centres.square().sum(1, keepdim=True)], dim=1)
         queries = torch.cat([2 * tokens, -torch.ones_like(tokens[:, :1])], dim=1) / temperature
-        assignment = soft_assign(queries, keys, keys)
-        return assignment, assignment.out[:, :-1] + origin
+        return soft_assign(queries, keys, keys)
+
+    def _expected(self, assignment: SoftAssignment) -> Tensor:
+        """q_soft [N, D]."""
+        return assignment.out[:, :-1] + self._origin()
 
     @torch.no_grad()
     def _diagnose(self, tokens: Tensor, assignment: SoftAssignment, temperature: float) -> dict[str, Tensor]:
-        origin = self.centres.mean(0)
-        shifted = tokens - origin
+        shifted = tokens - self._origin()
         mean_logit = (2 * (shifted * assignment.out[:, :-1]).sum(1) - assignment.out[:, -1]) / temperature
         free_energy = (shifted.square().sum(1) - temperature * assignment.lse).mean()
         gain = encoder_gain(assignment, temperature)
@@ -203,8 +207,8 @@ class LGQ(SoftQuantizer):
         self.steps_since_solved.zero_()
 
 
-def usage_regularizers(assignment: SoftAssignment) -> tuple[Tensor, Tensor]:
-    """L_usage = K Σ_k u_k² as published, and its unbiased form over N independent tokens.
+def usage_regularizers(assignment: SoftAssignment) -> dict[str, Tensor]:
+    """L_usage by its form: `published`, K Σ_k u_k², and `unbiased` over N independent tokens.
 
     The published form cannot fall below (K/N) Σp²: with K ≳ N it flattens p instead of spreading the usage. The
     unbiased (N L_usage − K mean Σp²)/(N − 1) estimates K Σ_k E[p_k]²; in a single batch it may lie below 1.
@@ -212,7 +216,7 @@ def usage_regularizers(assignment: SoftAssignment) -> tuple[Tensor, Tensor]:
     size, tokens = len(assignment.usage), len(assignment.s2)
     published = size * assignment.usage.square().sum()
     unbiased = (tokens * published - size * assignment.s2.mean()) / max(1, tokens - 1)
-    return published, unbiased
+    return {"published": published, "unbiased": unbiased}
 
 
 def encoder_gain(assignment: SoftAssignment, temperature: float) -> Tensor:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from lgq_explore.errors import InputError
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -60,10 +62,15 @@ class ReplayedControls(Controls):
     """The temperatures of a run that was steered by hand, step for step, from its history.
 
     The trainer logs a row at every step whose temperature was taken or given back, so the rows tell all of them.
+    Raises InputError for a history without such a column: its method has no temperature, or nothing was logged.
     """
 
     def __init__(self, history: pd.DataFrame) -> None:
         super().__init__()
+        if "temperature_override" not in history:
+            raise InputError(
+                "this history has no temperature_override: give that of a run whose method has a temperature"
+            )
         self._steps = history["step"].tolist()
         self._temperatures = [None if math.isnan(value) else value for value in history["temperature_override"]]
 

@@ -56,7 +56,8 @@ class Encoding:
         return len(self.images)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write all arrays to one .npz. Raises InputError where the file cannot be written."""
+        """Write all arrays to one new .npz. Raises InputError where it is there already, or cannot be written."""
+        require_new(path)
         try:
             with whole_file(Path(path)) as target:
                 np.savez_compressed(target, **{entry.name: getattr(self, entry.name) for entry in fields(self)})
@@ -77,6 +78,12 @@ class Encoding:
             ) from error
         except NOT_AN_ENCODING as error:
             raise InputError(f"{path} is not an encoding, or damaged: make one with lgq-explore encode") from error
+
+
+def require_new(path: str | os.PathLike[str]) -> None:
+    """Raise InputError where something lies at `path`: ask before hours of work, and again before writing."""
+    if Path(path).exists():
+        raise InputError(f"{path} exists already: name a new file")
 
 
 @dataclass(frozen=True)

@@ -211,22 +211,23 @@ class _Training:
         return images.to(memory_format=torch.channels_last)
 
     def _log(self, loss: Tensor, losses: dict[str, Tensor], output: TokenizerOutput, bar: tqdm[Any]) -> None:
+        usage_and_speed = self.window.columns()
         row: dict[str, float | None] = {
             "step": self.step,
             "seconds": round(self.seconds, 3),
             "learning_rate": self.optimizer.param_groups[0]["lr"],
             "loss": loss.item(),
             **{f"loss_{name}": value.item() for name, value in losses.items()},
-            **self.window.columns(),
+            **usage_and_speed,
             **{name: value.item() for name, value in output.coded.diagnostics.items()},
         }
         if isinstance(self.tokenizer.quantizer, SoftQuantizer):
             row["temperature_override"] = self.override
         self.writer.append_history(row)
-        active = np.count_nonzero(counts := self.window.code_counts())
+        active = usage_and_speed[f"active_codes_last_{self.config.window_steps}_steps"]
         bar.set_postfix_str(f"loss {loss.item():.3f}, {active} of {self.window.codebook_size} codes active")
         if self.on_log is not None:
-            self.on_log(LogEvent(row, counts, self.tokenizer))
+            self.on_log(LogEvent(row, self.window.counts().counts(), self.tokenizer))
             self.tokenizer.train()
 
     def _snapshot(self) -> None:

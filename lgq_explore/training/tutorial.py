@@ -17,7 +17,8 @@ TUTORIAL_RUNS: dict[str, TrainConfig] = {
 def tutorial_run(name: str) -> Run:
     """The named run of TUTORIAL_RUNS: trained on first use (about a minute), then kept under data/runs.
 
-    Its folder carries the recipe's hash, so a changed recipe is trained anew. Raises InputError for another name.
+    Its folder carries the recipe's hash, so a changed recipe is trained anew. Raises InputError for another name,
+    KeyboardInterrupt where it was interrupted; the next call goes on from there.
     """
     if name not in TUTORIAL_RUNS:
         raise InputError(
@@ -26,4 +27,7 @@ def tutorial_run(name: str) -> Run:
         )
     config = TUTORIAL_RUNS[name]
     path = data_directory() / "runs" / f"tutorial-{name}-{config.recipe_hash}-seed{config.seed}"
-    return resume(path) if path.exists() else train(config, path)
+    run = resume(path) if path.exists() else train(config, path)
+    if not run.is_finished:
+        raise KeyboardInterrupt  # the interrupt that training took as a wish to stop
+    return run

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from lgq_explore.metrics import CodeCounts, code_usage
+from lgq_explore.metrics import CodeCounts
 
 
 @dataclass(frozen=True)
@@ -33,15 +32,15 @@ class StepWindow:
     def add(self, trace: StepTrace) -> None:
         self._traces.append(trace)
 
-    def code_counts(self) -> NDArray[np.int64]:
-        """Hits of each code [K] in the window."""
+    def counts(self) -> CodeCounts:
+        """Hits of the codes in the window."""
         counts = CodeCounts(self.codebook_size)
         counts.update(torch.cat([trace.codes.flatten() for trace in self._traces]))
-        return counts.counts()
+        return counts
 
     def columns(self) -> dict[str, float]:
         """The history's columns; each name says the window, and the tokens in it stand beside."""
-        usage = code_usage(self.code_counts(), self.codebook_size)
+        usage = self.counts().usage()
         seconds = sum(trace.seconds for trace in self._traces)
         images = sum(trace.images for trace in self._traces)
         span = f"last_{self._traces.maxlen}_steps"
@@ -52,15 +51,12 @@ class StepWindow:
             f"images_per_second_{span}": images / seconds,
         }
 
-    def state(self) -> list[dict[str, Tensor | float]]:
+    def state(self) -> list[dict[str, Any]]:
         """The window as plain tensors and numbers, for a checkpoint."""
-        return [
-            {"codes": trace.codes.to("cpu", torch.int32), "images": trace.images, "seconds": trace.seconds}
-            for trace in self._traces
-        ]
+        return [{**vars(trace), "codes": trace.codes.cpu()} for trace in self._traces]
 
-    def load(self, state: Sequence[dict[str, Tensor | float]]) -> None:
+    def load(self, state: Sequence[dict[str, Any]]) -> None:
         """Continue from what `state` gave."""
         self._traces.clear()
         for trace in state:
-            self.add(StepTrace(trace["codes"].to(torch.int64), int(trace["images"]), float(trace["seconds"])))  # type: ignore[union-attr]
+            self.add(StepTrace(**trace))

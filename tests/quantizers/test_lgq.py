@@ -237,7 +237,10 @@ def test_the_unbiased_usage_is_unbiased_over_batches_and_the_published_one_is_no
     drawn = torch.randint(500, (batches, batch_tokens), generator=generator)
     with torch.no_grad():
         estimates = torch.tensor(
-            [usage_regularizers(quantizer.soft_assign(as_latents(population[rows]), 0.3)) for rows in drawn]
+            [
+                list(usage_regularizers(quantizer.soft_assign(as_latents(population[rows]), 0.3)).values())
+                for rows in drawn
+            ]
         )
     published, unbiased = estimates.mean(0).tolist()
     published_error, unbiased_error = (estimates.std(0) / math.sqrt(batches)).tolist()
@@ -423,4 +426,4 @@ def test_fields_that_are_out_of_range_are_named() -> None:
 
 def test_an_assignment_of_one_token_has_a_defined_unbiased_usage() -> None:
     assignment: SoftAssignment = lgq_without_norm().soft_assign(random_latents(1, side=1), 1.0)
-    assert all(value.isfinite() for value in usage_regularizers(assignment))
+    assert all(value.isfinite() for value in usage_regularizers(assignment).values())

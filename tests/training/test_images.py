@@ -279,9 +279,7 @@ def test_relative_and_home_paths_are_resolved(folder: Path, monkeypatch: pytest.
         noise(seed).save(folder / f"{seed}.png")
     monkeypatch.chdir(folder.parent)
     monkeypatch.setenv("HOME", str(folder.parent))
-    specs = {
-        load_images(spec, 16).spec for spec in ("folder:pictures", "folder:~/pictures/", f"folder:{folder}")
-    }
+    specs = {load_images(spec, 16).spec for spec in ("folder:pictures", "folder:~/pictures/", f"folder:{folder}")}
     assert specs == {f"folder:{folder}"}
 
 
@@ -343,9 +341,7 @@ def test_different_pictures_are_different_groups(pictures: list[str]) -> None:
     assert len({group_of(name) for name in pictures}) == len(pictures)
 
 
-@pytest.mark.parametrize(
-    ("groups", "held_out"), [(0, 0), (1, 0), (2, 1), (3, 1), (8, 2), (10, 3), (1000, 250)]
-)
+@pytest.mark.parametrize(("groups", "held_out"), [(0, 0), (1, 0), (2, 1), (3, 1), (8, 2), (10, 3), (1000, 250)])
 def test_a_quarter_is_held_out_and_something_is_left(groups: int, held_out: int) -> None:
     assert len(held_out_groups(str(group) for group in range(groups))) == held_out
 
@@ -605,9 +601,7 @@ def test_a_damaged_cache_is_made_anew(folder: Path, data: Path, suffix: str, dam
     np.testing.assert_array_equal(only_picture(folder), np.asarray(noise(0)))
 
 
-def test_an_interrupted_preparation_leaves_nothing(
-    folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_preparation_leaves_nothing(folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     noise(0).save(folder / "a.png")
 
     def interrupted(*_: object) -> NDArray[np.uint8]:

@@ -32,7 +32,7 @@ def test_perplexity_is_that_of_unequal_counts() -> None:
 
 def test_older_steps_fall_out_of_the_window() -> None:
     window = filled(2, [0, 0, 0], [1, 2], [3])
-    assert window.code_counts().tolist() == [0, 1, 1, 1, 0, 0, 0, 0]
+    assert window.counts().counts().tolist() == [0, 1, 1, 1, 0, 0, 0, 0]
     columns = window.columns()
     assert columns["active_codes_last_2_steps"] == 3
     assert columns["tokens_last_2_steps"] == 3
@@ -42,7 +42,7 @@ def test_older_steps_fall_out_of_the_window() -> None:
 def test_codes_may_have_any_shape() -> None:
     window = StepWindow(3, codebook_size=4)
     window.add(StepTrace(torch.full((2, 3, 3), 2), images=2, seconds=1.0))
-    assert window.code_counts().tolist() == [0, 0, 18, 0]
+    assert window.counts().counts().tolist() == [0, 0, 18, 0]
 
 
 def test_a_state_continues_as_the_window_it_was_taken_of() -> None:
@@ -53,4 +53,4 @@ def test_a_state_continues_as_the_window_it_was_taken_of() -> None:
     for each in (window, restored):
         each.add(StepTrace(torch.tensor([7]), images=3, seconds=0.25))
     assert restored.columns() == window.columns()
-    assert restored.code_counts().tolist() == window.code_counts().tolist()
+    assert restored.counts().counts().tolist() == window.counts().counts().tolist()
