@@ -11,16 +11,26 @@ import pytest
 
 from lgq_explore.bench.quantizers import markdown_table
 from lgq_explore.cli import parser
+from lgq_explore.training.config import config_from_json
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 COMMANDS = [line for line in README.splitlines() if line.startswith("lgq-explore ")]
 
 
-def test_the_comparison_is_the_newest_result() -> None:
-    written = README.partition("<!-- comparison -->")[2].partition("<!-- /comparison -->")[0].strip()
-    newest = max((ROOT / "benchmarks" / "results").glob("*-quantizers*.json"))
-    assert written == markdown_table(json.loads(newest.read_text()))
+COMPARISONS = re.findall(r"<!-- comparison (\S+) -->\n(.*?)\n<!-- /comparison -->", README, flags=re.DOTALL)
+
+
+def test_there_is_a_comparison() -> None:
+    assert COMPARISONS
+
+
+@pytest.mark.parametrize(("result", "table"), COMPARISONS)
+def test_comparisons_are_results(result: str, table: str) -> None:
+    comparison = json.loads((ROOT / result).read_text())
+    assert table == markdown_table(comparison)
+    assert all(config_from_json(recipe).recipe_hash == name for name, recipe in comparison["recipes"].items())
+    assert {each["recipe_hash"] for each in comparison["results"]} == comparison["recipes"].keys()
 
 
 def test_there_are_commands() -> None:

@@ -21,7 +21,7 @@ from .losses import RECONSTRUCTION_LOSSES
 
 _Config = TypeVar("_Config")
 
-NOT_IN_RECIPE = ("seed", "log_steps", "window_steps", "checkpoint_steps", "snapshot_steps")
+NOT_IN_RECIPE = ("seed", "log_steps", "checkpoint_steps", "snapshot_steps")
 """Fields that a recipe's hash leaves out: what is repeated, and what only decides when something is written."""
 
 
