@@ -23,9 +23,9 @@ FIND_PYTHON = for python in $(CANDIDATES); do \
 
 # A person watches 5 GB arrive; a log need not.
 PIP := $(BIN)/python -m pip install $(if $(CI),--quiet)
-PYTEST := $(BIN)/python -m pytest
-# Two processes with one thread each finish sooner than one with two: most tests are too small to share out.
-PARALLEL := OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile
+# One thread each: most tests are too small to share out, and threads that wait for a busy core cost more than they bring.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+PARALLEL := $(PYTEST) -n 2 --dist loadfile
 
 # The first port from JupyterLab's own that nobody answers on, known beforehand so that the ssh line can name it.
 FREE_PORT = from itertools import count; from socket import socket; \
