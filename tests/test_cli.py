@@ -515,7 +515,11 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "other recipe": (("evaluate", "config-other"), ("does not fit", "Put back")),
     "encode without data": (("encode", "R", "--out", "new.npz"), ("--data", "--help")),
     "encode nowhere": (("encode", "R", "--data", "fake", "--out", "none/new.npz"), ("none/new.npz", "Name a file")),
-    "encode to a folder": (("encode", "R", "--data", "fake", "--out", "full"), ("full can't", "Name a file")),
+    "encode to a folder": (("encode", "R", "--data", "fake", "--out", "full"), ("full exists", "name a new file")),
+    "encode to a file": (
+        ("encode", "R", "--data", "fake", "--out", "good.npz"),
+        ("good.npz exists", "name a new file"),
+    ),
     "decode nothing": ((*DECODE, "none.npz"), ("none.npz", "lgq-explore encode")),
     "decode to a folder that exists": (("decode", "R", "good.npz", "--out", "full"), ("full exists", "new folder")),
     "decode below a file": (("decode", "R", "good.npz", "--out", "a-file/x"), ("a-file/x", "can be written")),

@@ -102,12 +102,18 @@ def test_the_file_gives_back_every_array(encoding: Encoding, tmp_path: Path) -> 
     assert [file.name for file in tmp_path.iterdir()] == ["encoding.npz"]
 
 
-def test_a_failed_save_leaves_the_older_file(encoding: Encoding, tmp_path: Path) -> None:
-    path = tmp_path / "encoding.npz"
-    path.write_bytes(b"older")
+def test_a_failed_save_leaves_nothing(encoding: Encoding, tmp_path: Path) -> None:
     unsaveable = replace(encoding, levels=_Unreadable())  # type: ignore[arg-type]
     with pytest.raises(ZeroDivisionError):
-        unsaveable.save(path)
+        unsaveable.save(tmp_path / "encoding.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_older_file_is_kept(encoding: Encoding, tmp_path: Path) -> None:
+    path = tmp_path / "encoding.npz"
+    path.write_bytes(b"older")
+    with pytest.raises(InputError, match="exists already: name a new file"):
+        encoding.save(path)
     assert path.read_bytes() == b"older"
     assert [file.name for file in tmp_path.iterdir()] == ["encoding.npz"]
 
