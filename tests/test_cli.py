@@ -448,6 +448,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "K = 1": ((*LGQ, "--codebook-size", "1"), ("codebook_size is 1", "at least 2")),
     "K = 1 for a grid": (("train", "--quantizer", "fsq", *NEW, "--codebook-size", "1"), ("codebook_size is 1",)),
     "K = 0": ((*LGQ, "--codebook-size", "0"), ("codebook_size is 0", "at least 2")),
+    "K beyond memory": ((*LGQ, "--codebook-size", str(10**13)), ("codebook_size is 10000000000000", "16777216")),
     "K is no number": ((*LGQ, "--codebook-size", "1k"), ("'1k'", "--codebook-size")),
     "negative steps": ((*LGQ, "--steps", "-5"), ("steps is -5", "at least 1")),
     "no steps": ((*LGQ, "--steps", "0"), ("steps is 0", "at least 1")),

@@ -108,6 +108,7 @@ def test_the_nearest_product_is_nearest_in_ratio() -> None:
     assert nearest_levels(35) in ((7, 5), (6, 6))
     assert nearest_levels(7) == (7,)
     assert nearest_levels(64) == (8, 8)
+    assert nearest_levels(16) == (4, 4)  # too few for levels of 5 and more
 
 
 @pytest.mark.parametrize(

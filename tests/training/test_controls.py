@@ -8,6 +8,7 @@ import threading
 import pandas as pd
 import pytest
 
+from lgq_explore.errors import InputError
 from lgq_explore.training.controls import Controls, ReplayedControls
 
 
@@ -24,6 +25,11 @@ def test_what_is_set_is_read_until_it_is_given_back() -> None:
     assert controls.read(7).temperature == controls.temperature == 0.25
     controls.temperature = None
     assert controls.read(8).temperature is None
+
+
+def test_a_history_without_a_temperature_cannot_be_replayed() -> None:
+    with pytest.raises(InputError, match="no temperature_override"):
+        ReplayedControls(pd.DataFrame({"step": [1, 2], "loss": [0.5, 0.4]}))
 
 
 def test_a_wish_to_stop_holds_until_it_is_taken_back() -> None:
