@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,10 +25,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status: 0, 2 for bad input (told in at most two lines), 130 if interrupted."""
     try:
         options = parser().parse_args(arguments)
-        return options.command(options)
+        status: int = options.command(options)
+        sys.stdout.flush()
+        return status
     except InputError as error:
         print(f"lgq-explore: {error}", file=sys.stderr)
         return BAD_INPUT
+    except BrokenPipeError:
+        # Whoever reads has seen enough (`| head`); without a place to flush to, Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("lgq-explore: interrupted", file=sys.stderr)
         return INTERRUPTED

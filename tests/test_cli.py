@@ -583,3 +583,13 @@ def test_the_installed_script() -> None:
     assert version.stdout.startswith("lgq-explore ")
     refused = subprocess.run([script, "trian"], capture_output=True, text=True)
     assert_refused(Outcome(refused.returncode, refused.stdout, refused.stderr), "'trian'", "train")
+
+
+def test_a_reader_who_has_seen_enough_gets_no_traceback() -> None:
+    command = [sys.executable, "-m", "lgq_explore", "list", "data"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
