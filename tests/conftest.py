@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,6 +14,19 @@ def browser_path() -> str | None:
     from choreographer.browsers.chromium import Chromium
 
     return Chromium.find_browser(skip_local=False)
+
+
+@pytest.fixture(scope="module")
+def own_data_and_no_network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Data and weights in folders of the module's own, and a network that refuses every connection."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LGQ_EXPLORE_DATA", str(tmp_path_factory.mktemp("data")))
+        patch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("no-weights")))
+        for name in ("no_proxy", "NO_PROXY"):
+            patch.delenv(name, raising=False)
+        for name in ("http_proxy", "https_proxy"):
+            patch.setenv(name, "http://127.0.0.1:9")
+        yield
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects

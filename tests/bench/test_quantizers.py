@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,22 +15,12 @@ from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig, LGQConfig
 from lgq_explore.training.config import config_from_json
 
+pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
+
 LGQ = TrainConfig(
     data="fake", steps=2, batch_size=4, backbone=BackboneConfig(channels=(8, 8, 8), dim=4), quantizer=LGQConfig(16)
 )
 FSQ = replace(LGQ, quantizer=FSQConfig((5, 4)), loss_weights={})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own_data_and_no_network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LGQ_EXPLORE_DATA", str(tmp_path_factory.mktemp("data")))
-        patch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("no-weights")))
-        for name in ("no_proxy", "NO_PROXY"):
-            patch.delenv(name, raising=False)
-        for name in ("http_proxy", "https_proxy"):
-            patch.setenv(name, "http://127.0.0.1:9")
-        yield
 
 
 @pytest.fixture(scope="module")

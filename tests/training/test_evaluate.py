@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ from lgq_explore import Encoding, InputError, Run, TrainConfig, encode, evaluate
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig
 from lgq_explore.training.run import RunWriter
+
+pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
 
 KEYS = (
     "run quantizer codebook_size dim images photographs tokens psnr_db ssim l1 lpips fd active_codes utilization "
@@ -30,18 +31,6 @@ CONFIG = TrainConfig(
     quantizer=FSQConfig((5, 4, 3)),
     seed=7,
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own_data_and_no_network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LGQ_EXPLORE_DATA", str(tmp_path_factory.mktemp("data")))
-        patch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("no-weights")))
-        for name in ("no_proxy", "NO_PROXY"):
-            patch.delenv(name, raising=False)
-        for name in ("http_proxy", "https_proxy"):
-            patch.setenv(name, "http://127.0.0.1:9")
-        yield
 
 
 @pytest.fixture(scope="module")
