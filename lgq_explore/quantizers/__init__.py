@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from .assignment import SoftAssignment
 from .base import (
     Quantizer,
     QuantizerConfig,
@@ -19,7 +20,7 @@ from .fsq import FSQConfig
 from .lgq import LGQConfig, LGQPaperConfig
 from .nearest import nearest_codes
 from .simvq import SimVQConfig, SimVQMLPConfig
-from .soft_assignment import SoftAssignment, soft_assign
+from .soft_assignment import soft_assign
 from .temperature import TemperatureSchedule
 from .vq import VQConfig, VQGradientConfig
 

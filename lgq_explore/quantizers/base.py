@@ -15,7 +15,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from .soft_assignment import SoftAssignment
+from .assignment import SoftAssignment
 
 
 # Not frozen: Lightning Fabric casts the fields of what a wrapped module returns.

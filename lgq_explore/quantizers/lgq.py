@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .assignment import SoftAssignment
 from .base import (
     QuantizerOutput,
     SoftQuantizer,
@@ -33,7 +34,7 @@ from .base import (
 )
 from .initialization import INITIALIZATIONS, initial_codebook, tokens_needed
 from .nearest import nearest_codes
-from .soft_assignment import SoftAssignment, soft_assign
+from .soft_assignment import soft_assign
 from .temperature import TemperatureSchedule, temperature_for
 
 NORMS = ("layer", "batch", "none")

@@ -15,11 +15,12 @@ Memory is O(N + K) beside one tile of rows.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from .assignment import SoftAssignment
 
 TILE_ELEMENTS = 2**20
 """Largest number of token-code pairs held at once: 4 MB in float32, within the second-level cache's reach."""
@@ -27,21 +28,6 @@ TILE_ELEMENTS = 2**20
 SMALLEST_EXPONENT = -60.0
 """Logits this far under a row's largest are raised to it: e⁻⁶⁰ is below float64 resolution of the sum, and subnormal
 numbers, which slow CPU matrix products fifteenfold, never appear."""
-
-
-@dataclass(frozen=True)
-class SoftAssignment:
-    """N tokens assigned softly to K codes.
-
-    out: [N, F] expected values. lse: [N] log-sum-exp of the logits. s2: [N] Σ_k P², in [1/K, 1].
-    usage: [K] mean responsibility, sums to 1. codes: [N] int64 of the largest logit, lowest index at ties, no gradient.
-    """
-
-    out: Tensor
-    lse: Tensor
-    s2: Tensor
-    usage: Tensor
-    codes: Tensor
 
 
 def soft_assign(q: Tensor, k: Tensor, v: Tensor) -> SoftAssignment:
