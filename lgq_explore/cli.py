@@ -173,14 +173,15 @@ def _add_bench(commands: Any) -> None:
 
 
 def _bench_quantizers(options: argparse.Namespace) -> int:
-    from .bench.quantizers import compare_quantizers, markdown_table, results_folder, save_comparison
+    from .bench.quantizers import compare_quantizers, markdown_table
+    from .bench.results import results_folder, save_result
 
     if options.seeds < 1:
         raise InputError(f"--seeds {options.seeds} trains nothing: give 1 or more")
     recipes = [_recipe(options, name) for name in options.quantizers]
     folder = results_folder(options.results)
     comparison = compare_quantizers(recipes, seeds=range(options.seeds), device=options.device)
-    print(save_comparison(comparison, folder), file=sys.stderr)
+    print(save_result(comparison, folder), file=sys.stderr)
     print(json.dumps(comparison) if options.json else markdown_table(comparison))
     return 0
 

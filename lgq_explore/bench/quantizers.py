@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +13,9 @@ import torch
 from lgq_explore.errors import InputError
 from lgq_explore.training.config import TrainConfig, config_to_json
 from lgq_explore.training.evaluate import evaluate
-from lgq_explore.training.files import whole_file
 from lgq_explore.training.loop import train
+
+from .results import device_name, today
 
 COLUMNS = {
     "PSNR, dB": ("psnr_db", ".2f"),
@@ -55,34 +52,12 @@ def compare_quantizers(recipes: Sequence[TrainConfig], seeds: Sequence[int], dev
                 results.append(evaluate(run))
     return {
         "benchmark": "quantizers",
-        "date": datetime.now(UTC).date().isoformat(),
-        "device": _device_name(run.environment.device),
+        "date": today(),
+        "device": device_name(run.environment.device, torch.get_num_threads()),
         "environment": run.environment.__dict__,
         "recipes": {recipe.recipe_hash: config_to_json(recipe) for recipe in recipes},
         "results": results,
     }
-
-
-def results_folder(folder: Path) -> Path:
-    """The folder, made where it is not there: asked for before hours of training. Raises InputError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError as error:
-        raise InputError(
-            f"{folder} can't hold results: {error.strerror}. Give a folder that can be written."
-        ) from error
-
-
-def save_comparison(comparison: dict[str, Any], folder: Path) -> Path:
-    """Write a dated JSON file into `folder`; an older one of the same day is kept. Raises InputError."""
-    stem = f"{comparison['date']}-{comparison['benchmark']}"
-    names = (f"{stem}.json" if repeat == 1 else f"{stem}-{repeat}.json" for repeat in range(1, 10**6))
-    path = next(results_folder(folder) / name for name in names if not (folder / name).exists())
-    with whole_file(path) as target:
-        target.write((json.dumps(comparison, indent=1) + "\n").encode())
-    return path
 
 
 def markdown_table(comparison: dict[str, Any]) -> str:
@@ -111,9 +86,3 @@ def markdown_table(comparison: dict[str, Any]) -> str:
 
 def _cell(value: float | None, style: str) -> str:
     return "–" if value is None else format(value, style)
-
-
-def _device_name(device: str) -> str:
-    if device != "cpu":
-        return device
-    return f"{platform.machine()} CPU, {os.cpu_count()} cores, {torch.get_num_threads()} threads"

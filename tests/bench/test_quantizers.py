@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from lgq_explore import InputError, TrainConfig, evaluate, train
-from lgq_explore.bench.quantizers import compare_quantizers, markdown_table, results_folder, save_comparison
+from lgq_explore.bench.quantizers import compare_quantizers, markdown_table
+from lgq_explore.bench.results import device_name
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig, LGQConfig
 from lgq_explore.training.config import config_from_json
@@ -49,22 +50,7 @@ def test_the_recipes_train_the_same_again(comparison: dict[str, Any]) -> None:
 def test_it_says_what_it_ran_on(comparison: dict[str, Any]) -> None:
     assert comparison["environment"]["versions"]["torch"]
     assert comparison["environment"]["held_out_photographs"] == comparison["results"][0]["photographs"]
-    assert comparison["device"].endswith("threads")
-
-
-def test_results_are_dated_and_never_written_over(comparison: dict[str, Any], tmp_path: Path) -> None:
-    folder = tmp_path / "deep" / "results"
-    first = save_comparison(comparison, folder)
-    kept = first.read_bytes()
-    second = save_comparison({**comparison, "device": "another"}, folder)
-    third = save_comparison(comparison, folder)
-    date = comparison["date"]
-    names = [f"{date}-quantizers.json", f"{date}-quantizers-2.json", f"{date}-quantizers-3.json"]
-    assert [path.name for path in (first, second, third)] == names
-    assert first.read_bytes() == kept
-    assert json.loads(kept) == json.loads(json.dumps(comparison))
-    assert json.loads(second.read_bytes())["device"] == "another"
-    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+    assert comparison["device"] == device_name("cpu", torch.get_num_threads())
 
 
 def test_the_table_has_a_row_a_method_and_a_value_a_seed() -> None:
@@ -100,11 +86,3 @@ def test_what_can_not_be_compared_is_refused_before_training() -> None:
         compare_quantizers([LGQ], seeds=())
     with pytest.raises(InputError, match="0 methods"):
         compare_quantizers([], seeds=(0,))
-
-
-def test_a_folder_that_can_not_hold_results_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a-file").write_text("not mine")
-    with pytest.raises(InputError, match="a-file can't hold results"):
-        results_folder(tmp_path / "a-file")
-    assert (tmp_path / "a-file").read_text() == "not mine"
-    assert list(results_folder(tmp_path / "new").iterdir()) == []

@@ -1,0 +1,71 @@
+"""Where are the results of a benchmark kept, and on what were they measured?"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lgq_explore.errors import InputError
+from lgq_explore.training.config import read_json
+from lgq_explore.training.files import whole_file
+
+
+def results_folder(folder: Path) -> Path:
+    """The folder, made where it is not there: asked for before hours of work. Raises InputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise InputError(
+            f"{folder} can't hold results: {error.strerror}. Give a folder that can be written."
+        ) from error
+
+
+def save_result(result: Mapping[str, Any], folder: Path) -> Path:
+    """Write a dated JSON file into `folder`; an older one of the same day is kept. Raises InputError."""
+    stem = f"{result['date']}-{result['benchmark']}"
+    names = (f"{stem}.json" if repeat == 1 else f"{stem}-{repeat}.json" for repeat in range(1, 10**6))
+    path = next(results_folder(folder) / name for name in names if not (folder / name).exists())
+    with whole_file(path) as target:
+        target.write((json.dumps(result, indent=1) + "\n").encode())
+    return path
+
+
+def read_result(path: Path, benchmark: str) -> dict[str, Any]:
+    """What `save_result` wrote for this benchmark. Raises InputError where it is something else."""
+    result = read_json(path)
+    if result.get("benchmark") != benchmark:
+        raise InputError(f"{path} is no result of lgq-explore bench {benchmark}: name one of its files")
+    return result
+
+
+def today() -> str:
+    """The date of a result, in UTC."""
+    return datetime.now(UTC).date().isoformat()
+
+
+def device_name(device: str, threads: int) -> str:
+    """A GPU's name as it is; of a CPU its model, widest vector instructions and cores, and the threads in use."""
+    if device != "cpu":
+        return device
+    instructions = torch.backends.cpu.get_cpu_capability()
+    plural = "" if threads == 1 else "s"
+    return f"{_processor_name()} ({instructions}), {os.cpu_count()} cores, {threads} thread{plural}"
+
+
+def _processor_name() -> str:
+    try:
+        model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:  # only Linux has it
+        model = None
+    return model[1] if model else platform.processor() or platform.machine()
