@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .benchmarks import publish_assignment_costs, publish_quantizer_shares
 from .code_usage import draw_code_usage, draw_usage_grid, publish_code_usage, publish_usage_grid
 from .images import draw_images, publish_images
 from .style import METHOD_COLOURS
@@ -13,8 +14,10 @@ __all__ = [
     "draw_images",
     "draw_training_curves",
     "draw_usage_grid",
+    "publish_assignment_costs",
     "publish_code_usage",
     "publish_images",
+    "publish_quantizer_shares",
     "publish_training_curves",
     "publish_usage_grid",
 ]
