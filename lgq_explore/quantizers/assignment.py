@@ -1,9 +1,10 @@
-"""What does a soft assignment of N tokens to K codes tell, and what is asked of it backwards?"""
+"""What does an assignment of N tokens to K codes take and tell, and what is asked of it backwards?"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -30,3 +31,31 @@ class OutputGradients:
     lse: Tensor
     s2: Tensor
     usage: Tensor
+
+
+@dataclass(frozen=True)
+class InputGradients:
+    """The same scalar's gradient in the queries [N, E], keys [K, E] and values [K, F]."""
+
+    q: Tensor
+    k: Tensor
+    v: Tensor
+
+
+def require_finite(name: str, table: Tensor) -> None:
+    """Raise FloatingPointError that says where, if an entry of the table [rows, columns] is NaN or infinite."""
+    bad = ~torch.isfinite(table.detach())
+    if bad.any():
+        row, column = bad.nonzero()[0].tolist()
+        raise FloatingPointError(
+            f"{name}[{row}, {column}] is {table[row, column].item():g}, one of {int(bad.sum())} of its {table.numel()} "
+            "entries that are no finite numbers: look at what made them"
+        )
+
+
+def common_offset(codes: Tensor) -> Tensor:
+    """About the mean [D] of codes [K, D], without gradient: measured from there, they lose the least to rounding.
+
+    It has eight significant bits, so that to subtract it from codes of few digits is exact, and ties stay ties.
+    """
+    return codes.detach().mean(0).bfloat16().to(codes.dtype)

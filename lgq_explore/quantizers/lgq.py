@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .assignment import SoftAssignment
+from .assignment import SoftAssignment, common_offset
 from .base import (
     QuantizerOutput,
     SoftQuantizer,
@@ -153,7 +153,7 @@ class LGQ(SoftQuantizer):
         )
 
     def soft_assign(self, latents: Tensor, temperature: float) -> SoftAssignment:
-        """The assignment of [c, |c|²], c relative to the centres' mean: `out` [N, D + 1] is its expectation."""
+        """The assignment of [c, |c|²], c measured from `_origin`: `out` [N, D + 1] is its expectation."""
         return self._assign(self._normalized(latents), temperature)
 
     def soft(self, latents: Tensor, temperature: float) -> Tensor:
@@ -164,8 +164,8 @@ class LGQ(SoftQuantizer):
         return self.norm(to_tokens(latents).to(torch.promote_types(latents.dtype, torch.float32)))
 
     def _origin(self) -> Tensor:
-        """The centres' mean [D]: measured from there, distances are the same and lose the least to rounding."""
-        return self.centres.mean(0).detach()
+        """[D], where centres and tokens are measured from: distances are the same."""
+        return common_offset(self.centres)
 
     def _assign(self, tokens: Tensor, temperature: float) -> SoftAssignment:
         """Tokens [N, D], normalised → their soft assignment, as `soft_assign` describes it."""

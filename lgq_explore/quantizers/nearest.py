@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .soft_assignment import row_tiles
+from .assignment import common_offset
+from .tiles import beside, strip_buffer, strips
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,20 @@ def nearest_codes(tokens: Tensor, codebook: Tensor) -> Tensor:
 def nearest(tokens: Tensor, codebook: Tensor) -> Nearest:
     """The nearest of the codebook's rows [K, D] to each token [N, D]; ties go to the lowest index.
 
-    argmin_k |z − c_k|² = argmax_k z·c_k − |c_k|²/2. Both sides are centred on the codebook's mean first, so that an
-    offset common to all costs no precision. Float32 at least, under autocast too.
+    argmin_k |z − c_k|² = argmax_k z·c_k − |c_k|²/2. Both sides are first measured from about the codebook's mean, so
+    that an offset common to all costs no precision. Float32 at least, under autocast too.
     """
     dtype = torch.promote_types(tokens.dtype, torch.float32)
     with torch.autocast(tokens.device.type, enabled=False):
-        centre = codebook.to(dtype).mean(0)
-        tokens, codebook = tokens.to(dtype) - centre, codebook.to(dtype) - centre
-        half_norms = codebook.square().sum(1) / 2
+        tokens, codebook = tokens.to(dtype), codebook.to(dtype)
+        offset = common_offset(codebook)
+        tokens, codebook = tokens - offset, codebook - offset
+        queries = beside(tokens, torch.full_like(tokens[:, 0], -0.5))
+        keys = beside(codebook, codebook.square().sum(1)).T.contiguous()
         codes = torch.empty(len(tokens), dtype=torch.int64, device=tokens.device)
         scores = tokens.new_empty(len(tokens))
-        for rows in row_tiles(len(tokens), len(codebook)):
-            scores[rows], codes[rows] = torch.addmm(half_norms, tokens[rows], codebook.T, beta=-1).max(1)
+        buffer = strip_buffer(len(tokens), len(codebook), like=tokens)
+        for strip in strips(len(tokens), len(codebook), tokens.device):
+            best = strip.largest_products(queries[strip.rows], keys, strip.tiles_of(buffer))
+            scores[strip.rows], codes[strip.rows] = best.values, best.indices
     return Nearest(codes, (tokens.square().sum(1) - 2 * scores).clamp_(min=0))

@@ -4,84 +4,153 @@ A soft assignment is attention: queries q [N, E] are tokens, keys k [K, E] and v
 
     S = q kᵀ      P = softmax_k S      out = P v      lse = log Σ_k exp S      s2 = Σ_k P²      usage = mean_n P
 
-The backward pass recomputes P tile by tile from `lse` instead of storing it (as in FlashAttention, Dao et al. 2022,
-arXiv 2205.14135), extended by s2 and usage. With upstream gradients G of out, f of lse, a of s2 and b of usage:
+With upstream gradients G of out, f of lse, a of s2 and b of usage, and row sums δ, the chain rule gives
 
-    R = G vᵀ + 2 a P + b/N      dS = P ∘ (R − rowsum(P ∘ R) + f)      dq = dS k      dk = dSᵀ q      dv = Pᵀ G
+    R_nk = G_n·v_k + 2 a_n P_nk + b_k/N      δ_n = Σ_k P_nk R_nk      dS = P ∘ (R − δ + f)
+    dq = dS k      dk = dSᵀ q      dv = Pᵀ G
 
-Memory is O(N + K) beside one tile of rows.
+Nothing here needs all of P at once: the backward pass makes it again, a tile at a time, from q, k and lse, as
+FlashAttention does (Dao et al. 2022, arXiv 2205.14135), which has neither s2 nor usage. Memory is O(N + K) beside a
+strip of tiles. Whatever else is linear in P is one more column of v: with v = k the entropy of P is lse − q·out, and
+with |c|² in a column out holds the second moment of the codes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import importlib.util
+import math
+import os
+from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .assignment import SoftAssignment
+from . import tiled_assignment
+from .assignment import OutputGradients, SoftAssignment, common_offset, require_finite
+from .tiles import first_largest
 
-TILE_ELEMENTS = 2**20
-"""Largest number of token-code pairs held at once: 4 MB in float32, within the second-level cache's reach."""
+BACKENDS = ("auto", "triton", "tiled", "dense")
+BACKEND_VARIABLE = "LGQ_EXPLORE_BACKEND"
 
-SMALLEST_EXPONENT = -60.0
-"""Logits this far under a row's largest are raised to it: e⁻⁶⁰ is below float64 resolution of the sum, and subnormal
-numbers, which slow CPU matrix products fifteenfold, never appear."""
+DENSE_PAIRS = 2**17
+"""Token-code pairs up to which one dense matrix is as fast as tiles, and small."""
+
+LOGIT_ERROR = 3e-3
+"""Bound on a float32 logit's rounding error above which logits are taken in float64: gradients keep four digits."""
 
 
-def soft_assign(q: Tensor, k: Tensor, v: Tensor) -> SoftAssignment:
+def soft_assign(q: Tensor, k: Tensor, v: Tensor, *, backend: str = "auto", drop: float = 0.0) -> SoftAssignment:
     """Soft assignment of queries q [N, E] to keys k [K, E] with values v [K, F], differentiable in all three.
 
-    Computes in float32 (float64 for float64 input), under autocast too: bfloat16 logits would flip codes.
+    Computes in float32 (float64 for float64 input), under autocast too: bfloat16 logits would flip codes. Where the
+    logits are so large that float32 cannot hold their differences, a CPU computes in float64 and rounds the result.
+
+    backend: `triton` (CUDA), `tiled` (plain torch), `dense` (an N×K matrix and torch's own gradients), or `auto`:
+    what the environment variable LGQ_EXPLORE_BACKEND says, else triton on CUDA, else dense up to DENSE_PAIRS pairs and
+    tiled beyond.
+    drop: codes whose responsibility is under `drop` times a token's largest count as 0; 0 is exact.
+
+    Raises ValueError for shapes that don't fit, an unknown backend or a drop outside [0, 1), and FloatingPointError for
+    an entry that is no finite number.
     """
+    _check(q, k, v, backend, drop)
     dtype = torch.float64 if q.dtype == torch.float64 else torch.float32
     with torch.autocast(q.device.type, enabled=False):
-        return SoftAssignment(*_SoftAssign.apply(q.to(dtype), k.to(dtype), v.to(dtype)))
+        q, k, v = q.to(dtype), k.to(dtype), v.to(dtype)
+        offset = common_offset(k)  # shifts all logits of a token alike: P stays what it is
+        assignment = _assign(_chosen(backend, q, k), q, k - offset, v, drop)
+        return replace(assignment, lse=assignment.lse + q @ offset)
 
 
-def row_tiles(rows: int, columns: int) -> Iterator[slice]:
-    """Slices over `rows` such that a tile of all columns holds at most TILE_ELEMENTS elements, or is one row."""
-    height = max(1, TILE_ELEMENTS // columns)
-    return (slice(start, min(start + height, rows)) for start in range(0, rows, height))
+def _assign(backend: str, q: Tensor, k: Tensor, v: Tensor, drop: float) -> SoftAssignment:
+    match backend:
+        case "triton":
+            return _by(_triton(), q, k, v, drop)
+        case _ if q.dtype == torch.float32 and _logits_need_float64(q, k):
+            return _in_float32(_assign(backend, q.double(), k.double(), v.double(), drop))
+        case "dense":
+            return _dense(q, k, v, drop)
+        case _:
+            return _by(tiled_assignment, q, k, v, drop)
 
 
 class _SoftAssign(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, ...]:
-        tokens, size = len(q), len(k)
-        out, lse, s2 = q.new_empty(tokens, v.shape[1]), q.new_empty(tokens), q.new_empty(tokens)
-        usage, codes = q.new_zeros(size), torch.empty(tokens, dtype=torch.int64, device=q.device)
-        for rows in row_tiles(tokens, size):
-            logits = q[rows] @ k.T
-            largest, codes[rows] = logits.max(1)  # `max` gives the first of equals, and is faster than `argmax`
-            exponentials = logits.sub_(largest[:, None]).clamp_(min=SMALLEST_EXPONENT).exp_()
-            total = exponentials.sum(1)
-            out[rows] = (exponentials @ v) / total[:, None]
-            lse[rows] = largest + total.log()
-            usage += total.reciprocal() @ exponentials
-            s2[rows] = exponentials.square_().sum(1) / total.square()
-        ctx.save_for_backward(q, k, v, lse)
-        ctx.mark_non_differentiable(codes)
-        ctx.set_materialize_grads(True)
-        return out, lse, s2, usage / tokens, codes
+    """What a backend computes, with the gradients that the same backend computes."""
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        q, k, v, lse = ctx.saved_tensors
-        grad_out, grad_lse, grad_s2, grad_usage, _ = upstream
-        per_token_usage = grad_usage / len(q)
-        dq, dk, dv = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
+    def forward(ctx: Any, backend: ModuleType, drop: float, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, ...]:
+        assignment = backend.assign(q, k, v, drop)
+        outputs = (assignment.out, assignment.lse, assignment.s2, assignment.usage, assignment.codes)
+        ctx.save_for_backward(q, k, v, *outputs)
+        ctx.backend, ctx.drop = backend, drop
+        ctx.mark_non_differentiable(assignment.codes)
+        return outputs
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        q, k, v, *outputs = ctx.saved_tensors
         with torch.autocast(q.device.type, enabled=False):  # `backward` may be called inside of one
-            for rows in row_tiles(len(q), len(k)):
-                p = (q[rows] @ k.T).sub_(lse[rows, None]).clamp_(min=SMALLEST_EXPONENT).exp_()
-                r = torch.addmm(per_token_usage, grad_out[rows], v.T)
-                r.addcmul_(p, grad_s2[rows, None], value=2.0)
-                weighted = r.mul_(p)
-                # The row sum is taken of the numbers at hand, not from `out`: dS then sums to 0 exactly enough for
-                # the gradient of a small temperature, which is what is left after cancellation.
-                ds = weighted.addcmul_(p, (grad_lse[rows] - weighted.sum(1))[:, None])
-                dq[rows] = ds @ k
-                dk.addmm_(ds.T, q[rows])
-                dv.addmm_(p.T, grad_out[rows])
-        return dq, dk, dv
+            inputs = ctx.backend.gradients(q, k, v, SoftAssignment(*outputs), OutputGradients(*upstream[:-1]), ctx.drop)
+        return None, None, inputs.q, inputs.k, inputs.v
+
+
+def _by(backend: ModuleType, q: Tensor, k: Tensor, v: Tensor, drop: float) -> SoftAssignment:
+    return SoftAssignment(*_SoftAssign.apply(backend, drop, q, k, v))
+
+
+def _dense(q: Tensor, k: Tensor, v: Tensor, drop: float) -> SoftAssignment:
+    """The definition as it stands, with all of P at once."""
+    logits = q @ k.T
+    largest = first_largest(logits.detach())
+    if drop > 0:
+        logits = logits.masked_fill(logits < largest.values[:, None] + math.log(drop), -math.inf)
+    p = logits.softmax(1)
+    return SoftAssignment(p @ v, logits.logsumexp(1), p.square().sum(1), p.mean(0), largest.indices)
+
+
+def _in_float32(assignment: SoftAssignment) -> SoftAssignment:
+    out, lse, s2, usage = (value.float() for value in (assignment.out, assignment.lse, assignment.s2, assignment.usage))
+    return SoftAssignment(out, lse, s2, usage, assignment.codes)
+
+
+@torch.no_grad()
+def _logits_need_float64(q: Tensor, k: Tensor) -> bool:
+    largest_product = torch.linalg.vector_norm(q, dim=1).max() * torch.linalg.vector_norm(k, dim=1).max()
+    return bool(torch.finfo(torch.float32).eps * largest_product > LOGIT_ERROR)
+
+
+def _chosen(backend: str, q: Tensor, k: Tensor) -> str:
+    """What `auto` stands for on this machine, at this size."""
+    if backend == "auto":
+        backend = os.environ.get(BACKEND_VARIABLE, "auto")
+        _require_backend(backend, BACKEND_VARIABLE)
+    if backend != "auto":
+        return backend
+    if q.device.type == "cuda" and importlib.util.find_spec("triton") is not None:
+        return "triton"
+    return "dense" if len(q) * len(k) <= DENSE_PAIRS else "tiled"
+
+
+def _triton() -> ModuleType:
+    from . import triton_assignment
+
+    return triton_assignment
+
+
+def _require_backend(backend: str, name: str) -> None:
+    if backend not in BACKENDS:
+        raise ValueError(f"{name} is {backend!r}: choose one of {', '.join(BACKENDS)}")
+
+
+def _check(q: Tensor, k: Tensor, v: Tensor, backend: str, drop: float) -> None:
+    _require_backend(backend, "backend")
+    if not 0 <= drop < 1:
+        raise ValueError(f"drop is {drop!r}: give a share in [0, 1)")
+    tables = q.ndim == k.ndim == v.ndim == 2 and len(q) > 0 and len(k) > 0
+    if not tables or q.shape[1] != k.shape[1] or len(k) != len(v):
+        shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in (("q", q), ("k", k), ("v", v)))
+        raise ValueError(f"{shapes}: give q [N, E], k [K, E] and v [K, F] with N and K of at least 1")
+    for name, tensor in (("q", q), ("k", k), ("v", v)):
+        require_finite(name, tensor)

@@ -102,7 +102,7 @@ def test_bounds_between_soft_and_hard(temperature: float) -> None:
     quantizer, latents = lgq_without_norm(), random_latents()
     tokens, centres = as_tokens(latents), quantizer.centres.detach()
     assignment = quantizer.soft_assign(latents, temperature)
-    origin = centres.mean(0)
+    origin = quantizer._origin()
     free_energy = ((tokens - origin).square().sum(1) - temperature * assignment.lse).detach()
     squared_distances = dense(tokens, centres, temperature).squared_distances
     gap = squared_distances.min(1).values - free_energy

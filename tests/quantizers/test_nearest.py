@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lgq_explore.quantizers import nearest_codes, soft_assignment
+from lgq_explore.quantizers import nearest_codes, tiles
 from lgq_explore.quantizers.nearest import nearest
 
 
@@ -24,7 +24,8 @@ def squared_distances(tokens: Tensor, codebook: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("tile_elements", [1, 100, 2**20])
 def test_is_the_smallest_of_all_distances(monkeypatch: pytest.MonkeyPatch, tile_elements: int) -> None:
-    monkeypatch.setattr(soft_assignment, "TILE_ELEMENTS", tile_elements)
+    monkeypatch.setitem(tiles.TILE_ELEMENTS, "cpu", tile_elements)
+    monkeypatch.setattr(tiles, "FEWEST_ROWS", 1)
     tokens, codebook = random_data()
     distances, codes = squared_distances(tokens, codebook).min(1)
     found = nearest(tokens, codebook)

@@ -1,0 +1,108 @@
+"""How is the table of all tokens and codes cut into tiles that a processor's cache holds, and searched quickly?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+
+import torch
+from torch import Tensor
+
+TILE_ELEMENTS = {"cpu": 2**20, "cuda": 2**26}
+"""Token-code pairs worked on at once: 4 MB of float32 in a CPU's cache; enough to fill a GPU."""
+
+STRIP_ELEMENTS = {"cpu": 2**22, "cuda": 2**27}
+"""Pairs held at once, at most: the tiles of a strip of rows over all codes, or of a single row where that is more."""
+
+FEWEST_ROWS = 64
+"""Rows under which matrix products lose speed: codes are cut before tokens get this few."""
+
+CHUNK = 64
+"""Columns of which `first_largest` takes the maximum before it asks where that lies."""
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Some tokens against all codes: their `rows`, and the `columns` of each tile, in order."""
+
+    rows: slice
+    columns: tuple[slice, ...]
+
+    @property
+    def height(self) -> int:
+        return self.rows.stop - self.rows.start
+
+    def largest_products(self, queries: Tensor, keys: Tensor, tiles: list[Tensor]) -> Largest:
+        """Fill the tiles with queries [height, E] times keys [E, K], and find the largest product of each row."""
+        found = [
+            first_largest(torch.mm(queries, keys[:, columns], out=tile)).moved(columns.start)
+            for columns, tile in zip(self.columns, tiles, strict=True)
+        ]
+        return reduce(Largest.or_later, found)
+
+    def tiles_of(self, buffer: Tensor) -> list[Tensor]:
+        """A contiguous [height, width] view into the flat buffer for each tile, beside one another."""
+        ends = [self.height * columns.stop for columns in self.columns]
+        starts = [self.height * columns.start for columns in self.columns]
+        return [buffer[start:end].view(self.height, -1) for start, end in zip(starts, ends, strict=True)]
+
+
+def strips(tokens: int, codes: int, device: torch.device) -> Iterator[Strip]:
+    """Cut `tokens` rows and `codes` columns into strips, each of tiles."""
+    kind = "cpu" if device.type == "cpu" else "cuda"
+    tile, whole = TILE_ELEMENTS[kind], STRIP_ELEMENTS[kind]
+    height = max(1, tile // codes, min(FEWEST_ROWS, whole // codes))
+    columns = tuple(_slices(codes, max(1, tile // height)))
+    return (Strip(rows, columns) for rows in _slices(tokens, height))
+
+
+def strip_buffer(tokens: int, codes: int, like: Tensor) -> Tensor:
+    """Flat memory for the largest of the strips, of the dtype and on the device of `like`."""
+    return like.new_empty(max(strip.height for strip in strips(tokens, codes, like.device)) * codes)
+
+
+def _slices(length: int, step: int) -> list[slice]:
+    return [slice(start, min(start + step, length)) for start in range(0, length, step)]
+
+
+@dataclass(frozen=True)
+class Largest:
+    """Of each row: its largest value [N], and the index [N] int64 of the first column that holds it."""
+
+    values: Tensor
+    indices: Tensor
+
+    def moved(self, columns: int) -> Largest:
+        """The same in a table where these columns start at `columns`."""
+        return Largest(self.values, self.indices + columns)
+
+    def or_later(self, other: Largest) -> Largest:
+        """The larger of this and of one found further right; equals stay."""
+        later = other.values > self.values
+        return Largest(torch.where(later, other.values, self.values), torch.where(later, other.indices, self.indices))
+
+
+def first_largest(scores: Tensor) -> Largest:
+    """`scores.max(1)` of [N, K], the first of equals, several times faster on a CPU for K ≫ CHUNK.
+
+    torch searches for maximum and index together one number at a time, and for a maximum alone with vector
+    instructions: so first the chunk that holds it is found, then the place in that chunk.
+    """
+    columns = scores.shape[1]
+    if columns < 4 * CHUNK:
+        return Largest(*scores.max(1))
+    whole = columns - columns % CHUNK
+    maxima = scores[:, :whole].unflatten(1, (-1, CHUNK)).amax(2)
+    if whole < columns:
+        maxima = torch.cat([maxima, scores[:, whole:].amax(1, keepdim=True)], dim=1)
+    values, chunks = maxima.max(1)
+    # The last chunk may be shorter: its window starts in the one before, which holds nothing as large.
+    starts = (chunks * CHUNK).clamp_(max=columns - CHUNK)
+    windows = scores.gather(1, starts[:, None] + torch.arange(CHUNK, device=scores.device))
+    return Largest(values, starts + windows.max(1).indices)
+
+
+def beside(matrix: Tensor, column: Tensor) -> Tensor:
+    """[N, E] and [N] → [N, E + 1]: what is constant along the rows of a product becomes a part of the product."""
+    return torch.cat([matrix, column[:, None]], dim=1)
