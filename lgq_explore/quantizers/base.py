@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from einops import rearrange
@@ -154,6 +154,14 @@ class QuantizerConfig:
 
     def _require_choice(self, name: str, choices: Sequence[str]) -> None:
         self._require(name, getattr(self, name) in choices, f"choose one of {', '.join(choices)}")
+
+
+def unnamed_at(default: Any) -> Any:
+    """A config's field whose default changes nothing: a recipe's hash leaves it out there.
+
+    So a setting can be added without renaming every recipe that came before it.
+    """
+    return field(default=default, metadata={"unnamed_at": default})
 
 
 LARGEST_CODEBOOK = 2**24

@@ -31,9 +31,11 @@ from .base import (
     straight_through,
     to_grid,
     to_tokens,
+    unnamed_at,
 )
 from .initialization import INITIALIZATIONS, initial_codebook, tokens_needed
 from .nearest import nearest_codes
+from .ranks import mean_over_ranks, world_size
 from .soft_assignment import soft_assign
 from .temperature import TemperatureSchedule, temperature_for
 
@@ -59,12 +61,14 @@ class LGQConfig(VectorQuantizerConfig):
     norm: str = "layer"  # of the tokens over D: layer (as published), batch (running standardisation), none
     initialization: str = "kmeans++"
     usage_form: str = "published"  # published: depends on the number of tokens; unbiased: does not
+    drop: float = unnamed_at(0.0)  # share of a token's largest responsibility under which others count as 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._require_choice("norm", NORMS)
         self._require_choice("initialization", INITIALIZATIONS)
         self._require_choice("usage_form", USAGE_FORMS)
+        self._require("drop", 0 <= self.drop < 1, "give a share in [0, 1); 0 is exact")
 
     def build(self, dim: int) -> LGQ:
         return LGQ(dim, self)
@@ -172,7 +176,7 @@ class LGQ(SoftQuantizer):
         centres, tokens = self.centres - self._origin(), tokens - self._origin()
         keys = torch.cat([centres, centres.square().sum(1, keepdim=True)], dim=1)
         queries = torch.cat([2 * tokens, -torch.ones_like(tokens[:, :1])], dim=1) / temperature
-        return soft_assign(queries, keys, keys)
+        return soft_assign(queries, keys, keys, drop=self.config.drop)
 
     def _expected(self, assignment: SoftAssignment) -> Tensor:
         """q_soft [N, D]."""
@@ -209,14 +213,15 @@ class LGQ(SoftQuantizer):
 
 
 def usage_regularizers(assignment: SoftAssignment) -> dict[str, Tensor]:
-    """L_usage by its form: `published`, K Σ_k u_k², and `unbiased` over N independent tokens.
+    """L_usage by its form: `published`, K Σ_k u_k², and `unbiased` over N independent tokens, of all processes.
 
     The published form cannot fall below (K/N) Σp²: with K ≳ N it flattens p instead of spreading the usage. The
     unbiased (N L_usage − K mean Σp²)/(N − 1) estimates K Σ_k E[p_k]²; in a single batch it may lie below 1.
+    Neither is a mean over tokens, so processes that train together share the mean responsibilities, not the losses.
     """
-    size, tokens = len(assignment.usage), len(assignment.s2)
-    published = size * assignment.usage.square().sum()
-    unbiased = (tokens * published - size * assignment.s2.mean()) / max(1, tokens - 1)
+    size, tokens = len(assignment.usage), len(assignment.s2) * world_size()
+    published = size * mean_over_ranks(assignment.usage).square().sum()
+    unbiased = (tokens * published - size * mean_over_ranks(assignment.s2.mean())) / max(1, tokens - 1)
     return {"published": published, "unbiased": unbiased}
 
 

@@ -90,6 +90,9 @@ class TrainConfig:
         """12 hexadecimal digits that are equal for equal recipes, whatever their seeds."""
         read_back = config_to_json(config_from_json(config_to_json(self)))  # 1 and 1.0 are one learning rate
         recipe = {name: value for name, value in read_back.items() if name not in NOT_IN_RECIPE}
+        for setting in fields(self.quantizer):
+            if "unnamed_at" in setting.metadata and recipe["quantizer"][setting.name] == setting.metadata["unnamed_at"]:
+                del recipe["quantizer"][setting.name]
         return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -164,7 +164,7 @@ class _Training:
             group["lr"] = learning_rate(config, self.step)
 
         images = self._batch(self.step)
-        output: TokenizerOutput = self.model(images)
+        output = self._forward(images)
         losses = named_losses(output, images)
         loss = weighted_sum(losses, config.loss_weights)
         self.fabric_optimizer.zero_grad()
@@ -191,13 +191,22 @@ class _Training:
         if self._is_due(config.checkpoint_steps):
             self._save()
 
+    def _forward(self, images: Tensor) -> TokenizerOutput:
+        try:
+            return self.model(images)
+        except FloatingPointError as error:
+            raise self._diverged("the latents are no finite numbers") from error
+
     def _check_finite(self, loss: float, gradient_norm: float) -> None:
         """Raise InputError before a step that would leave weights, and then a checkpoint, that are no numbers."""
         if not math.isfinite(loss + gradient_norm):
-            raise InputError(
-                f"the loss is {loss:g}, the norm of its gradient {gradient_norm:g} at step {self.step + 1}: "
-                f"lower learning_rate ({self.config.learning_rate:g}).\n{self.writer.path} keeps its last checkpoint."
-            )
+            raise self._diverged(f"the loss is {loss:g}, the norm of its gradient {gradient_norm:g}")
+
+    def _diverged(self, what: str) -> InputError:
+        return InputError(
+            f"{what} at step {self.step + 1}: lower learning_rate ({self.config.learning_rate:g}).\n"
+            f"{self.writer.path} keeps its last checkpoint."
+        )
 
     def _is_due(self, interval: int) -> bool:
         return self.step % interval == 0 or self.step == self.config.steps

@@ -259,6 +259,7 @@ def test_the_hash_of_a_recipe_heeds_all_else() -> None:
         replace(config, backbone=BackboneConfig(dim=9)),
         replace(config, quantizer=LGQConfig(1023)),
         replace(config, quantizer=LGQConfig(norm="none")),
+        replace(config, quantizer=LGQConfig(drop=1e-9)),
         replace(config, quantizer=VQConfig(), loss_weights={}),
         replace(config, quantizer=SimVQConfig(), loss_weights={}),
         replace(config, loss_weights={**config.loss_weights, "usage": 0.0}),

@@ -15,15 +15,26 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import Tensor
 
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
-from lgq_explore.quantizers import FSQConfig, LGQConfig, QuantizerConfig, TemperatureSchedule, VQConfig, joint_codes
+from lgq_explore.quantizers import (
+    FSQConfig,
+    LGQConfig,
+    QuantizerConfig,
+    TemperatureSchedule,
+    VQConfig,
+    joint_codes,
+    lgq,
+    soft_assign,
+)
 from lgq_explore.training import loop
 from lgq_explore.training.config import TrainConfig, config_to_json
 from lgq_explore.training.controls import Controls, ReplayedControls
@@ -463,6 +474,18 @@ def test_the_learning_rate_rises_then_falls_along_half_a_cosine() -> None:
 
 
 # What cannot go on
+
+
+def test_latents_that_are_no_numbers_are_told_as_a_step_that_diverged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoilt(*tables: Tensor, **settings: object) -> NoReturn:
+        return soft_assign(torch.full_like(tables[0], math.nan), *tables[1:], **settings)
+
+    monkeypatch.setattr(lgq, "soft_assign", spoilt)
+    with pytest.raises(InputError, match="latents are no finite numbers at step 1: lower learning_rate") as error:
+        train(recipe(), tmp_path / "run", progress=False)
+    assert len(str(error.value).splitlines()) == 2
 
 
 @pytest.mark.parametrize("trouble", [math.nan, math.inf])

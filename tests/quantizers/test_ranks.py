@@ -1,0 +1,95 @@
+"""Do two processes that share a batch learn what one process learns from the whole of it?"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, distributed
+from torch.nn.parallel import DistributedDataParallel
+
+from lgq_explore.quantizers import LGQConfig
+from lgq_explore.quantizers.lgq import USAGE_FORMS
+from lgq_explore.quantizers.ranks import mean_over_ranks, world_size
+
+RANKS, IMAGES, DIM, SIDE = 2, 6, 4, 5
+LOSS_WEIGHTS = {"quantization": 1.0, "peakedness": 0.3, "usage": 0.7}
+
+
+def quantizer_gradients(usage_form: str, rank: int | None = None) -> dict[str, Tensor]:
+    """Of the centres, of the norm's weight and of the latents this process has: all, or a rank's share of them."""
+    torch.manual_seed(0)
+    module: torch.nn.Module = LGQConfig(32, usage_form=usage_form).build(DIM).double()
+    latents = torch.randn(IMAGES, DIM, SIDE, SIDE, dtype=torch.float64)
+    direction = torch.randn(latents.shape, dtype=torch.float64)
+    if rank is not None:
+        module = DistributedDataParallel(module)
+        latents, direction = (tensor.chunk(RANKS)[rank].clone() for tensor in (latents, direction))
+    latents.requires_grad_()
+    coded = module(latents)
+    loss = (coded.quantized * direction).mean() + sum(LOSS_WEIGHTS[name] * coded.losses[name] for name in LOSS_WEIGHTS)
+    loss.backward()
+    gradients = {name.removeprefix("module."): weight.grad for name, weight in module.named_parameters()}
+    return {**gradients, "latents": latents.grad, "usage": coded.losses["usage"].detach()}
+
+
+@pytest.mark.parametrize("usage_form", USAGE_FORMS)
+def test_two_processes_have_the_gradients_of_one_with_the_whole_batch(tmp_path: Path, usage_form: str) -> None:
+    first, second = run_ranks(tmp_path, usage_form)
+    whole = quantizer_gradients(usage_form)
+    for name in ("centres", "norm.weight", "norm.bias", "usage"):
+        torch.testing.assert_close(first[name], whole[name], rtol=1e-12, atol=1e-14)
+        assert torch.equal(first[name], second[name])
+    # A rank's latents feel its own loss, of which the whole is the mean.
+    latents = torch.cat([first["latents"], second["latents"]]) / RANKS
+    torch.testing.assert_close(latents, whole["latents"], rtol=1e-12, atol=1e-14)
+
+
+def test_the_gradient_of_the_mean_is_the_mean_of_the_gradients(tmp_path: Path) -> None:
+    for result in run_ranks(tmp_path, "mean"):
+        assert result["mean"].tolist() == [0.5, 5.0]
+        assert result["gradient"].tolist() == [1.5, 1.5]  # of 1 in the first process and 2 in the second
+
+
+def test_alone_the_mean_is_the_tensor_itself() -> None:
+    tensor = torch.ones(3, requires_grad=True)
+    assert world_size() == 1
+    assert mean_over_ranks(tensor) is tensor
+
+
+def run_ranks(folder: Path, task: str) -> list[dict[str, Tensor]]:
+    """What two processes answer that meet at a file and talk over the loopback device."""
+    loopback = "lo0" if sys.platform == "darwin" else "lo"
+    environment = {**os.environ, "GLOO_SOCKET_IFNAME": loopback, "OMP_NUM_THREADS": "1"}
+    arguments = [sys.executable, __file__, str(folder), task]
+    processes = [subprocess.Popen([*arguments, str(rank)], env=environment) for rank in range(RANKS)]
+    assert [process.wait(timeout=120) for process in processes] == [0] * RANKS
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(RANKS)]
+
+
+def mean_and_gradient(rank: int) -> dict[str, Tensor]:
+    """Of [rank, 10 rank], where the first process weighs the mean by 1 and the second by 2."""
+    tensor = torch.tensor([1.0, 10.0]).mul(rank).requires_grad_()
+    mean = mean_over_ranks(tensor)
+    (mean * (rank + 1)).sum().backward()
+    return {"mean": mean.detach(), "gradient": tensor.grad}
+
+
+def main(folder: Path, task: str, rank: int) -> None:
+    """One of the processes."""
+    meeting = f"file://{folder / 'meeting'}"
+    distributed.init_process_group(
+        "gloo", init_method=meeting, rank=rank, world_size=RANKS, timeout=timedelta(seconds=60)
+    )
+    answer = mean_and_gradient(rank) if task == "mean" else quantizer_gradients(task, rank)
+    torch.save(answer, folder / f"{rank}.pt")
+    distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
