@@ -38,9 +38,23 @@ def quantizer_gradients(usage_form: str, rank: int | None = None) -> dict[str, T
     return {**gradients, "latents": latents.grad, "usage": coded.losses["usage"].detach()}
 
 
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[str, Tensor]]]:
+    """What two processes answer that meet at a file and talk over the loopback device."""
+    folder = tmp_path_factory.mktemp("ranks")
+    loopback = "lo0" if sys.platform == "darwin" else "lo"
+    environment = {**os.environ, "GLOO_SOCKET_IFNAME": loopback, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, __file__, str(folder)]
+    processes = [subprocess.Popen([*command, str(rank)], env=environment) for rank in range(RANKS)]
+    assert [process.wait(timeout=300) for process in processes] == [0] * RANKS
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(RANKS)]
+
+
 @pytest.mark.parametrize("usage_form", USAGE_FORMS)
-def test_two_processes_have_the_gradients_of_one_with_the_whole_batch(tmp_path: Path, usage_form: str) -> None:
-    first, second = run_ranks(tmp_path, usage_form)
+def test_two_processes_have_the_gradients_of_one_with_the_whole_batch(
+    answers: list[dict[str, dict[str, Tensor]]], usage_form: str
+) -> None:
+    first, second = (answer[usage_form] for answer in answers)
     whole = quantizer_gradients(usage_form)
     for name in ("centres", "norm.weight", "norm.bias", "usage"):
         torch.testing.assert_close(first[name], whole[name], rtol=1e-12, atol=1e-14)
@@ -50,26 +64,16 @@ def test_two_processes_have_the_gradients_of_one_with_the_whole_batch(tmp_path: 
     torch.testing.assert_close(latents, whole["latents"], rtol=1e-12, atol=1e-14)
 
 
-def test_the_gradient_of_the_mean_is_the_mean_of_the_gradients(tmp_path: Path) -> None:
-    for result in run_ranks(tmp_path, "mean"):
-        assert result["mean"].tolist() == [0.5, 5.0]
-        assert result["gradient"].tolist() == [1.5, 1.5]  # of 1 in the first process and 2 in the second
+def test_the_gradient_of_the_mean_is_the_mean_of_the_gradients(answers: list[dict[str, dict[str, Tensor]]]) -> None:
+    for answer in answers:
+        assert answer["mean"]["mean"].tolist() == [0.5, 5.0]
+        assert answer["mean"]["gradient"].tolist() == [1.5, 1.5]  # of 1 in the first process and 2 in the second
 
 
 def test_alone_the_mean_is_the_tensor_itself() -> None:
     tensor = torch.ones(3, requires_grad=True)
     assert world_size() == 1
     assert mean_over_ranks(tensor) is tensor
-
-
-def run_ranks(folder: Path, task: str) -> list[dict[str, Tensor]]:
-    """What two processes answer that meet at a file and talk over the loopback device."""
-    loopback = "lo0" if sys.platform == "darwin" else "lo"
-    environment = {**os.environ, "GLOO_SOCKET_IFNAME": loopback, "OMP_NUM_THREADS": "1"}
-    arguments = [sys.executable, __file__, str(folder), task]
-    processes = [subprocess.Popen([*arguments, str(rank)], env=environment) for rank in range(RANKS)]
-    assert [process.wait(timeout=120) for process in processes] == [0] * RANKS
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(RANKS)]
 
 
 def mean_and_gradient(rank: int) -> dict[str, Tensor]:
@@ -80,16 +84,14 @@ def mean_and_gradient(rank: int) -> dict[str, Tensor]:
     return {"mean": mean.detach(), "gradient": tensor.grad}
 
 
-def main(folder: Path, task: str, rank: int) -> None:
+def main(folder: Path, rank: int) -> None:
     """One of the processes."""
-    meeting = f"file://{folder / 'meeting'}"
-    distributed.init_process_group(
-        "gloo", init_method=meeting, rank=rank, world_size=RANKS, timeout=timedelta(seconds=60)
-    )
-    answer = mean_and_gradient(rank) if task == "mean" else quantizer_gradients(task, rank)
-    torch.save(answer, folder / f"{rank}.pt")
+    meeting, patience = f"file://{folder / 'meeting'}", timedelta(minutes=2)
+    distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=RANKS, timeout=patience)
+    answers = {form: quantizer_gradients(form, rank) for form in USAGE_FORMS}
+    torch.save({**answers, "mean": mean_and_gradient(rank)}, folder / f"{rank}.pt")
     distributed.destroy_process_group()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))
