@@ -7,7 +7,7 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -72,6 +72,7 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--quantizer", metavar="NAME", help="method, see: lgq-explore list quantizers")
     parser.add_argument("--seed", type=int, metavar="I", help="of initial weights and of the order of crops")
     parser.add_argument("--run", type=Path, metavar="DIR", help="new folder (default: one under data/runs)")
+    _add_codebook_size(parser)
     _add_recipe(parser)
     _add_device(parser)
     parser.set_defaults(command=_train)
@@ -80,7 +81,9 @@ def _add_train(commands: Any) -> None:
 def _train(options: argparse.Namespace) -> int:
     from .training.loop import train
 
-    return _report_training(train(_recipe(options, options.quantizer), options.run, device=options.device))
+    return _report_training(
+        train(_recipe(options, options.quantizer, options.codebook_size), options.run, device=options.device)
+    )
 
 
 def _add_resume(commands: Any) -> None:
@@ -160,29 +163,108 @@ def _decode(options: argparse.Namespace) -> int:
 def _add_bench(commands: Any) -> None:
     parser = commands.add_parser("bench", help="measure, and keep the result under benchmarks/results")
     benches = parser.add_subparsers(required=True, metavar="BENCHMARK")
-    bench = benches.add_parser(
+    _add_bench_quantizers(benches)
+    _add_bench_soft_assignment(benches)
+    _add_bench_training(benches)
+
+
+def _add_bench_quantizers(benches: Any) -> None:
+    parser = benches.add_parser(
         "quantizers", help="train methods by one recipe and compare them on held-out photographs"
     )
-    bench.add_argument("--quantizers", nargs="+", metavar="NAME", default=["lgq", "fsq", "simvq", "vq"])
-    bench.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 … N − 1 (default: 3)")
-    bench.add_argument("--results", type=Path, default=Path("benchmarks/results"), metavar="DIR")
-    _add_recipe(bench)
-    _add_device(bench)
-    _add_json(bench)
-    bench.set_defaults(command=_bench_quantizers)
+    _add_quantizers(parser)
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 … N − 1 (default: 3)")
+    _add_codebook_size(parser)
+    _add_recipe(parser)
+    _add_device(parser)
+    _add_results(parser)
+    parser.set_defaults(command=_bench_quantizers)
 
 
 def _bench_quantizers(options: argparse.Namespace) -> int:
     from .bench.quantizers import compare_quantizers, markdown_table
-    from .bench.results import results_folder, save_result
+    from .bench.results import results_folder
 
     if options.seeds < 1:
         raise InputError(f"--seeds {options.seeds} trains nothing: give 1 or more")
-    recipes = [_recipe(options, name) for name in options.quantizers]
-    folder = results_folder(options.results)
+    recipes = [_recipe(options, name, options.codebook_size) for name in options.quantizers]
+    results_folder(options.results)
     comparison = compare_quantizers(recipes, seeds=range(options.seeds), device=options.device)
-    print(save_result(comparison, folder), file=sys.stderr)
-    print(json.dumps(comparison) if options.json else markdown_table(comparison))
+    return _report_benchmark(options, comparison, markdown_table)
+
+
+def _add_bench_soft_assignment(benches: Any) -> None:
+    parser = benches.add_parser(
+        "soft-assignment", help="time and memory of LGQ's assignment, of a dense one and of hard ones (25 minutes)"
+    )
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="of all cases, in turn (default: 3)")
+    parser.add_argument(
+        "--cases",
+        metavar="NxKxD,…",
+        help="tokens, codes and width of each problem, such as 4096x1024x16 (default: seven)",
+    )
+    parser.add_argument(
+        "--rivals", nargs="*", metavar="NAME", help="of dense, VectorQuantize, SimVQ and FSQ (default: all)"
+    )
+    _add_results(parser)
+    parser.set_defaults(command=_bench_soft_assignment)
+
+
+def _bench_soft_assignment(options: argparse.Namespace) -> int:
+    from .bench.results import results_folder
+    from .bench.soft_assignment import RIVALS, SHAPES, Shape, compare_assignments
+    from .bench.soft_assignment_table import markdown_table
+
+    shapes = SHAPES if options.cases is None else [Shape.parse(case) for case in options.cases.split(",")]
+    rivals = RIVALS if options.rivals is None else options.rivals
+    results_folder(options.results)
+    comparison = compare_assignments(shapes, rivals=rivals, rounds=options.rounds)
+    return _report_benchmark(options, comparison, markdown_table)
+
+
+def _add_bench_training(benches: Any) -> None:
+    parser = benches.add_parser("training", help="the quantizer's share of a training step (some minutes)")
+    _add_quantizers(parser)
+    parser.add_argument(
+        "--codebook-sizes",
+        nargs="+",
+        type=int,
+        default=[1024, 4096, 16384, 65536],
+        metavar="K",
+        help="codes (default: 1024 to 65536); the nearest product for grids",
+    )
+    _add_recipe(parser)
+    _add_device(parser)
+    _add_results(parser)
+    parser.set_defaults(command=_bench_training)
+
+
+def _bench_training(options: argparse.Namespace) -> int:
+    from .bench.results import results_folder
+    from .bench.training import markdown_table, measure_shares
+
+    recipes = [_recipe(options, name, size) for name in options.quantizers for size in options.codebook_sizes]
+    results_folder(options.results)
+    return _report_benchmark(options, measure_shares(recipes, device=options.device), markdown_table)
+
+
+def _add_quantizers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--quantizers", nargs="+", metavar="NAME", default=["lgq", "fsq", "simvq", "vq"])
+
+
+def _add_results(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--results", type=Path, default=Path("benchmarks/results"), metavar="DIR")
+    _add_json(parser)
+
+
+def _report_benchmark(
+    options: argparse.Namespace, result: dict[str, Any], markdown_table: Callable[[dict[str, Any]], str]
+) -> int:
+    """Keep the result, say where on stderr, and print it or its table."""
+    from .bench.results import save_result
+
+    print(save_result(result, options.results), file=sys.stderr)
+    print(json.dumps(result) if options.json else markdown_table(result))
     return 0
 
 
@@ -236,8 +318,11 @@ def _run_in_one_line(folder: Path) -> str:
         return str(error).splitlines()[0]
 
 
-def _add_recipe(parser: argparse.ArgumentParser) -> None:
+def _add_codebook_size(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--codebook-size", type=int, metavar="K", help="codes; the nearest product for grids")
+
+
+def _add_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="SPEC", help="photographs, see: lgq-explore list data (default: photos)")
     parser.add_argument("--image-size", type=int, metavar="S", help="side of the crops, in pixels")
     parser.add_argument("--steps", type=int, metavar="N", help="optimiser steps")
@@ -259,11 +344,11 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
 RECIPE_OPTIONS = ("data", "image_size", "steps", "batch_size", "checkpoint_steps", "seed")
 
 
-def _recipe(options: argparse.Namespace, quantizer: str | None) -> TrainConfig:
+def _recipe(options: argparse.Namespace, quantizer: str | None, codebook_size: int | None) -> TrainConfig:
     """A preset or a file, then what the options say, then the single fields of --set."""
     from .training.config import config_from_json, override
 
-    values = _starting_recipe(options, quantizer)
+    values = _starting_recipe(options, quantizer, codebook_size)
     for name in RECIPE_OPTIONS:
         given = getattr(options, name, None)
         if given is not None:
@@ -273,7 +358,7 @@ def _recipe(options: argparse.Namespace, quantizer: str | None) -> TrainConfig:
     return config_from_json(values)
 
 
-def _starting_recipe(options: argparse.Namespace, quantizer: str | None) -> dict[str, Any]:
+def _starting_recipe(options: argparse.Namespace, quantizer: str | None, codebook_size: int | None) -> dict[str, Any]:
     from .training.config import config_to_json, preset, read_recipe, with_quantizer
 
     if options.config is None:
@@ -281,12 +366,12 @@ def _starting_recipe(options: argparse.Namespace, quantizer: str | None) -> dict
             raise InputError(
                 "--quantizer is missing: name one of lgq-explore list quantizers, or give --config FILE.json"
             )
-        return config_to_json(preset(options.preset or "tiny", quantizer, options.codebook_size))
+        return config_to_json(preset(options.preset or "tiny", quantizer, codebook_size))
     if options.preset is not None:
         raise InputError(
             f"--preset {options.preset} and --config {options.config} are both whole recipes: give one of them"
         )
-    return config_to_json(with_quantizer(read_recipe(options.config), quantizer, options.codebook_size))
+    return config_to_json(with_quantizer(read_recipe(options.config), quantizer, codebook_size))
 
 
 def _report_training(run: Run) -> int:

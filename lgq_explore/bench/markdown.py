@@ -1,0 +1,18 @@
+"""How are numbers and rows of a result written?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+def number(value: float | None) -> str:
+    """Three digits, but whole numbers from 100 on; a dash where there is none."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:.3g}"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 0) -> str:
+    """A Markdown table; the first `left` columns are set to the left, the others, numbers, to the right."""
+    rule = ["---"] * left + ["---:"] * (len(header) - left)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))

@@ -1,0 +1,214 @@
+"""What share of a training step does the quantizer take, by method and number of codes?
+
+Each recipe trains a few steps by the loop that `lgq-explore train` runs, in a fresh process on one thread: crops,
+forward, losses, backward, clip, AdamW, a row of the history. Then the quantizer alone goes forward and backward on the
+latents of the last step's crops. The share is the median of its times over the median of the steps'. The temperature is
+that of the first steps, when assignments are softest.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from lgq_explore.errors import InputError
+from lgq_explore.models import Tokenizer
+from lgq_explore.training.config import TrainConfig, config_from_json, config_to_json
+from lgq_explore.training.controls import Controls
+from lgq_explore.training.images import load_images, to_model_range, training_batch
+from lgq_explore.training.loop import LogEvent, train
+from lgq_explore.training.losses import weighted_sum
+
+from .fresh_process import THREADS, ProcessFailed, in_fresh_process
+from .markdown import number, table
+from .results import device_name, today
+
+METHODS = ("lgq", "fsq", "simvq", "vq")
+CODEBOOK_SIZES = (1024, 4096, 16384, 65536)
+WARM_UP_STEPS, TIMED_STEPS = 2, 5
+
+
+def measure_shares(recipes: Sequence[TrainConfig], device: str = "auto", progress: bool = True) -> dict[str, Any]:
+    """Measure every recipe as the module says: a JSON object with the recipes by their hash and a result a recipe.
+
+    Raises InputError for no recipe, one given twice, one with too few steps, and whatever `train` refuses.
+    """
+    _check(recipes)
+    for data, image_size in {(recipe.data, recipe.image_size) for recipe in recipes}:
+        load_images(data, image_size)  # decoded and cached, or refused, before anything is measured
+    results, environment = [], None
+    with tqdm(recipes, unit=" recipes", disable=not progress, file=sys.stderr) as bar:
+        for recipe in bar:
+            bar.set_postfix_str(f"{recipe.quantizer.method}, K = {recipe.quantizer.size}")
+            try:
+                measured = in_fresh_process(measure_share, {"recipe": config_to_json(recipe), "device": device})
+                environment = measured["environment"]
+                results.append(_result(recipe, measured["step_seconds"], measured["quantizer_seconds"]))
+            except ProcessFailed as error:
+                results.append(_result(recipe, [], [], why_not=str(error)))
+    return {
+        "benchmark": "training",
+        "date": today(),
+        "device": device_name(environment["device"] if environment else device, THREADS),
+        "environment": environment,
+        "protocol": {
+            "clock": "CPU time" if environment is None or environment["device"] == "cpu" else "GPU time",
+            "threads": THREADS,
+            "warm_up_steps": WARM_UP_STEPS,
+            "steps": TIMED_STEPS,
+        },
+        "recipes": {recipe.recipe_hash: config_to_json(recipe) for recipe in recipes},
+        "results": results,
+    }
+
+
+def _check(recipes: Sequence[TrainConfig]) -> None:
+    if not recipes:
+        raise InputError("no recipe to measure: give one or more methods and codebook sizes")
+    names = [f"{recipe.quantizer.method} with {recipe.quantizer.size} codes" for recipe in recipes]
+    for recipe, name in zip(recipes, names, strict=True):
+        if names.count(name) > 1:
+            raise InputError(f"{name} is measured twice: give each method and codebook size once")
+        if recipe.steps < WARM_UP_STEPS + TIMED_STEPS:
+            raise InputError(f"steps is {recipe.steps}: give {WARM_UP_STEPS + TIMED_STEPS} or more, which are measured")
+
+
+def _result(
+    recipe: TrainConfig, steps: Sequence[float], quantizer: Sequence[float], why_not: str | None = None
+) -> dict[str, Any]:
+    median_step, median_quantizer = (statistics.median(times) if times else None for times in (steps, quantizer))
+    share = median_quantizer / median_step if median_step and median_quantizer is not None else None
+    return {
+        "quantizer": recipe.quantizer.method,
+        "codebook_size": recipe.quantizer.size,
+        "dim": recipe.backbone.dim,
+        "image_size": recipe.image_size,
+        "batch_size": recipe.batch_size,
+        "tokens": recipe.batch_size * (recipe.image_size // recipe.backbone.factor) ** 2,
+        "recipe_hash": recipe.recipe_hash,
+        "step_seconds": list(steps),
+        "median_step_seconds": median_step,
+        "quantizer_seconds": list(quantizer),
+        "median_quantizer_seconds": median_quantizer,
+        "share": share,
+        "not_run": why_not,
+    }
+
+
+def measure_share(case: dict[str, Any]) -> dict[str, Any]:
+    """Seconds of the steps, and of the quantizer alone, for `recipe` on `device`; to be run in a fresh process."""
+    # What is written or logged, and when, changes no weight; a row each step is how the loop tells that one is over.
+    config = replace(config_from_json(case["recipe"]), log_steps=1, checkpoint_steps=10**9, snapshot_steps=10**9)
+    watch = _StepWatch(config)
+    with tempfile.TemporaryDirectory(prefix="lgq-explore-bench-") as folder:
+        run = train(
+            config,
+            Path(folder) / "run",
+            device=case["device"],
+            on_log=watch,
+            controls=watch.controls,
+            progress=False,
+        )
+        environment = run.environment.__dict__
+    return {
+        "environment": environment,
+        "step_seconds": watch.step_seconds,
+        "quantizer_seconds": watch.quantizer_seconds,
+    }
+
+
+@dataclass
+class _StepWatch:
+    """Called by the loop after each step: times them, then the quantizer alone, and stops training."""
+
+    config: TrainConfig
+    controls: Controls = field(default_factory=Controls)
+    step_seconds: list[float] = field(default_factory=list)
+    quantizer_seconds: list[float] = field(default_factory=list)
+    started: float = 0.0
+
+    def __call__(self, event: LogEvent) -> None:
+        device = next(event.tokenizer.parameters()).device
+        step, now = int(event.row["step"] or 0), _now(device)
+        if step > WARM_UP_STEPS:
+            self.step_seconds.append(now - self.started)
+        if step == WARM_UP_STEPS + TIMED_STEPS:
+            self.quantizer_seconds = _quantizer_seconds(event.tokenizer, self.config, _crops(self.config, step, device))
+            self.controls.stop()
+        self.started = _now(device)
+
+
+def _now(device: torch.device) -> float:
+    """CPU time of the process, or the time at which the GPU has done all that it was given, in seconds."""
+    if device.type == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def _crops(config: TrainConfig, step: int, device: torch.device) -> Tensor:
+    """The batch of the finished step, counted from 1, as the loop takes it."""
+    photographs = load_images(config.data, config.image_size).training
+    batch = training_batch(
+        photographs, config.image_size, seed=config.seed, step=step - 1, batch_size=config.batch_size
+    )
+    return to_model_range(batch.to(device)).to(memory_format=torch.channels_last)
+
+
+def _quantizer_seconds(tokenizer: Tokenizer, config: TrainConfig, images: Tensor) -> list[float]:
+    """Each of several passes, forward and backward, through the quantizer alone, after one that warms up."""
+    quantizer, device = tokenizer.quantizer.train(), images.device
+    weights = {"decoder": 1.0, **{name: config.loss_weights[name] for name in config.quantizer.default_loss_weights}}
+    seconds = []
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        with torch.no_grad():
+            latents = tokenizer.encode(images)
+        upstream = torch.randn_like(latents)
+        for _ in range(1 + TIMED_STEPS):
+            started = _now(device)
+            quantizer.zero_grad()
+            coded = quantizer(latents.detach().requires_grad_())
+            losses = {"decoder": (coded.quantized * upstream).mean(), **coded.losses}
+            weighted_sum(losses, weights).backward()
+            seconds.append(_now(device) - started)
+    return seconds[1:]
+
+
+def markdown_table(shares: Mapping[str, Any]) -> str:
+    """A row a recipe: the step, the quantizer in it, and its share; what was measured stands under it."""
+    rows = [
+        [
+            f"`{result['quantizer']}`",
+            str(result["codebook_size"]),
+            _milliseconds(result["median_step_seconds"]),
+            _milliseconds(result["median_quantizer_seconds"]),
+            result["not_run"] or f"{100 * result['share']:.3g} %",
+        ]
+        for result in shares["results"]
+    ]
+    return table(["method", "codes K", "step, ms", "quantizer, ms", "share"], rows, left=1) + "\n\n" + _caption(shares)
+
+
+def _caption(shares: Mapping[str, Any]) -> str:
+    first, protocol = shares["results"][0], shares["protocol"]
+    recipe = shares["recipes"][first["recipe_hash"]]
+    return (
+        f"A whole step on {first['batch_size']} crops of {first['image_size']} px ({recipe['data']}), and forward and "
+        f"backward through the quantizer alone on their latents (N = {first['tokens']} tokens, D = {first['dim']}): "
+        f"{protocol['clock']}, {protocol['threads']} thread, medians of {protocol['steps']}. "
+        f"{shares['date']}, {shares['device']}."
+    )
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return number(None if seconds is None else 1000 * seconds)
