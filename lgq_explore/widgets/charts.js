@@ -1,6 +1,7 @@
 // Plotly charts, one above the others: redrawn in place, so that zoom and scroll position stay where the reader put them.
 //
-// plotly.js comes with the widget's state and is loaded once a page.
+// plotly.js comes with the widget's state and is loaded once a page. What a reader clicks or lassoes is sent as a custom
+// message, {figure: place among the charts, codes: customdata of what was caught}.
 
 let loading = null;
 
@@ -16,19 +17,79 @@ function loadPlotly(source) {
   return loading;
 }
 
+// A point's customdata is one code or several; a number from a table of floats counts where it is whole.
+function codesOf(customdata) {
+  if (customdata === undefined || customdata === null) return [];
+  const numbers = typeof customdata === "number" ? [customdata] : Array.from(customdata);
+  return numbers.filter((code) => Number.isInteger(code) && code >= 0);
+}
+
+function between(value, [one, other]) {
+  return value >= Math.min(one, other) && value <= Math.max(one, other);
+}
+
+function insidePolygon(x, y, xs, ys) {
+  let inside = false;
+  for (let here = 0, before = xs.length - 1; here < xs.length; before = here++) {
+    const crosses = ys[here] > y !== ys[before] > y;
+    if (crosses && x < ((xs[before] - xs[here]) * (y - ys[here])) / (ys[before] - ys[here]) + xs[here]) inside = !inside;
+  }
+  return inside;
+}
+
+// Plotly lets no box or lasso select cells of a heat map, but says where it was drawn.
+function cellsWithin(trace, { range, lassoPoints }) {
+  const holds = range
+    ? (x, y) => between(x, range.x) && between(y, range.y)
+    : (x, y) => insidePolygon(x, y, lassoPoints.x, lassoPoints.y);
+  const codes = [];
+  for (let row = 0; row < trace.y.length; row++)
+    for (let column = 0; column < trace.x.length; column++)
+      if (trace.z[row][column] !== null && !Number.isNaN(trace.z[row][column]) && holds(trace.x[column], trace.y[row]))
+        codes.push(...codesOf(trace.customdata[row][column]));
+  return codes;
+}
+
+function caught(chart, event) {
+  const codes = event.points.flatMap((point) => codesOf(point.customdata));
+  const onAxes = (event.range && "x" in event.range) || (event.lassoPoints && "x" in event.lassoPoints);
+  const maps = onAxes ? chart._fullData.filter((trace) => trace.type === "heatmap" && trace.customdata) : [];
+  return [...codes, ...maps.flatMap((trace) => cellsWithin(trace, event))];
+}
+
 async function render({ model, el }) {
   el.classList.add("lgq-charts");
   const charts = []; // each with the text of the figure it shows
   const Plotly = await loadPlotly(model.get("plotly_source"));
 
+  function listen(place, figure) {
+    const send = (codes) => model.send({ figure, codes });
+    place.on("plotly_click", (event) => {
+      const codes = caught(place, { points: event.points });
+      if (codes.length) send(codes);
+    });
+    // Plotly tells of a selection without points once more while it redraws: only a reader's own gesture has a place.
+    place.on("plotly_selected", (event) => {
+      if (event && (event.range || event.lassoPoints)) send(caught(place, event));
+    });
+    place.on("plotly_deselect", () => send([]));
+  }
+
   function show() {
     model.get("figures").forEach((text, index) => {
+      const isNew = !charts[index];
       charts[index] ??= { place: el.appendChild(document.createElement("div")), text: null };
       const chart = charts[index];
       if (chart.text === text) return;
       chart.text = text;
       const { data, layout } = JSON.parse(text);
-      Plotly.react(chart.place, data, layout, { responsive: true, displaylogo: false });
+      const drawn = Plotly.react(chart.place, data, layout, { responsive: true, displaylogo: false });
+      if (isNew) drawn.then(() => listen(chart.place, index));
+    });
+    // A panel may show fewer charts than before.
+    charts.splice(model.get("figures").length).forEach((chart) => {
+      Plotly.purge(chart.place);
+      chart.place.remove();
     });
   }
 

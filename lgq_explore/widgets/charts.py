@@ -1,9 +1,11 @@
-"""How do plotly charts change in place while a cell trains?"""
+"""How do plotly charts change in place, and say which codes a reader picks in them?"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import plotly.graph_objects as go
@@ -11,6 +13,14 @@ import traitlets
 from plotly.offline import get_plotlyjs
 
 FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Picked:
+    """What a click, a box or a lasso caught: figure, its place among those shown; codes, ascending, each once."""
+
+    figure: int
+    codes: list[int]
 
 
 class Charts(anywidget.AnyWidget):
@@ -29,6 +39,8 @@ class Charts(anywidget.AnyWidget):
 
     def __init__(self) -> None:
         super().__init__(plotly_source=get_plotlyjs())
+        self._callbacks: list[Callable[[Picked], None]] = []
+        self.on_msg(self._hear)
 
     def __repr__(self) -> str:
         return f"Charts({len(self.figures)})"
@@ -36,3 +48,26 @@ class Charts(anywidget.AnyWidget):
     def show(self, figures: Sequence[go.Figure]) -> None:
         """Draw these, in place of what is drawn."""
         self.figures = [figure.to_json() for figure in figures]
+
+    def on_select(self, callback: Callable[[Picked], None]) -> None:
+        """Call this with what a reader clicks, or catches in a box or a lasso.
+
+        A point's codes are its `customdata`: one whole number, or several. Points without are passed over. In a heat
+        map a box or lasso catches the cells whose centres it holds. Drag boxes and lassos in figures whose layout has
+        the `dragmode` "select" or "lasso"; a double click there picks nothing, and gives no codes.
+        """
+        self._callbacks.append(callback)
+
+    def _hear(self, widget: Charts, content: Any, buffers: Any) -> None:
+        """The page sends ``{"figure": i, "codes": [...]}``; anything else is another widget's talk."""
+        match content:
+            case {"figure": figure, "codes": list(codes)} if _all_whole([figure, *codes]) and figure < len(
+                self.figures
+            ):
+                picked = Picked(figure, sorted(set(codes)))
+                for callback in self._callbacks:
+                    callback(picked)
+
+
+def _all_whole(numbers: list[Any]) -> bool:
+    return all(type(number) is int and number >= 0 for number in numbers)

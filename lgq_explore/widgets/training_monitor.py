@@ -15,7 +15,7 @@ from lgq_explore.training.config import TrainConfig
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.run import Run
 
-from .panel import Panel
+from .panel import Panel, running_loop
 from .trainer import Snapshot, State, Trainer
 from .training_view import TrainingView
 
@@ -53,7 +53,7 @@ class TrainingMonitor(Panel):
         self._view.on_start(lambda: self._on_kernel_loop(self.start))
         self._view.on_stop(self.controls.stop)
         self._view.on_resume(lambda: self._on_kernel_loop(self.resume))
-        self._kernel_loop = _running_loop()
+        self._kernel_loop = running_loop()
         self._show()
 
     def __repr__(self) -> str:
@@ -100,7 +100,7 @@ class TrainingMonitor(Panel):
         return self._view.publish(self.run.history(), snapshot)
 
     def _follow_from(self, begin: Callable[[], None]) -> None:
-        loop = _running_loop()
+        loop = running_loop()
         if loop is None:
             raise InputError("a monitor works where an event loop runs, as in a notebook; in a script use lgq.train")
         begin()
@@ -138,10 +138,3 @@ class TrainingMonitor(Panel):
             begin()
         except InputError as error:
             self._view.show_error(error)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

@@ -1,0 +1,22 @@
+"""How does a reader take a panel's state along, as one line of Python?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anywidget
+import traitlets
+
+FOLDER = Path(__file__).parent
+
+
+class CopyCode(anywidget.AnyWidget):
+    """A button that puts `code` into the browser's clipboard, and the line beside it."""
+
+    _esm = FOLDER / "copy_code.js"
+    _css = FOLDER / "copy_code.css"
+
+    code = traitlets.Unicode().tag(sync=True)
+
+    def __repr__(self) -> str:
+        return "CopyCode()"

@@ -1,0 +1,167 @@
+"""What do all panels that explore trained runs have in common?"""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import ipywidgets
+import pandas as pd
+import plotly.graph_objects as go
+from matplotlib.figure import Figure
+
+from lgq_explore.errors import InputError
+from lgq_explore.training.encode import Encoding, encode
+from lgq_explore.training.image_cache import data_directory
+from lgq_explore.training.run import Run, open_run
+
+from .charts import Charts
+from .copy_code import CopyCode
+from .panel import Panel, running_loop
+
+COALESCE_SECONDS = 0.03
+"""A drag sends moves faster than they can be drawn: those that arrive within this time are drawn once."""
+
+CROPS = 1024
+"""Held-out crops that panels look at, at most; `encode` spreads them over the photographs."""
+
+RunLike = Run | str | os.PathLike[str]
+"""A run: opened, its folder, or its name under data/runs."""
+
+
+class Explorer(Panel):
+    """A panel that answers one question about runs, from one line of Python.
+
+    Traits hold its state, and `STATE` names them in the order of the constructor's keywords. They can be read and set
+    from Python, and joined to another panel's by ``traitlets.link((one, "selection"), (other, "selection"))``. Where a
+    kernel's loop runs, the charts follow a moment later, once for many moves; elsewhere at once.
+
+    A subclass builds its widgets, calls ``super().__init__(controls)``, and last ``self._begin(**state)``. It says what
+    it shows by `draw` (live), `figure` (static), `frame` and `summary`, all of the traits' present values. InputError
+    raised by `draw` is shown to the reader, and what was drawn before stays.
+    """
+
+    STATE: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, controls: Sequence[ipywidgets.Widget] = ()) -> None:
+        self.charts = Charts()
+        self._message, self._caption, self._copy = ipywidgets.HTML(), ipywidgets.HTML(), CopyCode()
+        super().__init__([*controls, self._message, self.charts, self._caption, self._copy])
+        self._kernel_loop = running_loop()
+        self._is_due = False
+
+    def draw(self) -> list[go.Figure]:
+        """The interactive figures of the present state, the first over the whole width, the others in two columns."""
+        raise NotImplementedError("abstract: an explorer draws itself")
+
+    def figure(self) -> Figure:
+        """What the panel shows now, as a static figure."""
+        raise NotImplementedError("abstract: an explorer is printed")
+
+    def frame(self) -> pd.DataFrame:
+        """The data behind what the panel shows now."""
+        raise NotImplementedError("abstract: an explorer has data")
+
+    def summary(self) -> dict[str, int | float | str]:
+        """The numbers of what the panel shows now, each with the N it is taken over."""
+        raise NotImplementedError("abstract: an explorer has numbers")
+
+    def caption(self) -> str:
+        """What is shown, of which run, seed and N."""
+        raise NotImplementedError("abstract: an explorer says what it shows")
+
+    def subjects(self) -> list[str]:
+        """The positional arguments that make this panel again, as Python; `run_argument` writes that of a run."""
+        raise NotImplementedError("abstract: an explorer knows what it was made of")
+
+    def hint(self) -> str:
+        """One sentence that says what to do where there is nothing to see; empty where there is something."""
+        return ""
+
+    def code(self) -> str:
+        """One line of Python that makes the panel again in its present state."""
+        state = [f"{name}={getattr(self, name)!r}" for name in self.STATE]
+        return f"lgq.widgets.{type(self).__name__}({', '.join([*self.subjects(), *state])})"
+
+    def figures(self) -> list[Figure]:
+        return [self.figure()]
+
+    def _begin(self, **state: Any) -> None:
+        """Take the first state, draw it, and follow it from now on."""
+        for name, value in state.items():
+            setattr(self, name, value)
+        self._redraw()
+        self.observe(self._follow, list(self.STATE))
+
+    def _follow(self, change: Any) -> None:
+        # A move may arrive in another thread than the one that draws.
+        if self._kernel_loop is None or self._kernel_loop.is_closed():
+            self._redraw()
+        else:
+            self._kernel_loop.call_soon_threadsafe(self._redraw_soon)
+
+    def _redraw_soon(self) -> None:
+        assert self._kernel_loop is not None
+        if not self._is_due:
+            self._is_due = True
+            self._kernel_loop.call_later(COALESCE_SECONDS, self._redraw)
+
+    def _redraw(self) -> None:
+        self._is_due = False
+        try:
+            self.charts.show(self.draw())
+        except InputError as error:
+            self._say(str(error), "var(--jp-error-color1, #b00020)")
+        except Exception as error:  # a defect: the kernel's log has the rest
+            self._say(f"{type(error).__name__}: {error}", "var(--jp-error-color1, #b00020)")
+            raise
+        else:
+            self._say(self.hint(), "var(--jp-ui-font-color2, #666)")
+        self._caption.value = (
+            f'<span style="color: var(--jp-ui-font-color2, #666)">{html.escape(self.caption())}</span>'
+        )
+        self._copy.code = self.code()
+
+    def _say(self, sentence: str, colour: str) -> None:
+        said = f'<span role="status" style="color: {colour}; white-space: pre-line">{html.escape(sentence)}</span>'
+        self._message.value = said if sentence else ""
+
+
+def as_run(run: RunLike) -> Run:
+    """The run that is meant by an opened run, a folder, or a name under data/runs. Raises InputError."""
+    if isinstance(run, Run):
+        return run
+    named = data_directory() / "runs" / run
+    return open_run(named if (named / "config.json").is_file() and not Path(run).exists() else run)
+
+
+def run_argument(run: Run) -> str:
+    """How `Explorer.code` names a run: by its name where that is enough."""
+    is_named = run.path.parent.resolve() == (data_directory() / "runs").resolve()
+    return repr(run.path.name if is_named else str(run.path))
+
+
+def held_out(run: Run, crops: int = CROPS) -> Encoding:
+    """The run's encoding of its held-out pictures; panels of the same run share one. Raises InputError."""
+    return _encoded(run.path.resolve(), run.finished_steps, crops)
+
+
+@lru_cache(maxsize=4)
+def _encoded(path: Path, finished_steps: int, crops: int) -> Encoding:
+    return encode(path, crops=crops)
+
+
+def run_caption(run: Run, encoding: Encoding) -> str:
+    """The words about a run and its held-out pictures that captions begin with."""
+    method = run.config.quantizer
+    images, _, height, width = encoding.codes.shape
+    photographs = len(set(encoding.photograph.tolist()))
+    return (
+        f"{method.method}, K = {method.size:,d} · run {run.path.name} · seed {run.config.seed} · "
+        f"step {run.finished_steps:,d} · N = {images * height * width:,d} tokens of {images:,d} held-out crops "
+        f"from {photographs} photographs"
+    )

@@ -1,0 +1,62 @@
+"""Does a chart tell what was picked in it, and nothing else?"""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+import pytest
+
+from lgq_explore.widgets.charts import Charts, Picked
+
+
+@pytest.fixture
+def heard() -> list[Picked]:
+    return []
+
+
+@pytest.fixture
+def charts(heard: list[Picked]) -> Charts:
+    made = Charts()
+    made.show([go.Figure(), go.Figure()])
+    made.on_select(heard.append)
+    return made
+
+
+def send(charts: Charts, content: object) -> None:
+    """What arrives when the page calls model.send(content)."""
+    charts._handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
+
+
+def test_the_codes_that_were_picked_arrive_sorted_and_once(charts: Charts, heard: list[Picked]) -> None:
+    send(charts, {"figure": 1, "codes": [17, 3, 17]})
+    assert heard == [Picked(figure=1, codes=[3, 17])]
+
+
+def test_picking_nothing_arrives_too(charts: Charts, heard: list[Picked]) -> None:
+    send(charts, {"figure": 0, "codes": []})
+    assert heard == [Picked(figure=0, codes=[])]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"figure": 2, "codes": [1]},
+        {"figure": -1, "codes": [1]},
+        {"figure": True, "codes": [1]},
+        {"figure": 0, "codes": [-1]},
+        {"figure": 0, "codes": [1.5]},
+        {"figure": 0, "codes": "12"},
+        {"figure": 0},
+        "click",
+        None,
+    ],
+)
+def test_any_other_message_is_passed_over(charts: Charts, heard: list[Picked], content: object) -> None:
+    send(charts, content)
+    assert heard == []
+
+
+def test_all_who_ask_are_told(charts: Charts, heard: list[Picked]) -> None:
+    also: list[Picked] = []
+    charts.on_select(also.append)
+    send(charts, {"figure": 0, "codes": [5]})
+    assert also == heard == [Picked(0, [5])]

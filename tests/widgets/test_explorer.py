@@ -1,0 +1,168 @@
+"""Does an explorer draw its traits' newest values, say what is wrong, and write itself as code?"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+from collections.abc import Sequence
+from typing import ClassVar
+
+import ipywidgets
+import matplotlib.figure
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+import traitlets
+
+import lgq_explore
+from lgq_explore.errors import InputError
+from lgq_explore.training.config import TrainConfig
+from lgq_explore.training.loop import train
+from lgq_explore.training.run import Run
+from lgq_explore.widgets.explorer import Explorer, as_run, held_out, run_argument, run_caption
+
+
+class Squares(Explorer):
+    """Draws the square of each number that is selected; even numbers are refused."""
+
+    STATE: ClassVar[tuple[str, ...]] = ("selection",)
+    selection = traitlets.List(traitlets.Int())
+
+    def __init__(self, selection: Sequence[int] = ()) -> None:
+        self.drawn: list[list[int]] = []
+        super().__init__([ipywidgets.Label("numbers")])
+        self._begin(selection=list(selection))
+
+    def draw(self) -> list[go.Figure]:
+        self.drawn.append(self.selection)
+        if any(number % 2 == 0 for number in self.selection):
+            raise InputError(f"{self.selection} has an even number:\ngive <odd> ones")
+        return [go.Figure(go.Scatter(y=self.frame()["square"]))]
+
+    def figure(self) -> matplotlib.figure.Figure:
+        return matplotlib.figure.Figure()
+
+    def frame(self) -> pd.DataFrame:
+        return pd.DataFrame({"square": [number**2 for number in self.selection]})
+
+    def summary(self) -> dict[str, int | float | str]:
+        return {"numbers": len(self.selection)}
+
+    def caption(self) -> str:
+        return f"N = {len(self.selection)} numbers"
+
+    def subjects(self) -> list[str]:
+        return []
+
+    def hint(self) -> str:
+        return "" if self.selection else "Select a number."
+
+
+def text_of(explorer: Explorer) -> str:
+    return "\n".join(html.unescape(part.value) for part in explorer.children if isinstance(part, ipywidgets.HTML))
+
+
+def test_a_trait_redraws_the_charts_at_once_where_no_loop_runs() -> None:
+    explorer = Squares()
+    (before,) = explorer.charts.figures
+    explorer.selection = [3]
+    (after,) = explorer.charts.figures
+    assert before != after
+    assert explorer.drawn == [[], [3]]
+    assert "N = 1 numbers" in text_of(explorer)
+
+
+def test_many_moves_are_drawn_once_with_the_newest_value_where_a_loop_runs() -> None:
+    async def drag() -> Squares:
+        explorer = Squares()
+        for number in range(1, 41, 2):
+            explorer.selection = [number]
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.1)
+        return explorer
+
+    assert asyncio.run(drag()).drawn == [[], [39]]
+
+
+def test_a_move_from_another_thread_is_drawn_on_the_loop() -> None:
+    async def move() -> Squares:
+        explorer = Squares()
+        await asyncio.to_thread(setattr, explorer, "selection", [5])
+        await asyncio.sleep(0.1)
+        return explorer
+
+    assert asyncio.run(move()).drawn == [[], [5]]
+
+
+def test_an_error_is_shown_and_leaves_what_was_drawn() -> None:
+    explorer = Squares([3])
+    drawn = explorer.charts.figures
+    explorer.selection = [4]
+    assert "give <odd> ones" in text_of(explorer)
+    assert explorer.charts.figures == drawn
+    explorer.selection = [5]
+    assert "give" not in text_of(explorer)
+
+
+def test_an_empty_panel_says_what_to_do() -> None:
+    explorer = Squares()
+    assert "Select a number." in text_of(explorer)
+    explorer.selection = [3]
+    assert "Select a number." not in text_of(explorer)
+
+
+def test_the_code_makes_the_panel_again() -> None:
+    explorer = Squares([3, 17])
+    assert explorer.code() == "lgq.widgets.Squares(selection=[3, 17])"
+    again = eval(explorer.code().removeprefix("lgq.widgets."))
+    assert again.selection == [3, 17]
+    (shown,) = [part.code for part in explorer.children if hasattr(part, "code")]
+    assert shown == explorer.code()
+
+
+def test_linked_panels_share_a_selection() -> None:
+    one, other = Squares(), Squares()
+    traitlets.link((one, "selection"), (other, "selection"))
+    other.selection = [7]
+    assert one.selection == [7]
+    assert one.drawn[-1] == [7]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    path = tmp_path_factory.mktemp("data") / "runs" / "quick"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LGQ_EXPLORE_DATA", str(path.parents[1]))
+        return train(RECIPE, path)
+
+
+RECIPE = TrainConfig(
+    data="fake",
+    batch_size=4,
+    steps=2,
+    backbone=lgq_explore.preset("tiny", "lgq").backbone,
+    quantizer=lgq_explore.QUANTIZERS["fsq"].for_codebook_size(256),
+)
+
+
+def test_a_run_is_meant_by_itself_its_folder_or_its_name(trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert as_run(trained) is trained
+    assert as_run(trained.path).path == as_run(str(trained.path)).path == trained.path
+    assert run_argument(trained) == repr(str(trained.path))
+    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(trained.path.parents[1]))
+    assert as_run("quick").path == trained.path
+    assert run_argument(trained) == "'quick'"
+    with pytest.raises(InputError, match="slow is not a run folder"):
+        as_run("slow")
+
+
+def test_panels_of_one_run_share_its_encoding(trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(trained.path.parents[1]))
+    encoding = held_out(trained, crops=5)
+    assert held_out(as_run(trained.path), crops=5) is encoding
+    assert len(encoding) == 5
+    tokens = encoding.codes[:, 0].size
+    caption = run_caption(trained, encoding)
+    assert f"N = {tokens:,d} tokens of 5 held-out crops" in caption
+    assert "fsq, K = 240" in caption
+    assert "run quick · seed 0 · step 2" in caption
