@@ -1,12 +1,13 @@
 """How good is a tokenizer, in numbers? Each number is defined once, and gathered as streaming sums.
 
-Usage of the codebook (`usage`), distances in pixels (`image`), in a trained network's features (`perceptual`)
-and in the latents (`quantization`). A class gathers batches by `update` and answers with a frozen result by
-`compute`; a value never depends on how the data were cut into batches.
+Usage of the codebook (`usage`, and `accumulation` over images), distances in pixels (`image`), in a trained
+network's features (`perceptual`) and in the latents (`quantization`). A class gathers batches by `update` and answers
+with a frozen result by `compute`; a value never depends on how the data were cut into batches.
 """
 
 from __future__ import annotations
 
+from lgq_explore.metrics.accumulation import accumulated_codes, chao2
 from lgq_explore.metrics.image import PSNR_CAP_DB, ImageQuality, ImageQualityResult, psnr_db
 from lgq_explore.metrics.perceptual import (
     FD_FEATURES,
@@ -20,10 +21,14 @@ from lgq_explore.metrics.quantization import QuantizationError, QuantizationErro
 from lgq_explore.metrics.usage import (
     CodeCounts,
     CodeUsage,
+    LorenzCurve,
     bits_per_pixel,
     code_usage,
     gini,
     gini_uniform,
+    lorenz_curve,
+    lorenz_curve_uniform,
+    top_share,
 )
 
 __all__ = [
@@ -38,11 +43,17 @@ __all__ = [
     "ImageQuality",
     "ImageQualityResult",
     "LPIPSResult",
+    "LorenzCurve",
     "QuantizationError",
     "QuantizationErrorResult",
+    "accumulated_codes",
     "bits_per_pixel",
+    "chao2",
     "code_usage",
     "gini",
     "gini_uniform",
+    "lorenz_curve",
+    "lorenz_curve_uniform",
     "psnr_db",
+    "top_share",
 ]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import bdtr
 from torch import Tensor
 
 from lgq_explore.errors import InputError
@@ -208,8 +209,7 @@ def gini_uniform(tokens: int, codebook_size: int) -> float:
         InputError: if N or K is not at least 1.
     """
     codebook_size = _checked_codebook_size(codebook_size)
-    if tokens < 1:
-        raise InputError(f"tokens is {tokens}: give at least 1")
+    _check_tokens(tokens)
     if codebook_size == 1:
         return 0.0
     pair_share = 2 / codebook_size
@@ -230,6 +230,68 @@ def gini_uniform(tokens: int, codebook_size: int) -> float:
     return float((codebook_size - 1) / (2 * tokens) * expected_distance)
 
 
+@dataclass(frozen=True, eq=False)
+class LorenzCurve:
+    """token_share[i] of all tokens chose the code_share[i] least used codes; float64 [n], both rise from 0 to 1."""
+
+    code_share: NDArray[np.float64]
+    token_share: NDArray[np.float64]
+
+
+def lorenz_curve(counts: Tensor | ArrayLike, codebook_size: int) -> LorenzCurve:
+    """The share of the tokens that the least used codes carry, dead codes included (Lorenz 1905).
+
+    Its corners: one after the dead codes, and one after each active code, ascending. Gini is twice the area between
+    the curve and the diagonal. Arguments and errors are those of `code_usage`.
+    """
+    codebook_size = _checked_codebook_size(codebook_size)
+    active = np.sort(_active_counts(counts, codebook_size))
+    code_share = 1 - np.arange(len(active), -1, -1) / codebook_size
+    token_share = np.concatenate([[0], np.cumsum(active)]) / active.sum()
+    if len(active) < codebook_size:
+        code_share, token_share = np.concatenate([[0.0], code_share]), np.concatenate([[0.0], token_share])
+    return LorenzCurve(code_share, token_share)
+
+
+def lorenz_curve_uniform(tokens: int, codebook_size: int) -> LorenzCurve:
+    """The Lorenz curve of N tokens drawn uniformly from K codes, in the limit of many codes: what chance would show.
+
+    A code's count is X ~ Binomial(N, 1/K), and the codes with at most x tokens carry the share E[X; X ≤ x] / E[X]:
+
+        (P(X ≤ x), P(Y ≤ x − 1)),   Y ~ Binomial(N − 1, 1/K),   x = 0, 1, 2, …
+
+    Twice the area above it is `gini_uniform` to within 1/K.
+
+    Raises:
+        InputError: if N or K is not at least 1.
+    """
+    codebook_size = _checked_codebook_size(codebook_size)
+    _check_tokens(tokens)
+    share = 1 / codebook_size
+    mean = tokens * share
+    # As in `gini_uniform`: what lies beyond is less than rounding.
+    counts = np.arange(min(tokens, math.ceil(mean + 12 * math.sqrt(mean) + 40)) + 1)
+    code_share = np.concatenate([[0.0], bdtr(counts, tokens, share)])
+    token_share = np.concatenate([[0.0, 0.0], bdtr(counts[:-1], tokens - 1, share)])
+    code_share[-1] = token_share[-1] = 1.0
+    return LorenzCurve(code_share, token_share)
+
+
+def top_share(counts: Tensor | ArrayLike, codebook_size: int, fraction: float) -> float:
+    """The share of the tokens that the most used `fraction` of all K codes take: `fraction` itself where all are alike.
+
+    Read from the Lorenz curve, so that a fraction between two codes takes its part of the one in between. Other
+    arguments and errors are those of `code_usage`.
+
+    Raises:
+        InputError: a fraction outside 0 … 1.
+    """
+    if not 0 <= fraction <= 1:
+        raise InputError(f"fraction is {fraction}: give a share of the codebook from 0 to 1")
+    curve = lorenz_curve(counts, codebook_size)
+    return float(1 - np.interp(1 - fraction, curve.code_share, curve.token_share))
+
+
 def bits_per_pixel(bits_per_token: float, downsampling: int) -> float:
     """Bits per token over the f × f pixels a token stands for; f is the encoder's downsampling factor."""
     if downsampling < 1:
@@ -244,6 +306,11 @@ def _checked_codebook_size(codebook_size: int) -> int:
     if not 1 <= size < 2**63:
         raise InputError(f"codebook_size is {size}: give a whole number from 1 to 2^63 − 1")
     return size
+
+
+def _check_tokens(tokens: int) -> None:
+    if tokens < 1:
+        raise InputError(f"tokens is {tokens}: give at least 1")
 
 
 def _checked_codes(codes: Tensor | NDArray[np.integer], codebook_size: int) -> NDArray[np.int64]:

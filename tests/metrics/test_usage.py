@@ -10,7 +10,16 @@ import pytest
 import scipy.stats
 import torch
 
-from lgq_explore.metrics import CodeCounts, bits_per_pixel, code_usage, gini, gini_uniform
+from lgq_explore.metrics import (
+    CodeCounts,
+    bits_per_pixel,
+    code_usage,
+    gini,
+    gini_uniform,
+    lorenz_curve,
+    lorenz_curve_uniform,
+    top_share,
+)
 
 SKEWED = np.array([0, 7, 1, 0, 30, 2, 2, 0, 11, 1], dtype=np.int64)
 
@@ -191,8 +200,68 @@ def test_codebook_sizes_that_are_none_are_refused(codebook_size: int) -> None:
 
 
 def test_chance_needs_a_token() -> None:
-    with pytest.raises(ValueError, match="tokens is 0"):
-        gini_uniform(0, 4)
+    for refuse in (gini_uniform, lorenz_curve_uniform):
+        with pytest.raises(ValueError, match="tokens is 0"):
+            refuse(0, 4)
+
+
+def test_the_lorenz_curve_of_planted_counts() -> None:
+    curve = lorenz_curve([6, 0, 1, 3], 5)
+    assert curve.code_share == pytest.approx([0, 0.4, 0.6, 0.8, 1])
+    assert curve.token_share == pytest.approx([0, 0, 0.1, 0.4, 1])
+    alike = lorenz_curve([2, 2], 2)
+    assert alike.code_share.tolist() == alike.token_share.tolist() == [0, 0.5, 1]
+
+
+@pytest.mark.parametrize("codebook_size", [10, 500, 2**40])
+def test_gini_is_twice_the_area_above_the_lorenz_curve(codebook_size: int) -> None:
+    curve = lorenz_curve(SKEWED, codebook_size)
+    below = np.trapezoid(curve.token_share, curve.code_share)
+    assert 1 - 2 * below == pytest.approx(gini(SKEWED, codebook_size), rel=1e-12)
+
+
+@pytest.mark.parametrize(("tokens", "codebook_size"), [(4096, 1024), (4096, 16384), (65536, 1024), (10**6, 256)])
+def test_the_lorenz_curve_of_chance_holds_the_gini_of_chance(tokens: int, codebook_size: int) -> None:
+    curve = lorenz_curve_uniform(tokens, codebook_size)
+    below = np.trapezoid(curve.token_share, curve.code_share)
+    assert 1 - 2 * below == pytest.approx(gini_uniform(tokens, codebook_size), abs=1 / codebook_size)
+    assert (np.diff(curve.code_share) >= 0).all()
+    assert (np.diff(curve.token_share) >= 0).all()
+
+
+def test_the_lorenz_curve_of_chance_agrees_with_draws() -> None:
+    tokens, codebook_size = 20_000, 4000
+    expected = lorenz_curve_uniform(tokens, codebook_size)
+    draw = np.random.default_rng(3).multinomial(tokens, np.full(codebook_size, 1 / codebook_size))
+    found = lorenz_curve(draw, codebook_size)
+    at = np.linspace(0, 1, 21)
+    difference = np.interp(at, found.code_share, found.token_share) - np.interp(
+        at, expected.code_share, expected.token_share
+    )
+    assert np.abs(difference).max() < 0.01
+
+
+@pytest.mark.parametrize(("tokens", "codebook_size"), [(1, 1), (1, 5), (7, 1)])
+def test_the_lorenz_curve_of_chance_at_its_edges(tokens: int, codebook_size: int) -> None:
+    curve = lorenz_curve_uniform(tokens, codebook_size)
+    assert (curve.code_share[0], curve.code_share[-1], curve.token_share[0], curve.token_share[-1]) == (0, 1, 0, 1)
+    assert np.isfinite(curve.code_share).all()
+    assert np.isfinite(curve.token_share).all()
+
+
+def test_the_share_of_the_most_used_codes() -> None:
+    assert top_share(np.full(1000, 7), 1000, 0.01) == pytest.approx(0.01)
+    assert top_share([90, 5, 5], 10, 0.1) == pytest.approx(0.9)
+    assert top_share([90, 5, 5], 10, 0.15) == pytest.approx(0.925)
+    assert top_share([90, 5, 5], 100, 0.01) == pytest.approx(0.9)
+    assert top_share([90, 5, 5], 10, 1) == 1
+    assert top_share([90, 5, 5], 10, 0) == 0
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.1, math.nan])
+def test_a_share_of_more_codes_than_there_are_is_refused(fraction: float) -> None:
+    with pytest.raises(ValueError, match="fraction"):
+        top_share([1], 4, fraction)
 
 
 def test_bits_per_pixel_spread_a_token_over_its_square() -> None:

@@ -1,0 +1,75 @@
+"""How many codes would be seen in fewer images, and how many at least if one went on looking?
+
+Ecologists ask this of species and sampling plots. Here codes are the species and images the plots: the *incidence* of
+a code is the number of images it occurs in, however often it occurs in each. Tokens would not do as units, since those
+of one image are far from independent. Crops of one photograph are not independent, either: what is said of them speaks
+of more crops of such photographs, and less of new photographs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaln
+
+from lgq_explore.errors import InputError
+
+
+def accumulated_codes(incidences: ArrayLike, images: int, sizes: ArrayLike) -> NDArray[np.float64]:
+    """The mean number of codes seen in n of the images, over all choices of n; for each n of `sizes`, float64.
+
+        S(n) = Σ_k 1 − C(I − i_k, n) / C(I, n)      (sample-based rarefaction; Colwell et al. 2012)
+
+    Args:
+        incidences: i_k, the number of images that hold code k; whole numbers 0 … I, one a code. Unseen codes may be
+            left out.
+        images: I, all images.
+        sizes: numbers n of images, whole numbers 0 … I.
+
+    Raises:
+        InputError: incidences or sizes outside 0 … I, or not whole.
+    """
+    found = _checked_incidences(incidences, images)
+    drawn = _checked_whole(sizes, images, "size")
+    # Codes of one incidence are alike, and there are at most as many incidences as images.
+    incidence, codes = np.unique(found, return_counts=True)
+    rest = images - incidence[:, None]
+    with np.errstate(invalid="ignore"):  # −∞ + ∞ where n images can't miss the code
+        log_missed = (
+            gammaln(rest + 1.0) - gammaln(rest - drawn + 1.0) + gammaln(images - drawn + 1.0) - gammaln(images + 1.0)
+        )
+    missed = np.where(drawn <= rest, np.exp(log_missed), 0.0)
+    return codes @ (1 - missed)
+
+
+def chao2(incidences: ArrayLike, images: int) -> float:
+    """A lower bound on the number of codes that would be seen if one went on looking at such images.
+
+        Ŝ = S + (I − 1)/I · Q₁² / (2 Q₂)                  Q₁, Q₂: codes that occur in exactly one, two images
+        Ŝ = S + (I − 1)/I · Q₁ (Q₁ − 1) / 2               where Q₂ = 0
+
+    (Chao 1987, Biometrics 43, 783.) An estimate from below, valid for independent images: where they resemble each
+    other, it is lower still. It knows nothing of K and may exceed it. Arguments and errors: see `accumulated_codes`.
+    """
+    found = _checked_incidences(incidences, images)
+    once, twice = int((found == 1).sum()), int((found == 2).sum())
+    unseen = once**2 / (2 * twice) if twice else once * (once - 1) / 2
+    return float((found > 0).sum() + (images - 1) / images * unseen)
+
+
+def _checked_incidences(incidences: ArrayLike, images: int) -> NDArray[np.int64]:
+    if images < 1:
+        raise InputError(f"images is {images}: give at least 1")
+    return _checked_whole(incidences, images, "incidence")
+
+
+def _checked_whole(values: ArrayLike, images: int, name: str) -> NDArray[np.int64]:
+    numbers = np.asarray(values)
+    if numbers.ndim != 1 or numbers.size == 0 or numbers.dtype.kind not in "iu":
+        raise InputError(
+            f"{name}s have shape {list(numbers.shape)} and type {numbers.dtype}: give a list of whole numbers"
+        )
+    for number in (numbers.min(), numbers.max()):
+        if not 0 <= number <= images:
+            raise InputError(f"{name} {number} is outside 0 … {images}: give numbers of the {images} images")
+    return numbers.astype(np.int64)
