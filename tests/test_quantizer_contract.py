@@ -335,6 +335,28 @@ def test_a_soft_quantizer_hardens_as_its_temperature_falls(soft_method: str) -> 
     assert torch.equal(to_grid(quantizer.soft_assign(latents, 1.0).codes[:, None], latents), quantizer(latents).codes)
 
 
+def test_the_softness_of_a_quantizer_is_that_of_its_soft_and_hard_vectors(soft_method: str) -> None:
+    quantizer, latents = built(soft_method).eval(), random_latents()
+    softness = quantizer.softness(latents, 0.5)
+    coded = quantizer(latents)
+    torch.testing.assert_close(to_grid(softness.soft, latents), quantizer.soft(latents, 0.5).detach())
+    assert torch.equal(to_grid(softness.codes[:, None], latents), coded.codes)
+    assert torch.equal(to_grid(softness.hard, latents), quantizer.discrete(coded.codes))
+    size = quantizer.codebook_size
+    assert ((softness.entropy >= 0) & (softness.entropy <= math.log(size) + 1e-5)).all()
+    assert ((softness.log_largest <= 0) & (softness.log_largest >= -math.log(size) - 1e-5)).all()
+    assert (softness.encoder_gain >= 0).all()
+
+
+def test_a_quantizer_with_its_own_codebook_is_the_same(soft_method: str) -> None:
+    quantizer, latents = built(soft_method).eval(), random_latents()
+    (codebook,) = quantizer.codebooks()
+    torch.testing.assert_close(quantizer.with_codebook(codebook).soft(latents, 0.5), quantizer.soft(latents, 0.5))
+    moved = quantizer.with_codebook(codebook + 1)
+    torch.testing.assert_close(moved.codebooks()[0], codebook + 1)
+    torch.testing.assert_close(quantizer.codebooks()[0], codebook)
+
+
 def test_a_temperature_by_hand_holds_until_it_is_given_back(soft_method: str) -> None:
     quantizer = built(soft_method)
     quantizer.anneal(0.0)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from .assignment import SoftAssignment
+from .assignment import SoftAssignment, Softness
 from .base import (
     Quantizer,
     QuantizerConfig,
@@ -49,6 +49,7 @@ __all__ = [
     "SimVQMLPConfig",
     "SoftAssignment",
     "SoftQuantizer",
+    "Softness",
     "TemperatureSchedule",
     "VQConfig",
     "VQGradientConfig",

@@ -22,6 +22,33 @@ class SoftAssignment:
     usage: Tensor
     codes: Tensor
 
+    def of_tokens(self, rows: slice) -> SoftAssignment:
+        """Of some tokens only; the usage stays that of all."""
+        return SoftAssignment(self.out[rows], self.lse[rows], self.s2[rows], self.usage, self.codes[rows])
+
+
+@dataclass(frozen=True)
+class Softness:
+    """How far from a hard choice N tokens are at a temperature, without gradient.
+
+    codes: [N] int64, those chosen. log_largest: [N] log p*, of the chosen code's responsibility, at most 0.
+    entropy: [N] H(p) in nats, in [0, log K]. encoder_gain: [N] mean diagonal of the derivative of `soft` in the token.
+    soft, hard: [N, D] the expected code vector, and the chosen one.
+    """
+
+    temperature: float
+    codes: Tensor
+    log_largest: Tensor
+    entropy: Tensor
+    encoder_gain: Tensor
+    soft: Tensor
+    hard: Tensor
+
+    @property
+    def free_energy_gap(self) -> Tensor:
+        """[N] min_k d² − F = −τ log p*, in [0, τ log K]: what softness lowers the energy of the best choice by."""
+        return -self.temperature * self.log_largest
+
 
 @dataclass(frozen=True)
 class OutputGradients:

@@ -15,7 +15,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from .assignment import SoftAssignment
+from .assignment import SoftAssignment, Softness
 
 
 # Not frozen: Lightning Fabric casts the fields of what a wrapped module returns.
@@ -117,6 +117,14 @@ class SoftQuantizer(Quantizer):
     def soft(self, latents: Tensor, temperature: float) -> Tensor:
         """Latents [B, D, H, W] → expected code vectors [B, D, H, W] at `temperature`."""
         raise NotImplementedError("abstract: a method has its own vectors")
+
+    def softness(self, latents: Tensor, temperature: float) -> Softness:
+        """Latents [B, D, H, W] → how far from a hard choice their N tokens are, in the order of (b h w)."""
+        raise NotImplementedError("abstract: a method has its own logits")
+
+    def with_codebook(self, codebook: Tensor) -> Self:
+        """A copy with this codebook [K, D], as `codebooks` gives it. K may be another; ValueError where D is."""
+        raise NotImplementedError("abstract: a method keeps its own codes")
 
 
 @dataclass(frozen=True)

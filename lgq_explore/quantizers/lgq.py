@@ -16,14 +16,15 @@ dq/dz = (2/τ) Cov_p(c), not through the identity: its mean diagonal is reported
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .assignment import SoftAssignment, common_offset
+from .assignment import SoftAssignment, Softness, common_offset
 from .base import (
     QuantizerOutput,
     SoftQuantizer,
@@ -163,6 +164,19 @@ class LGQ(SoftQuantizer):
     def soft(self, latents: Tensor, temperature: float) -> Tensor:
         return to_grid(self._expected(self.soft_assign(latents, temperature)), latents)
 
+    @torch.no_grad()
+    def softness(self, latents: Tensor, temperature: float) -> Softness:
+        tokens = self._normalized(latents)
+        return self._softness(tokens, self._assign(tokens, temperature), temperature)
+
+    def with_codebook(self, codebook: Tensor) -> Self:
+        if codebook.ndim != 2 or codebook.shape[1] != self.dim or len(codebook) < 2:
+            raise ValueError(f"the codebook has shape {list(codebook.shape)}: give [K, {self.dim}], K at least 2")
+        other = copy.deepcopy(self)
+        other.levels = (len(codebook),)
+        other.centres = nn.Parameter(codebook.detach().to(self.centres).clone())
+        return other
+
     def _normalized(self, latents: Tensor) -> Tensor:
         # Distances are taken in float32: under bfloat16 autocast up to 3 % of the codes would flip.
         return self.norm(to_tokens(latents).to(torch.promote_types(latents.dtype, torch.float32)))
@@ -183,13 +197,29 @@ class LGQ(SoftQuantizer):
         return assignment.out[:, :-1] + self._origin()
 
     @torch.no_grad()
+    def _softness(self, tokens: Tensor, assignment: SoftAssignment, temperature: float) -> Softness:
+        origin, hard = self._origin(), self.centres[assignment.codes]
+        mean, mean_square, chosen = assignment.out[:, :-1], assignment.out[:, -1], hard - origin
+        # Logits leave out |z|², which all codes have in common.
+        mean_logit = (2 * ((tokens - origin) * mean).sum(1) - mean_square) / temperature
+        largest_logit = (2 * ((tokens - origin) * chosen).sum(1) - chosen.square().sum(1)) / temperature
+        return Softness(
+            temperature=temperature,
+            codes=assignment.codes,
+            log_largest=(largest_logit - assignment.lse).clamp(max=0),
+            entropy=(assignment.lse - mean_logit).clamp(min=0),
+            encoder_gain=encoder_gain(assignment, temperature),
+            soft=mean + origin,
+            hard=hard.clone(),
+        )
+
+    @torch.no_grad()
     def _diagnose(self, tokens: Tensor, assignment: SoftAssignment, temperature: float) -> dict[str, Tensor]:
-        shifted = tokens - self._origin()
-        mean_logit = (2 * (shifted * assignment.out[:, :-1]).sum(1) - assignment.out[:, -1]) / temperature
-        free_energy = (shifted.square().sum(1) - temperature * assignment.lse).mean()
-        gain = encoder_gain(assignment, temperature)
+        softness = self._softness(tokens, assignment, temperature)
+        gain = softness.encoder_gain
+        free_energy = ((tokens - softness.hard).square().sum(1) - softness.free_energy_gap).mean()
         return {
-            "effective_codes": (assignment.lse - mean_logit).mean().exp(),
+            "effective_codes": softness.entropy.mean().exp(),
             "encoder_gain_mean": gain.mean(),
             "encoder_gain_median": gain.median(),
             "encoder_gain_share_below_1_percent": (gain < NEGLIGIBLE_GAIN).float().mean(),

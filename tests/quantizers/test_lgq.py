@@ -116,6 +116,40 @@ def test_bounds_between_soft_and_hard(temperature: float) -> None:
     assert ((soft - hard).norm(dim=1) <= (1 - largest) * reach + 1e-12).all()
 
 
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+def test_softness_of_a_token_is_its_definition(temperature: float) -> None:
+    quantizer, latents = lgq_without_norm(), random_latents()
+    truth = dense(as_tokens(latents), quantizer.centres.detach(), temperature)
+    softness = quantizer.softness(latents, temperature)
+    covariance_trace = truth.p @ quantizer.centres.detach().square().sum(1) - truth.soft.square().sum(1)
+    expected = {
+        "codes": truth.squared_distances.argmin(1),
+        "log_largest": truth.p.max(1).values.log(),
+        "entropy": -torch.special.xlogy(truth.p, truth.p).sum(1),
+        "encoder_gain": 2 * covariance_trace / (temperature * 5),
+        "soft": truth.soft,
+        "hard": truth.hard,
+        "free_energy_gap": truth.squared_distances.min(1).values - truth.free_energy,
+    }
+    for name, value in expected.items():
+        torch.testing.assert_close(getattr(softness, name), value, rtol=1e-9, atol=1e-9, msg=name)
+    assert not softness.soft.requires_grad
+
+
+def test_another_codebook_makes_another_quantizer_and_leaves_this_one_alone() -> None:
+    quantizer, latents = lgq_without_norm(), random_latents()
+    before = quantizer.centres.detach().clone()
+    other = quantizer.with_codebook(before[:7].float() + 1)
+    tokens = as_tokens(latents)
+    assert other.codebook_size == 7
+    assert torch.equal(other.softness(latents, 1.0).codes, torch.cdist(tokens, other.centres).argmin(1))
+    torch.testing.assert_close(other.codebooks()[0], before[:7].float().double() + 1)
+    assert torch.equal(quantizer.centres, before)
+    assert quantizer.codebook_size == 16
+    with pytest.raises(ValueError, match=r"shape \[7, 4\]: give \[K, 5\]"):
+        quantizer.with_codebook(before[:7, :4])
+
+
 def test_hardens_into_nearest_neighbours_as_the_temperature_falls() -> None:
     quantizer, latents = lgq_without_norm(), random_latents()
     hard = quantizer.eval()(latents)
