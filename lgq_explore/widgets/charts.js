@@ -66,7 +66,8 @@ async function render({ model, el }) {
     const send = (codes) => model.send({ figure, codes });
     place.on("plotly_click", (event) => {
       const codes = caught(place, { points: event.points });
-      if (codes.length) send(codes);
+      const endsDoubleClick = event.event?.detail > 1;
+      if (codes.length && !endsDoubleClick) send(codes);
     });
     // Plotly tells of a selection without points once more while it redraws: only a reader's own gesture has a place.
     place.on("plotly_selected", (event) => {
