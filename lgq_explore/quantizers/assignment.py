@@ -22,8 +22,8 @@ class SoftAssignment:
     usage: Tensor
     codes: Tensor
 
-    def of_tokens(self, rows: slice) -> SoftAssignment:
-        """Of some tokens only; the usage stays that of all."""
+    def of_tokens(self, rows: Tensor) -> SoftAssignment:
+        """Of the rows [N] of a bool mask only; the usage stays that of all."""
         return SoftAssignment(self.out[rows], self.lse[rows], self.s2[rows], self.usage, self.codes[rows])
 
 

@@ -27,7 +27,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import tiled_assignment
+from . import sparse_assignment, tiled_assignment
 from .assignment import OutputGradients, SoftAssignment, common_offset, require_finite
 from .tiles import first_largest
 
@@ -73,7 +73,7 @@ def _assign(backend: str, q: Tensor, k: Tensor, v: Tensor, drop: float) -> SoftA
         case "dense":
             return _dense(q, k, v, drop)
         case _:
-            return _by(tiled_assignment, q, k, v, drop)
+            return _by(sparse_assignment if drop > 0 else tiled_assignment, q, k, v, drop)
 
 
 class _SoftAssign(torch.autograd.Function):

@@ -103,6 +103,37 @@ def first_largest(scores: Tensor) -> Largest:
     return Largest(values, starts + windows.max(1).indices)
 
 
+@dataclass(frozen=True)
+class Places:
+    """Some places of a table: rows [M], columns [M], and the values [M] there."""
+
+    rows: Tensor
+    columns: Tensor
+    values: Tensor
+
+
+def places_above(scores: Tensor, floor: Tensor, at_most: int) -> Places | None:
+    """Where scores [N, K] reach their row's floor [N]; None in more than `at_most` places, or a quarter of the chunks.
+
+    Chunks whose maximum stays below are passed over: to look at every number costs more than to compute it did.
+    """
+    whole = scores.shape[1] - scores.shape[1] % CHUNK
+    chunks = scores[:, :whole].unflatten(1, (-1, CHUNK))
+    rows, chunk = (chunks.amax(2) >= floor[:, None]).nonzero(as_tuple=True)
+    if len(rows) > min(at_most, max(len(scores), scores.numel() // CHUNK // 4)):
+        return None
+    windows = chunks[rows, chunk]
+    window, within = (windows >= floor[rows, None]).nonzero(as_tuple=True)
+    last_rows, last = (scores[:, whole:] >= floor[:, None]).nonzero(as_tuple=True)
+    if len(window) + len(last) > at_most:
+        return None
+    return Places(
+        torch.cat([rows[window], last_rows]),
+        torch.cat([chunk[window] * CHUNK + within, last + whole]),
+        torch.cat([windows[window, within], scores[last_rows, last + whole]]),
+    )
+
+
 def beside(matrix: Tensor, column: Tensor) -> Tensor:
     """[N, E] and [N] → [N, E + 1]: what is constant along the rows of a product becomes a part of the product."""
     return torch.cat([matrix, column[:, None]], dim=1)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lgq_explore.quantizers import SoftAssignment, soft_assign, soft_assignment, tiles
+from lgq_explore.quantizers import SoftAssignment, soft_assign, soft_assignment, sparse_assignment, tiles
 
 TOKENS, CODES, WIDTH, VALUES = 11, 5, 3, 4
 BACKENDS = ("dense", "tiled")
@@ -299,7 +299,11 @@ def _recording(function: Callable[..., Tensor], seen: list[Tensor]) -> Callable[
 
 @pytest.mark.usefixtures("tiling")
 @pytest.mark.parametrize("drop", [1e-9, 0.03, 0.5])
-def test_what_is_dropped_is_dropped_in_values_and_gradients(drop: float) -> None:
+@pytest.mark.parametrize("pairs_per_token", [0, 2, 128], ids=["all by tiles", "some by tiles", "all by pairs"])
+def test_what_is_dropped_is_dropped_in_values_and_gradients(
+    monkeypatch: pytest.MonkeyPatch, drop: float, pairs_per_token: int
+) -> None:
+    monkeypatch.setattr(sparse_assignment, "PAIRS_PER_TOKEN", pairs_per_token)
     inputs = random_inputs()
     tiled, reference = soft_assign(*inputs, backend="tiled", drop=drop), definition(*inputs, drop)
     if drop > 0.01:
@@ -308,6 +312,19 @@ def test_what_is_dropped_is_dropped_in_values_and_gradients(drop: float) -> None
         torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-13)
     for value, expected in zip(gradients(tiled, inputs), gradients(reference, inputs), strict=True):
         torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("temperature", [0.01, 0.1, 0.5])
+def test_dropping_a_billionth_changes_next_to_nothing(temperature: float) -> None:
+    z, c = tokens_and_codes(300, 700, 16)
+    queries, keys = keys_and_queries(z, c, temperature)
+    inputs = [tensor.requires_grad_() for tensor in (queries, keys, c)]
+    exact, dropping = (soft_assign(*inputs, backend="tiled", drop=drop) for drop in (0.0, 1e-9))
+    assert torch.equal(exact.codes, dropping.codes)
+    for value, expected in zip(differentiable(dropping), differentiable(exact), strict=True):
+        assert relative_error(value, expected.double()) < 1e-6
+    for value, expected in zip(gradients(dropping, inputs), gradients(exact, inputs), strict=True):
+        assert relative_error(value, expected.double()) < 1e-5
 
 
 def test_dense_and_tiles_drop_the_same() -> None:

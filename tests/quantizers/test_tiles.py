@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lgq_explore.quantizers import tiles
-from lgq_explore.quantizers.tiles import first_largest, strip_buffer, strips
+from lgq_explore.quantizers.tiles import first_largest, places_above, strip_buffer, strips
 
 CPU = torch.device("cpu")
 
@@ -77,6 +77,25 @@ def test_equals_in_later_tiles_stay_behind() -> None:
     found = one_by_one.largest_products(scores, torch.eye(30), one_by_one.tiles_of(torch.empty(300 * 30)))
     assert torch.equal(found.indices, scores.max(1).indices)
     assert torch.equal(found.values, scores.max(1).values)
+
+
+@pytest.mark.parametrize("columns", [3, 64, 100, 640])
+def test_places_above_a_floor_are_all_found(columns: int) -> None:
+    scores = torch.randn(50, columns, generator=torch.Generator().manual_seed(0))
+    floor = scores.max(1).values - torch.linspace(0, 0.4, 50)
+    expected = {tuple(place) for place in (scores >= floor[:, None]).nonzero().tolist()}
+    places = places_above(scores, floor, at_most=len(expected))
+    assert places is not None
+    assert set(zip(places.rows.tolist(), places.columns.tolist(), strict=True)) == expected
+    assert len(places.rows) == len(expected)
+    assert torch.equal(places.values, scores[places.rows, places.columns])
+    assert places_above(scores, floor, at_most=len(expected) - 1) is None
+
+
+def test_places_in_most_chunks_are_not_worth_the_search() -> None:
+    scores = torch.zeros(4, 1024)
+    scores[:, ::64] = 1.0
+    assert places_above(scores, torch.ones(4), at_most=10**6) is None
 
 
 def set_tiles(monkeypatch: pytest.MonkeyPatch, tile: int, strip: int, fewest: int) -> None:
