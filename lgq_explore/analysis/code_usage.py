@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from lgq_explore.errors import InputError
 from lgq_explore.metrics import CodeCounts
@@ -21,11 +21,25 @@ def code_usage(encoding: Encoding) -> pd.DataFrame:
     Raises:
         InputError: an encoding without tokens, a code outside its levels, or more codes than can be listed.
     """
-    levels = [int(level) for level in encoding.levels]
-    _check_codes(encoding, levels)
-    counts = CodeCounts(math.prod(levels))
-    counts.update(joint_codes(torch.from_numpy(encoding.codes), levels))
+    counts = CodeCounts(codebook_size(encoding))
+    counts.update(token_codes(encoding))
     return usage_of_counts(counts.counts())
+
+
+def codebook_size(encoding: Encoding) -> int:
+    """K, the number of joint codes: the product of the levels."""
+    return math.prod(encoding.levels.tolist())
+
+
+def token_codes(encoding: Encoding) -> NDArray[np.int64]:
+    """The joint code of each token, int64 [N, H, W].
+
+    Raises:
+        InputError: a code outside its levels, or codes of another number of groups.
+    """
+    levels = encoding.levels.tolist()
+    _check_codes(encoding, levels)
+    return joint_codes(torch.from_numpy(encoding.codes), levels).numpy()
 
 
 def usage_of_counts(counts: ArrayLike) -> pd.DataFrame:

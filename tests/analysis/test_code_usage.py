@@ -10,21 +10,7 @@ import pytest
 
 from lgq_explore.analysis import code_usage, usage_grid, usage_of_counts
 from lgq_explore.errors import InputError
-from lgq_explore.training.encode import Encoding
-
-
-def encoding_of(codes: np.ndarray, levels: list[int]) -> Encoding:
-    """An encoding of which only the codes matter."""
-    pictures = np.zeros((len(codes), 3, 4, 4), dtype=np.uint8)
-    return Encoding(
-        images=pictures,
-        latents=np.zeros((len(codes), 2, *codes.shape[2:]), dtype=np.float32),
-        codes=codes,
-        reconstructions=pictures,
-        levels=np.array(levels),
-        photograph=np.zeros(len(codes), dtype=np.int64),
-        photograph_names=np.array(["a"]),
-    )
+from tests.analysis.encodings import encoding_of
 
 
 def test_planted_counts_of_one_group() -> None:
