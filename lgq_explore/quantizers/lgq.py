@@ -42,7 +42,8 @@ from .temperature import TemperatureSchedule, temperature_for
 
 NORMS = ("layer", "batch", "none")
 USAGE_FORMS = ("published", "unbiased")
-CALIBRATION_TOKENS = 256
+CALIBRATION_TOKENS = 256  # at most, and
+CALIBRATION_PAIRS = 2**22  # of tokens and codes, at most
 CALIBRATION_STEPS = 10
 NEGLIGIBLE_GAIN = 0.01
 
@@ -236,7 +237,8 @@ class LGQ(SoftQuantizer):
         if self.steps_since_solved < CALIBRATION_STEPS:
             return
         # Spread over the whole batch. A stride that divides it could meet one column of the latents' grid only.
-        chosen = torch.linspace(0, len(tokens) - 1, min(len(tokens), CALIBRATION_TOKENS)).round().long()
+        count = min(len(tokens), CALIBRATION_TOKENS, max(1, CALIBRATION_PAIRS // self.codebook_size))
+        chosen = torch.linspace(0, len(tokens) - 1, count).round().long()
         distances = torch.cdist(tokens[chosen.to(tokens.device)], self.centres).square()
         self.solved_temperature.fill_(temperature_for(distances, self._scheduled))
         self.steps_since_solved.zero_()

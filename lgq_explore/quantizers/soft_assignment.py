@@ -20,15 +20,16 @@ from __future__ import annotations
 import importlib.util
 import math
 import os
-from dataclasses import replace
-from types import ModuleType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from . import sparse_assignment, tiled_assignment
-from .assignment import OutputGradients, SoftAssignment, common_offset, require_finite
+from .assignment import InputGradients, OutputGradients, SoftAssignment, common_offset, require_finite
 from .tiles import first_largest
 
 BACKENDS = ("auto", "triton", "tiled", "dense")
@@ -73,14 +74,26 @@ def _assign(backend: str, q: Tensor, k: Tensor, v: Tensor, drop: float) -> SoftA
         case "dense":
             return _dense(q, k, v, drop)
         case _:
-            return _by(sparse_assignment if drop > 0 else tiled_assignment, q, k, v, drop)
+            return _by(SPARSE if drop > 0 else TILED, q, k, v, drop)
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One way to compute: `assign(q, k, v, drop)`, and `gradients(q, k, v, assignment, upstream, drop)`."""
+
+    assign: Callable[[Tensor, Tensor, Tensor, float], SoftAssignment]
+    gradients: Callable[[Tensor, Tensor, Tensor, SoftAssignment, OutputGradients, float], InputGradients]
+
+
+TILED = Backend(tiled_assignment.assign, tiled_assignment.gradients)
+SPARSE = Backend(sparse_assignment.assign, sparse_assignment.gradients)
 
 
 class _SoftAssign(torch.autograd.Function):
     """What a backend computes, with the gradients that the same backend computes."""
 
     @staticmethod
-    def forward(ctx: Any, backend: ModuleType, drop: float, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, backend: Backend, drop: float, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, ...]:
         assignment = backend.assign(q, k, v, drop)
         outputs = (assignment.out, assignment.lse, assignment.s2, assignment.usage, assignment.codes)
         ctx.save_for_backward(q, k, v, *outputs)
@@ -91,12 +104,14 @@ class _SoftAssign(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         q, k, v, *outputs = ctx.saved_tensors
-        with torch.autocast(q.device.type, enabled=False):  # `backward` may be called inside of one
-            inputs = ctx.backend.gradients(q, k, v, SoftAssignment(*outputs), OutputGradients(*upstream[:-1]), ctx.drop)
+        assignment, gradients = SoftAssignment(*outputs), OutputGradients(*upstream[:-1])
+        # `backward` may be called inside of an autocast.
+        with torch.autocast(q.device.type, enabled=False):
+            inputs = ctx.backend.gradients(q, k, v, assignment, gradients, ctx.drop)
         return None, None, inputs.q, inputs.k, inputs.v
 
 
-def _by(backend: ModuleType, q: Tensor, k: Tensor, v: Tensor, drop: float) -> SoftAssignment:
+def _by(backend: Backend, q: Tensor, k: Tensor, v: Tensor, drop: float) -> SoftAssignment:
     return SoftAssignment(*_SoftAssign.apply(backend, drop, q, k, v))
 
 
@@ -133,10 +148,25 @@ def _chosen(backend: str, q: Tensor, k: Tensor) -> str:
     return "dense" if len(q) * len(k) <= DENSE_PAIRS else "tiled"
 
 
-def _triton() -> ModuleType:
-    from . import triton_assignment
+def _triton() -> Backend:
+    with _failure_names_the_switch():
+        from . import triton_assignment
+    guarded = _failure_names_the_switch()
+    return Backend(guarded(triton_assignment.assign), guarded(triton_assignment.gradients))
 
-    return triton_assignment
+
+@contextmanager
+def _failure_names_the_switch() -> Iterator[None]:
+    """A kernel that does not compile or run here is told with the way around it; nothing is replaced silently."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:
+        raise RuntimeError(
+            f"the Triton kernels failed ({type(error).__name__}: {str(error).splitlines()[0]}).\n"
+            f"Do without them: pass backend='tiled', or set {BACKEND_VARIABLE}=tiled in the environment."
+        ) from error
 
 
 def _require_backend(backend: str, name: str) -> None:

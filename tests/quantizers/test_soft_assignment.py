@@ -360,3 +360,13 @@ def test_small_problems_are_dense_and_large_ones_tiled(monkeypatch: pytest.Monke
 def test_an_unknown_backend_is_named() -> None:
     with pytest.raises(ValueError, match="backend is 'cuda': choose one of"):
         soft_assign(*random_inputs(), backend="cuda")
+
+
+def test_a_kernel_that_fails_is_told_with_the_way_around_it() -> None:
+    """Nothing else takes its place silently. These tensors lie on the CPU, where there is no driver to run it."""
+    inputs = random_inputs(torch.float32)
+    with pytest.raises(RuntimeError, match="Triton kernels failed") as error:
+        soft_assign(*inputs, backend="triton")
+    assert len(str(error.value).splitlines()) == 2
+    assert "backend='tiled'" in str(error.value)
+    assert "LGQ_EXPLORE_BACKEND=tiled" in str(error.value)
