@@ -370,3 +370,8 @@ def test_a_kernel_that_fails_is_told_with_the_way_around_it() -> None:
     assert len(str(error.value).splitlines()) == 2
     assert "backend='tiled'" in str(error.value)
     assert "LGQ_EXPLORE_BACKEND=tiled" in str(error.value)
+
+
+def test_kernels_of_float32_refuse_float64() -> None:
+    with pytest.raises(ValueError, match="'triton', which has no float64"):
+        soft_assign(*random_inputs(), backend="triton")
