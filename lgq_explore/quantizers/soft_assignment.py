@@ -48,9 +48,9 @@ def soft_assign(q: Tensor, k: Tensor, v: Tensor, *, backend: str = "auto", drop:
     Computes in float32 (float64 for float64 input), under autocast too: bfloat16 logits would flip codes. Where the
     logits are so large that float32 cannot hold their differences, a CPU computes in float64 and rounds the result.
 
-    backend: `triton` (CUDA, float32), `tiled` (plain torch), `dense` (an N×K matrix and torch's own gradients), or `auto`:
-    what the environment variable LGQ_EXPLORE_BACKEND says, else triton where it can, else dense up to DENSE_PAIRS pairs
-    and tiled beyond.
+    backend: `triton` (CUDA, float32), `tiled` (plain torch), `dense` (an N×K matrix and torch's own gradients), or
+    `auto`: what the environment variable LGQ_EXPLORE_BACKEND says, else triton where it can, else dense up to
+    DENSE_PAIRS pairs and tiled beyond.
     drop: codes whose responsibility is under `drop` times a token's largest count as 0; 0 is exact.
 
     Raises ValueError for shapes that don't fit, an unknown backend or a drop outside [0, 1), and FloatingPointError for
@@ -141,6 +141,8 @@ def _chosen(backend: str, q: Tensor, k: Tensor) -> str:
     if backend == "auto":
         backend = os.environ.get(BACKEND_VARIABLE, "auto")
         _require_backend(backend, BACKEND_VARIABLE)
+    if backend == "triton" and q.dtype == torch.float64:
+        raise ValueError("backend is 'triton', which has no float64: give float32, or choose tiled or dense")
     if backend != "auto":
         return backend
     if q.device.type == "cuda" and q.dtype == torch.float32 and importlib.util.find_spec("triton") is not None:
@@ -182,7 +184,5 @@ def _check(q: Tensor, k: Tensor, v: Tensor, backend: str, drop: float) -> None:
     if not tables or q.shape[1] != k.shape[1] or len(k) != len(v):
         shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in (("q", q), ("k", k), ("v", v)))
         raise ValueError(f"{shapes}: give q [N, E], k [K, E] and v [K, F] with N and K of at least 1")
-    if backend == "triton" and q.dtype == torch.float64:
-        raise ValueError("backend is 'triton', which has no float64: give float32, or choose tiled or dense")
     for name, tensor in (("q", q), ("k", k), ("v", v)):
         require_finite(name, tensor)
