@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+from .code_history import code_history
+from .code_neighbours import code_neighbours
+from .code_patches import CodePatches, code_patches
+from .code_space import checked_codes
 from .code_usage import code_usage, usage_grid, usage_of_counts
+from .patch_posterior import PatchPosterior, patch_posterior
+from .receptive_field import reach_holding, receptive_field
 from .reconstructions import Reconstructions, reconstruct, reconstruction_quality
 from .several_runs import of_several_runs
+from .token_table import code_distortion, patch_side, token_table
 from .training_curves import training_curves
+from .turned_off import TurnedOff, turn_codes_off
 from .usage_accumulation import usage_accumulation
 from .usage_definitions import usage_definitions
 from .usage_inequality import usage_by_rank, usage_lorenz
 from .usage_summary import usage_summary
 
 __all__ = [
+    "CodePatches",
+    "PatchPosterior",
     "Reconstructions",
+    "TurnedOff",
+    "checked_codes",
+    "code_distortion",
+    "code_history",
+    "code_neighbours",
+    "code_patches",
     "code_usage",
     "of_several_runs",
+    "patch_posterior",
+    "patch_side",
+    "reach_holding",
+    "receptive_field",
     "reconstruct",
     "reconstruction_quality",
+    "token_table",
     "training_curves",
+    "turn_codes_off",
     "usage_accumulation",
     "usage_by_rank",
     "usage_definitions",

@@ -14,7 +14,7 @@ from torch import Tensor
 from lgq_explore.errors import InputError
 from lgq_explore.metrics import psnr_db
 from lgq_explore.models import Tokenizer
-from lgq_explore.quantizers import SoftQuantizer
+from lgq_explore.quantizers import Quantizer, SoftQuantizer
 from lgq_explore.training.encode import Encoding
 from lgq_explore.training.images import to_model_range, to_uint8
 
@@ -45,7 +45,7 @@ def reconstruct(
         InputError: pictures of another type or shape, or a temperature that is not positive, or for a method without.
     """
     pictures = _checked_pictures(images)
-    temperature = _checked_temperature(tokenizer, temperature)
+    temperature = checked_temperature(tokenizer.quantizer, temperature)
     was_training = tokenizer.training
     tokenizer.eval()
     try:
@@ -103,8 +103,8 @@ def _checked_pictures(images: Tensor | NDArray[np.uint8]) -> Tensor:
     return pictures
 
 
-def _checked_temperature(tokenizer: Tokenizer, temperature: float | None) -> float | None:
-    quantizer = tokenizer.quantizer
+def checked_temperature(quantizer: Quantizer, temperature: float | None) -> float | None:
+    """The temperature, by default the one in force; None for a method without. Raises InputError as `reconstruct`."""
     if not isinstance(quantizer, SoftQuantizer):
         if temperature is not None:
             raise InputError(

@@ -1,0 +1,62 @@
+"""Where do tokens and codes lie in the space where a method rounds one to the other?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from lgq_explore.errors import InputError
+from lgq_explore.quantizers import Quantizer, split_codes, to_tokens
+from lgq_explore.training.encode import Encoding
+
+MOST_POINTS = 2**22
+"""Joint codes whose points are listed: 4,194,304, some hundred megabytes."""
+
+
+def code_points(quantizer: Quantizer) -> Tensor:
+    """Every joint code's point [K, E] in the space of `Quantizer.continuous`; for grids E is the number of groups.
+
+    In eval mode each token's code is the one whose point is nearest to the token's.
+
+    Raises:
+        InputError: more than `MOST_POINTS` joint codes.
+    """
+    size = quantizer.codebook_size
+    if size > MOST_POINTS:
+        raise InputError(f"levels {quantizer.levels} make {size:,d} joint codes: at most {MOST_POINTS:,d} are listed")
+    (book, *_) = quantizer.codebooks()
+    every = torch.arange(size, device=book.device)[None, :, None]
+    return to_tokens(quantizer.discrete(split_codes(every, quantizer.levels)))
+
+
+@torch.no_grad()
+def token_points(quantizer: Quantizer, encoding: Encoding) -> Tensor:
+    """The tokens of an encoding [N, E] in the same space, before rounding, in the order of (image, row, column).
+
+    Raises:
+        InputError: an encoding of another width or other levels than the quantizer's.
+    """
+    require_fit(quantizer, encoding)
+    (book, *_) = quantizer.codebooks()
+    return to_tokens(quantizer.continuous(torch.from_numpy(encoding.latents).to(book.device)))
+
+
+def require_fit(quantizer: Quantizer, encoding: Encoding) -> None:
+    """Raise InputError unless the encoding can be the quantizer's own: its levels and the width of its latents."""
+    levels, width = tuple(encoding.levels.tolist()), encoding.latents.shape[1]
+    if levels != quantizer.levels or width != quantizer.dim:
+        raise InputError(
+            f"the encoding has levels {levels} and latents of width {width}, "
+            f"the quantizer {quantizer.levels} and {quantizer.dim}: encode with the same run"
+        )
+
+
+def checked_codes(codes: Iterable[int], codebook_size: int) -> list[int]:
+    """Joint codes, ascending, each once. Raises InputError for one outside 0 … K − 1."""
+    distinct = sorted(set(codes))
+    for code in distinct:
+        if not 0 <= code < codebook_size:
+            raise InputError(f"code {code} is outside 0 … {codebook_size - 1}: give joint codes of this codebook")
+    return distinct
