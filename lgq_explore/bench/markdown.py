@@ -1,4 +1,4 @@
-"""How are numbers and rows of a result written?"""
+"""How are numbers, amounts and rows of a result written?"""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ def number(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,.0f}" if value >= 99.95 else f"{value:.3g}"
+
+
+def count(amount: int, noun: str) -> str:
+    """The amount and its noun, in the plural unless it is 1."""
+    return f"{amount} {noun}{'' if amount == 1 else 's'}"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 0) -> str:

@@ -18,6 +18,8 @@ from lgq_explore.errors import InputError
 from lgq_explore.training.config import read_json
 from lgq_explore.training.files import whole_file
 
+from .markdown import count
+
 
 def results_folder(folder: Path) -> Path:
     """The folder, made where it is not there: asked for before hours of work. Raises InputError."""
@@ -59,8 +61,7 @@ def device_name(device: str, threads: int) -> str:
     if device != "cpu":
         return device
     instructions = torch.backends.cpu.get_cpu_capability()
-    plural = "" if threads == 1 else "s"
-    return f"{_processor_name()} ({instructions}), {os.cpu_count()} cores, {threads} thread{plural}"
+    return f"{_processor_name()} ({instructions}), {count(os.cpu_count() or 1, 'core')}, {count(threads, 'thread')}"
 
 
 def _processor_name() -> str:

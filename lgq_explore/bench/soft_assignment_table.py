@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .assignment_steps import LIBRARY, LIBRARY_ARGUMENTS
-from .markdown import number, table
+from .markdown import count, number, table
 
 SHAPE = ("tokens", "codes", "dim")
 DATA = (*SHAPE, "temperature", "subnormals")
@@ -30,20 +30,16 @@ def markdown_table(comparison: Mapping[str, Any]) -> str:
 def _summary(ratios: Sequence[Mapping[str, Any]]) -> str:
     """Of exact LGQ: the range of its ratios to the dense reference, and how often it is faster than each hard rival."""
     exact = [ratio for ratio in ratios if not ratio["drop"]]
-    of_dense = [ratio for ratio in exact if ratio["rival"] == "dense"]
     sentences = []
-    if of_dense:
-        speed, memory = (_range([ratio[name] for ratio in of_dense]) for name in ("times_faster", "times_less_memory"))
+    for rival in dict.fromkeys(ratio["rival"] for ratio in exact):
+        of_rival = [ratio for ratio in exact if ratio["rival"] == rival]
+        speeds = [ratio["times_faster"] for ratio in of_rival]
+        faster = sum(speed > 1 for speed in speeds)
         sentences.append(
-            f"Exact LGQ against the dense reference, in {len(of_dense)} combinations of shape, τ and data: "
-            f"{speed} times faster, {memory} times less memory."
+            f"`{rival}`: {_range(speeds)} times as fast, faster in {faster} of {len(speeds)} cases, "
+            f"{_range([ratio['times_less_memory'] for ratio in of_rival])} times less memory."
         )
-    for rival in HARD:
-        speeds = [ratio["times_faster"] for ratio in exact if ratio["rival"] == rival]
-        if speeds:
-            faster = sum(speed > 1 for speed in speeds)
-            sentences.append(f"Against `{rival}`: {_range(speeds)} times faster, above 1 in {faster} of {len(speeds)}.")
-    return " ".join(sentences)
+    return "\n".join(["Exact LGQ against", "", *(f"- {sentence}" for sentence in sentences)]) if sentences else ""
 
 
 def _ratio_rows(comparison: Mapping[str, Any]) -> Iterator[list[str]]:
@@ -81,8 +77,8 @@ def _caption(comparison: Mapping[str, Any]) -> str:
         f"{each['codebook_size']} for {each['codes']}" for each in comparison["results"] if each["method"] == "FSQ"
     )
     sentences = [
-        f"Forward, losses and backward of a step: {protocol['clock']} on {protocol['threads']} thread, medians of "
-        f"{protocol['rounds']} rounds.",
+        f"Forward, losses and backward of a step: {protocol['clock']} on {count(protocol['threads'], 'thread')}, "
+        f"median of {count(protocol['rounds'], 'round')}.",
         "Ratios are medians of those within the rounds, bold where the rival is better.",
         f"Products and exponentials of PyTorch alone, in cache on this machine: {', '.join(floors)} a pair.",
         f"Hard methods have no τ and ran once a shape, with {LIBRARY} {versions.get(LIBRARY, '(not installed)')}: "

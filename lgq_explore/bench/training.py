@@ -30,7 +30,7 @@ from lgq_explore.training.loop import LogEvent, train
 from lgq_explore.training.losses import weighted_sum
 
 from .fresh_process import THREADS, ProcessFailed, in_fresh_process
-from .markdown import number, table
+from .markdown import count, number, table
 from .results import device_name, today
 
 METHODS = ("lgq", "fsq", "simvq", "vq")
@@ -205,7 +205,7 @@ def _caption(shares: Mapping[str, Any]) -> str:
     return (
         f"A whole step on {first['batch_size']} crops of {first['image_size']} px ({recipe['data']}), and forward and "
         f"backward through the quantizer alone on their latents (N = {first['tokens']} tokens, D = {first['dim']}): "
-        f"{protocol['clock']}, {protocol['threads']} thread, medians of {protocol['steps']}. "
+        f"{protocol['clock']} on {count(protocol['threads'], 'thread')}, medians of {protocol['steps']}. "
         f"{shares['date']}, {shares['device']}."
     )
 

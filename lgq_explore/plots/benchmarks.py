@@ -153,8 +153,9 @@ def _publish_costs(axes: Axes, costs: pd.DataFrame, quantity: _Quantity) -> None
     )
     if legend := axes.get_legend():  # one for both panels stands under them
         legend.remove()
-    if quantity.column == "megabytes":
-        _publish_computed(axes, costs[costs["megabytes"].isna() & (costs["computed_megabytes"] > 0)])
+    computed = costs[costs["megabytes"].isna() & (costs["computed_megabytes"] > 0)]
+    if quantity.column == "megabytes" and len(computed):
+        _publish_computed(axes, computed)
     for _, row in costs.dropna(subset=[quantity.column, quantity.ratio]).iterrows():
         _publish_ratio(axes, row, quantity)
     axes.set_yscale("log")

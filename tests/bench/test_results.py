@@ -46,8 +46,8 @@ def test_a_folder_that_can_not_hold_results_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_cpu_is_told_with_the_threads_that_were_used_and_a_gpu_by_its_name() -> None:
-    assert device_name("cpu", 1).endswith(" cores, 1 thread")
-    assert device_name("cpu", 3).endswith(" cores, 3 threads")
+    assert device_name("cpu", 1).endswith(", 1 thread")
+    assert device_name("cpu", 3).endswith(", 3 threads")
     assert device_name("NVIDIA H200", 1) == "NVIDIA H200"
 
 

@@ -89,7 +89,7 @@ def test_the_share_is_the_ratio_of_the_medians(monkeypatch: pytest.MonkeyPatch) 
         "| `fsq` | 20 | – | – | its process was ended by SIGKILL |",
         "",
         "A whole step on 4 crops of 32 px (fake), and forward and backward through the quantizer alone on their "
-        f"latents (N = 256 tokens, D = 4): CPU time, 1 thread, medians of {TIMED_STEPS}. 2020-02-29, a machine.",
+        f"latents (N = 256 tokens, D = 4): CPU time on 1 thread, medians of {TIMED_STEPS}. 2020-02-29, a machine.",
     ]
 
 

@@ -64,6 +64,8 @@ def test_what_was_not_run_is_hollow_at_its_computed_memory_and_has_no_time() -> 
     assert all(line.get_label() != "computed, not run" for line in time.get_lines())
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["dense", "lgq", "SimVQ", "computed, not run"]
+    (of_all_run,) = publish_assignment_costs(costs().iloc[:3], 1.0).legends
+    assert [text.get_text() for text in of_all_run.get_texts()] == ["dense", "lgq", "SimVQ"]
 
 
 def test_the_ratios_are_those_of_the_frame() -> None:
