@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"quantizers", "models", "metrics"},
     "analysis": {"quantizers", "models", "metrics", "training"},
     "plots": set(),
-    "report": {"quantizers", "models", "training", "analysis", "plots"},
+    "report": {"quantizers", "models", "training", "analysis", "bench", "plots"},
     "widgets": {"quantizers", "models", "training", "analysis", "plots"},
     "bench": {"quantizers", "models", "training"},
     "cli": {"quantizers", "models", "metrics", "training", "analysis", "report", "bench"},
