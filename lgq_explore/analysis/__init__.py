@@ -7,10 +7,23 @@ from .code_neighbours import code_neighbours
 from .code_patches import CodePatches, code_patches
 from .code_space import checked_codes
 from .code_usage import code_usage, usage_grid, usage_of_counts
+from .estimators import ESTIMATORS, compare_estimators, encoder_gradient, estimator_microscope
 from .patch_posterior import PatchPosterior, patch_posterior
 from .receptive_field import reach_holding, receptive_field
 from .reconstructions import Reconstructions, reconstruct, reconstruction_quality
 from .several_runs import of_several_runs
+from .temperature import (
+    TemperatureProbe,
+    critical_temperature,
+    sample_latents,
+    softness_summary,
+    temperature_grid,
+    temperature_marks,
+    temperature_of_gap,
+    token_map,
+    top_responsibilities,
+)
+from .temperature_flips import flips_over_snapshots, flips_over_temperatures
 from .token_table import code_distortion, patch_side, token_table
 from .training_curves import training_curves
 from .turned_off import TurnedOff, turn_codes_off
@@ -20,9 +33,11 @@ from .usage_inequality import usage_by_rank, usage_lorenz
 from .usage_summary import usage_summary
 
 __all__ = [
+    "ESTIMATORS",
     "CodePatches",
     "PatchPosterior",
     "Reconstructions",
+    "TemperatureProbe",
     "TurnedOff",
     "checked_codes",
     "code_distortion",
@@ -30,6 +45,12 @@ __all__ = [
     "code_neighbours",
     "code_patches",
     "code_usage",
+    "compare_estimators",
+    "critical_temperature",
+    "encoder_gradient",
+    "estimator_microscope",
+    "flips_over_snapshots",
+    "flips_over_temperatures",
     "of_several_runs",
     "patch_posterior",
     "patch_side",
@@ -37,7 +58,14 @@ __all__ = [
     "receptive_field",
     "reconstruct",
     "reconstruction_quality",
+    "sample_latents",
+    "softness_summary",
+    "temperature_grid",
+    "temperature_marks",
+    "temperature_of_gap",
+    "token_map",
     "token_table",
+    "top_responsibilities",
     "training_curves",
     "turn_codes_off",
     "usage_accumulation",
