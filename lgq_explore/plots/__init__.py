@@ -7,17 +7,31 @@ from .code_usage import draw_code_usage, draw_usage_grid, publish_code_usage, pu
 from .images import draw_images, publish_images
 from .style import METHOD_COLOURS
 from .training_curves import draw_training_curves, publish_training_curves
+from .usage_accumulation import draw_usage_accumulation, publish_usage_accumulation
+from .usage_comparison import UsageFrames, publish_usage_comparison
+from .usage_definitions import draw_usage_definitions, publish_usage_definitions
+from .usage_inequality import draw_usage_by_rank, draw_usage_lorenz, publish_usage_by_rank, publish_usage_lorenz
 
 __all__ = [
     "METHOD_COLOURS",
+    "UsageFrames",
     "draw_code_usage",
     "draw_images",
     "draw_training_curves",
+    "draw_usage_accumulation",
+    "draw_usage_by_rank",
+    "draw_usage_definitions",
     "draw_usage_grid",
+    "draw_usage_lorenz",
     "publish_assignment_costs",
     "publish_code_usage",
     "publish_images",
     "publish_quantizer_shares",
     "publish_training_curves",
+    "publish_usage_accumulation",
+    "publish_usage_by_rank",
+    "publish_usage_comparison",
+    "publish_usage_definitions",
     "publish_usage_grid",
+    "publish_usage_lorenz",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,7 @@ import seaborn
 from matplotlib import colormaps
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
@@ -20,6 +22,7 @@ from lgq_explore.errors import InputError
 from .style import (
     DEAD,
     GUIDE,
+    VERMILION,
     Title,
     axis,
     layout,
@@ -128,39 +131,50 @@ def publish_code_usage(usage: pd.DataFrame, *, by: Order = "code", method: str =
     return figure
 
 
-def draw_usage_grid(grid: pd.DataFrame) -> go.Figure:
-    """Tokens a code over the whole codebook, a cell a code, on a logarithmic scale; dead codes grey. One trace.
+def draw_usage_grid(grid: pd.DataFrame, selected: Sequence[int] = ()) -> go.Figure:
+    """Tokens a code over the whole codebook, a cell a code, on a logarithmic scale; dead codes grey.
 
     grid: counts; index the first code of each row, columns the offset from it; NaN where there is no code.
+    selected: codes to mark. Two traces: cells, marks. A cell's customdata is its code.
     """
     scale = _log_scale(grid)
     codes = grid.index.to_numpy()[:, None] + grid.columns.to_numpy()[None, :]
     empty = grid.empty
+    cells = go.Heatmap(
+        z=scale.levels,
+        x=grid.columns.to_numpy(),
+        y=grid.index.to_numpy(),
+        zmin=scale.bottom,
+        zmax=scale.top,
+        customdata=codes.astype(np.int32),
+        text=scale.counts,
+        hovertemplate="code %{customdata:,d}<br>%{text:,d} tokens<extra></extra>",
+        hoverongaps=False,
+        colorscale=[[position, colour] for position, colour in SCALE_WITH_DEAD],
+        colorbar={
+            "title": {"text": "tokens", "font": {"size": 12}},
+            "tickvals": scale.ticks,
+            "ticktext": scale.tick_labels,
+            "tickfont": {"size": 11},
+            "thickness": 14,
+            "outlinewidth": 0,
+            "xpad": 8,
+        },
+        showscale=not empty,
+        xgap=_gap(grid),
+        ygap=_gap(grid),
+    )
+    rows, columns = np.divmod(np.asarray(selected, dtype=np.int64), max(1, grid.shape[1]))
+    marks = go.Scatter(
+        x=columns,
+        y=rows * grid.shape[1],
+        mode="markers",
+        marker={"symbol": "square-open", "size": 14, "color": VERMILION, "line": {"width": 3}},
+        showlegend=False,
+        hoverinfo="skip",
+    )
     return go.Figure(
-        go.Heatmap(
-            z=scale.levels,
-            x=grid.columns.to_numpy(),
-            y=grid.index.to_numpy(),
-            zmin=scale.bottom,
-            zmax=scale.top,
-            customdata=codes.astype(np.int32),
-            text=scale.counts,
-            hovertemplate="code %{customdata:,d}<br>%{text:,d} tokens<extra></extra>",
-            hoverongaps=False,
-            colorscale=[[position, colour] for position, colour in SCALE_WITH_DEAD],
-            colorbar={
-                "title": {"text": "tokens", "font": {"size": 12}},
-                "tickvals": scale.ticks,
-                "ticktext": scale.tick_labels,
-                "tickfont": {"size": 11},
-                "thickness": 14,
-                "outlinewidth": 0,
-                "xpad": 8,
-            },
-            showscale=not empty,
-            xgap=_gap(grid),
-            ygap=_gap(grid),
-        ),
+        [cells, marks],
         layout(
             _grid_title(scale.counts),
             height=440,
@@ -179,7 +193,7 @@ def draw_usage_grid(grid: pd.DataFrame) -> go.Figure:
     )
 
 
-def publish_usage_grid(grid: pd.DataFrame) -> Figure:
+def publish_usage_grid(grid: pd.DataFrame, selected: Sequence[int] = ()) -> Figure:
     """What `draw_usage_grid` shows, to print."""
     scale = _log_scale(grid)
     with publication_style():
@@ -203,6 +217,9 @@ def publish_usage_grid(grid: pd.DataFrame) -> Figure:
         colour_bar.set_yticks(scale.ticks, scale.tick_labels)
         colour_bar.tick_params(length=0)
         axes.tick_params(length=0, labelrotation=0)
+        for code in selected:
+            row, column = divmod(code, grid.shape[1])
+            axes.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor=VERMILION, linewidth=1.5))
         publish_title(figure, _grid_title(scale.counts))
     return figure
 

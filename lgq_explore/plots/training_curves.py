@@ -18,6 +18,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from lgq_explore.errors import InputError
 
+from .run_looks import DASHES
 from .style import (
     BLACK,
     BLUE,
@@ -86,7 +87,6 @@ LINES = {
 }
 """Quantities with a look of their own; the others take COLOURS in their order."""
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY_BLUE)
-MATPLOTLIB_DASHES = {"solid": "-", "dash": "--", "dot": ":"}
 
 PANELS = {
     "losses": _Panel("Losses", "loss, unweighted", log=True),
@@ -287,7 +287,7 @@ def _publish_panel(axes: Axes, panel: _Panel, curves: pd.DataFrame) -> None:
             ax=right if quantity in panel.on_right else axes,
             errorbar=None,
             color=line.colour,
-            linestyle=MATPLOTLIB_DASHES[line.dash],
+            linestyle=DASHES[line.dash],
             linewidth=0.8 * line.width,
             label=line.label,
             legend=False,

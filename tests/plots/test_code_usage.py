@@ -98,6 +98,15 @@ def test_dead_codes_are_grey_and_the_least_used_are_not() -> None:
     assert least_used != dead[1]
 
 
+def test_selected_codes_are_marked_in_their_cells() -> None:
+    grid = grid_of([[100, 0, 1], [10, 1, 7]])
+    marks = draw_usage_grid(grid, [5, 1]).data[1]
+    assert list(zip(marks.x, marks.y, strict=True)) == [(2, 3), (1, 0)]
+    (axes, _) = publish_usage_grid(grid, [5, 1]).axes
+    assert [patch.get_xy() for patch in axes.patches] == [(2, 1), (1, 0)]
+    assert not len(draw_usage_grid(grid).data[1].x)
+
+
 def test_hover_names_the_code_and_its_tokens() -> None:
     heatmap = draw_usage_grid(grid_of([[100, 0, 1], [10, 1, 7]])).data[0]
     assert heatmap.customdata.tolist() == [[0, 1, 2], [3, 4, 5]]

@@ -1,0 +1,72 @@
+"""How are several runs told apart in one figure?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from lgq_explore.errors import InputError
+
+from .style import method_colour
+
+DASHES = {"solid": "-", "dash": "--", "dashdot": "-.", "dot": ":"}
+"""plotly's names of dashes, and what matplotlib calls them."""
+
+
+@dataclass(frozen=True)
+class RunLook:
+    """How a run's lines look. colour: its method's. dash: plotly's name; another for each further run of a method."""
+
+    colour: str
+    dash: str
+
+    @property
+    def linestyle(self) -> str:
+        """The dash as matplotlib calls it."""
+        return DASHES[self.dash]
+
+
+@dataclass(frozen=True, eq=False)
+class RunRows:
+    """A run's name, its look, and its rows of the frame."""
+
+    run: str
+    look: RunLook
+    rows: pd.DataFrame
+
+
+def run_looks(methods: Mapping[str, str]) -> dict[str, RunLook]:
+    """The look of each run. methods: the run's name → its method, in the order they were given."""
+    names, seen = list(DASHES), Counter[str]()
+    looks = {}
+    for run, method in methods.items():
+        looks[run] = RunLook(method_colour(method), names[seen[method] % len(names)])
+        seen[method] += 1
+    return looks
+
+
+def rows_of_runs(frame: pd.DataFrame, columns: Sequence[str], methods: Mapping[str, str]) -> Iterator[RunRows]:
+    """The rows of each run in a frame with a column `run`, in the order of `methods`.
+
+    Raises:
+        InputError: a column is missing, or a run's method is not said.
+    """
+    missing = [column for column in ("run", *columns) if column not in frame.columns]
+    if missing:
+        raise InputError(f"a frame with the columns {list(frame.columns)}: it lacks {', '.join(missing)}")
+    unknown = [run for run in frame["run"].unique() if run not in methods]
+    if unknown:
+        raise InputError(f"the method of run {unknown[0]!r} is not said: give methods, each run's name and method")
+    for run, look in run_looks(methods).items():
+        rows = frame[frame["run"] == run]
+        if len(rows):
+            yield RunRows(run, look, rows)
+
+
+def translucent(colour: str, opacity: float) -> str:
+    """A colour #RRGGBB as plotly writes it with an opacity."""
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {opacity})"
