@@ -7,6 +7,8 @@ that the cache holds. Sums over a row come with the matrix products, as the prod
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -16,6 +18,9 @@ from .tiles import beside, strip_buffer, strips
 SMALLEST_EXPONENT = -60.0
 """Logits this far under a row's largest are raised to it: e⁻⁶⁰ is below float64 resolution of the sum, and subnormal
 numbers, which slow some CPUs' matrix products fifteenfold, never appear."""
+
+LOG2_E = math.log2(math.e)
+"""eˣ is 2 to the power of x log₂e, which torch computes in half the time."""
 
 
 @torch.no_grad()
@@ -31,7 +36,7 @@ def assign(q: Tensor, k: Tensor, v: Tensor, drop: float) -> SoftAssignment:
         largest = strip.largest_products(q[rows], keys, tiles)
         sums, squares = values.new_zeros(strip.height, values.shape[1]), lse.new_zeros(strip.height)
         for columns, tile in zip(strip.columns, tiles, strict=True):
-            tile.sub_(largest.values[:, None]).clamp_(min=SMALLEST_EXPONENT).exp_()
+            tile.sub_(largest.values[:, None]).clamp_(min=SMALLEST_EXPONENT).mul_(LOG2_E).exp2_()
             if drop > 0:
                 torch.threshold_(tile, drop, 0.0)
             sums.addmm_(tile, values[columns])
@@ -51,7 +56,7 @@ def gradients(
     """The gradients in q, k and v, from those in what `assign` gave for them."""
     tokens, size = len(q), len(k)
     # One more column on each side puts what is constant along a row, or a column, into the matrix product.
-    queries, keys = beside(q, -assignment.lse), beside(k, torch.ones_like(k[:, 0]))
+    queries, keys = beside(q, -assignment.lse).mul_(LOG2_E), beside(k, torch.ones_like(k[:, 0]))
     keys_across = keys.T.contiguous()
     grads, values = (
         beside(upstream.out, torch.ones_like(assignment.lse)),
@@ -66,7 +71,7 @@ def gradients(
         rows, all_p, all_ds = strip.rows, strip.tiles_of(p_buffer), strip.tiles_of(ds_buffer)
         totals, row_sums = torch.zeros_like(smallest[rows]), torch.zeros_like(smallest[rows])
         for columns, p in zip(strip.columns, all_p, strict=True):
-            torch.mm(queries[rows], keys_across[:, columns], out=p).clamp_(min=SMALLEST_EXPONENT).exp_()
+            torch.mm(queries[rows], keys_across[:, columns], out=p).clamp_(min=SMALLEST_EXPONENT * LOG2_E).exp2_()
             if drop > 0:
                 p.mul_(p >= smallest[rows, None])
             totals += p.sum(1)
