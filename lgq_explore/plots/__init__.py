@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from .benchmarks import publish_assignment_costs, publish_quantizer_shares
+from .code_distortion import draw_code_distortion, publish_code_distortion
+from .code_history import draw_code_history, publish_code_history
+from .code_neighbours import draw_code_neighbours, publish_code_neighbours
+from .code_patches import PatchRow, draw_code_patches, publish_code_patches
 from .code_usage import draw_code_usage, draw_usage_grid, publish_code_usage, publish_usage_grid
 from .images import draw_images, publish_images
+from .patch_posterior import draw_patch_posterior, publish_patch_posterior
 from .style import METHOD_COLOURS
 from .training_curves import draw_training_curves, publish_training_curves
 from .usage_accumulation import draw_usage_accumulation, publish_usage_accumulation
@@ -14,9 +19,15 @@ from .usage_inequality import draw_usage_by_rank, draw_usage_lorenz, publish_usa
 
 __all__ = [
     "METHOD_COLOURS",
+    "PatchRow",
     "UsageFrames",
+    "draw_code_distortion",
+    "draw_code_history",
+    "draw_code_neighbours",
+    "draw_code_patches",
     "draw_code_usage",
     "draw_images",
+    "draw_patch_posterior",
     "draw_training_curves",
     "draw_usage_accumulation",
     "draw_usage_by_rank",
@@ -24,8 +35,13 @@ __all__ = [
     "draw_usage_grid",
     "draw_usage_lorenz",
     "publish_assignment_costs",
+    "publish_code_distortion",
+    "publish_code_history",
+    "publish_code_neighbours",
+    "publish_code_patches",
     "publish_code_usage",
     "publish_images",
+    "publish_patch_posterior",
     "publish_quantizer_shares",
     "publish_training_curves",
     "publish_usage_accumulation",

@@ -31,19 +31,21 @@ LARGEST_SIDE = 128
 ImageRows = Mapping[str, NDArray[np.uint8] | None]
 
 
-def draw_images(rows: ImageRows) -> go.Figure:
+def draw_images(rows: ImageRows, title: Title | None = None) -> go.Figure:
     """Rows of pictures, uint8 [n, 3, S, S] each, under their names; a row that is None is left out. A trace a row.
+
+    title: by default it says how many of what size.
 
     Each row travels as one PNG, which a browser draws at once; lists of pixels take it a second.
 
     Raises:
         InputError: rows of different shapes, or of something else than pictures.
     """
-    sheet = _sheet(rows)
+    sheet = _sheet(rows, title)
     empty = not sheet.names
     return go.Figure(
         [
-            go.Image(source=_png(strip), x0=0.5, y0=top + 0.5, dx=1, dy=1, hoverinfo="skip", name=name)
+            go.Image(source=png_uri(strip), x0=0.5, y0=top + 0.5, dx=1, dy=1, hoverinfo="skip", name=name)
             for name, strip, top in zip(sheet.names, sheet.strips, sheet.tops, strict=True)
         ],
         layout(
@@ -76,9 +78,9 @@ def draw_images(rows: ImageRows) -> go.Figure:
     )
 
 
-def publish_images(rows: ImageRows) -> Figure:
+def publish_images(rows: ImageRows, title: Title | None = None) -> Figure:
     """What `draw_images` shows, to print. Arguments and errors are the same."""
-    sheet = _sheet(rows)
+    sheet = _sheet(rows, title)
     with publication_style():
         if not sheet.names:
             return publish_sentence(new_figure(7, 1.5), NO_IMAGES)
@@ -115,26 +117,26 @@ class _Sheet:
     title: Title
 
 
-def _sheet(rows: ImageRows) -> _Sheet:
+def _sheet(rows: ImageRows, title: Title | None) -> _Sheet:
     given = {name: _checked_pictures(name, images) for name, images in rows.items() if images is not None}
     shapes = {name: images.shape for name, images in given.items()}
     if len(set(shapes.values())) > 1:
         raise InputError(f"rows have different shapes, {shapes}: give one picture in each row for every column")
     if not given:
-        return _Sheet([], [], [], [], 0, 0, 0, Title("Reconstructions", ""))
+        return _Sheet([], [], [], [], 0, 0, 0, title or Title("Reconstructions", ""))
     pictures, _, _, size = next(iter(shapes.values()))
     scale = max(1, round(LEGIBLE_SIDE / size))
     side, gap = size * scale, max(1, round(size * scale * GAP_SHARE))
     tops = [index * (side + gap) for index in range(len(given))]
     return _Sheet(
         names=list(given),
-        strips=[_strip(images, scale, gap) for images in given.values()],
+        strips=[picture_strip(images, scale, gap) for images in given.values()],
         tops=tops,
         centres=[top + side / 2 for top in tops],
         width=pictures * (side + gap) - gap,
         height=len(given) * (side + gap) - gap,
         pictures=pictures,
-        title=Title("Reconstructions", f"{pictures} picture{'s' * (pictures > 1)} of {size} × {size} pixels"),
+        title=title or Title("Reconstructions", f"{pictures} picture{'s' * (pictures > 1)} of {size} × {size} pixels"),
     )
 
 
@@ -147,14 +149,14 @@ def _checked_pictures(name: str, images: NDArray[np.uint8]) -> NDArray[np.uint8]
     return images
 
 
-def _strip(images: NDArray[np.uint8], scale: int, gap: int) -> NDArray[np.uint8]:
+def picture_strip(images: NDArray[np.uint8], scale: int, gap: int) -> NDArray[np.uint8]:
     """Pictures [n, 3, S, S] side by side, enlarged by whole pixels, white between them: [side, width, 3]."""
     large = images.transpose(2, 0, 3, 1).repeat(scale, axis=0).repeat(scale, axis=2)  # [side, n, side, 3]
     spaced = np.pad(large, ((0, 0), (0, 0), (0, gap), (0, 0)), constant_values=255)
     return spaced.reshape(len(spaced), -1, 3)[:, :-gap]
 
 
-def _png(strip: NDArray[np.uint8]) -> str:
+def png_uri(strip: NDArray[np.uint8]) -> str:
     """A data URI. Enlarged pixels compress to almost nothing even at the fastest level."""
     target = BytesIO()
     Image.fromarray(strip).save(target, format="PNG", compress_level=1)
