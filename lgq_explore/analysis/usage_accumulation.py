@@ -55,8 +55,10 @@ def code_incidence(encoding: Encoding) -> CodeIncidence:
         raise InputError(f"{len(encoding)} pictures with no tokens: encode at least one picture first")
     _, columns = np.unique(codes, return_inverse=True)
     rows = np.repeat(np.arange(len(codes)), codes[0].size)
-    pairs = np.unique(np.stack([rows, columns.reshape(-1)]), axis=1)
-    return CodeIncidence(csr_array((np.ones(pairs.shape[1], dtype=np.int64), tuple(pairs))), encoding.photograph)
+    holds = csr_array((np.ones(codes.size, dtype=np.int64), (rows, columns.reshape(-1))))
+    holds.sum_duplicates()
+    holds.data[:] = 1  # however often an image holds a code
+    return CodeIncidence(holds, encoding.photograph)
 
 
 def usage_accumulation(

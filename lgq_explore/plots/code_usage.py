@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -131,11 +131,12 @@ def publish_code_usage(usage: pd.DataFrame, *, by: Order = "code", method: str =
     return figure
 
 
-def draw_usage_grid(grid: pd.DataFrame, selected: Sequence[int] = ()) -> go.Figure:
+def draw_usage_grid(grid: pd.DataFrame, selected: Sequence[int] = (), run: str = "") -> go.Figure:
     """Tokens a code over the whole codebook, a cell a code, on a logarithmic scale; dead codes grey.
 
     grid: counts; index the first code of each row, columns the offset from it; NaN where there is no code.
-    selected: codes to mark. Two traces: cells, marks. A cell's customdata is its code.
+    selected: codes to mark. run: whose codes they are, for the title. Two traces: cells, with their codes as
+    customdata, and marks.
     """
     scale = _log_scale(grid)
     codes = grid.index.to_numpy()[:, None] + grid.columns.to_numpy()[None, :]
@@ -166,8 +167,8 @@ def draw_usage_grid(grid: pd.DataFrame, selected: Sequence[int] = ()) -> go.Figu
     )
     rows, columns = np.divmod(np.asarray(selected, dtype=np.int64), max(1, grid.shape[1]))
     marks = go.Scatter(
-        x=columns,
-        y=rows * grid.shape[1],
+        x=columns.tolist(),
+        y=(rows * grid.shape[1]).tolist(),
         mode="markers",
         marker={"symbol": "square-open", "size": 14, "color": VERMILION, "line": {"width": 3}},
         showlegend=False,
@@ -176,7 +177,7 @@ def draw_usage_grid(grid: pd.DataFrame, selected: Sequence[int] = ()) -> go.Figu
     return go.Figure(
         [cells, marks],
         layout(
-            _grid_title(scale.counts),
+            _grid_title(scale.counts, run),
             height=440,
             xaxis=axis("offset in the row", showgrid=False, showline=False, visible=not empty),
             yaxis=axis(
@@ -193,7 +194,7 @@ def draw_usage_grid(grid: pd.DataFrame, selected: Sequence[int] = ()) -> go.Figu
     )
 
 
-def publish_usage_grid(grid: pd.DataFrame, selected: Sequence[int] = ()) -> Figure:
+def publish_usage_grid(grid: pd.DataFrame, selected: Sequence[int] = (), run: str = "") -> Figure:
     """What `draw_usage_grid` shows, to print."""
     scale = _log_scale(grid)
     with publication_style():
@@ -220,7 +221,7 @@ def publish_usage_grid(grid: pd.DataFrame, selected: Sequence[int] = ()) -> Figu
         for code in selected:
             row, column = divmod(code, grid.shape[1])
             axes.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor=VERMILION, linewidth=1.5))
-        publish_title(figure, _grid_title(scale.counts))
+        publish_title(figure, _grid_title(scale.counts, run))
     return figure
 
 
@@ -274,9 +275,10 @@ def _title(usage: pd.DataFrame) -> Title:
     return Title("Code usage", f"{used:,d} of {len(usage):,d} codes used, N = {tokens:,d} tokens")
 
 
-def _grid_title(counts: NDArray[np.floating]) -> Title:
+def _grid_title(counts: NDArray[np.floating], run: str) -> Title:
     codes = counts[~np.isnan(counts)]
-    return _title(pd.DataFrame({"count": codes}))
+    title = _title(pd.DataFrame({"count": codes}))
+    return replace(title, subject=f"{title.subject} of {run}") if run else title
 
 
 @dataclass(frozen=True)

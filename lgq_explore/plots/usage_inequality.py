@@ -37,11 +37,12 @@ def draw_usage_by_rank(ranks: pd.DataFrame, methods: Mapping[str, str]) -> go.Fi
         go.Scatter(
             x=part.rows["rank"].to_numpy(),
             y=100 * part.rows["share"].to_numpy(),
-            customdata=part.rows[["code", "count"]].to_numpy(),
+            customdata=part.rows["code"].to_numpy(),
+            text=part.rows["count"].to_numpy(),
             name=part.run,
             mode="lines",
             line={"color": part.look.colour, "dash": part.look.dash, "width": 2},
-            hovertemplate="rank %{x:,d}: code %{customdata[0]:,d}<br>%{customdata[1]:,d} tokens, %{y:.3~g} %",
+            hovertemplate="rank %{x:,d}: code %{customdata:,d}<br>%{text:,d} tokens, %{y:.3~g} %",
         )
         for part in rows_of_runs(ranks, RANK_COLUMNS, methods)
     ]

@@ -40,17 +40,18 @@ class Explorer(Panel):
     from Python, and joined to another panel's by ``traitlets.link((one, "selection"), (other, "selection"))``. Where a
     kernel's loop runs, the charts follow a moment later, once for many moves; elsewhere at once.
 
-    A subclass builds its widgets, calls ``super().__init__(controls)``, and last ``self._begin(**state)``. It says what
-    it shows by `draw` (live), `figure` (static), `frame` and `summary`, all of the traits' present values. InputError
-    raised by `draw` is shown to the reader, and what was drawn before stays.
+    A subclass builds its widgets, calls ``super().__init__(controls, below)`` with those above and below the charts,
+    and last ``self._begin(**state)``. It says what it shows by `draw` (live), `figure` (static), `frame` and
+    `summary`, all of the traits' present values. InputError raised by `draw` is shown to the reader, and what was
+    drawn before stays.
     """
 
     STATE: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, controls: Sequence[ipywidgets.Widget] = ()) -> None:
+    def __init__(self, controls: Sequence[ipywidgets.Widget] = (), below: Sequence[ipywidgets.Widget] = ()) -> None:
         self.charts = Charts()
         self._message, self._caption, self._copy = ipywidgets.HTML(), ipywidgets.HTML(), CopyCode()
-        super().__init__([*controls, self._message, self.charts, self._caption, self._copy])
+        super().__init__([*controls, self._message, self.charts, *below, self._caption, self._copy])
         self._kernel_loop = running_loop()
         self._is_due = False
 

@@ -74,6 +74,10 @@ def test_the_title_says_codes_and_tokens() -> None:
     assert "2 of 3 codes used, N = 1,205 tokens" in draw_usage_grid(grid_of([[1200, 0], [5, np.nan]])).layout.title.text
 
 
+def test_the_title_of_a_map_names_the_run() -> None:
+    assert "<b>Code usage of vq</b>" in draw_usage_grid(grid_of([[1, 0]]), run="vq").layout.title.text
+
+
 def test_bars_have_their_methods_colour() -> None:
     assert draw_code_usage(usage_of([1, 2]), method="fsq").data[0].marker.color == METHOD_COLOURS["fsq"]
 

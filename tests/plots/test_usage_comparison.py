@@ -74,7 +74,8 @@ def test_by_rank_a_line_a_run_in_per_cent_of_its_tokens() -> None:
     assert even.line.color == METHOD_COLOURS["vq"]
     assert list(even.x) == [1, 2]
     assert list(even.y) == [60, 40]
-    assert even.customdata.tolist() == [[7, 6], [3, 4]]
+    assert even.customdata.tolist() == [7, 3]
+    assert even.text.tolist() == [6, 4]
 
 
 def test_the_lorenz_curve_says_gini_beside_that_of_chance() -> None:
