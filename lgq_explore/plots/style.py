@@ -53,6 +53,21 @@ def method_colour(method: str) -> str:
     return METHOD_COLOURS.get(method, OTHER_METHOD)
 
 
+AXES = {"automargin": True, "title": {"standoff": 15}, "zerolinecolor": "#EEEEEE"}
+COLOUR_BAR = {"outlinewidth": 0, "ticks": ""}
+TEMPLATE = {
+    "layout": {
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "colorway": [BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY_BLUE],
+        "hoverlabel": {"align": "left"},
+        "xaxis": AXES,
+        "yaxis": AXES,
+    },
+    "data": {"heatmap": [{"colorbar": COLOUR_BAR}], "scattergl": [{"marker": {"colorbar": COLOUR_BAR}}]},
+}
+"""What all figures have in common and plotly does not do by itself. Its own templates cost 20 ms in every figure."""
+
 # Figures are built from plain dictionaries at one go: plotly's own update methods take ten times as long, and a panel
 # draws while a model trains on the same processor.
 
@@ -60,7 +75,7 @@ def method_colour(method: str) -> str:
 def layout(title: Title, *, height: int, **settings: object) -> dict[str, Any]:
     """The house layout of an interactive figure with `settings` over it; as wide as the cell it is shown in."""
     house = {
-        "template": "plotly_white",
+        "template": TEMPLATE,
         "title": {
             "text": f'<b>{title.subject}</b>  <span style="color:{GUIDE}; font-size:13px">{title.detail}</span>',
             "font": {"size": 15},
