@@ -15,6 +15,7 @@ from .several_runs import of_several_runs
 from .temperature import (
     TemperatureProbe,
     critical_temperature,
+    require_soft,
     sample_latents,
     softness_summary,
     temperature_grid,
@@ -24,6 +25,7 @@ from .temperature import (
     top_responsibilities,
 )
 from .temperature_flips import flips_over_snapshots, flips_over_temperatures
+from .temperature_view import TemperatureView, TemperatureViews
 from .token_table import code_distortion, patch_side, token_table
 from .training_curves import training_curves
 from .turned_off import TurnedOff, turn_codes_off
@@ -38,6 +40,8 @@ __all__ = [
     "PatchPosterior",
     "Reconstructions",
     "TemperatureProbe",
+    "TemperatureView",
+    "TemperatureViews",
     "TurnedOff",
     "checked_codes",
     "code_distortion",
@@ -58,6 +62,7 @@ __all__ = [
     "receptive_field",
     "reconstruct",
     "reconstruction_quality",
+    "require_soft",
     "sample_latents",
     "softness_summary",
     "temperature_grid",

@@ -109,7 +109,7 @@ def _check(quantizer: Quantizer, sigma: float, pairs: int) -> None:
 
 def _slope(loss: LossOfPictures, pairs: Iterable[_Pair]) -> Tensor:
     """g, the mean gradient of the loss in what the decoder sees, [B, D, H, W]: over the noise it explains the most."""
-    slopes = []
+    slopes: list[Tensor] = []
     for pair in pairs:
         for quantized in (pair.plus, pair.minus):
             leaf = quantized.detach().requires_grad_()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -69,13 +70,13 @@ class TemperatureProbe:
         """Whether `at` has been asked for this temperature, and answers at once."""
         return temperature in self._kept
 
-    @property
+    @cached_property
     def spread(self) -> float:
         """√(trace cov z), the tokens' distance from their mean: what a gap is compared with."""
         tokens = self._tokens()
         return math.sqrt((tokens - tokens.mean(0)).square().sum(1).mean().item())
 
-    @property
+    @cached_property
     def critical_temperature(self) -> float:
         """τ_c of the tokens."""
         return critical_temperature(self._tokens())
@@ -117,7 +118,8 @@ def _frame(softness: Softness, reach: Tensor) -> pd.DataFrame:
 def softness_summary(tokens: pd.DataFrame, temperature: float, spread: float) -> dict[str, float]:
     """Means over the rows of `TemperatureProbe.at`: what a sweep holds of one temperature.
 
-    effective_codes = exp(mean H). relative_gap is the mean gap over the spread, relative_bound the same of the bound.
+    effective_codes = exp(mean H). relative_gap is the mean gap over the spread, relative_bound the same of the bound;
+    relative_free_energy_gap is a mean over the squared spread, being a squared length itself.
     encoder_gain is a mean; encoder_gain_median and the share under 1 % stand beside it, for the mean hides them.
     """
     gain = tokens["encoder_gain"]
@@ -127,7 +129,7 @@ def softness_summary(tokens: pd.DataFrame, temperature: float, spread: float) ->
         "max_p": float(tokens["max_p"].mean()),
         "relative_gap": float(tokens["gap"].mean()) / spread,
         "relative_bound": float(tokens["gap_bound"].mean()) / spread,
-        "free_energy_gap": float(tokens["free_energy_gap"].mean()),
+        "relative_free_energy_gap": float(tokens["free_energy_gap"].mean()) / spread**2,
         "encoder_gain": float(gain.mean()),
         "encoder_gain_median": float(gain.median()),
         "encoder_gain_share_below_1_percent": float((gain < 0.01).mean()),
@@ -148,7 +150,7 @@ def sample_latents(encoding: Encoding, tokens: int = TOKENS, seed: int = 0) -> T
     return everything[chosen][:, :, None, None]
 
 
-def temperature_grid(lowest: float, highest: float, per_decade: int = 20) -> list[float]:
+def temperature_grid(lowest: float, highest: float, per_decade: int = 10) -> list[float]:
     """Temperatures evenly spaced on a log scale, whole powers of ten among them, that cover lowest … highest.
 
     Raises InputError for ends that are not positive and in order.

@@ -11,6 +11,15 @@ from .code_usage import draw_code_usage, draw_usage_grid, publish_code_usage, pu
 from .images import draw_images, publish_images
 from .patch_posterior import draw_patch_posterior, publish_patch_posterior
 from .style import METHOD_COLOURS
+from .temperature import (
+    TemperatureFrames,
+    draw_softness,
+    draw_temperature_sweep,
+    draw_token_map,
+    draw_top_responsibilities,
+    publish_temperature,
+    publish_temperature_sweep,
+)
 from .training_curves import draw_training_curves, publish_training_curves
 from .usage_accumulation import draw_usage_accumulation, publish_usage_accumulation
 from .usage_comparison import UsageFrames, publish_usage_comparison
@@ -20,6 +29,7 @@ from .usage_inequality import draw_usage_by_rank, draw_usage_lorenz, publish_usa
 __all__ = [
     "METHOD_COLOURS",
     "PatchRow",
+    "TemperatureFrames",
     "UsageFrames",
     "draw_code_distortion",
     "draw_code_history",
@@ -28,6 +38,10 @@ __all__ = [
     "draw_code_usage",
     "draw_images",
     "draw_patch_posterior",
+    "draw_softness",
+    "draw_temperature_sweep",
+    "draw_token_map",
+    "draw_top_responsibilities",
     "draw_training_curves",
     "draw_usage_accumulation",
     "draw_usage_by_rank",
@@ -43,6 +57,8 @@ __all__ = [
     "publish_images",
     "publish_patch_posterior",
     "publish_quantizer_shares",
+    "publish_temperature",
+    "publish_temperature_sweep",
     "publish_training_curves",
     "publish_usage_accumulation",
     "publish_usage_by_rank",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from .temperature_control import TemperatureControl
+from .temperature_explorer import TemperatureExplorer
 from .training_monitor import TrainingMonitor
 from .usage_explorer import UsageExplorer
 
 __all__ = [
     "TemperatureControl",
+    "TemperatureExplorer",
     "TrainingMonitor",
     "UsageExplorer",
 ]
