@@ -226,79 +226,83 @@ def test_the_same_input_gives_the_same_bits(call: Call) -> None:
     assert_same(solve(call, given), solve(call, given))
 
 
-@dataclass(frozen=True)
-class Launch:
-    """A kernel as the module starts it: by name the values of its arguments, and the options of its compiler."""
-
-    kernel: Any
-    arguments: dict[str, Any]
-    options: dict[str, Any]
-
-    def compiled(self, capability: int) -> Any:
-        from triton.backends.compiler import GPUTarget
-        from triton.compiler import ASTSource, compile
-        from triton.runtime.jit import mangle_type
-
-        constants = {p.name: self.arguments[p.name] for p in self.kernel.params if p.is_constexpr}
-        types = {name: mangle_type(value) for name, value in self.arguments.items() if name not in constants}
-        signature = {p.name: types.get(p.name, "constexpr") for p in self.kernel.params}
-        source = ASTSource(self.kernel, signature, constants)
-        return compile(source, target=GPUTarget("cuda", capability, 32), options=self.options)
-
-
-@pytest.fixture
-def launches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
-    """`launches(problem)`: what the module starts to assign and for the gradients, while nothing runs."""
-    from triton.runtime.jit import JITFunction
-
-    started: list[Launch] = []
-
-    def record(kernel: Any, *values: Any, grid: tuple[int, ...], warmup: bool, **named: Any) -> None:
-        arguments = dict(zip(kernel.arg_names, values, strict=False)) | named
-        options = {name: arguments.pop(name) for name in named if name not in kernel.arg_names}
-        started.append(Launch(kernel, arguments, options))
-
-    def launched(given: Problem) -> list[Launch]:
-        q, k, v, like = given.q, given.k, given.v, given.upstream
-        triton_assignment.assign(q, k, v, given.drop)
-        assignment = SoftAssignment(
-            like.out, like.lse, like.s2, like.usage, codes=torch.zeros(len(q), dtype=torch.long)
-        )
-        triton_assignment.gradients(q, k, v, assignment, given.upstream, given.drop)
-        return started
-
-    monkeypatch.setattr(JITFunction, "run", record)
-    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
-    return launched
-
-
-@pytest.mark.parametrize(
-    ("capability", "width", "values"),
-    [
-        pytest.param(80, 20, 12, id="8.0, several slices"),
-        pytest.param(90, 17, 17, id="9.0, one column beside the tile"),
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((80, 20), id="8.0, several slices"),
+        pytest.param((90, 17), id="9.0, one column beside the tile"),
     ],
 )
-def test_kernels_compile_for_gpus_as_they_are_meant(launches: Call, capability: int, width: int, values: int) -> None:
-    """They fit into the shared memory of any GPU, promote nothing to float64, and sum in one order.
+def compiled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """By name the kernels, compiled for a compute capability as they are started for a width of the values."""
+    from triton.runtime.jit import JITFunction
 
-    Logits are float32 to the last bit, so not from tensor cores, which all that is multiplied with P does come from.
-    """
-    found = launches(problem(300, 500, width, values))
-    compiled = {launch.kernel.__name__: launch.compiled(capability) for launch in found}
-    assert {name for name, kernel in compiled.items() if "tf32" in kernel.asm["ptx"]} == {
+    capability, values = request.param
+    kernels = {}
+
+    def compile_only(kernel: Any, *tensors: Any, grid: tuple[int, ...], warmup: bool, **named: Any) -> None:
+        arguments = dict(zip(kernel.arg_names, tensors, strict=False)) | named
+        kernels[kernel.__name__] = compile_kernel(kernel, arguments, capability)
+
+    given = problem(300, 500, 17, values)
+    q, k, v, like = given.q, given.k, given.v, given.upstream
+    assignment = SoftAssignment(like.out, like.lse, like.s2, like.usage, codes=torch.zeros(300, dtype=torch.long))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRITON_CACHE_DIR", str(tmp_path_factory.mktemp("triton")))
+        patch.setattr(JITFunction, "run", compile_only)
+        triton_assignment.assign(q, k, v, given.drop)
+        triton_assignment.gradients(q, k, v, assignment, given.upstream, given.drop)
+    return kernels
+
+
+def compile_kernel(kernel: Any, arguments: dict[str, Any], capability: int) -> Any:
+    """As Triton does on a GPU of that capability for a start with these arguments, options among them."""
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource, compile
+    from triton.runtime.jit import mangle_type
+
+    constants = {p.name: arguments[p.name] for p in kernel.params if p.is_constexpr}
+    signature = {p.name: "constexpr" if p.is_constexpr else mangle_type(arguments[p.name]) for p in kernel.params}
+    options = {name: value for name, value in arguments.items() if name not in kernel.arg_names}
+    return compile(ASTSource(kernel, signature, constants), GPUTarget("cuda", capability, 32), options)
+
+
+def test_every_kernel_compiles_within_the_shared_memory_of_any_gpu(compiled: dict[str, Any]) -> None:
+    assert compiled.keys() == {
+        "_find_largest",
         "_sum_over_codes",
+        "_sum_over_tokens",
+        "_largest_again",
         "_token_gradients",
         "_code_gradients",
     }
-    assert compiled.keys() - {"_sum_over_codes", "_token_gradients", "_code_gradients"} == {
-        "_find_largest",
-        "_sum_over_tokens",
-        "_largest_again",
-    }
-    for kernel in compiled.values():
-        assert kernel.metadata.shared <= SHARED_MEMORY
-        assert not re.search(r"\.f64|\batom\.|\bred\.", kernel.asm["ptx"])
+    assert all(kernel.metadata.shared <= SHARED_MEMORY for kernel in compiled.values())
+
+
+def test_every_kernel_rounds_a_logit_alike(compiled: dict[str, Any]) -> None:
+    """It is one chain of fused multiplications and additions, a link for each of 17 columns, that starts from zero."""
+    lengths = {name: chain_lengths(kernel.asm["ptx"]) for name, kernel in compiled.items()}
+    assert lengths == {name: {17} for name in compiled}
+
+
+def chain_lengths(ptx: str) -> set[int]:
+    """Of the chains a·b + 0, c·d + (a·b + 0), …: how many links they have."""
+    links = re.findall(r"fma\.rn\.f32\s+(\S+), \S+, \S+, (\S+);", ptx)
+    length = {"0f00000000": 0}
+    for total, added in links:
+        if added in length:
+            length[total] = length[added] + 1
+    ends = length.keys() - {added for _, added in links}
+    return {length[end] for end in ends}
+
+
+def test_what_is_multiplied_with_responsibilities_comes_from_tensor_cores(compiled: dict[str, Any]) -> None:
+    on_tensor_cores = {name for name, kernel in compiled.items() if ".tf32" in kernel.asm["ptx"]}
+    assert on_tensor_cores == {"_sum_over_codes", "_token_gradients", "_code_gradients"}
+
+
+def test_nothing_is_promoted_to_float64_or_added_in_an_order_of_chance(compiled: dict[str, Any]) -> None:
+    assert not any(re.search(r"\.f64|\batom\.|\bred\.", kernel.asm["ptx"]) for kernel in compiled.values())
 
 
 @pytest.mark.gpu
