@@ -16,8 +16,9 @@ from .code_usage import token_codes
 
 @torch.no_grad()
 def token_table(quantizer: Quantizer, encoding: Encoding) -> pd.DataFrame:
-    """A row a token, in the order of (image, row, column): those three, code (joint), and what is lost in two units.
+    """A row a token: token (its number), image, row, column, code (joint), and what is lost there in two units.
 
+    Tokens go by image, row and column, and the index is their number.
     quantization_error: squared distance of the token to its code, in the space of `Quantizer.continuous`.
     pixel_error: squared error of the reconstruction over the token's own f × f pixels, 8-bit values, three channels.
 
@@ -30,6 +31,7 @@ def token_table(quantizer: Quantizer, encoding: Encoding) -> pd.DataFrame:
     images, rows, columns = np.indices(codes.shape).reshape(3, -1)
     return pd.DataFrame(
         {
+            "token": np.arange(codes.size),
             "image": images,
             "row": rows,
             "column": columns,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from .code_inspector import CodeInspector
+from .patch_inspector import PatchInspector
 from .temperature_control import TemperatureControl
 from .temperature_explorer import TemperatureExplorer
 from .training_monitor import TrainingMonitor
 from .usage_explorer import UsageExplorer
 
 __all__ = [
+    "CodeInspector",
+    "PatchInspector",
     "TemperatureControl",
     "TemperatureExplorer",
     "TrainingMonitor",

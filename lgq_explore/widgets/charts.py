@@ -24,7 +24,7 @@ class Picked:
 
 
 class Charts(anywidget.AnyWidget):
-    """Plotly figures, the first over the whole width, the others below it in two columns.
+    """Plotly figures, the first over the whole width, the others below it in two columns; one left over has a row.
 
     One widget for all of them: a FigureWidget each would parse its own five megabytes of plotly.js while it is made,
     and a page gives a widget two seconds for that.

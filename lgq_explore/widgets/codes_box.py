@@ -9,6 +9,7 @@ from typing import Any
 import ipywidgets
 import traitlets
 
+from lgq_explore.analysis import checked_codes
 from lgq_explore.errors import InputError
 
 SEPARATORS = re.compile(r"[,;\s]+")
@@ -51,14 +52,6 @@ class CodesBox(ipywidgets.HBox):
     def _write(self, change: Any) -> None:
         if not _says(self._text.value, change["new"]):
             self._text.value = ", ".join(map(str, change["new"]))
-
-
-def checked_codes(codes: list[int], codebook_size: int) -> list[int]:
-    """The codes, ascending, each once. Raises InputError for one outside 0 … K − 1."""
-    for code in codes:
-        if not 0 <= code < codebook_size:
-            raise InputError(f"code {code} is outside 0 … {codebook_size - 1}: give joint codes of this codebook")
-    return sorted(set(codes))
 
 
 def _numbers(text: str) -> list[int]:
