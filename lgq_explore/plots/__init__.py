@@ -8,6 +8,7 @@ from .code_history import draw_code_history, publish_code_history
 from .code_neighbours import draw_code_neighbours, publish_code_neighbours
 from .code_patches import PatchRow, draw_code_patches, publish_code_patches
 from .code_usage import draw_code_usage, draw_usage_grid, publish_code_usage, publish_usage_grid
+from .estimators import draw_estimators, publish_estimators
 from .images import draw_images, publish_images
 from .patch_pictures import draw_patch_pictures, publish_patch_pictures
 from .patch_posterior import draw_patch_posterior, publish_patch_posterior
@@ -37,6 +38,7 @@ __all__ = [
     "draw_code_neighbours",
     "draw_code_patches",
     "draw_code_usage",
+    "draw_estimators",
     "draw_images",
     "draw_patch_pictures",
     "draw_patch_posterior",
@@ -56,6 +58,7 @@ __all__ = [
     "publish_code_neighbours",
     "publish_code_patches",
     "publish_code_usage",
+    "publish_estimators",
     "publish_images",
     "publish_patch_pictures",
     "publish_patch_posterior",
