@@ -53,7 +53,7 @@ def method_colour(method: str) -> str:
     return METHOD_COLOURS.get(method, OTHER_METHOD)
 
 
-AXES = {"automargin": True, "title": {"standoff": 15}, "zerolinecolor": "#EEEEEE"}
+AXES = {"automargin": True, "ticks": "", "title": {"standoff": 15}, "zerolinecolor": "#EEEEEE"}
 COLOUR_BAR = {"outlinewidth": 0, "ticks": ""}
 TEMPLATE = {
     "layout": {

@@ -228,7 +228,7 @@ def draw_top_responsibilities(top: pd.DataFrame, token: int) -> go.Figure:
             )
         ],
         layout(
-            Title(f"Who shares token {token}", f"its {len(top)} likeliest codes; all others {rest:.1%}"),
+            Title(f"Who shares token {token}", f"all other codes {rest:.0%}"),
             height=300,
             showlegend=False,
             xaxis=axis("code", type="category", showgrid=False),
@@ -259,19 +259,20 @@ def draw_token_map(placed: pd.DataFrame, token: int) -> go.Figure:
                 zmax=1,
                 colorscale="Cividis",
                 hoverongaps=False,
-                colorbar={"title": {"text": "p*"}, "thickness": 10, "len": 1, "tickvals": [0, 0.5, 1]},
+                colorbar={"orientation": "h", "thickness": 10, "len": 0.5, "x": 0, "xanchor": "left", "y": 0.35,
+                          "yanchor": "top", "tickvals": [0, 0.5, 1]},
                 hovertemplate="token %{customdata}: p* = %{z:.3f}<extra></extra>",
                 name="p*",
             )
         ],
         layout(
             Title("Largest p of each token", "click one"),
-            height=150 + 12 * sheet.largest.shape[0],
+            height=210,
             margin={"l": 8, "r": 8, "t": 52, "b": 8},
             dragmode=False,
             xaxis={"visible": False, "constrain": "domain", "fixedrange": True},
-            yaxis={"visible": False, "scaleanchor": "x", "autorange": "reversed", "constrain": "domain",
-                   "fixedrange": True},
+            yaxis={"visible": False, "domain": [0.4, 1], "scaleanchor": "x", "autorange": "reversed",
+                   "constrain": "domain", "constraintoward": "top", "fixedrange": True},
             shapes=[frame | {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}],
         ),
     )  # fmt: skip

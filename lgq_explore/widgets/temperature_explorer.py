@@ -30,6 +30,9 @@ AHEAD = 12
 
 SNAPSHOTS_KEPT = 4
 
+PICTURES_HEIGHT = 280
+"""Screen pixels of three rows of six pictures in half a cell's width."""
+
 TOP_FIGURE, MAP_FIGURE = 2, 4
 """Places of the figures that can be clicked."""
 
@@ -88,11 +91,13 @@ class TemperatureExplorer(Explorer):
     def draw(self) -> list[go.Figure]:
         views, view = self._views, self._view
         self._say_numbers()
+        pictures = plots.draw_images(self._pictures)
+        pictures.layout.height = PICTURES_HEIGHT
         return [
             plots.draw_temperature_sweep(views.sweep, views.flips, self._marks, self.temperature),
             plots.draw_softness(view.tokens, views.quantizer.codebook_size),
             plots.draw_top_responsibilities(views.top(self.token, self.temperature), self.token),
-            plots.draw_images(self._pictures),
+            pictures,
             plots.draw_token_map(view.placed, self.token),
         ]
 
@@ -176,7 +181,7 @@ class TemperatureExplorer(Explorer):
         return analysis.temperature_marks(views.sample, views.sweep, self.run.history())
 
     def _build_controls(self, steps: list[int]) -> None:
-        wide = {"style": {"description_width": "96px"}, "layout": {"width": "460px"}}
+        wide = {"style": {"description_width": "96px"}, "layout": {"width": "400px"}}
         self._temperature_slider = ipywidgets.SelectionSlider(
             options=[(f"{temperature:.3g}", temperature) for temperature in self._grid],
             description="temperature τ",

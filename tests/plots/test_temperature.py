@@ -94,7 +94,7 @@ def test_the_top_codes_can_be_clicked() -> None:
     assert list(bars.x) == ["7", "3"]
     assert list(bars.customdata) == [7, 3]
     assert "token 5" in figure.layout.title.text
-    assert "10.0%" in figure.layout.title.text
+    assert "other codes 10%" in figure.layout.title.text
 
 
 def test_a_map_has_a_clickable_cell_a_token_and_a_gap_between_pictures() -> None:

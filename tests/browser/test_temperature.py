@@ -1,0 +1,170 @@
+"""Does the temperature panel answer a reader's gestures in a real JupyterLab with what the analysis says on its own?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import nbformat
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page
+
+from lgq_explore import analysis, plots
+from lgq_explore.models import BackboneConfig
+from lgq_explore.quantizers import LGQConfig
+from lgq_explore.training.config import TrainConfig
+from lgq_explore.training.encode import encode
+from lgq_explore.training.loop import train
+from lgq_explore.training.run import Run
+from lgq_explore.widgets.bake import KERNEL
+from tests.browser.notebook_page import NotebookPage
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Lab
+
+CELLS = ("import lgq_explore as lgq", 'panel = lgq.widgets.TemperatureExplorer("lgq", temperature=0.1)\npanel')
+NOTEBOOK = "temperature.ipynb"
+CODES = 64
+STEPS = 15
+"""Keys pressed to the right: a decade and a half up from 0.1."""
+SWEEP, SOFTNESS, TOP, PICTURES, MAP = range(5)
+
+pytestmark = pytest.mark.browser
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the page shows at one moment: the present temperature's line, the bars of p*, and each row of pictures."""
+
+    temperature: float
+    shares: list[float]
+    pictures: dict[str, str]
+
+
+@pytest.fixture
+def run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(lab.data))
+    recipe = TrainConfig(
+        data="fake",
+        batch_size=4,
+        steps=6,
+        snapshot_steps=3,
+        backbone=BackboneConfig(channels=(8, 8, 8), dim=4),
+        quantizer=LGQConfig(codebook_size=CODES),
+    )
+    return train(recipe, lab.data / "runs" / "lgq")
+
+
+@pytest.fixture
+def notebook(lab: Lab, run: Run, page: Page) -> Iterator[NotebookPage]:
+    """A notebook with the panel."""
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL}), lab.notebooks / NOTEBOOK)
+    opened = NotebookPage(page)
+    opened.open(lab.address_of(NOTEBOOK))
+    yield opened
+    assert not opened.errors, "\n".join(opened.errors)
+
+
+def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, notebook: NotebookPage) -> None:
+    notebook.run_all()
+    notebook.wait_until('document.querySelectorAll(".lgq-charts .js-plotly-plot").length === 5')
+    views = analysis.TemperatureViews(run.tokenizer(), encode(run))
+    grid = views.temperatures
+    before = shown(notebook)
+    assert before.temperature == pytest.approx(0.1)
+    assert before.shares == pytest.approx(shares_of(views, 0.1))
+
+    slider(notebook, "temperature").focus()
+    for _ in range(STEPS):
+        notebook.page.keyboard.press("ArrowRight")
+    moved = grid[grid.index(0.1) + STEPS]
+    notebook.wait_until(f"Math.abs(Math.log({present(moved)})) < 1e-6")
+    after = shown(notebook)
+    assert after.shares == pytest.approx(shares_of(views, moved))
+    assert after.shares != pytest.approx(before.shares)
+    assert after.pictures["hard"] == before.pictures["hard"]
+    assert after.pictures["soft"] != before.pictures["soft"]
+    summary = analysis.softness_summary(views.sample.at(moved), moved, views.sample.spread)
+    assert f"τ = {moved:.3g}: {summary['effective_codes']:.3g} effective codes" in notebook.outputs()
+
+    token = 2 * 16 + 5
+    click_token(notebook, token)
+    notebook.wait_until(f"{chart(TOP)}._fullLayout.title.text.includes('token {token}')")
+    expected = views.top(token, moved)
+    bars = notebook.page.evaluate(f"(({{ x, y }}) => [Array.from(x), Array.from(y)])({chart(TOP)}._fullData[0])")
+    assert bars[0] == [str(code) for code in expected["code"]]
+    assert bars[1] == pytest.approx(expected["responsibility"].tolist())
+
+    slider(notebook, "codebook of").focus()
+    notebook.page.keyboard.press("Home")
+    notebook.wait_until("document.querySelector('.jp-Notebook').innerText.includes('codebook of step 0,')")
+    past = analysis.TemperatureViews(run.tokenizer(), encode(run), run.codebook_snapshots()[0])
+    assert shown(notebook).shares == pytest.approx(shares_of(past, moved))
+    assert re.search(
+        rf"TemperatureExplorer\('lgq', temperature={moved!r}, snapshot=0, token={token}", notebook.outputs()
+    )
+    assert_fits(notebook)
+
+
+def chart(number: int) -> str:
+    return f'document.querySelectorAll(".lgq-charts .js-plotly-plot")[{number}]'
+
+
+def present(temperature: float) -> str:
+    """JavaScript for the temperature that is drawn as the present one, over the one given."""
+    return f"{chart(SWEEP)}._fullLayout.shapes.at(-1).x0 / {temperature!r}"
+
+
+def slider(notebook: NotebookPage, label: str) -> Locator:
+    return notebook.page.locator(".widget-hslider", has_text=label).locator(".noUi-handle")
+
+
+def shown(notebook: NotebookPage) -> Shown:
+    """Read from the page what plotly draws."""
+    values = notebook.page.evaluate(
+        f"""() => ({{
+            temperature: {chart(SWEEP)}._fullLayout.shapes.at(-1).x0,
+            shares: Array.from({chart(SOFTNESS)}._fullData[0].y),
+            pictures: Object.fromEntries({chart(PICTURES)}._fullData.map(row => [row.name, row.source])),
+        }})"""
+    )
+    return Shown(**values)
+
+
+def shares_of(views: analysis.TemperatureViews, temperature: float) -> list[float]:
+    """The heights of the bars of p* that the analysis gives."""
+    figure = plots.draw_softness(views.sample.at(temperature), views.quantizer.codebook_size)
+    return [float(share) for share in np.asarray(figure.data[0].y)]
+
+
+def click_token(notebook: NotebookPage, token: int) -> None:
+    """Click a token's square in the map."""
+    notebook.page.locator(".lgq-charts .js-plotly-plot").nth(MAP).scroll_into_view_if_needed()
+    x, y = notebook.page.evaluate(
+        f"""token => {{
+            const {{ _fullData: [map], _fullLayout: {{ xaxis, yaxis }} }} = {chart(MAP)};
+            const box = {chart(MAP)}.getBoundingClientRect();
+            const row = map.customdata.findIndex(tokens => Array.from(tokens).includes(token));
+            const column = Array.from(map.customdata[row]).indexOf(token);
+            return [box.left + xaxis._offset + xaxis.d2p(column), box.top + yaxis._offset + yaxis.d2p(row)];
+        }}""",
+        token,
+    )
+    notebook.page.mouse.click(x, y)
+
+
+def assert_fits(notebook: NotebookPage) -> None:
+    """Nothing of the panel reaches beyond the cell it is shown in."""
+    overflow = notebook.page.evaluate(
+        """() => {
+            const cell = document.querySelector(".lgq-charts").closest(".jp-OutputArea-output");
+            const right = cell.getBoundingClientRect().right + 1;
+            return [...cell.querySelectorAll("button, code, .main-svg, .widget-hslider, .widget-html")]
+                .filter(part => part.getBoundingClientRect().right > right).map(part => part.outerHTML.slice(0, 80));
+        }"""
+    )
+    assert overflow == []
