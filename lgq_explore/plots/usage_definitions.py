@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import seaborn
@@ -17,7 +18,7 @@ from .style import GUIDE, Title, axis, layout, new_figure, publication_style, pu
 from .usage_inequality import CURVE_HEIGHT, legend_inside
 
 COLUMNS = ("definition", "tokens", "codes", "utilization", "rank", "why")
-TITLE = Title("Definitions of usage", "the number in a point is the run's rank")
+TITLE = Title("Definitions of usage", "in a point: the run's rank")
 Y_TITLE = "codes used, % of K"
 TOO_FEW = "too few<br>tokens"
 TICKS = [base * 10.0**power for power in range(-4, 3) for base in (1, 2, 5)]
@@ -61,7 +62,13 @@ def draw_usage_definitions(definitions: pd.DataFrame, methods: Mapping[str, str]
             legend=legend_inside(left=True, bottom=True),
             margin={"l": 64, "r": 24, "t": 64, "b": 56},
             xaxis=axis("", type="category", tickangle=0, showgrid=False),
-            yaxis=axis(Y_TITLE, type="log", tickvals=TICKS, ticktext=[f"{tick:g}" for tick in TICKS]),
+            yaxis=axis(
+                Y_TITLE,
+                type="log",
+                range=np.log10(_limits(definitions)).tolist(),
+                tickvals=TICKS,
+                ticktext=[f"{tick:g}" for tick in TICKS],
+            ),
             annotations=[
                 {"x": name, "y": 0.5, "yref": "paper", "text": TOO_FEW, "showarrow": False, "font": {"color": GUIDE}}
                 for name in _wrapped(_uncounted(definitions))
@@ -91,9 +98,8 @@ def plot_usage_definitions(axes: Axes, definitions: pd.DataFrame, methods: Mappi
     names = definitions["definition"].unique().tolist()
     for name in _uncounted(definitions):
         axes.text(names.index(name), 0.5, _in_lines(TOO_FEW), transform=axes.get_xaxis_transform(), **NOTE)
-    axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    axes.set(ylabel=Y_TITLE, ylim=(low / 1.4, high * 1.4))
+    low, high = _limits(definitions)
+    axes.set(yscale="log", ylabel=Y_TITLE, ylim=(low, high))
     axes.set_yticks(shown := [tick for tick in TICKS if low <= tick <= high], [f"{tick:g}" for tick in shown])
     axes.yaxis.set_minor_locator(NullLocator())
     axes.grid(axis="x", visible=False)
@@ -103,6 +109,16 @@ def plot_usage_definitions(axes: Axes, definitions: pd.DataFrame, methods: Mappi
 
 def _ranks(part: RunRows) -> list[str]:
     return ["" if pd.isna(rank) else f"{rank:.0f}" for rank in part.rows["rank"]]
+
+
+def _limits(definitions: pd.DataFrame) -> tuple[float, float]:
+    """Of the axis in per cent: from a labelled tick below all points to a little above them."""
+    percent = 100 * definitions["utilization"]
+    counted = percent[percent > 0]
+    if counted.empty:
+        return 1.0, 100.0
+    below = [tick for tick in TICKS if tick < counted.min() / 1.1]
+    return max(below, default=TICKS[0]), 1.4 * counted.max()
 
 
 def _uncounted(definitions: pd.DataFrame) -> pd.Series:

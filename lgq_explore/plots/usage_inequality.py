@@ -18,7 +18,7 @@ LORENZ_COLUMNS = ("curve", "code_share", "token_share")
 COUNTED, UNIFORM = "counted", "uniform sampling"
 """The two values of a Lorenz frame's column curve."""
 
-RANK_TITLE = Title("Usage by rank", "each run's most used code first, both axes logarithmic")
+RANK_TITLE = Title("Usage by rank", "most used code first, axes logarithmic")
 LORENZ_TITLE = Title("Lorenz curve", "in brackets: the Gini of uniform sampling")
 RANK_X, RANK_Y = "rank of the code", "share of the tokens, %"
 LORENZ_X, LORENZ_Y = "codes, least used first, % of K", "tokens they carry, %"

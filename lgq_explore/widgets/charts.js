@@ -77,20 +77,26 @@ async function render({ model, el }) {
   }
 
   function show() {
-    model.get("figures").forEach((text, index) => {
-      const isNew = !charts[index];
-      charts[index] ??= { place: el.appendChild(document.createElement("div")), text: null };
-      const chart = charts[index];
-      if (chart.text === text) return;
-      chart.text = text;
-      const { data, layout } = JSON.parse(text);
-      const drawn = Plotly.react(chart.place, data, layout, { responsive: true, displaylogo: false });
-      if (isNew) drawn.then(() => listen(chart.place, index));
-    });
-    // A panel may show fewer charts than before.
-    charts.splice(model.get("figures").length).forEach((chart) => {
+    const figures = model.get("figures");
+    // How wide a chart is depends on how many there are: all have their places before the first is drawn.
+    const isAnotherNumber = figures.length !== charts.length;
+    charts.splice(figures.length).forEach((chart) => {
       Plotly.purge(chart.place);
       chart.place.remove();
+    });
+    while (charts.length < figures.length) {
+      charts.push({ place: el.appendChild(document.createElement("div")), text: null });
+    }
+    charts.forEach((chart, index) => {
+      const isNew = chart.text === null;
+      if (chart.text === figures[index]) {
+        if (isAnotherNumber) Plotly.Plots.resize(chart.place);
+        return;
+      }
+      chart.text = figures[index];
+      const { data, layout } = JSON.parse(chart.text);
+      const drawn = Plotly.react(chart.place, data, layout, { responsive: true, displaylogo: false });
+      if (isNew) drawn.then(() => listen(chart.place, index));
     });
   }
 

@@ -20,7 +20,7 @@ from lgq_explore.training.run import Run
 from .charts import Picked
 from .codes_box import CodesBox, checked_codes
 from .explorer import CROPS, Explorer, RunLike, as_run, held_out, run_argument, run_caption
-from .usage_tables import definitions_table, numbers_table
+from .usage_tables import definitions_table, numbers_table, side_by_side
 
 HITS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -131,7 +131,7 @@ class UsageExplorer(Explorer):
         definitions = self._definitions()
         usage_map = plots.draw_usage_grid(self._grid(), self._checked_selection(), self.shown)
         usage_map.layout.dragmode = "select"
-        self._tables.value = _html(numbers_table(self._summary)) + _html(definitions_table(definitions))
+        self._tables.value = side_by_side(numbers_table(self._summary), definitions_table(definitions))
         return [usage_map, *self._curves, plots.draw_usage_definitions(definitions, self._methods)]
 
     def figure(self) -> Figure:
@@ -243,7 +243,3 @@ def _names(runs: Sequence[Run]) -> list[str]:
 
 def _options(numbers: Sequence[int] | set[int]) -> list[tuple[str, int]]:
     return [(f"{number:,d}", number) for number in sorted(numbers)]
-
-
-def _html(table: pd.DataFrame) -> str:
-    return table.to_html(border=0, classes="lgq-table", justify="left")

@@ -42,6 +42,17 @@ def definitions_table(definitions: pd.DataFrame) -> pd.DataFrame:
     return cells.pivot(index="definition", columns="run", values="cell").loc[names, runs].rename_axis(None, axis=1)
 
 
+def side_by_side(*tables: pd.DataFrame) -> str:
+    """The tables as HTML, beside each other where there is room."""
+    style = (
+        ".lgq-tables { display: flex; flex-wrap: wrap; gap: 12px 48px; line-height: 1.5; }"
+        ".lgq-tables th, .lgq-tables td { text-align: left; font-weight: normal; padding: 0 16px 0 0; }"
+        ".lgq-tables thead th { font-weight: bold; }"
+    )
+    parts = "".join(table.to_html(border=0, index_names=False) for table in tables)
+    return f'<style>{style}</style><div class="lgq-tables">{parts}</div>'
+
+
 def _cell(row: dict[str, object]) -> str:
     if row["why"]:
         return f"– ({row['why']})"

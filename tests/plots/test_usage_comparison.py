@@ -109,6 +109,13 @@ def test_definitions_show_shares_ranks_and_what_could_not_be_counted() -> None:
     assert [note.x for note in figure.layout.annotations] == ["window of<br>99 tokens"]
 
 
+def test_the_axis_of_definitions_reaches_from_a_labelled_tick_to_above_the_highest() -> None:
+    low, high = 10 ** np.array(draw_usage_definitions(DEFINITIONS, METHODS).layout.yaxis.range)
+    assert (low, high) == pytest.approx((5, 70))
+    nothing = DEFINITIONS.assign(utilization=np.nan, codes=np.nan)
+    assert draw_usage_definitions(nothing, METHODS).layout.yaxis.range == (0, 2)
+
+
 @pytest.mark.parametrize(
     ("publish", "frames"),
     [
