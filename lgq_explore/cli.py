@@ -166,6 +166,7 @@ def _add_bench(commands: Any) -> None:
     _add_bench_quantizers(benches)
     _add_bench_soft_assignment(benches)
     _add_bench_training(benches)
+    _add_bench_explorers(benches)
 
 
 def _add_bench_quantizers(benches: Any) -> None:
@@ -246,6 +247,24 @@ def _bench_training(options: argparse.Namespace) -> int:
     recipes = [_recipe(options, name, size) for name in options.quantizers for size in options.codebook_sizes]
     results_folder(options.results)
     return _report_benchmark(options, measure_shares(recipes, device=options.device), markdown_table)
+
+
+def _add_bench_explorers(benches: Any) -> None:
+    parser = benches.add_parser("explorers", help="the time that a move of the temperature panel takes (a minute)")
+    parser.add_argument("--tokens", type=int, default=4096, metavar="N", help="held-out tokens (default: 4096)")
+    parser.add_argument("--codebook-size", type=int, default=16384, metavar="K", help="codes (default: 16384)")
+    parser.add_argument("--moves", type=int, default=20, metavar="N", help="temperatures moved to (default: 20)")
+    _add_results(parser)
+    parser.set_defaults(command=_bench_explorers)
+
+
+def _bench_explorers(options: argparse.Namespace) -> int:
+    from .bench.explorers import markdown_table, measure_explorers
+    from .bench.results import results_folder
+
+    results_folder(options.results)
+    measured = measure_explorers(options.tokens, options.codebook_size, options.moves)
+    return _report_benchmark(options, measured, markdown_table)
 
 
 def _add_quantizers(parser: argparse.ArgumentParser) -> None:

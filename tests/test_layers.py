@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "plots": set(),
     "report": {"quantizers", "models", "training", "analysis", "bench", "plots"},
     "widgets": {"quantizers", "models", "training", "analysis", "plots"},
-    "bench": {"quantizers", "models", "training"},
+    "bench": {"quantizers", "models", "training", "analysis", "plots"},
     "cli": {"quantizers", "models", "metrics", "training", "analysis", "report", "bench"},
     "__main__": {"cli"},
     "__init__": set(),

@@ -1,0 +1,146 @@
+"""How long does a panel take to answer a move of its slider?
+
+The temperature panel's work is done without a browser: its numbers, its pictures and its five figures as the text that
+goes to the page, for tokens and a codebook of a published size. A move either meets a temperature that was made ready
+while nobody moved, as those near the present one are, or has to be computed. Weights and pictures are random: no step
+of the work depends on what they are. A case runs in a fresh process on one thread.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from lgq_explore.errors import InputError
+from lgq_explore.models import BackboneConfig
+from lgq_explore.models.tokenizer import build_tokenizer
+from lgq_explore.quantizers import LGQConfig
+from lgq_explore.training.encode import Encoding, coded_batches
+
+from .fresh_process import THREADS, in_fresh_process
+from .markdown import number, table
+from .results import device_name, today
+
+if TYPE_CHECKING:
+    from lgq_explore.analysis import TemperatureViews
+
+TOKENS, CODES, MOVES = 4096, 16384, 20
+IMAGE_SIZE = 32
+LOWEST_MOVE = 0.02
+"""Moves go up from here, from one temperature of the grid to the next: over all that training passes through."""
+
+
+def measure_explorers(tokens: int = TOKENS, codes: int = CODES, moves: int = MOVES) -> dict[str, Any]:
+    """Measure the temperature panel as the module says: a JSON object with one result.
+
+    Raises:
+        InputError: sizes under 1, fewer than 2 codes, or more moves than there are temperatures to go to.
+    """
+    for name, value, least in (("tokens", tokens, 1), ("codes", codes, 2), ("moves", moves, 1)):
+        if value < least:
+            raise InputError(f"{name} is {value}: give at least {least}")
+    measured = in_fresh_process(measure_temperature_panel, {"tokens": tokens, "codes": codes, "moves": moves})
+    medians = {
+        f"median_{kind}_seconds": statistics.median(measured[f"{kind}_seconds"]) for kind in ("computed", "ready")
+    }
+    return {
+        "benchmark": "explorers",
+        "date": today(),
+        "device": device_name("cpu", THREADS),
+        "versions": {"torch": torch.__version__},
+        "protocol": {"clock": "CPU time", "threads": THREADS, "moves": moves},
+        "results": [{"panel": "temperature", "tokens": tokens, "codes": codes, **measured, **medians}],
+    }
+
+
+def measure_temperature_panel(case: dict[str, Any]) -> dict[str, Any]:
+    """CPU seconds to open, and of each move, computed and made ready; to be run in a fresh process."""
+    from lgq_explore.analysis import TemperatureViews, temperature_marks
+
+    backbone = BackboneConfig()
+    tokenizer = build_tokenizer(backbone, LGQConfig(codebook_size=case["codes"]), seed=0).eval()
+    encoding = _random_encoding(tokenizer, case["tokens"], backbone.factor)
+    started = time.process_time()
+    views = TemperatureViews(tokenizer, encoding, tokens=case["tokens"])
+    marks = temperature_marks(views.sample, views.sweep)
+
+    def show(temperature: float) -> None:
+        for text in _figures(views, marks, temperature):
+            assert text
+
+    show(views.temperatures[0])
+    opened = time.process_time() - started
+    chosen = [temperature for temperature in views.temperatures if temperature > LOWEST_MOVE][: case["moves"]]
+    if len(chosen) < case["moves"]:
+        raise InputError(f"moves is {case['moves']}: the slider has {len(chosen)} temperatures to move to")
+    return {
+        "dim": backbone.dim,
+        "pictures": len(views.images),
+        "opening_seconds": opened,
+        "computed_seconds": [_seconds(show, temperature) for temperature in chosen],
+        "ready_seconds": [_seconds(show, temperature) for temperature in chosen],
+    }
+
+
+def _random_encoding(tokenizer: Any, tokens: int, factor: int) -> Encoding:
+    """As many random pictures as hold the tokens, and what the tokenizer makes of them."""
+    count = -(-tokens // (IMAGE_SIZE // factor) ** 2)
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.randint(256, (count, 3, IMAGE_SIZE, IMAGE_SIZE), dtype=torch.uint8, generator=generator)
+    batches = list(coded_batches(tokenizer, pictures))
+    return Encoding(
+        images=pictures.numpy(),
+        latents=torch.cat([batch.output.latents for batch in batches]).numpy(),
+        codes=torch.cat([batch.output.coded.codes for batch in batches]).numpy(),
+        reconstructions=torch.cat([batch.reconstructions for batch in batches]).numpy(),
+        levels=np.array(tokenizer.quantizer.levels),
+        photograph=np.zeros(count, dtype=np.int64),
+        photograph_names=np.array(["random"]),
+    )
+
+
+def _figures(views: TemperatureViews, marks: Any, temperature: float) -> list[str]:
+    """The text of the panel's figures, as it goes to the page."""
+    from lgq_explore import plots
+
+    view = views.at(temperature)
+    shown = view.reconstructions
+    figures = [
+        plots.draw_temperature_sweep(views.sweep, views.flips, marks, temperature),
+        plots.draw_softness(view.tokens, views.quantizer.codebook_size),
+        plots.draw_top_responsibilities(views.top(0, temperature), 0),
+        plots.draw_images({"input": shown.images, "soft": shown.soft, "hard": shown.hard}),
+        plots.draw_token_map(view.placed, 0),
+    ]
+    return [figure.to_json() for figure in figures]
+
+
+def _seconds(act: Callable[[float], None], temperature: float) -> float:
+    started = time.process_time()
+    act(temperature)
+    return time.process_time() - started
+
+
+def markdown_table(measured: Mapping[str, Any]) -> str:
+    """A row a panel: opening, and the medians of both kinds of moves; what was measured stands under it."""
+    rows = [
+        [
+            result["panel"],
+            f"{result['tokens']:,d}",
+            f"{result['codes']:,d}",
+            *(number(1000 * result[f"{name}_seconds"]) for name in ("opening", "median_computed", "median_ready")),
+        ]
+        for result in measured["results"]
+    ]
+    header = ["panel", "tokens N", "codes K", "opening, ms", "move, computed, ms", "move, made ready, ms"]
+    protocol = measured["protocol"]
+    caption = (
+        f"Numbers, pictures and figures of the panel without the browser: {protocol['clock']}, {protocol['threads']} "
+        f"thread, medians of {protocol['moves']} moves. {measured['date']}, {measured['device']}."
+    )
+    return table(header, rows, left=1) + "\n\n" + caption
