@@ -461,3 +461,14 @@ def test_fields_that_are_out_of_range_are_named() -> None:
 def test_an_assignment_of_one_token_has_a_defined_unbiased_usage() -> None:
     assignment: SoftAssignment = lgq_without_norm().soft_assign(random_latents(1, side=1), 1.0)
     assert all(value.isfinite() for value in usage_regularizers(assignment).values())
+
+
+def test_a_share_below_which_responsibilities_count_as_nothing_is_the_recipes() -> None:
+    latents = random_latents()
+    exact, dropping = (LGQConfig(16, norm="none", drop=drop).build(latents.shape[1]).double() for drop in (0.0, 0.999))
+    dropping.centres.data.copy_(exact.centres)
+    hard = exact.eval()(latents).quantized
+    torch.testing.assert_close(dropping.soft(latents, 1.0), hard)  # nothing but the nearest is left
+    assert not torch.allclose(exact.soft(latents, 1.0), hard)
+    with pytest.raises(ValueError, match=r"drop is 1\.0"):
+        LGQConfig(drop=1.0)

@@ -9,7 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from lgq_explore.quantizers import SoftAssignment, soft_assign, soft_assignment, sparse_assignment, tiles
+from lgq_explore.quantizers import (
+    SoftAssignment,
+    soft_assign,
+    soft_assignment,
+    sparse_assignment,
+    tiled_assignment,
+    tiles,
+)
 
 TOKENS, CODES, WIDTH, VALUES = 11, 5, 3, 4
 BACKENDS = ("dense", "tiled")
@@ -243,6 +250,16 @@ def test_float32_keeps_four_digits_at_any_temperature(temperature: float, offset
         assert relative_error(value, expected) < 1e-4
 
 
+def test_an_offset_that_all_keys_share_costs_no_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(soft_assignment, "LOGIT_ERROR", math.inf)  # without float64 to the rescue
+    q, k, v = random_inputs(torch.float32, tokens=200, codes=600)
+    single = [q, (k.detach() + 1000).requires_grad_(), v]
+    double = [tensor.detach().double().requires_grad_() for tensor in single]
+    ours, reference = soft_assign(*single, backend="tiled"), definition(*double)
+    for value, expected in zip(gradients(ours, single), gradients(reference, double), strict=True):
+        assert relative_error(value, expected) < 1e-4
+
+
 @pytest.mark.parametrize("temperature", [0.125, 1.0, 8.0])
 def test_the_gradient_of_a_temperature_survives_its_cancellation(temperature: float) -> None:
     """dτ is what is left of large sums that cancel. Temperatures are powers of two, so that dividing is exact."""
@@ -312,6 +329,20 @@ def test_what_is_dropped_is_dropped_in_values_and_gradients(
         torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-13)
     for value, expected in zip(gradients(tiled, inputs), gradients(reference, inputs), strict=True):
         torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-13)
+
+
+def test_a_strip_is_crowded_by_the_pairs_of_all_its_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two codes a tile and token are kept in each of three tiles: few in each, and too many together."""
+    monkeypatch.setattr(sparse_assignment, "PAIRS_PER_TOKEN", 4)
+    monkeypatch.setitem(tiles.TILE_ELEMENTS, "cpu", 8)
+    monkeypatch.setattr(tiles, "FEWEST_ROWS", 4)
+    asked: list[int] = []
+    by_tiles = tiled_assignment.assign
+    monkeypatch.setattr(tiled_assignment, "assign", lambda q, *rest: asked.append(len(q)) or by_tiles(q, *rest))
+    soft_assign(torch.zeros(4, 1), torch.ones(6, 1), torch.ones(6, 1), backend="tiled", drop=0.5)
+    assert asked == [4]
+    soft_assign(torch.zeros(4, 1), torch.ones(4, 1), torch.ones(4, 1), backend="tiled", drop=0.5)
+    assert asked == [4]
 
 
 @pytest.mark.parametrize("temperature", [0.01, 0.1, 0.5])
