@@ -112,10 +112,14 @@ class TemperatureViews:
 
     def top(self, token: int, temperature: float) -> pd.DataFrame:
         """`top_responsibilities` of a token of the pictures, numbered by (b h w). Raises InputError for another."""
+        self.require_token(token)
         latents = self.pictured.latents
-        if not 0 <= token < len(self.pictured):
-            raise InputError(f"token is {token}: the {len(self.images)} pictures have 0 … {len(self.pictured) - 1}")
         picture, place = divmod(token, latents.shape[2] * latents.shape[3])
         return top_responsibilities(
             self.quantizer, latents[picture].flatten(1)[None, :, place, None, None], temperature
         )
+
+    def require_token(self, token: int) -> None:
+        """Raise InputError for a number that is no token of the pictures."""
+        if not 0 <= token < len(self.pictured):
+            raise InputError(f"token is {token}: the {len(self.images)} pictures have 0 … {len(self.pictured) - 1}")

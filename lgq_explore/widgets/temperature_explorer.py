@@ -42,8 +42,8 @@ class TemperatureExplorer(Explorer):
 
     run: opened, its folder, or its name under data/runs; of a method with a temperature. temperature: by default the
     one that training ended with. snapshot: the step of a saved codebook, by default the newest; encoder and decoder are
-    always today's. token: one of the pictures', whose likeliest codes are shown; click another in the map. selection:
-    joint codes, set by a click on a bar.
+    always today's. token: one of the pictures', whose likeliest codes are shown; click another in the map, or type it.
+    selection: joint codes, set by a click on a bar.
 
     Raises:
         InputError: a run that cannot be opened or has no temperature.
@@ -154,6 +154,11 @@ class TemperatureExplorer(Explorer):
             )
         return proposal["value"]
 
+    @traitlets.validate("token")
+    def _check_token(self, proposal: Any) -> int:
+        self._views.require_token(proposal["value"])
+        return proposal["value"]
+
     @property
     def _views(self) -> TemperatureViews:
         return self._views_of(self.snapshot)
@@ -190,12 +195,20 @@ class TemperatureExplorer(Explorer):
         self._snapshot_slider = ipywidgets.SelectionSlider(
             options=steps, value=steps[-1], description="codebook of", **wide
         )
+        self._token_box = ipywidgets.BoundedIntText(
+            min=0,
+            max=len(self._views_of(steps[-1]).pictured) - 1,
+            description="token",
+            style={"description_width": "initial"},
+            layout={"width": "130px"},
+        )
         self._numbers, self._change = ipywidgets.HTML(), ipywidgets.HTML()
         self._temperature_row = ipywidgets.HBox([self._temperature_slider, self._numbers])
-        self._snapshot_row = ipywidgets.HBox([self._snapshot_slider, self._change])
+        self._snapshot_row = ipywidgets.HBox([self._snapshot_slider, self._token_box, self._change])
         self._temperature_slider.observe(self._slide, "value")
         self.snapshot = steps[-1]
         traitlets.link((self, "snapshot"), (self._snapshot_slider, "value"))
+        traitlets.link((self, "token"), (self._token_box, "value"))
         self.observe(self._follow_temperature, "temperature")
 
     def _slide(self, change: Any) -> None:
