@@ -29,13 +29,13 @@ from .style import (
 class _Share:
     column: str
     name: str
-    hatch: str
+    opacity: float = 1.0
 
 
 SHARES = (
-    _Share("token_share", "tokens", ""),
-    _Share("quantization_error_share", "quantization error", ""),
-    _Share("pixel_error_share", "pixel error", "/"),
+    _Share("token_share", "tokens"),
+    _Share("quantization_error_share", "quantization error"),
+    _Share("pixel_error_share", "pixel error", opacity=0.45),
 )
 
 
@@ -57,11 +57,7 @@ def draw_code_distortion(distortion: pd.DataFrame, *, method: str = "lgq", detai
                 y=(100 * distortion[share.column]).tolist(),
                 customdata=distortion["code"].tolist(),
                 name=share.name,
-                marker={
-                    "color": _colour(share, method),
-                    "pattern": {"shape": share.hatch, "fgcolor": "white", "size": 6},
-                    "line": {"width": 0},
-                },
+                marker={"color": _colour(share, method), "opacity": share.opacity, "line": {"width": 0}},
                 hovertemplate="code %{x}<br>%{y:.2f} % of the " + share.name + "<extra></extra>",
                 showlegend=not empty,
             )
@@ -95,8 +91,7 @@ def publish_code_distortion(distortion: pd.DataFrame, *, method: str = "lgq", de
                 100 * distortion[share.column],
                 width,
                 color=_colour(share, method),
-                hatch=share.hatch * 3,
-                edgecolor="white",
+                alpha=share.opacity,
                 linewidth=0,
                 label=share.name,
             )

@@ -95,6 +95,8 @@ async function render({ model, el }) {
       }
       chart.text = figures[index];
       const { data, layout } = JSON.parse(chart.text);
+      // Plotly takes its height from the place when it is resized, and an empty place has none.
+      if (layout.height) chart.place.style.height = `${layout.height}px`;
       const drawn = Plotly.react(chart.place, data, layout, { responsive: true, displaylogo: false });
       if (isNew) drawn.then(() => listen(chart.place, index));
     });

@@ -1,0 +1,197 @@
+"""Do gestures in linked panels of a real JupyterLab show the patches, the pictures and the counts of the analysis?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import nbformat
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, Position
+
+from lgq_explore import analysis
+from lgq_explore.models import BackboneConfig
+from lgq_explore.quantizers import LGQConfig
+from lgq_explore.training.config import TrainConfig
+from lgq_explore.training.encode import Encoding, encode
+from lgq_explore.training.loop import train
+from lgq_explore.training.run import Run
+from lgq_explore.widgets.bake import KERNEL
+from tests.browser.notebook_page import NotebookPage
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Lab
+
+CELLS = (
+    "import lgq_explore as lgq\nfrom traitlets import link",
+    'usage = lgq.widgets.UsageExplorer("lgq")\nusage',
+    'codes = lgq.widgets.CodeInspector("lgq")\nlink((usage, "selection"), (codes, "selection"))\ncodes',
+    'patch = lgq.widgets.PatchInspector("lgq")\nlink((codes, "patch"), (patch, "patch"))\npatch',
+)
+CODES = 64
+USAGE, INSPECTOR, PATCH = 0, 1, 2
+"""The panels' places in the notebook."""
+
+MAP, PATCHES, PICTURES = 0, 0, 4
+"""The places of charts in their panels."""
+
+pytestmark = pytest.mark.browser
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart of a panel of the notebook, both counted from 0."""
+
+    notebook: NotebookPage
+    panel: int
+    number: int
+
+    @property
+    def element(self) -> str:
+        panel = f'document.querySelectorAll(".lgq-charts")[{self.panel}]'
+        return f'{panel}?.querySelectorAll(".js-plotly-plot")[{self.number}]'
+
+    def wait_until(self, holds: str) -> None:
+        """Wait until an expression about `chart` is true."""
+        self.notebook.wait_until(f"(chart => chart && chart._fullData && ({holds}))({self.element})")
+
+    def read(self, expression: str) -> object:
+        """The value of an expression about `chart`."""
+        return self.notebook.page.evaluate(f"(chart => {expression})({self.element})")
+
+    def title(self) -> str:
+        return str(self.read("chart._fullLayout.title.text"))
+
+    def place(self) -> Locator:
+        return self.notebook.page.locator(".lgq-charts").nth(self.panel).locator(".js-plotly-plot").nth(self.number)
+
+    def position(self, point: str) -> Position:
+        """Where on the chart a point [x, y] of the clickable trace is; `trace` is that trace."""
+        x, y = self.read(
+            f"""(([x, y]) => {{
+                const {{ xaxis, yaxis }} = chart._fullLayout;
+                return [xaxis._offset + xaxis.d2p(x), yaxis._offset + yaxis.d2p(y)];
+            }})((trace => {point})(chart._fullData.find(trace => trace.customdata)))"""
+        )
+        return {"x": x, "y": y}
+
+    def click(self, point: str) -> None:
+        self.place().click(position=self.position(point))
+
+    def drag(self, start: str, end: str) -> None:
+        self.place().hover(position=self.position(start))
+        self.notebook.page.mouse.down()
+        self.place().hover(position=self.position(end), force=True)  # plotly covers the page while one drags
+        self.notebook.page.mouse.up()
+
+
+@pytest.fixture
+def run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(lab.data))
+    recipe = TrainConfig(
+        data="fake",
+        batch_size=4,
+        steps=6,
+        backbone=BackboneConfig(channels=(8, 8, 8), dim=4),
+        quantizer=LGQConfig(codebook_size=CODES),
+    )
+    return train(recipe, lab.data / "runs" / "lgq")
+
+
+@pytest.fixture
+def notebook(lab: Lab, run: Run, page: Page) -> Iterator[NotebookPage]:
+    """A notebook with three linked panels on one run."""
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+    nbformat.write(notebook, lab.notebooks / "inspectors.ipynb")
+    opened = NotebookPage(page)
+    opened.open(lab.address_of("inspectors.ipynb"))
+    yield opened
+    assert not opened.errors, "\n".join(opened.errors)
+
+
+def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookPage) -> None:
+    notebook.run_all()
+    usage_map, patches = Chart(notebook, USAGE, MAP), Chart(notebook, INSPECTOR, PATCHES)
+    Chart(notebook, PATCH, 1).wait_until("true")
+    encoding = encode(run)
+    held = encoding.codes.reshape(-1)
+    code = int(analysis.code_usage(encoding)["count"].argmax())
+
+    click_code(usage_map, code)
+    patches.wait_until("chart._fullData.length === 2")
+    assert_patches_hold(patches, encoding, [code])
+
+    codes = drag_box(usage_map)
+    patches.wait_until("chart._fullData.length > 2")
+    assert text_in(notebook, "codes:") == ", ".join(map(str, codes))
+    shown = analysis.code_usage(encoding).loc[codes].nlargest(5, "count")["code"]
+    assert_patches_hold(patches, encoding, sorted(shown))
+
+    notebook.button("Turn selection off").click()
+    pictures = Chart(notebook, INSPECTOR, PICTURES)
+    pictures.wait_until("chart._fullData.length === 3")
+    expected = analysis.turn_codes_off(run.tokenizer(), encoding, codes)
+    assert expected.reassigned == np.isin(held, codes).sum() > 0
+    assert f"{expected.reassigned:,d} of {held.size:,d} tokens reassigned" in pictures.title()
+    assert f"ΔPSNR {expected.change_db:+.3f} dB" in pictures.title()
+    _, before, without = pictures.read("chart._fullData.map(trace => trace.source)")
+    assert before != without
+    assert f"selection={codes}, turned_off={codes})" in notebook.outputs()
+
+    first = int(patches.read("chart._fullData.at(-1).customdata[0]"))
+    patches.click("[trace.x[0], trace.y[0]]")
+    image, row, column = (int(place) for place in np.unravel_index(first, encoding.codes[:, 0].shape))
+    Chart(notebook, PATCH, 0).wait_until(
+        f"chart._fullLayout.title.text.includes('row {row}, column {column} of picture {image} ')"
+    )
+    posterior = analysis.patch_posterior(run.tokenizer(), encoding, image, row, column)
+    chosen, runner_up, *_ = Chart(notebook, PATCH, 1).read("Array.from(chart._fullData[0].customdata)")
+    assert (chosen, runner_up) == (posterior.code, posterior.runner_up)
+    assert chosen == held[first]
+    assert_fits(notebook)
+
+    notebook.button("Turn all on").click()
+    notebook.wait_until(f"!({pictures.element})")
+
+
+def click_code(usage_map: Chart, code: int) -> None:
+    """Click a code's cell in the map of usage."""
+    usage_map.click(f"[trace.x[{code} % trace.x.length], trace.y[Math.floor({code} / trace.x.length)]]")
+
+
+def drag_box(usage_map: Chart) -> list[int]:
+    """Draw a box around the cells from the map's first row and column to its third row and fourth column."""
+    third = "0.3 * (trace.y[1] - trace.y[0])"
+    usage_map.drag(f"[trace.x[0] - 0.3, trace.y[0] - {third}]", f"[trace.x[3] + 0.3, trace.y[2] + {third}]")
+    side = int(np.sqrt(CODES))
+    return [row * side + column for row in range(3) for column in range(4)]
+
+
+def assert_patches_hold(patches: Chart, encoding: Encoding, codes: list[int]) -> None:
+    """Each patch that can be clicked holds a code of those shown, and each code in use is among them."""
+    shown = patches.read("Array.from(chart._fullData.at(-1).customdata)")
+    held = encoding.codes.reshape(-1)[shown]
+    assert set(held) == set(codes) & set(encoding.codes.reshape(-1).tolist())
+    names = patches.read("chart._fullData.slice(0, -1).map(trace => trace.name)")
+    assert [int(name.split("<br>")[0].removeprefix("code ")) for name in names] == codes
+
+
+def text_in(notebook: NotebookPage, label: str) -> str:
+    """What the inspector's box of that label holds."""
+    return notebook.page.locator(".widget-text", has_text=label).last.locator("input").input_value()
+
+
+def assert_fits(notebook: NotebookPage) -> None:
+    """Nothing of the panels reaches beyond the cells they are shown in."""
+    overflow = notebook.page.evaluate(
+        """() => [...document.querySelectorAll(".lgq-charts")].flatMap(charts => {
+            const cell = charts.closest(".jp-OutputArea-output");
+            const right = cell.getBoundingClientRect().right + 1;
+            return [...cell.querySelectorAll("button, input, code, .main-svg")]
+                .filter(part => part.getBoundingClientRect().right > right).map(part => part.outerHTML.slice(0, 80));
+        })"""
+    )
+    assert overflow == []
