@@ -69,6 +69,12 @@ def test_the_band_holds_what_is_expected_of_other_photographs() -> None:
     assert 0.85 <= held <= 1
 
 
+def test_the_band_lies_around_the_curve_though_resamples_hold_fewer_codes() -> None:
+    curve = usage_accumulation(alike_crops(np.random.default_rng(5), photographs=20), resamples=1000)
+    off_centre = (curve["low"] + curve["high"]) / 2 - curve["active_codes"]
+    assert (off_centre.abs() < 0.15 * (curve["high"] - curve["low"])).all()
+
+
 def alike_crops(generator: np.random.Generator, photographs: int) -> object:
     """Photographs of three crops with 16 tokens each; a photograph draws some of 300 codes, its crops draw of those."""
     palettes = [generator.integers(0, 300, size=generator.integers(5, 60)) for _ in range(photographs)]

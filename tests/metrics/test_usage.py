@@ -229,6 +229,13 @@ def test_the_lorenz_curve_of_chance_holds_the_gini_of_chance(tokens: int, codebo
     assert (np.diff(curve.token_share) >= 0).all()
 
 
+def test_the_lorenz_curve_of_chance_by_hand() -> None:
+    # Of two tokens on two codes a code has 0, 1 or 2 with probability 1/4, 1/2 and 1/4, on average 1.
+    curve = lorenz_curve_uniform(2, 2)
+    assert curve.code_share == pytest.approx([0, 0.25, 0.75, 1])
+    assert curve.token_share == pytest.approx([0, 0, 0.5, 1])
+
+
 def test_the_lorenz_curve_of_chance_agrees_with_draws() -> None:
     tokens, codebook_size = 20_000, 4000
     expected = lorenz_curve_uniform(tokens, codebook_size)

@@ -144,6 +144,18 @@ def test_nonsense_is_refused_in_python_and_told_in_the_panel(runs: list[Run]) ->
     assert "hits is 0" in said_by(explorer)
 
 
+def test_runs_counted_over_different_numbers_of_tokens_are_shown_and_not_ranked(
+    recipe: TrainConfig, tmp_path: Path
+) -> None:
+    coarse_backbone = replace(recipe.backbone, channels=(8, 8, 8, 8))
+    coarse = train(replace(recipe, steps=1, seed=1, backbone=coarse_backbone), tmp_path / "coarse")
+    fine = train(replace(recipe, steps=1), tmp_path / "fine")
+    explorer = UsageExplorer(fine, coarse)
+    assert "different numbers of tokens" in said_by(explorer)
+    assert "(of the first run)" in explorer.figure().get_suptitle()
+    assert not any("rank by whole set" in name for name in explorer.summary())
+
+
 def test_fast_moves_are_drawn_once(runs: list[Run]) -> None:
     async def slide() -> tuple[int, float]:
         explorer = UsageExplorer(runs[0])
