@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 import torch
 from torch import Tensor
+from vector_quantize_pytorch.vector_quantize_pytorch import rotate_to
 
 from lgq_explore.analysis import ESTIMATORS, compare_estimators, encoder_gradient, estimator_microscope
 from lgq_explore.analysis.smoothed_gradient import SmoothedGradient, hard, rounding_error, smoothed_gradient
@@ -95,6 +96,15 @@ def test_rotation_keeps_the_angle_between_token_and_gradient_and_scales_by_the_n
         return (one * other).sum(1) / (one.norm(dim=1) * other.norm(dim=1))
 
     torch.testing.assert_close(cosine(gradient, latents), cosine(upstream.expand_as(target), target))
+
+
+def test_rotation_is_that_of_another_implementation() -> None:
+    quantizer, latents = random_case()
+    ours = encoder_gradient(ESTIMATORS["rotation"], quantizer, latents, quadratic, 1.0)
+    tokens = latents.movedim(1, -1).detach().requires_grad_()
+    rotated = rotate_to(tokens, hard(quantizer, latents).movedim(1, -1))
+    (theirs,) = torch.autograd.grad(rotated.square().sum() / 2, tokens)
+    torch.testing.assert_close(ours.movedim(1, -1), theirs)
 
 
 def test_rotation_survives_a_token_at_the_origin() -> None:
