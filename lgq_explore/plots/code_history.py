@@ -47,7 +47,7 @@ def draw_code_history(
                 mode="lines+markers",
                 line={"color": method_colour(method), "width": 2, "dash": dash},
                 marker={"size": 5},
-                name=f"code {code}",
+                name=str(code),
                 hovertemplate=f"code {code}, step %{{x:,d}}<br>%{{y:,d}} tokens<extra></extra>",
             )
             for (code, rows), dash in zip(codes, DASHES, strict=False)
@@ -57,7 +57,14 @@ def draw_code_history(
             height=300,
             margin={"l": 56, "r": 8, "t": 76, "b": 48},
             showlegend=bool(codes),
-            legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 11}},
+            legend={
+                "title": {"text": "code"},
+                "orientation": "h",
+                "x": 0,
+                "y": 1.02,
+                "yanchor": "bottom",
+                "font": {"size": 11},
+            },
             xaxis=axis("step", visible=bool(codes)),
             yaxis=axis("tokens", rangemode="tozero", visible=bool(codes)),
             annotations=[sentence_when_empty(_wrapped(sentence), empty=not codes)],

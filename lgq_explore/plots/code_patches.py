@@ -36,7 +36,8 @@ LINE = 2
 """Pixels of the outline: one would be lost where the page is made smaller."""
 BLANK = 255
 ROW_NAME_WIDTH = 120
-PATCH_ON_SCREEN = 56
+PATCH_ON_SCREEN = 46
+"""Pixels, so that a row of 15 fits a notebook's cell on a screen of 1,280."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -157,7 +157,14 @@ class CodeInspector(Explorer):
         return [run_argument(self._run)] if self._crops == CROPS else [run_argument(self._run), f"crops={self._crops}"]
 
     def hint(self) -> str:
-        return "" if self.selection else "Select codes: pick some in a linked panel, or type them into the box."
+        sentences = [] if self.selection else ["Select codes: pick some in a linked panel, or type them into the box."]
+        if self.turned_off:
+            without = self.without()
+            sentences.append(
+                f"{_codes(without)} turned off: {without.reassigned:,d} of {without.tokens:,d} tokens reassigned to "
+                f"the nearest code left, ΔPSNR {without.change_db:+.3f} dB over {len(self._encoding):,d} pictures."
+            )
+        return "\n".join(sentences)
 
     def _controls(self) -> list[ipywidgets.Widget]:
         chosen, off = CodesBox("codes:", self._size), CodesBox("turned off:", self._size)
@@ -224,8 +231,9 @@ class CodeInspector(Explorer):
 
     def _picture_title(self) -> Title:
         without = self.without()
-        count = len(without.turned_off)
-        return Title(
-            f"Without {count} code{'s' * (count > 1)}",
-            f"{without.reassigned:,d} of {without.tokens:,d} tokens reassigned, ΔPSNR {without.change_db:+.3f} dB",
-        )
+        return Title(f"Without {_codes(without)}", f"{without.reassigned:,d} tokens, {without.change_db:+.3f} dB")
+
+
+def _codes(without: analysis.TurnedOff) -> str:
+    count = len(without.turned_off)
+    return f"{count} code{'s' * (count > 1)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -154,7 +155,9 @@ class PatchInspector(Explorer):
         )
 
         def read(change: Any) -> None:
-            self.temperature = change["new"]
+            # The page rounds the value it is given, and sends that back.
+            if not math.isclose(change["new"], change["old"], rel_tol=1e-6):
+                self.temperature = change["new"]
 
         def write(change: Any) -> None:
             _write(slider, in_force if self.temperature is None else self.temperature, read)

@@ -60,7 +60,7 @@ def test_neighbours_stand_by_rank_and_can_be_picked() -> None:
 
 def test_each_code_has_a_line_of_its_own_kind() -> None:
     lines = plots.draw_code_history(HISTORY).data
-    assert [line.name for line in lines] == ["code 3", "code 17"]
+    assert [line.name for line in lines] == ["3", "17"]
     assert [list(line.y) for line in lines] == [[4, 6], [0, 2]]
     assert lines[0].line.dash != lines[1].line.dash
     printed = plots.publish_code_history(HISTORY).axes[0].lines

@@ -122,7 +122,8 @@ def test_turning_codes_off_gives_the_numbers_of_the_analysis(run: Run, encoding:
     assert summary["psnr_change_db"] == pytest.approx(expected.change_db)
     assert summary["tokens"] == encoding.codes.size
     title = drawn(inspector)[4]["layout"]["title"]["text"]
-    assert f"{expected.reassigned:,d} of {encoding.codes.size:,d} tokens reassigned" in title
+    assert f"{expected.reassigned:,d} tokens, {expected.change_db:+.3f} dB" in title
+    assert f"{expected.reassigned:,d} of {encoding.codes.size:,d} tokens reassigned" in text_of(inspector)
     press(inspector, "Turn all on")
     assert inspector.turned_off == []
     assert len(drawn(inspector)) == 4
