@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 import plotly.graph_objects as go
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from lgq_explore.errors import InputError
@@ -29,13 +30,13 @@ from .style import (
 class _Share:
     column: str
     name: str
-    opacity: float = 1.0
+    strength: float = 1.0
 
 
 SHARES = (
     _Share("token_share", "tokens"),
     _Share("quantization_error_share", "quantization error"),
-    _Share("pixel_error_share", "pixel error", opacity=0.45),
+    _Share("pixel_error_share", "pixel error", strength=0.45),
 )
 
 
@@ -57,7 +58,7 @@ def draw_code_distortion(distortion: pd.DataFrame, *, method: str = "lgq", detai
                 y=(100 * distortion[share.column]).tolist(),
                 customdata=distortion["code"].tolist(),
                 name=share.name,
-                marker={"color": _colour(share, method), "opacity": share.opacity, "line": {"width": 0}},
+                marker={"color": _colour(share, method), "line": {"width": 0}},
                 hovertemplate="code %{x}<br>%{y:.2f} % of the " + share.name + "<extra></extra>",
                 showlegend=not empty,
             )
@@ -91,7 +92,6 @@ def publish_code_distortion(distortion: pd.DataFrame, *, method: str = "lgq", de
                 100 * distortion[share.column],
                 width,
                 color=_colour(share, method),
-                alpha=share.opacity,
                 linewidth=0,
                 label=share.name,
             )
@@ -104,7 +104,9 @@ def publish_code_distortion(distortion: pd.DataFrame, *, method: str = "lgq", de
 
 
 def _colour(share: _Share, method: str) -> str:
-    return GUIDE if share.column == "token_share" else method_colour(method)
+    """The method's own, paler by as much as the share asks; grey for the tokens."""
+    strong = GUIDE if share.column == "token_share" else method_colour(method)
+    return to_hex([share.strength * part + 1 - share.strength for part in to_rgb(strong)])
 
 
 def _check(distortion: pd.DataFrame) -> None:

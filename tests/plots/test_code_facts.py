@@ -44,7 +44,8 @@ def test_shares_are_drawn_in_percent_a_bar_a_code() -> None:
     assert list(quantization.y) == pytest.approx([20, 15])
     assert list(pixels.y) == pytest.approx([40, 5])
     assert tokens.customdata == (3, 17)
-    assert pixels.marker.color == METHOD_COLOURS["fsq"]
+    assert quantization.marker.color.lower() == METHOD_COLOURS["fsq"].lower()
+    assert len({trace.marker.color for trace in (tokens, quantization, pixels)}) == 3
     bars = plots.publish_code_distortion(DISTORTION).axes[0].patches
     assert sorted(bar.get_height() for bar in bars) == pytest.approx([5, 10, 15, 20, 30, 40])
 
