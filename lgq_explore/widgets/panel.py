@@ -55,16 +55,33 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def stacked_png(figures: Sequence[Figure]) -> bytes:
-    """The figures under each other as one PNG, on white."""
+    """The figures under each other as one PNG, on white; those that fit beside the one before share its row."""
     pictures = [_picture(figure) for figure in figures]
-    sheet = Image.new("RGB", (max(p.width for p in pictures), sum(p.height for p in pictures)), "white")
+    rows = _rows(pictures)
+    heights = [max(picture.height for picture in row) for row in rows]
+    sheet = Image.new("RGB", (max(picture.width for picture in pictures), sum(heights)), "white")
     top = 0
-    for picture in pictures:
-        sheet.paste(picture, (0, top))
-        top += picture.height
+    for row, height in zip(rows, heights, strict=True):
+        left = 0
+        for picture in row:
+            sheet.paste(picture, (left, top))
+            left += picture.width
+        top += height
     target = BytesIO()
     sheet.save(target, "PNG", optimize=True)
     return target.getvalue()
+
+
+def _rows(pictures: Sequence[Image.Image]) -> list[list[Image.Image]]:
+    """Rows no wider than the widest picture."""
+    widest = max(picture.width for picture in pictures)
+    rows: list[list[Image.Image]] = []
+    for picture in pictures:
+        if rows and sum(other.width for other in rows[-1]) + picture.width <= widest:
+            rows[-1].append(picture)
+        else:
+            rows.append([picture])
+    return rows
 
 
 def _picture(figure: Figure) -> Image.Image:
