@@ -120,4 +120,4 @@ def _codebook_sizes(accumulation: pd.DataFrame) -> dict[int, str]:
 
 def _title(accumulation: pd.DataFrame) -> Title:
     unit = " and ".join(f"{unit}s" for unit in accumulation["unit"].unique())
-    return Title("Accumulation", f"band: {unit} resampled; dotted, ≥: Chao2")
+    return Title("Accumulation", f"band: {unit} resampled; ≥: Chao2")

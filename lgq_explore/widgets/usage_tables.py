@@ -49,7 +49,7 @@ def side_by_side(*tables: pd.DataFrame) -> str:
         ".lgq-tables th, .lgq-tables td { text-align: left; font-weight: normal; padding: 0 16px 0 0; }"
         ".lgq-tables thead th { font-weight: bold; }"
     )
-    parts = "".join(table.to_html(border=0, index_names=False) for table in tables)
+    parts = "".join(table.to_html(border=0, index_names=False, justify="left") for table in tables)
     return f'<style>{style}</style><div class="lgq-tables">{parts}</div>'
 
 
