@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import nbformat
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, Position
+from playwright.sync_api import Locator, Page, Position, TimeoutError
 
 from lgq_explore import analysis
 from lgq_explore.models import BackboneConfig
@@ -19,7 +19,7 @@ from lgq_explore.training.encode import Encoding, encode
 from lgq_explore.training.loop import train
 from lgq_explore.training.run import Run
 from lgq_explore.widgets.bake import KERNEL
-from tests.browser.notebook_page import NotebookPage
+from tests.browser.notebook_page import PATIENCE, SECONDS, NotebookPage
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
@@ -36,6 +36,8 @@ USAGE, INSPECTOR, PATCH = 0, 1, 2
 
 MAP, PATCHES, PICTURES = 0, 0, 4
 """The places of charts in their panels."""
+
+GESTURES, ANSWER = 6, 20 * SECONDS
 
 pytestmark = pytest.mark.browser
 
@@ -56,6 +58,19 @@ class Chart:
     def wait_until(self, holds: str) -> None:
         """Wait until an expression about `chart` is true."""
         self.notebook.wait_until(f"(chart => chart && chart._fullData && ({holds}))({self.element})")
+
+    def wait_for_answer(self, holds: str, gesture: Callable[[], None]) -> None:
+        """Make a gesture until `holds`: a chart that is still being laid out takes none."""
+        for _ in range(GESTURES):
+            gesture()
+            try:
+                self.notebook.page.wait_for_function(
+                    f"(chart => chart && chart._fullData && ({holds}))({self.element})", timeout=ANSWER
+                )
+                return
+            except TimeoutError:
+                continue
+        raise AssertionError(f"no answer to {GESTURES} gestures: {holds}")
 
     def read(self, expression: str) -> object:
         """The value of an expression about `chart`."""
@@ -115,17 +130,17 @@ def notebook(lab: Lab, run: Run, page: Page) -> Iterator[NotebookPage]:
 def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookPage) -> None:
     notebook.run_all()
     usage_map, patches = Chart(notebook, USAGE, MAP), Chart(notebook, INSPECTOR, PATCHES)
-    Chart(notebook, PATCH, 1).wait_until("true")
+    for chart in (usage_map, patches, Chart(notebook, PATCH, 1)):
+        chart.wait_until("true")
     encoding = encode(run)
     held = encoding.codes.reshape(-1)
     code = int(analysis.code_usage(encoding)["count"].argmax())
 
-    click_code(usage_map, code)
-    patches.wait_until("chart._fullData.length === 2")
+    patches.wait_for_answer("chart._fullData.length === 2", lambda: click_code(usage_map, code))
     assert_patches_hold(patches, encoding, [code])
 
-    codes = drag_box(usage_map)
-    patches.wait_until("chart._fullData.length > 2")
+    codes = codes_in_box()
+    patches.wait_for_answer("chart._fullData.length > 2", lambda: drag_box(usage_map))
     assert text_in(notebook, "codes:") == ", ".join(map(str, codes))
     shown = analysis.code_usage(encoding).loc[codes].nlargest(5, "count")["code"]
     assert_patches_hold(patches, encoding, sorted(shown))
@@ -136,16 +151,16 @@ def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookP
     expected = analysis.turn_codes_off(run.tokenizer(), encoding, codes)
     assert expected.reassigned == np.isin(held, codes).sum() > 0
     assert f"{expected.reassigned:,d} tokens, {expected.change_db:+.3f} dB" in pictures.title()
-    assert f"{expected.reassigned:,d} of {held.size:,d} tokens reassigned" in notebook.outputs()
+    wait_for_text(notebook, f"{expected.reassigned:,d} of {held.size:,d} tokens reassigned")
     _, before, without = pictures.read("chart._fullData.map(trace => trace.source)")
     assert before != without
-    assert f"selection={codes}, turned_off={codes})" in notebook.outputs()
+    wait_for_text(notebook, f"selection={codes}, turned_off={codes})")
 
     first = int(patches.read("chart._fullData.at(-1).customdata[0]"))
-    patches.click("[trace.x[0], trace.y[0]]")
     image, row, column = (int(place) for place in np.unravel_index(first, encoding.codes[:, 0].shape))
-    Chart(notebook, PATCH, 0).wait_until(
-        f"chart._fullLayout.title.text.includes('row {row}, column {column} of picture {image} ')"
+    Chart(notebook, PATCH, 0).wait_for_answer(
+        f"chart._fullLayout.title.text.includes('row {row}, column {column} of picture {image} ')",
+        lambda: patches.click("[trace.x[0], trace.y[0]]"),
     )
     posterior = analysis.patch_posterior(run.tokenizer(), encoding, image, row, column)
     chosen, runner_up, *_ = Chart(notebook, PATCH, 1).read("Array.from(chart._fullData[0].customdata)")
@@ -162,12 +177,16 @@ def click_code(usage_map: Chart, code: int) -> None:
     usage_map.click(f"[trace.x[{code} % trace.x.length], trace.y[Math.floor({code} / trace.x.length)]]")
 
 
-def drag_box(usage_map: Chart) -> list[int]:
+def codes_in_box() -> list[int]:
+    """The codes that `drag_box` catches."""
+    side = int(np.sqrt(CODES))
+    return [row * side + column for row in range(3) for column in range(4)]
+
+
+def drag_box(usage_map: Chart) -> None:
     """Draw a box around the cells from the map's first row and column to its third row and fourth column."""
     third = "0.3 * (trace.y[1] - trace.y[0])"
     usage_map.drag(f"[trace.x[0] - 0.3, trace.y[0] - {third}]", f"[trace.x[3] + 0.3, trace.y[2] + {third}]")
-    side = int(np.sqrt(CODES))
-    return [row * side + column for row in range(3) for column in range(4)]
 
 
 def assert_patches_hold(patches: Chart, encoding: Encoding, codes: list[int]) -> None:
@@ -177,6 +196,11 @@ def assert_patches_hold(patches: Chart, encoding: Encoding, codes: list[int]) ->
     assert set(held) == set(codes) & set(encoding.codes.reshape(-1).tolist())
     names = patches.read("chart._fullData.slice(0, -1).map(trace => trace.name)")
     assert [int(name.split("<br>")[0].removeprefix("code ")) for name in names] == codes
+
+
+def wait_for_text(notebook: NotebookPage, text: str) -> None:
+    """What stands around the charts follows them by a message or two."""
+    notebook.page.get_by_text(text).wait_for(timeout=PATIENCE)
 
 
 def text_in(notebook: NotebookPage, label: str) -> str:
