@@ -106,7 +106,8 @@ def publish_code_distortion(distortion: pd.DataFrame, *, method: str = "lgq", de
 def _colour(share: _Share, method: str) -> str:
     """The method's own, paler by as much as the share asks; grey for the tokens."""
     strong = GUIDE if share.column == "token_share" else method_colour(method)
-    return to_hex([share.strength * part + 1 - share.strength for part in to_rgb(strong)])
+    red, green, blue = (share.strength * part + 1 - share.strength for part in to_rgb(strong))
+    return to_hex((red, green, blue))
 
 
 def _check(distortion: pd.DataFrame) -> None:
