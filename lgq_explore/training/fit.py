@@ -1,0 +1,340 @@
+"""How does a quantizer learn plain points, with no encoder and no decoder around it?
+
+Tokens [N, D] are taken as latents [N, D, 1, 1]. What is minimised is what a tokenizer minimises, with the identity in
+place of encoder and decoder: the mean squared error of the reconstruction, over N and D, and the method's own losses.
+So any method learns a mixture in the plane, or the latents of an encoder that was trained with another.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+from torch.nn import functional
+from tqdm.auto import tqdm
+
+from lgq_explore.errors import InputError
+from lgq_explore.metrics import CodeCounts
+from lgq_explore.quantizers import (
+    FSQConfig,
+    Quantizer,
+    QuantizerConfig,
+    QuantizerOutput,
+    SoftQuantizer,
+    joint_codes,
+    split_codes,
+    to_tokens,
+)
+
+from .config import near_matches, quantizer_config
+from .controls import Controls
+from .loop import BETAS
+from .losses import weighted_sum
+from .run import progress_at
+
+RECONSTRUCTION = "reconstruction"
+LOGGED_ROWS = 50
+CODES_AT_ONCE = 2**16
+TOKENS_AT_ONCE = 2**16
+
+
+@dataclass(frozen=True)
+class FitRecipe:
+    """How a quantizer was fitted: one recipe for all methods. loss_weights are by name, as they were used."""
+
+    quantizer: QuantizerConfig
+    steps: int  # optimiser steps
+    batch_size: int  # tokens a step, drawn with replacement
+    learning_rate: float  # Adam's at the first step, in the tokens' units; it falls to 0 along half a cosine
+    loss_weights: dict[str, float]
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class FittedQuantizer:
+    """A quantizer in eval mode that has learned N tokens [N, D], and how it came there.
+
+    history: a row a logged step: step, learning_rate, loss, loss_NAME of each loss on the step's tokens, unweighted,
+    the method's diagnostics; and of all N tokens, decoded hard after the step: distortion (mean |z − q|², summed over
+    D), active_codes, tokens. Row 0 is the quantizer before its first step.
+    snapshots: finished steps → where the codes are decoded to [K, D], float32, at the logged steps, if asked for.
+    """
+
+    quantizer: Quantizer
+    history: pd.DataFrame
+    snapshots: dict[int, NDArray[np.float32]]
+    recipe: FitRecipe
+    tokens: int  # N
+
+    @property
+    def codebook(self) -> Tensor:
+        """`code_vectors` of the quantizer: [K, D]."""
+        return code_vectors(self.quantizer)
+
+    @property
+    def finished_steps(self) -> int:
+        """Optimiser steps made: fewer than the recipe's where fitting was stopped."""
+        return int(self.history["step"].iloc[-1])
+
+
+@dataclass(frozen=True)
+class FitEvent:
+    """What a logged step tells: its row of the history, and the quantizer in eval mode, to use in the callback only."""
+
+    row: dict[str, float]
+    quantizer: Quantizer
+
+
+def fit_quantizer(
+    config: QuantizerConfig,
+    tokens: ArrayLike | Tensor,
+    *,
+    steps: int = 1000,
+    batch_size: int = 512,
+    learning_rate: float = 0.02,
+    seed: int = 0,
+    loss_weights: Mapping[str, float] | None = None,
+    log_steps: int | None = None,
+    snapshots: bool = False,
+    on_log: Callable[[FitEvent], None] | None = None,
+    controls: Controls | None = None,
+    progress: bool = False,
+) -> FittedQuantizer:
+    """Fit a method to tokens [N, D]; the same on every call with the same arguments, on one kind of processor.
+
+    config: of any method of QUANTIZERS; one that normalises tokens is refused, see `without_encoder`. Where it has a
+    temperature, its schedule runs over the steps. The codebook starts from the tokens, where the method's does.
+    learning_rate: in the tokens' units a step; the default suits tokens with a variance of about 1.
+    loss_weights: by name, over the published ones and 1 for `reconstruction`. log_steps: between rows of the history;
+    a fiftieth of the steps by default. on_log: called in this thread at every row. controls: what another thread may
+    steer: a temperature held by hand, and a stop, which leaves what was learned so far. steps may be 0.
+
+    Torch's generator of random numbers is as it was before.
+
+    Raises:
+        InputError: tokens that are no finite [N, D] or fewer than the codebook is started from, a number out of range,
+            an unknown loss, a config with a norm, or a loss that is no longer a number.
+    """
+    points = _checked_tokens(tokens)
+    _require_unnormalized(config)
+    if log_steps is None:
+        log_steps = max(1, steps // LOGGED_ROWS)
+    for name, value, least in (("steps", steps, 0), ("batch_size", batch_size, 1), ("log_steps", log_steps, 1)):
+        if value < least:
+            raise InputError(f"{name} is {value}: give at least {least}")
+    if not 0 < learning_rate < math.inf:
+        raise InputError(f"learning_rate is {learning_rate}: give a positive number")
+    recipe = FitRecipe(config, steps, batch_size, learning_rate, _weights(config, loss_weights), seed)
+    fitting = _Fitting(recipe, points, controls or Controls(), snapshots, on_log)
+    return fitting.run(log_steps, progress)
+
+
+def without_encoder(method: str, codes: int, dim: int) -> QuantizerConfig:
+    """The named method's defaults with K = `codes` for tokens [N, D] that no encoder makes.
+
+    Two settings are not the published ones: nothing is normalised, since a LayerNorm over few dimensions leaves hardly
+    any (D = 2: two points); and a grid has min(D, 2) levels at least, for one alone would project a plane to a line.
+    Its K is the nearest product.
+
+    Raises:
+        InputError: an unknown method, or a size it cannot have.
+    """
+    config = quantizer_config(method, codes)
+    if isinstance(config, FSQConfig) and len(config.levels) < min(dim, 2):
+        return FSQConfig(_two_levels(codes))
+    if any(setting.name == "norm" for setting in fields(config)):
+        return replace(config, norm="none")  # type: ignore[call-arg]
+    return config
+
+
+@torch.no_grad()
+def code_vectors(quantizer: Quantizer) -> Tensor:
+    """Where each joint code is decoded to, in the space of the latents: [K, D], on the CPU.
+
+    For a grid these are the points of its lattice sent through its own projection.
+    """
+    every = torch.arange(quantizer.codebook_size).split(CODES_AT_ONCE)
+    device = quantizer.codebooks()[0].device
+    parts = [quantizer.lookup(split_codes(part[:, None, None].to(device), quantizer.levels)) for part in every]
+    return torch.cat([to_tokens(part).cpu() for part in parts])
+
+
+@torch.no_grad()
+def codes_of(quantizer: Quantizer, tokens: Tensor) -> Tensor:
+    """The joint code [N] that a quantizer in eval mode gives to each token [N, D]: its own cells, whatever they are."""
+    parts = tokens.float().split(TOKENS_AT_ONCE)
+    return torch.cat([joint_codes(quantizer(as_latents(part)).codes, quantizer.levels).flatten() for part in parts])
+
+
+def as_latents(tokens: Tensor) -> Tensor:
+    """[N, D] → [N, D, 1, 1], each token a picture of a single position."""
+    return tokens[:, :, None, None]
+
+
+class _Fitting:
+    """One fit: what learns, from which tokens, and what is told of it."""
+
+    def __init__(
+        self,
+        recipe: FitRecipe,
+        tokens: Tensor,
+        controls: Controls,
+        snapshots: bool,
+        on_log: Callable[[FitEvent], None] | None,
+    ) -> None:
+        self.recipe, self.tokens, self.controls, self.on_log = recipe, tokens, controls, on_log
+        self.quantizer = _started(recipe, tokens)
+        parameters = [weight for weight in self.quantizer.parameters() if weight.requires_grad]
+        # Moving averages learn without a gradient, and an optimizer of nothing is refused.
+        self.optimizer = torch.optim.Adam(parameters or [torch.zeros(())], lr=recipe.learning_rate, betas=BETAS)
+        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, max(1, recipe.steps))
+        self.draws = torch.Generator().manual_seed(recipe.seed)
+        self.rows: list[dict[str, float]] = []
+        self.snapshots: dict[int, NDArray[np.float32]] | None = {} if snapshots else None
+
+    def run(self, log_steps: int, progress: bool) -> FittedQuantizer:
+        recipe, step = self.recipe, 0
+        self._log(0, {})
+        description = f"{recipe.quantizer.method}, {recipe.quantizer.size} codes"
+        with tqdm(desc=description, total=recipe.steps, unit=" steps", disable=not progress) as bar:
+            while step < recipe.steps:
+                reading = self.controls.read(step)
+                if reading.stop:
+                    break
+                row = self._make_step(step, reading.temperature)
+                step += 1
+                bar.update()
+                if step % log_steps == 0 or step == recipe.steps:
+                    self._log(step, row())
+        if self.rows[-1]["step"] < step:  # stopped between two rows
+            self._log(step, row())
+        return FittedQuantizer(
+            quantizer=self.quantizer.eval(),
+            history=pd.DataFrame(self.rows),
+            snapshots=self.snapshots or {},
+            recipe=recipe,
+            tokens=len(self.tokens),
+        )
+
+    def _make_step(self, step: int, temperature: float | None) -> Callable[[], dict[str, float]]:
+        """One step of the optimiser. What it gives makes the step's part of a row, where one is wanted."""
+        quantizer, recipe = self.quantizer.train(), self.recipe
+        quantizer.anneal(progress_at(step, recipe.steps))
+        if isinstance(quantizer, SoftQuantizer):
+            quantizer.temperature = temperature
+        chosen = torch.randint(len(self.tokens), (recipe.batch_size,), generator=self.draws)
+        latents = as_latents(self.tokens[chosen])
+        try:
+            output = quantizer(latents)
+        except FloatingPointError as error:
+            raise self._diverged(step, "the codes are no finite numbers") from error
+        losses = {RECONSTRUCTION: functional.mse_loss(output.quantized, latents), **output.losses}
+        loss = weighted_sum(losses, recipe.loss_weights)
+        if not math.isfinite(loss.item()):
+            raise self._diverged(step, f"the loss is {loss.item():g}")
+        rate = self.optimizer.param_groups[0]["lr"]
+        if loss.requires_grad:
+            self.optimizer.zero_grad()
+            loss.backward()
+        self.optimizer.step()
+        self.schedule.step()
+        return lambda: _row(rate, loss, losses, output)
+
+    def _diverged(self, step: int, what: str) -> InputError:
+        return InputError(
+            f"{what} at step {step + 1}: lower learning_rate ({self.recipe.learning_rate:g}), or the weights of losses"
+        )
+
+    @torch.no_grad()
+    def _log(self, step: int, of_step: dict[str, float]) -> None:
+        quantizer = self.quantizer.eval()
+        counts, squared_distance = CodeCounts(quantizer.codebook_size), 0.0
+        for part in self.tokens.split(TOKENS_AT_ONCE):
+            output = quantizer(as_latents(part))
+            counts.update(joint_codes(output.codes, quantizer.levels))
+            squared_distance += (to_tokens(output.quantized) - part).double().square().sum().item()
+        row = {
+            "step": step,
+            **of_step,
+            "distortion": squared_distance / len(self.tokens),
+            "active_codes": len(counts.active_codes()),
+            "tokens": len(self.tokens),
+        }
+        self.rows.append(row)
+        if self.snapshots is not None:
+            self.snapshots[step] = code_vectors(quantizer).numpy()
+        if self.on_log is not None:
+            self.on_log(FitEvent(row, quantizer))
+
+
+def _started(recipe: FitRecipe, tokens: Tensor) -> Quantizer:
+    """A new quantizer before its first step, its codebook taken from the tokens where the method's is."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        quantizer = recipe.quantizer.build(tokens.shape[1])
+        if len(tokens) < quantizer.init_tokens:
+            raise InputError(
+                f"{len(tokens)} tokens are too few to start {quantizer.codebook_size} codes from: "
+                f"give at least {quantizer.init_tokens}"
+            )
+        if quantizer.init_tokens:
+            quantizer.initialize(tokens)
+    quantizer.anneal(0.0)
+    return quantizer
+
+
+def _row(rate: float, loss: Tensor, losses: Mapping[str, Tensor], output: QuantizerOutput) -> dict[str, float]:
+    return {
+        "learning_rate": rate,
+        "loss": loss.item(),
+        **{f"loss_{name}": value.item() for name, value in losses.items()},
+        **{name: value.item() for name, value in output.diagnostics.items()},
+    }
+
+
+def _weights(config: QuantizerConfig, given: Mapping[str, float] | None) -> dict[str, float]:
+    weights = {RECONSTRUCTION: 1.0, **config.default_loss_weights}
+    for name, weight in (given or {}).items():
+        if name not in weights:
+            raise InputError(
+                f"loss_weights: {name!r} is unknown to {config.method}{near_matches(name, weights)}; "
+                f"it has {', '.join(weights)}"
+            )
+        if not 0 <= weight < math.inf:
+            raise InputError(f"loss_weights: {name} is {weight}: give a number of at least 0")
+        weights[name] = weight
+    return weights
+
+
+def _checked_tokens(tokens: ArrayLike | Tensor) -> Tensor:
+    """A float32 copy of tokens [N, D] on the CPU. Raises InputError for anything else."""
+    points = tokens.detach().cpu() if isinstance(tokens, Tensor) else torch.as_tensor(np.array(tokens))
+    if points.ndim != 2 or 0 in points.shape:
+        raise InputError(f"tokens have shape {list(points.shape)}: give [N, D] with at least one token")
+    points = points.float().clone()
+    if not points.isfinite().all():
+        raise InputError("tokens hold values that are no finite numbers: leave those rows out")
+    return points
+
+
+def _require_unnormalized(config: QuantizerConfig) -> None:
+    norm: Any = getattr(config, "norm", "none")
+    if norm != "none":
+        raise InputError(
+            f"norm is {norm!r}: codes would be fitted to normalised tokens, and compared with these.\n"
+            "Give norm='none', or tokens that are normalised already."
+        )
+
+
+def _two_levels(codes: int) -> tuple[int, int]:
+    """Two levels of at least 3 whose product is nearest to K in ratio, the squarer of equals; the larger first."""
+    sides = range(3, max(3, codes // 3) + 1)
+    pairs = ((wide, high) for wide in sides for high in range(3, wide + 1))
+    return min(pairs, key=lambda pair: (abs(math.log(pair[0] * pair[1] / codes)), pair[0] - pair[1]))
