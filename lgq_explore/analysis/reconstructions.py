@@ -85,13 +85,15 @@ def _reconstruct(tokenizer: Tokenizer, pictures: Tensor, temperature: float | No
     latents = tokenizer.encode(to_model_range(pictures.to(device)))
     soft = None
     if isinstance(quantizer, SoftQuantizer) and temperature is not None:
-        soft = _as_pictures(tokenizer.decode(quantizer.soft(latents, temperature)))
-    hard = _as_pictures(tokenizer.decode(quantizer(latents).quantized))
+        soft = decoded_pictures(tokenizer, quantizer.soft(latents, temperature))
+    hard = decoded_pictures(tokenizer, quantizer(latents).quantized)
     return Reconstructions(pictures.cpu().numpy(), soft, hard, temperature)
 
 
-def _as_pictures(images: Tensor) -> NDArray[np.uint8]:
-    return to_uint8(images).cpu().numpy()
+@torch.no_grad()
+def decoded_pictures(tokenizer: Tokenizer, quantized: Tensor) -> NDArray[np.uint8]:
+    """Vectors [n, D, H, W], as the quantizer gives them → pictures uint8 [n, 3, S, S]."""
+    return to_uint8(tokenizer.decode(quantized)).cpu().numpy()
 
 
 def _checked_pictures(images: Tensor | NDArray[np.uint8]) -> Tensor:

@@ -60,11 +60,16 @@ class TemperatureProbe:
 
         Raises InputError for a temperature that is not positive.
         """
-        require_temperature(temperature)
         if temperature not in self._kept:
-            softness = self.quantizer.softness(self.latents, temperature)
-            self._kept[temperature] = _frame(softness, self._reach_of(softness))
+            self.softness(temperature)
         return self._kept[temperature]
+
+    def softness(self, temperature: float) -> Softness:
+        """What `at` is taken from, with the soft and hard vectors of every token; it is not kept. Errors as in `at`."""
+        require_temperature(temperature)
+        softness = self.quantizer.softness(self.latents, temperature)
+        self._kept[temperature] = _frame(softness, self._reach_of(softness))
+        return softness
 
     def is_known(self, temperature: float) -> bool:
         """Whether `at` has been asked for this temperature, and answers at once."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from lgq_explore.errors import InputError
 from lgq_explore.models import Tokenizer
+from lgq_explore.quantizers import to_grid
 from lgq_explore.training.encode import Encoding
 
-from .reconstructions import Reconstructions, reconstruct
+from .reconstructions import Reconstructions, decoded_pictures
 from .temperature import (
     TOKENS,
     TemperatureProbe,
@@ -28,7 +29,8 @@ from .temperature import (
 from .temperature_flips import flips_over_temperatures
 
 SWEEP_TOKENS = 512
-"""Tokens that stand for the sample where a curve over all temperatures is asked for: its means are good to 2 %."""
+"""Tokens that stand for the sample in a curve over all temperatures, and until all of it is computed: their means are
+good to 2 %."""
 
 PICTURES = 6
 
@@ -48,6 +50,9 @@ class TemperatureView:
 
 class TemperatureViews:
     """A tokenizer, held-out tokens and pictures, asked at any temperature; an answer is kept.
+
+    With many codes `at` takes a while; `preview` is quick, for it looks at fewer tokens. Both may be asked in different
+    threads.
 
     tokenizer: in eval mode; its quantizer has a temperature. codebook: [K, D], a past one to put in place of its own;
     encoder and decoder stay those of today. tokens: size of the sample. pictures: how many, spread over the encoding.
@@ -74,21 +79,33 @@ class TemperatureViews:
         self.sample = TemperatureProbe(quantizer, sample_latents(encoding, tokens))
         self.pictured = TemperatureProbe(quantizer, torch.from_numpy(encoding.latents[chosen]))
         self._few = TemperatureProbe(quantizer, sample_latents(encoding, min(tokens, SWEEP_TOKENS)))
-        self._kept: dict[float, TemperatureView] = {}
+        self._previews: dict[float, TemperatureView] = {}
 
     def at(self, temperature: float) -> TemperatureView:
         """Everything at this temperature. Raises InputError for one that is not positive."""
-        if temperature not in self._kept:
-            tokens = self.sample.at(temperature)
-            placed = token_map(self.pictured.at(temperature), self.pictured.latents.shape)
-            self._kept[temperature] = TemperatureView(
-                tokens, placed, reconstruct(self.tokenizer, self.images, temperature)
+        return replace(self.preview(temperature), tokens=self.sample.at(temperature))
+
+    def preview(self, temperature: float) -> TemperatureView:
+        """The same, but of SWEEP_TOKENS tokens of the sample at most; the pictures are those of `at`."""
+        if temperature not in self._previews:
+            softness = self.pictured.softness(temperature)
+            soft = decoded_pictures(self.tokenizer, to_grid(softness.soft, self.pictured.latents))
+            self._previews[temperature] = TemperatureView(
+                tokens=self._few.at(temperature),
+                placed=token_map(self.pictured.at(temperature), self.pictured.latents.shape),
+                reconstructions=Reconstructions(self.images, soft, self._hard_pictures, temperature),
             )
-        return self._kept[temperature]
+        return self._previews[temperature]
 
     def is_known(self, temperature: float) -> bool:
         """Whether `at` answers at once."""
-        return temperature in self._kept
+        return temperature in self._previews and self.sample.is_known(temperature)
+
+    @cached_property
+    def _hard_pictures(self) -> NDArray[np.uint8]:
+        """Those that no temperature changes."""
+        with torch.no_grad():
+            return decoded_pictures(self.tokenizer, self.quantizer(self.pictured.latents).quantized)
 
     @cached_property
     def temperatures(self) -> list[float]:

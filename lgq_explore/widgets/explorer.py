@@ -98,12 +98,17 @@ class Explorer(Panel):
         self._redraw()
         self.observe(self._follow, list(self.STATE))
 
-    def _follow(self, change: Any) -> None:
-        # A move may arrive in another thread than the one that draws.
-        if self._kernel_loop is None or self._kernel_loop.is_closed():
-            self._redraw()
-        else:
+    @property
+    def _is_followed(self) -> bool:
+        """Whether a kernel's loop draws what changes, so that something quick may be drawn before the rest."""
+        return self._kernel_loop is not None and not self._kernel_loop.is_closed()
+
+    def _follow(self, change: Any = None) -> None:
+        if self._kernel_loop is not None and self._is_followed:
+            # A move may arrive in another thread than the one that draws.
             self._kernel_loop.call_soon_threadsafe(self._redraw_soon)
+        else:
+            self._redraw()
 
     def _redraw_soon(self) -> None:
         assert self._kernel_loop is not None

@@ -89,9 +89,9 @@ class TemperatureExplorer(Explorer):
         return f"TemperatureExplorer({self.run.path.name})"
 
     def draw(self) -> list[go.Figure]:
-        views, view = self._views, self._view
-        self._say_numbers()
-        pictures = plots.draw_images(self._pictures)
+        views, view = self._views, self._quickest_view()
+        self._say_numbers(view)
+        pictures = plots.draw_images(_pictures(view))
         pictures.layout.height = PICTURES_HEIGHT
         return [
             plots.draw_temperature_sweep(views.sweep, views.flips, self._marks, self.temperature),
@@ -114,7 +114,7 @@ class TemperatureExplorer(Explorer):
                 top=views.top(self.token, self.temperature),
                 token=self.token,
                 placed=view.placed,
-                pictures=self._pictures,
+                pictures=_pictures(view),
             )
         )
 
@@ -124,14 +124,15 @@ class TemperatureExplorer(Explorer):
 
     def summary(self) -> dict[str, int | float | str]:
         """`analysis.softness_summary` of the sample's N tokens, and the temperatures of the marks."""
-        numbers = analysis.softness_summary(self.frame(), self.temperature, self._views.sample.spread)
+        numbers = self._numbers_of(self._view)
         marks = dict(zip(self._marks["mark"], self._marks["temperature"], strict=True))
         return {"run": self.run.path.name, "snapshot": self.snapshot, **numbers, **marks}
 
     def caption(self) -> str:
-        views = self._views
+        views, shown = self._views, len(self._quickest_view().tokens)
+        following = "" if shown == len(views.sample) else f" (all {len(views.sample):,d} follow)"
         return (
-            f"{run_caption(self.run, self._encoding)} · distributions of {len(views.sample):,d} of them, curves of "
+            f"{run_caption(self.run, self._encoding)} · distributions of {shown:,d} of them{following}, curves of "
             f"{int(views.sweep['tokens'].iloc[0]):,d} · codebook of step {self.snapshot:,d}, encoder and decoder of "
             f"step {self.run.finished_steps:,d}"
         )
@@ -167,15 +168,16 @@ class TemperatureExplorer(Explorer):
     def _view(self) -> TemperatureView:
         return self._views.at(self.temperature)
 
+    def _quickest_view(self) -> TemperatureView:
+        """What is known of the present state, or a preview of it: where a loop runs, the rest follows by itself."""
+        views = self._views
+        if self._is_followed and not views.is_known(self.temperature):
+            return views.preview(self.temperature)
+        return views.at(self.temperature)
+
     @property
     def _marks(self) -> pd.DataFrame:
         return self._marks_of(self.snapshot)
-
-    @property
-    def _pictures(self) -> dict[str, NDArray[np.uint8]]:
-        shown = self._view.reconstructions
-        assert shown.soft is not None
-        return {"input": shown.images, "soft": shown.soft, "hard": shown.hard}
 
     def _make_views(self, snapshot: int) -> TemperatureViews:
         codebook = None if snapshot == self.run.finished_steps else self._books[snapshot]
@@ -225,8 +227,11 @@ class TemperatureExplorer(Explorer):
     def _from_near_to_far(self, temperature: float) -> list[float]:
         return sorted(self._grid, key=lambda other: abs(math.log(other / temperature)))
 
-    def _say_numbers(self) -> None:
-        numbers = self.summary()
+    def _numbers_of(self, view: TemperatureView) -> dict[str, float]:
+        return analysis.softness_summary(view.tokens, self.temperature, self._views.sample.spread)
+
+    def _say_numbers(self, view: TemperatureView) -> None:
+        numbers = self._numbers_of(view)
         self._numbers.value = html.escape(
             f"τ = {self.temperature:.3g}: {numbers['effective_codes']:.3g} effective codes · "
             f"mean p* {numbers['max_p']:.2f} · gap {numbers['relative_gap']:.1%} · gain {numbers['encoder_gain']:.2f}"
@@ -250,10 +255,20 @@ class TemperatureExplorer(Explorer):
             self._ahead = loop.create_task(self._look_ahead())
 
     async def _look_ahead(self) -> None:
-        """Answer for the temperatures around the present one, nearest first, in another thread."""
+        """Answer for the temperatures around the present one, nearest first, in another thread; draw it when it is."""
         while (temperature := self._next_unknown()) is not None:
-            await asyncio.to_thread(self._views.at, temperature)
+            views = self._views
+            await asyncio.to_thread(views.at, temperature)
+            if temperature == self.temperature and views is self._views:
+                self._follow()
 
     def _next_unknown(self) -> float | None:
-        nearest = self._from_near_to_far(self.temperature)[:AHEAD]
+        # One set from Python may lie between those of the slider.
+        nearest = [self.temperature, *self._from_near_to_far(self.temperature)[:AHEAD]]
         return next((near for near in nearest if not self._views.is_known(near)), None)
+
+
+def _pictures(view: TemperatureView) -> dict[str, NDArray[np.uint8]]:
+    shown = view.reconstructions
+    assert shown.soft is not None
+    return {"input": shown.images, "soft": shown.soft, "hard": shown.hard}

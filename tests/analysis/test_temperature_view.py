@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
 
 from lgq_explore.analysis import TemperatureProbe, TemperatureViews, reconstruct, sample_latents, top_responsibilities
+from lgq_explore.analysis.temperature_view import SWEEP_TOKENS
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig, Tokenizer
 from lgq_explore.models.tokenizer import build_tokenizer
@@ -47,9 +50,22 @@ def test_a_view_holds_the_sample_the_places_and_the_pictures(model: Tokenizer) -
     alone = reconstruct(model, encoding.images[[0, 2, 4]], 0.5)
     assert np.array_equal(view.reconstructions.soft, alone.soft)
     assert np.array_equal(view.reconstructions.hard, alone.hard)
-    assert views.at(0.5) is view
+    assert views.at(0.5).tokens is view.tokens
+    assert views.at(0.5).reconstructions is view.reconstructions
     assert views.is_known(0.5)
     assert not views.is_known(0.6)
+
+
+def test_a_preview_is_of_some_tokens_of_the_sample_and_of_the_same_pictures(model: Tokenizer) -> None:
+    encoding = encoded(model, images=40)
+    views = TemperatureViews(model, encoding, pictures=3)
+    preview = views.preview(0.5)
+    assert not views.is_known(0.5)
+    view = views.at(0.5)
+    assert (len(preview.tokens), len(view.tokens)) == (SWEEP_TOKENS, 640)
+    assert Counter(preview.tokens["code"]) <= Counter(view.tokens["code"])
+    assert preview.placed is view.placed
+    assert preview.reconstructions is view.reconstructions
 
 
 def test_no_temperature_changes_the_hard_pictures(model: Tokenizer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 import lgq_explore as lgq
 from lgq_explore import analysis
+from lgq_explore.analysis.temperature_view import SWEEP_TOKENS
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig, LGQConfig
@@ -132,6 +134,29 @@ def test_neighbouring_temperatures_are_made_ready_while_nobody_moves(run: Run) -
     place = panel._grid.index(0.1)
     assert all(panel._views.is_known(near) for near in panel._grid[place - 5 : place + 6])
     assert not panel._views.is_known(panel._grid[0])
+
+
+def test_a_temperature_that_is_not_ready_is_previewed_and_followed_by_the_whole(run: Run) -> None:
+    async def until_it_says(panel: TemperatureExplorer, holds: Callable[[str], bool]) -> None:
+        async with asyncio.timeout(60):
+            while not holds(panel._caption.value):
+                await asyncio.sleep(0.01)
+
+    async def move() -> None:
+        panel = TemperatureExplorer(run, temperature=0.1)
+        whole = len(panel._views.sample)
+        assert whole > SWEEP_TOKENS
+        assert panel._ahead is not None
+        await panel._ahead
+        await until_it_says(panel, lambda said: "follow" not in said)
+        panel.temperature = 7.3
+        await until_it_says(panel, lambda said: f"{SWEEP_TOKENS} of them (all {whole:,d} follow)" in said)
+        assert f"N = {SWEEP_TOKENS} tokens" in figures(panel)[1]["layout"]["title"]["text"]
+        assert panel.summary()["tokens"] == whole
+        await until_it_says(panel, lambda said: "follow" not in said)
+        assert f"N = {whole:,d} tokens" in figures(panel)[1]["layout"]["title"]["text"]
+
+    asyncio.run(move())
 
 
 def test_what_cannot_be_shown_is_refused_in_a_sentence(run: Run, recipe: TrainConfig) -> None:
