@@ -22,6 +22,7 @@ from lgq_explore.analysis import TemperatureView, TemperatureViews
 from lgq_explore.errors import InputError
 
 from .charts import Picked
+from .codes_box import CodesBox
 from .explorer import Explorer, RunLike, as_run, held_out, run_argument, run_caption
 from .panel import running_loop
 
@@ -43,7 +44,7 @@ class TemperatureExplorer(Explorer):
     run: opened, its folder, or its name under data/runs; of a method with a temperature. temperature: by default the
     one that training ended with. snapshot: the step of a saved codebook, by default the newest; encoder and decoder are
     always today's. token: one of the pictures', whose likeliest codes are shown; click another in the map, or type it.
-    selection: joint codes, set by a click on a bar.
+    selection: joint codes, set by a click on a bar, or typed.
 
     Raises:
         InputError: a run that cannot be opened or has no temperature.
@@ -76,7 +77,7 @@ class TemperatureExplorer(Explorer):
         self._flips = analysis.flips_over_snapshots(quantizer, self._views_of(newest).sample.latents, self._books)
         self._ahead: asyncio.Task[None] | None = None
         self._build_controls(sorted({*self._books, newest}))
-        super().__init__([self._temperature_row, self._snapshot_row])
+        super().__init__([self._temperature_row, self._snapshot_row, self._choice_row])
         self.charts.on_select(self._pick)
         self._begin(
             temperature=self._nearest_on_slider(quantizer.temperature) if temperature is None else temperature,
@@ -204,13 +205,16 @@ class TemperatureExplorer(Explorer):
             style={"description_width": "initial"},
             layout={"width": "130px"},
         )
+        codes_box = CodesBox("codes", self._views_of(steps[-1]).quantizer.codebook_size)
         self._numbers, self._change = ipywidgets.HTML(), ipywidgets.HTML()
         self._temperature_row = ipywidgets.HBox([self._temperature_slider, self._numbers])
-        self._snapshot_row = ipywidgets.HBox([self._snapshot_slider, self._token_box, self._change])
+        self._snapshot_row = ipywidgets.HBox([self._snapshot_slider, self._change])
+        self._choice_row = ipywidgets.HBox([self._token_box, codes_box])
         self._temperature_slider.observe(self._slide, "value")
         self.snapshot = steps[-1]
         traitlets.link((self, "snapshot"), (self._snapshot_slider, "value"))
         traitlets.link((self, "token"), (self._token_box, "value"))
+        traitlets.link((self, "selection"), (codes_box, "codes"))
         self.observe(self._follow_temperature, "temperature")
 
     def _slide(self, change: Any) -> None:

@@ -74,6 +74,7 @@ def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, note
     notebook.wait_until('document.querySelectorAll(".lgq-charts .js-plotly-plot").length === 5')
     views = analysis.TemperatureViews(run.tokenizer(), encode(run))
     grid = views.temperatures
+    wait_for_the_whole_sample(notebook, views)
     before = shown(notebook)
     assert before.temperature == pytest.approx(0.1)
     assert before.shares == pytest.approx(shares_of(views, 0.1))
@@ -83,6 +84,7 @@ def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, note
         notebook.page.keyboard.press("ArrowRight")
     moved = grid[grid.index(0.1) + STEPS]
     notebook.wait_until(f"Math.abs(Math.log({present(moved)})) < 1e-6")
+    wait_for_the_whole_sample(notebook, views)
     after = shown(notebook)
     assert after.shares == pytest.approx(shares_of(views, moved))
     assert after.shares != pytest.approx(before.shares)
@@ -103,6 +105,7 @@ def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, note
     notebook.page.keyboard.press("Home")
     notebook.wait_until("document.querySelector('.jp-Notebook').innerText.includes('codebook of step 0,')")
     past = analysis.TemperatureViews(run.tokenizer(), encode(run), run.codebook_snapshots()[0])
+    wait_for_the_whole_sample(notebook, past)
     assert shown(notebook).shares == pytest.approx(shares_of(past, moved))
     assert re.search(
         rf"TemperatureExplorer\('lgq', temperature={moved!r}, snapshot=0, token={token}", notebook.outputs()
@@ -117,6 +120,11 @@ def chart(number: int) -> str:
 def present(temperature: float) -> str:
     """JavaScript for the temperature that is drawn as the present one, over the one given."""
     return f"{chart(SWEEP)}._fullLayout.shapes.at(-1).x0 / {temperature!r}"
+
+
+def wait_for_the_whole_sample(notebook: NotebookPage, views: analysis.TemperatureViews) -> None:
+    """A move is answered by a preview of fewer tokens first."""
+    notebook.wait_until(f"{chart(SOFTNESS)}._fullLayout.title.text.includes('N = {len(views.sample):,d} tokens')")
 
 
 def slider(notebook: NotebookPage, label: str) -> Locator:

@@ -1,0 +1,145 @@
+"""Does every panel give its figure, its data and its numbers, name what it shows, and work without a mouse?"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import ipywidgets
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+import lgq_explore
+from lgq_explore import widgets
+from lgq_explore.models import BackboneConfig
+from lgq_explore.quantizers import LGQConfig, VQConfig
+from lgq_explore.training.config import TrainConfig
+from lgq_explore.training.loop import train
+from lgq_explore.training.run import Run
+from lgq_explore.widgets.explorer import Explorer
+
+CODES = 16
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    folder = tmp_path_factory.mktemp("runs")
+    soft = TrainConfig(
+        data="fake",
+        batch_size=4,
+        steps=6,
+        log_steps=1,
+        snapshot_steps=3,
+        seed=5,
+        backbone=BackboneConfig(channels=(8, 8, 8), dim=4),
+        quantizer=LGQConfig(codebook_size=CODES),
+    )
+    hard = replace(soft, quantizer=VQConfig(codebook_size=CODES), loss_weights={})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LGQ_EXPLORE_DATA", str(tmp_path_factory.mktemp("data")))
+        return [train(recipe, folder / name, progress=False) for name, recipe in (("soft", soft), ("hard", hard))]
+
+
+MAKERS: dict[str, Callable[[list[Run]], Explorer]] = {
+    "CodeInspector": lambda runs: widgets.CodeInspector(runs[0], selection=[1, 2]),
+    "GeometryExplorer": lambda runs: widgets.GeometryExplorer(runs[0], selection=[1, 2]),
+    "PatchInspector": lambda runs: widgets.PatchInspector(runs[0]),
+    "TemperatureExplorer": lambda runs: widgets.TemperatureExplorer(runs[0]),
+    "UsageExplorer": lambda runs: widgets.UsageExplorer(*runs, window_tokens=256),
+}
+
+EXPLORERS = sorted(
+    name
+    for name in widgets.__all__
+    if isinstance(getattr(widgets, name), type) and issubclass(getattr(widgets, name), Explorer)
+)
+
+
+@pytest.fixture(params=EXPLORERS)
+def panel(request: pytest.FixtureRequest, runs: list[Run]) -> Explorer:
+    return MAKERS[request.param](runs)
+
+
+def below(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from below(child)
+
+
+def test_it_is_printed_as_a_figure_a_frame_and_numbers(panel: Explorer) -> None:
+    figure, frame, summary = panel.figure(), panel.frame(), panel.summary()
+    assert isinstance(figure, Figure)
+    assert figure.axes
+    assert isinstance(frame, pd.DataFrame)
+    assert len(frame)
+    assert summary
+    for name, value in summary.items():
+        assert isinstance(value, int | float | str | np.integer | np.floating), name
+        assert isinstance(value, str) or not math.isinf(value), name
+
+
+def test_its_caption_names_the_number_of_tokens_the_seed_and_the_run(panel: Explorer, runs: list[Run]) -> None:
+    caption = panel.caption()
+    assert "N = " in caption
+    assert "tokens" in caption
+    assert "seed 5" in caption
+    assert runs[0].path.name in caption
+
+
+def test_its_code_makes_it_again(panel: Explorer) -> None:
+    code = panel.code()
+    assert "\n" not in code
+    again = eval(code, {"lgq": lgq_explore})
+    assert again.code() == code
+    assert repr(again) == repr(panel)
+    assert " at 0x" not in repr(panel)
+
+
+def test_it_leaves_a_picture_where_no_kernel_runs(panel: Explorer) -> None:
+    bundle = panel._repr_mimebundle_()
+    assert bundle["text/plain"] == repr(panel)
+    assert bundle["image/png"].startswith(b"\x89PNG")
+
+
+def test_every_part_of_its_state_can_be_set_by_the_keyboard(panel: Explorer) -> None:
+    """Sliders, boxes and lists can; what is drawn can't be reached without a mouse."""
+    controls = [
+        part
+        for part in below(panel)
+        if isinstance(part, ipywidgets.ValueWidget) and not isinstance(part, ipywidgets.HTML)
+    ]
+    for trait in panel.STATE:
+        before = [control.value for control in controls]
+        if isinstance(word := getattr(panel, trait), str):  # of a list that is offered
+            assert word in before, f"no control shows {trait}"
+            continue
+        panel.set_trait(trait, _another(panel, trait))
+        assert [control.value for control in controls] != before, f"no control shows {trait}"
+
+
+def _another(panel: Explorer, trait: str) -> object:
+    match trait, getattr(panel, trait):
+        case "patch", _:
+            return [1, 2, 3]
+        case "snapshot", _:
+            return 3
+        case _, [*codes]:
+            return [3] if codes != [3] else [4]
+        case _, int(number):
+            return number + 1
+        case _, float(number):
+            return number * 2
+        case _, None:
+            return 0.5
+    raise AssertionError(f"{trait}: say here what else it may be")
+
+
+def test_what_it_says_is_read_aloud(panel: Explorer) -> None:
+    """A screen reader is told when a message changes."""
+    spoken = [part.value for part in below(panel) if isinstance(part, ipywidgets.HTML) and part.value]
+    message = panel.hint()
+    assert not message or any('role="status"' in said and html.escape(message) in said for said in spoken)
