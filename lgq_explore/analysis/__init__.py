@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from .code_cells import cells_of_points, code_cells, density_exponents
 from .code_history import code_history
 from .code_neighbours import code_neighbours
 from .code_patches import CodePatches, code_patches
 from .code_space import checked_codes
 from .code_usage import code_usage, usage_grid, usage_of_counts
+from .embedding import METHODS as MAP_METHODS
 from .estimators import ESTIMATORS, compare_estimators, encoder_gradient, estimator_microscope
+from .fsq_grid import FittedGrid, LatticeRegularity, decoded_points, fit_grid, lattice_edges, lattice_regularity
+from .latent_map import LatentMap, codebook_at, latent_map
+from .map_colours import COSTLY_COLOURS, grid_colours, log_density, map_colours
 from .patch_posterior import PatchPosterior, patch_posterior
+from .projection_quality import ProjectionQuality, projection_quality
 from .receptive_field import reach_holding, receptive_field
 from .reconstructions import Reconstructions, reconstruct, reconstruction_quality
 from .several_runs import of_several_runs
@@ -35,29 +41,48 @@ from .usage_inequality import usage_by_rank, usage_lorenz
 from .usage_summary import usage_summary
 
 __all__ = [
+    "COSTLY_COLOURS",
     "ESTIMATORS",
+    "MAP_METHODS",
     "CodePatches",
+    "FittedGrid",
+    "LatentMap",
+    "LatticeRegularity",
     "PatchPosterior",
+    "ProjectionQuality",
     "Reconstructions",
     "TemperatureProbe",
     "TemperatureView",
     "TemperatureViews",
     "TurnedOff",
+    "cells_of_points",
     "checked_codes",
+    "code_cells",
     "code_distortion",
     "code_history",
     "code_neighbours",
     "code_patches",
     "code_usage",
+    "codebook_at",
     "compare_estimators",
     "critical_temperature",
+    "decoded_points",
+    "density_exponents",
     "encoder_gradient",
     "estimator_microscope",
+    "fit_grid",
     "flips_over_snapshots",
     "flips_over_temperatures",
+    "grid_colours",
+    "latent_map",
+    "lattice_edges",
+    "lattice_regularity",
+    "log_density",
+    "map_colours",
     "of_several_runs",
     "patch_posterior",
     "patch_side",
+    "projection_quality",
     "reach_holding",
     "receptive_field",
     "reconstruct",

@@ -10,6 +10,7 @@ from .code_patches import PatchRow, draw_code_patches, publish_code_patches
 from .code_usage import draw_code_usage, draw_usage_grid, publish_code_usage, publish_usage_grid
 from .estimators import draw_estimators, publish_estimators
 from .images import draw_images, publish_images
+from .latent_map import CODE_COLOURS, MapPane, draw_latent_map, publish_latent_map
 from .patch_pictures import draw_patch_pictures, publish_patch_pictures
 from .patch_posterior import draw_patch_posterior, publish_patch_posterior
 from .style import METHOD_COLOURS
@@ -29,7 +30,9 @@ from .usage_definitions import draw_usage_definitions, publish_usage_definitions
 from .usage_inequality import draw_usage_by_rank, draw_usage_lorenz, publish_usage_by_rank, publish_usage_lorenz
 
 __all__ = [
+    "CODE_COLOURS",
     "METHOD_COLOURS",
+    "MapPane",
     "PatchRow",
     "TemperatureFrames",
     "UsageFrames",
@@ -40,6 +43,7 @@ __all__ = [
     "draw_code_usage",
     "draw_estimators",
     "draw_images",
+    "draw_latent_map",
     "draw_patch_pictures",
     "draw_patch_posterior",
     "draw_softness",
@@ -60,6 +64,7 @@ __all__ = [
     "publish_code_usage",
     "publish_estimators",
     "publish_images",
+    "publish_latent_map",
     "publish_patch_pictures",
     "publish_patch_posterior",
     "publish_quantizer_shares",

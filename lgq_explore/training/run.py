@@ -121,6 +121,10 @@ class Run:
         files = sorted((self.path / "codebooks").glob("step-*.npy"))
         return {_step_of(file): np.load(file, mmap_mode="r", allow_pickle=False) for file in files}
 
+    def cached_map(self, key: str) -> Path:
+        """Where the map of latents with this key is kept, once it was made; nothing else depends on the file."""
+        return self.path / "maps" / f"{key}.npz"
+
     @property
     def _weights(self) -> Path:
         return self.path / "weights.safetensors"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .code_inspector import CodeInspector
+from .geometry_explorer import GeometryExplorer
 from .patch_inspector import PatchInspector
 from .temperature_control import TemperatureControl
 from .temperature_explorer import TemperatureExplorer
@@ -11,6 +12,7 @@ from .usage_explorer import UsageExplorer
 
 __all__ = [
     "CodeInspector",
+    "GeometryExplorer",
     "PatchInspector",
     "TemperatureControl",
     "TemperatureExplorer",

@@ -1,0 +1,154 @@
+"""How does a map of a run's latents become a picture, with what is to be said of it below?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lgq_explore import analysis, plots
+from lgq_explore.analysis.embedding import Report
+from lgq_explore.quantizers import Quantizer
+from lgq_explore.training.encode import Encoding
+from lgq_explore.training.run import Run
+
+PRINCIPAL_AXES = ("first principal axis", "second principal axis")
+PANES_KEPT = 16
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A map that is asked for: by `method`, in `space`, together with a fitted grid or alone."""
+
+    method: str
+    space: str = "rounding"
+    with_grid: bool = False
+
+
+@dataclass(eq=False)
+class Subject:
+    """A run whose codebook is looked at, its held-out tokens, and the maps that were made of them so far."""
+
+    run: Run
+    encoding: Encoding
+    levels: tuple[int, ...] | None = None  # of the grid that is fitted; by default those nearest to the run's K
+    maps: dict[Wish, analysis.LatentMap] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.quantizer: Quantizer = self.run.tokenizer().quantizer
+        self.grid: analysis.FittedGrid | None = None
+        self.pane = lru_cache(maxsize=PANES_KEPT)(self._pane)
+        self.grid_pane = lru_cache(maxsize=PANES_KEPT)(self._grid_pane)
+
+    def map(self, wish: Wish, report: Report) -> analysis.LatentMap:
+        """The map, made now if it was not before."""
+        if wish not in self.maps:
+            if wish.with_grid and self.grid is None:
+                report("fitting the grid to the tokens")
+                self.grid = analysis.fit_grid(self.quantizer, self.encoding, self.levels)
+            grid = self.grid if wish.with_grid else None
+            self.maps[wish] = analysis.latent_map(
+                self.run, self.encoding, wish.method, space=wish.space, grid=grid, report=report
+            )
+        return self.maps[wish]
+
+    def _pane(self, wish: Wish, colour: str, step: int | None = None) -> plots.MapPane:
+        """A map that was made already, with the codes of `step` (today's by default) on it."""
+        mapped = self.maps[wish]
+        step = mapped.steps[-1] if step is None else step
+        if wish.space == "latents":
+            points = analysis.decoded_points(self.quantizer)
+        else:
+            points = analysis.codebook_at(self.run, self.quantizer, step)
+        method, size = self.run.config.quantizer.method, f"{self.quantizer.codebook_size:,d}"
+        if not self.quantizer.codebook_is_fixed:
+            heading = f"{method}: {size} learned codes, step {step:,d}"
+        elif wish.space == "latents":
+            heading = f"{method}: {_levels(self.quantizer.levels)} grid, projected out, among its raw latents"
+        else:
+            heading = f"{method}: {_levels(self.quantizer.levels)} grid, in its own space"
+        colours = analysis.map_colours(self.run, self.encoding, step, _costly(colour))
+        return _pane(mapped, mapped.of("code", step), colours, points, heading, self.quantizer.levels)
+
+    def _grid_pane(self, wish: Wish, colour: str) -> plots.MapPane:
+        """The fitted grid on the same map."""
+        assert self.grid is not None
+        mapped, grid = self.maps[wish], self.grid
+        colours = analysis.grid_colours(self.quantizer, self.encoding, grid, _costly(colour))
+        heading = f"{_levels(grid.levels)} grid, fitted to the same tokens"
+        pane = _pane(mapped, mapped.of("grid"), colours, grid.points, heading, grid.levels)
+        # What is said of the map stands below the other pane already.
+        return replace(pane, under=pane.under[:1], warning="", selectable=False)
+
+
+def numbers_of(pane: plots.MapPane, mapped: analysis.LatentMap, prefix: str = "") -> Mapping[str, int | float | str]:
+    """What is said of a pane, by name."""
+    quality = mapped.quality
+    return {
+        f"{prefix}codes": len(pane.codes),
+        f"{prefix}unused_codes": int((pane.codes["count"] == 0).sum()),
+        f"{prefix}tokens": mapped.tokens,
+        f"{prefix}trustworthiness": quality.trustworthiness,
+        f"{prefix}continuity": quality.continuity,
+        f"{prefix}neighbour_overlap": quality.neighbour_overlap,
+        f"{prefix}chance_overlap": quality.chance_overlap,
+        f"{prefix}neighbours": quality.neighbours,
+        f"{prefix}quality_points": quality.points,
+        f"{prefix}fitted_points": mapped.fitted,
+        f"{prefix}placed_points": mapped.placed,
+    }
+
+
+def _pane(
+    mapped: analysis.LatentMap,
+    codes: pd.DataFrame,
+    colours: pd.DataFrame,
+    points: NDArray[np.floating],
+    heading: str,
+    levels: tuple[int, ...],
+) -> plots.MapPane:
+    codes = codes[["code", "x", "y", "fitted"]].merge(colours, on="code")
+    unused, regularity = int((codes["count"] == 0).sum()), analysis.lattice_regularity(points)
+    return plots.MapPane(
+        heading=heading,
+        codes=codes,
+        tokens=mapped.of("token"),
+        # Only a linear map leaves straight what is straight.
+        edges=analysis.lattice_edges(levels if mapped.method == "pca" else ()),
+        axes=_axes(mapped),
+        span=mapped.span,
+        under=(
+            f"{unused:,d} of {len(codes):,d} codes unused by {mapped.tokens:,d} tokens. Lattice regularity "
+            f"{_signed(regularity.value)} (1 lattice, 0 random; N = {regularity.points:,d} codes).",
+            f"{mapped.sentence}.",
+            f"{mapped.quality.sentence}.",
+        ),
+        warning=mapped.quality.warning,
+    )
+
+
+def _costly(colour: str) -> list[str]:
+    """The columns that are made for this colour alone."""
+    return [column for column in analysis.COSTLY_COLOURS if column == plots.CODE_COLOURS[colour].column]
+
+
+def _axes(mapped: analysis.LatentMap) -> tuple[str, str]:
+    if mapped.explained_variance is None:
+        return "UMAP 1 (no unit)", "UMAP 2 (no unit)"
+    first, second = (
+        f"{name}, {share:.0%} of the variance"
+        for name, share in zip(PRINCIPAL_AXES, mapped.explained_variance, strict=True)
+    )
+    return first, second
+
+
+def _signed(number: float) -> str:
+    return f"{number:.2f}".replace("-", "−")
+
+
+def _levels(levels: tuple[int, ...]) -> str:
+    return " × ".join(map(str, levels))
