@@ -1,4 +1,4 @@
-"""What do all tests share? Where the browser is, what a GPU test needs, and that a skip in CI fails."""
+"""What do all tests share? Data of their own, what a GPU test needs, and that a skip in CI fails."""
 
 from __future__ import annotations
 
@@ -6,14 +6,6 @@ import os
 from collections.abc import Iterator
 
 import pytest
-
-
-@pytest.fixture(scope="session")
-def browser_path() -> str | None:
-    """This machine's Chromium or Chrome, for playwright's ``executable_path`` (None: its own download)."""
-    from choreographer.browsers.chromium import Chromium
-
-    return Chromium.find_browser(skip_local=False)
 
 
 @pytest.fixture(scope="module")

@@ -5,36 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from playwright.sync_api import ConsoleMessage, Locator, Page
+from playwright.sync_api import Locator
 
-SECONDS = 1000  # milliseconds, as playwright counts
-PATIENCE = 240 * SECONDS
+from lgq_explore.bench.browser_page import PATIENCE, SECONDS
+from lgq_explore.bench.browser_page import NotebookPage as AnyNotebookPage
+
+__all__ = ["PATIENCE", "SECONDS", "NotebookPage", "wait_for"]
 
 
-class NotebookPage:
-    """The notebook as a reader has it in front of them; `errors` gathers what the browser's console says in red."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.errors: list[str] = []
-        page.on("console", self._hear)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-
-    def open(self, address: str) -> None:
-        self.page.goto(address)
-        # The notebook's own indicator is idle before there is a kernel, too.
-        self.page.get_by_text("(ipykernel) | Idle").wait_for(timeout=PATIENCE)
-
-    def run_all(self) -> None:
-        self.page.get_by_role("menuitem", name="Run", exact=True).click()
-        self.page.get_by_text("Run All Cells", exact=True).click()
-
-    def wait_for_kernel(self) -> None:
-        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=PATIENCE)
-
-    def wait_until(self, holds: str) -> None:
-        """Wait until an expression of JavaScript is true in the page."""
-        self.page.wait_for_function(holds, timeout=PATIENCE)
+class NotebookPage(AnyNotebookPage):
+    """A notebook with the package's panels."""
 
     def button(self, name: str) -> Locator:
         return self.page.locator(".jp-OutputArea button", has_text=name)
@@ -53,10 +33,6 @@ class NotebookPage:
 
     def outputs(self) -> str:
         return self.page.locator(".jp-Notebook").inner_text()
-
-    def _hear(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.errors.append(f"{message.text} ({message.location.get('url', '')})")
 
 
 def wait_for(holds: Callable[[], object], seconds: float = 120) -> None:
