@@ -11,6 +11,7 @@ from .training.config import preset as preset
 from .training.controls import Controls as Controls
 from .training.encode import Encoding as Encoding
 from .training.encode import encode as encode
+from .training.encode import encode_training as encode_training
 from .training.evaluate import evaluate as evaluate
 from .training.loop import LogEvent as LogEvent
 from .training.loop import resume as resume

@@ -20,6 +20,7 @@ PROMISED = {
     "TrainConfig",
     "analysis",
     "encode",
+    "encode_training",
     "evaluate",
     "metrics",
     "open_run",

@@ -125,6 +125,16 @@ def test_the_code_is_the_nearest_point_of_the_codebook_to_the_continuous_value(m
     torch.testing.assert_close((continuous - discrete).double().square().sum(1), total, rtol=1e-4, atol=1e-6)
 
 
+def test_what_the_decoder_sees_of_points_is_affine_and_that_of_codes_their_vectors(method: str) -> None:
+    quantizer, latents = built(method).eval(), random_latents()
+    coded, points = quantizer(latents), quantizer.continuous(latents)
+    codes = quantizer.discrete(coded.codes)
+    assert torch.equal(quantizer.decoder_input(codes), coded.quantized)
+    between = quantizer.decoder_input(0.3 * points + 0.7 * codes)
+    expected = 0.3 * quantizer.decoder_input(points) + 0.7 * coded.quantized
+    torch.testing.assert_close(between, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_different_latents_take_different_codes(method: str) -> None:
     assert joint_codes(built(method)(random_latents()).codes, built(method).levels).unique().numel() > 10
 

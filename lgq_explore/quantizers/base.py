@@ -65,7 +65,7 @@ class Quantizer(nn.Module):
 
     def lookup(self, codes: Tensor) -> Tensor:
         """Codes [B, G, H, W] → vectors [B, D, H, W]: exactly what `forward` gives in eval mode."""
-        raise NotImplementedError("abstract: a method says what its codes stand for")
+        return self.decoder_input(self.discrete(codes))
 
     def codebooks(self) -> list[Tensor]:
         """The G codebooks [levels[g], D_g] in the space of `continuous`, without gradient."""
@@ -79,6 +79,13 @@ class Quantizer(nn.Module):
         """Codes [B, G, H, W] → their points in the space of `continuous`, whose distance is the quantization error."""
         vectors = [book[codes[:, g]] for g, book in enumerate(self.codebooks())]  # each [B, H, W, D_g]
         return rearrange(torch.cat(vectors, dim=-1), "b h w d -> b d h w")
+
+    def decoder_input(self, points: Tensor) -> Tensor:
+        """Points of the space of `continuous`, codes or not → what the decoder sees of them, [B, D, H, W].
+
+        They are themselves, unless the method projects: then the map is the same for all points, and affine.
+        """
+        return points
 
     def initialize(self, tokens: Tensor) -> None:
         """Take the codebook from raw latents [N, D], N ≥ `init_tokens`, once, before the first step."""

@@ -102,10 +102,7 @@ class FSQ(Quantizer):
         bounded = self._bounded(latents)
         rounded = bounded.round()
         points = straight_through(rounded, gradient_of=bounded) / self.half_width
-        return QuantizerOutput(self._project_out(points), (rounded + self.half_width).long())
-
-    def lookup(self, codes: Tensor) -> Tensor:
-        return self._project_out(self.discrete(codes))
+        return QuantizerOutput(self.decoder_input(points), (rounded + self.half_width).long())
 
     def codebooks(self) -> list[Tensor]:
         grids = (torch.arange(level).to(self.half_width) - level // 2 for level in self.levels)
@@ -114,11 +111,11 @@ class FSQ(Quantizer):
     def continuous(self, latents: Tensor) -> Tensor:
         return self._bounded(latents) / self.half_width
 
+    def decoder_input(self, points: Tensor) -> Tensor:
+        return self.project_out(points.movedim(1, -1)).movedim(-1, 1)
+
     def _bounded(self, latents: Tensor) -> Tensor:
         """[B, D, H, W] → [B, G, H, W], in steps of the grid, about to be rounded: in float32 under autocast too."""
         with torch.autocast(latents.device.type, enabled=False):
             projected = self.project_in(latents.movedim(1, -1).to(self.project_in.weight.dtype)).movedim(-1, 1)
         return self.half_range * torch.tanh(projected + self.shift) - self.offset
-
-    def _project_out(self, points: Tensor) -> Tensor:
-        return self.project_out(points.movedim(1, -1)).movedim(-1, 1)

@@ -130,9 +130,6 @@ class LGQ(SoftQuantizer):
     def codebooks(self) -> list[Tensor]:
         return [self.centres.detach()]
 
-    def lookup(self, codes: Tensor) -> Tensor:
-        return self.discrete(codes)
-
     def forward(self, latents: Tensor) -> QuantizerOutput:
         tokens = self._normalized(latents)
         if not self.training:

@@ -70,9 +70,6 @@ class SimVQ(Quantizer):
         quantized = straight_through(vectors.detach(), gradient_of=tokens)
         return QuantizerOutput(to_grid(quantized, latents), code_grid, vector_losses(tokens, vectors))
 
-    def lookup(self, codes: Tensor) -> Tensor:
-        return self.discrete(codes)
-
     @torch.no_grad()
     def codebooks(self) -> list[Tensor]:
         return [self._mapped()]

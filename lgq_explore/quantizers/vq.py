@@ -100,9 +100,6 @@ class VQ(Quantizer):
         """The losses of one step: tokens and their vectors [N, D], codes [N]."""
         return vector_losses(tokens, vectors)
 
-    def lookup(self, codes: Tensor) -> Tensor:
-        return self.discrete(codes)
-
     def codebooks(self) -> list[Tensor]:
         return [self.codebook.detach()]
 

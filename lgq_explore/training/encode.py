@@ -128,8 +128,22 @@ def encode(run: Run | str | os.PathLike[str], data: str | None = None, *, crops:
     Raises InputError where the run has no weights, or the data can't be used.
     """
     run = run if isinstance(run, Run) else open_run(run)
+    return _encoded(run, evaluation_set(run, data, crops))
+
+
+def encode_training(run: Run | str | os.PathLike[str], *, crops: int = 1024) -> Encoding:
+    """Encode crops of the photographs that the run was trained on, from a fixed grid as those that it is judged on.
+
+    What is fitted to latents is fitted to these. Raises InputError where the run has no weights, or its data are gone.
+    """
+    run = run if isinstance(run, Run) else open_run(run)
+    image_size = run.config.image_size
+    photographs = load_images(run.config.data, image_size).training
+    return _encoded(run, EvaluationSet(photographs, evaluation_crops(photographs, image_size, limit=crops)))
+
+
+def _encoded(run: Run, chosen: EvaluationSet) -> Encoding:
     tokenizer = run.tokenizer()
-    chosen = evaluation_set(run, data, crops)
     batches = list(coded_batches(tokenizer, chosen.crops.images))
     return Encoding(
         images=chosen.crops.images.numpy(),

@@ -15,7 +15,7 @@ from PIL import Image
 from lgq_explore import InputError, Run, TrainConfig, train
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig, LGQConfig
-from lgq_explore.training.encode import Encoding, coded_batches, decode, encode, write_pictures
+from lgq_explore.training.encode import Encoding, coded_batches, decode, encode, encode_training, write_pictures
 from lgq_explore.training.images import load_images, to_model_range, to_uint8
 
 TINY = TrainConfig(
@@ -81,6 +81,14 @@ def test_no_photograph_that_was_trained_on_is_in_it_unless_asked_for(run: Run, e
     assert set(everything.photograph_names) == {*data.held_out.names, *data.training.names}
     assert set(everything.photograph) == set(range(len(everything.photograph_names)))
     assert len(everything) == 32
+
+
+def test_training_crops_are_of_the_photographs_that_the_run_was_trained_on(run: Run, encoding: Encoding) -> None:
+    trained = encode_training(run, crops=16)
+    assert set(trained.photograph_names) == set(load_images("fake", 32).training.names)
+    assert len(trained) == 16
+    np.testing.assert_array_equal(decode(run, trained.codes), trained.reconstructions)
+    assert set(trained.photograph_names).isdisjoint(encoding.photograph_names)
 
 
 def test_batches_do_not_change_what_comes_out(run: Run, encoding: Encoding) -> None:
