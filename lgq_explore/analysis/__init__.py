@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from .annealing import (
+    AnnealingPath,
+    annealing_path,
+    annealing_temperatures,
+    run_bifurcations,
+    split_temperatures,
+)
 from .code_cells import cells_of_points, code_cells, density_exponents
 from .code_history import code_history
 from .code_neighbours import code_neighbours
@@ -44,6 +51,7 @@ __all__ = [
     "COSTLY_COLOURS",
     "ESTIMATORS",
     "MAP_METHODS",
+    "AnnealingPath",
     "CodePatches",
     "FittedGrid",
     "LatentMap",
@@ -55,6 +63,8 @@ __all__ = [
     "TemperatureView",
     "TemperatureViews",
     "TurnedOff",
+    "annealing_path",
+    "annealing_temperatures",
     "cells_of_points",
     "checked_codes",
     "code_cells",
@@ -88,8 +98,10 @@ __all__ = [
     "reconstruct",
     "reconstruction_quality",
     "require_soft",
+    "run_bifurcations",
     "sample_latents",
     "softness_summary",
+    "split_temperatures",
     "temperature_grid",
     "temperature_marks",
     "temperature_of_gap",

@@ -296,12 +296,8 @@ def _checked(tokens: ArrayLike | Tensor, codebook: ArrayLike | Tensor) -> tuple[
         (table.detach().cpu() if isinstance(table, Tensor) else torch.as_tensor(np.array(table))).double()
         for table in (tokens, codebook)
     )
-    if (
-        points.ndim != 2
-        or centres.ndim != 2
-        or points.shape[1] != centres.shape[1]
-        or 0 in (*points.shape, len(centres))
-    ):
+    are_tables = points.ndim == centres.ndim == 2 and points.numel() > 0 and len(centres) > 0
+    if not are_tables or points.shape[1] != centres.shape[1]:
         raise InputError(
             f"tokens have shape {list(points.shape)} and codes {list(centres.shape)}: give [N, D] and [K, D]"
         )
