@@ -6,6 +6,7 @@ import argparse
 import inspect
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -62,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_encode(commands)
     _add_decode(commands)
+    _add_health(commands)
     _add_bench(commands)
     _add_list(commands)
     return parser
@@ -157,6 +159,27 @@ def _decode(options: argparse.Namespace) -> int:
     pictures = decode(options.run, Encoding.load(options.file).codes)
     write_pictures(options.out, pictures)
     print(f"{options.out}: {len(pictures)} pictures", file=sys.stderr)
+    return 0
+
+
+def _add_health(commands: Any) -> None:
+    parser = commands.add_parser("health", help="say in words what goes wrong in a run, and what to change")
+    parser.add_argument("run", type=Path, metavar="RUN")
+    _add_json(parser)
+    parser.set_defaults(command=_health)
+
+
+def _health(options: argparse.Namespace) -> int:
+    from .analysis.health import health
+    from .report.health import health_json, health_text
+    from .training.run import open_run
+
+    run = open_run(options.run)
+    verdicts = health(run)
+    if options.json:
+        print(json.dumps(health_json(run, verdicts)))
+    else:
+        print(health_text(run, verdicts, shutil.get_terminal_size().columns))
     return 0
 
 

@@ -18,6 +18,8 @@ from .code_usage import code_usage, usage_grid, usage_of_counts
 from .embedding import METHODS as MAP_METHODS
 from .estimators import ESTIMATORS, compare_estimators, encoder_gradient, estimator_microscope
 from .fsq_grid import FittedGrid, LatticeRegularity, decoded_points, fit_grid, lattice_edges, lattice_regularity
+from .geometry_efficiency import KMeansCodebooks, geometry_efficiency, kmeans_codebooks
+from .health import advised_command, health, worst_state
 from .latent_map import LatentMap, codebook_at, latent_map
 from .map_colours import COSTLY_COLOURS, grid_colours, log_density, map_colours
 from .patch_posterior import PatchPosterior, patch_posterior
@@ -54,6 +56,7 @@ __all__ = [
     "AnnealingPath",
     "CodePatches",
     "FittedGrid",
+    "KMeansCodebooks",
     "LatentMap",
     "LatticeRegularity",
     "PatchPosterior",
@@ -63,6 +66,7 @@ __all__ = [
     "TemperatureView",
     "TemperatureViews",
     "TurnedOff",
+    "advised_command",
     "annealing_path",
     "annealing_temperatures",
     "cells_of_points",
@@ -83,7 +87,10 @@ __all__ = [
     "fit_grid",
     "flips_over_snapshots",
     "flips_over_temperatures",
+    "geometry_efficiency",
     "grid_colours",
+    "health",
+    "kmeans_codebooks",
     "latent_map",
     "lattice_edges",
     "lattice_regularity",
@@ -117,4 +124,5 @@ __all__ = [
     "usage_lorenz",
     "usage_of_counts",
     "usage_summary",
+    "worst_state",
 ]

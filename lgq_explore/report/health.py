@@ -1,0 +1,67 @@
+"""How is a run's health told where there is no notebook: as text to read, as JSON for a program?"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from typing import Any
+
+import pandas as pd
+
+from lgq_explore.analysis.health import advised_command, worst_state
+from lgq_explore.training.run import Run
+
+WIDEST = 100
+"""Columns of text, at most: longer lines are hard to read."""
+
+STATE_WIDTH = 16
+MARGIN = " " * STATE_WIDTH
+
+
+def health_text(run: Run, verdicts: pd.DataFrame, width: int = WIDEST) -> str:
+    """What `analysis.health` says of a run, for a terminal of this width, the most severe first."""
+    config = run.config
+    lines = [
+        f"{run.path}: {worst_state(verdicts)}",
+        f"{config.quantizer.method}, K = {config.quantizer.size:,d}, D = {config.backbone.dim}, seed {config.seed}, "
+        f"step {run.finished_steps:,d} of {config.steps:,d}",
+    ]
+    for verdict in verdicts.itertuples():
+        lines += ["", f"{verdict.state:{STATE_WIDTH}}{verdict.rule}?", *_indented(verdict.finding, width)]
+        if verdict.advice:
+            words = verdict.advice.removesuffix(f": {verdict.settings}")
+            lines += _indented(f"→ {words.removesuffix('.')}.", width)
+            lines += [f"{MARGIN}--set{option}" for option in verdict.settings.split("--set")[1:]]
+    command = advised_command(run, verdicts)
+    if command:
+        lines += ["", "To train it anew with all of this changed:", command]
+    return "\n".join(lines)
+
+
+def health_json(run: Run, verdicts: pd.DataFrame) -> dict[str, Any]:
+    """The same as JSON values: run, state (the most severe), step, steps, rules (a row each), train (a command)."""
+    return {
+        "run": run.path.name,
+        "state": worst_state(verdicts),
+        "step": run.finished_steps,
+        "steps": run.config.steps,
+        "rules": [
+            {name: _json_value(value) for name, value in row.items()} for row in verdicts.to_dict(orient="records")
+        ],
+        "train": advised_command(run, verdicts) or None,
+    }
+
+
+def _indented(words: str, width: int) -> list[str]:
+    return textwrap.wrap(
+        words,
+        max(40, min(width, WIDEST)),
+        initial_indent=MARGIN,
+        subsequent_indent=MARGIN,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _json_value(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
