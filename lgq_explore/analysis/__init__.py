@@ -9,6 +9,7 @@ from .annealing import (
     run_bifurcations,
     split_temperatures,
 )
+from .code_agreement import code_agreement
 from .code_cells import cells_of_points, code_cells, density_exponents
 from .code_history import code_history
 from .code_neighbours import code_neighbours
@@ -19,7 +20,9 @@ from .embedding import METHODS as MAP_METHODS
 from .estimators import ESTIMATORS, compare_estimators, encoder_gradient, estimator_microscope
 from .fsq_grid import FittedGrid, LatticeRegularity, decoded_points, fit_grid, lattice_edges, lattice_regularity
 from .geometry_efficiency import KMeansCodebooks, geometry_efficiency, kmeans_codebooks
-from .health import advised_command, health, worst_state
+from .health import advised_command, health, judge, worst_state
+from .health_curves import health_curves
+from .health_evidence import Evidence, gather_evidence
 from .latent_map import LatentMap, codebook_at, latent_map
 from .map_colours import COSTLY_COLOURS, grid_colours, log_density, map_colours
 from .patch_posterior import PatchPosterior, patch_posterior
@@ -55,6 +58,7 @@ __all__ = [
     "MAP_METHODS",
     "AnnealingPath",
     "CodePatches",
+    "Evidence",
     "FittedGrid",
     "KMeansCodebooks",
     "LatentMap",
@@ -71,6 +75,7 @@ __all__ = [
     "annealing_temperatures",
     "cells_of_points",
     "checked_codes",
+    "code_agreement",
     "code_cells",
     "code_distortion",
     "code_history",
@@ -87,9 +92,12 @@ __all__ = [
     "fit_grid",
     "flips_over_snapshots",
     "flips_over_temperatures",
+    "gather_evidence",
     "geometry_efficiency",
     "grid_colours",
     "health",
+    "health_curves",
+    "judge",
     "kmeans_codebooks",
     "latent_map",
     "lattice_edges",
