@@ -76,6 +76,7 @@ class TemperatureExplorer(Explorer):
         self._grid = self._views_of(newest).temperatures
         self._flips = analysis.flips_over_snapshots(quantizer, self._views_of(newest).sample.latents, self._books)
         self._ahead: asyncio.Task[None] | None = None
+        self._awaits_the_rest = False
         self._build_controls(sorted({*self._books, newest}))
         super().__init__([self._temperature_row, self._snapshot_row, self._choice_row])
         self.charts.on_select(self._pick)
@@ -91,6 +92,7 @@ class TemperatureExplorer(Explorer):
 
     def draw(self) -> list[go.Figure]:
         views, view = self._views, self._quickest_view()
+        self._awaits_the_rest = len(view.tokens) < len(views.sample)
         self._say_numbers(view)
         pictures = plots.draw_images(_pictures(view))
         pictures.layout.height = PICTURES_HEIGHT
@@ -171,10 +173,8 @@ class TemperatureExplorer(Explorer):
 
     def _quickest_view(self) -> TemperatureView:
         """What is known of the present state, or a preview of it: where a loop runs, the rest follows by itself."""
-        views = self._views
-        if self._is_followed and not views.is_known(self.temperature):
-            return views.preview(self.temperature)
-        return views.at(self.temperature)
+        previews = self._is_followed and not self._views.is_known(self.temperature)
+        return self._views.preview(self.temperature) if previews else self._view
 
     @property
     def _marks(self) -> pd.DataFrame:
@@ -259,12 +259,14 @@ class TemperatureExplorer(Explorer):
             self._ahead = loop.create_task(self._look_ahead())
 
     async def _look_ahead(self) -> None:
-        """Answer for the temperatures around the present one, nearest first, in another thread; draw it when it is."""
-        while (temperature := self._next_unknown()) is not None:
-            views = self._views
-            await asyncio.to_thread(views.at, temperature)
-            if temperature == self.temperature and views is self._views:
+        """Answer for the temperatures around the present one, nearest first, in a thread; draw what was awaited."""
+        while True:
+            if self._awaits_the_rest and self._views.is_known(self.temperature):
                 self._follow()
+            temperature = self._next_unknown()
+            if temperature is None:
+                return
+            await asyncio.to_thread(self._views.at, temperature)
 
     def _next_unknown(self) -> float | None:
         # One set from Python may lie between those of the slider.

@@ -159,6 +159,22 @@ def test_a_temperature_that_is_not_ready_is_previewed_and_followed_by_the_whole(
     asyncio.run(move())
 
 
+def test_a_preview_is_followed_though_somebody_else_asked_for_the_whole(run: Run) -> None:
+    """A display does, for its picture."""
+
+    async def show() -> TemperatureExplorer:
+        panel = TemperatureExplorer(run, temperature=0.1)
+        assert "follow" in panel._caption.value
+        panel.figure()
+        async with asyncio.timeout(60):
+            while "follow" in panel._caption.value:
+                await asyncio.sleep(0.01)
+        return panel
+
+    panel = asyncio.run(show())
+    assert f"N = {len(panel._views.sample):,d} tokens" in figures(panel)[1]["layout"]["title"]["text"]
+
+
 def test_what_cannot_be_shown_is_refused_in_a_sentence(run: Run, recipe: TrainConfig) -> None:
     panel = TemperatureExplorer(run)
     with pytest.raises(InputError, match=r"temperature is 0\.0: give a positive number"):
