@@ -21,6 +21,7 @@ from lgq_explore.training.fit import fit_quantizer
 from .code_space import MOST_POINTS, require_fit, token_points
 
 FIT_STEPS = 1000
+QUARTILES = (0.25, 0.5, 0.75)
 
 MOST_EDGES = 20_000
 """More lines than that are a grey area: a lattice with more is drawn by its points alone."""
@@ -49,8 +50,9 @@ class FittedGrid:
 class LatticeRegularity:
     """How evenly N points are spaced. value: 1 on a lattice, 0 for points thrown at random, below 0 where they cluster.
 
-    With s the spread of the distances to the nearest other point, relative to their mean, value = 1 − s / `chance`.
-    Of a lattice, and of its image under any linear map, all these distances are equal.
+    With s the distance between the quartiles of the distances to the nearest other point, relative to their median,
+    value = 1 − s / `chance`. On a lattice, and its image under any linear map, all these distances are equal, but for
+    a few points of its surface: s = 0.
     """
 
     value: float
@@ -145,8 +147,8 @@ def lattice_regularity(points: NDArray[np.floating]) -> LatticeRegularity:
     """How evenly points [K, E] are spaced, K ≥ 2, by the distances to the nearest other point.
 
     chance: the spread of these distances for points thrown at random into E dimensions. Their E-th power is
-    exponentially distributed, so the squared relative spread is Γ(1 + 2/E) / Γ(1 + 1/E)² − 1 (Clark & Evans 1954 for
-    E = 2). Points that fall into one place count as one.
+    exponentially distributed (Clark & Evans 1954 for E = 2), so their q-quantile goes with (−log(1 − q))^{1/E}.
+    Points that fall into one place count as one.
 
     Raises:
         InputError: fewer than two different points.
@@ -155,10 +157,14 @@ def lattice_regularity(points: NDArray[np.floating]) -> LatticeRegularity:
     if len(distinct) < 2:
         raise InputError(f"{len(distinct)} different points: give at least 2")
     distances = NearestNeighbors(n_neighbors=2).fit(distinct).kneighbors(distinct)[0][:, 1]
-    dimensions = distinct.shape[1]
-    chance = math.sqrt(math.gamma(1 + 2 / dimensions) / math.gamma(1 + 1 / dimensions) ** 2 - 1)
-    spread = float(distances.std() / distances.mean())
+    spread = _quartile_spread(np.quantile(distances, QUARTILES))
+    chance = _quartile_spread((-np.log1p(-np.array(QUARTILES))) ** (1 / distinct.shape[1]))
     return LatticeRegularity(1 - spread / chance, spread, chance, len(distinct))
+
+
+def _quartile_spread(quartiles: NDArray[np.floating]) -> float:
+    lower, median, upper = quartiles
+    return float((upper - lower) / median)
 
 
 def fingerprint(points: NDArray[np.floating]) -> str:

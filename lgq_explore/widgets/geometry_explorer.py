@@ -135,8 +135,8 @@ class GeometryExplorer(Explorer):
             "snapshot": self.snapshot,
             "selected_codes": len(self.selection),
         }
-        for pane, (subject, wish), prefix in zip(self._panes(), drawn, ("", "beside_"), strict=True):
-            numbers |= numbers_of(pane, subject.maps[wish], prefix)
+        for place, (pane, (subject, wish)) in enumerate(zip(self._panes(), drawn, strict=True)):
+            numbers |= numbers_of(pane, subject.maps[wish], "beside_" if place else "")
         return numbers
 
     def caption(self) -> str:
