@@ -26,6 +26,7 @@ from .health_evidence import Evidence, gather_evidence
 from .latent_map import LatentMap, codebook_at, latent_map
 from .map_colours import COSTLY_COLOURS, grid_colours, log_density, map_colours
 from .patch_posterior import PatchPosterior, patch_posterior
+from .plane import Plane, hard_codes, plane_around, plane_codes, plane_responsibilities, soft_codes, soft_numbers
 from .projection_quality import ProjectionQuality, projection_quality
 from .receptive_field import reach_holding, receptive_field
 from .reconstructions import Reconstructions, reconstruct, reconstruction_quality
@@ -45,6 +46,20 @@ from .temperature import (
 from .temperature_flips import flips_over_snapshots, flips_over_temperatures
 from .temperature_view import TemperatureView, TemperatureViews
 from .token_table import code_distortion, patch_side, token_table
+from .toy_view import ToyView
+from .toys import (
+    TOYS,
+    Optimum,
+    ToyFit,
+    ToySetting,
+    fit_toy,
+    held_out_tokens,
+    toy_named,
+    toy_optimum,
+    toy_path,
+    toy_table,
+    toy_tokens,
+)
 from .training_curves import training_curves
 from .turned_off import TurnedOff, turn_codes_off
 from .usage_accumulation import usage_accumulation
@@ -56,6 +71,7 @@ __all__ = [
     "COSTLY_COLOURS",
     "ESTIMATORS",
     "MAP_METHODS",
+    "TOYS",
     "AnnealingPath",
     "CodePatches",
     "Evidence",
@@ -63,12 +79,17 @@ __all__ = [
     "KMeansCodebooks",
     "LatentMap",
     "LatticeRegularity",
+    "Optimum",
     "PatchPosterior",
+    "Plane",
     "ProjectionQuality",
     "Reconstructions",
     "TemperatureProbe",
     "TemperatureView",
     "TemperatureViews",
+    "ToyFit",
+    "ToySetting",
+    "ToyView",
     "TurnedOff",
     "advised_command",
     "annealing_path",
@@ -90,13 +111,16 @@ __all__ = [
     "encoder_gradient",
     "estimator_microscope",
     "fit_grid",
+    "fit_toy",
     "flips_over_snapshots",
     "flips_over_temperatures",
     "gather_evidence",
     "geometry_efficiency",
     "grid_colours",
+    "hard_codes",
     "health",
     "health_curves",
+    "held_out_tokens",
     "judge",
     "kmeans_codebooks",
     "latent_map",
@@ -107,6 +131,9 @@ __all__ = [
     "of_several_runs",
     "patch_posterior",
     "patch_side",
+    "plane_around",
+    "plane_codes",
+    "plane_responsibilities",
     "projection_quality",
     "reach_holding",
     "receptive_field",
@@ -115,6 +142,8 @@ __all__ = [
     "require_soft",
     "run_bifurcations",
     "sample_latents",
+    "soft_codes",
+    "soft_numbers",
     "softness_summary",
     "split_temperatures",
     "temperature_grid",
@@ -123,6 +152,11 @@ __all__ = [
     "token_map",
     "token_table",
     "top_responsibilities",
+    "toy_named",
+    "toy_optimum",
+    "toy_path",
+    "toy_table",
+    "toy_tokens",
     "training_curves",
     "turn_codes_off",
     "usage_accumulation",

@@ -82,8 +82,8 @@ def collapse(evidence: Evidence) -> Verdict:
         return _nothing_logged()
     steps = _records(usage)
     now = steps[-1]
-    most = min(float(_size(evidence)), now["tokens"])
-    few = max(FEWEST, FEW_SHARE * most)
+    most = _most_codes(evidence, now["tokens"])
+    few = collapsed_under(evidence, now["tokens"])
     peak = max((row for row in steps if row["step"] >= now["step"] / 2), key=lambda row: row["perplexity"])
     seen = (
         f"perplexity {now['perplexity']:,.4g} and {now['active']:,.0f} active codes of K = {_size(evidence):,d} "
@@ -275,6 +275,11 @@ RULES: Mapping[str, Rule] = {
 # What the rules read
 
 
+def collapsed_under(evidence: Evidence, tokens: float) -> float:
+    """Perplexity over so many tokens under which the codebook has collapsed."""
+    return max(FEWEST, FEW_SHARE * _most_codes(evidence, tokens))
+
+
 def logged(evidence: Evidence, name: str) -> pd.DataFrame:
     """The rows of the history in which a column has a number; none where there is no such column."""
     history = evidence.history
@@ -302,6 +307,10 @@ def tokens_in_window(evidence: Evidence) -> int:
 
 def _records(frame: pd.DataFrame) -> list[dict[str, float]]:
     return [{str(name): float(value) for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _most_codes(evidence: Evidence, tokens: float) -> float:
+    return min(float(_size(evidence)), tokens)
 
 
 def _size(evidence: Evidence) -> int:

@@ -29,9 +29,9 @@ def health_text(run: Run, verdicts: pd.DataFrame, width: int = WIDEST) -> str:
     for verdict in verdicts.itertuples():
         lines += ["", f"{verdict.state:{STATE_WIDTH}}{verdict.rule}?", *_indented(verdict.finding, width)]
         if verdict.advice:
-            words = verdict.advice.removesuffix(f": {verdict.settings}")
-            lines += _indented(f"→ {words.removesuffix('.')}.", width)
-            lines += [f"{MARGIN}--set{option}" for option in verdict.settings.split("--set")[1:]]
+            words, _, options = verdict.advice.partition(": --set ")
+            lines += _indented(f"→ {words}{'.' if options else ''}", width)
+            lines += [f"{MARGIN}--set {option}" for option in options.split(" --set ") if option]
     command = advised_command(run, verdicts)
     if command:
         lines += ["", "To train it anew with all of this changed:", command]

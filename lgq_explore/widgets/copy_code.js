@@ -13,8 +13,8 @@ function render({ model, el }) {
   el.classList.add("lgq-code");
   const button = el.appendChild(document.createElement("button"));
   button.className = "jupyter-button";
-  button.textContent = "copy as code";
-  button.title = "put the panel's state into the clipboard as one line of Python";
+  button.textContent = model.get("label");
+  button.title = model.get("title");
   const line = el.appendChild(document.createElement("code"));
   const notice = el.appendChild(document.createElement("span"));
   notice.setAttribute("role", "status");

@@ -11,12 +11,14 @@ FOLDER = Path(__file__).parent
 
 
 class CopyCode(anywidget.AnyWidget):
-    """A button that puts `code` into the browser's clipboard, and the line beside it."""
+    """A button that puts `code` into the browser's clipboard, and the line beside it. label, title: the button's."""
 
     _esm = FOLDER / "copy_code.js"
     _css = FOLDER / "copy_code.css"
 
     code = traitlets.Unicode().tag(sync=True)
+    label = traitlets.Unicode("copy as code").tag(sync=True)
+    title = traitlets.Unicode("put the panel's state into the clipboard as one line of Python").tag(sync=True)
 
     def __repr__(self) -> str:
         return "CopyCode()"

@@ -151,6 +151,17 @@ def run_argument(run: Run) -> str:
     return repr(run.path.name if is_named else str(run.path))
 
 
+def run_names(runs: Sequence[Run]) -> list[str]:
+    """As short as tells the runs apart: methods, methods with seeds, or folders."""
+    methods = [run.config.quantizer.method for run in runs]
+    seeds = [f"{method}, seed {run.config.seed}" for method, run in zip(methods, runs, strict=True)]
+    folders = [run.path.name for run in runs]
+    for names in (methods, seeds, folders):
+        if len(set(names)) == len(names):
+            return names
+    raise InputError(f"{len(runs)} runs with {len(set(folders))} different folder names: give each run once")
+
+
 def held_out(run: Run, crops: int = CROPS) -> Encoding:
     """The run's encoding of its held-out pictures; panels of the same run share one. Raises InputError."""
     return _encoded(run.path.resolve(), run.finished_steps, crops)

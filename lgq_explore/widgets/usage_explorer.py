@@ -19,7 +19,7 @@ from lgq_explore.training.run import Run
 
 from .charts import Picked
 from .codes_box import CodesBox, checked_codes
-from .explorer import CROPS, Explorer, RunLike, as_run, held_out, run_argument, run_caption
+from .explorer import CROPS, Explorer, RunLike, as_run, held_out, run_argument, run_caption, run_names
 from .usage_tables import definitions_table, numbers_table, side_by_side
 
 HITS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -76,7 +76,7 @@ class UsageExplorer(Explorer):
         if not runs:
             raise InputError("no runs to look at: give at least one, such as lgq.tutorial_run('lgq')")
         opened = [as_run(run) for run in runs]
-        names = _names(opened)
+        names = run_names(opened)
         self._crops = crops
         self._subjects = {name: _Subject(run, held_out(run, crops)) for name, run in zip(names, opened, strict=True)}
         if shown not in (None, *names):
@@ -228,17 +228,6 @@ class UsageExplorer(Explorer):
     def _forget_selection(self, change: traitlets.Bunch) -> None:
         """A code of one run has nothing to do with that of another."""
         self.selection = []
-
-
-def _names(runs: Sequence[Run]) -> list[str]:
-    """As short as tells the runs apart: methods, methods with seeds, or folders."""
-    methods = [run.config.quantizer.method for run in runs]
-    seeds = [f"{method}, seed {run.config.seed}" for method, run in zip(methods, runs, strict=True)]
-    folders = [run.path.name for run in runs]
-    for names in (methods, seeds, folders):
-        if len(set(names)) == len(names):
-            return names
-    raise InputError(f"{len(runs)} runs with {len(set(folders))} different folder names: give each run once")
 
 
 def _options(numbers: Sequence[int] | set[int]) -> list[tuple[str, int]]:

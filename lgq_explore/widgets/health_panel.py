@@ -1,0 +1,128 @@
+"""Is a run healthy, by which evidence, and what is to be changed where it is not?"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import ipywidgets
+import pandas as pd
+import plotly.graph_objects as go
+import traitlets
+from matplotlib.figure import Figure
+
+from lgq_explore import analysis, plots
+from lgq_explore.analysis import Evidence
+from lgq_explore.errors import InputError
+from lgq_explore.training.run import Run
+
+from .copy_code import CopyCode
+from .explorer import Explorer, RunLike, as_run, run_argument, run_names
+from .health_tables import in_one_sentence, overview_table, verdict_table
+
+
+class HealthPanel(Explorer):
+    """What the rules of `analysis.health` say of a run, the curves they read, and what to change as a command.
+
+        HealthPanel(lgq.tutorial_run("lgq"))
+
+    runs: opened, folders, or names under data/runs; of several, `shown` names the one that is told in words. A run may
+    still be training: the button looks at it again.
+
+    Raises:
+        InputError: no runs, one that can't be opened, or an unknown name in `shown`.
+    """
+
+    STATE: ClassVar[tuple[str, ...]] = ("shown",)
+    shown = traitlets.Unicode()
+
+    def __init__(self, *runs: RunLike, shown: str | None = None) -> None:
+        if not runs:
+            raise InputError("no runs to look at: give at least one, such as lgq.tutorial_run('lgq')")
+        opened = [as_run(run) for run in runs]
+        names = run_names(opened)
+        self._runs: dict[str, Run] = dict(zip(names, opened, strict=True))
+        self._gather()
+        self._overview, self._table = ipywidgets.HTML(), ipywidgets.HTML()
+        self._command = CopyCode(
+            label="copy command", title="put the command that follows all advice into the clipboard"
+        )
+        super().__init__([self._controls(names), self._overview, self._table], [self._command])
+        self._begin(shown=names[0] if shown is None else shown)
+
+    def __repr__(self) -> str:
+        return f"HealthPanel({', '.join(self._runs)})"
+
+    def look_again(self) -> None:
+        """Read the runs' folders anew, and show what they say now."""
+        try:
+            self._gather()
+        except InputError as error:  # what was said before stays
+            self._say(str(error), "var(--jp-error-color1, #b00020)")
+        else:
+            self._redraw()
+
+    def draw(self) -> list[go.Figure]:
+        verdicts, run = self._verdicts[self.shown], self._runs[self.shown]
+        self._overview.value = overview_table(self._verdicts) if len(self._runs) > 1 else ""
+        heading = f"{self.shown}: {in_one_sentence(verdicts)}"
+        self._table.value = verdict_table(verdicts, heading)
+        self._command.code = analysis.advised_command(run, verdicts)
+        self._command.layout.display = None if self._command.code else "none"
+        return [plots.draw_health(analysis.health_curves(self._evidence[self.shown]), verdicts, self._of_what())]
+
+    def figure(self) -> Figure:
+        curves = analysis.health_curves(self._evidence[self.shown])
+        return plots.publish_health(curves, self._verdicts[self.shown], self._of_what())
+
+    def frame(self) -> pd.DataFrame:
+        """That of `analysis.health`, a row a run and rule."""
+        return analysis.of_several_runs(self._verdicts)
+
+    def summary(self) -> dict[str, int | float | str]:
+        """The state of each rule, "RUN RULE", and the most severe, "RUN state"; and the N that was looked at."""
+        numbers: dict[str, int | float | str] = {}
+        for name, verdicts in self._verdicts.items():
+            numbers[f"{name} state"] = analysis.worst_state(verdicts)
+            numbers |= {f"{name} {row['rule']}": row["state"] for row in verdicts.to_dict("records")}
+            numbers[f"{name} held-out tokens"] = self._evidence[name].held_out_tokens
+        return numbers
+
+    def caption(self) -> str:
+        run, evidence = self._runs[self.shown], self._evidence[self.shown]
+        return (
+            f"{self._of_what()} · run {run.path.name} · {len(evidence.history):,d} logged steps of "
+            f"N = {evidence.tokens_a_step:,d} tokens · N = {evidence.held_out_tokens:,d} held-out tokens. "
+            "The rules speak of this run alone, and compare no methods."
+        )
+
+    def subjects(self) -> list[str]:
+        return [run_argument(run) for run in self._runs.values()]
+
+    @traitlets.validate("shown")
+    def _check_shown(self, proposal: Any) -> str:
+        if proposal["value"] not in self._runs:
+            raise InputError(f"shown is {proposal['value']!r}: choose one of {', '.join(self._runs)}")
+        return proposal["value"]
+
+    def _gather(self) -> None:
+        self._evidence: dict[str, Evidence] = {name: analysis.gather_evidence(run) for name, run in self._runs.items()}
+        self._verdicts = {name: analysis.judge(evidence) for name, evidence in self._evidence.items()}
+
+    def _of_what(self) -> str:
+        config, evidence = self._runs[self.shown].config, self._evidence[self.shown]
+        return (
+            f"{config.quantizer.method}, K = {config.quantizer.size:,d}, D = {config.backbone.dim}, "
+            f"seed {config.seed}, step {evidence.finished_steps:,d} of {config.steps:,d}"
+        )
+
+    def _controls(self, names: list[str]) -> ipywidgets.Widget:
+        again = ipywidgets.Button(description="look again", tooltip="read the run folders anew")
+        again.on_click(self._look_again)
+        if len(names) == 1:
+            return ipywidgets.HBox([again])
+        chosen = ipywidgets.Dropdown(options=names, description="health of", layout={"width": "260px"})
+        traitlets.link((chosen, "value"), (self, "shown"))
+        return ipywidgets.HBox([chosen, again])
+
+    def _look_again(self, button: Any) -> None:
+        self.look_again()
