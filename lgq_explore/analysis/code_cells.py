@@ -33,8 +33,8 @@ from .latent_density import NEIGHBOURS, latent_density
 TOKENS_A_DIMENSION = 5
 """Tokens that a cell needs for each effective dimension, for its shape to mean anything."""
 
-FEWEST_TOKENS = 10
-"""Tokens of a cell that exponents are fitted to. A higher bar would leave out the cells that theory has smallest."""
+FEWEST_TOKENS = 5
+"""Tokens of a cell that exponents are fitted to: fewer have no logarithm to speak of."""
 
 RESAMPLES = 1000
 COVERAGE = 0.95
@@ -128,9 +128,13 @@ def density_exponents(cells: pd.DataFrame, *, resamples: int = RESAMPLES, seed: 
     """How volume, occupancy and distortion of cells go with a power of the density: a row each, theory's beside it.
 
     cells: of `code_cells`. Columns: quantity; exponent, by least squares over the logarithms of all cells of at least
-    `FEWEST_TOKENS` tokens, each cell counting once; low and high, the middle 95 % over `resamples` resamples of these
-    cells, which say nothing of other photographs; theory, at the same m; cells (their number); constant, the fitted
-    line's logarithm at density 1; tokens and dimension, as in `cells`.
+    `FEWEST_TOKENS` tokens, each token counting once; low and high, the middle 95 % over `resamples` resamples of these
+    cells, which say nothing of other photographs; theory, at the same m; cells (their number) and fewest_tokens; centre
+    and level, the means of the two logarithms, where the fitted line goes through; tokens and dimension, as in `cells`.
+
+    If each cell counted once, the bar would bend the line: at low densities only the cells clear it that are large by
+    chance. As tokens count, what lies below it weighs little. With 1,000 random codes in a Gaussian of 2 to 5
+    dimensions and 23,552 tokens, volume's exponent comes out right within 0.1, and occupancy's up to 0.2 too high.
 
     Raises:
         InputError: a frame of something else, fewer than 2 resamples, or fewer than 3 such cells.
@@ -145,22 +149,24 @@ def density_exponents(cells: pd.DataFrame, *, resamples: int = RESAMPLES, seed: 
     if len(kept) < 3:
         raise InputError(f"{len(kept)} cells have {FEWEST_TOKENS} tokens or more: encode more images, 3 are needed")
     draws = np.random.default_rng(seed).integers(len(kept), size=(resamples, len(kept)))
-    density = kept["log_density"].to_numpy()
+    density, weights = kept["log_density"].to_numpy(), kept["count"].to_numpy(dtype=np.float64)
     first = kept.iloc[0]
     rows = []
     for quantity, theory in THEORY.items():
         logarithm = np.log(kept[quantity].to_numpy())
-        exponent = float(_slope(density, logarithm))
-        low, high = np.quantile(_slope(density[draws], logarithm[draws]), [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+        resampled = _slope(density[draws], logarithm[draws], weights[draws])
+        low, high = np.quantile(resampled, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
         rows.append(
             {
                 "quantity": quantity,
-                "exponent": exponent,
+                "exponent": float(_slope(density, logarithm, weights)),
                 "low": low,
                 "high": high,
                 "theory": theory(first["dimension"]),
                 "cells": len(kept),
-                "constant": float(logarithm.mean() - exponent * density.mean()),
+                "fewest_tokens": FEWEST_TOKENS,
+                "centre": float(np.average(density, weights=weights)),
+                "level": float(np.average(logarithm, weights=weights)),
                 "tokens": int(first["tokens"]),
                 "dimension": first["dimension"],
             }
@@ -168,10 +174,11 @@ def density_exponents(cells: pd.DataFrame, *, resamples: int = RESAMPLES, seed: 
     return pd.DataFrame(rows)
 
 
-def _slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of the line of least squares through points along the last axis."""
-    x, y = (values - values.mean(axis=-1, keepdims=True) for values in (x, y))
-    return (x * y).sum(axis=-1) / np.square(x).sum(axis=-1)
+def _slope(x: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of the line of least squares through weighted points along the last axis."""
+    shares = weights / weights.sum(axis=-1, keepdims=True)
+    x = x - (shares * x).sum(axis=-1, keepdims=True)
+    return (shares * x * y).sum(axis=-1) / (shares * np.square(x)).sum(axis=-1)
 
 
 def _shapes(points: Tensor, codes: Tensor, codebook: Tensor) -> dict[str, NDArray[np.float64] | float]:
