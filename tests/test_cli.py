@@ -28,6 +28,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from lgq_explore import QUANTIZERS, Encoding, evaluate, open_run
+from lgq_explore.analysis import health, worst_state
 from lgq_explore.cli import main
 from lgq_explore.training.run import RunWriter
 
@@ -154,6 +155,22 @@ def test_evaluate_takes_all_of_another_spec_and_no_more_crops_than_asked_for(tra
     everything = json.loads(command("evaluate", trained, "--json", "--data", "fake", "--crops", "48").stdout)
     assert held_out["photographs"] < 16
     assert (everything["photographs"], everything["images"]) == (16, 48)
+
+
+def test_health_is_told_in_words_and_as_one_json_object(trained: Path, command: Command) -> None:
+    told = in_a_process("health", trained, "--json")
+    assert told.status == 0, told.stderr
+    assert (told.stdout.count("\n"), told.stderr) == (1, "")
+    result = json.loads(told.stdout)
+    assert (result["run"], result["step"], result["steps"]) == ("R", 6, 6)
+    verdicts = health(open_run(trained))
+    assert [row["finding"] for row in result["rules"]] == verdicts["finding"].tolist()
+    assert result["state"] == worst_state(verdicts)
+    in_words = command("health", trained)
+    assert (in_words.status, in_words.stderr) == (0, "")
+    for row in result["rules"]:
+        assert f"{row['rule']}?" in in_words.stdout
+        assert " ".join(row["finding"].split()) in " ".join(in_words.stdout.split())
 
 
 def test_encode_and_decode_give_the_reconstructions(trained: Path, command: Command, tmp_path: Path) -> None:
@@ -356,6 +373,8 @@ def workspace(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkpoint = _copy(folder, "checkpoint-junk", finished=False) / "checkpoints" / "step-00000006"
     (checkpoint / "weights.safetensors").write_bytes(b"junk" * 20)
 
+    (_copy(folder, "history-junk") / "history.csv").write_text("step,loss\n1,much\n")
+
     recipe = json.loads((trained / "config.json").read_bytes())
     _write_config(_copy(folder, "config-empty"), {})
     _write_config(_copy(folder, "config-list"), {**recipe, "recipe": [1]})
@@ -529,6 +548,13 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "codes below": ((*DECODE, "below.npz"), ("-1", "same run")),
     "codes are floats": ((*DECODE, "floats.npz"), ("float64", "same run")),
     "codes of another grid": ((*DECODE, "shape.npz"), ("[2, 1, 4, 8]", "same run")),
+    "health of nothing": (("health", "nowhere"), ("nowhere is not a run folder", "lgq-explore train")),
+    "health of a folder as JSON": (("health", "full", "--json"), ("full is not a run folder", "lgq-explore train")),
+    "health of a damaged history": (
+        ("health", "history-junk"),
+        ("history-junk/history.csv", "column loss", "Put back"),
+    ),
+    "health of other weights": (("health", "config-other", "--json"), ("does not fit", "Put back")),
     "list nothing": (("list",), ("what", "--help")),
     "list unknown": (("list", "quantisers"), ("'quantisers'", "quantizers")),
     "bench unknown": (("bench", "quantisers"), ("'quantisers'", "quantizers")),
@@ -539,7 +565,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 for damaged in ("objects.npz", "lacking.npz", "array.npy", "pickle.npz", "empty.npz", "cut.npz"):
     REFUSED[f"decode {damaged}"] = ((*DECODE, damaged), (damaged, "lgq-explore encode"))
 for damage in ("empty", "junk", "cut"):
-    for verb in ("evaluate", "resume"):
+    for verb in ("evaluate", "resume", "health"):
         REFUSED[f"{verb} weights-{damage}"] = (
             (verb, f"weights-{damage}"),
             (f"weights-{damage}/weights.safetensors", "Delete it and resume"),
@@ -550,6 +576,7 @@ for damage in ("empty", "junk", "cut"):
     )
 REFUSED["resume checkpoint-junk"] = (("resume", "checkpoint-junk", "--device", "cpu"), ("step-00000006", "Delete it"))
 for damage, problem in (("empty", "'recipe'"), ("list", "[1]"), ("old", "environment"), ("junk", "JSON")):
+    REFUSED[f"health config-{damage}"] = (("health", f"config-{damage}"), (f"config-{damage}/config.json", problem))
     REFUSED[f"evaluate config-{damage}"] = (("evaluate", f"config-{damage}"), (f"config-{damage}/config.json", problem))
 
 

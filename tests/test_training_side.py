@@ -91,7 +91,7 @@ for module in pkgutil.walk_packages(lgq_explore.__path__, "lgq_explore."):
     assert {"lgq_explore.cli", "lgq_explore.training.loop"} <= set(done.stdout.split())
 
 
-def test_two_steps_train_and_open_again(bare_packages: Path, tmp_path: Path) -> None:
+def test_two_steps_train_open_again_and_are_judged(bare_packages: Path, tmp_path: Path) -> None:
     program = """
 import lgq_explore as lgq
 config = lgq.TrainConfig(data="fake", image_size=32, steps=2, batch_size=4, log_steps=1)
@@ -102,6 +102,9 @@ print(run.finished_steps, list(run.history()["step"]), len(run.tokenizer().quant
     done = run_bare(bare_packages, "-c", program, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n")[-2] == "2 [1, 2] 1"
+    told = run_bare(bare_packages, "-m", "lgq_explore", "health", "run", cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert "training unfinished?" in told.stdout
 
 
 def test_the_command_line_starts(bare_packages: Path, tmp_path: Path) -> None:

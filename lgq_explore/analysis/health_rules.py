@@ -79,7 +79,8 @@ def collapse(evidence: Evidence) -> Verdict:
     """Perplexity of the window's codes, against the most that K codes and the window's N tokens could show."""
     usage = windowed_usage(evidence)
     if usage.empty:
-        return _nothing_logged()
+        # A grid, for one, begins with a few of its codes.
+        return Verdict("not applicable", f"No window of usage, {evidence.config.window_steps:,d} steps, is full yet.")
     steps = _records(usage)
     now = steps[-1]
     most = _most_codes(evidence, now["tokens"])
@@ -287,14 +288,13 @@ def logged(evidence: Evidence, name: str) -> pd.DataFrame:
 
 
 def windowed_usage(evidence: Evidence) -> pd.DataFrame:
-    """step, active, perplexity, tokens of the window; rows of whole windows, or the newest while there are none."""
+    """step, active, perplexity, tokens of the window; rows of whole windows only."""
     span = f"last_{evidence.config.window_steps}_steps"
     names = {f"active_codes_{span}": "active", f"perplexity_{span}": "perplexity", f"tokens_{span}": "tokens"}
     if not set(names) <= set(evidence.history.columns):
         return pd.DataFrame()
     usage = evidence.history[["step", *names]].rename(columns=names).dropna()
-    whole = usage[usage["step"] >= evidence.config.window_steps]
-    return whole if len(whole) else usage.tail(1)
+    return usage[usage["step"] >= evidence.config.window_steps]
 
 
 def tokens_in_window(evidence: Evidence) -> int:

@@ -215,7 +215,8 @@ def test_the_warm_up_is_no_trend() -> None:
 
 def test_nothing_logged_is_said_once_for_each_rule_that_reads_the_history() -> None:
     verdicts = judge(Evidence(CONFIG, pd.DataFrame({"step": pd.Series(dtype=int)}), 0, run="data/runs/x"))
-    assert verdicts["finding"].eq("Nothing has been logged yet.").sum() == 4
+    assert verdicts["finding"].eq("Nothing has been logged yet.").sum() == 3
+    assert verdicts["finding"].str.contains("No window of usage, 10 steps, is full yet").sum() == 1
     assert health_curves(Evidence(CONFIG, pd.DataFrame({"step": pd.Series(dtype=int)}), 0)).empty
     assert "lgq-explore resume data/runs/x" in verdicts.loc[verdicts["state"] == "warning", "advice"].item()
 
