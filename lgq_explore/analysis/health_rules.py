@@ -22,11 +22,12 @@ State = Literal["trouble", "warning", "fine", "not applicable"]
 STATES: tuple[State, ...] = ("trouble", "warning", "fine", "not applicable")
 """From the most severe on."""
 
-FEW_SHARE = 0.05
+FEW_SHARE = 0.03
 """Perplexity, as a share of the most it could be, under which a codebook has collapsed.
 
 Collapses that are known use 0.6 % of their codes (SimVQ with commitment 10, 6 of 1,024) and 1.4 % (VQGAN, 65,536 codes;
-README of SimVQ), healthy codebooks a half and more; tutorial runs on photographs have perplexities from 8 % on.
+README of SimVQ): this is twice as much. Healthy codebooks use a half and more, and the tutorial's runs on photographs,
+which all recover, pass through perplexities of 5 % on their way.
 """
 FEWEST = 2.0
 """Codes: of a codebook so small that FEW_SHARE of it is less, one under which a single code prevails."""
