@@ -20,7 +20,7 @@ from lgq_explore.training.images import evaluation_crops, load_images
 from lgq_explore.training.loop import LogEvent, resume, train
 from lgq_explore.training.run import Run, default_run_path, open_run
 
-_one_at_a_time = threading.Lock()
+one_at_a_time = threading.Lock()
 """Held while a trainer's thread runs: two would draw from the one generator of random numbers that torch shares."""
 
 
@@ -112,7 +112,7 @@ class Trainer:
             self._thread.join()
 
     def _begin(self, sitting: Callable[[], Run]) -> None:
-        if not _one_at_a_time.acquire(blocking=False):
+        if not one_at_a_time.acquire(blocking=False):
             raise InputError("another monitor is training in this kernel: wait for it, or press its Stop")
         self.controls.clear_stop()
         with self._lock:
@@ -129,7 +129,7 @@ class Trainer:
             with self._lock:
                 self._error = error
         finally:
-            _one_at_a_time.release()
+            one_at_a_time.release()
 
     def _train(self) -> Run:
         held_out = load_images(self.config.data, self.config.image_size).held_out

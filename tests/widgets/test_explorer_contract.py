@@ -49,6 +49,7 @@ MAKERS: dict[str, Callable[[list[Run]], Explorer]] = {
     "GeometryExplorer": lambda runs: widgets.GeometryExplorer(runs[0], selection=[1, 2]),
     "PatchInspector": lambda runs: widgets.PatchInspector(runs[0]),
     "TemperatureExplorer": lambda runs: widgets.TemperatureExplorer(runs[0]),
+    "ToyLab": lambda runs: widgets.ToyLab(codes=4, seed=5, steps=20).train(),
     "UsageExplorer": lambda runs: widgets.UsageExplorer(*runs, window_tokens=256),
 }
 
@@ -87,7 +88,7 @@ def test_its_caption_names_the_number_of_tokens_the_seed_and_the_run(panel: Expl
     assert "N = " in caption
     assert "tokens" in caption
     assert "seed 5" in caption
-    assert runs[0].path.name in caption
+    assert panel.data in caption if isinstance(panel, widgets.ToyLab) else runs[0].path.name in caption
 
 
 def test_its_code_makes_it_again(panel: Explorer) -> None:
