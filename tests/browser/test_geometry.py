@@ -1,0 +1,182 @@
+"""Does a lasso on the map fill a linked inspector with the codes that lie in it, and does the slider move the codes?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from playwright.sync_api import Page, TimeoutError
+
+from lgq_explore import analysis
+from lgq_explore.models import BackboneConfig
+from lgq_explore.quantizers import FSQConfig, LGQConfig
+from lgq_explore.training.config import TrainConfig
+from lgq_explore.training.encode import encode
+from lgq_explore.training.loop import train
+from lgq_explore.training.run import Run
+from lgq_explore.widgets.bake import KERNEL
+from tests.browser.notebook_page import PATIENCE, NotebookPage
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Lab
+
+CELLS = (
+    "import lgq_explore as lgq\nfrom traitlets import link",
+    'geometry = lgq.widgets.GeometryExplorer("lgq", beside="fsq")\ngeometry',
+    'codes = lgq.widgets.CodeInspector("lgq")\nlink((geometry, "selection"), (codes, "selection"))\ncodes',
+)
+MAP = 'document.querySelectorAll(".lgq-charts .js-plotly-plot")[0]'
+CODES = 64
+GESTURES, ANSWER = 6, 20_000
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(lab.data))
+    recipe = TrainConfig(
+        data="fake",
+        batch_size=4,
+        steps=6,
+        snapshot_steps=2,
+        backbone=BackboneConfig(channels=(8, 8, 8), dim=4),
+        quantizer=LGQConfig(codebook_size=CODES),
+    )
+    train(replace(recipe, quantizer=FSQConfig((4, 4, 4)), loss_weights={}), lab.data / "runs" / "fsq")
+    return train(recipe, lab.data / "runs" / "lgq")
+
+
+@pytest.fixture
+def notebook(lab: Lab, run: Run, page: Page) -> Iterator[NotebookPage]:
+    """A notebook with the map of a run beside a grid's, linked to an inspector."""
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+    nbformat.write(notebook, lab.notebooks / "geometry.ipynb")
+    opened = NotebookPage(page)
+    opened.open(lab.address_of("geometry.ipynb"))
+    yield opened
+    assert not opened.errors, "\n".join(opened.errors)
+
+
+def test_a_lasso_fills_the_inspector_and_the_slider_moves_the_codes(run: Run, notebook: NotebookPage) -> None:
+    notebook.run_all()
+    notebook.wait_until(f"{MAP}?._fullData?.length === 10")
+    notebook.wait_until('document.querySelectorAll(".lgq-charts").length === 2')
+    notebook.wait_for_kernel()
+    mapped = analysis.latent_map(run, encode(run))
+    assert_drawn(notebook, mapped.of("code", 6))
+    assert notebook.page.evaluate(f"{MAP}._fullLayout.xaxis2.matches") is None
+
+    codes = mapped.of("code", 6)
+    lasso = triangle_around(codes)
+    inside = codes[within(codes, lasso)]["code"].tolist()
+    assert 3 < len(inside) < CODES
+    answer = f"{MAP}._fullData[4].x.length === {len(inside)}"
+    for _ in range(GESTURES):  # a chart that is still being laid out takes none
+        draw_lasso(notebook, lasso)
+        try:
+            notebook.page.wait_for_function(answer, timeout=ANSWER)
+            break
+        except TimeoutError:
+            continue
+    notebook.wait_until(answer)
+    said = ", ".join(map(str, inside))
+    boxes = notebook.page.locator(".widget-text", has_text="codes").locator("input")
+    assert {boxes.nth(place).input_value() for place in range(boxes.count())} >= {said}
+    notebook.page.get_by_text(f"selection={inside}, turned_off=[])").wait_for(timeout=PATIENCE)
+    patches = 'document.querySelectorAll(".lgq-charts")[1].querySelector(".js-plotly-plot")'
+    shown = analysis.code_usage(encode(run)).loc[inside].nlargest(5, "count")["code"].sort_values().tolist()
+    notebook.wait_until(f"{patches}._fullData.length > 2")
+    names = notebook.page.evaluate(f"{patches}._fullData.slice(0, -1).map(trace => trace.name)")
+    assert [int(name.split("<br>")[0].removeprefix("code ")) for name in names] == shown
+
+    ranges = axes_of(notebook)
+    slider = notebook.page.locator(".widget-hslider", has_text="codes of step").locator(".noUi-handle")
+    slider.focus()
+    for step in (4, 2, 0):
+        notebook.page.keyboard.press("ArrowLeft")
+        notebook.wait_until(f"{MAP}._fullLayout.annotations.some(note => note.text.includes('step {step}<'))")
+        assert_drawn(notebook, mapped.of("code", step))
+        assert axes_of(notebook) == ranges
+    assert not np.allclose(mapped.of("code", 0)[["x", "y"]], mapped.of("code", 6)[["x", "y"]])
+    assert_fits(notebook)
+
+
+def assert_drawn(notebook: NotebookPage, codes: pd.DataFrame) -> None:
+    """The left map holds every code where the analysis puts it, hollow and coloured ones together."""
+    drawn = notebook.page.evaluate(
+        f"""() => {MAP}._fullData.slice(2, 4).flatMap(trace =>
+            Array.from(trace.x).map((x, place) => [trace.customdata[place], x, trace.y[place]]))"""
+    )
+    assert sorted(drawn) == codes[["code", "x", "y"]].to_numpy(dtype=float).tolist()
+
+
+def axes_of(notebook: NotebookPage) -> list[list[float]]:
+    return notebook.page.evaluate(f"[{MAP}._fullLayout.xaxis.range, {MAP}._fullLayout.yaxis.range]")
+
+
+def triangle_around(codes: pd.DataFrame) -> np.ndarray:
+    """Corners [3, 2] of a triangle over a part of the map, no code so near its edges that a pixel would decide."""
+    tried = []
+    for share in np.linspace(0.05, 0.3, 26):
+        left, bottom = codes[["x", "y"]].quantile(share)
+        right, top = codes[["x", "y"]].quantile(1 - share)
+        corners = np.array([[left, bottom], [right, bottom], [left, top]])
+        tried.append((np.abs(edge_distances(codes, corners)).min(), corners))
+    return max(tried, key=lambda one: one[0])[1]
+
+
+def within(codes: pd.DataFrame, corners: np.ndarray) -> np.ndarray:
+    """Whether each code lies in the triangle: on the same side of its three edges."""
+    distances = edge_distances(codes, corners)
+    return (distances > 0).all(axis=0) | (distances < 0).all(axis=0)
+
+
+def edge_distances(codes: pd.DataFrame, corners: np.ndarray) -> np.ndarray:
+    """[3, K]: distance of each code from the line through each edge, negative on one side of it."""
+    points = codes[["x", "y"]].to_numpy()
+    distances = []
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        along, towards = (end - start) / np.linalg.norm(end - start), points - start
+        distances.append(along[0] * towards[:, 1] - along[1] * towards[:, 0])
+    return np.array(distances)
+
+
+def draw_lasso(notebook: NotebookPage, corners: np.ndarray) -> None:
+    """Drag along the corners, a few steps an edge."""
+    place = notebook.page.locator(".lgq-charts .js-plotly-plot").first
+    place.scroll_into_view_if_needed()
+    on_screen = notebook.page.evaluate(
+        f"""corners => {{
+            const {{ xaxis, yaxis }} = {MAP}._fullLayout;
+            const box = {MAP}.getBoundingClientRect();
+            return corners.map(([x, y]) =>
+                [box.left + xaxis._offset + xaxis.d2p(x), box.top + yaxis._offset + yaxis.d2p(y)]);
+        }}""",
+        corners.tolist(),
+    )
+    mouse = notebook.page.mouse
+    mouse.move(*on_screen[0])
+    mouse.down()
+    for x, y in [*on_screen[1:], on_screen[0]]:
+        mouse.move(x, y, steps=12)
+    mouse.up()
+
+
+def assert_fits(notebook: NotebookPage) -> None:
+    """Nothing of the panels reaches beyond the cells they are shown in."""
+    overflow = notebook.page.evaluate(
+        """() => [...document.querySelectorAll(".lgq-charts")].flatMap(charts => {
+            const cell = charts.closest(".jp-OutputArea-output");
+            const right = cell.getBoundingClientRect().right + 1;
+            return [...cell.querySelectorAll("button, input, select, code, .main-svg, .widget-hslider")]
+                .filter(part => part.getBoundingClientRect().right > right).map(part => part.outerHTML.slice(0, 80));
+        })"""
+    )
+    assert overflow == []
