@@ -136,8 +136,8 @@ def jupyterlab(folder: Path, environment: Mapping[str, str] | None = None) -> It
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
     command += [f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={notebooks}"]
     log = folder / "jupyterlab.log"
-    with log.open("wb") as target:
-        server = subprocess.Popen(command, env=variables, stdout=target, stderr=target, cwd=notebooks)
+    with log.open("wb") as output:
+        server = subprocess.Popen(command, env=variables, stdout=output, stderr=output, cwd=notebooks)
     try:
         _wait_for(f"http://127.0.0.1:{port}/api/status?token={token}", server, log)
         yield Lab(notebooks, data, f"http://127.0.0.1:{port}", token)
@@ -160,11 +160,8 @@ def chromium(path: str) -> Iterator[Page]:
 
 def write_notebook(path: Path, cells: Sequence[str]) -> None:
     """A notebook of these code cells, whose kernel is this Python's."""
-    written = [
-        {"id": f"cell-{number}", "cell_type": "code", "source": source}
-        | {"metadata": {}, "outputs": [], "execution_count": None}
-        for number, source in enumerate(cells)
-    ]
+    empty: dict[str, object] = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    written = [empty | {"id": f"cell-{place}", "source": source} for place, source in enumerate(cells)]
     # Without a kernel's name JupyterLab would ask for one.
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}, "cells": written}

@@ -3,6 +3,9 @@
 // plotly.js comes with the widget's state and is loaded once a page. What a reader clicks or lassoes is sent as a custom
 // message, {figure: place among the charts, codes: customdata of what was caught}.
 
+// Plotly draws WebGL at twice the screen's pixels unless told otherwise, which takes half as long again without a GPU.
+const SETTINGS = { responsive: true, displaylogo: false, plotGlPixelRatio: Math.max(1, globalThis.devicePixelRatio) };
+
 let loading = null;
 
 function loadPlotly(source) {
@@ -97,15 +100,23 @@ async function render({ model, el }) {
       const { data, layout } = JSON.parse(chart.text);
       // Plotly takes its height from the place when it is resized, and an empty place has none.
       if (layout.height) chart.place.style.height = `${layout.height}px`;
-      const drawn = Plotly.react(chart.place, data, layout, { responsive: true, displaylogo: false });
+      const drawn = Plotly.react(chart.place, data, layout, SETTINGS);
       if (isNew) drawn.then(() => listen(chart.place, index));
     });
   }
 
   model.on("change:figures", show);
   show();
+  // A view that takes another's place is drawn before it is on the page, where plotly takes it to be 700 pixels wide.
+  const placed = new ResizeObserver(() => {
+    if (!el.clientWidth) return;
+    placed.disconnect();
+    charts.forEach(({ place }) => Plotly.Plots.resize(place));
+  });
+  if (!el.clientWidth) placed.observe(el);
   return () => {
     model.off("change:figures", show);
+    placed.disconnect();
     charts.forEach((chart) => Plotly.purge(chart.place));
   };
 }

@@ -1,0 +1,93 @@
+// When did something reach this page, and when was it drawn? Put into a page before its own scripts.
+//
+// `clock` keeps times of the page's own clock, in milliseconds: of the reader's last gesture of each kind, of each message
+// from the server with its bytes, and of each frame in which a chart or a map was drawn. A frame counts as drawn two frames
+// later: by then the browser has taken it from the page and asks for the next.
+
+const clock = {
+  gestures: {},
+  arrivals: [],
+  redraws: [], // { arrived, bytes, drawn }: a message, and when the last chart that it changed was drawn
+  frames: [],
+  lastDrawn: 0,
+
+  forget() {
+    this.gestures = {};
+    for (const kept of [this.arrivals, this.redraws, this.frames]) kept.length = 0;
+    this.lastDrawn = 0;
+  },
+
+  isQuietFor(milliseconds) {
+    return this.lastDrawn > 0 && performance.now() - this.lastDrawn > milliseconds;
+  },
+};
+globalThis.clock = clock;
+
+const KEPT = ["keydown", "click", "mousedown", "mouseup"];
+for (const gesture of KEPT)
+  addEventListener(gesture, (event) => (clock.gestures[gesture] = event.timeStamp), { capture: true });
+
+globalThis.WebSocket = class extends WebSocket {
+  constructor(...where) {
+    super(...where);
+    this.addEventListener("message", ({ data, timeStamp }) =>
+      clock.arrivals.push({ arrived: timeStamp, bytes: data.byteLength ?? data.length, isTaken: false }),
+    );
+  }
+};
+
+// Whatever is drawn within one frame is one drawing.
+let drawing = null;
+
+function drawn() {
+  drawing ??= new Promise((resolve) =>
+    requestAnimationFrame(() => {
+      drawing = null;
+      requestAnimationFrame(() => {
+        clock.lastDrawn = performance.now();
+        clock.frames.push(clock.lastDrawn);
+        resolve(clock.lastDrawn);
+      });
+    }),
+  );
+  return drawing;
+}
+
+for (const context of [WebGLRenderingContext, WebGL2RenderingContext])
+  for (const name of ["drawArrays", "drawElements"]) {
+    const draw = context.prototype[name];
+    context.prototype[name] = function (...what) {
+      drawn();
+      return draw.apply(this, what);
+    };
+  }
+
+// Charts are changed one after the other in the task that takes a message: the largest one since the last such task.
+let redraw = null;
+
+function takeMessage() {
+  if (redraw) return redraw;
+  const waiting = clock.arrivals.filter((arrival) => !arrival.isTaken);
+  const { arrived, bytes } = waiting.reduce((one, other) => (one.bytes >= other.bytes ? one : other), { bytes: 0 });
+  waiting.forEach((arrival) => (arrival.isTaken = true));
+  redraw = { arrived, bytes, drawn: 0 };
+  clock.redraws.push(redraw);
+  setTimeout(() => (redraw = null));
+  return redraw;
+}
+
+let plotly;
+Object.defineProperty(globalThis, "Plotly", {
+  configurable: true,
+  get: () => plotly,
+  set(loaded) {
+    plotly = loaded;
+    const { react } = loaded;
+    loaded.react = async (...figure) => {
+      const taken = takeMessage();
+      const chart = await react(...figure);
+      taken.drawn = Math.max(taken.drawn, await drawn());
+      return chart;
+    };
+  },
+});
