@@ -29,6 +29,7 @@ from .patch_posterior import PatchPosterior, patch_posterior
 from .plane import Plane, hard_codes, plane_around, plane_codes, plane_responsibilities, soft_codes, soft_numbers
 from .projection_quality import ProjectionQuality, projection_quality
 from .receptive_field import reach_holding, receptive_field
+from .recoding import recoded
 from .reconstructions import Reconstructions, reconstruct, reconstruction_quality
 from .several_runs import of_several_runs
 from .temperature import (
@@ -137,6 +138,7 @@ __all__ = [
     "projection_quality",
     "reach_holding",
     "receptive_field",
+    "recoded",
     "reconstruct",
     "reconstruction_quality",
     "require_soft",

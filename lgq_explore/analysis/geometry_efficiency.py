@@ -10,8 +10,8 @@ decoder's Jacobian at z_q: the squared error in pixels to first order. The third
 |f(z) − f(z_q)|², f being the decoder.
 
 Two conditions make codes optimal (Lloyd 1982): each token takes its nearest code, which all methods here fulfil, and
-each code is the mean of its tokens, which none has to. What remains when the codes are moved to their cells' means
-is due to the cells.
+each code is the mean of its tokens, which none has to. So codes are also measured after a single step of Lloyd's: moved
+to the means of their cells, where tokens take the nearest anew.
 """
 
 from __future__ import annotations
@@ -107,7 +107,12 @@ def kmeans_codebooks(
 
 @torch.no_grad()
 def geometry_efficiency(
-    tokenizer: Tokenizer, held_out: Encoding, kmeans: KMeansCodebooks, *, pictures: int = PICTURES
+    tokenizer: Tokenizer,
+    held_out: Encoding,
+    kmeans: KMeansCodebooks,
+    *,
+    codebook: Tensor | None = None,
+    pictures: int = PICTURES,
 ) -> pd.DataFrame:
     """A row a measure: `latents`, `pixels, first order` and `pixels`; distortions, and k-means' over the codes'.
 
@@ -118,14 +123,15 @@ def geometry_efficiency(
     `restarts` of them, NaN for one; pixels are measured for at most 3. Then N of each: tokens and images (held-out),
     fit_tokens; codebook_size; dimension, E.
 
-    tokenizer: in eval mode. pictures: how many are decoded, spread over the encoding.
+    tokenizer: in eval mode. codebook: [K, E], codes to judge in place of the run's. pictures: how many are decoded,
+    spread over the encoding.
 
     Raises:
         InputError: an encoding of another tokenizer, an empty one, k-means of another space, or fewer than 1 picture.
     """
     quantizer = tokenizer.quantizer
     require_fit(quantizer, held_out)
-    own = code_points(quantizer).float()
+    own = (code_points(quantizer) if codebook is None else codebook).float()
     _check(held_out, kmeans, own, pictures)
     points = token_points(quantizer, held_out).float()
     codebooks = [own, _cell_means(kmeans.tokens.to(own), own), *kmeans.centres.to(own)]
@@ -207,6 +213,6 @@ def _check(held_out: Encoding, kmeans: KMeansCodebooks, own: Tensor, pictures: i
         raise InputError(f"pictures is {pictures}: give at least 1")
     if kmeans.best.shape != own.shape:
         raise InputError(
-            f"k-means has {list(kmeans.best.shape)} codes and dimensions, the quantizer {list(own.shape)}: "
-            "fit it to the same run"
+            f"k-means has {list(kmeans.best.shape)} codes and dimensions, the codebook {list(own.shape)}: "
+            "give k-means of the same space, with as many codes"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
@@ -163,6 +164,16 @@ def test_every_method_is_measured_on_its_own_codes(method: str) -> None:
     assert found.loc["pixels", "codes"] == pytest.approx(found.loc["pixels, first order", "codes"], rel=1e-3)
 
 
+def test_another_codebook_is_judged_as_if_it_were_the_runs() -> None:
+    codes = torch.randn(16, 3, generator=torch.Generator().manual_seed(8))
+    one, other = vq(torch.zeros(16, 3)), vq(codes)
+    training, held_out = uniform(512, 3, 9), uniform(256, 3, 10)
+    kmeans = kmeans_codebooks(one, encoding_of_latents(one, training), restarts=2, progress=False)
+    judged = geometry_efficiency(linear_tokenizer(one), encoding_of_latents(one, held_out), kmeans, codebook=codes)
+    own = geometry_efficiency(linear_tokenizer(other), encoding_of_latents(other, held_out), kmeans)
+    pd.testing.assert_frame_equal(judged, own)
+
+
 def test_restarts_come_best_first_and_the_same_again() -> None:
     quantizer = vq(torch.randn(32, 2))
     training = encoding_of_latents(quantizer, uniform(512, 2, 7))
@@ -199,7 +210,7 @@ def test_nonsense_is_refused() -> None:
     with pytest.raises(InputError, match="pictures is 0"):
         geometry_efficiency(tokenizer, encoding, kmeans, pictures=0)
     other = method_tokenizer("vq", size=20)
-    with pytest.raises(InputError, match="fit it to the same run"):
+    with pytest.raises(InputError, match="with as many codes"):
         geometry_efficiency(other, encoding_of(other, noise_pictures(2)), kmeans)
     with pytest.raises(InputError, match="encode with the same run"):
         geometry_efficiency(other, encoding, kmeans)
