@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lgq_explore.errors import InputError
 
 from .config import TrainConfig, near_matches, preset
@@ -14,18 +16,21 @@ TUTORIAL_RUNS: dict[str, TrainConfig] = {
 }
 
 
-def tutorial_run(name: str) -> Run:
+def tutorial_run(name: str, seed: int = 0) -> Run:
     """The named run of TUTORIAL_RUNS: trained on first use (about a minute), then kept under data/runs.
 
-    Its folder carries the recipe's hash, so a changed recipe is trained anew. Raises InputError for another name,
-    KeyboardInterrupt where it was interrupted; the next call goes on from there.
+    Its folder carries the recipe's hash, so a changed recipe is trained anew, and the seed. Raises InputError for another
+    name, or a seed that can't be; KeyboardInterrupt where it was interrupted, and the next call goes on from there.
     """
     if name not in TUTORIAL_RUNS:
         raise InputError(
             f"unknown tutorial run {name!r}{near_matches(name, TUTORIAL_RUNS)}; "
             f"choose one of {', '.join(TUTORIAL_RUNS)}"
         )
-    config = TUTORIAL_RUNS[name]
+    try:
+        config = replace(TUTORIAL_RUNS[name], seed=seed)
+    except ValueError as error:
+        raise InputError(str(error)) from error
     path = data_directory() / "runs" / f"tutorial-{name}-{config.recipe_hash}-seed{config.seed}"
     run = resume(path) if path.exists() else train(config, path)
     if not run.is_finished:

@@ -45,6 +45,14 @@ def test_a_changed_recipe_is_trained_beside_it(monkeypatch: pytest.MonkeyPatch) 
     assert changed.recipe_hash in second.path.name
 
 
+def test_another_seed_is_trained_beside_it() -> None:
+    first, second = tutorial_run("lgq"), tutorial_run("lgq", seed=1)
+    assert second.config == replace(first.config, seed=1)
+    assert second.path.name == first.path.name.replace("-seed0", "-seed1")
+    with pytest.raises(InputError, match="seed is -1: it must not be negative"):
+        tutorial_run("lgq", seed=-1)
+
+
 def test_one_that_was_stopped_is_finished(tmp_path: Path) -> None:
     path = tmp_path / "runs" / f"tutorial-lgq-{QUICK.recipe_hash}-seed{QUICK.seed}"
 
