@@ -23,7 +23,7 @@ from .code_space import token_points
 from .fsq_grid import FittedGrid
 from .latent_map import codebook_at, snapshot_steps
 
-COSTLY_COLOURS = ("anisotropy", "split_temperature")
+COSTLY_COLOURS = ("log_density", "anisotropy", "split_temperature")
 """Columns that take seconds where codes or tokens are many, and are there only if they are asked for."""
 
 DENSITY_NEIGHBOURS = 10
@@ -36,8 +36,9 @@ def map_colours(run: Run, encoding: Encoding, step: int | None = None, costly: C
 
     code; count: today's tokens whose nearest code it is. drift: its distance from its place in the first snapshot, and
     last_move from that in the snapshot before on the map (`latent_map.snapshot_steps`), in units of the space where the
-    method rounds; NaN for a fixed grid, which has no snapshots. log_density: of tokens at its place, see `log_density`.
-    costly: columns of COSTLY_COLOURS to add. anisotropy: of its cell, see `code_cells`; NaN where tokens are too few.
+    method rounds; NaN for a fixed grid, which has no snapshots.
+    costly: columns of COSTLY_COLOURS to add. log_density: of tokens at its place, see the function of that name.
+    anisotropy: of its cell, see `code_cells`; NaN where tokens are too few.
     split_temperature: see `annealing.split_temperatures`, with responsibilities at the temperature that training ended
     with; NaN for a method without temperature.
 
@@ -62,7 +63,6 @@ def map_colours(run: Run, encoding: Encoding, step: int | None = None, costly: C
             "count": _counts(tokens, points),
             "drift": moved_since(steps[0]) if steps else nothing,
             "last_move": moved_since(before[-1]) if before else nothing,
-            "log_density": log_density(points, tokens.numpy()),
             **_costly(quantizer, encoding, points, costly),
         }
     )
@@ -71,23 +71,15 @@ def map_colours(run: Run, encoding: Encoding, step: int | None = None, costly: C
 def grid_colours(
     quantizer: Quantizer, encoding: Encoding, grid: FittedGrid, costly: Collection[str] = ()
 ) -> pd.DataFrame:
-    """The same of a grid that was fitted to a run's tokens: code, count, log_density, anisotropy. It does not move.
+    """The same of a grid that was fitted to a run's tokens: code, count, and what is asked for. It does not move.
 
     Raises:
         InputError: an encoding of another quantizer, or another column.
     """
-    tokens = token_points(quantizer, encoding).cpu()
     columns = _costly(quantizer, encoding, grid.points, costly)
     # The grid was not annealed: the run's temperature is none of its own.
     columns.pop("split_temperature", None)
-    return pd.DataFrame(
-        {
-            "code": np.arange(len(grid.points)),
-            "count": grid.counts,
-            "log_density": log_density(grid.points, tokens.numpy()),
-            **columns,
-        }
-    )
+    return pd.DataFrame({"code": np.arange(len(grid.points)), "count": grid.counts, **columns})
 
 
 def log_density(
@@ -125,9 +117,13 @@ def _costly(
     unknown = set(columns) - set(COSTLY_COLOURS)
     if unknown:
         raise InputError(f"costly holds {sorted(unknown)}: choose of {', '.join(COSTLY_COLOURS)}")
-    made = {}
+    made: dict[str, NDArray[np.floating]] = {}
+    if "log_density" in columns:
+        made["log_density"] = log_density(points, token_points(quantizer, encoding).cpu().numpy())
     if "anisotropy" in columns:
-        cells = code_cells(quantizer, encoding, codebook=torch.from_numpy(points))
+        # The shape of a cell does not depend on the dimension that volumes are taken in.
+        width = float(points.shape[1])
+        cells = code_cells(quantizer, encoding, codebook=torch.from_numpy(points), dimension=width)
         made["anisotropy"] = cells["anisotropy"].to_numpy()
     if "split_temperature" in columns:
         made["split_temperature"] = np.full(len(points), math.nan)

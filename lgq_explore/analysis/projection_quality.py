@@ -11,7 +11,7 @@ from scipy.spatial.distance import cdist
 from lgq_explore.errors import InputError
 
 NEIGHBOURS, POINTS = 15, 2000
-"""Neighbours of a point that are looked at, and points of the sample: its errors of a few thousandths cost 0.2 s."""
+"""Neighbours of a point that are looked at, and points of the sample: errors of a few thousandths, in half a second."""
 
 LOW_TRUST = 0.9
 """Places drawn at random have 0.5: below 0.9 a map makes a fifth of the errors of chance, and has groups of its own."""

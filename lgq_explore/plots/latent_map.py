@@ -35,6 +35,9 @@ MARGIN = 0.04
 MOST_HOVER_TEXTS = 4096
 """Codes up to which each carries a text of its own to hover over; more would be most of what is sent to the page."""
 
+MOST_PRINTED_TOKENS, PRINTED_DPI, PRINTED_COLOURS = 6000, 80, 128
+"""What keeps a printed map under some hundred kilobytes: notebooks hold several."""
+
 HEIGHT, NOTE_LINE = 480, 15
 """Screen pixels: of a map with its title, and of a line of the notes below."""
 
@@ -67,7 +70,7 @@ class MapPane:
     heading: whose codes, how many. codes: code, x, y and the columns of CODE_COLOURS; without a value, or with a usage
     of 0, they are hollow. tokens: x, y. edges: code, neighbour, to be joined by lines. axes: the titles. span: x from,
     x to, y from, y to of all that is to fit in. under: sentences below; warning: one more, in a colour that warns.
-    selectable: whether codes can be picked.
+    selectable: whether codes can be picked. tokens_in_all: N, of which `tokens` are those to be drawn.
     """
 
     heading: str
@@ -79,6 +82,7 @@ class MapPane:
     under: tuple[str, ...] = ()
     warning: str = ""
     selectable: bool = True
+    tokens_in_all: int | None = None
 
 
 def draw_latent_map(
@@ -87,7 +91,6 @@ def draw_latent_map(
     *,
     selected: Sequence[int] = (),
     shared_axes: bool = False,
-    title: Title | None = None,
 ) -> go.Figure:
     """One map, or two side by side, under one colour bar; a lasso picks codes of those that can be picked.
 
@@ -113,7 +116,7 @@ def draw_latent_map(
         notes += _foot_notes(foot[number], domain)
     lines = max(len(said.lines) + len(said.warning) for said in foot)
     house = layout(
-        title or Title("Map of latents", ""),
+        _title(panes, len(panes[0].tokens)),
         height=HEIGHT + NOTE_LINE * lines,
         margin={"l": 56, "r": 84, "t": 72, "b": 62 + NOTE_LINE * lines},
         showlegend=False,
@@ -133,16 +136,16 @@ def publish_latent_map(
     *,
     selected: Sequence[int] = (),
     shared_axes: bool = False,
-    title: Title | None = None,
 ) -> Figure:
     """What `draw_latent_map` shows, to print. Arguments and errors are the same."""
     _check(panes, colour, shared_axes)
     kind = CODE_COLOURS[colour]
     scale = _scale(panes, kind)
-    foot = _foot(panes, 84 if len(panes) == 2 else 96)
+    foot = _foot(panes, 84 if len(panes) == 2 else 76)
     lines = max(len(said.lines) + len(said.warning) for said in foot)
     with publication_style():
-        figure = new_figure(5.2 * len(panes) + 0.7, 5.0 + 0.17 * lines)
+        width, height = 5.2 * len(panes) + 0.7, 5.0 + 0.17 * lines
+        figure = new_figure(width, height, dpi=PRINTED_DPI, palette=PRINTED_COLOURS)
         places = figure.subplots(
             2, len(panes) + 1, width_ratios=[30] * len(panes) + [1], height_ratios=[4.4, 0.17 * max(1, lines)]
         )
@@ -154,8 +157,20 @@ def publish_latent_map(
         bar.set_label(kind.title)
         bar.set_ticks(scale.ticks, labels=scale.labels)
         bar.outline.set_visible(False)
-        publish_title(figure, title or Title("Map of latents", ""))
+        publish_title(figure, _title(panes, len(_thinned(panes[0].tokens))))
     return figure
+
+
+def _title(panes: Sequence[MapPane], drawn: int) -> Title:
+    first = panes[0]
+    return Title(
+        "The shape of a codebook", f"{drawn:,d} of {first.tokens_in_all or len(first.tokens):,d} tokens in grey"
+    )
+
+
+def _thinned(tokens: pd.DataFrame) -> pd.DataFrame:
+    """Every n-th token: a printed picture shows no more, and would grow with every speck."""
+    return tokens.iloc[:: max(1, math.ceil(len(tokens) / MOST_PRINTED_TOKENS))]
 
 
 @dataclass(frozen=True)
@@ -207,7 +222,8 @@ def _scale(panes: Sequence[MapPane], kind: CodeColour) -> _Scale:
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
     if kind.column in ("count", "drift", "last_move"):
         low = 0.0
-    high = max(high, low + (math.log10(2) if kind.log else 1e-9))
+    if high <= low:  # all the same: any scale will do
+        high = low + 1
     if not kind.log:
         ticks = np.linspace(low, high, 5)
         return _Scale(low, high, ticks.tolist(), [f"{tick:.3g}".replace("-", "−") for tick in ticks])
@@ -360,9 +376,8 @@ def _publish_pane(axes: Axes, pane: MapPane, kind: CodeColour, scale: _Scale, se
     values = _values(pane.codes, kind)
     has_value = np.isfinite(values)
     size = _marker_size(len(pane.codes)) ** 2 * 0.5
-    axes.scatter(
-        pane.tokens["x"], pane.tokens["y"], s=2, color=TOKEN, alpha=TOKEN_OPACITY, linewidths=0, rasterized=True
-    )
+    tokens = _thinned(pane.tokens)
+    axes.scatter(tokens["x"], tokens["y"], s=3, color=TOKEN, alpha=TOKEN_OPACITY, linewidths=0, rasterized=True)
     net = LineCollection(list(_ends(pane)), colors=NET, linewidths=0.4, alpha=NET_OPACITY, rasterized=True)
     axes.add_collection(net)
     hollow, coloured = pane.codes[~has_value], pane.codes[has_value]
@@ -384,6 +399,6 @@ def _publish_pane(axes: Axes, pane: MapPane, kind: CodeColour, scale: _Scale, se
 
 def _publish_foot(axes: Axes, foot: _Foot) -> None:
     axes.axis("off")
-    text = {"ha": "left", "va": "top", "fontsize": "small", "linespacing": 1.3, "in_layout": False}
+    text: dict[str, Any] = {"ha": "left", "va": "top", "fontsize": "small", "linespacing": 1.3, "in_layout": False}
     axes.text(0, 1, "\n".join(foot.lines), color=GUIDE, **text)
     axes.text(0, 1, "\n" * len(foot.lines) + "\n".join(foot.warning), color=VERMILION, **text)

@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 
 from lgq_explore import analysis, plots
 from lgq_explore.errors import InputError
-from lgq_explore.plots.style import Title
 from lgq_explore.quantizers import FSQConfig
 
 from .charts import Picked
@@ -91,11 +90,11 @@ class GeometryExplorer(Explorer):
         return f"GeometryExplorer({self.run.path.name}{other})"
 
     async def ready(self) -> None:
-        """Wait until what is made in the background is drawn; at once where nothing is."""
+        """Wait until what the present state asks for is made and drawn. `figure` and `frame` have PCA until then."""
+        self._redraw()
         while self._background is not None and not self._background.done():
             await asyncio.shield(self._background)
         self._redraw()
-        self.renew_pictures()
 
     def draw(self) -> list[go.Figure]:
         return [
@@ -104,7 +103,6 @@ class GeometryExplorer(Explorer):
                 self.colour,
                 selected=self._checked_selection(),
                 shared_axes=self._is_shared(),
-                title=self._title(),
             )
         ]
 
@@ -114,7 +112,6 @@ class GeometryExplorer(Explorer):
             self.colour,
             selected=self._checked_selection(),
             shared_axes=self._is_shared(),
-            title=self._title(),
         )
 
     def frame(self) -> pd.DataFrame:
@@ -229,11 +226,6 @@ class GeometryExplorer(Explorer):
             else replace(other.pane(beside, self.colour), selectable=False)
         )
         return [left, right]
-
-    def _title(self) -> Title:
-        mapped = self._subject.maps[self._drawn()[0][1]]
-        shown = min(mapped.tokens, len(mapped.of("token")))
-        return Title("The shape of the codebook", f"{shown:,d} of {mapped.tokens:,d} held-out tokens in grey")
 
     def _checked_selection(self) -> list[int]:
         return checked_codes(self.selection, self._size)

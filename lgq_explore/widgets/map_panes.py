@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from lgq_explore import analysis, plots
 from lgq_explore.analysis.embedding import Report
@@ -41,6 +39,7 @@ class Subject:
     def __post_init__(self) -> None:
         self.quantizer: Quantizer = self.run.tokenizer().quantizer
         self.grid: analysis.FittedGrid | None = None
+        self._regularity = lru_cache(maxsize=PANES_KEPT)(self._regularity_of)
         self.pane = lru_cache(maxsize=PANES_KEPT)(self._pane)
         self.grid_pane = lru_cache(maxsize=PANES_KEPT)(self._grid_pane)
 
@@ -60,10 +59,6 @@ class Subject:
         """A map that was made already, with the codes of `step` (today's by default) on it."""
         mapped = self.maps[wish]
         step = mapped.steps[-1] if step is None else step
-        if wish.space == "latents":
-            points = analysis.decoded_points(self.quantizer)
-        else:
-            points = analysis.codebook_at(self.run, self.quantizer, step)
         method, size = self.run.config.quantizer.method, f"{self.quantizer.codebook_size:,d}"
         if not self.quantizer.codebook_is_fixed:
             heading = f"{method}: {size} learned codes, step {step:,d}"
@@ -72,7 +67,8 @@ class Subject:
         else:
             heading = f"{method}: {_levels(self.quantizer.levels)} grid, in its own space"
         colours = analysis.map_colours(self.run, self.encoding, step, _costly(colour))
-        return _pane(mapped, mapped.of("code", step), colours, points, heading, self.quantizer.levels)
+        regularity = self._regularity(wish.space, step)
+        return _pane(mapped, mapped.of("code", step), colours, regularity, heading, self.quantizer.levels)
 
     def _grid_pane(self, wish: Wish, colour: str) -> plots.MapPane:
         """The fitted grid on the same map."""
@@ -80,9 +76,16 @@ class Subject:
         mapped, grid = self.maps[wish], self.grid
         colours = analysis.grid_colours(self.quantizer, self.encoding, grid, _costly(colour))
         heading = f"{_levels(grid.levels)} grid, fitted to the same tokens"
-        pane = _pane(mapped, mapped.of("grid"), colours, grid.points, heading, grid.levels)
+        regularity = analysis.lattice_regularity(grid.points)
+        pane = _pane(mapped, mapped.of("grid"), colours, regularity, heading, grid.levels)
         # What is said of the map stands below the other pane already.
         return replace(pane, under=pane.under[:1], warning="", selectable=False)
+
+    def _regularity_of(self, space: str, step: int) -> analysis.LatticeRegularity:
+        """Of the codes of a snapshot: apart from the pane, for no colour changes it."""
+        if space == "latents":
+            return analysis.lattice_regularity(analysis.decoded_points(self.quantizer))
+        return analysis.lattice_regularity(analysis.codebook_at(self.run, self.quantizer, step))
 
 
 def numbers_of(pane: plots.MapPane, mapped: analysis.LatentMap, prefix: str = "") -> Mapping[str, int | float | str]:
@@ -107,12 +110,12 @@ def _pane(
     mapped: analysis.LatentMap,
     codes: pd.DataFrame,
     colours: pd.DataFrame,
-    points: NDArray[np.floating],
+    regularity: analysis.LatticeRegularity,
     heading: str,
     levels: tuple[int, ...],
 ) -> plots.MapPane:
     codes = codes[["code", "x", "y", "fitted"]].merge(colours, on="code")
-    unused, regularity = int((codes["count"] == 0).sum()), analysis.lattice_regularity(points)
+    unused = int((codes["count"] == 0).sum())
     return plots.MapPane(
         heading=heading,
         codes=codes,
@@ -128,6 +131,7 @@ def _pane(
             f"{mapped.quality.sentence}.",
         ),
         warning=mapped.quality.warning,
+        tokens_in_all=mapped.tokens,
     )
 
 

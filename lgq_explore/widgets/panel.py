@@ -12,6 +12,8 @@ from IPython.display import DisplayHandle, display
 from matplotlib.figure import Figure
 from PIL import Image
 
+from lgq_explore.plots.style import png_bytes
+
 PICTURE_DPI = 80
 
 
@@ -67,9 +69,9 @@ def stacked_png(figures: Sequence[Figure]) -> bytes:
             sheet.paste(picture, (left, top))
             left += picture.width
         top += height
-    target = BytesIO()
-    sheet.save(target, "PNG", optimize=True)
-    return target.getvalue()
+    palettes: list[int | None] = [getattr(figure, "palette", None) for figure in figures]
+    few = [palette for palette in palettes if palette is not None]
+    return png_bytes(sheet, max(few) if len(few) == len(figures) else None)
 
 
 def _rows(pictures: Sequence[Image.Image]) -> list[list[Image.Image]]:

@@ -12,6 +12,7 @@ import torch
 
 import lgq_explore as lgq
 from lgq_explore.analysis import (
+    COSTLY_COLOURS,
     code_cells,
     code_history,
     code_usage,
@@ -83,16 +84,22 @@ def test_density_is_taken_where_the_tokens_vary() -> None:
 
 def test_what_costs_is_there_on_request(run: Run) -> None:
     encoding, quantizer = lgq.encode(run), run.tokenizer().quantizer
-    assert {"anisotropy", "split_temperature"}.isdisjoint(map_colours(run, encoding).columns)
-    colours = map_colours(run, encoding, costly=["anisotropy", "split_temperature"])
+    assert set(COSTLY_COLOURS).isdisjoint(map_colours(run, encoding).columns)
+    colours = map_colours(run, encoding, costly=COSTLY_COLOURS)
     (book,) = quantizer.codebooks()
     expected = split_temperatures(token_points(quantizer, encoding), book, quantizer.temperature)
     np.testing.assert_allclose(colours["split_temperature"], expected["split_temperature"])
-    np.testing.assert_allclose(colours["anisotropy"], code_cells(quantizer, encoding)["anisotropy"])
+    tokens = token_points(quantizer, encoding).numpy()
+    np.testing.assert_allclose(colours["log_density"], log_density(book.numpy(), tokens))
+    np.testing.assert_allclose(colours["anisotropy"], code_cells(quantizer, encoding, dimension=4.0)["anisotropy"])
     early = map_colours(run, encoding, 0, costly=["anisotropy"])
-    of_then = code_cells(quantizer, encoding, codebook=torch.from_numpy(np.array(run.codebook_snapshots()[0])))
+    of_then = code_cells(
+        quantizer, encoding, codebook=torch.from_numpy(np.array(run.codebook_snapshots()[0])), dimension=4.0
+    )
     np.testing.assert_allclose(early["anisotropy"], of_then["anisotropy"])
-    with pytest.raises(InputError, match=r"costly holds \['size'\]: choose of anisotropy, split_temperature"):
+    with pytest.raises(
+        InputError, match=r"costly holds \['size'\]: choose of log_density, anisotropy, split_temperature"
+    ):
         map_colours(run, encoding, costly=["size"])
 
 
@@ -105,7 +112,7 @@ def test_a_grid_does_not_move(run: Run, tmp_path: Path, monkeypatch: pytest.Monk
     assert colours[["drift", "last_move", "split_temperature"]].isna().all(axis=None)
     quantizer, encoding = run.tokenizer().quantizer, lgq.encode(run)
     fitted = fit_grid(quantizer, encoding, (3, 3), steps=20)
-    colours = grid_colours(quantizer, encoding, fitted, ["anisotropy", "split_temperature"])
+    colours = grid_colours(quantizer, encoding, fitted, COSTLY_COLOURS)
     assert list(colours.columns) == ["code", "count", "log_density", "anisotropy"]
     assert colours["count"].sum() == fitted.tokens
 

@@ -145,6 +145,16 @@ def test_the_printed_twin_shows_the_same_places_and_colours() -> None:
     assert left.get_title(loc="left") == "lgq: 4 codes"
 
 
+def test_a_printed_map_holds_fewer_tokens_and_says_how_many() -> None:
+    rng = np.random.default_rng(0)
+    many = pane(tokens=pd.DataFrame(rng.random((20_000, 2)), columns=["x", "y"]), tokens_in_all=23_552)
+    assert "20,000 of 23,552 tokens" in draw_latent_map([many]).layout.title.text
+    figure = publish_latent_map([many])
+    assert len(figure.axes[0].collections[TOKENS].get_offsets()) == 5000
+    assert "5,000 of 23,552 tokens" in figure.get_suptitle()
+    assert len(figure._repr_png_()) < 150_000
+
+
 @pytest.mark.parametrize("colour", CODE_COLOURS)
 def test_every_colour_is_drawn_where_no_code_has_a_value(colour: str) -> None:
     empty = pane(codes=pane().codes[["code", "x", "y"]])

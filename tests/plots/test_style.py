@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import matplotlib as mpl
+import numpy as np
 import pytest
+from PIL import Image
 
 from lgq_explore.plots import METHOD_COLOURS
 from lgq_explore.plots.style import method_colour, new_figure, publication_style
@@ -35,3 +39,17 @@ def test_a_notebook_shows_a_printed_figure_as_a_picture() -> None:
     with publication_style():
         figure = new_figure(3, 2)
     assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_a_palette_makes_a_picture_small_and_keeps_its_colours() -> None:
+    pictures = []
+    for palette in (None, 16):
+        figure = new_figure(3, 2, palette=palette)
+        axes = figure.subplots()
+        axes.scatter(*np.random.default_rng(0).random((2, 2000)), s=2, color="#0072B2")
+        pictures.append(figure._repr_png_())
+    full, small = (Image.open(BytesIO(picture)) for picture in pictures)
+    assert len(pictures[1]) < len(pictures[0]) / 2
+    assert small.size == full.size
+    assert len(small.convert("RGB").getcolors()) <= 16
+    assert np.abs(np.asarray(small.convert("RGB"), int) - np.asarray(full.convert("RGB"), int)).mean() < 4

@@ -209,6 +209,17 @@ def test_umap_follows_pca_where_a_kernels_loop_runs(runs: list[Run]) -> None:
     assert threads == {threading.get_ident()}
 
 
+def test_a_grid_asked_for_is_there_when_it_is_waited_for(runs: list[Run]) -> None:
+    async def ask() -> tuple[int, int]:
+        panel = GeometryExplorer(runs[0])
+        alone = len(figure_of(panel)["data"])
+        panel.beside_as = "fitted"
+        await panel.ready()
+        return alone, len(figure_of(panel)["data"])
+
+    assert asyncio.run(ask()) == (5, 10)
+
+
 def test_what_fails_in_the_background_is_said_and_not_tried_again(runs: list[Run]) -> None:
     async def fail() -> tuple[str, dict[str, Any], int]:
         panel = GeometryExplorer(runs[0])
