@@ -136,7 +136,7 @@ def measure_browser(sizes: BrowserSizes, say: Callable[[str], None] = lambda _: 
             "drag_steps": 2 * DRAG_STEPS,
         },
         "results": [
-            {"panel": "temperature", "codes": sizes.codes, **panel},
+            *panel,
             *(_map_result(sizes, way, rounds.get(way, [])) for way in MAPS),
         ],
     }
@@ -177,6 +177,9 @@ class _Watched:
         gesture()
         return self.drawn()
 
+    def after_key(self, key: str) -> dict[str, Any]:
+        return self.after(lambda: self.page.keyboard.press(key))
+
     def drawn(self) -> dict[str, Any]:
         self.page.wait_for_function(f"clock.isQuietFor({self.quiet})", polling=POLL, timeout=PATIENCE)
         if self.notebook.errors:
@@ -199,27 +202,40 @@ def _train_run(sizes: BrowserSizes, lab: Lab) -> None:
     train(replace(recipe, warmup_steps=0), lab.data / "runs" / "lgq", device="cpu", progress=False)
 
 
-def _measure_panel(sizes: BrowserSizes, path: str) -> dict[str, Any]:
+def _measure_panel(sizes: BrowserSizes, path: str) -> list[dict[str, Any]]:
+    """A result for jumps to the slider's ends, and one for steps up from its lower end."""
     with _notebook(path, TEMPERATURE_PANEL, PANEL_QUIET) as watched:
-        page = watched.page
         _train_run(sizes, watched.lab)
         opened = watched.open_panel()
-        page.locator(".widget-hslider", has_text="temperature").locator(".noUi-handle").focus()
-        pressed = [watched.after(lambda: page.keyboard.press("ArrowRight")) for _ in range(sizes.moves)]
-        charts = page.locator(".lgq-charts .js-plotly-plot").count()
-        tokens = json.loads((watched.lab.notebooks / "panel.json").read_bytes())["tokens"]
-    redraws = [redraw for told in pressed for redraw in told["redraws"]]
+        slider = watched.page.locator(".widget-hslider", has_text="temperature").locator(".noUi-handle")
+        steps = int(float(slider.get_attribute("aria-valuemax") or 0))
+        if sizes.moves > steps:
+            raise InputError(f"moves is {sizes.moves}: the slider has {steps} temperatures to move to")
+        slider.focus()
+        pressed = {
+            "to an end": [watched.after_key(key) for key in ("End", "Home")],
+            "to the next": [watched.after_key("ArrowRight") for _ in range(sizes.moves)],
+        }
+        shared = {
+            "panel": "temperature",
+            "codes": sizes.codes,
+            **json.loads((watched.lab.notebooks / "panel.json").read_bytes()),
+            "charts": watched.page.locator(".lgq-charts .js-plotly-plot").count(),
+            "opening_seconds": _seconds(opened["gestures"]["keydown"], opened["lastDrawn"]),
+        }
+    return [shared | {"move": move} | _move_result(clocks) for move, clocks in pressed.items()]
+
+
+def _move_result(clocks: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of some presses of a key: seconds to the first and to the last redraw, and of each redraw from its message on."""
+    redraws = [redraw for told in clocks for redraw in told["redraws"]]
     seconds = {
-        "opening_seconds": _seconds(opened["gestures"]["keydown"], opened["redraws"][0]["drawn"]),
-        "answer_seconds": [_seconds(told["gestures"]["keydown"], told["redraws"][0]["drawn"]) for told in pressed],
-        "whole_seconds": [_seconds(told["gestures"]["keydown"], told["redraws"][-1]["drawn"]) for told in pressed],
+        "answer_seconds": [_seconds(told["gestures"]["keydown"], told["redraws"][0]["drawn"]) for told in clocks],
+        "whole_seconds": [_seconds(told["gestures"]["keydown"], told["redraws"][-1]["drawn"]) for told in clocks],
         "redraw_seconds": [_seconds(redraw["arrived"], redraw["drawn"]) for redraw in redraws],
     }
     return {
-        "tokens": tokens,
-        "charts": charts,
-        "moves": sizes.moves,
-        "redraws": [len(told["redraws"]) for told in pressed],
+        "redraws": [len(told["redraws"]) for told in clocks],
         "redraw_megabytes": statistics.median(redraw["bytes"] for redraw in redraws) / 1e6,
         **seconds,
         **_medians(seconds),

@@ -20,17 +20,26 @@ MAP_COLUMNS = {
 
 def markdown_table(measured: Mapping[str, Any]) -> str:
     """A row for the temperature panel, a row for each way to draw the map, and on what they were measured."""
-    panel, *maps = measured["results"]
-    return "\n\n".join([_panel_table(panel), _map_table(maps), _caption(measured)])
+    panels, maps = _by_panel(measured)
+    return "\n\n".join([_panel_table(panels), _map_table(maps), _caption(measured)])
 
 
-def _panel_table(panel: Mapping[str, Any]) -> str:
-    header = ["panel", "tokens N", "codes K", "key to answer, ms", "key to all tokens, ms"]
+def _by_panel(measured: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Results of the temperature panel, and of the map."""
+    results = measured["results"]
+    return [each for each in results if each["panel"] != "map"], [each for each in results if each["panel"] == "map"]
+
+
+def _panel_table(panels: list[dict[str, Any]]) -> str:
+    header = ["panel", "move", "tokens N", "codes K", "key to answer, ms", "key to all tokens, ms"]
     header += ["message to its charts, ms", "message, MB"]
-    milliseconds = ("median_answer_seconds", "median_whole_seconds", "median_redraw_seconds")
-    row = ["temperature", f"{panel['tokens']:,d}", f"{panel['codes']:,d}"]
-    row += [*(_milliseconds(panel[name]) for name in milliseconds), number(panel["redraw_megabytes"])]
-    return table(header, [row], left=1)
+    return table(header, (_panel_row(panel) for panel in panels), left=2)
+
+
+def _panel_row(panel: Mapping[str, Any]) -> list[str]:
+    times = (panel[f"median_{name}_seconds"] for name in ("answer", "whole", "redraw"))
+    sizes = [panel["panel"], panel["move"], f"{panel['tokens']:,d}", f"{panel['codes']:,d}"]
+    return [*sizes, *map(_milliseconds, times), number(panel["redraw_megabytes"])]
 
 
 def _map_table(maps: list[dict[str, Any]]) -> str:
@@ -51,16 +60,16 @@ def _milliseconds(seconds: float) -> str:
 
 def _caption(measured: Mapping[str, Any]) -> str:
     protocol = measured["protocol"]
-    panel, *maps = measured["results"]
-    ready = panel["redraws"].count(1)
+    panels, maps = _by_panel(measured)
+    presses = [redraws for panel in panels for redraws in panel["redraws"]]
     drawn = [each for each in maps if not each["not_run"]]
     surfaces = ", ".join("{} × {} for `{}`".format(*each["pixels"], each["drawn_by"]) for each in drawn)
     return (
         f"Medians by {protocol['clock']}, from a reader's gesture until the browser has taken all that was drawn. "
-        f"The panel's {panel['charts']} charts: {panel['moves']} keys pressed, {ready} of them answered at once by all "
-        f"tokens, which were made ready. The map: {count(protocol['rounds'], 'round')} in turn, each in a page and a "
-        f"kernel of its own, coloured and moved {protocol['repeats']} times; panned by {protocol['drag_steps']} moves "
-        f"of the mouse. Its pixels: {surfaces}. Drawn by {protocol['renderer']}, without a GPU. "
-        f"{measured['date']}, {measured['device']}, "
+        f"The panel's {panels[0]['charts']} charts: {len(presses)} keys pressed, {presses.count(1)} of them answered "
+        f"at once by all tokens, which were made ready. The map: {count(protocol['rounds'], 'round')} in turn, each in "
+        f"a page and a kernel of its own, coloured and moved {protocol['repeats']} times; panned by "
+        f"{protocol['drag_steps']} moves of the mouse. Its pixels: {surfaces}. Drawn by {protocol['renderer']}, "
+        f"without a GPU. {measured['date']}, {measured['device']}, "
         f"{', '.join(f'{name} {version}' for name, version in measured['versions'].items())}."
     )

@@ -32,16 +32,17 @@ def test_the_command_measures_in_a_browser_and_keeps_what_it_prints(
     assert str(file) in streams.err
     assert json.loads(file.read_bytes()) == measured
 
-    panel, *maps = measured["results"]
-    assert (panel["panel"], panel["codes"], panel["charts"], panel["moves"]) == ("temperature", 64, 5, 2)
-    assert len(panel["redraws"]) == 2
-    assert len(panel["redraw_seconds"]) == sum(panel["redraws"]) >= 2
-    assert panel["redraw_megabytes"] > 0.02  # more than a slider's echo
-    for answer, whole in zip(panel["answer_seconds"], panel["whole_seconds"], strict=True):
-        assert 0 < min(panel["redraw_seconds"]) < answer <= whole
+    *panels, ours, rival = measured["results"]
+    assert [panel["move"] for panel in panels] == ["to an end", "to the next"]
+    for panel in panels:
+        assert (panel["panel"], panel["codes"], panel["charts"]) == ("temperature", 64, 5)
+        assert len(panel["redraws"]) == 2
+        assert len(panel["redraw_seconds"]) == sum(panel["redraws"]) >= 2
+        assert panel["redraw_megabytes"] > 0.02  # more than a slider's echo
+        for answer, whole in zip(panel["answer_seconds"], panel["whole_seconds"], strict=True):
+            assert 0 < min(panel["redraw_seconds"]) < answer <= whole
 
-    assert [each["drawn_by"] for each in maps] == list(MAPS)
-    ours, rival = maps
+    assert [ours["drawn_by"], rival["drawn_by"]] == list(MAPS)
     assert_is_measured(ours)
     if find_spec(NEEDS["jupyter-scatter"]):
         assert_is_measured(rival)
@@ -49,7 +50,7 @@ def test_the_command_measures_in_a_browser_and_keeps_what_it_prints(
         assert rival["not_run"] == "jupyter-scatter is not installed"
         assert rival["median_move_seconds"] is None
     assert "SwiftShader" in measured["protocol"]["renderer"]
-    assert "| temperature |" in markdown_table(measured)
+    assert "| temperature | to an end |" in markdown_table(measured)
 
 
 def assert_is_measured(each: dict[str, Any]) -> None:
@@ -74,8 +75,8 @@ def test_the_table_has_both_ways_to_draw_a_map_and_says_which_was_not_run() -> N
         **sizes,
         "panel": "temperature",
         "tokens": 4096,
+        "move": "to the next",
         "charts": 5,
-        "moves": 3,
         "redraws": [1, 2, 1],
         "median_answer_seconds": 0.25,
         "median_whole_seconds": 0.5,
@@ -94,7 +95,7 @@ def test_the_table_has_both_ways_to_draw_a_map_and_says_which_was_not_run() -> N
         ],
     }
     lines = markdown_table(measured).splitlines()
-    assert lines[2] == "| temperature | 4,096 | 16,384 | 250 | 500 | 62.5 | 0.25 |"
+    assert lines[2] == "| temperature | to the next | 4,096 | 16,384 | 250 | 500 | 62.5 | 0.25 |"
     assert lines[6] == ("| `scattergl` | 16,384 | 20,000 | 100 | 1,100 | 2,100 | 3,100 | 4,100 | 5,100 | 6,100 |")
     assert lines[7] == "| `jupyter-scatter` | 16,384 | 20,000 | it is not installed |  |  |  |  |  |  |"
     for told in ("3 keys pressed, 2 of them", "1 round in turn", "300 × 200 for `scattergl`.", "2020-02-29, a machine"):
