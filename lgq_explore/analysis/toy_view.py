@@ -38,25 +38,21 @@ class SoftView:
 
 
 class ToyView:
-    """One quantizer on the mixture of a setting, asked at any temperature; what no temperature changes is kept.
+    """One quantizer on the mixture of a setting, asked at any temperature; what no temperature changes is kept."""
 
-    temperatures: that will be asked for, so that the annealed codebook is known at each.
-    """
-
-    def __init__(self, setting: ToySetting, quantizer: Quantizer, temperatures: tuple[float, ...] = ()) -> None:
+    def __init__(self, setting: ToySetting, quantizer: Quantizer) -> None:
         self.setting, self.quantizer = setting, quantizer
         self.tokens: Tensor = held_out_tokens(setting)
         self.plane: Plane = plane_around(self.tokens[:EXTENT_TOKENS], PIXELS)
         self.codebook = code_vectors(quantizer)
         self.optimum: Optimum = toy_optimum(setting.data, len(self.codebook))
         self.hard = HardView(plane_codes(quantizer, self.plane), hard_codes(quantizer, self.tokens))
-        self._temperatures = temperatures
         self._numbers: dict[float, dict[str, float | int | str]] = {}
 
     @property
     def path(self) -> AnnealingPath:
         """The annealed codebook of as many codes, from hot to cold."""
-        return toy_path(self.setting.data, len(self.codebook), self._temperatures, self.setting.seed)
+        return toy_path(self.setting.data, len(self.codebook), self.setting.seed)
 
     def soft(self, temperature: float) -> SoftView:
         """The quantizer's codes, shared at a temperature."""

@@ -28,6 +28,7 @@ from lgq_explore.quantizers import (
     Quantizer,
     QuantizerConfig,
     TemperatureSchedule,
+    joint_codes,
     nearest_codes,
     to_tokens,
 )
@@ -37,14 +38,13 @@ from lgq_explore.training.fit import (
     FitEvent,
     FittedQuantizer,
     as_latents,
-    codes_of,
     fit_quantizer,
     without_encoder,
 )
 
 from .annealing import AnnealingPath, annealing_path, annealing_temperatures
 from .geometry_efficiency import RESTARTS
-from .temperature import critical_temperature
+from .temperature import critical_temperature, temperature_grid
 
 VARIANCE = 2.0
 """Trace of the covariance of every mixture."""
@@ -54,6 +54,9 @@ PATH_TOKENS = 500
 """Points that a codebook is annealed for: the path takes thousands of rounds over them."""
 
 PATH_ITERATIONS = 150
+TEMPERATURES = tuple(temperature_grid(0.02, 10, per_decade=20))
+"""At which a toy is looked at: codes that lie as far apart as these mixtures' go from hard to soft between them."""
+
 HELD_OUT_SEED = 2**31
 """Added to a seed: points held out are another draw."""
 
@@ -175,9 +178,14 @@ class ToyEvent:
 
 
 def fit_toy(
-    setting: ToySetting, *, on_log: Callable[[ToyEvent], None] | None = None, controls: Controls | None = None
+    setting: ToySetting,
+    *,
+    log_steps: int | None = None,
+    on_log: Callable[[ToyEvent], None] | None = None,
+    controls: Controls | None = None,
 ) -> ToyFit:
-    """Fit a setting's method to its mixture; deterministic. on_log and controls are as in `fit_quantizer`.
+    """Fit a setting's method to its mixture; deterministic. log_steps: between rows of the curve, by default a 25th of
+    the steps; on_log and controls are as in `fit_quantizer`.
 
     Raises:
         InputError: a name or number of the setting that does not do.
@@ -200,7 +208,7 @@ def fit_toy(
         batch_size=setting.batch_size,
         seed=setting.seed,
         loss_weights=setting.loss_weights,
-        log_steps=max(1, setting.steps // 25),
+        log_steps=log_steps or max(1, setting.steps // 25),
         on_log=take,
         controls=controls,
     )
@@ -213,15 +221,15 @@ def held_out_tokens(setting: ToySetting) -> Tensor:
 
 
 @lru_cache(maxsize=32)
-def toy_path(data: str, codes: int, temperatures: tuple[float, ...] = (), seed: int = 0) -> AnnealingPath:
-    """`annealing_path` of PATH_TOKENS points of a mixture, twenty temperatures a decade and those given among them.
+def toy_path(data: str, codes: int, seed: int = 0) -> AnnealingPath:
+    """`annealing_path` of PATH_TOKENS points of a mixture, from twice τ_c to a hundredth of it.
 
-    It goes from twice τ_c to a hundredth of it. Errors are those of `toy_tokens` and `annealing_path`.
+    TEMPERATURES in that range are among its own. Errors are those of `toy_tokens` and `annealing_path`.
     """
     tokens = toy_tokens(data, PATH_TOKENS, seed)
     critical = critical_temperature(tokens)
     own = annealing_temperatures(critical, 0.01 * critical, per_decade=20)
-    given = [temperature for temperature in temperatures if own[-1] < temperature < own[0]]
+    given = [temperature for temperature in TEMPERATURES if own[-1] < temperature < own[0]]
     return annealing_path(tokens, codes, sorted({*own, *given}), seed=seed, iterations=PATH_ITERATIONS)
 
 
@@ -231,7 +239,7 @@ def hard_numbers(quantizer: Quantizer, tokens: Tensor) -> dict[str, float]:
     output = quantizer(as_latents(tokens))
     return {
         "distortion": (to_tokens(output.quantized) - tokens).double().square().sum(1).mean().item(),
-        "active_codes": len(codes_of(quantizer, tokens).unique()),
+        "active_codes": len(joint_codes(output.codes, quantizer.levels).unique()),
         "tokens": len(tokens),
     }
 
@@ -251,7 +259,8 @@ def toy_table(
     for name in data or list(TOYS):
         for method in methods or list(QUANTIZERS):
             for seed in seeds:
-                fit = fit_toy(ToySetting(name, method, toy_named(name).codes, seed, **setting))
+                learned = ToySetting(name, method, toy_named(name).codes, seed, **setting)
+                fit = fit_toy(learned, log_steps=learned.steps)
                 last = fit.curve.iloc[-1]
                 rows.append(
                     {

@@ -68,17 +68,19 @@ def draw_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating], t
         traces += _traces(panel, points, shown, name)
         ends = _ends(panel)
         side: dict[str, Any] = {"showgrid": False, "zeroline": False, "ticks": "", "showticklabels": False}
-        side |= {"mirror": True, "showline": True, "linecolor": "#BBBBBB", "constrain": "domain"}
+        side |= {"mirror": True, "showline": True, "linecolor": "#BBBBBB", "constrain": "domain", "automargin": False}
         axes["xaxis" + name] = {**side, "domain": [left, left + width], "anchor": "y" + name, "range": ends.x}
-        axes["yaxis" + name] = {**side, "anchor": "x" + name, "range": ends.y, "scaleanchor": "x" + name}
+        # What the planes leave free of the figure's height is below them, not between them and their headings.
+        upward = {"scaleanchor": "x" + name, "constraintoward": "top"}
+        axes["yaxis" + name] = {**side, **upward, "anchor": "x" + name, "range": ends.y}
         images.append(_image(panel, name))
         notes.append(_heading(panel.heading, left))
     return go.Figure(
         traces,
         layout(
             title,
-            height=430,
-            margin={"l": 8, "r": 8, "t": 92, "b": 12},
+            height=400,
+            margin={"l": 8, "r": 8, "t": 84, "b": 8},
             showlegend=False,
             dragmode=False,
             images=images,
@@ -164,7 +166,7 @@ def _traces(panel: PlanePanel, points: NDArray[np.floating], shown: NDArray[np.i
             text=_together(live),
             textfont={"size": 12, "color": "white"},
             marker={
-                "size": _sizes(live["share"]),
+                "size": _sizes(live),
                 "color": [_css(colour) for colour in colours],
                 "line": {"color": "white", "width": 1.5},
                 "opacity": 1,
@@ -232,11 +234,12 @@ def _heading(text: str, left: float) -> dict[str, Any]:
 def _publish_panel(axes: Axes, panel: PlanePanel, points: NDArray[np.floating]) -> None:
     ends, dead = _ends(panel), _dead(panel.codes)
     live, lost = panel.codes[~dead], panel.codes[dead]
-    picture = field_picture(panel.field, len(panel.codes))
+    # The eye sees no difference, and a file with such a picture is half as large.
+    picture = field_picture(panel.field, len(panel.codes)) & 0xF8
     axes.imshow(picture, extent=(ends.x[0], ends.x[1], ends.y[0], ends.y[1]), interpolation="nearest", aspect="equal")
     axes.scatter(points[:, 0], points[:, 1], s=5, color=INK, alpha=0.3, linewidths=0)
     colours = code_colours(len(panel.codes))[live["code"].to_numpy()]
-    sizes = (0.72 * _sizes(live["share"])) ** 2
+    sizes = (0.72 * _sizes(live)) ** 2
     axes.scatter(live["x"], live["y"], s=sizes, c=colours, edgecolors="white", linewidths=1.2, zorder=3)
     for row, label in zip(live.itertuples(), _together(live), strict=True):
         axes.annotate(label, (row.x, row.y), color="white", ha="center", va="center", fontsize=8, zorder=4)
@@ -257,8 +260,10 @@ def _dead(codes: pd.DataFrame) -> NDArray[np.bool_]:
     return codes["dead"].to_numpy(dtype=bool) if "dead" in codes else np.zeros(len(codes), dtype=bool)
 
 
-def _sizes(share: pd.Series) -> NDArray[np.float64]:
-    return SMALLEST + (LARGEST - SMALLEST) * np.sqrt(share.to_numpy(dtype=float))
+def _sizes(codes: pd.DataFrame) -> NDArray[np.float64]:
+    """By what is held at the place: codes that coincide look like the one that they are."""
+    held = (codes["share"] * codes["together"]).clip(upper=1)
+    return SMALLEST + (LARGEST - SMALLEST) * np.sqrt(held.to_numpy(dtype=float))
 
 
 def _css(colour: NDArray[np.float64]) -> str:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lgq_explore import analysis, plots
 from lgq_explore.analysis import ToyFit, ToySetting, ToyView
+from lgq_explore.analysis.toys import TEMPERATURES
 from lgq_explore.errors import InputError
 from lgq_explore.plots.style import Title
 from lgq_explore.quantizers import QUANTIZERS, SoftQuantizer
@@ -28,7 +29,6 @@ from .panel import running_loop
 from .toy_trainer import ToyProgress, ToyTrainer
 from .trainer import State
 
-TEMPERATURES = tuple(analysis.temperature_grid(0.02, 10, per_decade=20))
 WEIGHTS = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Of a regularizer; 0.005 is the published one."""
 FEWEST_CODES, MOST_CODES = 3, 64
@@ -199,7 +199,8 @@ class ToyLab(Explorer):
             f"{self.method} on {self.data}: {analysis.toy_named(self.data).what} · K = {len(view.codebook)} · seed "
             f"{self.seed} · step {self._finished_steps():,d} of {self.steps:,d}, {self.batch_size:,d} points each · "
             f"measured on N = {len(view.tokens):,d} held-out tokens · least distortion {view.optimum.distortion:.4f} "
-            f"{view.optimum.how}"
+            f"{view.optimum.how}. Colours mix where codes share a place, down to grey where all do; a code is as large "
+            "as what it holds."
         )
 
     def subjects(self) -> list[str]:
@@ -235,7 +236,7 @@ class ToyLab(Explorer):
         key = (setting, source)
         if self._seen is None or self._seen[0] != key:
             shown = analysis.fit_toy(replace(setting, steps=0)) if source is None else source
-            self._seen = key, ToyView(setting, shown.quantizer, TEMPERATURES)
+            self._seen = key, ToyView(setting, shown.quantizer)
         return self._seen[1]
 
     def _curves(self) -> dict[str, pd.DataFrame]:
@@ -277,7 +278,7 @@ class ToyLab(Explorer):
         )
 
     def _distance_detail(self) -> str:
-        return f"least distortion {self._view.optimum.how}, N = {len(self._view.tokens):,d}"
+        return f"N = {len(self._view.tokens):,d}"
 
     def _build_controls(self) -> None:
         names: dict[str, Any] = {"style": {"description_width": "initial"}, "layout": {"width": "auto"}}
@@ -292,7 +293,7 @@ class ToyLab(Explorer):
         self._status, self._numbers = ipywidgets.HTML(), ipywidgets.HTML()
         self._peakedness = _slider("λ peakedness", WEIGHTS)
         self._usage = _slider("λ usage", WEIGHTS)
-        self._temperature = _slider("temperature τ", TEMPERATURES, width="400px")
+        self._temperature = _slider("temperature τ", TEMPERATURES, width="560px")
         self._usage_form = form
         for name, control in {
             "data": data,
@@ -313,7 +314,7 @@ class ToyLab(Explorer):
         self._subject_row = ipywidgets.HBox([data, method, codes, seed, steps, batch])
         self._training_row = ipywidgets.HBox([self._train_button, self._stop_button, self._status])
         self._weights_row = ipywidgets.HBox([self._peakedness, self._usage, form])
-        self._temperature_row = ipywidgets.HBox([self._temperature, self._numbers])
+        self._temperature_row = ipywidgets.VBox([self._temperature, self._numbers])
 
     def _join(self, name: str, control: ipywidgets.Widget) -> None:
         """A control and a trait that follow each other."""

@@ -100,7 +100,7 @@ def test_the_published_usage_cannot_fall_below_its_bound(tokens: int, temperatur
 
 
 def test_a_view_holds_one_codebook_at_all_temperatures() -> None:
-    view = ToyView(ToySetting(codes=4), fit_toy(ToySetting(codes=4, steps=20)).quantizer, (0.5,))
+    view = ToyView(ToySetting(codes=4), fit_toy(ToySetting(codes=4, steps=20)).quantizer)
     assert view.hard.cells.shape == (200, 200)
     assert view.soft(0.5).shared.shape == (200, 200, 4)
     assert view.equilibrium(3.0).codes["together"].tolist() == [4, 4, 4, 4]

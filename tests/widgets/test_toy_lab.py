@@ -18,7 +18,7 @@ from lgq_explore.analysis import ToySetting, ToyView
 from lgq_explore.errors import InputError
 from lgq_explore.plots.toy_plane import field_picture
 from lgq_explore.widgets import ToyLab
-from lgq_explore.widgets.toy_lab import MOST_CODES, TEMPERATURES
+from lgq_explore.widgets.toy_lab import MOST_CODES
 
 PLANES, BIFURCATION, DISTANCE = range(3)
 POINTS, CODES, DEAD = range(3)
@@ -85,7 +85,7 @@ def test_the_temperature_moves_what_is_soft_and_nothing_that_is_hard(lab: ToyLab
     assert after[0] == before[0]
     assert after[1] != before[1]
     assert after[2] != before[2]
-    view = ToyView(lab.setting, lab.fit.quantizer, TEMPERATURES)  # type: ignore[union-attr]
+    view = ToyView(lab.setting, lab.fit.quantizer)  # type: ignore[union-attr]
     assert pixels_of(after[1]) == pytest.approx(field_picture(view.soft(1.0).shared, 4))
     assert pixels_of(after[2]) == pytest.approx(field_picture(view.equilibrium(1.0).shared, 4))
     assert places(lab, 2) == pytest.approx(view.equilibrium(1.0).codes[["x", "y"]].to_numpy())

@@ -1,0 +1,153 @@
+"""Does the toy lab, in a real JupyterLab, move the responsibilities with its temperature, and train when asked to?"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page
+
+from lgq_explore import analysis
+from lgq_explore.analysis import ToySetting, ToyView
+from lgq_explore.analysis.toys import TEMPERATURES
+from lgq_explore.plots.toy_plane import field_picture
+from lgq_explore.widgets.bake import KERNEL
+from tests.browser.notebook_page import NotebookPage
+from tests.browser.test_temperature import assert_fits, chart, slider
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Lab
+
+CELLS = ("import lgq_explore as lgq", "lab = lgq.widgets.ToyLab(codes=8, temperature=0.1, steps=300)\nlab")
+NOTEBOOK = "toy_lab.ipynb"
+PLANES, BIFURCATION, DISTANCE = range(3)
+HARD, SOFT, EQUILIBRIUM = range(3)
+STEPS = 20
+"""Keys pressed to the right: a decade up from 0.1."""
+
+pytestmark = pytest.mark.browser
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the page shows: the present temperature, the field of each plane, and where each plane draws its codes."""
+
+    temperature: float
+    fields: list[str]
+    codes: list[list[list[float]]]
+
+    def pixels(self, plane: int) -> np.ndarray:
+        encoded = self.fields[plane].partition(",")[2]
+        return np.asarray(Image.open(BytesIO(base64.b64decode(encoded))).convert("RGB")).astype(int)
+
+    def places(self, plane: int) -> np.ndarray:
+        return np.array(self.codes[plane]).T
+
+
+@pytest.fixture
+def notebook(lab: Lab, page: Page) -> Iterator[NotebookPage]:
+    """A notebook with the panel."""
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL}), lab.notebooks / NOTEBOOK)
+    opened = NotebookPage(page)
+    opened.open(lab.address_of(NOTEBOOK))
+    yield opened
+    assert not opened.errors, "\n".join(opened.errors)
+
+
+def test_the_temperature_moves_the_responsibilities_and_above_the_critical_one_all_centres_coincide(
+    notebook: NotebookPage,
+) -> None:
+    notebook.run_all()
+    notebook.wait_until('document.querySelectorAll(".lgq-charts .js-plotly-plot").length === 3')
+    fit = analysis.fit_toy(ToySetting(codes=8, steps=300))
+    notebook.button("Train").click()
+    notebook.wait_until("document.querySelector('.jp-Notebook').innerText.includes('trained, step 300 of 300')")
+    notebook.wait_until(f"Array.from({chart(DISTANCE)}._fullData[0]?.x ?? []).at(-1) === 300")
+    view = ToyView(fit.setting, fit.quantizer)
+    before = shown(notebook)
+    assert_is(before, view, 0.1)
+    assert f"{fit.curve['ratio'].iloc[-1]:.2f} × the least" in notebook.outputs()
+    picture(notebook, "toy_lab_trained.png")
+
+    slider(notebook, "temperature").focus()
+    for _ in range(STEPS):
+        notebook.page.keyboard.press("ArrowRight")
+    moved = TEMPERATURES[TEMPERATURES.index(0.1) + STEPS]
+    wait_for_temperature(notebook, moved)
+    after = shown(notebook)
+    assert_is(after, view, moved)
+    assert after.fields[HARD] == before.fields[HARD]
+    assert np.abs(after.pixels(SOFT) - before.pixels(SOFT)).max() > 30
+    picture(notebook, "toy_lab_warm.png")
+
+    notebook.page.keyboard.press("End")
+    wait_for_temperature(notebook, TEMPERATURES[-1])
+    hottest = shown(notebook)
+    assert TEMPERATURES[-1] > view.path.critical_temperature
+    assert np.ptp(hottest.places(EQUILIBRIUM), axis=0).max() < 0.01
+    assert np.ptp(hottest.places(SOFT), axis=0).min() > 1
+    assert "1 distinct centre of 8" in notebook.page.locator(".lgq-charts").inner_text()
+    assert_is(hottest, view, TEMPERATURES[-1])
+    picture(notebook, "toy_lab_hot.png")
+
+    notebook.page.get_by_role("combobox", name="method").select_option("fsq")
+    notebook.wait_until("document.querySelector('.jp-Notebook').innerText.includes('fsq has no temperature')")
+    notebook.button("Train").click()
+    notebook.wait_until("document.querySelector('.jp-Notebook').innerText.includes('trained, step 300 of 300')")
+    grid = analysis.fit_toy(ToySetting(method="fsq", codes=8, steps=300))
+    notebook.wait_until(f"Array.from({chart(DISTANCE)}._fullData[0]?.x ?? []).at(-1) === 300")
+    cells = ToyView(grid.setting, grid.quantizer).hard.cells
+    assert shown(notebook).pixels(HARD) == pytest.approx(field_picture(cells, 9).astype(int))
+    picture(notebook, "toy_lab_fsq.png")
+    assert_fits(notebook)
+
+
+def assert_is(shown: Shown, view: ToyView, temperature: float) -> None:
+    """What the page shows is what the analysis says at the temperature."""
+    soft, equilibrium = view.soft(temperature), view.equilibrium(temperature)
+    assert shown.temperature == pytest.approx(temperature)
+    assert shown.pixels(HARD) == pytest.approx(field_picture(view.hard.cells, 8).astype(int))
+    assert shown.pixels(SOFT) == pytest.approx(field_picture(soft.shared, 8).astype(int), abs=1)
+    assert shown.pixels(EQUILIBRIUM) == pytest.approx(field_picture(equilibrium.shared, 8).astype(int), abs=1)
+    assert shown.places(SOFT) == pytest.approx(soft.codes[["x", "y"]].to_numpy(), abs=1e-5)
+    assert shown.places(EQUILIBRIUM) == pytest.approx(equilibrium.codes[["x", "y"]].to_numpy(), abs=1e-5)
+
+
+def wait_for_temperature(notebook: NotebookPage, temperature: float) -> None:
+    """Charts are drawn one after the other: wait for both that show it."""
+    notebook.wait_until(f"Math.abs(Math.log({present()} / {temperature!r})) < 1e-6")
+    notebook.wait_until(f"{chart(PLANES)}._fullLayout.annotations[{SOFT}].text.includes('τ = {temperature:.3g}<')")
+
+
+def present() -> str:
+    """JavaScript for the temperature that is drawn as the present one."""
+    return f"{chart(BIFURCATION)}._fullLayout.shapes.at(-1).x0"
+
+
+def shown(notebook: NotebookPage) -> Shown:
+    """Read from the page what plotly draws."""
+    values = notebook.page.evaluate(
+        f"""() => ({{
+            temperature: {present()},
+            fields: {chart(PLANES)}._fullLayout.images.map(image => image.source),
+            codes: {chart(PLANES)}._fullData.filter(trace => trace.name === "codes")
+                .map(trace => [Array.from(trace.x), Array.from(trace.y)]),
+        }})"""
+    )
+    return Shown(**values)
+
+
+def picture(notebook: NotebookPage, name: str) -> None:
+    """A screenshot of the whole panel for people, where LGQ_EXPLORE_SCREENSHOTS names a folder."""
+    if folder := os.environ.get("LGQ_EXPLORE_SCREENSHOTS"):
+        notebook.page.set_viewport_size({"width": 1280, "height": 1500})
+        notebook.page.screenshot(path=f"{folder}/{name}")
