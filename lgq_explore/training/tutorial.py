@@ -19,8 +19,8 @@ TUTORIAL_RUNS: dict[str, TrainConfig] = {
 def tutorial_run(name: str, seed: int = 0) -> Run:
     """The named run of TUTORIAL_RUNS: trained on first use (about a minute), then kept under data/runs.
 
-    Its folder carries the hash of the recipe, so that a changed one is trained anew, and the seed. Raises InputError for
-    another name or a negative seed, KeyboardInterrupt where it was interrupted; the next call goes on from there.
+    Its folder carries the hash of the recipe, so that a changed one is trained anew, and the seed. Raises InputError
+    for another name or a negative seed, KeyboardInterrupt where it was interrupted; the next call goes on from there.
     """
     if name not in TUTORIAL_RUNS:
         raise InputError(
