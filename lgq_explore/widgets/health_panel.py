@@ -120,7 +120,10 @@ class HealthPanel(Explorer):
         again.on_click(self._look_again)
         if len(names) == 1:
             return ipywidgets.HBox([again])
-        chosen = ipywidgets.Dropdown(options=names, description="health of", layout={"width": "260px"})
+        # In command mode JupyterLab takes the arrows of a drop-down list for itself; these obey Tab and space.
+        chosen = ipywidgets.RadioButtons(
+            options=names, description="health of", orientation="horizontal", layout={"width": "auto"}
+        )
         traitlets.link((chosen, "value"), (self, "shown"))
         return ipywidgets.HBox([chosen, again])
 

@@ -34,9 +34,10 @@ def verdict_table(verdicts: pd.DataFrame, heading: str) -> str:
 
 
 def overview_table(verdicts: Mapping[str, pd.DataFrame]) -> str:
-    """A row a rule, a column a run, as HTML: states by symbol and word."""
+    """A row a rule, the most severe in any run first, a column a run, as HTML: states by symbol and word."""
     states = {run: frame.set_index("rule")["state"] for run, frame in verdicts.items()}
-    (rules, *_) = (frame["rule"] for frame in verdicts.values())
+    severity = pd.DataFrame({run: of_run.map(list(STATE_LOOKS).index) for run, of_run in states.items()}).min(axis=1)
+    rules = severity.sort_values(kind="stable").index
     head = "".join(f"<th scope='col'>{html.escape(run)}</th>" for run in states)
     cells = {rule: "".join(_state_cell(of_run[rule]) for of_run in states.values()) for rule in rules}
     rows = "".join(f"<tr><th scope='row'>{html.escape(rule)}?</th>{cells[rule]}</tr>" for rule in rules)

@@ -73,7 +73,7 @@ def test_of_several_runs_one_is_told_in_words_and_all_in_the_overview(runs: list
     panel = HealthPanel(*runs)
     assert re.search(r"rule\s+lgq\s+fsq\s+too few tokens for K\?\s+✖\s+trouble\s+✓\s+fine", said_by(panel))
     assert "fixed grid" not in said_by(panel)
-    (chosen,) = [part for part in panel.children[0].children if isinstance(part, ipywidgets.Dropdown)]
+    (chosen,) = [part for part in panel.children[0].children if isinstance(part, ipywidgets.RadioButtons)]
     chosen.value = "fsq"
     assert panel.shown == "fsq"
     assert "fixed grid" in said_by(panel)

@@ -1,0 +1,97 @@
+"""Does the health panel fit its cell, say its states as text, and obey the keyboard in a real JupyterLab?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import nbformat
+import pytest
+from playwright.sync_api import Page
+
+from lgq_explore import analysis
+from lgq_explore.plots import STATE_LOOKS
+from lgq_explore.training.loop import train
+from lgq_explore.training.run import open_run
+from lgq_explore.widgets.bake import KERNEL
+from tests.analysis.planted_runs import GRID, PLANTED
+from tests.browser.notebook_page import NotebookPage
+from tests.browser.test_usage import assert_fits
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Lab
+
+CELLS = (
+    "import lgq_explore as lgq",
+    'panel = lgq.widgets.HealthPanel("grid", "deaf", shown="fsq")\npanel',
+    'panel.summary()["lgq state"]',
+)
+NOTEBOOK = "health.ipynb"
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def notebook(lab: Lab, page: Page, monkeypatch: pytest.MonkeyPatch) -> Iterator[NotebookPage]:
+    """A notebook with the panel, on a healthy run and one whose encoder does not hear the decoder."""
+    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(lab.data))
+    train(replace(GRID, steps=20), lab.data / "runs" / "grid")
+    train(replace(PLANTED["encoder no longer hears the decoder"], steps=20), lab.data / "runs" / "deaf")
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    # Without a kernel's name JupyterLab would ask for one.
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL}), lab.notebooks / NOTEBOOK)
+    opened = NotebookPage(page)
+    opened.open(lab.address_of(NOTEBOOK))
+    yield opened
+    assert not opened.errors, "\n".join(opened.errors)
+
+
+def test_a_reader_without_mouse_finds_what_is_wrong_and_takes_the_remedy_along(
+    lab: Lab, notebook: NotebookPage
+) -> None:
+    notebook.run_all()
+    notebook.wait_until('document.querySelectorAll(".lgq-charts .js-plotly-plot").length === 1')
+    assert told(notebook) == expected(lab, "grid")
+    assert not notebook.button("copy command").is_visible()
+
+    # A drop-down list would not do: in command mode JupyterLab takes the arrows for itself.
+    notebook.wait_for_kernel()
+    notebook.page.get_by_role("radio", name="lgq").focus()
+    notebook.page.keyboard.press("Space")
+    notebook.wait_until('document.querySelector(".lgq-health caption").textContent.startsWith("lgq")')
+    assert told(notebook) == expected(lab, "deaf")
+    curves = analysis.health_curves(analysis.gather_evidence(open_run(lab.data / "runs" / "deaf")))
+    notebook.wait_until(
+        'document.querySelector(".lgq-charts .js-plotly-plot")._fullData'
+        f".filter(trace => trace.mode === 'lines+markers').length === {curves['rule'].nunique()}"
+    )
+    copy = notebook.button("copy command")
+    copy.focus()
+    notebook.page.keyboard.press("Enter")
+    notebook.wait_until(
+        '[...document.querySelectorAll(".lgq-code [role=status]")].some(part => /copied|selected/.test(part.innerText))'
+    )
+    assert "--set quantizer.temperature.unit=effective_codes" in notebook.outputs()
+    assert_fits(notebook)
+    if "LGQ_EXPLORE_SCREENSHOTS" in os.environ:
+        notebook.page.screenshot(path=f"{os.environ['LGQ_EXPLORE_SCREENSHOTS']}/health.png")
+
+
+def told(notebook: NotebookPage) -> list[tuple[str, str]]:
+    """State and rule of each row as a screen reader says them, the symbol left out."""
+    return [
+        tuple(row)
+        for row in notebook.page.evaluate(
+            """() => [...[...document.querySelectorAll(".lgq-health")].at(-1).querySelectorAll("tbody tr")].map(row => [
+                row.querySelector(".lgq-state span").innerText, row.querySelector(".lgq-rule").innerText,
+            ])"""
+        )
+    ]
+
+
+def expected(lab: Lab, run: str) -> list[tuple[str, str]]:
+    verdicts = analysis.health(open_run(lab.data / "runs" / run))
+    assert set(verdicts["state"]) <= set(STATE_LOOKS)
+    return [(row.state, f"{row.rule}?") for row in verdicts.itertuples()]
