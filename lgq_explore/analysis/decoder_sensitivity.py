@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import torch
@@ -33,7 +34,9 @@ def decoded_step(tokenizer: Tokenizer, place: Tensor, step: Tensor) -> DecodedSt
     def decode(points: Tensor) -> Tensor:
         return tokenizer.decode(tokenizer.quantizer.decoder_input(points))
 
-    # Of the kernels of attention only the plain one has a derivative in forward mode.
-    with sdpa_kernel(SDPBackend.MATH):
+    # Of the kernels of attention only the plain one has a derivative in forward mode. The first derivative of a process
+    # makes torch script some of its own functions, of which it then warns.
+    with sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"`torch\.jit\.script` is deprecated", category=FutureWarning)
         decoded = torch.func.jvp(decode, (place,), (step,))
     return DecodedStep(pictures=decoded[0], first_order=decoded[1])
