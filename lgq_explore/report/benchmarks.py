@@ -5,8 +5,8 @@
     <!-- soft-assignment results/2026-11-24-soft-assignment.json -->
     <!-- /soft-assignment -->
 
-and writes what the named result says between their two lines: its figure, drawn beside the page, and its table. To show
-another result, name it there and run the command again.
+and writes what the named result says between their two lines: its figure if it has one, drawn beside the page, and its
+table. To show another result, name it there and run the command again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lgq_explore.bench import soft_assignment_table, training
+from lgq_explore.bench import browser_table, explorers, soft_assignment_table, training
 from lgq_explore.bench.results import read_result
 from lgq_explore.errors import InputError
 from lgq_explore.plots import publish_assignment_costs, publish_quantizer_shares
@@ -41,13 +41,20 @@ TEMPERATURE = 1.0
 
 
 @dataclass(frozen=True)
-class Section:
-    """How a benchmark is shown: its table, its figure, that figure's file and what it says to who cannot see it."""
+class SectionFigure:
+    """How a benchmark is drawn, into which file, and what that says to who cannot see it."""
 
-    table: Callable[[dict[str, Any]], str]
-    figure: Callable[[dict[str, Any]], Figure]
+    draw: Callable[[dict[str, Any]], Figure]
     file: str
     alternative: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """How a benchmark is shown: its table, below its figure if it has one."""
+
+    table: Callable[[dict[str, Any]], str]
+    figure: SectionFigure | None = None
 
 
 def write_page(folder: Path) -> list[Path]:
@@ -62,17 +69,21 @@ def write_page(folder: Path) -> list[Path]:
     except OSError as error:
         raise InputError(f"{page} can't be read: {error.strerror}. Name a folder with a page.") from error
     figures: dict[Path, bytes] = {}
+    filled_in: set[str] = set()
 
     def fill(match: re.Match[str]) -> str:
-        section = _section(match["benchmark"])
-        result = read_result(folder / match["result"], match["benchmark"])
-        if folder / section.file in figures:
-            raise InputError(f"{page} has two sections of {match['benchmark']}, whose figures are one file: leave one")
-        figures[folder / section.file] = _png(section.figure(result), source=folder / match["result"])
-        return f"{match['start']}{section_text(match['benchmark'], result)}\n{match['end']}"
+        benchmark = match["benchmark"]
+        figure = _section(benchmark).figure
+        result = read_result(folder / match["result"], benchmark)
+        if benchmark in filled_in:
+            raise InputError(f"{page} has two sections of {benchmark}: leave one")
+        filled_in.add(benchmark)
+        if figure is not None:
+            figures[folder / figure.file] = _png(figure.draw(result), source=folder / match["result"])
+        return f"{match['start']}{section_text(benchmark, result)}\n{match['end']}"
 
     filled = SECTION.sub(fill, text)
-    if not figures:
+    if not filled_in:
         raise InputError(f"{page} has no section to fill in: write a line such as <!-- training results/FILE.json -->")
     for path, content in {**figures, page: filled.encode()}.items():
         with whole_file(path) as target:
@@ -83,7 +94,8 @@ def write_page(folder: Path) -> list[Path]:
 def section_text(benchmark: str, result: dict[str, Any]) -> str:
     """What a section of the page says between its two lines."""
     section = _section(benchmark)
-    return f"![{section.alternative}]({section.file})\n\n{section.table(result)}"
+    picture = f"![{section.figure.alternative}]({section.figure.file})\n\n" if section.figure else ""
+    return picture + section.table(result)
 
 
 def digest(path: Path) -> str:
@@ -125,16 +137,22 @@ def quantizer_shares(shares: dict[str, Any]) -> pd.DataFrame:
 SECTIONS = {
     "soft-assignment": Section(
         soft_assignment_table.markdown_table,
-        lambda comparison: publish_assignment_costs(assignment_costs(comparison), TEMPERATURE),
-        "soft_assignment.png",
-        "Time and memory of a step by the number of codes: LGQ, a dense reference and hard methods",
+        SectionFigure(
+            lambda comparison: publish_assignment_costs(assignment_costs(comparison), TEMPERATURE),
+            "soft_assignment.png",
+            "Time and memory of a step by the number of codes: LGQ, a dense reference and hard methods",
+        ),
     ),
     "training": Section(
         training.markdown_table,
-        lambda shares: publish_quantizer_shares(quantizer_shares(shares)),
-        "training_share.png",
-        "The quantizer's share of a training step by method and number of codes",
+        SectionFigure(
+            lambda shares: publish_quantizer_shares(quantizer_shares(shares)),
+            "training_share.png",
+            "The quantizer's share of a training step by method and number of codes",
+        ),
     ),
+    "explorers": Section(explorers.markdown_table),
+    "browser": Section(browser_table.markdown_table),
 }
 
 
