@@ -183,8 +183,18 @@ def _with_softness(evidence: Evidence, quantizer: Quantizer, encoding: Encoding)
     softness = softness_summary(probe.at(temperature), temperature, probe.spread or 1.0)
     if softness["relative_gap"] < SMALL_GAP:
         return replace(evidence, softness=softness)
-    colder = probe.sweep(temperature_grid(COLDEST * temperature, temperature, per_decade=4))
-    return replace(evidence, softness=softness, cold_enough=temperature_of_gap(colder, SMALL_GAP))
+    return replace(evidence, softness=softness, cold_enough=_cold_enough(probe, temperature))
+
+
+def _cold_enough(probe: TemperatureProbe, temperature: float) -> float | None:
+    """The highest temperature below this one at which the gap is SMALL_GAP; None where it is far below."""
+    asked: list[float] = []
+    for colder in reversed(temperature_grid(COLDEST * temperature, temperature, per_decade=4)):
+        asked.append(colder)
+        sweep = probe.sweep(asked)  # answers are kept: only the new one is computed
+        if sweep["relative_gap"].iloc[0] < SMALL_GAP:
+            return temperature_of_gap(sweep, SMALL_GAP)
+    return None
 
 
 def last_temperature(history: pd.DataFrame) -> float | None:
