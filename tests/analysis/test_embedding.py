@@ -60,6 +60,7 @@ def test_points_of_one_dimension_lie_on_a_line(points: np.ndarray) -> None:
     assert made.explained_variance == (1, 0)
 
 
+@pytest.mark.slow
 def test_umap_keeps_planted_clusters_apart_fitted_and_placed_alike() -> None:
     points, of = clusters()
     fitted = np.arange(400) < 300
@@ -74,6 +75,7 @@ def test_umap_keeps_planted_clusters_apart_fitted_and_placed_alike() -> None:
     assert heard[-1] == "placing 100 points"
 
 
+@pytest.mark.slow
 def test_umap_repeats_and_gives_equal_points_equal_places() -> None:
     points, _ = clusters(120)
     # The last twenty are copies of the twenty before, of which none is fitted.
@@ -85,6 +87,7 @@ def test_umap_repeats_and_gives_equal_points_equal_places() -> None:
     assert not np.array_equal(made.places, embed(points, fitted, "umap", seed=2).places)
 
 
+@pytest.mark.slow
 def test_a_point_is_placed_within_reach_of_its_fitted_neighbours() -> None:
     points, _ = clusters(200)
     fitted = np.arange(200) < 160

@@ -88,6 +88,7 @@ def test_one_group_has_no_net_and_too_many_lines_are_left_out() -> None:
     assert lattice_edges((8, 8, 8, 6, 5)).empty
 
 
+@pytest.mark.slow
 def test_a_fitted_grid_lies_among_the_tokens_and_beats_one_that_was_not_fitted() -> None:
     tokenizer = method_tokenizer("lgq")
     encoding = encoding_of(tokenizer, noise_pictures(40))

@@ -122,6 +122,7 @@ def test_many_tokens_are_drawn_by_seed_and_every_used_code_is_among_the_fitted(r
     assert not made.points.equals(latent_map(run, many, seed=2).points)
 
 
+@pytest.mark.slow
 def test_a_codebook_larger_than_the_map_leaves_half_of_the_fit_to_tokens(tmp_path_factory) -> None:
     recipe = replace(RECIPE, steps=1, quantizer=LGQConfig(codebook_size=6000), batch_size=256)
     large = lgq.train(recipe, tmp_path_factory.mktemp("large") / "lgq", progress=False)
@@ -177,6 +178,7 @@ def by_umap(run: Run, encoding: Encoding) -> pd.DataFrame:
     return latent_map(run, encoding, "umap").points
 
 
+@pytest.mark.slow
 def test_a_map_by_umap_is_kept_and_found_again(run: Run, encoding: Encoding, by_umap: pd.DataFrame) -> None:
     (kept,) = (run.path / "maps").iterdir()
     heard: list[str] = []
@@ -194,6 +196,7 @@ def test_a_map_by_umap_is_kept_and_found_again(run: Run, encoding: Encoding, by_
     kept.write_bytes(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "noise", "shape", "nan", "pickle", "empty"])
 def test_a_damaged_map_is_made_anew(run: Run, encoding: Encoding, by_umap: pd.DataFrame, damage: str) -> None:
     (kept,) = (run.path / "maps").iterdir()
@@ -219,6 +222,7 @@ def test_a_damaged_map_is_made_anew(run: Run, encoding: Encoding, by_umap: pd.Da
     assert kept.read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_other_tokens_seeds_and_codes_have_maps_of_their_own(run: Run, encoding: Encoding) -> None:
     latent_map(run, encoding, "umap")
     before = set((run.path / "maps").iterdir())

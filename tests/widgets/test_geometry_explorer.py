@@ -174,6 +174,7 @@ def test_every_colour_comes_from_the_analysis(runs: list[Run], colour: str) -> N
     np.testing.assert_allclose(shown.to_numpy(dtype=float), expected.to_numpy(dtype=float))
 
 
+@pytest.mark.slow
 def test_umap_is_made_at_once_in_a_script(runs: list[Run]) -> None:
     panel = GeometryExplorer(runs[0], method="umap")
     mapped = analysis.latent_map(runs[0], held_out(runs[0]), "umap")
@@ -182,6 +183,7 @@ def test_umap_is_made_at_once_in_a_script(runs: list[Run]) -> None:
     assert "UMAP 1 (no unit)" in panel.charts.figures[0]
 
 
+@pytest.mark.slow
 def test_umap_follows_pca_where_a_kernels_loop_runs(runs: list[Run]) -> None:
     encoding = held_out(runs[0])
     by_pca = expected_places(analysis.latent_map(runs[0], encoding).of("code"))
