@@ -47,6 +47,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
 MAKERS: dict[str, Callable[[list[Run]], Explorer]] = {
     "CodeInspector": lambda runs: widgets.CodeInspector(runs[0], selection=[1, 2]),
     "GeometryExplorer": lambda runs: widgets.GeometryExplorer(runs[0], selection=[1, 2]),
+    "HealthPanel": lambda runs: widgets.HealthPanel(*runs),
     "PatchInspector": lambda runs: widgets.PatchInspector(runs[0]),
     "TemperatureExplorer": lambda runs: widgets.TemperatureExplorer(runs[0]),
     "ToyLab": lambda runs: widgets.ToyLab(codes=4, seed=5, steps=20).train(),
