@@ -28,7 +28,7 @@ def clusters(count: int = 400) -> tuple[np.ndarray, np.ndarray]:
 
 def test_pca_is_that_of_scikit_learn_up_to_signs(points: np.ndarray) -> None:
     made = embed(points, EVERY, "pca")
-    reference = PCA(n_components=2).fit(points)
+    reference = PCA(n_components=2).fit(points.astype(np.float64))
     np.testing.assert_allclose(np.abs(made.places), np.abs(reference.transform(points)), atol=1e-4)
     np.testing.assert_allclose(made.explained_variance, reference.explained_variance_ratio_, rtol=1e-4)
 
@@ -49,7 +49,7 @@ def test_pca_does_not_flip_when_points_are_mirrored_shuffled_or_drawn_anew(point
 def test_pca_places_what_was_not_fitted_by_the_axes_of_what_was(points: np.ndarray) -> None:
     few = np.arange(300) < 100
     made = embed(points, few, "pca")
-    reference = PCA(n_components=2).fit(points[few])
+    reference = PCA(n_components=2).fit(points[few].astype(np.float64))
     np.testing.assert_allclose(np.abs(made.places), np.abs(reference.transform(points)), atol=1e-4)
 
 

@@ -77,7 +77,7 @@ def test_places_are_those_of_scikit_learns_pca_in_the_space_of_rounding(run: Run
     made, quantizer = latent_map(run, encoding), run.tokenizer().quantizer
     books = run.codebook_snapshots()
     tokens = token_points(quantizer, encoding).numpy()
-    points = np.concatenate([*(books[step] for step in STEPS), tokens])
+    points = np.concatenate([*(books[step] for step in STEPS), tokens]).astype(np.float64)
     fitted = made.points["fitted"].to_numpy()
     reference = PCA(n_components=2).fit(points[fitted])
     places = made.points[["x", "y"]].to_numpy()
@@ -147,7 +147,7 @@ def test_a_fixed_grid_has_today_only_in_both_spaces(grid_run: Run) -> None:
     raw = latent_map(grid_run, encoding, space="latents")
     assert raw.width == 4
     tokens = encoding.latents.transpose(0, 2, 3, 1).reshape(-1, 4)
-    points = np.concatenate([decoded_points(quantizer), tokens])
+    points = np.concatenate([decoded_points(quantizer), tokens]).astype(np.float64)
     reference = PCA(n_components=2).fit(points[raw.points["fitted"].to_numpy()])
     np.testing.assert_allclose(
         np.abs(raw.points[["x", "y"]].to_numpy()), np.abs(reference.transform(points)), atol=1e-4
