@@ -88,7 +88,7 @@ def publish_code_cells(cells: pd.DataFrame, exponents: pd.DataFrame, *, name: st
     _require(cells, exponents)
     used = cells[cells["count"] > 0]
     with publication_style():
-        figure = new_figure(10.5, 3.7)
+        figure = new_figure(10.5, 3.7, palette=64)
         for axes, panel in zip(figure.subplots(1, 3), PANELS, strict=True):
             _publish_panel(axes, used, panel)
             for line in _lines(cells, exponents, panel):
