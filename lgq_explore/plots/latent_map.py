@@ -271,15 +271,15 @@ def _traces(pane: MapPane, kind: CodeColour, selected: Sequence[int], name: str)
         go.Scattergl(
             **_points(pane, ~has_value), mode="markers", name=kind.without,
             marker={"size": HOLLOW_SHRINK * size, "color": "white", "line": {"color": HOLLOW, "width": 1}},
-            hovertemplate=f"code %{{text}}<br>{kind.without}<extra></extra>",
-            text=_texts(pane.codes["code"][~has_value]), **on_axes, **plain,
+            hovertemplate=f"{_hovered_code(pane)}<br>{kind.without}<extra></extra>",
+            text=_texts(pane, ~has_value), **on_axes, **plain,
         ),
         go.Scattergl(
             **_points(pane, has_value), mode="markers", name=pane.heading,
             marker={"size": size, "color": values[has_value].astype(np.float32), "coloraxis": "coloraxis",
                     "line": {"color": "white", "width": 0.5 if size > 4 else 0}},
-            hovertemplate="code %{text}<extra></extra>",
-            text=_texts(pane.codes["code"][has_value], pane.codes.get(kind.column), kind), **on_axes, **plain,
+            hovertemplate=f"{_hovered_code(pane)}<extra></extra>",
+            text=_texts(pane, has_value, kind), **on_axes, **plain,
         ),
         go.Scattergl(
             x=_bytes(marked["x"]), y=_bytes(marked["y"]), mode="markers", hoverinfo="skip", name="selected",
@@ -295,18 +295,27 @@ def _points(pane: MapPane, chosen: NDArray[np.bool_]) -> dict[str, Any]:
     return points | {"customdata": codes["code"].to_numpy(dtype=np.int32)} if pane.selectable else points
 
 
+def _hovered_code(pane: MapPane) -> str:
+    """What plotly says of the code under the pointer, from the text that it has of its own, or else its number."""
+    if len(pane.codes) <= MOST_HOVER_TEXTS:
+        return "code %{text}"
+    return "code %{customdata}" if pane.selectable else "a code"
+
+
 def _bytes(column: pd.Series) -> NDArray[np.float32]:
     """What plotly sends as bytes."""
     return column.to_numpy(dtype=np.float32)
 
 
-def _texts(codes: pd.Series, values: pd.Series | None = None, kind: CodeColour | None = None) -> list[str] | None:
-    if len(codes) > MOST_HOVER_TEXTS:
+def _texts(pane: MapPane, chosen: NDArray[np.bool_], kind: CodeColour | None = None) -> list[str] | None:
+    """What each code says of itself: its number, and its value where it has one; None where there are too many codes."""
+    if len(pane.codes) > MOST_HOVER_TEXTS:
         return None
-    if values is None or kind is None:
-        return [f"{code:,d}" for code in codes]
-    shown = values[codes.index]
-    return [f"{code:,d}<br>{kind.title}: {value:,.4g}" for code, value in zip(codes, shown, strict=True)]
+    codes = pane.codes[chosen]
+    if kind is None or kind.column not in codes:
+        return [f"{code:,d}" for code in codes["code"]]
+    shown = zip(codes["code"], codes[kind.column], strict=True)
+    return [f"{code:,d}<br>{kind.title}: {value:,.4g}" for code, value in shown]
 
 
 def _lines(pane: MapPane) -> NDArray[np.float32]:

@@ -133,6 +133,17 @@ def test_sixteen_thousand_codes_and_twenty_thousand_tokens_travel_as_bytes() -> 
     assert drawn[COLOURED]["customdata"]["dtype"] in ("i2", "i4")
 
 
+def test_the_code_under_the_pointer_is_named_however_many_there_are() -> None:
+    few, many = (
+        draw_latent_map([pane(codes=pd.DataFrame({"code": range(codes), "x": 0.0, "y": 0.0, "count": 3}))], "usage")
+        for codes in (10, 5000)
+    )
+    assert few.data[3].text[7].startswith("7<br>")
+    assert "%{text}" in few.data[3].hovertemplate
+    assert many.data[3].text is None
+    assert "code %{customdata}" in many.data[3].hovertemplate
+
+
 def test_the_printed_twin_shows_the_same_places_and_colours() -> None:
     figure = publish_latent_map([pane(), pane()], selected=[2])
     left, *_ = figure.axes
