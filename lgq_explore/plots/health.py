@@ -28,6 +28,7 @@ from .style import (
     axis,
     layout,
     new_figure,
+    note,
     publication_style,
     publish_title,
     sentence_when_empty,
@@ -248,19 +249,8 @@ def _traces(place: _Place, panel: _Panel) -> Iterator[go.Scatter]:
 def _heading(place: _Place, panel: _Panel) -> dict[str, Any]:
     mark = f'<span style="color:{panel.look.colour}">{panel.look.symbol}</span>'
     words = "<br>".join(panel.heading)
-    return {
-        "text": f'<b>{mark} {words}</b><br><span style="font-size:11px">{panel.quantity}</span>',
-        "x": place.across[0],
-        "y": place.up[1],
-        "xref": "paper",
-        "yref": "paper",
-        "xanchor": "left",
-        "yanchor": "bottom",
-        "yshift": 2,
-        "align": "left",
-        "showarrow": False,
-        "font": {"size": 12},
-    }
+    text = f'<b>{mark} {words}</b><br><span style="font-size:11px">{panel.quantity}</span>'
+    return note(text, place.across[0], place.up[1])
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
 
-from .style import GUIDE, INK, VERMILION, Title, axis, layout, new_figure, publication_style, publish_title
+from .style import GUIDE, VERMILION, Title, axis, layout, new_figure, note, publication_style, publish_title
 
 COLOUR_SCALE = "viridis"
 TOKEN, TOKEN_OPACITY = "#8C96A3", 0.3
@@ -112,7 +112,7 @@ def draw_latent_map(
         name = "2" if number else ""
         traces += _traces(pane, CODE_COLOURS[colour], selected, name)
         axes |= _axes(pane, domain, name, is_shared=shared_axes and number == 1)
-        notes.append(_note(f"<b>{pane.heading}</b>", domain[0], 1.0, "bottom", INK, 13))
+        notes.append(note(f"<b>{pane.heading}</b>", domain[0], 1.0, shift=0, size=13))
         notes += _foot_notes(foot[number], domain)
     lines = max(len(said.lines) + len(said.warning) for said in foot)
     house = layout(
@@ -308,7 +308,7 @@ def _bytes(column: pd.Series) -> NDArray[np.float32]:
 
 
 def _texts(pane: MapPane, chosen: NDArray[np.bool_], kind: CodeColour | None = None) -> list[str] | None:
-    """What each code says of itself: its number, and its value where it has one; None where there are too many codes."""
+    """What each code says of itself: its number, and its value where it has one; None where codes are too many."""
     if len(pane.codes) > MOST_HOVER_TEXTS:
         return None
     codes = pane.codes[chosen]
@@ -360,25 +360,14 @@ def _foot(panes: Sequence[MapPane], width: int) -> list[_Foot]:
 
 
 def _foot_notes(foot: _Foot, domain: tuple[float, float]) -> list[dict[str, Any]]:
-    notes = [_note("<br>".join(foot.lines), domain[0], 0.0, "top", GUIDE, 11, shift=-46)]
-    below = -46 - NOTE_LINE * len(foot.lines)
-    return [*notes, _note("<br>".join(foot.warning), domain[0], 0.0, "top", VERMILION, 11, shift=below)]
-
-
-def _note(text: str, x: float, y: float, anchor: str, colour: str, size: int, shift: int = 0) -> dict[str, Any]:
-    return {
-        "text": text,
-        "x": x,
-        "y": y,
-        "yshift": shift,
-        "xref": "paper",
-        "yref": "paper",
-        "xanchor": "left",
-        "yanchor": anchor,
-        "align": "left",
-        "showarrow": False,
-        "font": {"size": size, "color": colour},
-    }
+    under_the_axis, under_the_lines = -46, -46 - NOTE_LINE * len(foot.lines)
+    return [
+        note("<br>".join(lines), domain[0], 0.0, below=True, shift=shift, colour=colour, size=11)
+        for lines, shift, colour in (
+            (foot.lines, under_the_axis, GUIDE),
+            (foot.warning, under_the_lines, VERMILION),
+        )
+    ]
 
 
 def _publish_pane(axes: Axes, pane: MapPane, kind: CodeColour, scale: _Scale, selected: Sequence[int]) -> None:

@@ -117,6 +117,28 @@ def axis(title: str, *, colour: str = INK, **settings: object) -> dict[str, Any]
     return house | settings
 
 
+def note(
+    text: str, x: float, y: float, *, below: bool = False, shift: int = 2, colour: str = INK, size: int = 12
+) -> dict[str, Any]:
+    """An annotation that begins at x and stands above y, or below it, in shares of the figure's axes.
+
+    shift: screen pixels that it stands higher.
+    """
+    return {
+        "text": text,
+        "x": x,
+        "y": y,
+        "xref": "paper",
+        "yref": "paper",
+        "xanchor": "left",
+        "yanchor": "top" if below else "bottom",
+        "yshift": shift,
+        "align": "left",
+        "showarrow": False,
+        "font": {"size": size, "color": colour},
+    }
+
+
 def sentence_when_empty(sentence: str, *, empty: bool) -> dict[str, Any]:
     """An annotation in the middle of a figure that has nothing to show.
 

@@ -27,6 +27,7 @@ from .style import (
     axis,
     layout,
     new_figure,
+    note,
     publication_style,
     publish_title,
 )
@@ -389,19 +390,7 @@ def _mark_names(marks: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _heading(panel: _Panel, left: float) -> dict[str, Any]:
     lines = [f'<span style="color:{line.colour}; font-size:11px">{line.label}</span>' for line in panel.lines]
-    return {
-        "text": "<br>".join([f"<b>{panel.heading}</b>", *lines]),
-        "x": left,
-        "y": 1,
-        "xref": "paper",
-        "yref": "paper",
-        "xanchor": "left",
-        "yanchor": "bottom",
-        "yshift": 2,
-        "align": "left",
-        "showarrow": False,
-        "font": {"size": 12},
-    }
+    return note("<br>".join([f"<b>{panel.heading}</b>", *lines]), left, 1)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lgq_explore.errors import InputError
 
 from .images import png_uri
-from .style import GUIDE, INK, Title, layout, new_figure, publication_style, publish_title
+from .style import GUIDE, INK, Title, layout, new_figure, note, publication_style, publish_title
 
 GOLDEN_TURN = (3 - math.sqrt(5)) / 2
 PALE = 0.55
@@ -74,7 +74,7 @@ def draw_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating], t
         upward = {"scaleanchor": "x" + name, "constraintoward": "top"}
         axes["yaxis" + name] = {**side, **upward, "anchor": "x" + name, "range": ends.y}
         images.append(_image(panel, name))
-        notes.append(_heading(panel.heading, left))
+        notes.append(note(panel.heading, left, 1.0, shift=4))
     return go.Figure(
         traces,
         layout(
@@ -212,22 +212,6 @@ def _image(panel: PlanePanel, name: str) -> dict[str, Any]:
         "sizey": ends.y[1] - ends.y[0],
         "sizing": "stretch",
         "layer": "below",
-    }
-
-
-def _heading(text: str, left: float) -> dict[str, Any]:
-    return {
-        "text": text,
-        "x": left,
-        "y": 1.0,
-        "xref": "paper",
-        "yref": "paper",
-        "xanchor": "left",
-        "yanchor": "bottom",
-        "yshift": 4,
-        "align": "left",
-        "showarrow": False,
-        "font": {"size": 12, "color": INK},
     }
 
 

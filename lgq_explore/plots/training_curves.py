@@ -32,6 +32,7 @@ from .style import (
     axis,
     layout,
     new_figure,
+    note,
     publication_style,
     publish_sentence,
     publish_title,
@@ -254,19 +255,7 @@ def _panel_axes(place: _Place, panel: _Panel, curves: pd.DataFrame) -> dict[str,
 
 
 def _panel_heading(place: _Place, panel: _Panel, lines: dict[str, _Line]) -> dict[str, Any]:
-    return {
-        "text": _heading(panel, lines),
-        "x": place.across[0],
-        "y": place.up[1],
-        "xref": "paper",
-        "yref": "paper",
-        "xanchor": "left",
-        "yanchor": "bottom",
-        "yshift": 2,
-        "align": "left",
-        "showarrow": False,
-        "font": {"size": 12},
-    }
+    return note(_heading(panel, lines), place.across[0], place.up[1])
 
 
 def _log_axis(curves: pd.DataFrame, panel: _Panel) -> dict[str, object]:

@@ -85,8 +85,9 @@ def test_bars_have_their_methods_colour() -> None:
 def test_cells_are_logarithms_with_dead_codes_below_all_others() -> None:
     heatmap = draw_usage_grid(grid_of([[100, 0, 1], [10, 1, np.nan]])).data[0]
     levels = np.asarray(heatmap.z)
-    assert levels[0, 0] == 2
-    assert levels[1, 0] == 1
+    # In single precision, whose last digit depends on the processor.
+    assert levels[0, 0] == pytest.approx(2, rel=1e-6)
+    assert levels[1, 0] == pytest.approx(1, rel=1e-6)
     assert levels[0, 2] == levels[1, 1] == 0
     assert levels[0, 1] == pytest.approx(heatmap.zmin)
     assert heatmap.zmin < 0
