@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import FSQConfig, Quantizer, joint_codes, split_codes, to_tokens
+from lgq_explore.quantizers import FSQConfig, Quantizer, joint_codes, to_tokens
 from lgq_explore.training.encode import Encoding
 from lgq_explore.training.fit import fit_quantizer
 
-from .code_space import MOST_POINTS, require_fit, token_points
+from .code_space import every_code, require_fit, token_points
 
 FIT_STEPS = 1000
 QUARTILES = (0.25, 0.5, 0.75)
@@ -104,14 +104,9 @@ def decoded_points(quantizer: Quantizer) -> NDArray[np.float32]:
     """What each joint code is decoded to, in the space of raw latents: [K, D], for grids after their projection out.
 
     Raises:
-        InputError: more than `MOST_POINTS` joint codes.
+        InputError: more codes than `code_points` lists.
     """
-    size = quantizer.codebook_size
-    if size > MOST_POINTS:
-        raise InputError(f"levels {quantizer.levels} make {size:,d} joint codes: at most {MOST_POINTS:,d} are listed")
-    (book, *_) = quantizer.codebooks()
-    every = torch.arange(size, device=book.device)[None, :, None]
-    return to_tokens(quantizer.lookup(split_codes(every, quantizer.levels))).float().cpu().numpy()
+    return to_tokens(quantizer.lookup(every_code(quantizer))).float().cpu().numpy()
 
 
 def raw_tokens(quantizer: Quantizer, encoding: Encoding) -> NDArray[np.float32]:

@@ -6,6 +6,12 @@
 // Plotly draws WebGL at twice the screen's pixels unless told otherwise, which takes half as long again without a GPU.
 const SETTINGS = { responsive: true, displaylogo: false, plotGlPixelRatio: Math.max(1, globalThis.devicePixelRatio) };
 
+// JupyterLab takes the arrow keys of a list for its own, unless the list itself says that it needs them.
+document.addEventListener("focusin", ({ target }) => {
+  if (target.matches?.("select") && target.closest(".widget-vbox:has(.lgq-charts)"))
+    target.setAttribute("data-lm-suppress-shortcuts", "true");
+});
+
 let loading = null;
 
 function loadPlotly(source) {

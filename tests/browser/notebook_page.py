@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, Page
 
-from lgq_explore.bench.browser_page import PATIENCE, SECONDS
+from lgq_explore.bench.browser_page import PATIENCE, SECONDS, Lab, write_notebook
 from lgq_explore.bench.browser_page import NotebookPage as AnyNotebookPage
 
-__all__ = ["PATIENCE", "SECONDS", "NotebookPage", "wait_for"]
+__all__ = ["PATIENCE", "SECONDS", "NotebookPage", "opened_notebook", "wait_for"]
 
 
 class NotebookPage(AnyNotebookPage):
@@ -33,6 +34,16 @@ class NotebookPage(AnyNotebookPage):
 
     def outputs(self) -> str:
         return self.page.locator(".jp-Notebook").inner_text()
+
+
+@contextmanager
+def opened_notebook(lab: Lab, page: Page, name: str, cells: Sequence[str]) -> Iterator[NotebookPage]:
+    """A notebook of these cells, open in the lab; in the end the browser's console must have had nothing to complain of."""
+    write_notebook(lab.notebooks / name, cells)
+    opened = NotebookPage(page)
+    opened.open(lab.address_of(name))
+    yield opened
+    assert not opened.errors, "\n".join(opened.errors)
 
 
 def wait_for(holds: Callable[[], object], seconds: float = 120) -> None:

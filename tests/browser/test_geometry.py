@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,8 +18,7 @@ from lgq_explore.training.config import TrainConfig
 from lgq_explore.training.encode import encode
 from lgq_explore.training.loop import train
 from lgq_explore.training.run import Run
-from lgq_explore.widgets.bake import KERNEL
-from tests.browser.notebook_page import PATIENCE, NotebookPage
+from tests.browser.notebook_page import PATIENCE, NotebookPage, opened_notebook
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
@@ -55,13 +53,8 @@ def run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Run:
 @pytest.fixture
 def notebook(lab: Lab, run: Run, page: Page) -> Iterator[NotebookPage]:
     """A notebook with the map of a run beside a grid's, linked to an inspector."""
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
-    nbformat.write(notebook, lab.notebooks / "geometry.ipynb")
-    opened = NotebookPage(page)
-    opened.open(lab.address_of("geometry.ipynb"))
-    yield opened
-    assert not opened.errors, "\n".join(opened.errors)
+    with opened_notebook(lab, page, "geometry.ipynb", CELLS) as opened:
+        yield opened
 
 
 def test_a_lasso_fills_the_inspector_and_the_slider_moves_the_codes(run: Run, notebook: NotebookPage) -> None:

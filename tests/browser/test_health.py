@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import nbformat
 import pytest
 from playwright.sync_api import Page
 
@@ -15,9 +14,8 @@ from lgq_explore import analysis
 from lgq_explore.plots import STATE_LOOKS
 from lgq_explore.training.loop import train
 from lgq_explore.training.run import open_run
-from lgq_explore.widgets.bake import KERNEL
 from tests.analysis.planted_runs import GRID, PLANTED
-from tests.browser.notebook_page import NotebookPage
+from tests.browser.notebook_page import NotebookPage, opened_notebook
 from tests.browser.test_usage import assert_fits
 
 if TYPE_CHECKING:
@@ -39,13 +37,8 @@ def notebook(lab: Lab, page: Page, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.setenv("LGQ_EXPLORE_DATA", str(lab.data))
     train(replace(GRID, steps=20), lab.data / "runs" / "grid")
     train(replace(PLANTED["encoder no longer hears the decoder"], steps=20), lab.data / "runs" / "deaf")
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    # Without a kernel's name JupyterLab would ask for one.
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL}), lab.notebooks / NOTEBOOK)
-    opened = NotebookPage(page)
-    opened.open(lab.address_of(NOTEBOOK))
-    yield opened
-    assert not opened.errors, "\n".join(opened.errors)
+    with opened_notebook(lab, page, NOTEBOOK, CELLS) as opened:
+        yield opened
 
 
 def test_a_reader_without_mouse_finds_what_is_wrong_and_takes_the_remedy_along(

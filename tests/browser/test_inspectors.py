@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import nbformat
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, Position, TimeoutError
@@ -18,8 +17,7 @@ from lgq_explore.training.config import TrainConfig
 from lgq_explore.training.encode import Encoding, encode
 from lgq_explore.training.loop import train
 from lgq_explore.training.run import Run
-from lgq_explore.widgets.bake import KERNEL
-from tests.browser.notebook_page import PATIENCE, SECONDS, NotebookPage
+from tests.browser.notebook_page import PATIENCE, SECONDS, NotebookPage, opened_notebook
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
@@ -118,13 +116,8 @@ def run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Run:
 @pytest.fixture
 def notebook(lab: Lab, run: Run, page: Page) -> Iterator[NotebookPage]:
     """A notebook with three linked panels on one run."""
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
-    nbformat.write(notebook, lab.notebooks / "inspectors.ipynb")
-    opened = NotebookPage(page)
-    opened.open(lab.address_of("inspectors.ipynb"))
-    yield opened
-    assert not opened.errors, "\n".join(opened.errors)
+    with opened_notebook(lab, page, "inspectors.ipynb", CELLS) as opened:
+        yield opened
 
 
 def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookPage) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import nbformat
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page
@@ -19,8 +18,7 @@ from lgq_explore.training.config import TrainConfig
 from lgq_explore.training.encode import encode
 from lgq_explore.training.loop import train
 from lgq_explore.training.run import Run
-from lgq_explore.widgets.bake import KERNEL
-from tests.browser.notebook_page import NotebookPage
+from tests.browser.notebook_page import NotebookPage, opened_notebook
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
@@ -61,12 +59,8 @@ def run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Run:
 @pytest.fixture
 def notebook(lab: Lab, run: Run, page: Page) -> Iterator[NotebookPage]:
     """A notebook with the panel."""
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL}), lab.notebooks / NOTEBOOK)
-    opened = NotebookPage(page)
-    opened.open(lab.address_of(NOTEBOOK))
-    yield opened
-    assert not opened.errors, "\n".join(opened.errors)
+    with opened_notebook(lab, page, NOTEBOOK, CELLS) as opened:
+        yield opened
 
 
 def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, notebook: NotebookPage) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-import nbformat
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,8 +18,7 @@ from lgq_explore import analysis
 from lgq_explore.analysis import ToySetting, ToyView
 from lgq_explore.analysis.toys import TEMPERATURES
 from lgq_explore.plots.toy_plane import field_picture
-from lgq_explore.widgets.bake import KERNEL
-from tests.browser.notebook_page import NotebookPage
+from tests.browser.notebook_page import NotebookPage, opened_notebook
 from tests.browser.test_temperature import assert_fits, chart, slider
 
 if TYPE_CHECKING:
@@ -55,12 +53,8 @@ class Shown:
 @pytest.fixture
 def notebook(lab: Lab, page: Page) -> Iterator[NotebookPage]:
     """A notebook with the panel."""
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL}), lab.notebooks / NOTEBOOK)
-    opened = NotebookPage(page)
-    opened.open(lab.address_of(NOTEBOOK))
-    yield opened
-    assert not opened.errors, "\n".join(opened.errors)
+    with opened_notebook(lab, page, NOTEBOOK, CELLS) as opened:
+        yield opened
 
 
 def test_the_temperature_moves_the_responsibilities_and_above_the_critical_one_all_centres_coincide(

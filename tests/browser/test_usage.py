@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import nbformat
 import pytest
 from playwright.sync_api import Page
 
@@ -16,8 +15,7 @@ from lgq_explore.quantizers import LGQConfig, VQConfig
 from lgq_explore.training.config import TrainConfig
 from lgq_explore.training.encode import encode
 from lgq_explore.training.loop import train
-from lgq_explore.widgets.bake import KERNEL
-from tests.browser.notebook_page import NotebookPage
+from tests.browser.notebook_page import NotebookPage, opened_notebook
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
@@ -47,16 +45,13 @@ def notebook(lab: Lab, page: Page, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     )
     train(recipe, lab.data / "runs" / "lgq")
     train(replace(recipe, quantizer=VQConfig(codebook_size=CODES), loss_weights={}), lab.data / "runs" / "vq")
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    # Without a kernel's name JupyterLab would ask for one.
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL}), lab.notebooks / NOTEBOOK)
-    opened = NotebookPage(page)
-    opened.open(lab.address_of(NOTEBOOK))
-    yield opened
-    assert not opened.errors, "\n".join(opened.errors)
+    with opened_notebook(lab, page, NOTEBOOK, CELLS) as opened:
+        yield opened
 
 
-def test_a_slider_changes_the_definition_and_a_click_selects_a_code(lab: Lab, notebook: NotebookPage) -> None:
+def test_a_slider_changes_the_definition_a_click_selects_a_code_and_keys_change_the_run(
+    lab: Lab, notebook: NotebookPage
+) -> None:
     notebook.run_all()
     notebook.wait_until('document.querySelectorAll(".lgq-charts .js-plotly-plot").length === 5')
     counts = analysis.code_usage(encode(lab.data / "runs" / "vq"))["count"]
@@ -75,6 +70,11 @@ def test_a_slider_changes_the_definition_and_a_click_selects_a_code(lab: Lab, no
     assert notebook.page.get_by_role("textbox", name="codes").input_value() == str(code)
     assert f"hits=10, batch_images=32, window_tokens=1024, selection=[{code}])" in notebook.outputs()
     assert_fits(notebook)
+
+    # JupyterLab would go to the cell above.
+    notebook.page.get_by_role("combobox", name="map of").focus()
+    notebook.page.keyboard.press("ArrowUp")
+    notebook.wait_until(f"{chart(MAP)}._fullLayout.title.text.includes('Code usage of lgq')")
 
 
 def chart(number: int) -> str:
