@@ -38,7 +38,7 @@ class NotebookPage(AnyNotebookPage):
 
 @contextmanager
 def opened_notebook(lab: Lab, page: Page, name: str, cells: Sequence[str]) -> Iterator[NotebookPage]:
-    """A notebook of these cells, open in the lab; in the end the browser's console must have had nothing to complain of."""
+    """A notebook of these cells, open in the lab; in the end the browser must have had nothing to complain of."""
     write_notebook(lab.notebooks / name, cells)
     opened = NotebookPage(page)
     opened.open(lab.address_of(name))
