@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
@@ -96,7 +98,7 @@ def _umap(points: NDArray[np.float32], fitted: NDArray[np.bool_], seed: int, rep
         precomputed_knn=(nearest.astype(np.int32), distances.astype(np.float32), None),
     )
     report(f"fitting {count:,d} points" + (" (compiling first, once in a process)" if is_first else ""))
-    with warnings.catch_warnings():
+    with _kept_threads(), warnings.catch_warnings():
         # That a model of given neighbours can't transform, and that many points in one place have only each other.
         warnings.filterwarnings("ignore", category=UserWarning, module="umap")
         found = model.fit_transform(points[fitted])
@@ -108,6 +110,16 @@ def _umap(points: NDArray[np.float32], fitted: NDArray[np.bool_], seed: int, rep
         chosen = rest[start : start + PLACED_AT_ONCE]
         places[chosen] = _placed(index, points[chosen], found)
     return Embedding(places)
+
+
+@contextmanager
+def _kept_threads() -> Iterator[None]:
+    """UMAP sets its caller's number of OpenMP threads to that of the cores, and torch shares that number."""
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _placed(index: NearestNeighbors, points: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[np.float32]:

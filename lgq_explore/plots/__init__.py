@@ -18,6 +18,7 @@ from .images import draw_images, publish_images
 from .latent_map import CODE_COLOURS, MapPane, draw_latent_map, publish_latent_map
 from .patch_pictures import draw_patch_pictures, publish_patch_pictures
 from .patch_posterior import draw_patch_posterior, publish_patch_posterior
+from .run_bifurcations import draw_run_bifurcations, publish_run_bifurcations
 from .style import METHOD_COLOURS
 from .temperature import (
     TemperatureFrames,
@@ -61,6 +62,7 @@ __all__ = [
     "draw_latent_map",
     "draw_patch_pictures",
     "draw_patch_posterior",
+    "draw_run_bifurcations",
     "draw_softness",
     "draw_temperature_sweep",
     "draw_token_map",
@@ -91,6 +93,7 @@ __all__ = [
     "publish_patch_pictures",
     "publish_patch_posterior",
     "publish_quantizer_shares",
+    "publish_run_bifurcations",
     "publish_temperature",
     "publish_temperature_sweep",
     "publish_toy_distance",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from sklearn.decomposition import PCA
 
 from lgq_explore.analysis.embedding import embed
@@ -76,6 +77,17 @@ def test_umap_keeps_planted_clusters_apart_fitted_and_placed_alike() -> None:
 
 
 @pytest.mark.slow
+def test_umap_leaves_torch_its_number_of_threads() -> None:
+    threads = torch.get_num_threads()
+    try:
+        for chosen in (1, 2):
+            torch.set_num_threads(chosen)
+            embed(clusters(100)[0], np.ones(100, dtype=bool), "umap")
+            assert torch.get_num_threads() == chosen
+    finally:
+        torch.set_num_threads(threads)
+
+
 def test_umap_repeats_and_gives_equal_points_equal_places() -> None:
     points, _ = clusters(120)
     # The last twenty are copies of the twenty before, of which none is fitted.
