@@ -85,6 +85,13 @@ async function render({ model, el }) {
     place.on("plotly_deselect", () => send([]));
   }
 
+  // Plotly follows the window only. But a view may be drawn before it is on the page, where plotly takes it to be 700 pixels
+  // wide, and a scroll bar takes room later.
+  function fit(place) {
+    const isDrawn = place.clientWidth && place._fullLayout;
+    if (isDrawn && Math.abs(place._fullLayout.width - place.clientWidth) > 1) Plotly.Plots.resize(place);
+  }
+
   function show() {
     const figures = model.get("figures");
     // How wide a chart is depends on how many there are: all have their places before the first is drawn.
@@ -107,19 +114,15 @@ async function render({ model, el }) {
       // Plotly takes its height from the place when it is resized, and an empty place has none.
       if (layout.height) chart.place.style.height = `${layout.height}px`;
       const drawn = Plotly.react(chart.place, data, layout, SETTINGS);
+      drawn.then(() => fit(chart.place));
       if (isNew) drawn.then(() => listen(chart.place, index));
     });
   }
 
   model.on("change:figures", show);
   show();
-  // A view that takes another's place is drawn before it is on the page, where plotly takes it to be 700 pixels wide.
-  const placed = new ResizeObserver(() => {
-    if (!el.clientWidth) return;
-    placed.disconnect();
-    charts.forEach(({ place }) => Plotly.Plots.resize(place));
-  });
-  if (!el.clientWidth) placed.observe(el);
+  const placed = new ResizeObserver(() => charts.forEach(({ place }) => fit(place)));
+  placed.observe(el);
   return () => {
     model.off("change:figures", show);
     placed.disconnect();
