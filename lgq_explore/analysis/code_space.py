@@ -23,16 +23,17 @@ def code_points(quantizer: Quantizer) -> Tensor:
     Raises:
         InputError: more than `MOST_POINTS` joint codes.
     """
-    return to_tokens(quantizer.discrete(every_code(quantizer)))
+    require_listed(quantizer)
+    (book, *_) = quantizer.codebooks()
+    every = torch.arange(quantizer.codebook_size, device=book.device)[None, :, None]
+    return to_tokens(quantizer.discrete(split_codes(every, quantizer.levels)))
 
 
-def every_code(quantizer: Quantizer) -> Tensor:
-    """All joint codes as a picture of one column, [1, G, K, 1]. Raises InputError for more than `MOST_POINTS`."""
+def require_listed(quantizer: Quantizer) -> None:
+    """Raise InputError where there are more joint codes than `MOST_POINTS`."""
     size = quantizer.codebook_size
     if size > MOST_POINTS:
         raise InputError(f"levels {quantizer.levels} make {size:,d} joint codes: at most {MOST_POINTS:,d} are listed")
-    (book, *_) = quantizer.codebooks()
-    return split_codes(torch.arange(size, device=book.device)[None, :, None], quantizer.levels)
 
 
 @torch.no_grad()

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import FSQConfig, Quantizer, joint_codes, to_tokens
+from lgq_explore.quantizers import FSQConfig, Quantizer, to_tokens
 from lgq_explore.training.encode import Encoding
-from lgq_explore.training.fit import fit_quantizer
+from lgq_explore.training.fit import code_vectors, codes_of, fit_quantizer
 
-from .code_space import every_code, require_fit, token_points
+from .code_space import require_fit, require_listed, token_points
 
 FIT_STEPS = 1000
 QUARTILES = (0.25, 0.5, 0.75)
@@ -82,16 +82,13 @@ def fit_grid(
         config = FSQConfig.for_codebook_size(quantizer.codebook_size) if levels is None else FSQConfig(tuple(levels))
     except ValueError as error:
         raise InputError(str(error)) from error
-    fitted = fit_quantizer(config, tokens, steps=steps, seed=seed).quantizer
-    with torch.no_grad():
-        output = fitted(tokens[:, :, None, None])
-        codes = joint_codes(output.codes, fitted.levels).reshape(-1)
-        distortion = (to_tokens(output.quantized).double() - tokens.double()).square().sum(1).mean().item()
+    fit = fit_quantizer(config, tokens, steps=steps, seed=seed)
+    codes = codes_of(fit.quantizer, tokens)
     return FittedGrid(
-        points=decoded_points(fitted),
-        counts=np.bincount(codes.numpy(), minlength=fitted.codebook_size),
-        levels=fitted.levels,
-        distortion=distortion,
+        points=decoded_points(fit.quantizer),
+        counts=np.bincount(codes.numpy(), minlength=fit.quantizer.codebook_size),
+        levels=fit.quantizer.levels,
+        distortion=float(fit.history["distortion"].iloc[-1]),
         tokens=len(tokens),
         steps=steps,
         seed=seed,
@@ -99,14 +96,14 @@ def fit_grid(
     )
 
 
-@torch.no_grad()
 def decoded_points(quantizer: Quantizer) -> NDArray[np.float32]:
     """What each joint code is decoded to, in the space of raw latents: [K, D], for grids after their projection out.
 
     Raises:
         InputError: more codes than `code_points` lists.
     """
-    return to_tokens(quantizer.lookup(every_code(quantizer))).float().cpu().numpy()
+    require_listed(quantizer)
+    return code_vectors(quantizer).float().numpy()
 
 
 def raw_tokens(quantizer: Quantizer, encoding: Encoding) -> NDArray[np.float32]:

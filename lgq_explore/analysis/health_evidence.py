@@ -18,6 +18,7 @@ from lgq_explore.training.encode import Encoding, encode
 from lgq_explore.training.run import Run
 
 from .code_space import token_points
+from .latent_map import snapshot_steps
 from .temperature import TemperatureProbe, sample_latents, softness_summary, temperature_grid, temperature_of_gap
 
 CROPS = 128
@@ -125,9 +126,8 @@ def _with_centres(evidence: Evidence, quantizer: Quantizer, encoding: Encoding, 
     (today,) = quantizer.codebooks()
     stored = {step: torch.from_numpy(np.array(book)) for step, book in run.codebook_snapshots().items()}
     books = {step: book for step, book in stored.items() if step < run.finished_steps} | {run.finished_steps: today}
-    steps = sorted(books)
-    chosen = np.unique(np.linspace(0, len(steps) - 1, min(SNAPSHOTS, len(steps))).round().astype(int))
-    places = centre_places(token_points(quantizer, encoding), {steps[place]: books[steps[place]] for place in chosen})
+    chosen = snapshot_steps(sorted(books), SNAPSHOTS)
+    places = centre_places(token_points(quantizer, encoding), {step: books[step] for step in chosen})
     return replace(evidence, centres=places)
 
 

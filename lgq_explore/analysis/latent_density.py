@@ -79,9 +79,8 @@ def latent_density(
         sizes[side] = len(others)
     if dimension is None:
         dimension = _dimension(radii)
-    log_ball = dimension / 2 * math.log(math.pi) - gammaln(dimension / 2 + 1)
     with np.errstate(divide="ignore"):
-        log_share = np.log(sizes) + log_ball + dimension * np.log(radii[:, -1])
+        log_share = np.log(sizes) + log_ball_volume(dimension) + dimension * np.log(radii[:, -1])
     return LatentDensity(
         log_density=digamma(neighbours) - log_share,
         volume=np.exp(log_share) / neighbours,
@@ -89,6 +88,11 @@ def latent_density(
         tokens=int(sizes.min()),
         neighbours=neighbours,
     )
+
+
+def log_ball_volume(dimension: float) -> float:
+    """log V_m of the unit ball in m dimensions: V_m = π^{m/2} / Γ(m/2 + 1)."""
+    return float(dimension / 2 * math.log(math.pi) - gammaln(dimension / 2 + 1))
 
 
 def _halves(images: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:

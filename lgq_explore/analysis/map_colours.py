@@ -21,6 +21,7 @@ from .annealing import split_temperatures
 from .code_cells import code_cells
 from .code_space import token_points
 from .fsq_grid import FittedGrid
+from .latent_density import log_ball_volume
 from .latent_map import codebook_at, snapshot_steps
 
 COSTLY_COLOURS = ("log_density", "anisotropy", "split_temperature")
@@ -102,9 +103,8 @@ def log_density(
     dimensions = min(int(np.searchsorted(held, DENSITY_VARIANCE)) + 1, len(held))
     places, around = (model.transform(part.astype(np.float64))[:, :dimensions] for part in (points, tokens))
     distances = NearestNeighbors(n_neighbors=neighbours).fit(around).kneighbors(places)[0][:, -1]
-    log_ball = dimensions / 2 * math.log(math.pi) - math.lgamma(dimensions / 2 + 1)
     farthest = np.log(np.maximum(distances, np.finfo(np.float64).tiny))
-    return math.log(neighbours / len(tokens)) - log_ball - dimensions * farthest
+    return math.log(neighbours / len(tokens)) - log_ball_volume(dimensions) - dimensions * farthest
 
 
 def _counts(tokens: torch.Tensor, points: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -106,7 +106,7 @@ async function render({ model, el }) {
     charts.forEach((chart, index) => {
       const isNew = chart.text === null;
       if (chart.text === figures[index]) {
-        if (isAnotherNumber) Plotly.Plots.resize(chart.place);
+        if (isAnotherNumber) fit(chart.place);
         return;
       }
       chart.text = figures[index];

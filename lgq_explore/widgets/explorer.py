@@ -21,7 +21,7 @@ from lgq_explore.training.run import Run, open_run
 
 from .charts import Charts
 from .copy_code import CopyCode
-from .panel import Panel, running_loop
+from .panel import ERROR_COLOUR, QUIET_COLOUR, Panel, running_loop
 
 COALESCE_SECONDS = 0.03
 """A drag sends moves faster than they can be drawn: those that arrive within this time are drawn once."""
@@ -121,15 +121,13 @@ class Explorer(Panel):
         try:
             self.charts.show(self.draw())
         except InputError as error:
-            self._say(str(error), "var(--jp-error-color1, #b00020)")
+            self._say(str(error), ERROR_COLOUR)
         except Exception as error:  # a defect: the kernel's log has the rest
-            self._say(f"{type(error).__name__}: {error}", "var(--jp-error-color1, #b00020)")
+            self._say(f"{type(error).__name__}: {error}", ERROR_COLOUR)
             raise
         else:
-            self._say(self.hint(), "var(--jp-ui-font-color2, #666)")
-        self._caption.value = (
-            f'<span style="color: var(--jp-ui-font-color2, #666)">{html.escape(self.caption())}</span>'
-        )
+            self._say(self.hint(), QUIET_COLOUR)
+        self._caption.value = f'<span style="color: {QUIET_COLOUR}">{html.escape(self.caption())}</span>'
         self._copy.code = self.code()
 
     def _say(self, sentence: str, colour: str) -> None:

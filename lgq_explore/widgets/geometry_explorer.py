@@ -21,7 +21,7 @@ from .charts import Picked
 from .codes_box import CodesBox, checked_codes
 from .explorer import Explorer, RunLike, as_run, held_out, run_argument, run_caption
 from .map_panes import Subject, Wish, numbers_of
-from .panel import running_loop
+from .panel import QUIET_COLOUR, running_loop
 
 BESIDE = {"its own space": "lattice", "its latents": "latents", "this run's tokens": "fitted"}
 """Where the grid beside is shown: as its words in the menu say, and as the trait does."""
@@ -296,7 +296,7 @@ class GeometryExplorer(Explorer):
             self._kernel_loop.call_soon_threadsafe(self._say_progress)
 
     def _say_progress(self) -> None:
-        self._say(self.hint(), "var(--jp-ui-font-color2, #666)")
+        self._say(self.hint(), QUIET_COLOUR)
 
 
 def _nobody(sentence: str) -> None:

@@ -18,6 +18,7 @@ from lgq_explore.training.run import Run
 from .copy_code import CopyCode
 from .explorer import Explorer, RunLike, as_run, run_argument, run_names
 from .health_tables import in_one_sentence, overview_table, verdict_table
+from .panel import ERROR_COLOUR
 
 
 class HealthPanel(Explorer):
@@ -57,7 +58,7 @@ class HealthPanel(Explorer):
         try:
             self._gather()
         except InputError as error:  # what was said before stays
-            self._say(str(error), "var(--jp-error-color1, #b00020)")
+            self._say(str(error), ERROR_COLOUR)
         else:
             self._redraw()
 
@@ -120,7 +121,7 @@ class HealthPanel(Explorer):
         again.on_click(self._look_again)
         if len(names) == 1:
             return ipywidgets.HBox([again])
-        # In command mode JupyterLab takes the arrows of a drop-down list for itself; these obey Tab and space.
+        # All names in sight: the table below tells of all of them.
         chosen = ipywidgets.RadioButtons(
             options=names, description="health of", orientation="horizontal", layout={"width": "auto"}
         )

@@ -16,6 +16,10 @@ from lgq_explore.plots.style import png_bytes
 
 PICTURE_DPI = 80
 
+ERROR_COLOUR = "var(--jp-error-color1, #b00020)"
+QUIET_COLOUR = "var(--jp-ui-font-color2, #666)"
+"""Of words, in JupyterLab's light and dark themes."""
+
 
 class Panel(ipywidgets.VBox):
     """Widgets in a column that leave a picture of themselves beside the live view.

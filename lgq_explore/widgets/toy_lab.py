@@ -25,7 +25,7 @@ from lgq_explore.quantizers import QUANTIZERS, SoftQuantizer
 from lgq_explore.training.config import quantizer_config
 
 from .explorer import Explorer
-from .panel import running_loop
+from .panel import ERROR_COLOUR, running_loop
 from .toy_trainer import ToyProgress, ToyTrainer
 from .trainer import State
 
@@ -340,7 +340,7 @@ class ToyLab(Explorer):
             try:
                 self.set_trait(name, value)
             except InputError as error:
-                self._say(str(error), "var(--jp-error-color1, #b00020)")
+                self._say(str(error), ERROR_COLOUR)
 
     def _forget(self, change: Any) -> None:
         """Another setting has learned nothing yet."""
@@ -386,7 +386,7 @@ class ToyLab(Explorer):
         self._fit, self._live = trainer.fit, None
         self._redraw()
         if trainer.error is not None:
-            self._say(str(trainer.error), "var(--jp-error-color1, #b00020)")
+            self._say(str(trainer.error), ERROR_COLOUR)
         self.renew_pictures()
 
     def _train_clicked(self, button: Any) -> None:
@@ -398,7 +398,7 @@ class ToyLab(Explorer):
         try:
             self.start()
         except InputError as error:
-            self._say(str(error), "var(--jp-error-color1, #b00020)")
+            self._say(str(error), ERROR_COLOUR)
 
     def _require_idle(self) -> None:
         if self._is_training:

@@ -20,6 +20,7 @@ from lgq_explore.training.config import TrainConfig
 from lgq_explore.training.controls import Controls
 
 from .charts import Charts
+from .panel import ERROR_COLOUR, QUIET_COLOUR
 from .temperature_control import TemperatureControl
 from .trainer import Snapshot, State
 
@@ -92,14 +93,14 @@ class TrainingView(ipywidgets.VBox):
         if error is not None:
             self.show_error(error)
         elif snapshot is None:
-            self._message.value = _paragraph(_before_the_first_step(state), "var(--jp-ui-font-color2, #666)")
+            self._message.value = _paragraph(_before_the_first_step(state), QUIET_COLOUR)
         else:
             self._message.value = ""
 
     def show_error(self, error: BaseException) -> None:
         """The error in two lines at most; the cell that awaits shows the rest."""
         lines = (str(error) or type(error).__name__).splitlines()[:ERROR_LINES]
-        self._message.value = _paragraph("\n".join(lines), "var(--jp-error-color1, #b00020)")
+        self._message.value = _paragraph("\n".join(lines), ERROR_COLOUR)
 
     def _sentence(self, state: State, snapshot: Snapshot | None) -> str:
         if snapshot is None:
