@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, TimeoutError
 
 from lgq_explore.bench.browser_page import PATIENCE, SECONDS, Lab, write_notebook
 from lgq_explore.bench.browser_page import NotebookPage as AnyNotebookPage
+from lgq_explore.models import BackboneConfig
+from lgq_explore.quantizers import LGQConfig
+from lgq_explore.training.config import TrainConfig
 
-__all__ = ["PATIENCE", "SECONDS", "NotebookPage", "opened_notebook", "wait_for"]
+__all__ = ["PATIENCE", "SECONDS", "SMALL", "NotebookPage", "chart", "opened_notebook", "wait_for"]
+
+SMALL = TrainConfig(
+    data="fake",
+    batch_size=4,
+    steps=6,
+    snapshot_steps=3,
+    log_steps=1,
+    backbone=BackboneConfig(channels=(8, 8, 8), dim=4),
+    quantizer=LGQConfig(codebook_size=64),
+)
+"""A recipe that trains while a browser starts."""
+
+GESTURES, ANSWER = 6, 20 * SECONDS
+BEYOND_THE_CELL = """[...document.querySelectorAll(".lgq-charts")].flatMap(charts => {
+    const cell = charts.closest(".jp-OutputArea-output");
+    const parts = "button, input, select, code, table, .lgq-tau, .widget-hslider, .widget-html, .main-svg";
+    const isBeyond = (part, place) => part.getBoundingClientRect().right > place.getBoundingClientRect().right + 1;
+    return [
+        ...[...cell.querySelectorAll(parts)].filter(part => isBeyond(part, cell)),
+        ...[...charts.querySelectorAll(".main-svg")].filter(part => isBeyond(part, part.closest(".js-plotly-plot"))),
+    ].map(part => part.outerHTML.slice(0, 80));
+})"""
 
 
 class NotebookPage(AnyNotebookPage):
@@ -20,20 +46,43 @@ class NotebookPage(AnyNotebookPage):
     def button(self, name: str) -> Locator:
         return self.page.locator(".jp-OutputArea button", has_text=name)
 
-    def slider(self) -> Locator:
-        return self.page.get_by_role("slider", name="temperature")
-
-    def chart(self, number: int) -> list[dict[str, object]]:
-        """What plotly draws in a chart: for each trace its number of points along x, and the source of a picture."""
-        return self.page.evaluate(
-            """number => document.querySelectorAll(".lgq-charts .js-plotly-plot")[number]._fullData.map(trace => ({
-                points: trace.x ? trace.x.length : 0, source: trace.source || ""
-            }))""",
-            number,
-        )
+    def slider(self, label: str) -> Locator:
+        return self.page.locator(".widget-hslider", has_text=label).locator(".noUi-handle")
 
     def outputs(self) -> str:
         return self.page.locator(".jp-Notebook").inner_text()
+
+    def wait_for_charts(self, number: int) -> None:
+        self.wait_until(f'document.querySelectorAll(".lgq-charts .js-plotly-plot").length === {number}')
+
+    def wait_for_answer(self, holds: str, gesture: Callable[[], None]) -> None:
+        """Make a gesture until `holds`, in JavaScript: a chart that is still being laid out takes none."""
+        for _ in range(GESTURES):
+            gesture()
+            try:
+                self.page.wait_for_function(holds, timeout=ANSWER)
+                return
+            except TimeoutError:
+                continue
+        raise AssertionError(f"no answer to {GESTURES} gestures: {holds}")
+
+    def assert_fits(self) -> None:
+        """Nothing of a panel reaches beyond its cell, and no chart beyond its place, once it has settled."""
+        try:
+            self.page.wait_for_function(f"{BEYOND_THE_CELL}.length === 0", timeout=5 * SECONDS)
+        except TimeoutError:
+            assert self.page.evaluate(BEYOND_THE_CELL) == []
+
+    def picture(self, name: str) -> None:
+        """A screenshot of a whole panel for people, where LGQ_EXPLORE_SCREENSHOTS names a folder."""
+        if folder := os.environ.get("LGQ_EXPLORE_SCREENSHOTS"):
+            self.page.set_viewport_size({"width": 1280, "height": 1500})
+            self.page.screenshot(path=f"{folder}/{name}")
+
+
+def chart(number: int) -> str:
+    """JavaScript for a chart, counted over all panels."""
+    return f'document.querySelectorAll(".lgq-charts .js-plotly-plot")[{number}]'
 
 
 @contextmanager

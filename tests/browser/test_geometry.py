@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Page, TimeoutError
+from playwright.sync_api import Page
 
 from lgq_explore import analysis
-from lgq_explore.models import BackboneConfig
-from lgq_explore.quantizers import FSQConfig, LGQConfig
-from lgq_explore.training.config import TrainConfig
+from lgq_explore.quantizers import FSQConfig
 from lgq_explore.training.encode import encode
 from lgq_explore.training.loop import train
 from lgq_explore.training.run import Run
-from tests.browser.notebook_page import PATIENCE, NotebookPage, opened_notebook
+from tests.browser.notebook_page import PATIENCE, SMALL, NotebookPage, chart, opened_notebook
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
@@ -28,9 +26,8 @@ CELLS = (
     'geometry = lgq.widgets.GeometryExplorer("lgq", beside="fsq")\ngeometry',
     'codes = lgq.widgets.CodeInspector("lgq")\nlink((geometry, "selection"), (codes, "selection"))\ncodes',
 )
-MAP = 'document.querySelectorAll(".lgq-charts .js-plotly-plot")[0]'
+MAP = chart(0)
 CODES = 64
-GESTURES, ANSWER = 6, 20_000
 
 pytestmark = pytest.mark.browser
 
@@ -38,14 +35,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("LGQ_EXPLORE_DATA", str(lab.data))
-    recipe = TrainConfig(
-        data="fake",
-        batch_size=4,
-        steps=6,
-        snapshot_steps=2,
-        backbone=BackboneConfig(channels=(8, 8, 8), dim=4),
-        quantizer=LGQConfig(codebook_size=CODES),
-    )
+    recipe = replace(SMALL, snapshot_steps=2)
     train(replace(recipe, quantizer=FSQConfig((4, 4, 4)), loss_weights={}), lab.data / "runs" / "fsq")
     return train(recipe, lab.data / "runs" / "lgq")
 
@@ -70,15 +60,7 @@ def test_a_lasso_fills_the_inspector_and_the_slider_moves_the_codes(run: Run, no
     lasso = triangle_around(codes)
     inside = codes[within(codes, lasso)]["code"].tolist()
     assert 3 < len(inside) < CODES
-    answer = f"{MAP}._fullData[4].x.length === {len(inside)}"
-    for _ in range(GESTURES):  # a chart that is still being laid out takes none
-        draw_lasso(notebook, lasso)
-        try:
-            notebook.page.wait_for_function(answer, timeout=ANSWER)
-            break
-        except TimeoutError:
-            continue
-    notebook.wait_until(answer)
+    notebook.wait_for_answer(f"{MAP}._fullData[4].x.length === {len(inside)}", lambda: draw_lasso(notebook, lasso))
     said = ", ".join(map(str, inside))
     boxes = notebook.page.locator(".widget-text", has_text="codes").locator("input")
     assert {boxes.nth(place).input_value() for place in range(boxes.count())} >= {said}
@@ -90,15 +72,14 @@ def test_a_lasso_fills_the_inspector_and_the_slider_moves_the_codes(run: Run, no
     assert [int(name.split("<br>")[0].removeprefix("code ")) for name in names] == shown
 
     ranges = axes_of(notebook)
-    slider = notebook.page.locator(".widget-hslider", has_text="codes of step").locator(".noUi-handle")
-    slider.focus()
+    notebook.slider("codes of step").focus()
     for step in (4, 2, 0):
         notebook.page.keyboard.press("ArrowLeft")
         notebook.wait_until(f"{MAP}._fullLayout.annotations.some(note => note.text.includes('step {step}<'))")
         assert_drawn(notebook, mapped.of("code", step))
         assert axes_of(notebook) == ranges
     assert not np.allclose(mapped.of("code", 0)[["x", "y"]], mapped.of("code", 6)[["x", "y"]])
-    assert_fits(notebook)
+    notebook.assert_fits()
 
 
 def assert_drawn(notebook: NotebookPage, codes: pd.DataFrame) -> None:
@@ -160,16 +141,3 @@ def draw_lasso(notebook: NotebookPage, corners: np.ndarray) -> None:
     for x, y in [*on_screen[1:], on_screen[0]]:
         mouse.move(x, y, steps=12)
     mouse.up()
-
-
-def assert_fits(notebook: NotebookPage) -> None:
-    """Nothing of the panels reaches beyond the cells they are shown in."""
-    overflow = notebook.page.evaluate(
-        """() => [...document.querySelectorAll(".lgq-charts")].flatMap(charts => {
-            const cell = charts.closest(".jp-OutputArea-output");
-            const right = cell.getBoundingClientRect().right + 1;
-            return [...cell.querySelectorAll("button, input, select, code, .main-svg, .widget-hslider")]
-                .filter(part => part.getBoundingClientRect().right > right).map(part => part.outerHTML.slice(0, 80));
-        })"""
-    )
-    assert overflow == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,7 +15,6 @@ from lgq_explore.training.loop import train
 from lgq_explore.training.run import open_run
 from tests.analysis.planted_runs import GRID, PLANTED
 from tests.browser.notebook_page import NotebookPage, opened_notebook
-from tests.browser.test_usage import assert_fits
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
@@ -45,7 +43,7 @@ def test_a_reader_without_mouse_finds_what_is_wrong_and_takes_the_remedy_along(
     lab: Lab, notebook: NotebookPage
 ) -> None:
     notebook.run_all()
-    notebook.wait_until('document.querySelectorAll(".lgq-charts .js-plotly-plot").length === 1')
+    notebook.wait_for_charts(1)
     assert told(notebook) == expected(lab, "grid")
     assert not notebook.button("copy command").is_visible()
 
@@ -67,9 +65,8 @@ def test_a_reader_without_mouse_finds_what_is_wrong_and_takes_the_remedy_along(
         '[...document.querySelectorAll(".lgq-code [role=status]")].some(part => /copied|selected/.test(part.innerText))'
     )
     assert "--set quantizer.temperature.unit=effective_codes" in notebook.outputs()
-    assert_fits(notebook)
-    if "LGQ_EXPLORE_SCREENSHOTS" in os.environ:
-        notebook.page.screenshot(path=f"{os.environ['LGQ_EXPLORE_SCREENSHOTS']}/health.png")
+    notebook.assert_fits()
+    notebook.picture("health.png")
 
 
 def told(notebook: NotebookPage) -> list[tuple[str, str]]:

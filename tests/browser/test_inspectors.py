@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, Position, TimeoutError
+from playwright.sync_api import Locator, Page, Position
 
 from lgq_explore import analysis
-from lgq_explore.models import BackboneConfig
-from lgq_explore.quantizers import LGQConfig
-from lgq_explore.training.config import TrainConfig
 from lgq_explore.training.encode import Encoding, encode
 from lgq_explore.training.loop import train
 from lgq_explore.training.run import Run
-from tests.browser.notebook_page import PATIENCE, SECONDS, NotebookPage, opened_notebook
+from tests.browser.notebook_page import PATIENCE, SMALL, NotebookPage, opened_notebook
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
@@ -35,8 +32,6 @@ USAGE, INSPECTOR, PATCH = 0, 1, 2
 MAP, PATCHES, PICTURES = 0, 0, 4
 """The places of charts in their panels."""
 
-GESTURES, ANSWER = 6, 20 * SECONDS
-
 pytestmark = pytest.mark.browser
 
 
@@ -53,22 +48,16 @@ class Chart:
         panel = f'document.querySelectorAll(".lgq-charts")[{self.panel}]'
         return f'{panel}?.querySelectorAll(".js-plotly-plot")[{self.number}]'
 
+    def says(self, holds: str) -> str:
+        return f"(chart => chart && chart._fullData && ({holds}))({self.element})"
+
     def wait_until(self, holds: str) -> None:
         """Wait until an expression about `chart` is true."""
-        self.notebook.wait_until(f"(chart => chart && chart._fullData && ({holds}))({self.element})")
+        self.notebook.wait_until(self.says(holds))
 
     def wait_for_answer(self, holds: str, gesture: Callable[[], None]) -> None:
-        """Make a gesture until `holds`: a chart that is still being laid out takes none."""
-        for _ in range(GESTURES):
-            gesture()
-            try:
-                self.notebook.page.wait_for_function(
-                    f"(chart => chart && chart._fullData && ({holds}))({self.element})", timeout=ANSWER
-                )
-                return
-            except TimeoutError:
-                continue
-        raise AssertionError(f"no answer to {GESTURES} gestures: {holds}")
+        """Make a gesture until an expression about `chart` is true."""
+        self.notebook.wait_for_answer(self.says(holds), gesture)
 
     def read(self, expression: str) -> object:
         """The value of an expression about `chart`."""
@@ -103,14 +92,7 @@ class Chart:
 @pytest.fixture
 def run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("LGQ_EXPLORE_DATA", str(lab.data))
-    recipe = TrainConfig(
-        data="fake",
-        batch_size=4,
-        steps=6,
-        backbone=BackboneConfig(channels=(8, 8, 8), dim=4),
-        quantizer=LGQConfig(codebook_size=CODES),
-    )
-    return train(recipe, lab.data / "runs" / "lgq")
+    return train(SMALL, lab.data / "runs" / "lgq")
 
 
 @pytest.fixture
@@ -159,7 +141,7 @@ def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookP
     chosen, runner_up, *_ = Chart(notebook, PATCH, 1).read("Array.from(chart._fullData[0].customdata)")
     assert (chosen, runner_up) == (posterior.code, posterior.runner_up)
     assert chosen == held[first]
-    assert_fits(notebook)
+    notebook.assert_fits()
 
     notebook.button("Turn all on").click()
     notebook.wait_until(f"!({pictures.element})")
@@ -199,16 +181,3 @@ def wait_for_text(notebook: NotebookPage, text: str) -> None:
 def text_in(notebook: NotebookPage, label: str) -> str:
     """What the inspector's box of that label holds."""
     return notebook.page.locator(".widget-text", has_text=label).last.locator("input").input_value()
-
-
-def assert_fits(notebook: NotebookPage) -> None:
-    """Nothing of the panels reaches beyond the cells they are shown in."""
-    overflow = notebook.page.evaluate(
-        """() => [...document.querySelectorAll(".lgq-charts")].flatMap(charts => {
-            const cell = charts.closest(".jp-OutputArea-output");
-            const right = cell.getBoundingClientRect().right + 1;
-            return [...cell.querySelectorAll("button, input, code, .main-svg")]
-                .filter(part => part.getBoundingClientRect().right > right).map(part => part.outerHTML.slice(0, 80));
-        })"""
-    )
-    assert overflow == []

@@ -9,23 +9,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Page
 
 from lgq_explore import analysis, plots
-from lgq_explore.models import BackboneConfig
-from lgq_explore.quantizers import LGQConfig
-from lgq_explore.training.config import TrainConfig
 from lgq_explore.training.encode import encode
 from lgq_explore.training.loop import train
 from lgq_explore.training.run import Run
-from tests.browser.notebook_page import NotebookPage, opened_notebook
+from tests.browser.notebook_page import SMALL, NotebookPage, chart, opened_notebook
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
 
 CELLS = ("import lgq_explore as lgq", 'panel = lgq.widgets.TemperatureExplorer("lgq", temperature=0.1)\npanel')
 NOTEBOOK = "temperature.ipynb"
-CODES = 64
 STEPS = 15
 """Keys pressed to the right: a decade and a half up from 0.1."""
 SWEEP, SOFTNESS, TOP, PICTURES, MAP = range(5)
@@ -45,15 +41,7 @@ class Shown:
 @pytest.fixture
 def run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("LGQ_EXPLORE_DATA", str(lab.data))
-    recipe = TrainConfig(
-        data="fake",
-        batch_size=4,
-        steps=6,
-        snapshot_steps=3,
-        backbone=BackboneConfig(channels=(8, 8, 8), dim=4),
-        quantizer=LGQConfig(codebook_size=CODES),
-    )
-    return train(recipe, lab.data / "runs" / "lgq")
+    return train(SMALL, lab.data / "runs" / "lgq")
 
 
 @pytest.fixture
@@ -65,7 +53,7 @@ def notebook(lab: Lab, run: Run, page: Page) -> Iterator[NotebookPage]:
 
 def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, notebook: NotebookPage) -> None:
     notebook.run_all()
-    notebook.wait_until('document.querySelectorAll(".lgq-charts .js-plotly-plot").length === 5')
+    notebook.wait_for_charts(5)
     views = analysis.TemperatureViews(run.tokenizer(), encode(run))
     grid = views.temperatures
     wait_for_the_whole_sample(notebook, views)
@@ -73,7 +61,7 @@ def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, note
     assert before.temperature == pytest.approx(0.1)
     assert before.shares == pytest.approx(shares_of(views, 0.1))
 
-    slider(notebook, "temperature").focus()
+    notebook.slider("temperature").focus()
     for _ in range(STEPS):
         notebook.page.keyboard.press("ArrowRight")
     moved = grid[grid.index(0.1) + STEPS]
@@ -95,7 +83,7 @@ def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, note
     assert bars[0] == [str(code) for code in expected["code"]]
     assert bars[1] == pytest.approx(expected["responsibility"].tolist())
 
-    slider(notebook, "codebook of").focus()
+    notebook.slider("codebook of").focus()
     notebook.page.keyboard.press("Home")
     notebook.wait_until("document.querySelector('.jp-Notebook').innerText.includes('codebook of step 0,')")
     past = analysis.TemperatureViews(run.tokenizer(), encode(run), run.codebook_snapshots()[0])
@@ -104,11 +92,7 @@ def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, note
     assert re.search(
         rf"TemperatureExplorer\('lgq', temperature={moved!r}, snapshot=0, token={token}", notebook.outputs()
     )
-    assert_fits(notebook)
-
-
-def chart(number: int) -> str:
-    return f'document.querySelectorAll(".lgq-charts .js-plotly-plot")[{number}]'
+    notebook.assert_fits()
 
 
 def present(temperature: float) -> str:
@@ -119,10 +103,6 @@ def present(temperature: float) -> str:
 def wait_for_the_whole_sample(notebook: NotebookPage, views: analysis.TemperatureViews) -> None:
     """A move is answered by a preview of fewer tokens first."""
     notebook.wait_until(f"{chart(SOFTNESS)}._fullLayout.title.text.includes('N = {len(views.sample):,d} tokens')")
-
-
-def slider(notebook: NotebookPage, label: str) -> Locator:
-    return notebook.page.locator(".widget-hslider", has_text=label).locator(".noUi-handle")
 
 
 def shown(notebook: NotebookPage) -> Shown:
@@ -157,16 +137,3 @@ def click_token(notebook: NotebookPage, token: int) -> None:
         token,
     )
     notebook.page.mouse.click(x, y)
-
-
-def assert_fits(notebook: NotebookPage) -> None:
-    """Nothing of the panel reaches beyond the cell it is shown in."""
-    overflow = notebook.page.evaluate(
-        """() => {
-            const cell = document.querySelector(".lgq-charts").closest(".jp-OutputArea-output");
-            const right = cell.getBoundingClientRect().right + 1;
-            return [...cell.querySelectorAll("button, code, .main-svg, .widget-hslider, .widget-html")]
-                .filter(part => part.getBoundingClientRect().right > right).map(part => part.outerHTML.slice(0, 80));
-        }"""
-    )
-    assert overflow == []

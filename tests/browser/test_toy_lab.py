@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -18,8 +17,7 @@ from lgq_explore import analysis
 from lgq_explore.analysis import ToySetting, ToyView
 from lgq_explore.analysis.toys import TEMPERATURES
 from lgq_explore.plots.toy_plane import field_picture
-from tests.browser.notebook_page import NotebookPage, opened_notebook
-from tests.browser.test_temperature import assert_fits, chart, slider
+from tests.browser.notebook_page import NotebookPage, chart, opened_notebook
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
@@ -61,7 +59,7 @@ def test_the_temperature_moves_the_responsibilities_and_above_the_critical_one_a
     notebook: NotebookPage,
 ) -> None:
     notebook.run_all()
-    notebook.wait_until('document.querySelectorAll(".lgq-charts .js-plotly-plot").length === 3')
+    notebook.wait_for_charts(3)
     fit = analysis.fit_toy(ToySetting(codes=8, steps=300))
     notebook.button("Train").click()
     notebook.wait_until("document.querySelector('.jp-Notebook').innerText.includes('trained, step 300 of 300')")
@@ -70,9 +68,9 @@ def test_the_temperature_moves_the_responsibilities_and_above_the_critical_one_a
     before = shown(notebook)
     assert_is(before, view, 0.1)
     assert f"{fit.curve['ratio'].iloc[-1]:.2f} × the least" in notebook.outputs()
-    picture(notebook, "toy_lab_trained.png")
+    notebook.picture("toy_lab_trained.png")
 
-    slider(notebook, "temperature").focus()
+    notebook.slider("temperature").focus()
     for _ in range(STEPS):
         notebook.page.keyboard.press("ArrowRight")
     moved = TEMPERATURES[TEMPERATURES.index(0.1) + STEPS]
@@ -81,7 +79,7 @@ def test_the_temperature_moves_the_responsibilities_and_above_the_critical_one_a
     assert_is(after, view, moved)
     assert after.fields[HARD] == before.fields[HARD]
     assert np.abs(after.pixels(SOFT) - before.pixels(SOFT)).max() > 30
-    picture(notebook, "toy_lab_warm.png")
+    notebook.picture("toy_lab_warm.png")
 
     notebook.page.keyboard.press("End")
     wait_for_temperature(notebook, TEMPERATURES[-1])
@@ -91,7 +89,7 @@ def test_the_temperature_moves_the_responsibilities_and_above_the_critical_one_a
     assert np.ptp(hottest.places(SOFT), axis=0).min() > 1
     assert "1 distinct centre of 8" in notebook.page.locator(".lgq-charts").inner_text()
     assert_is(hottest, view, TEMPERATURES[-1])
-    picture(notebook, "toy_lab_hot.png")
+    notebook.picture("toy_lab_hot.png")
 
     notebook.page.get_by_role("combobox", name="method").select_option("fsq")
     notebook.wait_until("document.querySelector('.jp-Notebook').innerText.includes('fsq has no temperature')")
@@ -101,8 +99,8 @@ def test_the_temperature_moves_the_responsibilities_and_above_the_critical_one_a
     notebook.wait_until(f"Array.from({chart(DISTANCE)}._fullData[0]?.x ?? []).at(-1) === 300")
     cells = ToyView(grid.setting, grid.quantizer).hard.cells
     assert shown(notebook).pixels(HARD) == pytest.approx(field_picture(cells, 9).astype(int))
-    picture(notebook, "toy_lab_fsq.png")
-    assert_fits(notebook)
+    notebook.picture("toy_lab_fsq.png")
+    notebook.assert_fits()
 
 
 def assert_is(shown: Shown, view: ToyView, temperature: float) -> None:
@@ -138,10 +136,3 @@ def shown(notebook: NotebookPage) -> Shown:
         }})"""
     )
     return Shown(**values)
-
-
-def picture(notebook: NotebookPage, name: str) -> None:
-    """A screenshot of the whole panel for people, where LGQ_EXPLORE_SCREENSHOTS names a folder."""
-    if folder := os.environ.get("LGQ_EXPLORE_SCREENSHOTS"):
-        notebook.page.set_viewport_size({"width": 1280, "height": 1500})
-        notebook.page.screenshot(path=f"{folder}/{name}")

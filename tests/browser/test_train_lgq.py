@@ -5,14 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
 from playwright.sync_api import Page
 
 from lgq_explore.training.run import Run, open_run
-from tests.browser.notebook_page import SECONDS, NotebookPage, wait_for
+from tests.browser.notebook_page import SECONDS, NotebookPage, chart, wait_for
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
@@ -33,21 +33,21 @@ def notebook(lab: Lab, page: Page) -> Iterator[NotebookPage]:
 
 def test_the_notebook_trains_and_is_steered_stopped_and_resumed(lab: Lab, notebook: NotebookPage) -> None:
     notebook.run_all()
-    notebook.wait_until('document.querySelectorAll(".lgq-charts .js-plotly-plot").length === 3')
-    assert_fits(notebook)
+    notebook.wait_for_charts(3)
+    notebook.assert_fits()
     run = the_run(lab)
 
-    notebook.slider().focus()
+    notebook.page.get_by_role("slider", name="temperature").focus()
     moved_after = len(run.history())
     for _ in range(6):
         notebook.page.keyboard.press("ArrowRight")
     held = held_temperature(run, moved_after)
     assert notebook.page.get_by_role("checkbox", name="by hand").is_checked()
 
-    before = [notebook.chart(number) for number in range(3)]
+    before = [drawn(notebook, number) for number in range(3)]
     wait_for(lambda: len(run.history()) >= moved_after + 3)
     notebook.page.wait_for_timeout(3 * SECONDS)
-    after = [notebook.chart(number) for number in range(3)]
+    after = [drawn(notebook, number) for number in range(3)]
     assert len(after[0]) == len(before[0]), "the curves are drawn anew instead of growing"
     assert all(new["points"] > old["points"] for new, old in zip(after[0], before[0], strict=True))
     assert [row["source"] for row in after[2]][1:] != [row["source"] for row in before[2]][1:]
@@ -69,6 +69,14 @@ def test_the_notebook_trains_and_is_steered_stopped_and_resumed(lab: Lab, notebo
     assert run.history()["step"].is_monotonic_increasing
 
 
+def drawn(notebook: NotebookPage, number: int) -> list[dict[str, Any]]:
+    """What plotly draws in a chart: for each trace its number of points along x, and the source of a picture."""
+    traces: list[dict[str, Any]] = notebook.page.evaluate(
+        f"{chart(number)}._fullData.map(trace => ({{ points: trace.x?.length ?? 0, source: trace.source || '' }}))"
+    )
+    return traces
+
+
 def the_run(lab: Lab) -> Run:
     """The one run that the notebook began, in the folder of this test."""
     (path,) = (lab.data / "runs").glob("lgq-1024-*")
@@ -84,16 +92,3 @@ def held_temperature(run: Run, moved_after: int) -> float:
     scheduled = run.history()["temperature"].iloc[0]
     assert last["temperature"] > scheduled, "six steps to the right raise the temperature"
     return last["temperature"]
-
-
-def assert_fits(notebook: NotebookPage) -> None:
-    """Nothing of the panel reaches beyond the cell it is shown in."""
-    overflow = notebook.page.evaluate(
-        """() => {
-            const cell = document.querySelector(".lgq-charts").closest(".jp-OutputArea-output");
-            const right = cell.getBoundingClientRect().right + 1;
-            return [...cell.querySelectorAll("button, .lgq-tau, .main-svg, .lgq-tau *")]
-                .filter(part => part.getBoundingClientRect().right > right).map(part => part.outerHTML.slice(0, 80));
-        }"""
-    )
-    assert overflow == []
