@@ -88,7 +88,7 @@ def cells_of_points(
     Columns, of which all but the first three are NaN where a cell has no tokens:
 
     code; count (tokens); occupancy (share of all N).
-    log_density: mean over the cell's tokens of log f, nats per unit of volume in m dimensions. volume: V above.
+    mean_log_density: over the cell's tokens of log f, nats per unit of volume in m dimensions. volume: V above.
     scatter: mean squared distance of its tokens to their own mean. offset: squared distance of the code to that mean.
     Their sum is the cell's mean squared error: at the optimum offset is 0. distortion_share: of the summed error.
     effective_dimension: (tr Σ)²/tr Σ² of the cell's covariance, both free of the bias of few tokens, as they are for
@@ -112,7 +112,7 @@ def cells_of_points(
             "code": np.arange(size),
             "count": counts,
             "occupancy": counts / tokens,
-            "log_density": np.bincount(codes, density.log_density, size) / used,
+            "mean_log_density": np.bincount(codes, density.log_density, size) / used,
             "volume": np.bincount(codes, density.volume, size) / tokens * (used / used),
             **shapes,
             "distortion_share": error / np.nansum(error),
@@ -139,17 +139,17 @@ def density_exponents(cells: pd.DataFrame, *, resamples: int = RESAMPLES, seed: 
     Raises:
         InputError: a frame of something else, fewer than 2 resamples, or fewer than 3 such cells.
     """
-    missing = {"count", "log_density", "tokens", "dimension", *THEORY} - set(cells.columns)
+    missing = {"count", "mean_log_density", "tokens", "dimension", *THEORY} - set(cells.columns)
     if missing:
         raise InputError(f"the frame lacks the columns {sorted(missing)}: give one of code_cells")
     if resamples < 2:
         raise InputError(f"resamples is {resamples}: give at least 2")
-    enough, finite = cells["count"] >= FEWEST_TOKENS, np.isfinite(cells["log_density"])
+    enough, finite = cells["count"] >= FEWEST_TOKENS, np.isfinite(cells["mean_log_density"])
     kept = cells[enough & finite & (cells[[*THEORY]] > 0).all(axis=1)]
     if len(kept) < 3:
         raise InputError(f"{len(kept)} cells have {FEWEST_TOKENS} tokens or more: encode more images, 3 are needed")
     draws = np.random.default_rng(seed).integers(len(kept), size=(resamples, len(kept)))
-    density, weights = kept["log_density"].to_numpy(), kept["count"].to_numpy(dtype=np.float64)
+    density, weights = kept["mean_log_density"].to_numpy(), kept["count"].to_numpy(dtype=np.float64)
     first = kept.iloc[0]
     rows = []
     for quantity, theory in THEORY.items():

@@ -20,9 +20,8 @@ def health(run: Run, encoding: Encoding | None = None) -> pd.DataFrame:
     """A row a rule, the most severe first: rule, state, finding, advice, settings, value, threshold.
 
     rule: the trouble that is looked for. state: trouble, warning, fine or not applicable. finding: what is happening,
-    in words and numbers with their N and step. advice: what to change, with the options of `lgq-explore train` that do
-    so, which stand in settings too; both are empty where nothing is to be done. value and threshold: NaN where there
-    are none.
+    in words and numbers with their N and step. advice: what to change, a sentence; settings: the options of
+    `lgq-explore train` that do so; empty where nothing is to be done. value and threshold: NaN where there are none.
 
     encoding: the run's own of its held-out pictures, if it is at hand; else a few are encoded. A run that is not
     finished, or not even begun, is judged by what there is. `health_rules` has the thresholds and their reasons.
@@ -39,7 +38,7 @@ def judge(evidence: Evidence) -> pd.DataFrame:
     for rule, look in RULES.items():
         verdict = look(evidence)
         change = verdict.change or Change("")
-        values = (rule, verdict.state, verdict.finding, str(change), change.options, verdict.value, verdict.threshold)
+        values = (rule, verdict.state, verdict.finding, change.words, change.options, verdict.value, verdict.threshold)
         rows.append(dict(zip(COLUMNS, values, strict=True)))
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.sort_values("state", key=lambda states: states.map(STATES.index), kind="stable", ignore_index=True)

@@ -37,9 +37,6 @@ class Change:
         """The assignments as they are typed; empty where there are none."""
         return " ".join(f"--set {assignment}" for assignment in self.assignments)
 
-    def __str__(self) -> str:
-        return f"{self.words.removesuffix('.')}: {self.options}" if self.assignments else self.words
-
 
 def slower(config: TrainConfig) -> Change:
     """Smaller steps: a quarter, and no larger than HIGH_RATE."""

@@ -20,7 +20,7 @@ from .style import DEAD, GUIDE, INK, VERMILION, Title, axis, layout, new_figure,
 CELL_COLUMNS = {
     "code",
     "count",
-    "log_density",
+    "mean_log_density",
     "volume",
     "occupancy",
     "anisotropy",
@@ -103,9 +103,9 @@ def publish_code_cells(cells: pd.DataFrame, exponents: pd.DataFrame, *, name: st
 def _publish_panel(axes: Axes, used: pd.DataFrame, panel: _Panel) -> None:
     shaped = used["anisotropy"].notna()
     dots: dict[str, Any] = {"s": 9, "linewidths": 0}
-    axes.scatter(used.loc[~shaped, "log_density"], used.loc[~shaped, panel.column], color=DEAD, **dots)
+    axes.scatter(used.loc[~shaped, "mean_log_density"], used.loc[~shaped, panel.column], color=DEAD, **dots)
     axes.scatter(
-        used.loc[shaped, "log_density"],
+        used.loc[shaped, "mean_log_density"],
         used.loc[shaped, panel.column],
         c=used.loc[shaped, "anisotropy"],
         cmap=COLOURS,
@@ -125,7 +125,7 @@ def _dots(used: pd.DataFrame, panel: _Panel, place: str) -> list[go.Scattergl]:
     ]
     return [
         go.Scattergl(
-            x=rows["log_density"].to_numpy(),
+            x=rows["mean_log_density"].to_numpy(),
             y=rows[panel.column].to_numpy(),
             customdata=rows[["code", "count"]].to_numpy(),
             mode="markers",
@@ -159,7 +159,7 @@ def _lines(cells: pd.DataFrame, exponents: pd.DataFrame, panel: _Panel) -> list[
     if panel.column not in GRID_EXPONENTS or found.empty:
         return []
     row = found.iloc[0]
-    fitted = cells.loc[cells["count"] >= row["fewest_tokens"], "log_density"]
+    fitted = cells.loc[cells["count"] >= row["fewest_tokens"], "mean_log_density"]
     ends = np.array([fitted.min(), fitted.max()])
     interval = f"[{_signed(row['low'])}, {_signed(row['high'])}]"
     return [

@@ -168,7 +168,7 @@ class _Panel:
 def _panels(curves: pd.DataFrame, verdicts: pd.DataFrame) -> Iterator[_Panel]:
     for frame, needed, source in (
         (curves, {"rule", "quantity", "step", "value", "lower", "upper"}, "analysis.health_curves"),
-        (verdicts, {"rule", "state", "finding", "advice"}, "analysis.health"),
+        (verdicts, {"rule", "state", "finding", "advice", "settings"}, "analysis.health"),
     ):
         missing = needed - set(frame.columns)
         if missing:
@@ -269,11 +269,10 @@ def _lines(verdicts: pd.DataFrame) -> Iterator[_Line]:
         yield _Line(f"{look.symbol}  {verdict.state}: {verdict.rule}?", look.colour, 0.0, is_bold=True)
         for words in textwrap.wrap(verdict.finding, LETTERS):
             yield _Line(words)
-        words, _, options = verdict.advice.partition(": --set ")
-        for line in textwrap.wrap(f"→ {words}" if words else "", LETTERS):
+        for line in textwrap.wrap(f"→ {verdict.advice}" if verdict.advice else "", LETTERS):
             yield _Line(line, BLUE)
-        if options:
-            yield _Line(f"--set {options}", BLUE, indent=0.035)
+        if verdict.settings:
+            yield _Line(verdict.settings, BLUE, indent=0.035)
 
 
 def _publish_panel(axes: Axes, panel: _Panel) -> None:

@@ -71,6 +71,11 @@ class Quantizer(nn.Module):
         """The G codebooks [levels[g], D_g] in the space of `continuous`, without gradient."""
         raise NotImplementedError("abstract: a method says where its codes lie")
 
+    @property
+    def lattice(self) -> tuple[int, ...]:
+        """Levels of the lattice that joint codes form, or, where they are learned, started as; () for none."""
+        return self.levels if len(self.levels) > 1 else ()
+
     def continuous(self, latents: Tensor) -> Tensor:
         """What is rounded, before rounding: [B, D, H, W] for vector methods, [B, G, H, W] for grids."""
         raise NotImplementedError("abstract: a method says what it rounds")

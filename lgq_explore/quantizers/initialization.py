@@ -1,17 +1,29 @@
-"""Where do the first codes lie? Codebooks drawn from the encoder's own tokens."""
+"""Where do the first codes lie? Codebooks drawn from the encoder's own tokens, or a grid laid over them."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
 
 from .nearest import nearest, nearest_codes
 
-INITIALIZATIONS = ("random", "kmeans++", "kmeans")
+INITIALIZATIONS = ("random", "kmeans++", "kmeans", "grid")
+FEWEST_LEVELS = 5
+"""Of a direction of a grid on the average, as FSQ recommends (arXiv 2309.15505, section 4.1)."""
 SEEDING_ROUNDS = 256
 LLOYD_ITERATIONS = 10
 LLOYD_DISTANCES = 2 * 10**9
 """Distances that Lloyd iterations may cost in all: a few seconds, so that 65,536 codes start as soon as 1,024 do."""
+
+
+def lattice(initialization: str, codebook_size: int, dim: int | None = None) -> tuple[int, ...]:
+    """Levels of the lattice that codes start as, in at most `dim` directions; () where they start at tokens.
+
+    Raises ValueError where K makes no grid.
+    """
+    return grid_levels(codebook_size, dim or codebook_size) if initialization == "grid" else ()
 
 
 def tokens_needed(codebook_size: int) -> int:
@@ -24,15 +36,62 @@ def initial_codebook(tokens: Tensor, codebook_size: int, initialization: str) ->
     """K codes [K, D] from tokens [N, D], drawn from torch's generator.
 
     `random`: K different tokens. `kmeans++`: spread out by their squared distances (Arthur & Vassilvitskii 2007).
-    `kmeans`: the same, then Lloyd iterations, at most 10 and LLOYD_DISTANCES distances.
-    Raises ValueError where fewer tokens than codes are at hand.
+    `kmeans`: the same, then Lloyd iterations, at most 10 and LLOYD_DISTANCES distances. `grid`: a lattice of
+    `grid_levels` along the principal axes of the tokens, the widest first, as wide as an even spread of the same
+    variance; joint codes in mixed radix, first axis slowest.
+    Raises ValueError where fewer tokens than codes are at hand, or where K makes no grid.
     """
     if len(tokens) < codebook_size:
         raise ValueError(f"{len(tokens)} tokens can't initialise {codebook_size} codes: give at least as many tokens")
+    if initialization == "grid":
+        return _along_principal_axes(tokens, grid_levels(codebook_size, tokens.shape[1]))
     if initialization == "random":
         return tokens[torch.randperm(len(tokens))[:codebook_size].to(tokens.device)].clone()
     seeds = _spread_seeds(tokens, codebook_size)
     return seeds if initialization == "kmeans++" else _lloyd(tokens, seeds)
+
+
+def grid_levels(codebook_size: int, dim: int) -> tuple[int, ...]:
+    """At most `dim` levels whose product is K = `codebook_size`, descending, as equal as the prime factors of K allow.
+
+    As many as have FEWEST_LEVELS each on the average, but at least two: 8, 8, 4, 4 for 1024. Raises ValueError where
+    one level is more than four times another: too few prime factors make no grid.
+    """
+    # The logarithm of 125 to the base 5 is a rounding error under 3.
+    groups = min(dim, max(2, int(math.log(codebook_size, FEWEST_LEVELS) + 1e-9)))
+    levels = [1] * groups
+    for factor in sorted(_prime_factors(codebook_size), reverse=True):
+        levels[levels.index(min(levels))] *= factor
+    levels.sort(reverse=True)
+    if levels[0] > 4 * levels[-1]:
+        nearest_power = 2 ** round(math.log2(codebook_size))
+        raise ValueError(
+            f"{codebook_size} codes make no even grid in {groups} directions: choose a number with small factors, "
+            f"such as {nearest_power}"
+        )
+    return tuple(levels)
+
+
+def _prime_factors(number: int) -> list[int]:
+    factors, divisor = [], 2
+    while divisor * divisor <= number:
+        while number % divisor == 0:
+            factors.append(divisor)
+            number //= divisor
+        divisor += 1
+    return [*factors, number] if number > 1 else factors
+
+
+def _along_principal_axes(tokens: Tensor, levels: tuple[int, ...]) -> Tensor:
+    """Evenly spaced points [K, D]. The cells of an even spread of variance σ² reach from −√3σ to √3σ."""
+    mean, wide = tokens.mean(0), tokens.double() - tokens.double().mean(0)
+    variances, directions = torch.linalg.eigh(wide.T @ wide / len(tokens))  # ascending
+    steps = []
+    for level, variance in zip(levels, variances.flip(0), strict=False):
+        middles = (2 * torch.arange(level, device=tokens.device, dtype=torch.float64) + 1) / level - 1
+        steps.append(middles * (3 * variance.clamp(min=0)).sqrt())
+    places = torch.cartesian_prod(*steps).view(-1, len(levels))
+    return mean + (places @ directions.flip(1)[:, : len(levels)].T).to(tokens.dtype)
 
 
 def _spread_seeds(tokens: Tensor, codebook_size: int) -> Tensor:

@@ -25,7 +25,7 @@ from .base import (
     to_grid,
     to_tokens,
 )
-from .initialization import INITIALIZATIONS, initial_codebook, tokens_needed
+from .initialization import INITIALIZATIONS, initial_codebook, lattice, tokens_needed
 from .nearest import nearest_codes
 
 SMOOTHING = 1e-5
@@ -43,6 +43,7 @@ class VQGradientConfig(VectorQuantizerConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._require_choice("initialization", INITIALIZATIONS)
+        lattice(self.initialization, self.codebook_size)
 
     def build(self, dim: int) -> VQ:
         return VQ(dim, self)
@@ -77,6 +78,10 @@ class VQ(Quantizer):
         self.config = config
         self.init_tokens = tokens_needed(config.codebook_size)
         self._hold_codebook(torch.randn(config.codebook_size, dim))
+
+    @property
+    def lattice(self) -> tuple[int, ...]:
+        return lattice(self.config.initialization, self.config.codebook_size, self.dim)
 
     def _hold_codebook(self, codebook: Tensor) -> None:
         self.codebook = nn.Parameter(codebook)

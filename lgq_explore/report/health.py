@@ -29,9 +29,8 @@ def health_text(run: Run, verdicts: pd.DataFrame, width: int = WIDEST) -> str:
     for verdict in verdicts.itertuples():
         lines += ["", f"{verdict.state:{STATE_WIDTH}}{verdict.rule}?", *_indented(verdict.finding, width)]
         if verdict.advice:
-            words, _, options = verdict.advice.partition(": --set ")
-            lines += _indented(f"→ {words}{'.' if options else ''}", width)
-            lines += [f"{MARGIN}--set {option}" for option in options.split(" --set ") if option]
+            lines += _indented(f"→ {verdict.advice}", width)
+            lines += [f"{MARGIN}--set {option.strip()}" for option in verdict.settings.split("--set ")[1:]]
     command = advised_command(run, verdicts)
     if command:
         lines += ["", "To train it anew with all of this changed:", command]

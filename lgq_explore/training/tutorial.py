@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lgq_explore.errors import InputError
+from lgq_explore.quantizers import LGQConfig
 
 from .config import TrainConfig, near_matches, preset
 from .image_cache import data_directory
 from .loop import resume, train
 from .run import Run
 
+_METHODS = {name: preset("tiny", name, codebook_size=1024) for name in ("lgq", "fsq", "simvq", "vq")}
 TUTORIAL_RUNS: dict[str, TrainConfig] = {
-    name: preset("tiny", name, codebook_size=1024) for name in ("lgq", "fsq", "simvq", "vq")
+    **_METHODS,
+    "lgq-grid": replace(_METHODS["lgq"], quantizer=LGQConfig(1024, initialization="grid")),
 }
+"""Each method by its own settings, and LGQ with codes that start as a grid."""
 
 
 def tutorial_run(name: str, seed: int = 0) -> Run:

@@ -59,6 +59,12 @@ function cellsWithin(trace, { range, lassoPoints }) {
   return codes;
 }
 
+// A box or lasso where nothing can be picked asks for nothing; elsewhere an empty one picks nothing.
+function canPick(chart, { range, lassoPoints }) {
+  const axes = Object.keys(range ?? lassoPoints);
+  return chart._fullData.some((trace) => trace.customdata && axes.includes(trace.xaxis));
+}
+
 function caught(chart, event) {
   const codes = event.points.flatMap((point) => codesOf(point.customdata));
   const onAxes = (event.range && "x" in event.range) || (event.lassoPoints && "x" in event.lassoPoints);
@@ -80,7 +86,7 @@ async function render({ model, el }) {
     });
     // Plotly tells of a selection without points once more while it redraws: only a reader's own gesture has a place.
     place.on("plotly_selected", (event) => {
-      if (event && (event.range || event.lassoPoints)) send(caught(place, event));
+      if (event && (event.range || event.lassoPoints) && canPick(place, event)) send(caught(place, event));
     });
     place.on("plotly_deselect", () => send([]));
   }

@@ -20,11 +20,18 @@ from lgq_explore.quantizers import FSQConfig
 from .charts import Picked
 from .codes_box import CodesBox, checked_codes
 from .explorer import Explorer, RunLike, as_run, held_out, run_argument, run_caption
-from .map_panes import Subject, Wish, numbers_of
+from .map_panes import Subject, Wish, numbers_of, of_the_same_map
 from .panel import QUIET_COLOUR, running_loop
 
-BESIDE = {"its own space": "lattice", "its latents": "latents", "this run's tokens": "fitted"}
-"""Where the grid beside is shown: as its words in the menu say, and as the trait does."""
+BESIDE = {
+    "the other run, in its own space": "lattice",
+    "the other run, in its latents": "latents",
+    "a grid fitted to these tokens": "fitted",
+    "these codes where they started": "start",
+}
+"""What is shown beside: as the menu says it, and as the trait does."""
+
+ON_THE_SAME_AXES = ("fitted", "start")
 
 REPLAY_MILLISECONDS = 900
 
@@ -38,8 +45,9 @@ class GeometryExplorer(Explorer):
     the background where a kernel's loop runs, and kept in the run's folder. colour: one of `plots.CODE_COLOURS`.
     snapshot: the step of a saved codebook, by default the newest; tokens are always those of today's encoder.
     beside_as: `lattice`, in the space where the run beside rounds; `latents`, as what its codes decode to among its raw
-    latents; both on axes of their own. Or `fitted`: a grid with the levels of `beside` (without: of the nearest size),
-    fitted to this run's tokens, on the same axes. selection: joint codes of `run`, set by a click or a lasso.
+    latents; both on axes of their own. Or on the same axes: `fitted`, a grid with the levels of `beside` (without: of
+    the nearest size), fitted to this run's tokens; `start`, this run's codes of the first snapshot. selection: joint
+    codes of `run`, set by a click or a lasso.
 
     Raises:
         InputError: a run that can't be opened, has no weights, or has more codes than can be listed.
@@ -146,6 +154,8 @@ class GeometryExplorer(Explorer):
                 "Beside: a grid fitted to the very tokens that are shown, while the codes learned from others, which "
                 "favours the grid. Both maps are one: their axes are shared."
             )
+        elif self.beside_as == "start":
+            parts.append("Beside: the same codes where they started, among the tokens of today's encoder.")
         elif self._other:
             parts.append(
                 f"Beside: {run_caption(self._other.run, self._other.encoding)}. Two runs, two pairs of axes: "
@@ -195,6 +205,8 @@ class GeometryExplorer(Explorer):
             both = (self._subject, Wish(self.method, with_grid=True))
             return [both, both]
         alone = [(self._subject, Wish(self.method))]
+        if self.beside_as == "start":
+            return [*alone, *alone]
         if self._other is None:
             return alone
         return [*alone, (self._other, Wish(self.method, "latents" if self.beside_as == "latents" else "rounding"))]
@@ -212,7 +224,8 @@ class GeometryExplorer(Explorer):
         return wished
 
     def _is_shared(self) -> bool:
-        return self._drawn()[0][1].with_grid
+        drawn = self._drawn()
+        return len(drawn) == 2 and self.beside_as in ON_THE_SAME_AXES
 
     def _panes(self) -> list[plots.MapPane]:
         (subject, wish), *others = self._drawn()
@@ -220,11 +233,13 @@ class GeometryExplorer(Explorer):
         if not others:
             return [left]
         other, beside = others[0]
-        right = (
-            other.grid_pane(beside, self.colour)
-            if beside.with_grid
-            else replace(other.pane(beside, self.colour), selectable=False)
-        )
+        match self.beside_as:
+            case "fitted":
+                right = other.grid_pane(beside, self.colour)
+            case "start":
+                right = of_the_same_map(other.pane(beside, self.colour, self._steps[0]))
+            case _:
+                right = replace(other.pane(beside, self.colour), selectable=False)
         return [left, right]
 
     def _checked_selection(self) -> list[int]:
@@ -246,10 +261,7 @@ class GeometryExplorer(Explorer):
             description="colour",
             layout={"width": "240px"},
         )
-        beside = ipywidgets.Dropdown(
-            options=list(BESIDE.items()), description="grid beside, in", layout={"width": "290px"}
-        )
-        beside.style.description_width = "initial"
+        beside = ipywidgets.Dropdown(options=list(BESIDE.items()), description="beside", layout={"width": "330px"})
         slider = ipywidgets.SelectionSlider(
             options=self._steps,
             value=self._steps[-1],

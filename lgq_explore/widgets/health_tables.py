@@ -62,6 +62,5 @@ def _state_cell(state: str) -> str:
 def _advice(row: Mapping[str, str]) -> str:
     if not row["advice"]:
         return ""
-    words, _, options = row["advice"].partition(": --set ")
-    code = f": <code>--set {html.escape(options)}</code>" if options else ""
-    return f"<br>→ {html.escape(words)}{code}"
+    code = f" <code>{html.escape(row['settings'])}</code>" if row["settings"] else ""
+    return f"<br>→ {html.escape(row['advice'])}{code}"

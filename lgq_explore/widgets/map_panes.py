@@ -68,7 +68,11 @@ class Subject:
             heading = f"{method}: {_levels(self.quantizer.levels)} grid, in its own space"
         colours = analysis.map_colours(self.run, self.encoding, step, _costly(colour))
         regularity = self._regularity(wish.space, step)
-        return _pane(mapped, mapped.of("code", step), colours, regularity, heading, self.quantizer.levels)
+        pane = _pane(mapped, mapped.of("code", step), colours, regularity, heading, self.quantizer.lattice)
+        if self.quantizer.codebook_is_fixed or not self.quantizer.lattice:
+            return pane
+        began = f"Codes began as a grid of {_levels(self.quantizer.lattice)}: lines join those that were neighbours. "
+        return replace(pane, under=(began + pane.under[0], *pane.under[1:]))
 
     def _grid_pane(self, wish: Wish, colour: str) -> plots.MapPane:
         """The fitted grid on the same map."""
@@ -78,14 +82,18 @@ class Subject:
         heading = f"{_levels(grid.levels)} grid, fitted to the same tokens"
         regularity = analysis.lattice_regularity(grid.points)
         pane = _pane(mapped, mapped.of("grid"), colours, regularity, heading, grid.levels)
-        # What is said of the map stands below the other pane already.
-        return replace(pane, under=pane.under[:1], warning="", selectable=False)
+        return replace(of_the_same_map(pane), selectable=False)
 
     def _regularity_of(self, space: str, step: int) -> analysis.LatticeRegularity:
         """Of the codes of a snapshot: apart from the pane, for no colour changes it."""
         if space == "latents":
             return analysis.lattice_regularity(analysis.decoded_points(self.quantizer))
         return analysis.lattice_regularity(analysis.codebook_at(self.run, self.quantizer, step))
+
+
+def of_the_same_map(pane: plots.MapPane) -> plots.MapPane:
+    """A pane whose map stands beside it once more: what is said of the map is said there."""
+    return replace(pane, under=pane.under[:1], warning="")
 
 
 def numbers_of(pane: plots.MapPane, mapped: analysis.LatentMap, prefix: str = "") -> Mapping[str, int | float | str]:

@@ -28,10 +28,12 @@ def test_volumes_of_a_square_cut_into_four_are_known() -> None:
     exact = np.array([1 / 16, 3 / 16, 3 / 16, 9 / 16])
     np.testing.assert_allclose(cells["volume"][:4], exact, rtol=0.04)
     np.testing.assert_allclose(cells["occupancy"][:4], exact, rtol=0.04)
-    np.testing.assert_allclose(cells["log_density"][:4], 0, atol=0.05)
+    np.testing.assert_allclose(cells["mean_log_density"][:4], 0, atol=0.05)
     assert cells["count"].sum() == 40_000
     assert cells.loc[4, "count"] == cells.loc[4, "occupancy"] == 0
-    assert cells.loc[4, ["log_density", "volume", "scatter", "offset", "anisotropy", "distortion_share"]].isna().all()
+    assert (
+        cells.loc[4, ["mean_log_density", "volume", "scatter", "offset", "anisotropy", "distortion_share"]].isna().all()
+    )
 
 
 def test_volumes_follow_the_space_and_not_where_the_tokens_are() -> None:
@@ -45,7 +47,7 @@ def test_volumes_follow_the_space_and_not_where_the_tokens_are() -> None:
     np.testing.assert_allclose(cells["volume"], 0.5, rtol=0.25)
     np.testing.assert_allclose(cells["volume"][0] / cells["volume"][1], 1, rtol=0.1)
     np.testing.assert_allclose(cells["occupancy"], [0.9, 0.1], rtol=0.05)
-    assert np.diff(cells["log_density"]).item() == pytest.approx(-np.log(9), abs=0.1)
+    assert np.diff(cells["mean_log_density"]).item() == pytest.approx(-np.log(9), abs=0.1)
 
 
 def test_shapes_of_known_cells() -> None:

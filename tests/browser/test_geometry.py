@@ -16,7 +16,7 @@ from lgq_explore.quantizers import FSQConfig
 from lgq_explore.training.encode import encode
 from lgq_explore.training.loop import train
 from lgq_explore.training.run import Run
-from tests.browser.notebook_page import PATIENCE, SMALL, NotebookPage, chart, opened_notebook
+from tests.browser.notebook_page import PATIENCE, SECONDS, SMALL, NotebookPage, chart, opened_notebook
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
@@ -71,6 +71,11 @@ def test_a_lasso_fills_the_inspector_and_the_slider_moves_the_codes(run: Run, no
     names = notebook.page.evaluate(f"{patches}._fullData.slice(0, -1).map(trace => trace.name)")
     assert [int(name.split("<br>")[0].removeprefix("code ")) for name in names] == shown
 
+    # On the right lie codes of another run, that can't be picked: a lasso there leaves the selection.
+    draw_lasso(notebook, right_half(notebook), "2")
+    notebook.page.wait_for_timeout(SECONDS)
+    assert notebook.page.evaluate(f"{MAP}._fullData[4].x.length") == len(inside)
+
     ranges = axes_of(notebook)
     notebook.slider("codes of step").focus()
     for step in (4, 2, 0):
@@ -122,13 +127,23 @@ def edge_distances(codes: pd.DataFrame, corners: np.ndarray) -> np.ndarray:
     return np.array(distances)
 
 
-def draw_lasso(notebook: NotebookPage, corners: np.ndarray) -> None:
-    """Drag along the corners, a few steps an edge."""
+def right_half(notebook: NotebookPage) -> np.ndarray:
+    """Corners [3, 2] of a triangle over half of the right map."""
+    (left, right), (bottom, top) = notebook.page.evaluate(
+        f"[{MAP}._fullLayout.xaxis2.range, {MAP}._fullLayout.yaxis2.range]"
+    )
+    return np.array([[left, bottom], [right, bottom], [left, top]]) * 0.9 + 0.05 * np.array(
+        [left + right, bottom + top]
+    )
+
+
+def draw_lasso(notebook: NotebookPage, corners: np.ndarray, axes: str = "") -> None:
+    """Drag along the corners, a few steps an edge, on the left map or on that of the `axes` "2"."""
     place = notebook.page.locator(".lgq-charts .js-plotly-plot").first
     place.scroll_into_view_if_needed()
     on_screen = notebook.page.evaluate(
         f"""corners => {{
-            const {{ xaxis, yaxis }} = {MAP}._fullLayout;
+            const {{ xaxis{axes}: xaxis, yaxis{axes}: yaxis }} = {MAP}._fullLayout;
             const box = {MAP}.getBoundingClientRect();
             return corners.map(([x, y]) =>
                 [box.left + xaxis._offset + xaxis.d2p(x), box.top + yaxis._offset + yaxis.d2p(y)]);

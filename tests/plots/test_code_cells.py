@@ -17,7 +17,7 @@ def cells() -> pd.DataFrame:
             "code": [0, 1, 2, 3],
             "count": [60, 40, 5, 0],
             "occupancy": [0.6, 0.35, 0.05, 0.0],
-            "log_density": [2.0, 1.0, 0.0, np.nan],
+            "mean_log_density": [2.0, 1.0, 0.0, np.nan],
             "volume": [0.1, 0.2, 0.4, np.nan],
             "anisotropy": [1.2, 1.5, np.nan, np.nan],
             "tokens": 105,

@@ -16,7 +16,8 @@ VERDICTS = pd.DataFrame(
         "rule": RULES,
         "state": ["trouble", "fine", "warning"],
         "finding": ["Collapsed: perplexity 3.", "No: 0 of 3 steps.", "N = 10 tokens."],
-        "advice": ["Lower the learning rate: --set learning_rate=0.002", "", "Take fewer codes."],
+        "advice": ["Lower the learning rate.", "", "Take fewer codes."],
+        "settings": ["--set learning_rate=0.002", "", ""],
     }
 )
 CURVES = pd.DataFrame(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from lgq_explore.quantizers import initialization
-from lgq_explore.quantizers.initialization import INITIALIZATIONS, initial_codebook, tokens_needed
+from lgq_explore.quantizers import LGQConfig, VQConfig, initialization
+from lgq_explore.quantizers.initialization import grid_levels, initial_codebook, tokens_needed
 from lgq_explore.quantizers.nearest import nearest
+
+FROM_TOKENS = ("random", "kmeans++", "kmeans")
 
 
 def clustered_tokens(clusters: int = 40, each: int = 20, seed: int = 0) -> Tensor:
@@ -44,7 +50,7 @@ def test_codes_are_distinct_tokens(how: str, size: int) -> None:
 def test_spread_seeds_find_clusters_that_random_ones_miss_and_lloyd_lowers_the_distortion() -> None:
     tokens = clustered_tokens()
     for seed in range(5):
-        random, spread, settled = (distortion(tokens, drawn(tokens, 40, how, seed)) for how in INITIALIZATIONS)
+        random, spread, settled = (distortion(tokens, drawn(tokens, 40, how, seed)) for how in FROM_TOKENS)
         assert spread < 0.1 * random
         assert settled < spread
 
@@ -79,14 +85,14 @@ def test_lloyd_stops_where_it_would_cost_too_much(monkeypatch: pytest.MonkeyPatc
     assert torch.equal(drawn(tokens, 40, "kmeans"), drawn(tokens, 40, "kmeans++"))
 
 
-@pytest.mark.parametrize("how", INITIALIZATIONS)
+@pytest.mark.parametrize("how", FROM_TOKENS)
 def test_duplicates_are_drawn_once_the_different_tokens_are_used_up(how: str) -> None:
     tokens = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)).repeat(8, 1)
     codebook = drawn(tokens, 30, how)
     assert len(codebook.round(decimals=4).unique(dim=0)) == 5  # Lloyd's means of equal tokens are rounded
 
 
-@pytest.mark.parametrize("how", INITIALIZATIONS)
+@pytest.mark.parametrize("how", FROM_TOKENS)
 def test_as_many_tokens_as_codes_are_enough_and_fewer_are_not(how: str) -> None:
     tokens = clustered_tokens()[:50]
     assert len(drawn(tokens, 50, how)) == 50
@@ -95,7 +101,7 @@ def test_as_many_tokens_as_codes_are_enough_and_fewer_are_not(how: str) -> None:
     assert tokens_needed(51) >= 51
 
 
-@pytest.mark.parametrize("how", INITIALIZATIONS)
+@pytest.mark.parametrize("how", FROM_TOKENS)
 def test_a_seed_repeats_its_draw_and_another_gives_another(how: str) -> None:
     tokens = clustered_tokens()
     assert torch.equal(drawn(tokens, 30, how, seed=1), drawn(tokens, 30, how, seed=1))
@@ -110,3 +116,59 @@ def test_draws_without_replacement_follow_their_weights() -> None:
     assert first.count(0) / 4000 == pytest.approx(0.75, abs=0.03)
     assert first.count(1) == 0
     assert sorted(initialization._draw_without_replacement(weights, 2).tolist()) == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("size", "dim", "levels"),
+    [
+        (1024, 8, (8, 8, 4, 4)),
+        (1000, 8, (8, 5, 5, 5)),
+        (4375, 8, (7, 5, 5, 5, 5)),
+        (1024, 2, (32, 32)),
+        (64, 8, (8, 8)),
+        (12, 8, (4, 3)),
+        (125, 8, (5, 5, 5)),
+        (7, 1, (7,)),
+    ],
+)
+def test_a_grids_levels_multiply_to_the_codebook_size(size: int, dim: int, levels: tuple[int, ...]) -> None:
+    assert grid_levels(size, dim) == levels
+    assert math.prod(levels) == size
+
+
+def test_a_grid_lies_evenly_along_the_principal_axes_with_the_variance_of_the_tokens() -> None:
+    """Known: L evenly spaced places in (−√3σ, √3σ) have the variance σ² (1 − 1/L²)."""
+    generator = torch.Generator().manual_seed(0)
+    turn, _ = torch.linalg.qr(torch.randn(5, 5, generator=generator))
+    spread = torch.tensor([1.0, 4.0, 0.01, 2.0, 0.5])
+    tokens = (torch.randn(50_000, 5, generator=generator) * spread) @ turn.T + 30
+    levels = grid_levels(120, 5)
+    assert levels == (12, 10)
+    codebook = drawn(tokens, 120, "grid")
+    along = ((codebook - tokens.mean(0)) @ turn).reshape(12, 10, 5)
+    # The widest direction is the first axis; sampling leaves principal axes off by about a hundredth.
+    assert along.std(0, correction=0)[:, 1].mean() == pytest.approx(4 * math.sqrt(1 - 1 / 12**2), rel=0.02)
+    assert along.std(1, correction=0)[:, 3].mean() == pytest.approx(2 * math.sqrt(1 - 1 / 10**2), rel=0.02)
+    assert along[..., [0, 2, 4]].abs().max() < 0.5
+    for steps in (codebook.reshape(12, 10, 5).diff(dim=0), codebook.reshape(12, 10, 5).diff(dim=1)):
+        assert steps == pytest.approx(np.broadcast_to(steps[0, 0], steps.shape), abs=1e-4)
+
+
+@pytest.mark.parametrize("config", [LGQConfig, VQConfig])
+def test_learned_codes_can_start_as_a_grid_and_know_it(config: Any) -> None:
+    quantizer = config(codebook_size=12, initialization="grid").build(4)
+    tokens = torch.randn(100, 4, generator=torch.Generator().manual_seed(0))
+    quantizer.initialize(tokens)
+    (codebook,) = quantizer.codebooks()
+    assert quantizer.lattice == (4, 3)
+    assert codebook.reshape(4, 3, 4).diff(n=2, dim=0).abs().max() < 1e-5
+    assert config(codebook_size=12).build(4).lattice == ()
+    with pytest.raises(ValueError, match=r"^1021 codes make no even grid .* such as 1024$"):
+        config(codebook_size=1021, initialization="grid")
+
+
+def test_a_flat_cloud_gives_a_flat_grid() -> None:
+    tokens = torch.randn(500, 1).repeat(1, 3)
+    codebook = drawn(tokens, 12, "grid")
+    assert codebook.isfinite().all()
+    assert len(codebook.round(decimals=3).unique(dim=0)) == 4

@@ -10,6 +10,7 @@ import pytest
 from lgq_explore import InputError, TrainConfig, tutorial_run
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import LGQConfig
+from lgq_explore.training.config import preset
 from lgq_explore.training.loop import train
 from lgq_explore.training.tutorial import TUTORIAL_RUNS
 
@@ -67,10 +68,15 @@ def test_one_that_was_stopped_is_finished(tmp_path: Path) -> None:
 
 
 def test_there_is_one_of_each_method_to_compare_at_equal_size() -> None:
-    assert list(TUTORIAL_RUNS) == ["lgq", "fsq", "simvq", "vq"]
+    assert list(TUTORIAL_RUNS) == ["lgq", "fsq", "simvq", "vq", "lgq-grid"]
     others = [TUTORIAL_RUNS[name] for name in ("fsq", "simvq", "vq")]
     assert [config.quantizer.method for config in others] == ["fsq", "simvq", "vq"]
     assert [config.quantizer.size for config in others] == [1000, 1024, 1024]
+
+
+def test_nothing_but_the_start_is_another_where_lgq_starts_as_a_grid() -> None:
+    begun = TUTORIAL_RUNS["lgq-grid"]
+    assert replace(begun, quantizer=replace(begun.quantizer, initialization="kmeans++")) == preset("tiny", "lgq", 1024)
 
 
 def test_an_unknown_name_is_answered_with_the_near_ones(tmp_path: Path) -> None:

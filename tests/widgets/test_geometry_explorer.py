@@ -8,6 +8,7 @@ import html
 import json
 import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
@@ -137,6 +138,46 @@ def test_a_lasso_selects_codes_that_are_marked_typed_and_linked(runs: list[Run])
     assert all("customdata" not in trace for trace in figure_of(panel)["data"][5:])
     panel.selection = [16]
     assert "code 16 is outside 0 … 15" in said_by(panel)
+
+
+def test_the_start_shares_the_axes_and_may_be_picked_from(runs: list[Run]) -> None:
+    panel = GeometryExplorer(*runs, beside_as="start", selection=[3])
+    mapped = analysis.latent_map(runs[0], held_out(runs[0]))
+    assert places(panel) == expected_places(mapped.of("code", 6))
+    assert places(panel, 1) == expected_places(mapped.of("code", 0))
+    figure = figure_of(panel)
+    assert figure["layout"]["xaxis2"]["matches"] == "x"
+    assert figure["data"][TOKENS]["x"] == figure["data"][5 + TOKENS]["x"]
+    assert [numbers(pane["x"]) for pane in (figure["data"][SELECTED], figure["data"][5 + SELECTED])] == [
+        [places(panel, pane)[3][0]] for pane in (0, 1)
+    ]
+    assert "where they started" in panel.caption()
+    start = panel.frame().query("kind == 'code' and map.str.endswith('step 0')")
+    assert len(start) == 16
+    assert panel.summary()["beside_unused_codes"] == (start["count"] == 0).sum()
+
+
+def test_codes_that_began_as_a_grid_keep_its_lines(runs: list[Run], tmp_path: Path) -> None:
+    """A net of 4 × 4 has 24 lines; evenly spaced at step 0, stretched by training since."""
+    begun = replace(RECIPE, quantizer=LGQConfig(codebook_size=16, initialization="grid"))
+    panel = GeometryExplorer(lgq.train(begun, tmp_path / "begun"), beside_as="start")
+    figure = figure_of(panel)
+    headings = [note["text"] for note in figure["layout"]["annotations"] if note["text"].startswith("<b>")]
+    assert headings == [f"<b>lgq: 16 learned codes, step {step}</b>" for step in (6, 0)]
+    below = " ".join(note["text"].replace("<br>", " ") for note in figure["layout"]["annotations"])
+    assert below.count("Codes began as a grid of 4 × 4") == 2
+    lengths = []
+    for lines in (figure["data"][LINES], figure["data"][5 + LINES]):
+        ends = np.array([numbers(lines["x"]), numbers(lines["y"])]).T.reshape(24, 3, 2)
+        lengths.append(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1))
+    now, start = lengths
+    assert start[:12] == pytest.approx(start[0].repeat(12), rel=1e-3)
+    assert np.ptp(now[:12]) > 10 * np.ptp(start[:12])
+    quantizer = panel.run.tokenizer().quantizer
+    codebooks = [analysis.codebook_at(panel.run, quantizer, step) for step in (6, 0)]
+    learned, begun_as = (analysis.lattice_regularity(codebook).value for codebook in codebooks)
+    assert begun_as == pytest.approx(1, abs=1e-3)
+    assert learned < begun_as - 0.005
 
 
 def test_a_fitted_grid_shares_the_axes_and_the_tokens(runs: list[Run]) -> None:
