@@ -14,6 +14,7 @@ from lgq_explore.quantizers import Quantizer
 from lgq_explore.training.fit import code_vectors
 
 from .annealing import AnnealingPath, split_temperatures
+from .fsq_grid import lattice_edges
 from .plane import Plane, hard_codes, plane_around, plane_codes, plane_responsibilities, soft_codes, soft_numbers
 from .toys import Optimum, ToySetting, hard_numbers, held_out_tokens, toy_optimum, toy_path
 
@@ -23,10 +24,14 @@ EXTENT_TOKENS = 4000
 
 @dataclass(frozen=True, eq=False)
 class HardView:
-    """cells: [rows, columns], the code of every pixel, asked of the method. codes: `hard_codes` of held-out points."""
+    """cells: [rows, columns], the code of every pixel, asked of the method. codes: `hard_codes` of held-out points.
+
+    edges: `lattice_edges` of codes that form a grid, or started as one.
+    """
 
     cells: NDArray[np.int64]
     codes: pd.DataFrame
+    edges: pd.DataFrame
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +51,9 @@ class ToyView:
         self.plane: Plane = plane_around(self.tokens[:EXTENT_TOKENS], PIXELS)
         self.codebook = code_vectors(quantizer)
         self.optimum: Optimum = toy_optimum(setting.data, len(self.codebook))
-        self.hard = HardView(plane_codes(quantizer, self.plane), hard_codes(quantizer, self.tokens))
+        self.hard = HardView(
+            plane_codes(quantizer, self.plane), hard_codes(quantizer, self.tokens), lattice_edges(quantizer.lattice)
+        )
         self._numbers: dict[float, dict[str, float | int | str]] = {}
 
     @property

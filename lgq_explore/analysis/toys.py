@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any
 
@@ -117,12 +117,18 @@ def toy_named(data: str) -> Toy:
     return TOYS[data]
 
 
+def can_start_otherwise(method: str) -> bool:
+    """Whether a method of QUANTIZERS can be told where its codes start."""
+    return any(setting.name == "initialization" for setting in fields(QUANTIZERS[method]))
+
+
 @dataclass(frozen=True)
 class ToySetting:
     """Which method learns which mixture, and how: one recipe for all methods.
 
     peakedness, usage: weights of LGQ's regularizers. usage_form: published or unbiased. temperature: LGQ's schedule.
-    They change nothing for methods that have none of these.
+    initialization: one of `INITIALIZATIONS` in lgq_explore.quantizers.initialization; empty for the method's own. They
+    change nothing for methods that have none of these.
     """
 
     data: str = "ring"
@@ -135,16 +141,19 @@ class ToySetting:
     usage: float = 0.005
     usage_form: str = "published"
     temperature: TemperatureSchedule = field(default_factory=TemperatureSchedule)
+    initialization: str = ""
 
     def quantizer(self) -> QuantizerConfig:
         """The method's settings: the published ones but for what `without_encoder` says. Raises InputError."""
         config = without_encoder(self.method, self.codes, dim=2)
-        if not isinstance(config, LGQConfig):
-            return config
         try:
-            return replace(config, usage_form=self.usage_form, temperature=self.temperature)
+            if self.initialization and can_start_otherwise(self.method):
+                config = replace(config, initialization=self.initialization)  # type: ignore[call-arg]
+            if isinstance(config, LGQConfig):
+                config = replace(config, usage_form=self.usage_form, temperature=self.temperature)
         except ValueError as error:
             raise InputError(str(error)) from error
+        return config
 
     @property
     def loss_weights(self) -> dict[str, float]:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -27,6 +28,7 @@ EDGE = 0.45
 """Brightness of the line between two cells, of that of the cell."""
 SMALLEST, LARGEST = 9, 34
 """Screen pixels of a code that holds next to nothing, and of one that holds everything."""
+NET_OPACITY = 0.6
 GAP = 0.035
 POINTS_SHOWN = 400
 """Points drawn, at most: more would hide the field, which they only illustrate."""
@@ -38,7 +40,8 @@ COLUMNS = {"code", "x", "y", "share", "together"}
 class PlanePanel:
     """One square plane. field: [rows, columns] codes, or [rows, columns, K] responsibilities, rows from the lowest y.
 
-    x, y: centres of the pixels. codes: a row a code: code, x, y, share, together, and dead where codes can be.
+    x, y: centres of the pixels. codes: a row a code: code, x, y, share, together, and dead where codes can be. edges:
+    code, neighbour, to be joined by lines.
     """
 
     heading: str
@@ -46,13 +49,23 @@ class PlanePanel:
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     codes: pd.DataFrame
+    edges: pd.DataFrame | None = None
+
+    @property
+    def ends(self) -> NDArray[np.float64]:
+        """[edges, 2, 2]: x and y of both ends of each line."""
+        if self.edges is None:
+            return np.empty((0, 2, 2))
+        places = self.codes.set_index("code")[["x", "y"]]
+        return np.stack([places.loc[self.edges[end]].to_numpy() for end in ("code", "neighbour")], axis=1)
 
 
 def draw_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating], title: Title) -> go.Figure:
     """Planes side by side, each with its field of colours, the points [N, 2] and its codes, as large as their share.
 
-    Hard cells have edges; soft ones mix the colours of the codes by their responsibilities. Three traces a panel:
-    points (their customdata is their number), codes, and dead codes, as crosses. The fields lie in layout.images.
+    Hard cells have edges; soft ones mix the colours of the codes by their responsibilities. Four traces a panel:
+    points (their customdata is their number), lines between codes, codes, and dead codes, as crosses. The fields lie in
+    layout.images.
 
     Raises:
         InputError: a frame without the columns that are drawn, or points that are no [N, 2].
@@ -147,6 +160,8 @@ def _traces(panel: PlanePanel, points: NDArray[np.floating], shown: NDArray[np.i
     dead = _dead(panel.codes)
     live, lost = panel.codes[~dead], panel.codes[dead]
     colours = code_colours(len(panel.codes))[live["code"].to_numpy()]
+    gaps = np.full((len(panel.ends), 1, 2), math.nan)
+    lines = np.concatenate([panel.ends, gaps], axis=1).reshape(-1, 2).T
     return [
         go.Scatter(
             x=points[shown, 0],
@@ -156,6 +171,16 @@ def _traces(panel: PlanePanel, points: NDArray[np.floating], shown: NDArray[np.i
             marker={"size": 4, "color": INK, "opacity": 0.35},
             hoverinfo="skip",
             name="points",
+            **place,
+        ),
+        go.Scatter(
+            x=lines[0],
+            y=lines[1],
+            mode="lines",
+            line={"color": INK, "width": 1},
+            opacity=NET_OPACITY,
+            hoverinfo="skip",
+            name="grid",
             **place,
         ),
         go.Scatter(
@@ -222,6 +247,7 @@ def _publish_panel(axes: Axes, panel: PlanePanel, points: NDArray[np.floating]) 
     picture = field_picture(panel.field, len(panel.codes)) & 0xF8
     axes.imshow(picture, extent=(ends.x[0], ends.x[1], ends.y[0], ends.y[1]), interpolation="nearest", aspect="equal")
     axes.scatter(points[:, 0], points[:, 1], s=5, color=INK, alpha=0.3, linewidths=0)
+    axes.add_collection(LineCollection([*panel.ends], colors=INK, linewidths=0.8, alpha=NET_OPACITY))
     colours = code_colours(len(panel.codes))[live["code"].to_numpy()]
     sizes = (0.72 * _sizes(live)) ** 2
     axes.scatter(live["x"], live["y"], s=sizes, c=colours, edgecolors="white", linewidths=1.2, zorder=3)

@@ -43,7 +43,7 @@ class Explorer(Panel):
     A subclass builds its widgets, calls ``super().__init__(controls, below)`` with those above and below the charts,
     and last ``self._begin(**state)``. It says what it shows by `draw` (live), `figure` (static), `frame` and
     `summary`, all of the traits' present values. InputError raised by `draw` is shown to the reader, and what was
-    drawn before stays.
+    drawn and said before stays.
     """
 
     STATE: ClassVar[tuple[str, ...]] = ()
@@ -127,8 +127,8 @@ class Explorer(Panel):
             raise
         else:
             self._say(self.hint(), QUIET_COLOUR)
-        self._caption.value = f'<span style="color: {QUIET_COLOUR}">{html.escape(self.caption())}</span>'
-        self._copy.code = self.code()
+            self._caption.value = f'<span style="color: {QUIET_COLOUR}">{html.escape(self.caption())}</span>'
+            self._copy.code = self.code()
 
     def _say(self, sentence: str, colour: str) -> None:
         said = f'<span role="status" style="color: {colour}; white-space: pre-line">{html.escape(sentence)}</span>'

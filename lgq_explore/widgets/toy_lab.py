@@ -22,6 +22,7 @@ from lgq_explore.analysis.toys import TEMPERATURES
 from lgq_explore.errors import InputError
 from lgq_explore.plots.style import Title
 from lgq_explore.quantizers import QUANTIZERS, SoftQuantizer
+from lgq_explore.quantizers.initialization import INITIALIZATIONS
 from lgq_explore.training.config import quantizer_config
 
 from .explorer import Explorer
@@ -33,7 +34,18 @@ WEIGHTS = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.
 """Of a regularizer; 0.005 is the published one."""
 FEWEST_CODES, MOST_CODES = 3, 64
 POLL_SECONDS = 0.25
-SETTING = ("data", "method", "codes", "peakedness", "usage", "usage_form", "seed", "steps", "batch_size")
+SETTING = (
+    "data",
+    "method",
+    "codes",
+    "peakedness",
+    "usage",
+    "usage_form",
+    "initialization",
+    "seed",
+    "steps",
+    "batch_size",
+)
 """Traits on which depends what is learned."""
 
 AT_LEAST = {"codes": FEWEST_CODES, "seed": 0, "steps": 1, "batch_size": 2}
@@ -51,7 +63,9 @@ class ToyLab(Explorer):
 
     data: one of `lgq.analysis.TOYS`. method: one of `lgq.QUANTIZERS`. codes: K, by default what suits the data; a grid
     takes the nearest product. temperature: of the slider; what LGQ trains with is its published schedule, 1.0 to 0.1.
-    peakedness, usage: weights of LGQ's regularizers; usage_form: published or unbiased. batch_size: points a step.
+    peakedness, usage: weights of LGQ's regularizers; usage_form: published or unbiased. initialization: where codes
+    start, of methods that can be told: random, kmeans++, kmeans, grid; empty for the method's own. batch_size: points a
+    step.
 
     Raises:
         InputError: a name or number that does not do.
@@ -66,6 +80,7 @@ class ToyLab(Explorer):
     peakedness = traitlets.Float()
     usage = traitlets.Float()
     usage_form = traitlets.Unicode()
+    initialization = traitlets.Unicode()
     seed = traitlets.Int()
     steps = traitlets.Int()
     batch_size = traitlets.Int()
@@ -79,6 +94,7 @@ class ToyLab(Explorer):
         peakedness: float = 0.005,
         usage: float = 0.005,
         usage_form: str = "published",
+        initialization: str = "",
         seed: int = 0,
         steps: int = 500,
         batch_size: int = 512,
@@ -99,6 +115,7 @@ class ToyLab(Explorer):
             peakedness=peakedness,
             usage=usage,
             usage_form=usage_form,
+            initialization=initialization,
             seed=seed,
             steps=steps,
             batch_size=batch_size,
@@ -264,9 +281,10 @@ class ToyLab(Explorer):
         )
         fields: tuple[NDArray[Any], ...] = (view.hard.cells, soft.shared, equilibrium.shared)
         codes = (view.hard.codes, soft.codes, equilibrium.codes)
+        edges = (view.hard.edges, view.hard.edges, None)
         return [
-            plots.PlanePanel(heading, field, plane.centres_x, plane.centres_y, frame)
-            for heading, field, frame in zip(headings, fields, codes, strict=True)
+            plots.PlanePanel(heading, field, plane.centres_x, plane.centres_y, frame, lines)
+            for heading, field, frame, lines in zip(headings, fields, codes, edges, strict=True)
         ]
 
     def _title(self) -> Title:
@@ -295,6 +313,8 @@ class ToyLab(Explorer):
         self._usage = _slider("λ usage", WEIGHTS)
         self._temperature = _slider("temperature τ", TEMPERATURES, width="560px")
         self._usage_form = form
+        starts = [("the method's own", ""), *((name, name) for name in INITIALIZATIONS)]
+        self._start = ipywidgets.Dropdown(options=starts, description="start", **names)
         for name, control in {
             "data": data,
             "method": method,
@@ -303,6 +323,7 @@ class ToyLab(Explorer):
             "steps": steps,
             "batch_size": batch,
             "usage_form": form,
+            "initialization": self._start,
         }.items():
             self._join(name, control)
         for name, slider in {
@@ -313,7 +334,7 @@ class ToyLab(Explorer):
             self._join_slider(name, slider)
         self._subject_row = ipywidgets.HBox([data, method, codes, seed, steps, batch])
         self._training_row = ipywidgets.HBox([self._train_button, self._stop_button, self._status])
-        self._weights_row = ipywidgets.HBox([self._peakedness, self._usage, form])
+        self._weights_row = ipywidgets.HBox([self._peakedness, self._usage, form, self._start])
         self._temperature_row = ipywidgets.VBox([self._temperature, self._numbers])
 
     def _join(self, name: str, control: ipywidgets.Widget) -> None:
@@ -346,11 +367,12 @@ class ToyLab(Explorer):
         """Another setting has learned nothing yet."""
         self._fit = self._live = None
         self.stop()
-        has_weights = (
-            "peakedness" in QUANTIZERS[self.method].default_loss_weights if self.method in QUANTIZERS else False
-        )
+        if not self.method:
+            return  # the first state is still being taken
+        has_weights = "peakedness" in QUANTIZERS[self.method].default_loss_weights
         for control in (self._peakedness, self._usage, self._usage_form):
             control.disabled = not has_weights
+        self._start.disabled = not analysis.can_start_otherwise(self.method)
 
     def _say_numbers(self) -> None:
         numbers = self._view.numbers(self.temperature)
@@ -418,6 +440,12 @@ class ToyLab(Explorer):
     def _check_usage_form(self, proposal: Any) -> str:
         if proposal["value"] not in ("published", "unbiased"):
             raise InputError(f"usage_form is {proposal['value']!r}: choose one of published, unbiased")
+        return proposal["value"]
+
+    @traitlets.validate("initialization")
+    def _check_initialization(self, proposal: Any) -> str:
+        if proposal["value"] not in ("", *INITIALIZATIONS):
+            raise InputError(f"initialization is {proposal['value']!r}: choose one of {', '.join(INITIALIZATIONS)}")
         return proposal["value"]
 
     @traitlets.validate("temperature")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import math
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -93,8 +96,9 @@ def test_colours_of_many_codes_differ() -> None:
 
 def test_a_plane_has_its_field_points_and_codes() -> None:
     figure = plots.draw_toy_plane([panel(), panel()], POINTS, TITLE)
-    points, live, dead, *others = figure.data
-    assert len(others) == 3
+    points, lines, live, dead, *others = figure.data
+    assert len(others) == 4
+    assert len(lines.x) == 0
     assert points.customdata.tolist() == [0, 1, 2, 3, 4]
     assert (live.x.tolist(), live.y.tolist()) == (CODES["x"].tolist(), CODES["y"].tolist())
     alone, *together = live.marker.size
@@ -107,12 +111,22 @@ def test_a_plane_has_its_field_points_and_codes() -> None:
 
 
 def test_codes_at_one_place_are_counted_once_and_dead_ones_are_crosses() -> None:
-    (_, live, dead) = plots.draw_toy_plane([panel()], POINTS, TITLE).data
+    *_, live, dead = plots.draw_toy_plane([panel()], POINTS, TITLE).data
     assert list(live.text) == ["", "", "2×"]
     marked = CODES.assign(dead=[False, False, True])
-    (_, live, dead) = plots.draw_toy_plane([panel(marked)], POINTS, TITLE).data
+    *_, live, dead = plots.draw_toy_plane([panel(marked)], POINTS, TITLE).data
     assert (len(live.x), dead.x.tolist(), dead.marker.symbol) == (2, [1.5], "x")
     assert "dead" in dead.hovertext[0]
+
+
+def test_lines_join_neighbours_of_a_grid_under_the_codes() -> None:
+    edges = pd.DataFrame({"group": [0, 0], "code": [0, 2], "neighbour": [2, 1]})
+    netted = replace(panel(), edges=edges)
+    _, lines, _, _ = plots.draw_toy_plane([netted], POINTS, TITLE).data
+    assert lines.x == pytest.approx([-0.5, 1.5, math.nan, 1.5, 1.5, math.nan], nan_ok=True)
+    axes, *_ = plots.publish_toy_plane([netted], POINTS, TITLE).axes
+    (net,) = (drawn for drawn in axes.collections if isinstance(drawn, LineCollection))
+    assert [line.tolist() for line in net.get_segments()] == [[[-0.5, 11], [1.5, 11]], [[1.5, 11], [1.5, 11]]]
 
 
 def test_many_points_are_thinned_evenly() -> None:

@@ -21,7 +21,9 @@ from lgq_explore.widgets import ToyLab
 from lgq_explore.widgets.toy_lab import MOST_CODES
 
 PLANES, BIFURCATION, DISTANCE = range(3)
-POINTS, CODES, DEAD = range(3)
+POINTS, LINES, CODES, DEAD = range(4)
+TRACES = 4
+"""Of a plane."""
 """Traces of one plane."""
 
 
@@ -29,9 +31,14 @@ def figures(lab: ToyLab) -> list[dict[str, Any]]:
     return [json.loads(figure) for figure in lab.charts.figures]
 
 
+def lines(lab: ToyLab, plane: int) -> list[float]:
+    """x of what is drawn between the codes of a plane, three numbers a line."""
+    return _numbers(figures(lab)[PLANES]["data"][TRACES * plane + LINES]["x"]).tolist()
+
+
 def places(lab: ToyLab, plane: int) -> np.ndarray:
     """Where the codes of a plane are drawn, [K, 2]."""
-    trace = figures(lab)[PLANES]["data"][3 * plane + CODES]
+    trace = figures(lab)[PLANES]["data"][TRACES * plane + CODES]
     return np.array([_numbers(trace["x"]), _numbers(trace["y"])]).T
 
 
@@ -98,7 +105,7 @@ def test_above_the_critical_temperature_all_centres_coincide(lab: ToyLab) -> Non
     together = places(lab, 2)
     assert np.ptp(together, axis=0).max() < 0.01
     assert "1 distinct centre of 4" in str(figures(lab)[PLANES]["layout"]["annotations"])
-    assert "4×" in figures(lab)[PLANES]["data"][3 * 2 + CODES]["text"]
+    assert "4×" in figures(lab)[PLANES]["data"][TRACES * 2 + CODES]["text"]
     lab.temperature = 0.1 * float(critical)
     assert np.ptp(places(lab, 2), axis=0).max() > 1
     assert "4 distinct centres of 4" in str(figures(lab)[PLANES]["layout"]["annotations"])
@@ -116,8 +123,28 @@ def test_another_setting_forgets_what_was_learned(lab: ToyLab) -> None:
     assert lab.fit is None
     assert lab._usage.disabled
     assert "fsq has no temperature" in text_of(lab)
-    _, live, dead = figures(lab)[PLANES]["data"][:3]
+    _, _, live, dead = figures(lab)[PLANES]["data"][:TRACES]
     assert sorted(live["meta"] + dead["meta"]) == list(range(9))
+
+
+def test_codes_start_where_they_are_told_and_a_grids_lines_stay(lab: ToyLab) -> None:
+    assert not lines(lab, 0)
+    lab.initialization = "grid"
+    assert lab._start.value == "grid"
+    (a, b), (c, d) = (corner for corner in places(lab, 0).reshape(2, 2, 2))
+    assert b - a == pytest.approx(d - c, abs=1e-5)
+    assert len(lines(lab, 0)) == len(lines(lab, 1)) == 3 * 4
+    assert not lines(lab, 2)
+    assert "initialization='grid'" in lab.code()
+    learned = lab.train().summary()["distortion"]
+    own = ToyLab(codes=4, steps=lab.steps).train().summary()["distortion"]
+    assert learned != own
+    lab.codes = 7
+    assert "7 codes make no even grid in 2 directions: choose a number with small factors, such as 8" in text_of(lab)
+    lab.method = "simvq"
+    assert lab._start.disabled
+    with pytest.raises(InputError, match="initialization is 'gird': choose one of random"):
+        lab.initialization = "gird"
 
 
 def test_controls_and_traits_follow_each_other(lab: ToyLab) -> None:
