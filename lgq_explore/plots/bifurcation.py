@@ -12,7 +12,19 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from lgq_explore.errors import InputError
 
-from .style import BLUE, GUIDE, INK, VERMILION, Title, axis, layout, new_figure, publication_style, publish_title
+from .style import (
+    BLUE,
+    FEW_COLOURS,
+    GUIDE,
+    INK,
+    VERMILION,
+    Title,
+    axis,
+    layout,
+    new_figure,
+    publication_style,
+    publish_title,
+)
 from .toy_plane import code_colours
 
 STATE_COLUMNS = {"temperature", "effective_centres", "distinct_centres", "converged", "tokens"}
@@ -79,7 +91,7 @@ def publish_bifurcation(
     codes = int(centres["code"].max()) + 1
     colours = code_colours(codes)
     with publication_style():
-        figure = new_figure(5.0, 3.8)
+        figure = new_figure(5.0, 3.8, palette=FEW_COLOURS)
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2.2, 1])
         for code, rows in centres.groupby("code"):
             above.plot(rows["temperature"], rows[coordinate], color=colours[code], linewidth=1.4)

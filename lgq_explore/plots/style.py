@@ -158,6 +158,10 @@ def sentence_when_empty(sentence: str, *, empty: bool) -> dict[str, Any]:
     }
 
 
+FEW_COLOURS = 256
+"""A palette for pictures of which a notebook holds several: a third of the bytes."""
+
+
 @contextmanager
 def publication_style() -> Iterator[None]:
     """The house style for seaborn, for as long as the context lasts."""
