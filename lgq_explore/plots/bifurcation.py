@@ -14,7 +14,7 @@ from lgq_explore.errors import InputError
 
 from .style import (
     BLUE,
-    FEW_COLOURS,
+    EVEN_COLOURS,
     GUIDE,
     INK,
     VERMILION,
@@ -91,7 +91,7 @@ def publish_bifurcation(
     codes = int(centres["code"].max()) + 1
     colours = code_colours(codes)
     with publication_style():
-        figure = new_figure(5.0, 3.8, palette=FEW_COLOURS)
+        figure = new_figure(5.0, 3.8, palette=EVEN_COLOURS)
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2.2, 1])
         for code, rows in centres.groupby("code"):
             above.plot(rows["temperature"], rows[coordinate], color=colours[code], linewidth=1.4)

@@ -15,7 +15,19 @@ from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
 
-from .style import DEAD, GUIDE, INK, VERMILION, Title, axis, layout, new_figure, publication_style, publish_title
+from .style import (
+    DEAD,
+    GUIDE,
+    INK,
+    RARE_COLOURS,
+    VERMILION,
+    Title,
+    axis,
+    layout,
+    new_figure,
+    publication_style,
+    publish_title,
+)
 
 CELL_COLUMNS = {
     "code",
@@ -88,7 +100,7 @@ def publish_code_cells(cells: pd.DataFrame, exponents: pd.DataFrame, *, name: st
     _require(cells, exponents)
     used = cells[cells["count"] > 0]
     with publication_style():
-        figure = new_figure(10.5, 3.7, palette=64)
+        figure = new_figure(10.5, 3.7, palette=RARE_COLOURS)
         for axes, panel in zip(figure.subplots(1, 3), PANELS, strict=True):
             _publish_panel(axes, used, panel)
             for line in _lines(cells, exponents, panel):

@@ -20,7 +20,18 @@ from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
 
-from .style import GUIDE, VERMILION, Title, axis, layout, new_figure, note, publication_style, publish_title
+from .style import (
+    GUIDE,
+    RARE_COLOURS,
+    VERMILION,
+    Title,
+    axis,
+    layout,
+    new_figure,
+    note,
+    publication_style,
+    publish_title,
+)
 
 COLOUR_SCALE = "viridis"
 TOKEN, TOKEN_OPACITY = "#8C96A3", 0.3
@@ -35,7 +46,7 @@ MARGIN = 0.04
 MOST_HOVER_TEXTS = 4096
 """Codes up to which each carries a text of its own to hover over; more would be most of what is sent to the page."""
 
-MOST_PRINTED_TOKENS, PRINTED_DPI, PRINTED_COLOURS = 6000, 80, 128
+MOST_PRINTED_TOKENS, PRINTED_DPI = 6000, 80
 """What keeps a printed map under some hundred kilobytes: notebooks hold several."""
 
 HEIGHT, NOTE_LINE = 480, 15
@@ -145,7 +156,7 @@ def publish_latent_map(
     lines = max(len(said.lines) + len(said.warning) for said in foot)
     with publication_style():
         width, height = 5.2 * len(panes) + 0.7, 5.0 + 0.17 * lines
-        figure = new_figure(width, height, dpi=PRINTED_DPI, palette=PRINTED_COLOURS)
+        figure = new_figure(width, height, dpi=PRINTED_DPI, palette=RARE_COLOURS)
         places = figure.subplots(
             2, len(panes) + 1, width_ratios=[30] * len(panes) + [1], height_ratios=[4.4, 0.17 * max(1, lines)]
         )

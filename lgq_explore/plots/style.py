@@ -158,8 +158,19 @@ def sentence_when_empty(sentence: str, *, empty: bool) -> dict[str, Any]:
     }
 
 
-FEW_COLOURS = 256
-"""A palette for pictures of which a notebook holds several: a third of the bytes."""
+@dataclass(frozen=True)
+class Palette:
+    """Colours that a printed picture is stored with: how many, and how they are chosen. A third of the bytes."""
+
+    colours: int
+    method: Image.Quantize
+
+
+RARE_COLOURS = Palette(128, Image.Quantize.MAXCOVERAGE)
+"""Keeps a rare colour, such as that of the most used codes, beside thousands of greys."""
+
+EVEN_COLOURS = Palette(256, Image.Quantize.FASTOCTREE)
+"""Where colours run into each other, they do so in even steps."""
 
 
 @contextmanager
@@ -173,8 +184,8 @@ def publication_style() -> Iterator[None]:
 class PrintedFigure(Figure):
     """A figure that notebooks show as a picture, though pyplot, which would see to that, knows nothing of it."""
 
-    palette: int | None = None
-    """Colours that its picture is stored with; all where None. A cloud of points needs few, and takes a third then."""
+    palette: Palette | None = None
+    """What its picture is stored with; all colours where None."""
 
     def _repr_png_(self) -> bytes:
         target = BytesIO()
@@ -182,18 +193,16 @@ class PrintedFigure(Figure):
         return png_bytes(Image.open(target), self.palette) if self.palette else target.getvalue()
 
 
-def png_bytes(picture: Image.Image, palette: int | None = None) -> bytes:
-    """A picture as PNG, as small as can be; with at most `palette` colours if that is given."""
+def png_bytes(picture: Image.Image, palette: Palette | None = None) -> bytes:
+    """A picture as PNG, as small as can be; with the colours of a palette if that is given."""
     if palette:
-        # Maximum coverage keeps a rare colour, such as that of the most used codes, beside thousands of greys.
-        plain = picture.convert("RGB")
-        picture = plain.quantize(palette, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        picture = picture.convert("RGB").quantize(palette.colours, method=palette.method, dither=Image.Dither.NONE)
     target = BytesIO()
     picture.save(target, "PNG", optimize=True)
     return target.getvalue()
 
 
-def new_figure(width: float, height: float, *, dpi: int = 110, palette: int | None = None) -> Figure:
+def new_figure(width: float, height: float, *, dpi: int = 110, palette: Palette | None = None) -> Figure:
     """A figure in inches that pyplot knows nothing of: nothing is shown twice, and none is kept alive."""
     figure = PrintedFigure(figsize=(width, height), layout="constrained", dpi=dpi)
     figure.palette = palette

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from lgq_explore.errors import InputError
 
-from .style import FEW_COLOURS, GUIDE, Title, axis, layout, method_colour, new_figure, publication_style, publish_title
+from .style import EVEN_COLOURS, GUIDE, Title, axis, layout, method_colour, new_figure, publication_style, publish_title
 
 RATIO = "distortion / least distortion"
 TICKS = [1, 1.5, 2, 3, 5, 10, 20, 50, 100, 200]
@@ -60,7 +60,7 @@ def draw_toy_distance(curves: Mapping[str, pd.DataFrame], detail: str, steps: in
 def publish_toy_distance(curves: Mapping[str, pd.DataFrame], detail: str, steps: int) -> Figure:
     """What `draw_toy_distance` shows, to print. Errors are the same."""
     with publication_style():
-        figure = new_figure(4.6, 3.8, palette=FEW_COLOURS)
+        figure = new_figure(4.6, 3.8, palette=EVEN_COLOURS)
         axes = figure.subplots()
         for method, curve in curves.items():
             _require(curve, {"step", "ratio"})

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from lgq_explore.errors import InputError
 
 from .images import png_uri
-from .style import FEW_COLOURS, GUIDE, INK, Title, layout, new_figure, note, publication_style, publish_title
+from .style import EVEN_COLOURS, GUIDE, INK, Title, layout, new_figure, note, publication_style, publish_title
 
 GOLDEN_TURN = (3 - math.sqrt(5)) / 2
 PALE = 0.55
@@ -107,7 +107,7 @@ def publish_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating]
     """What `draw_toy_plane` shows, to print. Errors are the same."""
     shown = _shown(points)
     with publication_style():
-        figure = new_figure(3.5 * len(panels), 4.15, palette=FEW_COLOURS)
+        figure = new_figure(3.5 * len(panels), 4.15, palette=EVEN_COLOURS)
         for axes, panel in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
             _require(panel.codes)
             _publish_panel(axes, panel, points[shown])

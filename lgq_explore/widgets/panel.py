@@ -73,9 +73,8 @@ def stacked_png(figures: Sequence[Figure]) -> bytes:
             sheet.paste(picture, (left, top))
             left += picture.width
         top += height
-    palettes: list[int | None] = [getattr(figure, "palette", None) for figure in figures]
-    few = [palette for palette in palettes if palette is not None]
-    return png_bytes(sheet, max(few) if len(few) == len(figures) else None)
+    palettes = {getattr(figure, "palette", None) for figure in figures}
+    return png_bytes(sheet, palettes.pop() if len(palettes) == 1 else None)
 
 
 def _rows(pictures: Sequence[Image.Image]) -> list[list[Image.Image]]:

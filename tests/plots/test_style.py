@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 
 import matplotlib as mpl
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 
 from lgq_explore.plots import METHOD_COLOURS
-from lgq_explore.plots.style import method_colour, new_figure, publication_style
+from lgq_explore.plots.style import EVEN_COLOURS, RARE_COLOURS, Palette, method_colour, new_figure, publication_style
 
 OKABE_ITO = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
 
@@ -41,9 +42,10 @@ def test_a_notebook_shows_a_printed_figure_as_a_picture() -> None:
     assert figure._repr_png_().startswith(b"\x89PNG")
 
 
-def test_a_palette_makes_a_picture_small_and_keeps_its_colours() -> None:
+@pytest.mark.parametrize("chosen", [RARE_COLOURS, EVEN_COLOURS])
+def test_a_palette_makes_a_picture_small_and_keeps_its_colours(chosen: Palette) -> None:
     pictures = []
-    for palette in (None, 16):
+    for palette in (None, replace(chosen, colours=16)):
         figure = new_figure(3, 2, palette=palette)
         axes = figure.subplots()
         axes.scatter(*np.random.default_rng(0).random((2, 2000)), s=2, color="#0072B2")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lgq_explore.plots.style import new_figure
+from lgq_explore.plots.style import EVEN_COLOURS, new_figure
 from lgq_explore.widgets.panel import PICTURE_DPI, stacked_png
 
 RED, GREEN, BLUE, BLACK = (255, 0, 0), (0, 128, 0), (0, 0, 255), (0, 0, 0)
@@ -36,8 +37,9 @@ def test_figures_lie_under_each_other_and_narrow_ones_beside() -> None:
     }
 
 
-def test_a_sheet_has_few_colours_only_if_all_of_its_figures_have() -> None:
-    figures = [new_figure(2, 2, palette=palette) for palette in (8, 4, None)]
+def test_a_sheet_has_few_colours_only_if_all_of_its_figures_have_the_same() -> None:
+    few_colours = replace(EVEN_COLOURS, colours=8)
+    figures = [new_figure(2, 2, palette=palette) for palette in (few_colours, few_colours, None)]
     for figure in figures:
         figure.subplots().imshow(np.random.default_rng(0).random((64, 64)), cmap="viridis")
     few, all_of_them = (Image.open(BytesIO(stacked_png(shown))) for shown in (figures[:2], figures))
