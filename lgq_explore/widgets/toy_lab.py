@@ -313,7 +313,7 @@ class ToyLab(Explorer):
         self._usage = _slider("λ usage", WEIGHTS)
         self._temperature = _slider("temperature τ", TEMPERATURES, width="560px")
         self._usage_form = form
-        starts = [("the method's own", ""), *((name, name) for name in INITIALIZATIONS)]
+        starts = [("its own", ""), *((name, name) for name in INITIALIZATIONS)]
         self._start = ipywidgets.Dropdown(options=starts, description="start", **names)
         for name, control in {
             "data": data,
