@@ -5,6 +5,7 @@ from __future__ import annotations
 from .code_inspector import CodeInspector
 from .geometry_explorer import GeometryExplorer
 from .health_panel import HealthPanel
+from .linking import Link, link
 from .patch_inspector import PatchInspector
 from .temperature_control import TemperatureControl
 from .temperature_explorer import TemperatureExplorer
@@ -16,10 +17,12 @@ __all__ = [
     "CodeInspector",
     "GeometryExplorer",
     "HealthPanel",
+    "Link",
     "PatchInspector",
     "TemperatureControl",
     "TemperatureExplorer",
     "ToyLab",
     "TrainingMonitor",
     "UsageExplorer",
+    "link",
 ]

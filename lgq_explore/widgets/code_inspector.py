@@ -17,6 +17,7 @@ from lgq_explore import analysis, plots
 from lgq_explore.errors import InputError
 from lgq_explore.plots.code_patches import NO_CODES
 from lgq_explore.plots.style import Title
+from lgq_explore.training.run import Run
 
 from .charts import Picked
 from .codes_box import CodesBox
@@ -38,7 +39,7 @@ class CodeInspector(Explorer):
     """Patches that use the selected codes, their share of the loss, their neighbours, and the pictures without some.
 
         inspector = CodeInspector(lgq.tutorial_run("lgq"), selection=[3, 17])
-        traitlets.link((usage, "selection"), (inspector, "selection"))
+        lgq.widgets.link(usage, inspector)
 
     run: opened, its folder, or its name under data/runs; looked at through at most `crops` held-out crops.
     selection, turned_off: joint codes, 0 … K − 1. Tokens of codes that are turned off take the nearest one left.
@@ -57,16 +58,16 @@ class CodeInspector(Explorer):
     def __init__(
         self, run: RunLike, selection: Sequence[int] = (), turned_off: Sequence[int] = (), crops: int = CROPS
     ) -> None:
-        self._run, self._crops = as_run(run), crops
-        self._encoding = held_out(self._run, crops)
-        self._tokenizer = self._run.tokenizer()
+        self.run, self._crops = as_run(run), crops
+        self._encoding = held_out(self.run, crops)
+        self._tokenizer = self.run.tokenizer()
         quantizer = self._tokenizer.quantizer
         self._size = quantizer.codebook_size
         self._tokens = analysis.token_table(quantizer, self._encoding)
         self._distortion = analysis.code_distortion(self._tokens, self._size)
         self._field = analysis.receptive_field(self._tokenizer, self._encoding)
         self._reach = analysis.reach_holding(self._field)
-        self._method = self._run.config.quantizer.method
+        self._method = self.run.config.quantizer.method
         self._history: pd.DataFrame | None = None
         self._why_no_history = NO_CODES
         self._without: analysis.TurnedOff | None = None
@@ -75,7 +76,7 @@ class CodeInspector(Explorer):
         self._begin(selection=list(selection), turned_off=list(turned_off))
 
     def __repr__(self) -> str:
-        return f"CodeInspector({self._run.path.name}, {len(self.selection)} codes, {len(self.turned_off)} off)"
+        return f"CodeInspector({self.run.path.name}, {len(self.selection)} codes, {len(self.turned_off)} off)"
 
     def patches(self) -> list[analysis.CodePatches]:
         """The patches of each code that is shown: of the selected ones the most used, ascending."""
@@ -114,6 +115,9 @@ class CodeInspector(Explorer):
             "psnr_change_db": without.change_db,
         }
 
+    def runs(self) -> list[Run]:
+        return [self.run]
+
     def draw(self) -> list[go.Figure]:
         codes = self._shown()
         drawn = [
@@ -148,13 +152,13 @@ class CodeInspector(Explorer):
         side = analysis.patch_side(self._encoding)
         seen = self._field.set_index("reach").loc[self._reach]
         return (
-            f"{run_caption(self._run, self._encoding)}. Patches: a token's own {side} × {side} pixels, outlined, in a "
+            f"{run_caption(self.run, self._encoding)}. Patches: a token's own {side} × {side} pixels, outlined, in a "
             f"window of {seen['side']:.0f} pixels that holds {seen['share']:.0%} of what moves its latents (squared "
             "gradients with respect to the picture)."
         )
 
     def subjects(self) -> list[str]:
-        return [run_argument(self._run)] if self._crops == CROPS else [run_argument(self._run), f"crops={self._crops}"]
+        return [run_argument(self.run)] if self._crops == CROPS else [run_argument(self.run), f"crops={self._crops}"]
 
     def hint(self) -> str:
         sentences = [] if self.selection else ["Select codes: pick some in a linked panel, or type them into the box."]
@@ -215,7 +219,7 @@ class CodeInspector(Explorer):
             return NO_HISTORY
         if self._history is None:
             try:
-                self._history = analysis.code_history(self._run, self._encoding, list(range(self._size)))
+                self._history = analysis.code_history(self.run, self._encoding, list(range(self._size)))
             except InputError as error:
                 self._history, self._why_no_history = NO_HISTORY, str(error)
         return self._history[self._history["code"].isin(codes)]

@@ -37,8 +37,8 @@ class Explorer(Panel):
     """A panel that answers one question about runs, from one line of Python.
 
     Traits hold its state, and `STATE` names them in the order of the constructor's keywords. They can be read and set
-    from Python, and joined to another panel's by ``traitlets.link((one, "selection"), (other, "selection"))``. Where a
-    kernel's loop runs, the charts follow a moment later, once for many moves; elsewhere at once.
+    from Python; what is picked, codes in the trait `selection` or a `patch`, is shared with other panels by `link`.
+    Where a kernel's loop runs, the charts follow a moment later, once for many moves; elsewhere at once.
 
     A subclass builds its widgets, calls ``super().__init__(controls, below)`` with those above and below the charts,
     and last ``self._begin(**state)``. It says what it shows by `draw` (live), `figure` (static), `frame` and
@@ -54,6 +54,10 @@ class Explorer(Panel):
         super().__init__([*controls, self._message, self.charts, *below, self._caption, self._copy])
         self._kernel_loop = running_loop()
         self._is_due = False
+
+    def runs(self) -> list[Run]:
+        """Runs whose codes can be picked here, first the one that is shown at the moment; by default there are none."""
+        return []
 
     def draw(self) -> list[go.Figure]:
         """The interactive figures of the present state, the first over the whole width, the others in two columns."""

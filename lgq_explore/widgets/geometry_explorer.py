@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from lgq_explore import analysis, plots
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import FSQConfig
+from lgq_explore.training.run import Run
 
 from .charts import Picked
 from .codes_box import CodesBox, checked_codes
@@ -103,6 +104,9 @@ class GeometryExplorer(Explorer):
         while self._background is not None and not self._background.done():
             await asyncio.shield(self._background)
         self._redraw()
+
+    def runs(self) -> list[Run]:
+        return [self.run]
 
     def draw(self) -> list[go.Figure]:
         return [

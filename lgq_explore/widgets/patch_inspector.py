@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from lgq_explore import analysis, plots
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import SoftQuantizer
+from lgq_explore.training.run import Run
 
 from .charts import Picked
 from .explorer import CROPS, Explorer, RunLike, as_run, held_out, run_argument, run_caption
@@ -55,11 +56,11 @@ class PatchInspector(Explorer):
         temperature: float | None = None,
         crops: int = CROPS,
     ) -> None:
-        self._run, self._crops = as_run(run), crops
-        self._encoding = held_out(self._run, crops)
-        self._tokenizer = self._run.tokenizer()
+        self.run, self._crops = as_run(run), crops
+        self._encoding = held_out(self.run, crops)
+        self._tokenizer = self.run.tokenizer()
         self._tokens = analysis.token_table(self._tokenizer.quantizer, self._encoding)
-        self._method = self._run.config.quantizer.method
+        self._method = self.run.config.quantizer.method
         self._answer: analysis.PatchPosterior | None = None
         self._asked: list[Any] = []
         super().__init__(self._controls())
@@ -67,7 +68,7 @@ class PatchInspector(Explorer):
         self._begin(patch=list(patch), temperature=temperature)
 
     def __repr__(self) -> str:
-        return f"PatchInspector({self._run.path.name}, patch {self.patch})"
+        return f"PatchInspector({self.run.path.name}, patch {self.patch})"
 
     def posterior(self) -> analysis.PatchPosterior:
         """Of the patch at the temperature in the traits. Raises InputError where one of them is no such thing."""
@@ -105,6 +106,9 @@ class PatchInspector(Explorer):
             "responsibility_runner_up": second.responsibility,
         }
 
+    def runs(self) -> list[Run]:
+        return [self.run]
+
     def draw(self) -> list[go.Figure]:
         answer = self.posterior()
         return [
@@ -124,10 +128,10 @@ class PatchInspector(Explorer):
         return [self.figure(), plots.publish_patch_posterior(candidates, method=self._method, detail=self._at())]
 
     def caption(self) -> str:
-        return run_caption(self._run, self._encoding)
+        return run_caption(self.run, self._encoding)
 
     def subjects(self) -> list[str]:
-        return [run_argument(self._run)] if self._crops == CROPS else [run_argument(self._run), f"crops={self._crops}"]
+        return [run_argument(self.run)] if self._crops == CROPS else [run_argument(self.run), f"crops={self._crops}"]
 
     def _controls(self) -> list[ipywidgets.Widget]:
         images, _, height, width = self._encoding.codes.shape

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from lgq_explore import analysis, plots
 from lgq_explore.analysis import TemperatureView, TemperatureViews
 from lgq_explore.errors import InputError
+from lgq_explore.training.run import Run
 
 from .charts import Picked
 from .codes_box import CodesBox
@@ -89,6 +90,9 @@ class TemperatureExplorer(Explorer):
 
     def __repr__(self) -> str:
         return f"TemperatureExplorer({self.run.path.name})"
+
+    def runs(self) -> list[Run]:
+        return [self.run]
 
     def draw(self) -> list[go.Figure]:
         views, view = self._views, self._quickest_view()

@@ -127,6 +127,10 @@ class UsageExplorer(Explorer):
         ranked = self._definitions().dropna(subset="rank").to_dict("records")
         return numbers | {f"{row['run']} rank by {row['definition']}": int(row["rank"]) for row in ranked}
 
+    def runs(self) -> list[Run]:
+        others = [subject.run for name, subject in self._subjects.items() if name != self.shown]
+        return [self._subjects[self.shown].run, *others]
+
     def draw(self) -> list[go.Figure]:
         definitions = self._definitions()
         usage_map = plots.draw_usage_grid(self._grid(), self._checked_selection(), self.shown)

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from tests.browser.conftest import Lab
 
 CELLS = (
-    "import lgq_explore as lgq\nfrom traitlets import link",
+    "import lgq_explore as lgq",
     'geometry = lgq.widgets.GeometryExplorer("lgq", beside="fsq")\ngeometry',
-    'codes = lgq.widgets.CodeInspector("lgq")\nlink((geometry, "selection"), (codes, "selection"))\ncodes',
+    'codes = lgq.widgets.CodeInspector("lgq")\nlgq.widgets.link(geometry, codes)\ncodes',
 )
 MAP = chart(0)
 CODES = 64

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from tests.browser.conftest import Lab
 
 CELLS = (
-    "import lgq_explore as lgq\nfrom traitlets import link",
+    "import lgq_explore as lgq",
     'usage = lgq.widgets.UsageExplorer("lgq")\nusage',
-    'codes = lgq.widgets.CodeInspector("lgq")\nlink((usage, "selection"), (codes, "selection"))\ncodes',
-    'patch = lgq.widgets.PatchInspector("lgq")\nlink((codes, "patch"), (patch, "patch"))\npatch',
+    'codes = lgq.widgets.CodeInspector("lgq")\nlgq.widgets.link(usage, codes)\ncodes',
+    'patch = lgq.widgets.PatchInspector("lgq")\nlgq.widgets.link(usage, codes, patch)\npatch',
 )
 CODES = 64
 USAGE, INSPECTOR, PATCH = 0, 1, 2
