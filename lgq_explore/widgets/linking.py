@@ -49,7 +49,8 @@ def link(*panels: Explorer) -> Link:
         link(usage, codes, patches)
 
     A code of one run says nothing of another's, so only panels of one run share. A panel of several runs shares with
-    those of the run that it shows at the moment.
+    those of the run that it shows at the moment. A patch is numbered among the held-out crops that a panel looks at:
+    panels that share one are made with the same `crops`.
 
     Raises:
         InputError: fewer than two panels, or one that has nothing to share with any other.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -49,8 +50,9 @@ class NotebookPage(AnyNotebookPage):
     def slider(self, label: str) -> Locator:
         return self.page.locator(".widget-hslider", has_text=label).locator(".noUi-handle")
 
-    def outputs(self) -> str:
-        return self.page.locator(".jp-Notebook").inner_text()
+    def wait_for_text(self, text: str) -> None:
+        """What stands around the charts follows them by a message or two."""
+        self.wait_until(f'document.querySelector(".jp-Notebook").innerText.includes({json.dumps(text)})')
 
     def wait_for_charts(self, number: int) -> None:
         self.wait_until(f'document.querySelectorAll(".lgq-charts .js-plotly-plot").length === {number}')

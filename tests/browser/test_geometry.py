@@ -16,7 +16,7 @@ from lgq_explore.quantizers import FSQConfig
 from lgq_explore.training.encode import encode
 from lgq_explore.training.loop import train
 from lgq_explore.training.run import Run
-from tests.browser.notebook_page import PATIENCE, SECONDS, SMALL, NotebookPage, chart, opened_notebook
+from tests.browser.notebook_page import SECONDS, SMALL, NotebookPage, chart, opened_notebook
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
@@ -64,7 +64,7 @@ def test_a_lasso_fills_the_inspector_and_the_slider_moves_the_codes(run: Run, no
     said = ", ".join(map(str, inside))
     boxes = notebook.page.locator(".widget-text", has_text="codes").locator("input")
     assert {boxes.nth(place).input_value() for place in range(boxes.count())} >= {said}
-    notebook.page.get_by_text(f"selection={inside}, turned_off=[])").wait_for(timeout=PATIENCE)
+    notebook.wait_for_text(f"selection={inside}, turned_off=[])")
     patches = 'document.querySelectorAll(".lgq-charts")[1].querySelector(".js-plotly-plot")'
     shown = analysis.code_usage(encode(run)).loc[inside].nlargest(5, "count")["code"].sort_values().tolist()
     notebook.wait_until(f"{patches}._fullData.length > 2")

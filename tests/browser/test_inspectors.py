@@ -14,7 +14,7 @@ from lgq_explore import analysis
 from lgq_explore.training.encode import Encoding, encode
 from lgq_explore.training.loop import train
 from lgq_explore.training.run import Run
-from tests.browser.notebook_page import PATIENCE, SMALL, NotebookPage, opened_notebook
+from tests.browser.notebook_page import SMALL, NotebookPage, opened_notebook
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
@@ -126,10 +126,10 @@ def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookP
     expected = analysis.turn_codes_off(run.tokenizer(), encoding, codes)
     assert expected.reassigned == np.isin(held, codes).sum() > 0
     assert f"{expected.reassigned:,d} tokens, {expected.change_db:+.3f} dB" in pictures.title()
-    wait_for_text(notebook, f"{expected.reassigned:,d} of {held.size:,d} tokens reassigned")
+    notebook.wait_for_text(f"{expected.reassigned:,d} of {held.size:,d} tokens reassigned")
     _, before, without = pictures.read("chart._fullData.map(trace => trace.source)")
     assert before != without
-    wait_for_text(notebook, f"selection={codes}, turned_off={codes})")
+    notebook.wait_for_text(f"selection={codes}, turned_off={codes})")
 
     first = int(patches.read("chart._fullData.at(-1).customdata[0]"))
     image, row, column = (int(place) for place in np.unravel_index(first, encoding.codes[:, 0].shape))
@@ -171,11 +171,6 @@ def assert_patches_hold(patches: Chart, encoding: Encoding, codes: list[int]) ->
     assert set(held) == set(codes) & set(encoding.codes.reshape(-1).tolist())
     names = patches.read("chart._fullData.slice(0, -1).map(trace => trace.name)")
     assert [int(name.split("<br>")[0].removeprefix("code ")) for name in names] == codes
-
-
-def wait_for_text(notebook: NotebookPage, text: str) -> None:
-    """What stands around the charts follows them by a message or two."""
-    notebook.page.get_by_text(text).wait_for(timeout=PATIENCE)
 
 
 def text_in(notebook: NotebookPage, label: str) -> str:

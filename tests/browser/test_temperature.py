@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -73,7 +72,7 @@ def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, note
     assert after.pictures["hard"] == before.pictures["hard"]
     assert after.pictures["soft"] != before.pictures["soft"]
     summary = analysis.softness_summary(views.sample.at(moved), moved, views.sample.spread)
-    assert f"τ = {moved:.3g}: {summary['effective_codes']:.3g} effective codes" in notebook.outputs()
+    notebook.wait_for_text(f"τ = {moved:.3g}: {summary['effective_codes']:.3g} effective codes")
 
     token = 2 * 16 + 5
     click_token(notebook, token)
@@ -85,13 +84,11 @@ def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, note
 
     notebook.slider("codebook of").focus()
     notebook.page.keyboard.press("Home")
-    notebook.wait_until("document.querySelector('.jp-Notebook').innerText.includes('codebook of step 0,')")
+    notebook.wait_for_text("codebook of step 0,")
     past = analysis.TemperatureViews(run.tokenizer(), encode(run), run.codebook_snapshots()[0])
     wait_for_the_whole_sample(notebook, past)
     assert shown(notebook).shares == pytest.approx(shares_of(past, moved))
-    assert re.search(
-        rf"TemperatureExplorer\('lgq', temperature={moved!r}, snapshot=0, token={token}", notebook.outputs()
-    )
+    notebook.wait_for_text(f"TemperatureExplorer('lgq', temperature={moved!r}, snapshot=0, token={token}")
     notebook.assert_fits()
 
 

@@ -62,12 +62,12 @@ def test_the_temperature_moves_the_responsibilities_and_above_the_critical_one_a
     notebook.wait_for_charts(3)
     fit = analysis.fit_toy(ToySetting(codes=8, steps=300))
     notebook.button("Train").click()
-    notebook.wait_until("document.querySelector('.jp-Notebook').innerText.includes('trained, step 300 of 300')")
+    notebook.wait_for_text("trained, step 300 of 300")
     notebook.wait_until(f"Array.from({chart(DISTANCE)}._fullData[0]?.x ?? []).at(-1) === 300")
     view = ToyView(fit.setting, fit.quantizer)
     before = shown(notebook)
     assert_is(before, view, 0.1)
-    assert f"{fit.curve['ratio'].iloc[-1]:.2f} × the least" in notebook.outputs()
+    notebook.wait_for_text(f"{fit.curve['ratio'].iloc[-1]:.2f} × the least")
     notebook.picture("toy_lab_trained.png")
 
     notebook.slider("temperature").focus()
@@ -92,9 +92,9 @@ def test_the_temperature_moves_the_responsibilities_and_above_the_critical_one_a
     notebook.picture("toy_lab_hot.png")
 
     notebook.page.get_by_role("combobox", name="method").select_option("fsq")
-    notebook.wait_until("document.querySelector('.jp-Notebook').innerText.includes('fsq has no temperature')")
+    notebook.wait_for_text("fsq has no temperature")
     notebook.button("Train").click()
-    notebook.wait_until("document.querySelector('.jp-Notebook').innerText.includes('trained, step 300 of 300')")
+    notebook.wait_for_text("trained, step 300 of 300")
     grid = analysis.fit_toy(ToySetting(method="fsq", codes=8, steps=300))
     notebook.wait_until(f"Array.from({chart(DISTANCE)}._fullData[0]?.x ?? []).at(-1) === 300")
     cells = ToyView(grid.setting, grid.quantizer).hard.cells

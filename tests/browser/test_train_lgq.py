@@ -60,7 +60,7 @@ def test_the_notebook_trains_and_is_steered_stopped_and_resumed(lab: Lab, notebo
     notebook.wait_for_kernel()
     stopped_at = run.finished_steps
     assert 0 < stopped_at < run.config.steps
-    assert "stopped" in notebook.outputs()
+    notebook.wait_for_text("stopped")
 
     notebook.button("Resume").click()
     wait_for(lambda: run.history()["step"].iloc[-1] > stopped_at)

@@ -80,7 +80,7 @@ def test_a_run_opened_twice_is_one_run(runs: list[Run]) -> None:
 
 def test_panels_that_have_nothing_to_share_are_refused(runs: list[Run]) -> None:
     of_lgq, of_vq = (CodeInspector(run, crops=CROPS) for run in runs)
-    with pytest.raises(InputError, match="^1 panels to link: give at least 2$"):
+    with pytest.raises(InputError, match=r"^1 panels to link: give at least 2$"):
         link(of_lgq)
     with pytest.raises(InputError, match=r"^CodeInspector\(lgq.*\) has nothing to share with the others: link panels"):
         link(of_lgq, of_vq)
