@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .assignment import InputGradients, OutputGradients, SoftAssignment
-from .tiles import beside, strip_buffer, strips
+from .tiles import beside, columnwise_zeros, strip_buffer, strips
 
 SMALLEST_EXPONENT = -60.0
 """Logits this far under a row's largest are raised to it: e⁻⁶⁰ is below float64 resolution of the sum, and subnormal
@@ -34,7 +34,7 @@ def assign(q: Tensor, k: Tensor, v: Tensor, drop: float) -> SoftAssignment:
     for strip in strips(tokens, size, q.device):
         rows, tiles = strip.rows, strip.tiles_of(buffer)
         largest = strip.largest_products(q[rows], keys, tiles)
-        sums, squares = values.new_zeros(strip.height, values.shape[1]), lse.new_zeros(strip.height)
+        sums, squares = columnwise_zeros(strip.height, values), lse.new_zeros(strip.height)
         for columns, tile in zip(strip.columns, tiles, strict=True):
             tile.sub_(largest.values[:, None]).clamp_(min=SMALLEST_EXPONENT).mul_(LOG2_E).exp2_()
             if drop > 0:
@@ -56,14 +56,13 @@ def gradients(
     """The gradients in q, k and v, from those in what `assign` gave for them."""
     tokens, size = len(q), len(k)
     # One more column on each side puts what is constant along a row, or a column, into the matrix product.
-    queries, keys = beside(q, -assignment.lse).mul_(LOG2_E), beside(k, torch.ones_like(k[:, 0]))
-    keys_across = keys.T.contiguous()
+    queries, keys = beside(q, -assignment.lse).mul_(LOG2_E), beside(k, torch.ones_like(k[:, 0])).T.contiguous()
     grads, values = (
         beside(upstream.out, torch.ones_like(assignment.lse)),
         beside(v, upstream.usage / tokens).T.contiguous(),
     )
     smallest = drop * torch.exp((q * k[assignment.codes]).sum(1) - assignment.lse)
-    dq = torch.zeros_like(queries)
+    dq = torch.empty_like(queries)
     # Sums over tokens are gathered transposed: such products are twice as fast.
     dk, dv = k.new_zeros(k.shape[1], size), v.new_zeros(v.shape[1], size)
     p_buffer, ds_buffer = strip_buffer(tokens, size, like=q), strip_buffer(tokens, size, like=q)
@@ -71,7 +70,7 @@ def gradients(
         rows, all_p, all_ds = strip.rows, strip.tiles_of(p_buffer), strip.tiles_of(ds_buffer)
         totals, row_sums = torch.zeros_like(smallest[rows]), torch.zeros_like(smallest[rows])
         for columns, p in zip(strip.columns, all_p, strict=True):
-            torch.mm(queries[rows], keys_across[:, columns], out=p).clamp_(min=SMALLEST_EXPONENT * LOG2_E).exp2_()
+            torch.mm(queries[rows], keys[:, columns], out=p).clamp_(min=SMALLEST_EXPONENT * LOG2_E).exp2_()
             if drop > 0:
                 p.mul_(p >= smallest[rows, None])
             totals += p.sum(1)
@@ -83,13 +82,14 @@ def gradients(
             row_sums += ds.sum(1)
         # The row sums are taken of the numbers at hand, not from `out`, so that what should cancel does.
         shift = (upstream.lse[rows] - row_sums * scale)[:, None]
+        ds_keys = columnwise_zeros(strip.height, queries)
         scaled_q, scaled_grads = (q[rows] * scale[:, None]).T, (upstream.out[rows] * scale[:, None]).T
         for columns, p, ds in zip(strip.columns, all_p, all_ds, strict=True):
             ds.addcmul_(p, shift)
-            dq[rows].addmm_(ds, keys[columns])
+            ds_keys.addmm_(ds, keys[:, columns].T)
             dk[:, columns].addmm_(scaled_q, ds)
             dv[:, columns].addmm_(scaled_grads, p)
-        dq[rows] *= scale[:, None]
+        dq[rows] = ds_keys * scale[:, None]
     # A row of dS sums to f. What rounding left over weighs as much as the largest logits in a temperature's gradient,
     # which is what remains of their cancellation: it is taken from the code that those logits belong to.
     left_over = dq[:, -1] - upstream.lse
