@@ -18,7 +18,7 @@ LLOYD_DISTANCES = 2 * 10**9
 """Distances that Lloyd iterations may cost in all: a few seconds, so that 65,536 codes start as soon as 1,024 do."""
 
 
-def lattice(initialization: str, codebook_size: int, dim: int | None = None) -> tuple[int, ...]:
+def start_levels(initialization: str, codebook_size: int, dim: int | None = None) -> tuple[int, ...]:
     """Levels of the lattice that codes start as, in at most `dim` directions; () where they start at tokens.
 
     Raises ValueError where K makes no grid.

@@ -34,7 +34,7 @@ from .base import (
     to_tokens,
     unnamed_at,
 )
-from .initialization import INITIALIZATIONS, initial_codebook, lattice, tokens_needed
+from .initialization import INITIALIZATIONS, initial_codebook, start_levels, tokens_needed
 from .nearest import nearest_codes
 from .ranks import mean_over_ranks, world_size
 from .soft_assignment import soft_assign
@@ -69,7 +69,7 @@ class LGQConfig(VectorQuantizerConfig):
         super().__post_init__()
         self._require_choice("norm", NORMS)
         self._require_choice("initialization", INITIALIZATIONS)
-        lattice(self.initialization, self.codebook_size)
+        start_levels(self.initialization, self.codebook_size)  # raises where K makes no grid
         self._require_choice("usage_form", USAGE_FORMS)
         self._require("drop", 0 <= self.drop < 1, "give a share in [0, 1); 0 is exact")
 
@@ -115,7 +115,7 @@ class LGQ(SoftQuantizer):
 
     @property
     def lattice(self) -> tuple[int, ...]:
-        return lattice(self.config.initialization, self.config.codebook_size, self.dim)
+        return start_levels(self.config.initialization, self.config.codebook_size, self.dim)
 
     def anneal(self, progress: float) -> None:
         self._scheduled = self.config.temperature.at(progress)

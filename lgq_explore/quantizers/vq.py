@@ -25,7 +25,7 @@ from .base import (
     to_grid,
     to_tokens,
 )
-from .initialization import INITIALIZATIONS, initial_codebook, lattice, tokens_needed
+from .initialization import INITIALIZATIONS, initial_codebook, start_levels, tokens_needed
 from .nearest import nearest_codes
 
 SMOOTHING = 1e-5
@@ -43,7 +43,7 @@ class VQGradientConfig(VectorQuantizerConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._require_choice("initialization", INITIALIZATIONS)
-        lattice(self.initialization, self.codebook_size)
+        start_levels(self.initialization, self.codebook_size)  # raises where K makes no grid
 
     def build(self, dim: int) -> VQ:
         return VQ(dim, self)
@@ -81,7 +81,7 @@ class VQ(Quantizer):
 
     @property
     def lattice(self) -> tuple[int, ...]:
-        return lattice(self.config.initialization, self.config.codebook_size, self.dim)
+        return start_levels(self.config.initialization, self.config.codebook_size, self.dim)
 
     def _hold_codebook(self, codebook: Tensor) -> None:
         self.codebook = nn.Parameter(codebook)
