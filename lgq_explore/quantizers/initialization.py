@@ -66,8 +66,8 @@ def grid_levels(codebook_size: int, dim: int) -> tuple[int, ...]:
     if levels[0] > 4 * levels[-1]:
         nearest_power = 2 ** round(math.log2(codebook_size))
         raise ValueError(
-            f"{codebook_size} codes make no even grid in {groups} directions: choose a number with small factors, "
-            f"such as {nearest_power}"
+            f"codebook_size is {codebook_size}: no even grid in {groups} directions has so many codes; choose a number "
+            f"with small factors, such as {nearest_power}"
         )
     return tuple(levels)
 

@@ -163,7 +163,7 @@ def test_learned_codes_can_start_as_a_grid_and_know_it(config: Any) -> None:
     assert quantizer.lattice == (4, 3)
     assert codebook.reshape(4, 3, 4).diff(n=2, dim=0).abs().max() < 1e-5
     assert config(codebook_size=12).build(4).lattice == ()
-    with pytest.raises(ValueError, match=r"^1021 codes make no even grid .* such as 1024$"):
+    with pytest.raises(ValueError, match=r"^codebook_size is 1021: no even grid .* such as 1024$"):
         config(codebook_size=1021, initialization="grid")
 
 

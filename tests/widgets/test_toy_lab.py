@@ -140,7 +140,7 @@ def test_codes_start_where_they_are_told_and_a_grids_lines_stay(lab: ToyLab) -> 
     own = ToyLab(codes=4, steps=lab.steps).train().summary()["distortion"]
     assert learned != own
     lab.codes = 7
-    assert "7 codes make no even grid in 2 directions: choose a number with small factors, such as 8" in text_of(lab)
+    assert "codebook_size is 7: no even grid in 2 directions has so many codes; choose a number" in text_of(lab)
     lab.method = "simvq"
     assert lab._start.disabled
     with pytest.raises(InputError, match="initialization is 'gird': choose one of random"):
