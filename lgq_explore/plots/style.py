@@ -187,6 +187,10 @@ class PrintedFigure(Figure):
     palette: Palette | None = None
     """What its picture is stored with; all colours where None."""
 
+    def __repr__(self) -> str:
+        # Without its size: sentences below a figure make it longer by a line, and nothing else is another then.
+        return f"PrintedFigure({len(self.axes)} axes)"
+
     def _repr_png_(self) -> bytes:
         target = BytesIO()
         self.savefig(target, format="png")

@@ -40,6 +40,8 @@ def test_a_notebook_shows_a_printed_figure_as_a_picture() -> None:
     with publication_style():
         figure = new_figure(3, 2)
     assert figure._repr_png_().startswith(b"\x89PNG")
+    figure.subplots(1, 2)
+    assert repr(figure) == "PrintedFigure(2 axes)"
 
 
 @pytest.mark.parametrize("chosen", [RARE_COLOURS, EVEN_COLOURS])
