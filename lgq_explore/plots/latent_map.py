@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
 
+from .net import broken_line, line_ends
 from .style import (
     GUIDE,
     RARE_COLOURS,
@@ -265,7 +266,7 @@ def _traces(pane: MapPane, kind: CodeColour, selected: Sequence[int], name: str)
     values = _values(pane.codes, kind)
     has_value = np.isfinite(values)
     size = _marker_size(len(pane.codes))
-    lines = _lines(pane)
+    lines = broken_line(line_ends(pane.codes, pane.edges))
     marked = pane.codes[pane.codes["code"].isin(selected if pane.selectable else [])]
     # A selection is marked by rings: plotly would make all that is not selected faint, and keep it so.
     plain: dict[str, Any] = {"unselected": {"marker": {"opacity": 1}}}
@@ -329,20 +330,6 @@ def _texts(pane: MapPane, chosen: NDArray[np.bool_], kind: CodeColour | None = N
     return [f"{code:,d}<br>{kind.title}: {value:,.4g}" for code, value in shown]
 
 
-def _lines(pane: MapPane) -> NDArray[np.float32]:
-    """[2, 3 · edges]: x and y from code to neighbour, with a gap behind each."""
-    ends = _ends(pane)
-    gaps = np.full((len(ends), 1, 2), math.nan, dtype=np.float32)
-    return np.concatenate([ends, gaps], axis=1).reshape(-1, 2).T.copy()
-
-
-def _ends(pane: MapPane) -> NDArray[np.float32]:
-    """[edges, 2, 2]: x and y of both ends."""
-    places = pane.codes.set_index("code")[["x", "y"]].astype(np.float32)
-    pairs = [places.loc[pane.edges[end]].to_numpy() for end in ("code", "neighbour")]
-    return np.stack(pairs, axis=1)
-
-
 def _marker_size(codes: int) -> float:
     return 7 if codes <= 2048 else 5 if codes <= 8192 else 3.5
 
@@ -387,7 +374,9 @@ def _publish_pane(axes: Axes, pane: MapPane, kind: CodeColour, scale: _Scale, se
     size = _marker_size(len(pane.codes)) ** 2 * 0.5
     tokens = _thinned(pane.tokens)
     axes.scatter(tokens["x"], tokens["y"], s=3, color=TOKEN, alpha=TOKEN_OPACITY, linewidths=0, rasterized=True)
-    net = LineCollection(list(_ends(pane)), colors=NET, linewidths=0.4, alpha=NET_OPACITY, rasterized=True)
+    net = LineCollection(
+        list(line_ends(pane.codes, pane.edges)), colors=NET, linewidths=0.4, alpha=NET_OPACITY, rasterized=True
+    )
     axes.add_collection(net)
     hollow, coloured = pane.codes[~has_value], pane.codes[has_value]
     axes.scatter(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from lgq_explore.errors import InputError
 
 from .images import png_uri
+from .net import broken_line, line_ends
 from .style import EVEN_COLOURS, GUIDE, INK, Title, layout, new_figure, note, publication_style, publish_title
 
 GOLDEN_TURN = (3 - math.sqrt(5)) / 2
@@ -50,14 +51,6 @@ class PlanePanel:
     y: NDArray[np.float64]
     codes: pd.DataFrame
     edges: pd.DataFrame | None = None
-
-    @property
-    def ends(self) -> NDArray[np.float64]:
-        """[edges, 2, 2]: x and y of both ends of each line."""
-        if self.edges is None:
-            return np.empty((0, 2, 2))
-        places = self.codes.set_index("code")[["x", "y"]]
-        return np.stack([places.loc[self.edges[end]].to_numpy() for end in ("code", "neighbour")], axis=1)
 
 
 def draw_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating], title: Title) -> go.Figure:
@@ -160,8 +153,7 @@ def _traces(panel: PlanePanel, points: NDArray[np.floating], shown: NDArray[np.i
     dead = _dead(panel.codes)
     live, lost = panel.codes[~dead], panel.codes[dead]
     colours = code_colours(len(panel.codes))[live["code"].to_numpy()]
-    gaps = np.full((len(panel.ends), 1, 2), math.nan)
-    lines = np.concatenate([panel.ends, gaps], axis=1).reshape(-1, 2).T
+    lines = broken_line(line_ends(panel.codes, panel.edges))
     return [
         go.Scatter(
             x=points[shown, 0],
@@ -247,7 +239,9 @@ def _publish_panel(axes: Axes, panel: PlanePanel, points: NDArray[np.floating]) 
     picture = field_picture(panel.field, len(panel.codes)) & 0xF8
     axes.imshow(picture, extent=(ends.x[0], ends.x[1], ends.y[0], ends.y[1]), interpolation="nearest", aspect="equal")
     axes.scatter(points[:, 0], points[:, 1], s=5, color=INK, alpha=0.3, linewidths=0)
-    axes.add_collection(LineCollection([*panel.ends], colors=INK, linewidths=0.8, alpha=NET_OPACITY))
+    axes.add_collection(
+        LineCollection(list(line_ends(panel.codes, panel.edges)), colors=INK, linewidths=0.8, alpha=NET_OPACITY)
+    )
     colours = code_colours(len(panel.codes))[live["code"].to_numpy()]
     sizes = (0.72 * _sizes(live)) ** 2
     axes.scatter(live["x"], live["y"], s=sizes, c=colours, edgecolors="white", linewidths=1.2, zorder=3)

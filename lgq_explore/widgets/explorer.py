@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -145,6 +145,13 @@ def as_run(run: RunLike) -> Run:
         return run
     named = data_directory() / "runs" / run
     return open_run(named if (named / "config.json").is_file() and not Path(run).exists() else run)
+
+
+def one_of(name: str, value: str, choices: Iterable[str]) -> str:
+    """The value of a trait, if it is one of its choices. Raises InputError."""
+    if value not in choices:
+        raise InputError(f"{name} is {value!r}: choose one of {', '.join(choices)}")
+    return value
 
 
 def run_argument(run: Run) -> str:

@@ -20,7 +20,7 @@ from lgq_explore.training.run import Run
 
 from .charts import Picked
 from .codes_box import CodesBox, checked_codes
-from .explorer import Explorer, RunLike, as_run, held_out, run_argument, run_caption
+from .explorer import Explorer, RunLike, as_run, held_out, one_of, run_argument, run_caption
 from .map_panes import Subject, Wish, numbers_of, of_the_same_map
 from .panel import QUIET_COLOUR, running_loop
 
@@ -184,15 +184,15 @@ class GeometryExplorer(Explorer):
 
     @traitlets.validate("method")
     def _check_method(self, proposal: Any) -> str:
-        return _one_of("method", proposal["value"], analysis.MAP_METHODS)
+        return one_of("method", proposal["value"], analysis.MAP_METHODS)
 
     @traitlets.validate("colour")
     def _check_colour(self, proposal: Any) -> str:
-        return _one_of("colour", proposal["value"], plots.CODE_COLOURS)
+        return one_of("colour", proposal["value"], plots.CODE_COLOURS)
 
     @traitlets.validate("beside_as")
     def _check_beside(self, proposal: Any) -> str:
-        return _one_of("beside_as", proposal["value"], BESIDE.values())
+        return one_of("beside_as", proposal["value"], BESIDE.values())
 
     @traitlets.validate("snapshot")
     def _check_snapshot(self, proposal: Any) -> int:
@@ -317,9 +317,3 @@ class GeometryExplorer(Explorer):
 
 def _nobody(sentence: str) -> None:
     """What is made at once needs no progress."""
-
-
-def _one_of(name: str, value: str, choices: Any) -> str:
-    if value not in choices:
-        raise InputError(f"{name} is {value!r}: choose one of {', '.join(choices)}")
-    return value

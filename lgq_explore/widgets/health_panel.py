@@ -16,7 +16,7 @@ from lgq_explore.errors import InputError
 from lgq_explore.training.run import Run
 
 from .copy_code import CopyCode
-from .explorer import Explorer, RunLike, as_run, run_argument, run_names
+from .explorer import Explorer, RunLike, as_run, one_of, run_argument, run_names
 from .health_tables import in_one_sentence, overview_table, verdict_table
 from .panel import ERROR_COLOUR
 
@@ -101,9 +101,7 @@ class HealthPanel(Explorer):
 
     @traitlets.validate("shown")
     def _check_shown(self, proposal: Any) -> str:
-        if proposal["value"] not in self._runs:
-            raise InputError(f"shown is {proposal['value']!r}: choose one of {', '.join(self._runs)}")
-        return proposal["value"]
+        return one_of("shown", proposal["value"], self._runs)
 
     def _gather(self) -> None:
         self._evidence: dict[str, Evidence] = {name: analysis.gather_evidence(run) for name, run in self._runs.items()}

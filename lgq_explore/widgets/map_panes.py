@@ -71,7 +71,8 @@ class Subject:
         pane = _pane(mapped, mapped.of("code", step), colours, regularity, heading, self.quantizer.lattice)
         if self.quantizer.codebook_is_fixed or not self.quantizer.lattice:
             return pane
-        began = f"Codes began as a grid of {_levels(self.quantizer.lattice)}: lines join those that were neighbours. "
+        joined = "" if pane.edges.empty else ": lines join those that were neighbours"
+        began = f"Codes began as a grid of {_levels(self.quantizer.lattice)}{joined}. "
         return replace(pane, under=(began + pane.under[0], *pane.under[1:]))
 
     def _grid_pane(self, wish: Wish, colour: str) -> plots.MapPane:

@@ -23,9 +23,10 @@ from lgq_explore.errors import InputError
 from lgq_explore.plots.style import Title
 from lgq_explore.quantizers import QUANTIZERS, SoftQuantizer
 from lgq_explore.quantizers.initialization import INITIALIZATIONS
+from lgq_explore.quantizers.lgq import USAGE_FORMS
 from lgq_explore.training.config import quantizer_config
 
-from .explorer import Explorer
+from .explorer import Explorer, one_of
 from .panel import ERROR_COLOUR, running_loop
 from .toy_trainer import ToyProgress, ToyTrainer
 from .trainer import State
@@ -305,7 +306,7 @@ class ToyLab(Explorer):
         codes = _number("codes K", FEWEST_CODES, MOST_CODES)
         seed, steps = _number("seed", 0, 2**31 - 1), _number("steps", 1, 100_000)
         batch = _number("points a step", 2, 100_000, width="170px")
-        form = ipywidgets.Dropdown(options=["published", "unbiased"], description="usage as", **names)
+        form = ipywidgets.Dropdown(options=USAGE_FORMS, description="usage as", **names)
         self._train_button = _button("Train", "play", "learn this setting", self._train_clicked)
         self._stop_button = _button("Stop", "stop", "keep what was learned so far", lambda button: self.stop())
         self._status, self._numbers = ipywidgets.HTML(), ipywidgets.HTML()
@@ -438,15 +439,12 @@ class ToyLab(Explorer):
 
     @traitlets.validate("usage_form")
     def _check_usage_form(self, proposal: Any) -> str:
-        if proposal["value"] not in ("published", "unbiased"):
-            raise InputError(f"usage_form is {proposal['value']!r}: choose one of published, unbiased")
-        return proposal["value"]
+        return one_of("usage_form", proposal["value"], USAGE_FORMS)
 
     @traitlets.validate("initialization")
     def _check_initialization(self, proposal: Any) -> str:
-        if proposal["value"] not in ("", *INITIALIZATIONS):
-            raise InputError(f"initialization is {proposal['value']!r}: choose one of {', '.join(INITIALIZATIONS)}")
-        return proposal["value"]
+        value = proposal["value"]
+        return one_of("initialization", value, INITIALIZATIONS) if value else value
 
     @traitlets.validate("temperature")
     def _check_temperature(self, proposal: Any) -> float:

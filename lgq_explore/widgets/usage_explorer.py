@@ -19,7 +19,7 @@ from lgq_explore.training.run import Run
 
 from .charts import Picked
 from .codes_box import CodesBox, checked_codes
-from .explorer import CROPS, Explorer, RunLike, as_run, held_out, run_argument, run_caption, run_names
+from .explorer import CROPS, Explorer, RunLike, as_run, held_out, one_of, run_argument, run_caption, run_names
 from .usage_tables import definitions_table, numbers_table, side_by_side
 
 HITS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -79,8 +79,8 @@ class UsageExplorer(Explorer):
         names = run_names(opened)
         self._crops = crops
         self._subjects = {name: _Subject(run, held_out(run, crops)) for name, run in zip(names, opened, strict=True)}
-        if shown not in (None, *names):
-            raise InputError(f"shown is {shown!r}: choose one of {', '.join(names)}")
+        if shown is not None:
+            one_of("shown", shown, names)
         self._methods = {name: subject.method for name, subject in self._subjects.items()}
         self._usage = {name: analysis.code_usage(subject.encoding) for name, subject in self._subjects.items()}
         self._summary = self._of_all(analysis.usage_summary)
@@ -170,9 +170,7 @@ class UsageExplorer(Explorer):
         )
 
     def _grid(self) -> pd.DataFrame:
-        if self.shown not in self._usage:
-            raise InputError(f"shown is {self.shown!r}: choose one of {', '.join(self._usage)}")
-        return analysis.usage_grid(self._usage[self.shown])
+        return analysis.usage_grid(self._usage[one_of("shown", self.shown, self._usage)])
 
     def _checked_selection(self) -> list[int]:
         return checked_codes(self.selection, len(self._usage[self.shown]))

@@ -17,7 +17,7 @@ def data_in_the_test_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("LGQ_EXPLORE_DATA", str(tmp_path / "data"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def recipe() -> TrainConfig:
     return TrainConfig(
         data="fake",

@@ -178,6 +178,10 @@ def test_codes_that_began_as_a_grid_keep_its_lines(runs: list[Run], tmp_path: Pa
     learned, begun_as = (analysis.lattice_regularity(codebook).value for codebook in codebooks)
     assert begun_as == pytest.approx(1, abs=1e-3)
     assert learned < begun_as - 0.005
+    panel.method = "umap"  # where lines are not drawn
+    below = " ".join(note["text"].replace("<br>", " ") for note in figure_of(panel)["layout"]["annotations"])
+    assert below.count("Codes began as a grid of 4 × 4. ") == 2
+    assert "lines join" not in below
 
 
 def test_a_fitted_grid_shares_the_axes_and_the_tokens(runs: list[Run]) -> None:

@@ -8,29 +8,21 @@ import pytest
 
 import lgq_explore as lgq
 from lgq_explore.errors import InputError
-from lgq_explore.models import BackboneConfig
-from lgq_explore.quantizers import LGQConfig, VQConfig
+from lgq_explore.quantizers import VQConfig
 from lgq_explore.training.config import TrainConfig
 from lgq_explore.training.run import Run
 from lgq_explore.widgets import CodeInspector, GeometryExplorer, PatchInspector, ToyLab, UsageExplorer, link
 
-RECIPE = TrainConfig(
-    data="fake",
-    batch_size=4,
-    steps=2,
-    backbone=BackboneConfig(channels=(8, 8, 8), dim=4),
-    quantizer=LGQConfig(codebook_size=16),
-)
 CROPS = 8
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+def runs(recipe: TrainConfig, tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LGQ_EXPLORE_DATA", str(tmp_path_factory.mktemp("data")))
         folder = tmp_path_factory.mktemp("runs")
-        vq = replace(RECIPE, quantizer=VQConfig(codebook_size=16), loss_weights={})
-        return [lgq.train(recipe, folder / name) for recipe, name in ((RECIPE, "lgq"), (vq, "vq"))]
+        vq = replace(recipe, quantizer=VQConfig(codebook_size=16), loss_weights={})
+        return [lgq.train(config, folder / name) for config, name in ((recipe, "lgq"), (vq, "vq"))]
 
 
 def test_what_is_picked_in_one_is_picked_in_all(runs: list[Run]) -> None:
