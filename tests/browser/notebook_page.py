@@ -10,13 +10,13 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Locator, Page, TimeoutError
 
-from lgq_explore.bench.browser_page import PATIENCE, SECONDS, Lab, write_notebook
+from lgq_explore.bench.browser_page import SECONDS, Lab, write_notebook
 from lgq_explore.bench.browser_page import NotebookPage as AnyNotebookPage
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import LGQConfig
 from lgq_explore.training.config import TrainConfig
 
-__all__ = ["PATIENCE", "SECONDS", "SMALL", "NotebookPage", "chart", "opened_notebook", "wait_for"]
+__all__ = ["SECONDS", "SMALL", "NotebookPage", "chart", "opened_notebook", "wait_for"]
 
 SMALL = TrainConfig(
     data="fake",
@@ -32,7 +32,7 @@ SMALL = TrainConfig(
 GESTURES, ANSWER = 6, 20 * SECONDS
 BEYOND_THE_CELL = """[...document.querySelectorAll(".lgq-charts")].flatMap(charts => {
     const cell = charts.closest(".jp-OutputArea-output");
-    const parts = "button, input, select, code, table, .lgq-tau, .widget-hslider, .widget-html, .main-svg";
+    const parts = "button, input, select, code, table, .lgq-tau, .lgq-tau *, .widget-hslider, .widget-html, .main-svg";
     const isBeyond = (part, place) => part.getBoundingClientRect().right > place.getBoundingClientRect().right + 1;
     return [
         ...[...cell.querySelectorAll(parts)].filter(part => isBeyond(part, cell)),

@@ -56,6 +56,15 @@ def test_a_lasso_fills_the_inspector_and_the_slider_moves_the_codes(run: Run, no
     assert_drawn(notebook, mapped.of("code", 6))
     assert notebook.page.evaluate(f"{MAP}._fullLayout.xaxis2.matches") is None
 
+    # On the right lie codes of another run, that can't be picked: a lasso there leaves the selection.
+    typed = notebook.page.locator(".widget-text", has_text="codes").locator("input").first
+    typed.fill("3, 5")
+    typed.press("Enter")
+    notebook.wait_until(f"{MAP}._fullData[4].x.length === 2")
+    draw_lasso(notebook, triangle_on_the_right(notebook), "2")
+    notebook.page.wait_for_timeout(3 * SECONDS)
+    assert notebook.page.evaluate(f"{MAP}._fullData[4].x.length") == 2
+
     codes = mapped.of("code", 6)
     lasso = triangle_around(codes)
     inside = codes[within(codes, lasso)]["code"].tolist()
@@ -70,11 +79,6 @@ def test_a_lasso_fills_the_inspector_and_the_slider_moves_the_codes(run: Run, no
     notebook.wait_until(f"{patches}._fullData.length > 2")
     names = notebook.page.evaluate(f"{patches}._fullData.slice(0, -1).map(trace => trace.name)")
     assert [int(name.split("<br>")[0].removeprefix("code ")) for name in names] == shown
-
-    # On the right lie codes of another run, that can't be picked: a lasso there leaves the selection.
-    draw_lasso(notebook, right_half(notebook), "2")
-    notebook.page.wait_for_timeout(SECONDS)
-    assert notebook.page.evaluate(f"{MAP}._fullData[4].x.length") == len(inside)
 
     ranges = axes_of(notebook)
     notebook.slider("codes of step").focus()
@@ -127,14 +131,11 @@ def edge_distances(codes: pd.DataFrame, corners: np.ndarray) -> np.ndarray:
     return np.array(distances)
 
 
-def right_half(notebook: NotebookPage) -> np.ndarray:
-    """Corners [3, 2] of a triangle over half of the right map."""
-    (left, right), (bottom, top) = notebook.page.evaluate(
-        f"[{MAP}._fullLayout.xaxis2.range, {MAP}._fullLayout.yaxis2.range]"
-    )
-    return np.array([[left, bottom], [right, bottom], [left, top]]) * 0.9 + 0.05 * np.array(
-        [left + right, bottom + top]
-    )
+def triangle_on_the_right(notebook: NotebookPage) -> np.ndarray:
+    """Corners [3, 2] of a triangle over half of the right map, a little inside of its borders."""
+    ends = np.array(notebook.page.evaluate(f"[{MAP}._fullLayout.xaxis2.range, {MAP}._fullLayout.yaxis2.range]"))
+    low, high = (0.95 * ends[:, near] + 0.05 * ends[:, far] for near, far in ((0, 1), (1, 0)))
+    return np.array([low, [high[0], low[1]], [low[0], high[1]]])
 
 
 def draw_lasso(notebook: NotebookPage, corners: np.ndarray, axes: str = "") -> None:
