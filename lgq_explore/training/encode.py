@@ -19,8 +19,8 @@ from lgq_explore.errors import InputError
 from lgq_explore.models import Tokenizer, TokenizerOutput
 
 from .files import whole_file, whole_folder
-from .images import Crops, Photographs, evaluation_crops, load_images, to_model_range, to_uint8
-from .run import Run, open_run
+from .images import Crops, ImageData, Photographs, evaluation_crops, load_images, to_model_range, to_uint8
+from .run import Run, TrainedTokenizer, open_run
 
 BATCH_SIZE = 64
 NOT_AN_ENCODING = (
@@ -104,13 +104,33 @@ class EvaluationSet:
 
 
 def evaluation_set(run: Run, data: str | None, crops: int) -> EvaluationSet:
-    """The run's held-out split, or all photographs of another SPEC, in at most `crops` crops. Raises InputError."""
+    """The run's held-out split, or all photographs of another SPEC, in at most `crops` crops.
+
+    Raises InputError where the data can't be used, or where the run's are no longer those that it was trained on.
+    """
     image_size = run.config.image_size
     if data is None:
-        photographs = load_images(run.config.data, image_size).held_out
+        photographs = images_of(run).held_out
     else:
         photographs = load_images(data, image_size, split=False).everything
     return EvaluationSet(photographs, evaluation_crops(photographs, image_size, limit=crops))
+
+
+def images_of(run: Run) -> ImageData:
+    """The run's photographs, both splits as it was trained. Raises InputError where they are no longer the same.
+
+    A folder that gained or lost a picture would be split anew, and pictures that were trained on held out.
+    """
+    data = load_images(run.config.data, run.config.image_size)
+    if data.fingerprint != run.environment.data_fingerprint:
+        environment = run.environment
+        raise InputError(
+            f"the pictures of {run.config.data} are no longer those that {run.path} was trained on: "
+            f"{len(data.training)} to train and {len(data.held_out)} held out now, "
+            f"{environment.training_photographs} and {environment.held_out_photographs} then.\n"
+            "Put them back, or name other pictures as data."
+        )
+    return data
 
 
 @torch.no_grad()
@@ -122,13 +142,20 @@ def coded_batches(tokenizer: Tokenizer, images: Tensor, batch_size: int = BATCH_
         yield CodedBatch(batch, output, to_uint8(output.reconstruction).cpu())
 
 
-def encode(run: Run | str | os.PathLike[str], data: str | None = None, *, crops: int = 1024) -> Encoding:
-    """Encode crops of the run's held-out split, or of all photographs of another SPEC, with the run's newest weights.
+def encode(
+    run: Run | str | os.PathLike[str],
+    data: str | None = None,
+    *,
+    crops: int = 1024,
+    trained: TrainedTokenizer | None = None,
+) -> Encoding:
+    """Encode crops of the run's held-out split, or of all photographs of another SPEC.
 
+    trained: weights of the run that were read before (`Run.trained`); by default its newest.
     Raises InputError where the run has no weights, or the data can't be used.
     """
     run = run if isinstance(run, Run) else open_run(run)
-    return _encoded(run, evaluation_set(run, data, crops))
+    return _encoded(trained or run.trained(), evaluation_set(run, data, crops))
 
 
 def encode_training(run: Run | str | os.PathLike[str], *, crops: int = 1024) -> Encoding:
@@ -138,12 +165,12 @@ def encode_training(run: Run | str | os.PathLike[str], *, crops: int = 1024) -> 
     """
     run = run if isinstance(run, Run) else open_run(run)
     image_size = run.config.image_size
-    photographs = load_images(run.config.data, image_size).training
-    return _encoded(run, EvaluationSet(photographs, evaluation_crops(photographs, image_size, limit=crops)))
+    photographs = images_of(run).training
+    return _encoded(run.trained(), EvaluationSet(photographs, evaluation_crops(photographs, image_size, limit=crops)))
 
 
-def _encoded(run: Run, chosen: EvaluationSet) -> Encoding:
-    tokenizer = run.tokenizer()
+def _encoded(trained: TrainedTokenizer, chosen: EvaluationSet) -> Encoding:
+    tokenizer = trained.tokenizer
     batches = list(coded_batches(tokenizer, chosen.crops.images))
     return Encoding(
         images=chosen.crops.images.numpy(),

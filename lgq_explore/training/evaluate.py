@@ -40,11 +40,12 @@ def evaluate(
     """
     run = run if isinstance(run, Run) else open_run(run)
     config = run.config
-    quantizer = (tokenizer := run.tokenizer()).quantizer
+    trained = run.trained()
+    quantizer = trained.tokenizer.quantizer
     chosen = evaluation_set(run, data, crops)
     counts, quality, error = CodeCounts(quantizer.codebook_size), ImageQuality(), QuantizationError()
     lpips, frechet = LPIPS(LPIPS_NET), FrechetDistance(fd_features)
-    for batch in coded_batches(tokenizer, chosen.crops.images):
+    for batch in coded_batches(trained.tokenizer, chosen.crops.images):
         images, reconstructions = batch.images.float() / 255, batch.reconstructions.float() / 255
         for metric in (quality, lpips, frechet):
             metric.update(images, reconstructions)
@@ -73,6 +74,6 @@ def evaluate(
         "gini": usage.gini,
         "quantization_error": error.compute().value,
         "seed": config.seed,
-        "steps": run.finished_steps,
+        "steps": trained.finished_steps,
         "recipe_hash": config.recipe_hash,
     }

@@ -29,6 +29,7 @@ from lgq_explore.quantizers import SoftQuantizer, joint_codes, to_tokens
 
 from .config import TrainConfig
 from .controls import Controls
+from .encode import images_of
 from .images import ImageData, load_images, to_model_range, training_batch
 from .losses import named_losses, weighted_sum
 from .run import Environment, Run, RunWriter, default_run_path, new_run_path, open_run, progress_at
@@ -96,12 +97,7 @@ def resume(
     if writer.is_finished:
         return open_run(run)
     fabric = _fabric(device)
-    data = load_images(writer.config.data, writer.config.image_size)
-    if data.fingerprint != writer.environment.data_fingerprint:
-        raise InputError(
-            f"the pictures of {writer.config.data} are no longer those that {run} was trained on.\n"
-            "Put them back, or train a new run."
-        )
+    data = images_of(writer)
     return _Training(writer, fabric, data, controls, on_log, progress).run()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -18,7 +19,7 @@ import torch
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import load, load_file, save
 
 from lgq_explore.errors import InputError
 from lgq_explore.models import Tokenizer, build_tokenizer
@@ -42,6 +43,19 @@ class Environment:
     training_photographs: int
     held_out_photographs: int
     skipped_files: int
+
+
+@dataclass(frozen=True)
+class TrainedTokenizer:
+    """A run's weights as they were at one moment, whatever its trainer writes afterwards.
+
+    tokenizer: in eval mode, on the CPU. finished_steps: optimiser steps that its weights have seen. digest: SHA-256
+    (hexadecimal) of the weights' file; whatever is kept of a tokenizer is kept by it.
+    """
+
+    tokenizer: Tokenizer
+    finished_steps: int
+    digest: str
 
 
 class Run:
@@ -102,19 +116,29 @@ class Run:
 
     def tokenizer(self) -> Tokenizer:
         """The trained tokenizer in eval mode, on the CPU. Raises InputError where there are no weights yet."""
-        finished_steps = self.finished_steps
-        if not finished_steps:
-            raise InputError(f"{self.path} has no weights yet.\nTrain it first: lgq-explore resume {self.path}")
+        return self.trained().tokenizer
+
+    def trained(self) -> TrainedTokenizer:
+        """The newest weights, all of one moment. Raises InputError where there are none yet, or not for this recipe."""
+        try:
+            content = self._weights.read_bytes()
+        except FileNotFoundError:
+            raise InputError(
+                f"{self.path} has no weights yet.\nTrain it first: lgq-explore resume {self.path}"
+            ) from None
+        except OSError as error:
+            raise InputError(f"{self._weights} can't be read: {error.strerror}.\nMake it readable.") from error
+        finished_steps = _steps_of(content, self._weights)
         tokenizer = build_tokenizer(self.config.backbone, self.config.quantizer, self.config.seed)
         try:
-            tokenizer.load_state_dict(load_file(self._weights))
+            tokenizer.load_state_dict(load(content))
         except RuntimeError as error:
             raise InputError(
                 f"{self._weights} does not fit the recipe in config.json beside it.\n"
                 "Put back the config.json that the run was trained with."
             ) from error
         tokenizer.quantizer.anneal(progress_at(finished_steps - 1, self.config.steps))
-        return tokenizer.eval()
+        return TrainedTokenizer(tokenizer.eval(), finished_steps, hashlib.sha256(content).hexdigest())
 
     def codebook_snapshots(self) -> dict[int, NDArray[np.float32]]:
         """Finished steps → codebook [K, D], float32, by memory map; empty for fixed grids."""
@@ -248,6 +272,16 @@ def default_run_path(config: TrainConfig) -> Path:
 def progress_at(step: int, steps: int) -> float:
     """The share of training finished at `step`, counted from 0: 0 at the first step, 1 at the last."""
     return step / max(1, steps - 1)
+
+
+def _steps_of(weights: bytes, path: Path) -> int:
+    """The finished steps in the header of a weights file. Raises InputError for a damaged one, by its path."""
+    try:
+        length = int.from_bytes(weights[:8], "little")
+        steps = int(json.loads(weights[8 : 8 + length])["__metadata__"]["steps"])
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} can't be read: its header is damaged.\nDelete it and resume the run.") from error
+    return steps
 
 
 def _step_of(file: Path) -> int:
