@@ -31,6 +31,7 @@ from lgq_explore.errors import InputError
 from lgq_explore.quantizers import to_tokens
 from lgq_explore.quantizers.tiles import strips
 from lgq_explore.training.encode import Encoding
+from lgq_explore.training.frozen_run import frozen
 from lgq_explore.training.run import Run
 
 from .temperature import TOKENS, critical_temperature, require_soft, require_temperature, sample_latents
@@ -227,6 +228,8 @@ def run_bifurcations(run: Run, encoding: Encoding, tokens: int = TOKENS, seed: i
     Raises:
         InputError: a run without temperature or snapshots, or an encoding of another width.
     """
+    run = frozen(run)
+    run.require_own(encoding)
     quantizer = require_soft(run.tokenizer().quantizer)
     snapshots = run.codebook_snapshots()
     if not snapshots:

@@ -9,6 +9,7 @@ import torch
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import nearest_codes
 from lgq_explore.training.encode import Encoding
+from lgq_explore.training.frozen_run import frozen
 from lgq_explore.training.run import Run
 
 from .code_space import checked_codes, token_points
@@ -24,6 +25,8 @@ def code_history(run: Run, encoding: Encoding, codes: list[int]) -> pd.DataFrame
     Raises:
         InputError: a run without snapshots (fixed grids), an encoding of another run, or a code outside 0 … K − 1.
     """
+    run = frozen(run)
+    run.require_own(encoding)
     snapshots = run.codebook_snapshots()
     method = run.config.quantizer.method
     quantizer = run.tokenizer().quantizer

@@ -15,6 +15,7 @@ from lgq_explore.quantizers import Quantizer, SoftQuantizer
 from lgq_explore.quantizers.nearest import nearest
 from lgq_explore.training.config import TrainConfig
 from lgq_explore.training.encode import Encoding, encode
+from lgq_explore.training.frozen_run import FrozenRun, frozen
 from lgq_explore.training.run import Run
 
 from .code_space import token_points
@@ -47,9 +48,10 @@ class Evidence:
     """What the rules read, plain and small, so that it can be planted.
 
     recipe: of the run, by which it is trained again. history: a row a logged step, as `Run.history` gives it.
-    finished_steps: that the weights have seen. held_out_tokens: that were encoded; 0 where none could be.
-    centres: that of `centre_places`, a row a snapshot. softness: `softness_summary` of held-out tokens at the last
-    temperature in force, empty where there is none; cold_enough: the temperature at which their gap would be SMALL_GAP.
+    finished_steps: that the weights have seen; weights: their digest, empty where there are none.
+    held_out_tokens: that were encoded; 0 where none could be. centres: that of `centre_places`, a row a snapshot.
+    softness: `softness_summary` of held-out tokens at the last temperature in force, empty where there is
+    none; cold_enough: the temperature at which their gap would be SMALL_GAP.
     missing: a sentence on what could not be looked at, by name: `held-out`, `centres`, `softness`.
     """
 
@@ -57,6 +59,7 @@ class Evidence:
     history: pd.DataFrame
     finished_steps: int
     run: str = "RUN"
+    weights: str = ""
     held_out_tokens: int = 0
     centres: pd.DataFrame = field(default_factory=pd.DataFrame)
     softness: Mapping[str, float] = field(default_factory=dict)
@@ -82,13 +85,18 @@ def gather_evidence(run: Run, encoding: Encoding | None = None) -> Evidence:
     Raises:
         InputError: a history that is no table of numbers, weights that don't fit the recipe, another run's encoding.
     """
-    evidence = Evidence(run.config, checked_history(run), run.finished_steps, str(run.path))
+    evidence = Evidence(run.config, checked_history(run), 0, str(run.path))
     if run.finished_steps == 0:
         return replace(evidence, missing=dict.fromkeys(("held-out", "centres", "softness"), "there are no weights yet"))
-    quantizer = run.tokenizer().quantizer
-    if encoding is None:
+    run = frozen(run)
+    trained = run.trained()
+    evidence = replace(evidence, finished_steps=trained.finished_steps, weights=trained.digest)
+    quantizer = trained.tokenizer.quantizer
+    if encoding is not None:
+        run.require_own(encoding)
+    else:
         try:
-            encoding = encode(run, crops=CROPS)
+            encoding = encode(run, crops=CROPS, trained=trained)
         except InputError as error:  # a run folder travels without its pictures; its history still tells much
             why = f"held-out pictures can't be had: {str(error).splitlines()[0]}"
             return replace(evidence, missing=dict.fromkeys(("held-out", "centres", "softness"), why))
@@ -118,7 +126,7 @@ def _unusable(run: Run, why: str) -> InputError:
     )
 
 
-def _with_centres(evidence: Evidence, quantizer: Quantizer, encoding: Encoding, run: Run) -> Evidence:
+def _with_centres(evidence: Evidence, quantizer: Quantizer, encoding: Encoding, run: FrozenRun) -> Evidence:
     if quantizer.codebook_is_fixed:
         return _lacking(evidence, "centres", "the codes are a fixed grid, which cannot leave")
     if len(quantizer.levels) > 1:

@@ -16,6 +16,7 @@ from lgq_explore.errors import InputError
 from lgq_explore.quantizers import Quantizer
 from lgq_explore.training.encode import NOT_AN_ENCODING, Encoding
 from lgq_explore.training.files import whole_file
+from lgq_explore.training.frozen_run import frozen, spread_over
 from lgq_explore.training.run import Run
 
 from .code_space import code_points, token_points
@@ -126,6 +127,8 @@ def latent_map(
         raise InputError(f"method is {method!r}: choose one of {', '.join(METHODS)}")
     if space not in SPACES:
         raise InputError(f"space is {space!r}: choose one of {', '.join(SPACES)}")
+    run = frozen(run)
+    run.require_own(encoding)
     quantizer = run.tokenizer().quantizer
     tokens = token_points(quantizer, encoding).cpu().numpy() if space == "rounding" else raw_tokens(quantizer, encoding)
     _require_shared(tokens, grid, space)
@@ -157,8 +160,7 @@ def latent_map(
 
 def snapshot_steps(steps: Sequence[int], most: int = MOST_SNAPSHOTS) -> list[int]:
     """At most `most` of ascending steps, the first and the last among them, evenly spread over the list."""
-    places = np.linspace(0, len(steps) - 1, min(most, len(steps))).round().astype(int)
-    return [steps[place] for place in places]
+    return spread_over(steps, most)
 
 
 def codebook_at(run: Run, quantizer: Quantizer, step: int) -> NDArray[np.float32]:
@@ -167,6 +169,7 @@ def codebook_at(run: Run, quantizer: Quantizer, step: int) -> NDArray[np.float32
     Raises:
         InputError: a step of which there is no snapshot.
     """
+    run = frozen(run)
     snapshots = {} if quantizer.codebook_is_fixed else run.codebook_snapshots()
     if step == run.finished_steps:
         return code_points(quantizer).float().cpu().numpy()

@@ -15,6 +15,7 @@ from sklearn.neighbors import NearestNeighbors
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import Quantizer, SoftQuantizer, nearest_codes
 from lgq_explore.training.encode import Encoding
+from lgq_explore.training.frozen_run import frozen
 from lgq_explore.training.run import Run
 
 from .annealing import split_temperatures
@@ -46,6 +47,8 @@ def map_colours(run: Run, encoding: Encoding, step: int | None = None, costly: C
     Raises:
         InputError: a step of which there is no snapshot, an encoding of another run, or another column.
     """
+    run = frozen(run)
+    run.require_own(encoding)
     quantizer = run.tokenizer().quantizer
     today = run.finished_steps
     step = today if step is None else step

@@ -21,7 +21,7 @@ from lgq_explore.training.run import Run
 
 from .charts import Picked
 from .codes_box import CodesBox
-from .explorer import CROPS, Explorer, RunLike, as_run, held_out, run_argument, run_caption
+from .explorer import CROPS, Explorer, RunLike, frozen_run, held_out, run_argument, run_caption, snapshots_caption
 
 MOST_CODES = 5
 """Rows of patches: a lasso may catch hundreds of codes, and the most used of them are shown."""
@@ -58,7 +58,7 @@ class CodeInspector(Explorer):
     def __init__(
         self, run: RunLike, selection: Sequence[int] = (), turned_off: Sequence[int] = (), crops: int = CROPS
     ) -> None:
-        self.run, self._crops = as_run(run), crops
+        self.run, self._crops = frozen_run(run), crops
         self._encoding = held_out(self.run, crops)
         self._tokenizer = self.run.tokenizer()
         quantizer = self._tokenizer.quantizer
@@ -151,8 +151,9 @@ class CodeInspector(Explorer):
     def caption(self) -> str:
         side = analysis.patch_side(self._encoding)
         seen = self._field.set_index("reach").loc[self._reach]
+        whose = run_caption(self.run, self._encoding) + snapshots_caption(self.run)
         return (
-            f"{run_caption(self.run, self._encoding)}. Patches: a token's own {side} × {side} pixels, outlined, in a "
+            f"{whose}. Patches: a token's own {side} × {side} pixels, outlined, in a "
             f"window of {seen['side']:.0f} pixels that holds {seen['share']:.0%} of what moves its latents (squared "
             "gradients with respect to the picture)."
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +17,7 @@ from matplotlib.figure import Figure
 
 from lgq_explore.errors import InputError
 from lgq_explore.training.encode import Encoding, encode
+from lgq_explore.training.frozen_run import FrozenRun, frozen, identity
 from lgq_explore.training.image_cache import data_directory
 from lgq_explore.training.run import Run, open_run
 
@@ -29,6 +31,8 @@ COALESCE_SECONDS = 0.03
 CROPS = 1024
 """Held-out crops that panels look at, at most; `encode` spreads them over the photographs."""
 
+MAKE_AGAIN = "make the panel again to see it"
+
 RunLike = Run | str | os.PathLike[str]
 """A run: opened, its folder, or its name under data/runs."""
 
@@ -39,6 +43,9 @@ class Explorer(Panel):
     Traits hold its state, and `STATE` names them in the order of the constructor's keywords. They can be read and set
     from Python; what is picked, codes in the trait `selection` or a `patch`, is shared with other panels by `link`.
     Where a kernel's loop runs, the charts follow a moment later, once for many moves; elsewhere at once.
+
+    What it shows of a run is what its folder held when the panel was made (`FrozenRun`). Where the folder has moved on
+    since, the panel says so.
 
     A subclass builds its widgets, calls ``super().__init__(controls, below)`` with those above and below the charts,
     and last ``self._begin(**state)``. It says what it shows by `draw` (live), `figure` (static), `frame` and
@@ -58,6 +65,11 @@ class Explorer(Panel):
     def runs(self) -> list[Run]:
         """Runs whose codes can be picked here, first the one that is shown at the moment; by default there are none."""
         return []
+
+    def moved_on(self) -> list[str]:
+        """A sentence for each run whose folder holds something else by now than what is shown."""
+        said = [run.watch.moved_on(MAKE_AGAIN) for run in self.runs() if isinstance(run, FrozenRun)]
+        return [sentence for sentence in said if sentence]
 
     def draw(self) -> list[go.Figure]:
         """The interactive figures of the present state, the first over the whole width, the others in two columns."""
@@ -130,13 +142,21 @@ class Explorer(Panel):
             self._say(f"{type(error).__name__}: {error}", ERROR_COLOUR)
             raise
         else:
-            self._say(self.hint(), QUIET_COLOUR)
+            self._say_hint()
             self._caption.value = f'<span style="color: {QUIET_COLOUR}">{html.escape(self.caption())}</span>'
             self._copy.code = self.code()
+
+    def _say_hint(self) -> None:
+        self._say("\n".join(said for said in (*self.moved_on(), self.hint()) if said), QUIET_COLOUR)
 
     def _say(self, sentence: str, colour: str) -> None:
         said = f'<span role="status" style="color: {colour}; white-space: pre-line">{html.escape(sentence)}</span>'
         self._message.value = said if sentence else ""
+
+
+def frozen_run(run: RunLike) -> FrozenRun:
+    """The run that is meant, as its folder holds it now: what a panel looks at. Raises InputError."""
+    return frozen(as_run(run))
 
 
 def as_run(run: RunLike) -> Run:
@@ -172,13 +192,30 @@ def run_names(runs: Sequence[Run]) -> list[str]:
 
 
 def held_out(run: Run, crops: int = CROPS) -> Encoding:
-    """The run's encoding of its held-out pictures; panels of the same run share one. Raises InputError."""
-    return _encoded(run.path.resolve(), run.finished_steps, crops)
+    """The run's encoding of its held-out pictures; panels of the same weights share one. Raises InputError."""
+    run = frozen(run)
+    return _encoded(_Asked(run.trained().digest, identity(run), crops, run))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Whose encoding of what: weights, recipe and pictures by their content, whichever folder they lie in."""
+
+    weights: str
+    identity: str
+    crops: int
+    run: FrozenRun = field(compare=False)
 
 
 @lru_cache(maxsize=4)
-def _encoded(path: Path, finished_steps: int, crops: int) -> Encoding:
-    return encode(path, crops=crops)
+def _encoded(asked: _Asked) -> Encoding:
+    return encode(asked.run, crops=asked.crops, trained=asked.run.trained())
+
+
+def snapshots_caption(run: FrozenRun) -> str:
+    """How many of the saved codebooks are looked at, where these are not all."""
+    looked_at = len(run.codebook_snapshots())
+    return "" if looked_at == run.saved_snapshots else f" · {looked_at} of its {run.saved_snapshots:,d} saved codebooks"
 
 
 def run_caption(run: Run, encoding: Encoding) -> str:

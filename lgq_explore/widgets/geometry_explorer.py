@@ -20,9 +20,9 @@ from lgq_explore.training.run import Run
 
 from .charts import Picked
 from .codes_box import CodesBox, checked_codes
-from .explorer import Explorer, RunLike, as_run, held_out, one_of, run_argument, run_caption
+from .explorer import MAKE_AGAIN, Explorer, RunLike, frozen_run, held_out, one_of, run_argument, run_caption
 from .map_panes import Subject, Wish, numbers_of, of_the_same_map
-from .panel import QUIET_COLOUR, running_loop
+from .panel import running_loop
 
 BESIDE = {
     "the other run, in its own space": "lattice",
@@ -71,11 +71,11 @@ class GeometryExplorer(Explorer):
         beside_as: str = "lattice",
         selection: Sequence[int] = (),
     ) -> None:
-        self.run = as_run(run)
+        self.run = frozen_run(run)
         self._other: Subject | None = None
         levels = None
         if beside is not None:
-            other = as_run(beside)
+            other = frozen_run(beside)
             self._other = Subject(other, held_out(other))
             levels = other.config.quantizer.levels if isinstance(other.config.quantizer, FSQConfig) else None
         self._subject = Subject(self.run, held_out(self.run), levels)
@@ -107,6 +107,10 @@ class GeometryExplorer(Explorer):
 
     def runs(self) -> list[Run]:
         return [self.run]
+
+    def moved_on(self) -> list[str]:
+        beside = self._other.run.watch.moved_on(MAKE_AGAIN) if self._other else ""
+        return [*super().moved_on(), beside]
 
     def draw(self) -> list[go.Figure]:
         return [
@@ -312,7 +316,7 @@ class GeometryExplorer(Explorer):
             self._kernel_loop.call_soon_threadsafe(self._say_progress)
 
     def _say_progress(self) -> None:
-        self._say(self.hint(), QUIET_COLOUR)
+        self._say_hint()
 
 
 def _nobody(sentence: str) -> None:

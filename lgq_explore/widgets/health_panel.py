@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from lgq_explore import analysis, plots
 from lgq_explore.analysis import Evidence
 from lgq_explore.errors import InputError
-from lgq_explore.training.run import Run
+from lgq_explore.training.frozen_run import FolderWatch, stamp_of
+from lgq_explore.training.run import Run, open_run
 
 from .copy_code import CopyCode
 from .explorer import Explorer, RunLike, as_run, one_of, run_argument, run_names
@@ -41,7 +42,9 @@ class HealthPanel(Explorer):
             raise InputError("no runs to look at: give at least one, such as lgq.tutorial_run('lgq')")
         opened = [as_run(run) for run in runs]
         names = run_names(opened)
-        self._runs: dict[str, Run] = dict(zip(names, opened, strict=True))
+        self._runs: dict[str, Run] = {}
+        self._evidence: dict[str, Evidence] = {}
+        self._paths = {name: run.path for name, run in zip(names, opened, strict=True)}
         self._gather()
         self._overview, self._table = ipywidgets.HTML(), ipywidgets.HTML()
         self._command = CopyCode(
@@ -103,8 +106,19 @@ class HealthPanel(Explorer):
     def _check_shown(self, proposal: Any) -> str:
         return one_of("shown", proposal["value"], self._runs)
 
+    def moved_on(self) -> list[str]:
+        return [watch.moved_on("press look again to see it") for watch in self._watches]
+
     def _gather(self) -> None:
-        self._evidence: dict[str, Evidence] = {name: analysis.gather_evidence(run) for name, run in self._runs.items()}
+        """Open the runs anew: the recipe belongs to what is read."""
+        stamps = {name: stamp_of(path) for name, path in self._paths.items()}
+        runs = {name: open_run(path) for name, path in self._paths.items()}
+        evidence = {name: analysis.gather_evidence(run) for name, run in runs.items()}
+        self._runs, self._evidence = runs, evidence
+        self._watches = [
+            FolderWatch(runs[name], found.weights, found.finished_steps, stamps[name])
+            for name, found in evidence.items()
+        ]
         self._verdicts = {name: analysis.judge(evidence) for name, evidence in self._evidence.items()}
 
     def _of_what(self) -> str:

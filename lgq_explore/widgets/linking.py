@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lgq_explore.errors import InputError
+from lgq_explore.training.frozen_run import identity
 
 from .explorer import Explorer
 
@@ -39,7 +40,7 @@ class Link:
     def _share(self, source: Explorer, name: str) -> None:
         """Give what is picked in `source` to all that show the same run at the moment."""
         for panel in self._panels:
-            if panel.has_trait(name) and _paths(panel)[0] == _paths(source)[0]:
+            if panel.has_trait(name) and _identities(panel)[0] == _identities(source)[0]:
                 panel.set_trait(name, getattr(source, name))
 
 
@@ -67,12 +68,13 @@ def link(*panels: Explorer) -> Link:
 
 
 def _can_share(one: Explorer, other: Explorer) -> bool:
-    return bool({*_picking(one)} & {*_picking(other)} and {*_paths(one)} & {*_paths(other)})
+    return bool({*_picking(one)} & {*_picking(other)} and {*_identities(one)} & {*_identities(other)})
 
 
 def _picking(panel: Explorer) -> list[str]:
     return [name for name in SHARED if panel.has_trait(name)]
 
 
-def _paths(panel: Explorer) -> list[str]:
-    return [str(run.path.resolve()) for run in panel.runs()]
+def _identities(panel: Explorer) -> list[tuple[str, str]]:
+    """Place and training of each run: another one may have been trained at the same place between two panels."""
+    return [(str(run.path.resolve()), identity(run)) for run in panel.runs()]

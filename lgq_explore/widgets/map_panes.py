@@ -12,7 +12,7 @@ from lgq_explore import analysis, plots
 from lgq_explore.analysis.embedding import Report
 from lgq_explore.quantizers import Quantizer
 from lgq_explore.training.encode import Encoding
-from lgq_explore.training.run import Run
+from lgq_explore.training.frozen_run import FrozenRun
 
 PRINCIPAL_AXES = ("first principal axis", "second principal axis")
 PANES_KEPT = 16
@@ -31,7 +31,7 @@ class Wish:
 class Subject:
     """A run whose codebook is looked at, its held-out tokens, and the maps that were made of them so far."""
 
-    run: Run
+    run: FrozenRun
     encoding: Encoding
     levels: tuple[int, ...] | None = None  # of the grid that is fitted; by default those nearest to the run's K
     maps: dict[Wish, analysis.LatentMap] = field(default_factory=dict)

@@ -20,7 +20,7 @@ from lgq_explore.quantizers import SoftQuantizer
 from lgq_explore.training.run import Run
 
 from .charts import Picked
-from .explorer import CROPS, Explorer, RunLike, as_run, held_out, run_argument, run_caption
+from .explorer import CROPS, Explorer, RunLike, frozen_run, held_out, run_argument, run_caption
 
 PICTURES, POSTERIOR = 0, 1
 """The places of the charts."""
@@ -56,7 +56,7 @@ class PatchInspector(Explorer):
         temperature: float | None = None,
         crops: int = CROPS,
     ) -> None:
-        self.run, self._crops = as_run(run), crops
+        self.run, self._crops = frozen_run(run), crops
         self._encoding = held_out(self.run, crops)
         self._tokenizer = self.run.tokenizer()
         self._tokens = analysis.token_table(self._tokenizer.quantizer, self._encoding)

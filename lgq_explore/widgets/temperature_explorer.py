@@ -24,7 +24,7 @@ from lgq_explore.training.run import Run
 
 from .charts import Picked
 from .codes_box import CodesBox
-from .explorer import Explorer, RunLike, as_run, held_out, run_argument, run_caption
+from .explorer import Explorer, RunLike, frozen_run, held_out, run_argument, run_caption, snapshots_caption
 from .panel import running_loop
 
 AHEAD = 12
@@ -43,8 +43,9 @@ class TemperatureExplorer(Explorer):
     """A run's held-out tokens and pictures at any temperature, with the codebook of any snapshot of its training.
 
     run: opened, its folder, or its name under data/runs; of a method with a temperature. temperature: by default the
-    one that training ended with. snapshot: the step of a saved codebook, by default the newest; encoder and decoder are
-    always today's. token: one of the pictures', whose likeliest codes are shown; click another in the map, or type it.
+    one that training ended with. snapshot: the step of a saved codebook, by default the newest; of many some
+    are offered, evenly spread. Encoder and decoder are always the run's newest. token: one of the pictures', whose
+    likeliest codes are shown; click another in the map, or type it.
     selection: joint codes, set by a click on a bar, or typed.
 
     Raises:
@@ -66,7 +67,7 @@ class TemperatureExplorer(Explorer):
         token: int = 0,
         selection: Sequence[int] = (),
     ) -> None:
-        self.run = as_run(run)
+        self.run = frozen_run(run)
         self._encoding = held_out(self.run)
         self._tokenizer = self.run.tokenizer()
         quantizer = analysis.require_soft(self._tokenizer.quantizer)
@@ -141,7 +142,7 @@ class TemperatureExplorer(Explorer):
         return (
             f"{run_caption(self.run, self._encoding)} · distributions of {shown:,d} of them{following}, curves of "
             f"{int(views.sweep['tokens'].iloc[0]):,d} · codebook of step {self.snapshot:,d}, encoder and decoder of "
-            f"step {self.run.finished_steps:,d}"
+            f"step {self.run.finished_steps:,d}{snapshots_caption(self.run)}"
         )
 
     def subjects(self) -> list[str]:

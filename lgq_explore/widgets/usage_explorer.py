@@ -15,11 +15,12 @@ from matplotlib.figure import Figure
 from lgq_explore import analysis, plots
 from lgq_explore.errors import InputError
 from lgq_explore.training.encode import Encoding
+from lgq_explore.training.frozen_run import FrozenRun
 from lgq_explore.training.run import Run
 
 from .charts import Picked
 from .codes_box import CodesBox, checked_codes
-from .explorer import CROPS, Explorer, RunLike, as_run, held_out, one_of, run_argument, run_caption, run_names
+from .explorer import CROPS, Explorer, RunLike, frozen_run, held_out, one_of, run_argument, run_caption, run_names
 from .usage_tables import definitions_table, numbers_table, side_by_side
 
 HITS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -35,7 +36,7 @@ MAP = 0
 class _Subject:
     """A run that is looked at, and its held-out pictures."""
 
-    run: Run
+    run: FrozenRun
     encoding: Encoding
 
     @property
@@ -75,7 +76,7 @@ class UsageExplorer(Explorer):
     ) -> None:
         if not runs:
             raise InputError("no runs to look at: give at least one, such as lgq.tutorial_run('lgq')")
-        opened = [as_run(run) for run in runs]
+        opened = [frozen_run(run) for run in runs]
         names = run_names(opened)
         self._crops = crops
         self._subjects = {name: _Subject(run, held_out(run, crops)) for name, run in zip(names, opened, strict=True)}
