@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -128,14 +127,8 @@ def soft_numbers(codebook: Tensor, tokens: Tensor, temperature: float) -> dict[s
 
 def as_mixture(codebook: Tensor) -> LGQ:
     """Codes [K, D] as the soft assignment sees them, whatever method they come from."""
-    return _some_mixture(codebook.shape[1]).with_codebook(codebook.float()).eval()
-
-
-@lru_cache(maxsize=8)
-def _some_mixture(dim: int) -> LGQ:
-    """One whose codes are replaced. It is drawn once: another thread may be training, with torch's one generator."""
-    with torch.random.fork_rng(devices=[]):
-        return LGQConfig(codebook_size=2, norm="none").build(dim)
+    anything = LGQConfig(codebook_size=2, norm="none").build(codebook.shape[1], torch.Generator())
+    return anything.with_codebook(codebook.float()).eval()
 
 
 def _code_frame(codebook: Tensor, tokens: Tensor, share: NDArray[np.float64]) -> pd.DataFrame:

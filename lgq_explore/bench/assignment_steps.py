@@ -95,7 +95,8 @@ class PackageLGQ(nn.Module):
     def __init__(self, centres: Tensor, temperature: float, drop: float) -> None:
         super().__init__()
         size, dim = centres.shape
-        self.quantizer = LGQConfig(codebook_size=size, norm="none", drop=drop).build(dim).to(centres.dtype)
+        config = LGQConfig(codebook_size=size, norm="none", drop=drop)
+        self.quantizer = config.build(dim, torch.Generator()).to(centres.dtype)
         self.quantizer.temperature = temperature
         with torch.no_grad():
             self.quantizer.centres.copy_(centres)

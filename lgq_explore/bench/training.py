@@ -173,7 +173,7 @@ def _quantizer_seconds(tokenizer: Tokenizer, config: TrainConfig, images: Tensor
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
         with torch.no_grad():
             latents = tokenizer.encode(images)
-        upstream = torch.randn_like(latents)
+        upstream = torch.empty_like(latents).normal_(generator=torch.Generator(device).manual_seed(0))
         for _ in range(1 + TIMED_STEPS):
             started = _now(device)
             quantizer.zero_grad()

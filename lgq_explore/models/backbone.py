@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
+
+from lgq_explore.quantizers.drawn_layers import conv2d
 
 FACTORS = (4, 8, 16)
 CHANNELS_PER_GROUP = 8
@@ -41,43 +44,47 @@ class BackboneConfig:
 
 
 class Encoder(nn.Sequential):
-    """Images [B, 3, S, S] → latents [B, D, S/f, S/f], not normalised."""
+    """Images [B, 3, S, S] → latents [B, D, S/f, S/f], not normalised.
 
-    def __init__(self, config: BackboneConfig) -> None:
+    The first weights are drawn from `generator`, or from torch's global one.
+    """
+
+    def __init__(self, config: BackboneConfig, generator: torch.Generator | None = None) -> None:
         widths = config.channels
-        layers: list[nn.Module] = [_conv(3, widths[0])]
+        layers: list[nn.Module] = [conv2d(3, widths[0], 3, generator)]
         for level, width in enumerate(widths):
             if level > 0:
-                layers.append(nn.Conv2d(widths[level - 1], width, 3, stride=2, padding=1))
-            layers += [ResidualBlock(width) for _ in range(config.blocks)]
-        layers += [SelfAttention(widths[-1]), ResidualBlock(widths[-1]), *_head(widths[-1], config.dim)]
+                layers.append(conv2d(widths[level - 1], width, 3, generator, stride=2))
+            layers += [ResidualBlock(width, generator) for _ in range(config.blocks)]
+        layers += [SelfAttention(widths[-1], generator), ResidualBlock(widths[-1], generator)]
+        layers += _head(widths[-1], config.dim, generator)
         super().__init__(*layers)
 
 
 class Decoder(nn.Sequential):
-    """Quantized latents [B, D, S/f, S/f] → images [B, 3, S, S] in about [-1, 1]."""
+    """Quantized latents [B, D, S/f, S/f] → images [B, 3, S, S] in about [-1, 1]. Drawn as the encoder is."""
 
-    def __init__(self, config: BackboneConfig) -> None:
+    def __init__(self, config: BackboneConfig, generator: torch.Generator | None = None) -> None:
         widths = config.channels
         layers: list[nn.Module] = [
-            _conv(config.dim, widths[-1]),
-            ResidualBlock(widths[-1]),
-            SelfAttention(widths[-1]),
+            conv2d(config.dim, widths[-1], 3, generator),
+            ResidualBlock(widths[-1], generator),
+            SelfAttention(widths[-1], generator),
         ]
         for level in reversed(range(len(widths))):
-            layers += [ResidualBlock(widths[level]) for _ in range(config.blocks)]
+            layers += [ResidualBlock(widths[level], generator) for _ in range(config.blocks)]
             if level > 0:
-                layers += [nn.Upsample(scale_factor=2), _conv(widths[level], widths[level - 1])]
-        super().__init__(*layers, *_head(widths[0], 3))
+                layers += [nn.Upsample(scale_factor=2), conv2d(widths[level], widths[level - 1], 3, generator)]
+        super().__init__(*layers, *_head(widths[0], 3, generator))
 
 
 class ResidualBlock(nn.Module):
     """x + two normalised convolutions of x, [B, C, H, W] → the same shape."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, generator: torch.Generator | None = None) -> None:
         super().__init__()
-        self.first = nn.Sequential(*_head(width, width))
-        self.second = nn.Sequential(*_head(width, width))
+        self.first = nn.Sequential(*_head(width, width, generator))
+        self.second = nn.Sequential(*_head(width, width, generator))
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.second(self.first(x))
@@ -86,11 +93,11 @@ class ResidualBlock(nn.Module):
 class SelfAttention(nn.Module):
     """x + one head of attention over all positions, [B, C, H, W] → the same shape."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.norm = _norm(width)
-        self.query_key_value = nn.Conv2d(width, 3 * width, 1)
-        self.project = nn.Conv2d(width, width, 1)
+        self.query_key_value = conv2d(width, 3 * width, 1, generator)
+        self.project = conv2d(width, width, 1, generator)
 
     def forward(self, x: Tensor) -> Tensor:
         height = x.shape[2]
@@ -105,9 +112,5 @@ def _norm(width: int) -> nn.GroupNorm:
     return nn.GroupNorm(width // CHANNELS_PER_GROUP, width)
 
 
-def _conv(inputs: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, padding=1)
-
-
-def _head(inputs: int, outputs: int) -> list[nn.Module]:
-    return [_norm(inputs), nn.SiLU(), _conv(inputs, outputs)]
+def _head(inputs: int, outputs: int, generator: torch.Generator | None) -> list[nn.Module]:
+    return [_norm(inputs), nn.SiLU(), conv2d(inputs, outputs, 3, generator)]

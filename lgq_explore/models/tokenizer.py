@@ -47,7 +47,7 @@ class Tokenizer(nn.Module):
 
 def build_tokenizer(backbone: BackboneConfig, quantizer: QuantizerConfig, seed: int) -> Tokenizer:
     """A new tokenizer; encoder and decoder start equal for all methods of one seed, whatever the quantizer draws."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        encoder, decoder = Encoder(backbone), Decoder(backbone)
-        return Tokenizer(encoder, quantizer.build(backbone.dim), decoder).to(memory_format=torch.channels_last)
+    generator = torch.Generator().manual_seed(seed)
+    encoder, decoder = Encoder(backbone, generator), Decoder(backbone, generator)
+    built = quantizer.build(backbone.dim, generator)
+    return Tokenizer(encoder, built, decoder).to(memory_format=torch.channels_last)

@@ -92,8 +92,11 @@ class Quantizer(nn.Module):
         """
         return points
 
-    def initialize(self, tokens: Tensor) -> None:
-        """Take the codebook from raw latents [N, D], N ≥ `init_tokens`, once, before the first step."""
+    def initialize(self, tokens: Tensor, generator: torch.Generator | None = None) -> None:
+        """Take the codebook from raw latents [N, D], N ≥ `init_tokens`, once, before the first step.
+
+        generator: on the CPU; what is drawn comes from it, or from torch's global one.
+        """
 
     def anneal(self, progress: float) -> None:
         """Move schedules to `progress`, the finished share of training in [0, 1]; called before every step."""
@@ -163,8 +166,12 @@ class QuantizerConfig:
         """The method's defaults at `codebook_size`, as `resized` makes them."""
         return cls().resized(codebook_size)
 
-    def build(self, dim: int) -> Quantizer:
-        """A new quantizer for latents of width `dim`, drawn from torch's generator."""
+    def temperatures(self, dim: int) -> tuple[float, float] | None:
+        """The first and the last of the schedule, for latents of width `dim`; None for a method without."""
+        return None
+
+    def build(self, dim: int, generator: torch.Generator | None = None) -> Quantizer:
+        """A new quantizer for latents of width `dim`, drawn from `generator`, or from torch's global one."""
         raise NotImplementedError("abstract: a config builds its method")
 
     def _require(self, name: str, condition: bool, remedy: str) -> None:

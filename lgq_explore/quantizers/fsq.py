@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from .base import Quantizer, QuantizerConfig, QuantizerOutput, straight_through
+from .drawn_layers import linear
 
 PUBLISHED_LEVELS = {
     256: (8, 6, 5),
@@ -56,8 +57,8 @@ class FSQConfig(QuantizerConfig):
     def resized(self, codebook_size: int) -> Self:
         return replace(self, levels=nearest_levels(codebook_size))
 
-    def build(self, dim: int) -> FSQ:
-        return FSQ(dim, self.levels)
+    def build(self, dim: int, generator: torch.Generator | None = None) -> FSQ:
+        return FSQ(dim, self.levels, generator)
 
 
 def nearest_levels(codebook_size: int) -> tuple[int, ...]:
@@ -85,11 +86,12 @@ class FSQ(Quantizer):
     shift: Tensor
     half_width: Tensor
 
-    def __init__(self, dim: int, levels: tuple[int, ...]) -> None:
+    def __init__(self, dim: int, levels: tuple[int, ...], generator: torch.Generator | None = None) -> None:
         super().__init__(dim, levels)
-        self.project_in = nn.Linear(dim, len(levels))
-        nn.init.orthogonal_(self.project_in.weight, gain=3**-0.5)  # the variance that Linear starts with
-        self.project_out = nn.Linear(len(levels), dim)
+        self.project_in = linear(dim, len(levels), generator)
+        # The variance that a linear layer starts with.
+        nn.init.orthogonal_(self.project_in.weight, gain=3**-0.5, generator=generator)
+        self.project_out = linear(len(levels), dim, generator)
         sizes = torch.tensor(levels, dtype=torch.float32)[:, None, None]  # [G, 1, 1], over the grid of latents
         half_range = (sizes - 1) * (1 + BOUND_MARGIN) / 2
         offset = torch.where(sizes % 2 == 0, 0.5, 0.0)

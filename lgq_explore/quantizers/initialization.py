@@ -32,8 +32,10 @@ def tokens_needed(codebook_size: int) -> int:
 
 
 @torch.no_grad()
-def initial_codebook(tokens: Tensor, codebook_size: int, initialization: str) -> Tensor:
-    """K codes [K, D] from tokens [N, D], drawn from torch's generator.
+def initial_codebook(
+    tokens: Tensor, codebook_size: int, initialization: str, generator: torch.Generator | None = None
+) -> Tensor:
+    """K codes [K, D] from tokens [N, D], drawn from `generator`, on the CPU, or from torch's global one.
 
     `random`: K different tokens. `kmeans++`: spread out by their squared distances (Arthur & Vassilvitskii 2007).
     `kmeans`: the same, then Lloyd iterations, at most 10 and LLOYD_DISTANCES distances. `grid`: a lattice of
@@ -46,8 +48,8 @@ def initial_codebook(tokens: Tensor, codebook_size: int, initialization: str) ->
     if initialization == "grid":
         return _along_principal_axes(tokens, grid_levels(codebook_size, tokens.shape[1]))
     if initialization == "random":
-        return tokens[torch.randperm(len(tokens))[:codebook_size].to(tokens.device)].clone()
-    seeds = _spread_seeds(tokens, codebook_size)
+        return tokens[torch.randperm(len(tokens), generator=generator)[:codebook_size].to(tokens.device)].clone()
+    seeds = _spread_seeds(tokens, codebook_size, generator)
     return seeds if initialization == "kmeans++" else _lloyd(tokens, seeds)
 
 
@@ -94,28 +96,28 @@ def _along_principal_axes(tokens: Tensor, levels: tuple[int, ...]) -> Tensor:
     return mean + (places @ directions.flip(1)[:, : len(levels)].T).to(tokens.dtype)
 
 
-def _spread_seeds(tokens: Tensor, codebook_size: int) -> Tensor:
+def _spread_seeds(tokens: Tensor, codebook_size: int, generator: torch.Generator | None) -> Tensor:
     """k-means++ with at most SEEDING_ROUNDS rounds: beyond that many codes, several are drawn a round.
 
     Drawing a few at a time by the same squared distances is the sampling of k-means|| (Bahmani et al. 2012).
     """
     per_round = -(-codebook_size // SEEDING_ROUNDS)
-    chosen = torch.randint(len(tokens), (1,)).to(tokens.device)
+    chosen = torch.randint(len(tokens), (1,), generator=generator).to(tokens.device)
     distances = nearest(tokens, tokens[chosen]).squared_distances
     while len(chosen) < codebook_size:
         draws = min(per_round, codebook_size - len(chosen))
         # The floor lets equal tokens be drawn once the different ones are used up; a chosen token has weight 0.
         weights = (distances + 1e-12).index_fill(0, chosen, 0.0)
-        fresh = _draw_without_replacement(weights, draws)
+        fresh = _draw_without_replacement(weights, draws, generator)
         chosen = torch.cat([chosen, fresh])
         distances = torch.minimum(distances, nearest(tokens, tokens[fresh]).squared_distances)
     return tokens[chosen].clone()
 
 
-def _draw_without_replacement(weights: Tensor, draws: int) -> Tensor:
+def _draw_without_replacement(weights: Tensor, draws: int, generator: torch.Generator | None) -> Tensor:
     """Indices drawn by weight: the largest of weight / Exp(1) (Efraimidis & Spirakis 2006), of any number."""
-    exponentials = torch.empty(len(weights), dtype=weights.dtype).exponential_().to(weights.device)
-    return (weights / exponentials).topk(draws).indices
+    exponentials = torch.empty(len(weights), dtype=weights.dtype).exponential_(generator=generator)
+    return (weights / exponentials.to(weights.device)).topk(draws).indices
 
 
 def _lloyd(tokens: Tensor, centres: Tensor) -> Tensor:

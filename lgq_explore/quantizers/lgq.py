@@ -46,6 +46,8 @@ CALIBRATION_TOKENS = 256  # at most, and
 CALIBRATION_PAIRS = 2**22  # of tokens and codes, at most
 CALIBRATION_STEPS = 10
 NEGLIGIBLE_GAIN = 0.01
+UNSOLVED = 1.0
+"""The temperature until the first is solved for."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,12 @@ class LGQConfig(VectorQuantizerConfig):
         self._require_choice("usage_form", USAGE_FORMS)
         self._require("drop", 0 <= self.drop < 1, "give a share in [0, 1); 0 is exact")
 
-    def build(self, dim: int) -> LGQ:
-        return LGQ(dim, self)
+    def temperatures(self, dim: int) -> tuple[float, float]:
+        first, last = (self.temperature.absolute(self.temperature.at(progress), dim) for progress in (0.0, 1.0))
+        return first or UNSOLVED, last or UNSOLVED
+
+    def build(self, dim: int, generator: torch.Generator | None = None) -> LGQ:
+        return LGQ(dim, self, generator)
 
 
 @dataclass(frozen=True)
@@ -91,27 +97,22 @@ class LGQ(SoftQuantizer):
     solved_temperature: Tensor
     steps_since_solved: Tensor
 
-    def __init__(self, dim: int, config: LGQConfig) -> None:
+    def __init__(self, dim: int, config: LGQConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(dim, [config.codebook_size])
         self.config = config
         self.init_tokens = tokens_needed(config.codebook_size)
         self.norm = _norm(config.norm, dim)
-        self.centres = nn.Parameter(torch.randn(config.codebook_size, dim))
+        self.centres = nn.Parameter(torch.randn(config.codebook_size, dim, generator=generator))
         self._scheduled = config.temperature.at(0.0)
         if config.temperature.unit == "effective_codes":
             # What was solved for outlives the process: a resumed run continues with the same temperature.
-            self.register_buffer("solved_temperature", torch.ones((), dtype=torch.float64))
+            self.register_buffer("solved_temperature", torch.tensor(UNSOLVED, dtype=torch.float64))
             self.register_buffer("steps_since_solved", torch.tensor(CALIBRATION_STEPS))
 
     @property
     def scheduled_temperature(self) -> float:
-        match self.config.temperature.unit:
-            case "absolute":
-                return self._scheduled
-            case "per_dimension":
-                return self._scheduled * self.dim
-            case _:
-                return self.solved_temperature.item()
+        known = self.config.temperature.absolute(self._scheduled, self.dim)
+        return self.solved_temperature.item() if known is None else known
 
     @property
     def lattice(self) -> tuple[int, ...]:
@@ -121,13 +122,13 @@ class LGQ(SoftQuantizer):
         self._scheduled = self.config.temperature.at(progress)
 
     @torch.no_grad()
-    def initialize(self, tokens: Tensor) -> None:
+    def initialize(self, tokens: Tensor, generator: torch.Generator | None = None) -> None:
         if isinstance(self.norm, nn.BatchNorm1d):
             self.norm.running_mean, self.norm.running_var = tokens.mean(0), tokens.var(0)
             tokens = functional.batch_norm(tokens, self.norm.running_mean, self.norm.running_var, eps=self.norm.eps)
         else:
             tokens = self.norm(tokens)
-        self.centres.copy_(initial_codebook(tokens, self.codebook_size, self.config.initialization))
+        self.centres.copy_(initial_codebook(tokens, self.codebook_size, self.config.initialization, generator))
 
     def continuous(self, latents: Tensor) -> Tensor:
         return to_grid(self._normalized(latents), latents)

@@ -22,6 +22,7 @@ from .base import (
     to_grid,
     to_tokens,
 )
+from .drawn_layers import linear
 from .nearest import nearest_codes
 from .vq import vector_losses
 
@@ -33,8 +34,8 @@ class SimVQConfig(VectorQuantizerConfig):
     method: ClassVar[str] = "simvq"
     default_loss_weights: ClassVar[dict[str, float]] = {"codebook": 1.0, "commitment": 0.25}
 
-    def build(self, dim: int) -> SimVQ:
-        return SimVQ(dim, self.codebook_size, nn.Linear(dim, dim, bias=False))
+    def build(self, dim: int, generator: torch.Generator | None = None) -> SimVQ:
+        return SimVQ(dim, self.codebook_size, linear(dim, dim, generator, bias=False), generator)
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,9 @@ class SimVQMLPConfig(SimVQConfig):
     method: ClassVar[str] = "simvq-mlp"
     default_loss_weights: ClassVar[dict[str, float]] = {"codebook": 10.0, "commitment": 2.5}
 
-    def build(self, dim: int) -> SimVQ:
-        mapping = nn.Sequential(nn.Linear(dim, 2 * dim), nn.ReLU(), nn.Linear(2 * dim, dim))
-        return SimVQ(dim, self.codebook_size, mapping)
+    def build(self, dim: int, generator: torch.Generator | None = None) -> SimVQ:
+        mapping = nn.Sequential(linear(dim, 2 * dim, generator), nn.ReLU(), linear(2 * dim, dim, generator))
+        return SimVQ(dim, self.codebook_size, mapping, generator)
 
 
 class SimVQ(Quantizer):
@@ -54,10 +55,12 @@ class SimVQ(Quantizer):
 
     frozen: Tensor
 
-    def __init__(self, dim: int, codebook_size: int, mapping: nn.Module) -> None:
+    def __init__(
+        self, dim: int, codebook_size: int, mapping: nn.Module, generator: torch.Generator | None = None
+    ) -> None:
         super().__init__(dim, [codebook_size])
         self.mapping = mapping
-        self.register_buffer("frozen", torch.randn(codebook_size, dim) * dim**-0.5)
+        self.register_buffer("frozen", torch.randn(codebook_size, dim, generator=generator) * dim**-0.5)
 
     def forward(self, latents: Tensor) -> QuantizerOutput:
         tokens = to_tokens(latents)

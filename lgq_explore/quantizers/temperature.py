@@ -48,6 +48,16 @@ class TemperatureSchedule:
             case _:
                 return self.start
 
+    def absolute(self, value: float, dim: int) -> float | None:
+        """τ for a value in `unit`, with tokens of width `dim`; None where it has to be solved for."""
+        match self.unit:
+            case "absolute":
+                return value
+            case "per_dimension":
+                return value * dim
+            case _:
+                return None
+
 
 @torch.no_grad()
 def effective_codes_of(squared_distances: Tensor, temperature: float) -> float:

@@ -45,8 +45,8 @@ class VQGradientConfig(VectorQuantizerConfig):
         self._require_choice("initialization", INITIALIZATIONS)
         start_levels(self.initialization, self.codebook_size)  # raises where K makes no grid
 
-    def build(self, dim: int) -> VQ:
-        return VQ(dim, self)
+    def build(self, dim: int, generator: torch.Generator | None = None) -> VQ:
+        return VQ(dim, self, generator)
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class VQConfig(VQGradientConfig):
         self._require("decay", 0 <= self.decay < 1, "give a number in [0, 1)")
         self._require("restart_below", 0 <= self.restart_below < 1, "give a share in [0, 1)")
 
-    def build(self, dim: int) -> VQ:
-        return MovingAverageVQ(dim, self)
+    def build(self, dim: int, generator: torch.Generator | None = None) -> VQ:
+        return MovingAverageVQ(dim, self, generator)
 
 
 class VQ(Quantizer):
@@ -73,11 +73,11 @@ class VQ(Quantizer):
 
     codebook: Tensor
 
-    def __init__(self, dim: int, config: VQGradientConfig) -> None:
+    def __init__(self, dim: int, config: VQGradientConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(dim, [config.codebook_size])
         self.config = config
         self.init_tokens = tokens_needed(config.codebook_size)
-        self._hold_codebook(torch.randn(config.codebook_size, dim))
+        self._hold_codebook(torch.randn(config.codebook_size, dim, generator=generator))
 
     @property
     def lattice(self) -> tuple[int, ...]:
@@ -87,8 +87,8 @@ class VQ(Quantizer):
         self.codebook = nn.Parameter(codebook)
 
     @torch.no_grad()
-    def initialize(self, tokens: Tensor) -> None:
-        self.codebook.copy_(initial_codebook(tokens, self.codebook_size, self.config.initialization))
+    def initialize(self, tokens: Tensor, generator: torch.Generator | None = None) -> None:
+        self.codebook.copy_(initial_codebook(tokens, self.codebook_size, self.config.initialization, generator))
 
     def forward(self, latents: Tensor) -> QuantizerOutput:
         tokens = to_tokens(latents).to(self.codebook.dtype)
@@ -120,8 +120,8 @@ class MovingAverageVQ(VQ):
     sums: Tensor
     updates: Tensor
 
-    def __init__(self, dim: int, config: VQConfig) -> None:
-        super().__init__(dim, config)
+    def __init__(self, dim: int, config: VQConfig, generator: torch.Generator | None = None) -> None:
+        super().__init__(dim, config, generator)
         self.register_buffer("counts", torch.ones(config.codebook_size))
         self.register_buffer("sums", self.codebook.clone())
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
@@ -130,8 +130,8 @@ class MovingAverageVQ(VQ):
         self.register_buffer("codebook", codebook)
 
     @torch.no_grad()
-    def initialize(self, tokens: Tensor) -> None:
-        super().initialize(tokens)
+    def initialize(self, tokens: Tensor, generator: torch.Generator | None = None) -> None:
+        super().initialize(tokens, generator)
         self.counts.fill_(1.0)
         self.sums.copy_(self.codebook)
 

@@ -116,8 +116,6 @@ def fit_quantizer(
     a fiftieth of the steps by default. on_log: called in this thread at every row. controls: what another thread may
     steer: a temperature held by hand, and a stop, which leaves what was learned so far. steps may be 0.
 
-    Torch's generator of random numbers is as it was before.
-
     Raises:
         InputError: tokens that are no finite [N, D] or fewer than the codebook is started from, a number out of range,
             an unknown loss, a config with a norm, or a loss that is no longer a number.
@@ -276,16 +274,15 @@ class _Fitting:
 
 def _started(recipe: FitRecipe, tokens: Tensor) -> Quantizer:
     """A new quantizer before its first step, its codebook taken from the tokens where the method's is."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
-        quantizer = recipe.quantizer.build(tokens.shape[1])
-        if len(tokens) < quantizer.init_tokens:
-            raise InputError(
-                f"{len(tokens)} tokens are too few to start {quantizer.codebook_size} codes from: "
-                f"give at least {quantizer.init_tokens}"
-            )
-        if quantizer.init_tokens:
-            quantizer.initialize(tokens)
+    generator = torch.Generator().manual_seed(recipe.seed)
+    quantizer = recipe.quantizer.build(tokens.shape[1], generator)
+    if len(tokens) < quantizer.init_tokens:
+        raise InputError(
+            f"{len(tokens)} tokens are too few to start {quantizer.codebook_size} codes from: "
+            f"give at least {quantizer.init_tokens}"
+        )
+    if quantizer.init_tokens:
+        quantizer.initialize(tokens, generator)
     quantizer.anneal(0.0)
     return quantizer
 

@@ -283,9 +283,7 @@ class _Training:
             # Batches from the far end of the step count: none of them is seen again in the first steps.
             batch = self._batch(2**31 - 1 - len(collected))
             collected.append(to_tokens(self.tokenizer.encode(batch)).float())
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.config.seed)
-            quantizer.initialize(torch.cat(collected))
+        quantizer.initialize(torch.cat(collected), torch.Generator().manual_seed(self.config.seed))
 
     def _progress_bar(self) -> tqdm[Any]:
         config = self.config

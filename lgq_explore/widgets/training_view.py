@@ -10,12 +10,10 @@ from dataclasses import dataclass
 import ipywidgets
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from lgq_explore import analysis, plots
-from lgq_explore.quantizers import SoftQuantizer
 from lgq_explore.training.config import TrainConfig
 from lgq_explore.training.controls import Controls
 
@@ -137,17 +135,12 @@ def _tables(config: TrainConfig, history: pd.DataFrame, snapshot: Snapshot) -> _
 
 
 def _temperature_control(config: TrainConfig, controls: Controls) -> TemperatureControl:
-    with torch.random.fork_rng(devices=[]):
-        quantizer = config.quantizer.build(config.backbone.dim)
-    if not isinstance(quantizer, SoftQuantizer):
+    temperatures = config.quantizer.temperatures(config.backbone.dim)
+    if temperatures is None:
         why = f"{config.quantizer.method} chooses its codes without a temperature: nothing to hold here."
         return TemperatureControl(controls, why_disabled=why)
-    ends = []
-    for progress in (0.0, 1.0):
-        quantizer.anneal(progress)
-        ends.append(quantizer.scheduled_temperature)
     # A decade around the schedule, on whole powers of ten, so that the same slider suits units of any size.
-    lowest, highest = math.floor(math.log10(min(ends))) - 1, math.ceil(math.log10(max(ends))) + 1
+    lowest, highest = math.floor(math.log10(min(temperatures))) - 1, math.ceil(math.log10(max(temperatures))) + 1
     return TemperatureControl(controls, lowest=10.0**lowest, highest=10.0**highest)
 
 

@@ -112,10 +112,10 @@ def test_draws_without_replacement_follow_their_weights() -> None:
     """Each of two is drawn first with its share: 3 of 4 times for weights 3 and 1."""
     torch.manual_seed(0)
     weights = torch.tensor([3.0, 0.0, 1.0])
-    first = [initialization._draw_without_replacement(weights, 1).item() for _ in range(4000)]
+    first = [initialization._draw_without_replacement(weights, 1, None).item() for _ in range(4000)]
     assert first.count(0) / 4000 == pytest.approx(0.75, abs=0.03)
     assert first.count(1) == 0
-    assert sorted(initialization._draw_without_replacement(weights, 2).tolist()) == [0, 2]
+    assert sorted(initialization._draw_without_replacement(weights, 2, None).tolist()) == [0, 2]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lgq_explore.quantizers import LGQConfig, SoftAssignment, TemperatureSchedule, VQGradientConfig
 from lgq_explore.quantizers.lgq import CALIBRATION_STEPS, LGQ, encoder_gain, usage_regularizers
+from lgq_explore.quantizers.temperature import UNITS
 
 TEMPERATURES = (0.01, 0.1, 1.0, 10.0)
 
@@ -335,6 +336,17 @@ def test_anneals_by_its_schedule_unless_overridden(unit: str, expected: float) -
     quantizer.temperature = None
     assert quantizer.temperature == pytest.approx(quantizer.scheduled_temperature)
     assert quantizer.temperature < expected
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_config_knows_its_first_and_last_temperature(unit: str) -> None:
+    config = LGQConfig(codebook_size=8, temperature=TemperatureSchedule(start=1.7, end=1.1, unit=unit))
+    quantizer, scheduled = config.build(5), []
+    for progress in (0.0, 1.0):
+        quantizer.anneal(progress)
+        scheduled.append(quantizer.scheduled_temperature)
+    assert config.temperatures(5) == tuple(scheduled)
+    assert VQGradientConfig(codebook_size=8).temperatures(5) is None
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan])
