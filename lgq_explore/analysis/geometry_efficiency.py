@@ -26,10 +26,10 @@ import torch
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from lgq_explore.errors import InputError
 from lgq_explore.models import Tokenizer
+from lgq_explore.progress import Progress
 from lgq_explore.quantizers import Quantizer, nearest_codes, to_grid, to_tokens
 from lgq_explore.training.encode import BATCH_SIZE, Encoding
 
@@ -93,10 +93,11 @@ def kmeans_codebooks(
     different = len(np.unique(points, axis=0))
     if different <= size:
         raise InputError(f"{different} different tokens are too few for k-means with {size} codes: encode more crops")
-    fits = [
-        KMeans(size, n_init=1, max_iter=MOST_ITERATIONS, random_state=seed + restart).fit(points)
-        for restart in tqdm(range(restarts), desc=f"k-means, {size:,d} codes", unit=" restarts", disable=not progress)
-    ]
+    fits = []
+    with Progress(f"k-means, {size:,d} codes", restarts, "restarts", shown=progress) as bar:
+        for restart in range(restarts):
+            fits.append(KMeans(size, n_init=1, max_iter=MOST_ITERATIONS, random_state=seed + restart).fit(points))
+            bar.advance()
     fits.sort(key=lambda fit: fit.inertia_)
     return KMeansCodebooks(
         centres=torch.from_numpy(np.stack([fit.cluster_centers_ for fit in fits]).astype(np.float32)),

@@ -21,7 +21,6 @@ import os
 import platform
 import re
 import statistics
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -29,10 +28,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from tqdm.auto import tqdm
 
 from lgq_explore import __version__
 from lgq_explore.errors import InputError
+from lgq_explore.progress import Progress, tell
 from lgq_explore.quantizers.soft_assignment import BACKEND_VARIABLE
 
 from .assignment_steps import (
@@ -107,12 +106,12 @@ def compare_assignments(
     _check(shapes, rivals, rounds)
     has_library = importlib.util.find_spec("vector_quantize_pytorch") is not None
     if not has_library and set(rivals) & set(LIBRARY_ARGUMENTS):
-        print(f"{_not_installed()}; {', '.join(LIBRARY_ARGUMENTS)} are left out", file=sys.stderr)
+        tell(f"{_not_installed()}; {', '.join(LIBRARY_ARGUMENTS)} are left out")
     plan = [cases_of(shape, rivals) for shape in shapes]
     dims = sorted({shape.dim for shape in shapes})
     processes = rounds * (len(dims) + sum(map(len, plan)))
     results: list[dict[str, Any]] = []
-    with tqdm(total=processes, unit=" processes", disable=not progress, file=sys.stderr) as bar:
+    with Progress("soft assignment", processes, "processes", shown=progress) as bar:
         floors = [_floor(dim, rounds, bar) for dim in dims]
         for cases in plan:
             results += _measure_rounds(cases, rounds, bar)
@@ -164,19 +163,19 @@ def cases_of(shape: Shape, rivals: Sequence[str] = RIVALS) -> list[AssignmentCas
     return cases + [replace(plain, method=rival) for rival in rivals if rival != "dense"]
 
 
-def _measure_rounds(cases: Sequence[AssignmentCase], rounds: int, bar: tqdm[Any]) -> list[dict[str, Any]]:
+def _measure_rounds(cases: Sequence[AssignmentCase], rounds: int, bar: Progress) -> list[dict[str, Any]]:
     """A result a case. One that fails is not tried again, and its rounds so far are not used."""
     costs: dict[AssignmentCase, list[Cost]] = {case: [] for case in cases}
     obstacles = {case: obstacle(case) for case in cases}
     for _ in range(rounds):
         for case in cases:
-            bar.set_postfix_str(f"{case.method}, N = {case.tokens}, K = {case.codes}, D = {case.dim}")
+            bar.note(f"{case.method}, N = {case.tokens}, K = {case.codes}, D = {case.dim}")
             if obstacles[case] is None:
                 try:
                     costs[case].append(Cost(**in_fresh_process(measure_case, asdict(case))))
                 except ProcessFailed as error:
                     obstacles[case] = str(error)
-            bar.update()
+            bar.advance()
     return [result_of(case, costs[case], obstacles[case]) for case in cases]
 
 
@@ -235,12 +234,12 @@ def result_of(case: AssignmentCase, costs: Sequence[Cost], why_not: str | None =
     }
 
 
-def _floor(dim: int, rounds: int, bar: tqdm[Any]) -> dict[str, Any]:
-    bar.set_postfix_str(f"floor, D = {dim}")
+def _floor(dim: int, rounds: int, bar: Progress) -> dict[str, Any]:
+    bar.note(f"floor, D = {dim}")
     nanoseconds = []
     for _ in range(rounds):
         nanoseconds.append(in_fresh_process(measure_floor, {"dim": dim, "steps": TIMED_STEPS})["ns_per_pair"])
-        bar.update()
+        bar.advance()
     return {"dim": dim, "ns_per_pair": nanoseconds, "median_ns_per_pair": statistics.median(nanoseconds)}
 
 

@@ -9,7 +9,6 @@ that of the first steps, when assignments are softest.
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -19,10 +18,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from lgq_explore.errors import InputError
 from lgq_explore.models import Tokenizer
+from lgq_explore.progress import Progress
 from lgq_explore.training.config import TrainConfig, config_from_json, config_to_json
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.images import load_images, to_model_range, training_batch
@@ -47,15 +46,16 @@ def measure_shares(recipes: Sequence[TrainConfig], device: str = "auto", progres
     for data, image_size in {(recipe.data, recipe.image_size) for recipe in recipes}:
         load_images(data, image_size)  # decoded and cached, or refused, before anything is measured
     results, environment = [], None
-    with tqdm(recipes, unit=" recipes", disable=not progress, file=sys.stderr) as bar:
-        for recipe in bar:
-            bar.set_postfix_str(f"{recipe.quantizer.method}, K = {recipe.quantizer.size}")
+    with Progress("training", len(recipes), "recipes", shown=progress) as bar:
+        for recipe in recipes:
+            bar.note(f"{recipe.quantizer.method}, K = {recipe.quantizer.size}")
             try:
                 measured = in_fresh_process(measure_share, {"recipe": config_to_json(recipe), "device": device})
                 environment = measured["environment"]
                 results.append(_result(recipe, measured["step_seconds"], measured["quantizer_seconds"]))
             except ProcessFailed as error:
                 results.append(_result(recipe, [], [], why_not=str(error)))
+            bar.advance()
     return {
         "benchmark": "training",
         "date": today(),

@@ -18,10 +18,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn import functional
-from tqdm.auto import tqdm
 
 from lgq_explore.errors import InputError
 from lgq_explore.metrics import CodeCounts
+from lgq_explore.progress import Progress
 from lgq_explore.quantizers import (
     FSQConfig,
     Quantizer,
@@ -201,14 +201,14 @@ class _Fitting:
         recipe, step = self.recipe, 0
         self._log(0, {})
         description = f"{recipe.quantizer.method}, {recipe.quantizer.size} codes"
-        with tqdm(desc=description, total=recipe.steps, unit=" steps", disable=not progress) as bar:
+        with Progress(description, recipe.steps, "steps", shown=progress) as bar:
             while step < recipe.steps:
                 reading = self.controls.read(step)
                 if reading.stop:
                     break
                 row = self._make_step(step, reading.temperature)
                 step += 1
-                bar.update()
+                bar.advance()
                 if step % log_steps == 0 or step == recipe.steps:
                     self._log(step, row())
         if self.rows[-1]["step"] < step:  # stopped between two rows

@@ -1,0 +1,109 @@
+"""How is long work followed on stderr, where stderr may be a terminal, a notebook, a log, closed or full?
+
+No run is worth less than its progress bar: what can't be written is left out, and the work goes on.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from tqdm.auto import tqdm
+from tqdm.notebook import tqdm_notebook
+
+SECONDS_BETWEEN_LINES = 10.0
+"""In a log or a pipe. A bar that is drawn again and again would make one endless line there."""
+SECONDS_BETWEEN_DRAWINGS = 0.5
+
+
+class Progress:
+    """How much of `total` is done: a bar on a terminal or in a notebook, elsewhere a line every few seconds.
+
+    Use it as a context manager, in the thread that works. done: what is finished at the start. shown: whether anything
+    is written at all.
+    """
+
+    def __init__(self, description: str, total: int, unit: str, *, done: int = 0, shown: bool = True) -> None:
+        drawn = issubclass(tqdm, tqdm_notebook) or _is_terminal(sys.stderr)
+        stream = _Unfailing(sys.stderr) if drawn else _Lines(sys.stderr)
+        self._redraws = drawn
+        self._bar: Any = tqdm(
+            desc=description,
+            total=total,
+            initial=done,
+            unit=f" {unit}",
+            disable=not shown,
+            file=stream,
+            mininterval=SECONDS_BETWEEN_DRAWINGS if drawn else SECONDS_BETWEEN_LINES,
+            miniters=1,  # the clock alone decides: steps may take a millisecond or a minute
+            dynamic_ncols=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._bar.close()
+
+    def advance(self, by: int = 1) -> None:
+        """`by` more units are done."""
+        self._bar.update(by)
+
+    def move_to(self, done: int, total: int) -> None:
+        """`done` of `total` are done, for work that learns only on its way how long it is."""
+        if total != self._bar.total:
+            self._bar.reset(total)
+        self._bar.update(done - self._bar.n)
+
+    def note(self, text: str) -> None:
+        """What stands behind the numbers from now on."""
+        self._bar.set_postfix_str(text, refresh=self._redraws)
+
+
+def tell(line: str) -> None:
+    """Write a line to stderr, unless it can't be written."""
+    stream = _Unfailing(sys.stderr)
+    stream.write(f"{line}\n")
+    stream.flush()
+
+
+class _Unfailing:
+    """A stream that leaves out what it can't write; None, which is what Python has for a closed one, writes nothing."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        if self._stream is None:
+            return
+        with suppress(OSError, ValueError):  # ValueError: closed since
+            encoding = self._stream.encoding or "utf-8"
+            self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+    def flush(self) -> None:
+        if self._stream is not None:
+            with suppress(OSError, ValueError):
+                self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:  # its encoding, its width
+        return getattr(self._stream, name)
+
+
+class _Lines(_Unfailing):
+    """A stream on which each drawing of a bar is a line of its own."""
+
+    def write(self, text: str) -> None:
+        line = text.strip()
+        if line:
+            super().write(f"{line}\n")
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed since
+        return False

@@ -1,0 +1,132 @@
+"""Is progress told as its stream can take it, and never at the cost of the work?"""
+
+from __future__ import annotations
+
+import errno
+import io
+import sys
+
+import pytest
+
+from lgq_explore import progress
+from lgq_explore.progress import Progress, tell
+
+
+class Broken(io.StringIO):
+    """A stream whose every write fails, as a pipe without a reader or a full disk does."""
+
+    encoding = "utf-8"
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+        self.attempts = 0
+
+    def write(self, text: str) -> int:
+        self.attempts += 1
+        raise self.error
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def work(steps: int = 3) -> int:
+    done = 0
+    with Progress("lgq, 16 codes", total=steps, unit="images") as bar:
+        for _ in range(steps):
+            done += 1
+            bar.advance()
+            bar.note("loss 0.5")
+    tell("finished")
+    return done
+
+
+FAILURES = {
+    "reader gone": BrokenPipeError(errno.EPIPE, "Broken pipe"),
+    "disk full": OSError(errno.ENOSPC, "No space left on device"),
+    "closed meanwhile": ValueError("I/O operation on closed file"),
+}
+
+
+@pytest.mark.parametrize("error", FAILURES.values(), ids=FAILURES.keys())
+def test_work_goes_on_where_nothing_can_be_written(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Broken(error)
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert work() == 3
+    assert stream.attempts > 0
+
+
+def test_work_goes_on_without_a_stderr(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    assert work() == 3
+    assert capsys.readouterr().out == ""
+
+
+def test_work_goes_on_where_stderr_was_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    stream.close()
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert work() == 3
+
+
+def test_a_log_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    work()
+    written = stream.getvalue()
+    assert "\r" not in written
+    lines = written.splitlines()
+    assert all("lgq, 16 codes" in line for line in lines[:-1])
+    assert ["0/3" in lines[0], "1/3" in lines[1], "3/3" in lines[-2], lines[-1]] == [True, True, True, "finished"]
+    assert "loss 0.5" in lines[-2]
+
+
+def test_a_log_gets_no_line_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 3600.0)
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    work(steps=1000)
+    assert [line.split("|")[-1].split()[0] for line in stream.getvalue().splitlines()] == [
+        "0/1000",
+        "1000/1000",
+        "finished",
+    ]
+
+
+def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    work()
+    assert stream.getvalue().startswith("\rlgq, 16 codes:")
+    assert stream.getvalue().count("\n") == 2
+
+
+def test_work_that_learns_on_its_way_how_long_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    with Progress("spreading codes", total=1, unit="rounds") as bar:
+        bar.move_to(2, 8)
+        bar.move_to(8, 8)
+    assert "8/8" in stream.getvalue().splitlines()[-1]
+
+
+def test_a_stream_of_another_encoding_gets_what_it_can_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(raw, encoding="ascii"))
+    tell("café: 3 files")
+    assert raw.getvalue() == b"caf\\xe9: 3 files\n"
+
+
+def test_nothing_is_written_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    with Progress("quiet", total=2, unit="steps", shown=False) as bar:
+        bar.move_to(1, 4)
+        bar.note("nothing")
+        bar.advance()
+    assert stream.getvalue() == ""
