@@ -24,7 +24,7 @@ class Controls:
     """A temperature taken by hand, and a wish to stop; locked, and read by the trainer once a step."""
 
     def __init__(self, temperature: float | None = None) -> None:
-        # Re-entrant: Ctrl-C calls `stop` in the trainer's own thread, perhaps in the midst of `read`.
+        # Re-entrant: a signal handler may call `stop` in the trainer's own thread, in the midst of `read`.
         self._lock = threading.RLock()
         self._stop = False
         self.temperature = temperature
@@ -46,6 +46,12 @@ class Controls:
         """Ask the trainer to finish its step, save, and return."""
         with self._lock:
             self._stop = True
+
+    @property
+    def stop_asked_for(self) -> bool:
+        """Whether `stop` was called: for what takes long before the first step."""
+        with self._lock:
+            return self._stop
 
     def clear_stop(self) -> None:
         """Take the wish to stop back, so that the same controls steer the run when it is resumed."""

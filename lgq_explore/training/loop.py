@@ -5,14 +5,10 @@ from __future__ import annotations
 import math
 import os
 import platform
-import signal
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import lightning_fabric
 import numpy as np
@@ -20,17 +16,18 @@ import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from lgq_explore import __version__
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, printable
 from lgq_explore.models import Tokenizer, TokenizerOutput, build_tokenizer
+from lgq_explore.progress import Progress, tell
 from lgq_explore.quantizers import SoftQuantizer, joint_codes, to_tokens
 
 from .config import TrainConfig
 from .controls import Controls
 from .encode import images_of
 from .images import ImageData, load_images, to_model_range, training_batch
+from .interrupts import stopped_by_interrupts
 from .losses import named_losses, weighted_sum
 from .run import Environment, Run, RunWriter, default_run_path, new_run_path, open_run, progress_at
 from .window import StepTrace, StepWindow
@@ -64,8 +61,9 @@ def train(
 ) -> Run:
     """Train from a recipe into a new run folder (`run`, or one under data/runs) and return it opened.
 
-    device: auto (CUDA where there is one), cpu or cuda. on_log: called in this thread after every logged step.
-    controls: what another thread may steer. The first interrupt (Ctrl-C) finishes the step, saves and returns.
+    device: auto (CUDA where there is one), cpu or cuda. on_log: called after every logged step, between two steps, in
+    the thread that trains: one of its own where this is the main thread. controls: what another thread may steer.
+    The first interrupt (Ctrl-C) finishes the step, saves and returns; the second is raised, and nothing is saved.
     Raises InputError for data or a folder that cannot be used, and for a loss that is no longer a number.
     """
     fabric = _fabric(device)
@@ -76,7 +74,7 @@ def train(
     config = replace(config, data=data.spec)  # a folder is then found from any working directory
     path = given_path or default_run_path(config)
     writer = RunWriter.create(path, config, _environment(fabric, data))
-    return _Training(writer, fabric, data, controls, on_log, progress).run()
+    return _train_on(writer, fabric, data, controls, on_log, progress)
 
 
 def resume(
@@ -98,7 +96,9 @@ def resume(
         return open_run(run)
     fabric = _fabric(device)
     data = images_of(writer)
-    return _Training(writer, fabric, data, controls, on_log, progress).run()
+    if progress and writer.newest_checkpoint() is None:
+        tell(f"{printable(writer.path)} has no checkpoint yet: training starts at step 0")
+    return _train_on(writer, fabric, data, controls, on_log, progress)
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
@@ -112,6 +112,26 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     )
 
 
+def _train_on(
+    writer: RunWriter,
+    fabric: Fabric,
+    data: ImageData,
+    controls: Controls | None,
+    on_log: Callable[[LogEvent], None] | None,
+    progress: bool,
+) -> Run:
+    steering = controls or Controls()
+
+    def sitting() -> Run:
+        return _Training(writer, fabric, data, steering, controls is None, on_log, progress).run()
+
+    return stopped_by_interrupts(sitting, steering)
+
+
+class _Stopped(Exception):
+    """The wish to stop came before the first step."""
+
+
 @dataclass
 class _Training:
     """One pass of the loop over a run folder: what is trained, what is reported, and where it is kept."""
@@ -119,7 +139,8 @@ class _Training:
     writer: RunWriter
     fabric: Fabric
     data: ImageData
-    given_controls: Controls | None
+    controls: Controls
+    restores_override: bool  # whether a temperature held by hand at the checkpoint is held again
     on_log: Callable[[LogEvent], None] | None
     progress: bool
     tokenizer: Tokenizer = field(init=False)
@@ -132,25 +153,28 @@ class _Training:
 
     def __post_init__(self) -> None:
         self.config = self.writer.config
-        self.controls = self.given_controls or Controls()
         self.tokenizer = build_tokenizer(self.config.backbone, self.config.quantizer, self.config.seed)
         self.optimizer = _optimizer(self.tokenizer, self.config)
         self.window = StepWindow(self.config.window_steps, self.tokenizer.quantizer.codebook_size)
         self.model, self.fabric_optimizer = self.fabric.setup(self.tokenizer, self.optimizer)
 
     def run(self) -> Run:
-        with self.writer.claimed(), _first_interrupt_stops(self.controls):
-            self._restore_or_initialize()
-            with self._progress_bar() as bar:
-                while self.step < self.config.steps:
-                    reading = self.controls.read(self.step)
-                    if reading.stop:
-                        break
-                    self._make_step(reading.temperature, bar)
+        with self.writer.claimed():
+            with suppress(_Stopped):
+                self._restore_or_initialize()
+                self._make_steps()
             self._save()
         return open_run(self.writer.path)
 
-    def _make_step(self, temperature: float | None, bar: tqdm[Any]) -> None:
+    def _make_steps(self) -> None:
+        with self._progress_bar() as bar:
+            while self.step < self.config.steps:
+                reading = self.controls.read(self.step)
+                if reading.stop:
+                    break
+                self._make_step(reading.temperature, bar)
+
+    def _make_step(self, temperature: float | None, bar: Progress) -> None:
         started = time.perf_counter()
         config, quantizer = self.config, self.tokenizer.quantizer
         quantizer.anneal(progress_at(self.step, config.steps))
@@ -177,7 +201,7 @@ class _Training:
         self.window.add(StepTrace(codes, len(images), seconds))
         self.step += 1
         self.seconds += seconds
-        bar.update(len(images))
+        bar.advance(len(images))
         steered, self.override = temperature != self.override, temperature
         # A step whose temperature was taken or given back is always logged: the history can then be replayed.
         if self.step == 1 or self._is_due(config.log_steps) or steered:
@@ -215,7 +239,7 @@ class _Training:
         images = to_model_range(self.fabric.to_device(batch))
         return images.to(memory_format=torch.channels_last)
 
-    def _log(self, loss: Tensor, losses: dict[str, Tensor], output: TokenizerOutput, bar: tqdm[Any]) -> None:
+    def _log(self, loss: Tensor, losses: dict[str, Tensor], output: TokenizerOutput, bar: Progress) -> None:
         usage_and_speed = self.window.columns()
         row: dict[str, float | None] = {
             "step": self.step,
@@ -230,7 +254,7 @@ class _Training:
             row["temperature_override"] = self.override
         self.writer.append_history(row)
         active = usage_and_speed[f"active_codes_last_{self.config.window_steps}_steps"]
-        bar.set_postfix_str(f"loss {loss.item():.3f}, {active} of {self.window.codebook_size} codes active")
+        bar.note(f"loss {loss.item():.3f}, {active} of {self.window.codebook_size} codes active")
         if self.on_log is not None:
             self.on_log(LogEvent(row, self.window.counts().counts(), self.tokenizer))
             self.tokenizer.train()
@@ -268,7 +292,7 @@ class _Training:
         self.step = state["step"]
         self.saved_step = self.writer.finished_steps  # older where a crash came between checkpoint and weights
         self.seconds, self.override = state["seconds"], state["override"]
-        if self.given_controls is None:
+        if self.restores_override:
             self.controls.temperature = self.override
         self.writer.cut_history(self.step)
 
@@ -279,31 +303,38 @@ class _Training:
         if quantizer.init_tokens == 0:
             return
         collected: list[Tensor] = []
-        while sum(map(len, collected)) < quantizer.init_tokens:
-            # Batches from the far end of the step count: none of them is seen again in the first steps.
-            batch = self._batch(2**31 - 1 - len(collected))
-            collected.append(to_tokens(self.tokenizer.encode(batch)).float())
+        gathered = 0
+        with Progress("gathering the first tokens", quantizer.init_tokens, "tokens", shown=self.progress) as bar:
+            while gathered < quantizer.init_tokens:
+                self._heed_stop()
+                # Batches from the far end of the step count: none of them is seen again in the first steps.
+                batch = self._batch(2**31 - 1 - len(collected))
+                collected.append(to_tokens(self.tokenizer.encode(batch)).float())
+                gathered += len(collected[-1])
+                bar.advance(len(collected[-1]))
         quantizer.initialize(torch.cat(collected), torch.Generator().manual_seed(self.config.seed))
 
-    def _progress_bar(self) -> tqdm[Any]:
+    def _heed_stop(self) -> None:
+        if self.controls.stop_asked_for:
+            raise _Stopped
+
+    def _progress_bar(self) -> Progress:
         config = self.config
-        return tqdm(
-            desc=f"{config.quantizer.method}, {config.quantizer.size} codes",
+        return Progress(
+            f"{config.quantizer.method}, {config.quantizer.size} codes",
             total=config.steps * config.batch_size,
-            initial=self.step * config.batch_size,
-            unit=" images",
-            disable=not self.progress,
-            file=sys.stderr,
-            mininterval=0.5,
+            unit="images",
+            done=self.step * config.batch_size,
+            shown=self.progress,
         )
 
 
 def _name_skipped(data: ImageData) -> None:
     """Tell on stderr how many files gave no picture, and name the first of them."""
     if data.skipped:
-        named = "; ".join(f"{file.name}: {file.why}" for file in data.skipped[:FILES_NAMED])
+        named = "; ".join(f"{printable(file.name)}: {printable(file.why)}" for file in data.skipped[:FILES_NAMED])
         rest = "; …" if len(data.skipped) > FILES_NAMED else ""
-        print(f"{data.spec}: {len(data.skipped)} files skipped ({named}{rest})", file=sys.stderr)
+        tell(f"{data.spec}: {len(data.skipped)} files skipped ({named}{rest})")
 
 
 def _optimizer(tokenizer: Tokenizer, config: TrainConfig) -> torch.optim.AdamW:
@@ -346,24 +377,3 @@ def _environment(fabric: Fabric, data: ImageData) -> Environment:
         held_out_photographs=len(data.held_out),
         skipped_files=len(data.skipped),
     )
-
-
-@contextmanager
-def _first_interrupt_stops(controls: Controls) -> Iterator[None]:
-    """The first interrupt asks for a stop after the step; the second is the usual KeyboardInterrupt.
-
-    Only the main thread receives signals; in any other one a stop comes through the controls alone.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(signal_number: int, frame: object) -> None:
-        controls.stop()
-        signal.signal(signal_number, previous)
-
-    previous = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
