@@ -22,10 +22,12 @@ class Progress:
     """How much of `total` is done: a bar on a terminal or in a notebook, elsewhere a line every few seconds.
 
     Use it as a context manager, in the thread that works. done: what is finished at the start. shown: whether anything
-    is written at all.
+    is written at all. delay: seconds that the work must take before anything is.
     """
 
-    def __init__(self, description: str, total: int, unit: str, *, done: int = 0, shown: bool = True) -> None:
+    def __init__(
+        self, description: str, total: int, unit: str, *, done: int = 0, shown: bool = True, delay: float = 0.0
+    ) -> None:
         drawn = issubclass(tqdm, tqdm_notebook) or _is_terminal(sys.stderr)
         stream = _Unfailing(sys.stderr) if drawn else _Lines(sys.stderr)
         self._redraws = drawn
@@ -35,6 +37,7 @@ class Progress:
             initial=done,
             unit=f" {unit}",
             disable=not shown,
+            delay=delay,
             file=stream,
             mininterval=SECONDS_BETWEEN_DRAWINGS if drawn else SECONDS_BETWEEN_LINES,
             miniters=1,  # the clock alone decides: steps may take a millisecond or a minute

@@ -130,3 +130,11 @@ def test_nothing_is_written_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch
         bar.note("nothing")
         bar.advance()
     assert stream.getvalue() == ""
+
+
+def test_quick_work_may_leave_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    with Progress("gathering tokens", total=2, unit="tokens", delay=3600.0) as bar:
+        bar.advance(2)
+    assert stream.getvalue() == ""

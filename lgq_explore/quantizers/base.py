@@ -16,6 +16,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from .assignment import SoftAssignment, Softness
+from .initialization import OnRound, unheard
 
 
 # Not frozen: Lightning Fabric casts the fields of what a wrapped module returns.
@@ -92,10 +93,11 @@ class Quantizer(nn.Module):
         """
         return points
 
-    def initialize(self, tokens: Tensor, generator: torch.Generator | None = None) -> None:
+    def initialize(self, tokens: Tensor, generator: torch.Generator | None = None, on_round: OnRound = unheard) -> None:
         """Take the codebook from raw latents [N, D], N ≥ `init_tokens`, once, before the first step.
 
-        generator: on the CPU; what is drawn comes from it, or from torch's global one.
+        generator: on the CPU; what is drawn comes from it, or from torch's global one. on_round: hears of each round
+        of spreading the codes, where there are any.
         """
 
     def anneal(self, progress: float) -> None:

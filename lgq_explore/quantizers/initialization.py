@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -16,6 +17,14 @@ SEEDING_ROUNDS = 256
 LLOYD_ITERATIONS = 10
 LLOYD_DISTANCES = 2 * 10**9
 """Distances that Lloyd iterations may cost in all: a few seconds, so that 65,536 codes start as soon as 1,024 do."""
+
+
+OnRound = Callable[[int, int], None]
+"""What is called with a finished round and how many there are; what it raises ends the work."""
+
+
+def unheard(finished: int, rounds: int) -> None:
+    """An `OnRound` that does nothing."""
 
 
 def start_levels(initialization: str, codebook_size: int, dim: int | None = None) -> tuple[int, ...]:
@@ -33,7 +42,11 @@ def tokens_needed(codebook_size: int) -> int:
 
 @torch.no_grad()
 def initial_codebook(
-    tokens: Tensor, codebook_size: int, initialization: str, generator: torch.Generator | None = None
+    tokens: Tensor,
+    codebook_size: int,
+    initialization: str,
+    generator: torch.Generator | None = None,
+    on_round: OnRound = unheard,
 ) -> Tensor:
     """K codes [K, D] from tokens [N, D], drawn from `generator`, on the CPU, or from torch's global one.
 
@@ -49,8 +62,8 @@ def initial_codebook(
         return _along_principal_axes(tokens, grid_levels(codebook_size, tokens.shape[1]))
     if initialization == "random":
         return tokens[torch.randperm(len(tokens), generator=generator)[:codebook_size].to(tokens.device)].clone()
-    seeds = _spread_seeds(tokens, codebook_size, generator)
-    return seeds if initialization == "kmeans++" else _lloyd(tokens, seeds)
+    seeds = _spread_seeds(tokens, codebook_size, generator, on_round)
+    return seeds if initialization == "kmeans++" else _lloyd(tokens, seeds, on_round)
 
 
 def grid_levels(codebook_size: int, dim: int) -> tuple[int, ...]:
@@ -96,7 +109,7 @@ def _along_principal_axes(tokens: Tensor, levels: tuple[int, ...]) -> Tensor:
     return mean + (places @ directions.flip(1)[:, : len(levels)].T).to(tokens.dtype)
 
 
-def _spread_seeds(tokens: Tensor, codebook_size: int, generator: torch.Generator | None) -> Tensor:
+def _spread_seeds(tokens: Tensor, codebook_size: int, generator: torch.Generator | None, on_round: OnRound) -> Tensor:
     """k-means++ with at most SEEDING_ROUNDS rounds: beyond that many codes, several are drawn a round.
 
     Drawing a few at a time by the same squared distances is the sampling of k-means|| (Bahmani et al. 2012).
@@ -111,6 +124,7 @@ def _spread_seeds(tokens: Tensor, codebook_size: int, generator: torch.Generator
         fresh = _draw_without_replacement(weights, draws, generator)
         chosen = torch.cat([chosen, fresh])
         distances = torch.minimum(distances, nearest(tokens, tokens[fresh]).squared_distances)
+        on_round(-(-(len(chosen) - 1) // per_round), -(-(codebook_size - 1) // per_round))
     return tokens[chosen].clone()
 
 
@@ -120,11 +134,12 @@ def _draw_without_replacement(weights: Tensor, draws: int, generator: torch.Gene
     return (weights / exponentials.to(weights.device)).topk(draws).indices
 
 
-def _lloyd(tokens: Tensor, centres: Tensor) -> Tensor:
-    affordable = LLOYD_DISTANCES // (len(tokens) * len(centres))
-    for _ in range(min(LLOYD_ITERATIONS, affordable)):
+def _lloyd(tokens: Tensor, centres: Tensor, on_round: OnRound) -> Tensor:
+    rounds = min(LLOYD_ITERATIONS, LLOYD_DISTANCES // (len(tokens) * len(centres)))
+    for finished in range(1, rounds + 1):
         codes = nearest_codes(tokens, centres)
         counts = torch.bincount(codes, minlength=len(centres)).to(tokens.dtype)
         sums = torch.zeros_like(centres).index_add_(0, codes, tokens)
         centres = torch.where(counts[:, None] > 0, sums / counts.clamp(min=1)[:, None], centres)
+        on_round(finished, rounds)
     return centres

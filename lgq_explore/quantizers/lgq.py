@@ -34,7 +34,7 @@ from .base import (
     to_tokens,
     unnamed_at,
 )
-from .initialization import INITIALIZATIONS, initial_codebook, start_levels, tokens_needed
+from .initialization import INITIALIZATIONS, OnRound, initial_codebook, start_levels, tokens_needed, unheard
 from .nearest import nearest_codes
 from .ranks import mean_over_ranks, world_size
 from .soft_assignment import soft_assign
@@ -122,13 +122,14 @@ class LGQ(SoftQuantizer):
         self._scheduled = self.config.temperature.at(progress)
 
     @torch.no_grad()
-    def initialize(self, tokens: Tensor, generator: torch.Generator | None = None) -> None:
+    def initialize(self, tokens: Tensor, generator: torch.Generator | None = None, on_round: OnRound = unheard) -> None:
         if isinstance(self.norm, nn.BatchNorm1d):
             self.norm.running_mean, self.norm.running_var = tokens.mean(0), tokens.var(0)
             tokens = functional.batch_norm(tokens, self.norm.running_mean, self.norm.running_var, eps=self.norm.eps)
         else:
             tokens = self.norm(tokens)
-        self.centres.copy_(initial_codebook(tokens, self.codebook_size, self.config.initialization, generator))
+        initialization = self.config.initialization
+        self.centres.copy_(initial_codebook(tokens, self.codebook_size, initialization, generator, on_round))
 
     def continuous(self, latents: Tensor) -> Tensor:
         return to_grid(self._normalized(latents), latents)

@@ -25,7 +25,7 @@ from .base import (
     to_grid,
     to_tokens,
 )
-from .initialization import INITIALIZATIONS, initial_codebook, start_levels, tokens_needed
+from .initialization import INITIALIZATIONS, OnRound, initial_codebook, start_levels, tokens_needed, unheard
 from .nearest import nearest_codes
 
 SMOOTHING = 1e-5
@@ -87,8 +87,9 @@ class VQ(Quantizer):
         self.codebook = nn.Parameter(codebook)
 
     @torch.no_grad()
-    def initialize(self, tokens: Tensor, generator: torch.Generator | None = None) -> None:
-        self.codebook.copy_(initial_codebook(tokens, self.codebook_size, self.config.initialization, generator))
+    def initialize(self, tokens: Tensor, generator: torch.Generator | None = None, on_round: OnRound = unheard) -> None:
+        initialization = self.config.initialization
+        self.codebook.copy_(initial_codebook(tokens, self.codebook_size, initialization, generator, on_round))
 
     def forward(self, latents: Tensor) -> QuantizerOutput:
         tokens = to_tokens(latents).to(self.codebook.dtype)
@@ -130,8 +131,8 @@ class MovingAverageVQ(VQ):
         self.register_buffer("codebook", codebook)
 
     @torch.no_grad()
-    def initialize(self, tokens: Tensor, generator: torch.Generator | None = None) -> None:
-        super().initialize(tokens, generator)
+    def initialize(self, tokens: Tensor, generator: torch.Generator | None = None, on_round: OnRound = unheard) -> None:
+        super().initialize(tokens, generator, on_round)
         self.counts.fill_(1.0)
         self.sums.copy_(self.codebook)
 

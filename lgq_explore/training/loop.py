@@ -34,6 +34,8 @@ from .window import StepTrace, StepWindow
 
 DEVICES = ("auto", "cpu", "cuda")
 BETAS = (0.9, 0.95)
+QUICK_SECONDS = 1.0
+"""What a start may take without a bar of its own."""
 FILES_NAMED = 3
 """Skipped files that are named one by one; a folder may hold thousands."""
 
@@ -304,15 +306,23 @@ class _Training:
             return
         collected: list[Tensor] = []
         gathered = 0
-        with Progress("gathering the first tokens", quantizer.init_tokens, "tokens", shown=self.progress) as bar:
-            while gathered < quantizer.init_tokens:
+        wanted = quantizer.init_tokens
+        with Progress("gathering tokens", wanted, "tokens", shown=self.progress, delay=QUICK_SECONDS) as bar:
+            while gathered < wanted:
                 self._heed_stop()
                 # Batches from the far end of the step count: none of them is seen again in the first steps.
                 batch = self._batch(2**31 - 1 - len(collected))
                 collected.append(to_tokens(self.tokenizer.encode(batch)).float())
                 gathered += len(collected[-1])
                 bar.advance(len(collected[-1]))
-        quantizer.initialize(torch.cat(collected), torch.Generator().manual_seed(self.config.seed))
+        with Progress("spreading the codes", 1, "rounds", shown=self.progress, delay=QUICK_SECONDS) as bar:
+
+            def on_round(finished: int, rounds: int) -> None:
+                bar.move_to(finished, rounds)
+                self._heed_stop()
+
+            generator = torch.Generator().manual_seed(self.config.seed)
+            quantizer.initialize(torch.cat(collected), generator, on_round)
 
     def _heed_stop(self) -> None:
         if self.controls.stop_asked_for:

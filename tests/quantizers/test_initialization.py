@@ -172,3 +172,28 @@ def test_a_flat_cloud_gives_a_flat_grid() -> None:
     codebook = drawn(tokens, 12, "grid")
     assert codebook.isfinite().all()
     assert len(codebook.round(decimals=3).unique(dim=0)) == 4
+
+
+@pytest.mark.parametrize(
+    ("size", "how", "rounds"),
+    [
+        (5, "kmeans++", [(1, 4), (2, 4), (3, 4), (4, 4)]),
+        (3, "kmeans", [(1, 2), (2, 2), *((finished, 10) for finished in range(1, 11))]),
+        (600, "kmeans++", [(finished, 200) for finished in range(1, 201)]),
+        (5, "random", []),
+    ],
+)
+def test_each_round_is_told(size: int, how: str, rounds: list[tuple[int, int]]) -> None:
+    told: list[tuple[int, int]] = []
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.randn(700, 2, generator=generator)
+    initial_codebook(tokens, size, how, generator, lambda finished, of: told.append((finished, of)))
+    assert told == rounds
+
+
+def test_what_a_round_s_listener_raises_ends_the_work() -> None:
+    def stop(finished: int, rounds: int) -> None:
+        raise StopIteration(finished)
+
+    with pytest.raises(StopIteration, match="1"):
+        initial_codebook(torch.randn(50, 2), 10, "kmeans++", None, stop)

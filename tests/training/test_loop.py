@@ -398,6 +398,38 @@ def test_another_thread_stops_a_trainer(tmp_path: Path) -> None:
     assert 0 < runs[0].finished_steps < 100_000
 
 
+class StopsWhileItStarts(Controls):
+    """Asks for a stop when the trainer has looked for one so many times before its first step."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+
+    @property
+    def stop_asked_for(self) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+    def read(self, step: int):
+        raise AssertionError("a step was begun")
+
+
+@pytest.mark.parametrize("looks", [0, 1, 8], ids=["at once", "while gathering", "while spreading"])
+def test_a_stop_is_heard_before_the_first_step(finished: Run, tmp_path: Path, looks: int) -> None:
+    # 64 tokens in batches of 48: two looks; then a look after each of the 31 rounds of k-means++.
+    run = trained(recipe(), tmp_path / "run", StopsWhileItStarts(looks))
+    assert run.finished_steps == 0
+    assert len(run.history()) == 0
+    assert_same_run(finished, resumed(run.path))
+
+
+def test_resuming_from_nothing_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = trained(recipe(steps=2), tmp_path / "run", StopsBefore(0))
+    capsys.readouterr()
+    resume(run.path, device="cpu")
+    assert f"{run.path} has no checkpoint yet: training starts at step 0" in capsys.readouterr().err
+
+
 def test_an_interrupt_finishes_the_step_and_saves(tmp_path: Path) -> None:
     script = textwrap.dedent(
         """
