@@ -155,8 +155,13 @@ def _add_decode(commands: Any) -> None:
 
 def _decode(options: argparse.Namespace) -> int:
     from .training.encode import Encoding, decode, write_pictures
+    from .training.run import open_run
 
-    pictures = decode(options.run, Encoding.load(options.file).codes)
+    run, encoding = open_run(options.run), Encoding.load(options.file)
+    trained = run.trained()
+    pictures = decode(run, encoding.codes, trained=trained)
+    if encoding.weights not in ("", trained.digest):
+        print(f"{options.file}: its codes were made by other weights than those that decode them", file=sys.stderr)
     write_pictures(options.out, pictures)
     print(f"{options.out}: {len(pictures)} pictures", file=sys.stderr)
     return 0

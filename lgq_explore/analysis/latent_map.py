@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import Quantizer
-from lgq_explore.training.encode import NOT_AN_ENCODING, Encoding
+from lgq_explore.training.arrays import DamagedArrays, read_arrays
+from lgq_explore.training.encode import Encoding
 from lgq_explore.training.files import whole_file
 from lgq_explore.training.frozen_run import frozen, spread_over
 from lgq_explore.training.run import Run
@@ -265,9 +266,8 @@ def _embedded(
 def _read(path: Path, points: int) -> NDArray[np.float32] | None:
     """What `_keep` wrote; None where there is nothing, or nothing that can be used."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            places = arrays["places"]
-    except (OSError, *NOT_AN_ENCODING):
+        places = read_arrays(path, ["places"])["places"]
+    except (OSError, KeyError, DamagedArrays):
         return None
     is_whole = places.shape == (points, 2) and places.dtype == np.float32 and np.isfinite(places).all()
     return places if is_whole else None

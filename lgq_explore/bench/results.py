@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, printable
 from lgq_explore.training.config import read_json
-from lgq_explore.training.files import whole_file
+from lgq_explore.training.files import hidden_beside, rename_to_new, whole_file
 
 from .markdown import count
 
@@ -28,26 +28,43 @@ def results_folder(folder: Path) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError as error:
-        raise InputError(
-            f"{folder} can't hold results: {error.strerror}. Give a folder that can be written."
-        ) from error
+        raise _unwritable(folder, error) from error
 
 
 def save_result(result: Mapping[str, Any], folder: Path) -> Path:
     """Write a dated JSON file into `folder`; an older one of the same day is kept. Raises InputError."""
     stem = f"{result['date']}-{result['benchmark']}"
     names = (f"{stem}.json" if repeat == 1 else f"{stem}-{repeat}.json" for repeat in range(1, 10**6))
-    path = next(results_folder(folder) / name for name in names if not (folder / name).exists())
-    with whole_file(path) as target:
-        target.write((json.dumps(result, indent=1) + "\n").encode())
-    return path
+    folder = results_folder(folder)
+    draft = hidden_beside(folder / f"{stem}.json")
+    try:
+        with whole_file(draft) as target:
+            target.write((json.dumps(result, indent=1) + "\n").encode())
+        return next(path for path in map(folder.joinpath, names) if _took_name(draft, path))
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _took_name(draft: Path, path: Path) -> bool:
+    """Whether the draft could be renamed: another benchmark may take the same name in the same moment."""
+    try:
+        rename_to_new(draft, path)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _unwritable(folder: Path, error: OSError) -> InputError:
+    return InputError(f"{printable(folder)} can't hold results: {error.strerror}. Give a folder that can be written.")
 
 
 def read_result(path: Path, benchmark: str) -> dict[str, Any]:
     """What `save_result` wrote for this benchmark. Raises InputError where it is something else."""
     result = read_json(path)
     if result.get("benchmark") != benchmark:
-        raise InputError(f"{path} is no result of lgq-explore bench {benchmark}: name one of its files")
+        raise InputError(f"{printable(path)} is no result of lgq-explore bench {benchmark}: name one of its files")
     return result
 
 

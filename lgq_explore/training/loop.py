@@ -29,7 +29,9 @@ from .encode import images_of
 from .images import ImageData, load_images, to_model_range, training_batch
 from .interrupts import stopped_by_interrupts
 from .losses import named_losses, weighted_sum
-from .run import Environment, Run, RunWriter, default_run_path, new_run_path, open_run, progress_at
+from .restoring import Progress, load_optimizer
+from .run import Environment, Run, RunWriter, damage_named, new_run_path, open_run, progress_at
+from .run_files import step_of
 from .window import StepTrace, StepWindow
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -74,8 +76,11 @@ def train(
     if progress:
         _name_skipped(data)
     config = replace(config, data=data.spec)  # a folder is then found from any working directory
-    path = given_path or default_run_path(config)
-    writer = RunWriter.create(path, config, _environment(fabric, data))
+    environment = _environment(fabric, data)
+    if given_path is None:
+        writer = RunWriter.create_by_default(config, environment)
+    else:
+        writer = RunWriter.create(given_path, config, environment)
     return _train_on(writer, fabric, data, controls, on_log, progress)
 
 
@@ -289,14 +294,16 @@ class _Training:
             self._snapshot()
             return
         state = self.writer.load_checkpoint(checkpoint, self.tokenizer)
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.window.load(state["window"])
-        self.step = state["step"]
-        self.saved_step = self.writer.finished_steps  # older where a crash came between checkpoint and weights
-        self.seconds, self.override = state["seconds"], state["override"]
+        with damage_named(checkpoint):
+            progress = Progress.read(state, step_of(checkpoint))
+            load_optimizer(self.optimizer, state["optimizer"])
+            self.window.load(state["window"])
+        self.step = self.saved_step = progress.step
+        self.seconds, self.override = progress.seconds, progress.override
         if self.restores_override:
             self.controls.temperature = self.override
         self.writer.cut_history(self.step)
+        self.writer.publish_weights(checkpoint)
 
     @torch.no_grad()
     def _initialize_codebook(self) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
-import shutil
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import StringIO
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,17 @@ import numpy as np
 import pandas as pd
 import torch
 from filelock import FileLock, Timeout
-from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load, load_file, save
+from pydantic import TypeAdapter, ValidationError
+from safetensors.torch import load, save
 
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, printable
 from lgq_explore.models import Tokenizer, build_tokenizer
 
 from .config import TrainConfig, config_from_json, config_to_json, read_json
-from .files import whole_file, whole_folder
+from .files import new_folder, remove_folder, remove_leftovers, whole_file
+from .history import append_row, cut_history, read_history
 from .image_cache import data_directory
+from .run_files import CodebookSnapshots, damaged_weights, files_by_step, finished_steps_of, unreadable
 
 CHECKPOINTS_KEPT = 2
 
@@ -65,19 +66,22 @@ class Run:
         self.path = Path(os.path.expanduser(path))
         if not os.path.isfile(self.path / "config.json"):  # False, unlike Path.is_file, for an impossible name
             raise InputError(
-                f"{self.path} is not a run folder: there is no config.json in it.\n"
+                f"{printable(self.path)} is not a run folder: there is no config.json in it.\n"
                 "Name one that lgq-explore train made; lgq-explore list runs shows those under data/runs."
             )
         description = read_json(self.path / "config.json")
         try:
             self.config = config_from_json(description["recipe"])
-            self.environment = Environment(**description["environment"])
-        except (KeyError, TypeError, InputError) as error:
+            self.environment = TypeAdapter(Environment).validate_python(description["environment"])
+        except (KeyError, ValidationError, InputError) as error:
             trouble = {
                 KeyError: f"it lacks {error}",
-                TypeError: "its environment has other fields than this version writes",
-            }.get(type(error), str(error))
-            raise InputError(f"{self.path / 'config.json'} can't be used: {trouble}\nTrain the run again.") from error
+                ValidationError: "its environment is not as training writes it",
+            }.get(type(error), str(error).splitlines()[0])
+            raise InputError(
+                f"{printable(self.path / 'config.json')} can't be used: {trouble}.\n"
+                "Put back the file that training wrote, or train the run again."
+            ) from error
 
     def __repr__(self) -> str:
         config = self.config
@@ -90,12 +94,12 @@ class Run:
     def finished_steps(self) -> int:
         """Optimiser steps that the run's weights have seen; 0 where there are no weights yet."""
         try:
-            with safe_open(self._weights, framework="pt") as weights:
-                return int(weights.metadata()["steps"])
+            with self._weights.open("rb") as file:
+                return finished_steps_of(file, self._weights)
         except FileNotFoundError:
             return 0
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{self._weights} can't be read: {error}\nDelete it and resume the run.") from error
+        except OSError as error:
+            raise unreadable(self._weights, error) from error
 
     @property
     def is_finished(self) -> bool:
@@ -103,16 +107,11 @@ class Run:
         return self.finished_steps >= self.config.steps
 
     def history(self) -> pd.DataFrame:
-        """A row a logged step, in order; empty before the first. A row that is still being written is left out."""
-        try:
-            text = self._history.read_text()
-        except FileNotFoundError:
-            text = ""
-        whole_lines = text[: text.rfind("\n") + 1]
-        if not whole_lines:
-            return pd.DataFrame({"step": pd.Series(dtype=int)})
-        # The one engine that reads every float exactly as it was written, whichever pandas is installed.
-        return pd.read_csv(StringIO(whole_lines), engine="python")
+        """A row a logged step, in order; empty before the first. A row that is still being written is left out.
+
+        Raises InputError, by line, for a damaged file.
+        """
+        return read_history(self._history)
 
     def tokenizer(self) -> Tokenizer:
         """The trained tokenizer in eval mode, on the CPU. Raises InputError where there are no weights yet."""
@@ -124,26 +123,35 @@ class Run:
             content = self._weights.read_bytes()
         except FileNotFoundError:
             raise InputError(
-                f"{self.path} has no weights yet.\nTrain it first: lgq-explore resume {self.path}"
+                f"{printable(self.path)} has no weights yet.\nTrain it first: lgq-explore resume {printable(self.path)}"
             ) from None
         except OSError as error:
-            raise InputError(f"{self._weights} can't be read: {error.strerror}.\nMake it readable.") from error
-        finished_steps = _steps_of(content, self._weights)
+            raise unreadable(self._weights, error) from error
+        finished_steps = finished_steps_of(BytesIO(content), self._weights)
+        try:
+            weights = load(content)
+        except Exception as error:  # safetensors lets through what its header's values make of it
+            raise damaged_weights(self._weights, "it holds no tensors") from error
         tokenizer = build_tokenizer(self.config.backbone, self.config.quantizer, self.config.seed)
         try:
-            tokenizer.load_state_dict(load(content))
+            tokenizer.load_state_dict(weights)
         except RuntimeError as error:
             raise InputError(
-                f"{self._weights} does not fit the recipe in config.json beside it.\n"
+                f"{printable(self._weights)} does not fit the recipe in config.json beside it.\n"
                 "Put back the config.json that the run was trained with."
             ) from error
         tokenizer.quantizer.anneal(progress_at(finished_steps - 1, self.config.steps))
         return TrainedTokenizer(tokenizer.eval(), finished_steps, hashlib.sha256(content).hexdigest())
 
-    def codebook_snapshots(self) -> dict[int, NDArray[np.float32]]:
-        """Finished steps → codebook [K, D], float32, by memory map; empty for fixed grids."""
-        files = sorted((self.path / "codebooks").glob("step-*.npy"))
-        return {_step_of(file): np.load(file, mmap_mode="r", allow_pickle=False) for file in files}
+    def codebook_snapshots(self) -> CodebookSnapshots:
+        """Finished steps → codebook [K, D], float32, by memory map; empty for fixed grids.
+
+        Those of the steps that the newest weights have seen, where there are weights: later ones are still in training.
+        """
+        newest = self.finished_steps or math.inf
+        files = {step: file for step, file in files_by_step(self._codebooks, ".npy").items() if step <= newest}
+        # Learned codes lie where latents of width D are rounded: a codebook is as wide as they are.
+        return CodebookSnapshots(files, (self.config.quantizer.size, self.config.backbone.dim))
 
     def cached_map(self, key: str) -> Path:
         """Where the map of latents with this key is kept, once it was made; nothing else depends on the file."""
@@ -157,9 +165,19 @@ class Run:
     def _history(self) -> Path:
         return self.path / "history.csv"
 
+    @property
+    def _codebooks(self) -> Path:
+        return self.path / "codebooks"
+
 
 class RunWriter(Run):
-    """A run folder opened by its trainer, the only one who writes there."""
+    """A run folder opened by its trainer, the only one who writes there.
+
+    What keeps it from writing (no room, no permission, a folder that was deleted) is an InputError; what was kept
+    before is still there then.
+    """
+
+    _held: int | None = None  # the folder's descriptor while it is claimed: its number is not given away until then
 
     @classmethod
     def create(cls, path: Path, config: TrainConfig, environment: Environment) -> RunWriter:
@@ -171,15 +189,29 @@ class RunWriter(Run):
             "environment": environment.__dict__,
         }
         try:
-            with whole_folder(path) as folder:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with new_folder(path) as folder:
                 (folder / "config.json").write_text(json.dumps(description, indent=2) + "\n")
-        except OSError as error:
-            raise InputError(f"{path} can't be made: {error.strerror}. Give a folder that can be written.") from error
+        except (OSError, ValueError) as error:  # ValueError for a name that no folder can have
+            new_run_path(path)  # another trainer may have come first
+            why = error.strerror if isinstance(error, OSError) else error
+            raise InputError(f"{printable(path)} can't be made: {why}. Give a folder that can be written.") from error
         return cls(path)
+
+    @classmethod
+    def create_by_default(cls, config: TrainConfig, environment: Environment) -> RunWriter:
+        """A new folder under data/runs, by another name where a trainer of the same recipe comes first."""
+        while True:
+            path = default_run_path(config)
+            try:
+                return cls.create(path, config, environment)
+            except InputError:
+                if not os.path.lexists(path):
+                    raise
 
     def newest_checkpoint(self) -> Path | None:
         """The folder of the newest whole checkpoint, or None."""
-        return max(self._checkpoints.glob("step-*"), default=None)
+        return next(reversed(self._whole_checkpoints().values()), None)
 
     def save_checkpoint(self, step: int, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
         """Weights and trainer state at `step`: whole or absent. The run's newest weights follow, last."""
@@ -187,59 +219,134 @@ class RunWriter(Run):
             {name: tensor.detach().cpu().contiguous() for name, tensor in tokenizer.state_dict().items()},
             metadata={"steps": str(step)},
         )
-        with whole_folder(self._checkpoints / f"step-{step:08d}") as folder:
-            (folder / "weights.safetensors").write_bytes(weights)
-            torch.save(dict(state), folder / "state.pt")
-        with whole_file(self._weights) as target:
-            target.write(weights)
-        for old in sorted(self._checkpoints.glob("step-*"))[:-CHECKPOINTS_KEPT]:
-            shutil.rmtree(old)
+        serialized = BytesIO()  # to a file that can't be written, torch answers with errors that do not say why
+        torch.save(dict(state), serialized)
+        with self._writing():
+            self._checkpoints.mkdir(exist_ok=True)
+            with new_folder(self._checkpoints / f"step-{step:08d}") as folder:
+                (folder / "weights.safetensors").write_bytes(weights)
+                (folder / "state.pt").write_bytes(serialized.getbuffer())
+            for old in list(self._whole_checkpoints().values())[:-CHECKPOINTS_KEPT]:
+                remove_folder(old)
+            self._publish(weights)
+
+    def publish_weights(self, checkpoint: Path) -> None:
+        """Make a checkpoint's weights the run's newest, where a crash came between both, or they are other ones."""
+        with self._writing():
+            weights = (checkpoint / "weights.safetensors").read_bytes()
+            if not (self._weights.exists() and self._weights.read_bytes() == weights):
+                self._publish(weights)
 
     def load_checkpoint(self, checkpoint: Path, tokenizer: Tokenizer) -> dict[str, Any]:
         """Fill the tokenizer's weights, and give the state that was saved with them. Raises InputError if damaged."""
-        try:
-            tokenizer.load_state_dict(load_file(checkpoint / "weights.safetensors"))
-            return torch.load(checkpoint / "state.pt", weights_only=True)
-        except Exception as error:  # on bytes that were changed, the unpickler raises whatever they make of it
-            raise InputError(
-                f"{checkpoint} can't be read ({type(error).__name__}).\n"
-                "Delete it and resume the run: it continues from the checkpoint before, or from the start."
-            ) from error
+        with damage_named(checkpoint):
+            tokenizer.load_state_dict(load((checkpoint / "weights.safetensors").read_bytes()))
+            return torch.load(BytesIO((checkpoint / "state.pt").read_bytes()), weights_only=True)
 
     def save_codebook(self, step: int, codebook: torch.Tensor) -> None:
         """A snapshot [K, D] after `step` finished steps."""
-        path = self.path / "codebooks" / f"step-{step:08d}.npy"
-        path.parent.mkdir(exist_ok=True)
-        with whole_file(path) as target:
-            np.save(target, codebook.float().cpu().numpy(), allow_pickle=False)
+        with self._writing():
+            self._codebooks.mkdir(exist_ok=True)
+            with whole_file(self._codebooks / f"step-{step:08d}.npy") as target:
+                np.save(target, codebook.float().cpu().numpy(), allow_pickle=False)
 
     def cut_history(self, step: int) -> None:
-        """Drop what was logged and seen after `step`: a run continues from there."""
-        history = self.history()
-        if self._history.exists():
-            with whole_file(self._history) as target:
-                kept = history[history["step"] <= step]
-                target.write(kept.to_csv(index=False).encode() if len(kept) else b"")
-        for later in self.codebook_snapshots():
-            if later > step:
-                (self.path / "codebooks" / f"step-{later:08d}.npy").unlink()
+        """Drop what was logged and seen after `step`, and what is torn: a run continues from there."""
+        with self._writing():
+            cut_history(self._history, step)
+            for seen, snapshot in files_by_step(self._codebooks, ".npy").items():
+                if seen > step:
+                    snapshot.unlink()
 
     def append_history(self, row: Mapping[str, float | None]) -> None:
-        """One row, on disk when this returns; the first row names the columns."""
-        line = pd.DataFrame([row])
-        with self._history.open("a") as target:
-            target.write(line.to_csv(index=False, header=target.tell() == 0))
+        """One row, whole or not at all; the first row names the columns."""
+        with self._writing():
+            append_row(self._history, row)
 
-    def claimed(self) -> AbstractContextManager[object]:
-        """Holds the folder while training, so that nobody else trains here. Raises InputError where one does."""
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Holds the folder while training, so that nobody else trains here, and removes what killed trainers left.
+
+        Raises InputError where somebody trains here already, or the folder can't be written.
+        """
+        lock = FileLock(self.path / ".lock")
+        with self._writing():
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                raise InputError(f"{printable(self.path)} is being trained already: wait for it, or stop it") from None
         try:
-            return FileLock(self.path / ".lock").acquire(blocking=False)
-        except Timeout:
-            raise InputError(f"{self.path} is being trained already: wait for it, or stop it") from None
+            self._held = os.open(self.path, os.O_RDONLY)
+            with self._writing():
+                self._remove_leftovers()
+            yield
+        finally:
+            if self._held is not None:
+                os.close(self._held)
+                self._held = None
+            lock.release()
+
+    def _publish(self, weights: bytes) -> None:
+        with whole_file(self._weights) as target:
+            target.write(weights)
+
+    def _whole_checkpoints(self) -> dict[int, Path]:
+        """Step → folder, ascending. A version that removed them file by file may have left half of one."""
+        parts = ("weights.safetensors", "state.pt")
+        return {
+            step: folder
+            for step, folder in files_by_step(self._checkpoints).items()
+            if all(os.path.isfile(folder / part) for part in parts)
+        }
+
+    def _remove_leftovers(self) -> None:
+        for folder in (self.path, self._checkpoints, self._codebooks):
+            remove_leftovers(folder, unchanged_for=0)
+        remove_leftovers(self.path / "maps")  # panels of other processes write there, too
+        whole = self._whole_checkpoints()
+        for step, half in files_by_step(self._checkpoints).items():
+            if step not in whole and half.is_dir():
+                remove_folder(half)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self._require_folder()
+        try:
+            yield
+        except OSError as error:
+            self._require_folder()
+            raise InputError(
+                f"{printable(self.path)} can't be written: {error.strerror or error}. What was kept before is there.\n"
+                f"Give it room and leave to write, then continue: lgq-explore resume {printable(self.path)}"
+            ) from error
+
+    def _require_folder(self) -> None:
+        """Raise InputError where the folder was deleted or replaced: half of it must not come back."""
+        try:
+            is_same = self._held is None or os.path.samestat(os.fstat(self._held), os.stat(self.path))
+        except OSError:
+            is_same = False
+        if not (is_same and os.path.isfile(self.path / "config.json")):
+            raise InputError(
+                f"{printable(self.path)} was deleted or replaced while it was trained: training ends.\n"
+                "Train it again in a folder that stays."
+            )
 
     @property
     def _checkpoints(self) -> Path:
         return self.path / "checkpoints"
+
+
+@contextmanager
+def damage_named(checkpoint: Path) -> Iterator[None]:
+    """Whatever is raised while a checkpoint is taken over becomes an InputError by its path."""
+    try:
+        yield
+    except Exception as error:  # on bytes that were changed, the unpickler raises whatever they make of it
+        raise InputError(
+            f"{printable(checkpoint)} can't be read ({type(error).__name__}).\n"
+            "Delete it and resume the run: it continues from the checkpoint before, or from the start."
+        ) from error
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:
@@ -251,7 +358,8 @@ def new_run_path(path: str | os.PathLike[str]) -> Path:
     """The path, ~ expanded, where there is nothing yet. Raises InputError where there is."""
     new = Path(os.path.expanduser(path))
     if os.path.lexists(new):  # False, unlike Path.exists, for an impossible name
-        raise InputError(f"{new} exists already.\nContinue it with lgq-explore resume {new}, or give another folder.")
+        name = printable(new)
+        raise InputError(f"{name} exists already.\nContinue it with lgq-explore resume {name}, or give another folder.")
     return new
 
 
@@ -266,23 +374,9 @@ def default_run_path(config: TrainConfig) -> Path:
     name = f"{config.quantizer.method}-{config.quantizer.size}-{config.recipe_hash}-seed{config.seed}"
     folder = data_directory() / "runs"
     repeats = (folder / (name if repeat == 1 else f"{name}-{repeat}") for repeat in range(1, 10**6))
-    return next(path for path in repeats if not path.exists())
+    return next(path for path in repeats if not os.path.lexists(path))
 
 
 def progress_at(step: int, steps: int) -> float:
     """The share of training finished at `step`, counted from 0: 0 at the first step, 1 at the last."""
     return step / max(1, steps - 1)
-
-
-def _steps_of(weights: bytes, path: Path) -> int:
-    """The finished steps in the header of a weights file. Raises InputError for a damaged one, by its path."""
-    try:
-        length = int.from_bytes(weights[:8], "little")
-        steps = int(json.loads(weights[8 : 8 + length])["__metadata__"]["steps"])
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} can't be read: its header is damaged.\nDelete it and resume the run.") from error
-    return steps
-
-
-def _step_of(file: Path) -> int:
-    return int(file.stem.removeprefix("step-"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,7 +57,12 @@ class StepWindow:
         return [{**vars(trace), "codes": trace.codes.cpu()} for trace in self._traces]
 
     def load(self, state: Sequence[dict[str, Any]]) -> None:
-        """Continue from what `state` gave."""
+        """Continue from what `state` gave. Raises TypeError or ValueError for what it can't have given."""
         self._traces.clear()
-        for trace in state:
-            self.add(StepTrace(**trace))
+        for values in state:
+            trace = StepTrace(**values)
+            if trace.codes.dtype != torch.int64 or not ((trace.codes >= 0) & (trace.codes < self.codebook_size)).all():
+                raise ValueError(f"codes of a step are not 0 … {self.codebook_size - 1}")
+            if not (isinstance(trace.images, int) and trace.images > 0 and 0 < trace.seconds < math.inf):
+                raise ValueError(f"a step has {trace.images} images and took {trace.seconds} s")
+            self.add(trace)

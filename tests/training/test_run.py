@@ -220,7 +220,7 @@ def test_half_a_header_is_no_history(writer: RunWriter) -> None:
 def test_what_came_after_a_step_is_cut(writer: RunWriter) -> None:
     for step in (1, 2, 3, 4):
         writer.append_history(row(step))
-        writer.save_codebook(step, torch.zeros(2, 2))
+        writer.save_codebook(step, torch.zeros(16, 4))
     kept = writer.history()[:2]
     writer.cut_history(2)
     assert writer.history().equals(kept)
@@ -232,20 +232,24 @@ def test_what_came_after_a_step_is_cut(writer: RunWriter) -> None:
 
 def test_snapshots_are_read_by_memory_map_in_order(writer: RunWriter) -> None:
     for step in (100, 9, 0):
-        writer.save_codebook(step, torch.full((3, 2), float(step), dtype=torch.float64))
+        writer.save_codebook(step, torch.full((16, 4), float(step), dtype=torch.float64))
     snapshots = writer.codebook_snapshots()
     assert list(snapshots) == [0, 9, 100]
     assert all(isinstance(codebook, np.memmap) for codebook in snapshots.values())
     assert snapshots[9].dtype == np.float32
-    assert snapshots[9].tolist() == [[9, 9]] * 3
+    assert snapshots[9].tolist() == [[9] * 4] * 16
 
 
 # Folders
 
 
 def test_one_trainer_at_a_time(writer: RunWriter) -> None:
-    with writer.claimed(), pytest.raises(InputError, match="is being trained already"):
-        RunWriter(writer.path).claimed()
+    with (
+        writer.claimed(),
+        pytest.raises(InputError, match="is being trained already"),
+        RunWriter(writer.path).claimed(),
+    ):
+        pass
     with RunWriter(writer.path).claimed():
         pass
 

@@ -1,0 +1,97 @@
+"""Which arrays does a file hold that may be damaged, or of another kind than its name says?
+
+A header is held against what it is a header of before anything is allocated or mapped: NumPy itself takes any type and
+any shape that a header names. Bytes that were changed make readers raise errors of all kinds; here they are one kind.
+"""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+
+class DamagedArrays(ValueError):
+    """The file is not what was asked for; the message says why, as a clause."""
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What stands before an array's values: their shape, order and type, and where they begin, in bytes."""
+
+    shape: tuple[int, ...]
+    fortran_order: bool
+    dtype: np.dtype[Any]
+    length: int
+
+    @property
+    def end(self) -> int:
+        """Where the values end, in bytes from the start of the header."""
+        return self.length + math.prod(self.shape) * self.dtype.itemsize
+
+
+def mapped_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:
+    """The array in a .npy file by memory map, read-only.
+
+    Raises:
+        DamagedArrays: a file that holds anything but one whole array of this type and shape.
+        OSError: a file that cannot be read.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        header = _header(file)
+    if (header.dtype, header.shape) != (np.dtype(dtype), shape):
+        raise DamagedArrays(f"it holds {header.dtype} {list(header.shape)}, not {np.dtype(dtype)} {list(shape)}")
+    if header.end != size:
+        raise DamagedArrays("it is cut, or longer than its array")
+    order = "F" if header.fortran_order else "C"
+    return np.memmap(path, dtype=header.dtype, mode="r", offset=header.length, shape=shape, order=order)
+
+
+def read_arrays(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """Those of the named arrays that a .npz file has, read into memory.
+
+    Raises:
+        DamagedArrays: a file of another kind, a changed byte, a pickle, or a header that does not fit its array.
+        OSError: a file that cannot be read.
+    """
+    with path.open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                members = set(archive.namelist())
+                return {name: _member(archive, f"{name}.npy") for name in names if f"{name}.npy" in members}
+        except (DamagedArrays, OSError):
+            raise
+        except Exception as error:  # zipfile, its decompressors and NumPy: each has exceptions of its own
+            raise DamagedArrays("it is no .npz file, or damaged") from error
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    with archive.open(name) as member:
+        header = _header(member)
+    if header.dtype.hasobject or header.dtype.itemsize == 0:
+        raise DamagedArrays(f"{name} holds no numbers or text")
+    if header.end != archive.getinfo(name).file_size:
+        raise DamagedArrays(f"{name} is not as long as its header says")
+    with archive.open(name) as member:
+        array = np.lib.format.read_array(member, allow_pickle=False)
+        member.read()  # to the end: only then is the checksum compared
+    return array
+
+
+def _header(file: IO[bytes]) -> _Header:
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    try:
+        shape, fortran_order, dtype = readers[np.lib.format.read_magic(file)](file)
+        return _Header(shape, fortran_order, dtype, file.tell())
+    except OSError:
+        raise
+    except Exception as error:  # NumPy parses the header as Python source and lets its tokenizer's errors through
+        raise DamagedArrays("it has no header of an array") from error

@@ -1,0 +1,61 @@
+"""Is the state in a checkpoint one that this training can go on from?
+
+Torch takes what it finds there: moments of another shape or a missing key end a step much later, or change the weights
+without a word. Everything here raises an exception of some kind for a state that does not fit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+_SET_EVERY_STEP = {"lr", "params"}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """step: finished optimiser steps. seconds: spent in them. override: temperature taken by hand at the last one."""
+
+    step: int
+    seconds: float
+    override: float | None
+
+    @classmethod
+    def read(cls, state: Mapping[str, Any], step: int) -> Progress:
+        """From the state of the checkpoint of `step`. Raises KeyError, TypeError or ValueError."""
+        progress = cls(state["step"], float(state["seconds"]), state["override"])
+        if type(progress.step) is not int or progress.step != step:
+            raise ValueError(f"the state is of step {progress.step!r}, its folder of {step}")
+        if not (math.isfinite(progress.seconds) and progress.seconds >= 0):
+            raise ValueError(f"seconds is {progress.seconds}")
+        if progress.override is not None and not progress.override > 0:
+            raise ValueError(f"override is {progress.override}")
+        return progress
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Let an AdamW go on from a state of the same parameters and settings. Raises KeyError, TypeError or ValueError."""
+    settings = [_settings(group) for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    if [_settings(group) for group in optimizer.param_groups] != settings:
+        raise ValueError("the optimiser has other settings")
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            _check_moments(optimizer.state.get(parameter, {}), parameter)
+
+
+def _settings(group: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in group.items() if name not in _SET_EVERY_STEP}
+
+
+def _check_moments(moments: Mapping[str, Any], parameter: torch.Tensor) -> None:
+    if not moments:  # a parameter without gradient so far
+        return
+    shapes = {name: tuple(moment.shape) for name, moment in moments.items()}
+    expected = {"step": (), "exp_avg": tuple(parameter.shape), "exp_avg_sq": tuple(parameter.shape)}
+    if shapes != expected:
+        raise ValueError(f"moments have the shapes {shapes}, not {expected}")
