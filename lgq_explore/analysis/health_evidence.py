@@ -83,9 +83,9 @@ def gather_evidence(run: Run, encoding: Encoding | None = None) -> Evidence:
     What cannot be had (no weights yet, pictures that are no longer there) is missing from the evidence, and said there.
 
     Raises:
-        InputError: a history that is no table of numbers, weights that don't fit the recipe, another run's encoding.
+        InputError: a damaged history, weights that don't fit the recipe, another run's encoding.
     """
-    evidence = Evidence(run.config, checked_history(run), 0, str(run.path))
+    evidence = Evidence(run.config, run.history(), 0, str(run.path))
     if run.finished_steps == 0:
         return replace(evidence, missing=dict.fromkeys(("held-out", "centres", "softness"), "there are no weights yet"))
     run = frozen(run)
@@ -102,28 +102,6 @@ def gather_evidence(run: Run, encoding: Encoding | None = None) -> Evidence:
             return replace(evidence, missing=dict.fromkeys(("held-out", "centres", "softness"), why))
     evidence = replace(evidence, held_out_tokens=encoding.codes[:, 0].size)
     return _with_softness(_with_centres(evidence, quantizer, encoding, run), quantizer, encoding)
-
-
-def checked_history(run: Run) -> pd.DataFrame:
-    """The run's history. Raises InputError where it is no table of numbers with a column `step`."""
-    try:
-        history = run.history()
-    except (OSError, ValueError) as error:
-        raise _unusable(run, str(error).splitlines()[0]) from error
-    text = [name for name in history.columns if not pd.api.types.is_numeric_dtype(history[name])]
-    unreadable = [name for name in text if history[name].notna().any()]
-    if "step" not in history.columns:
-        raise _unusable(run, "it has no column step")
-    if unreadable:
-        raise _unusable(run, f"its column {unreadable[0]} holds more than numbers")
-    return history
-
-
-def _unusable(run: Run, why: str) -> InputError:
-    return InputError(
-        f"{run.path / 'history.csv'} can't be used: {why}.\n"
-        "Put back the file that training wrote, or train the run again."
-    )
 
 
 def _with_centres(evidence: Evidence, quantizer: Quantizer, encoding: Encoding, run: FrozenRun) -> Evidence:

@@ -23,10 +23,9 @@ class DamagedArrays(ValueError):
 
 @dataclass(frozen=True)
 class _Header:
-    """What stands before an array's values: their shape, order and type, and where they begin, in bytes."""
+    """What stands before an array's values: their shape and type, and where they begin, in bytes."""
 
     shape: tuple[int, ...]
-    fortran_order: bool
     dtype: np.dtype[Any]
     length: int
 
@@ -51,8 +50,7 @@ def mapped_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArra
         raise DamagedArrays(f"it holds {header.dtype} {list(header.shape)}, not {np.dtype(dtype)} {list(shape)}")
     if header.end != size:
         raise DamagedArrays("it is cut, or longer than its array")
-    order = "F" if header.fortran_order else "C"
-    return np.memmap(path, dtype=header.dtype, mode="r", offset=header.length, shape=shape, order=order)
+    return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def read_arrays(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
@@ -89,8 +87,8 @@ def _member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
 def _header(file: IO[bytes]) -> _Header:
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     try:
-        shape, fortran_order, dtype = readers[np.lib.format.read_magic(file)](file)
-        return _Header(shape, fortran_order, dtype, file.tell())
+        shape, _, dtype = readers[np.lib.format.read_magic(file)](file)
+        return _Header(shape, dtype, file.tell())
     except OSError:
         raise
     except Exception as error:  # NumPy parses the header as Python source and lets its tokenizer's errors through

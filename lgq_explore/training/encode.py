@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,9 +72,8 @@ class Encoding:
     def load(cls, path: str | os.PathLike[str]) -> Encoding:
         """Read what `save` wrote. Raises InputError for anything else; nothing is unpickled."""
         try:
-            arrays = read_arrays(Path(path), [entry.name for entry in fields(cls)])
-            owner = {name: arrays.pop(name).item() for name in OWNER if name in arrays}
-            encoding = cls(**arrays, **owner)
+            values: dict[str, Any] = read_arrays(Path(path), [entry.name for entry in fields(cls)])
+            encoding = cls(**values | {name: values[name].item() for name in OWNER if name in values})
             check_encoding(encoding)
         except OSError as error:
             raise InputError(

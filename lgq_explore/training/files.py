@@ -8,6 +8,7 @@ removes it. Whoever holds a folder alone may remove all such leftovers in it at 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -61,7 +62,7 @@ def new_folder(path: Path) -> Iterator[Path]:
             os.rename(temporary, path)  # of folders: never replaces one that holds something
         except OSError as error:
             if os.path.lexists(path):
-                raise FileExistsError(error.errno, os.strerror(error.errno), str(path)) from error
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
             raise
         _sync(path.parent)
     finally:

@@ -11,6 +11,7 @@ import errno
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
@@ -28,9 +29,8 @@ def read_history(path: Path) -> pd.DataFrame:
     lines = _whole_lines(path)
     if not lines:
         return pd.DataFrame({"step": pd.Series(dtype=int)})
-    steps = _steps(lines, path)
-    if None in steps:
-        raise _damaged(path, steps.index(None) + 2)
+    for row in _rows(lines, path):
+        row.require_whole(path)
     # The one engine that reads every float exactly as it was written, whichever pandas is installed.
     return pd.read_csv(StringIO("".join(f"{line}\n" for line in lines)), engine="python")
 
@@ -43,10 +43,10 @@ def cut_history(path: Path, step: int) -> None:
     lines = _whole_lines(path)
     if not lines and not path.exists():
         return
-    steps = _steps(lines, path) if lines else []
-    kept = sum(found is not None and found <= step for found in steps)
-    if None in steps[:kept]:
-        raise _damaged(path, steps.index(None) + 2)
+    rows = _rows(lines, path) if lines else []
+    kept = sum(row.step is not None and row.step <= step for row in rows)
+    for row in rows[:kept]:
+        row.require_whole(path)
     with whole_file(path) as target:
         target.write("".join(f"{line}\n" for line in lines[: kept + 1] if kept).encode())
 
@@ -88,21 +88,48 @@ def _first_line(path: Path) -> list[str]:
     return [line.decode(errors="replace").rstrip("\n")] if line else []
 
 
-def _steps(lines: list[str], path: Path) -> list[int | None]:
-    """The step of each row below the header; None where the line is no row of numbers that follows the ones before."""
+@dataclass(frozen=True)
+class _Row:
+    """line: its number in the file. step: None where the line is no row that comes next, and `trouble` says why."""
+
+    line: int
+    step: int | None
+    trouble: str = ""
+
+    def require_whole(self, path: Path) -> None:
+        if self.step is None:
+            raise _unusable(path, f"line {self.line} {self.trouble}", "that line")
+
+
+def _rows(lines: list[str], path: Path) -> list[_Row]:
+    """What stands below the header. Raises InputError where that is none."""
     columns = _cells(lines[0])
-    if "step" not in columns or len(set(columns)) < len(columns):
-        raise _damaged(path, 1)
-    steps: list[int | None] = []
+    if "step" not in columns:
+        raise _unusable(path, "it has no column step", "it")
+    if len(set(columns)) < len(columns):
+        raise _unusable(path, "two of its columns have one name", "it")
+    rows: list[_Row] = []
     last = -1
-    for line in lines[1:]:
+    for number, line in enumerate(lines[1:], start=2):
         cells = _cells(line)
-        is_row = len(cells) == len(columns) and all(map(_NUMBER.fullmatch, cells))
-        text = cells[columns.index("step")] if is_row else ""
-        is_next = re.fullmatch(r"\d{1,18}", text, re.ASCII) is not None and int(text) > last
-        steps.append(int(text) if is_next else None)
-        last = int(text) if is_next else last
-    return steps
+        trouble = _trouble(cells, columns, last)
+        if not trouble:
+            last = int(cells[columns.index("step")])
+        rows.append(_Row(number, None if trouble else last, trouble))
+    return rows
+
+
+def _trouble(cells: list[str], columns: list[str], last: int) -> str:
+    """Why the cells are no row of these columns that follows step `last`, the end of a sentence; or empty."""
+    if len(cells) != len(columns):
+        return f"has {len(cells)} columns, not {len(columns)}"
+    for cell, column in zip(cells, columns, strict=True):
+        if not _NUMBER.fullmatch(cell):
+            return f"holds {printable(cell)[:20]!r} in its column {column}"
+    step = cells[columns.index("step")]
+    if not (re.fullmatch(r"\d{1,18}", step, re.ASCII) and int(step) > last):
+        return f"is of step {step}, but follows step {last}"
+    return ""
 
 
 def _cells(line: str) -> list[str]:
@@ -112,9 +139,7 @@ def _cells(line: str) -> list[str]:
         return []
 
 
-def _damaged(path: Path, line: int) -> InputError:
-    trouble, remedy = ("does not name its columns", "it") if line == 1 else ("is no row that comes next", "that line")
+def _unusable(path: Path, why: str, what: str) -> InputError:
     return InputError(
-        f"{printable(path)} is damaged: line {line} {trouble}.\n"
-        f"Put back the file that training wrote, or delete {remedy}."
+        f"{printable(path)} can't be used: {why}.\nPut back the file that training wrote, or delete {what}."
     )

@@ -25,7 +25,7 @@ class Progress:
     override: float | None
 
     @classmethod
-    def read(cls, state: Mapping[str, Any], step: int) -> Progress:
+    def read(cls, state: Mapping[str, Any], step: int | None) -> Progress:
         """From the state of the checkpoint of `step`. Raises KeyError, TypeError or ValueError."""
         progress = cls(state["step"], float(state["seconds"]), state["override"])
         if type(progress.step) is not int or progress.step != step:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import load, save
 
@@ -143,7 +144,7 @@ class Run:
         tokenizer.quantizer.anneal(progress_at(finished_steps - 1, self.config.steps))
         return TrainedTokenizer(tokenizer.eval(), finished_steps, hashlib.sha256(content).hexdigest())
 
-    def codebook_snapshots(self) -> CodebookSnapshots:
+    def codebook_snapshots(self) -> Mapping[int, NDArray[np.float32]]:
         """Finished steps → codebook [K, D], float32, by memory map; empty for fixed grids.
 
         Those of the steps that the newest weights have seen, where there are weights: later ones are still in training.
