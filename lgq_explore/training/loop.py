@@ -29,7 +29,7 @@ from .encode import images_of
 from .images import ImageData, load_images, to_model_range, training_batch
 from .interrupts import stopped_by_interrupts
 from .losses import named_losses, weighted_sum
-from .restoring import Progress, load_optimizer
+from .restoring import RestoredProgress, load_optimizer
 from .run import Environment, Run, RunWriter, damage_named, new_run_path, open_run, progress_at
 from .run_files import step_of
 from .window import StepTrace, StepWindow
@@ -295,7 +295,7 @@ class _Training:
             return
         state = self.writer.load_checkpoint(checkpoint, self.tokenizer)
         with damage_named(checkpoint):
-            progress = Progress.read(state, step_of(checkpoint))
+            progress = RestoredProgress.read(state, step_of(checkpoint))
             load_optimizer(self.optimizer, state["optimizer"])
             self.window.load(state["window"])
         self.step = self.saved_step = progress.step

@@ -17,7 +17,7 @@ _SET_EVERY_STEP = {"lr", "params"}
 
 
 @dataclass(frozen=True)
-class Progress:
+class RestoredProgress:
     """step: finished optimiser steps. seconds: spent in them. override: temperature taken by hand at the last one."""
 
     step: int
@@ -25,7 +25,7 @@ class Progress:
     override: float | None
 
     @classmethod
-    def read(cls, state: Mapping[str, Any], step: int | None) -> Progress:
+    def read(cls, state: Mapping[str, Any], step: int | None) -> RestoredProgress:
         """From the state of the checkpoint of `step`. Raises KeyError, TypeError or ValueError."""
         progress = cls(state["step"], float(state["seconds"]), state["override"])
         if type(progress.step) is not int or progress.step != step:
