@@ -10,7 +10,18 @@ from matplotlib.figure import Figure
 
 from lgq_explore.errors import InputError
 
-from .style import BLUE, GUIDE, Title, axis, layout, new_figure, publication_style, publish_title
+from .style import (
+    BLUE,
+    GUIDE,
+    Title,
+    axis,
+    layout,
+    live_text,
+    new_figure,
+    printed_text,
+    publication_style,
+    publish_title,
+)
 
 COLUMNS = {"first", "second", "agreement", "null", "null_spread", "tokens", "images", "photographs", "draws"}
 X_TITLE = "adjusted mutual information of codes at the same places"
@@ -27,7 +38,7 @@ def draw_code_agreement(agreement: pd.DataFrame) -> go.Figure:
         InputError: a frame of something else, or without a pair.
     """
     _require(agreement)
-    pairs = _pairs(agreement)
+    pairs = [live_text(pair) for pair in _pairs(agreement)]
     return go.Figure(
         [
             go.Scatter(
@@ -70,7 +81,7 @@ def publish_code_agreement(agreement: pd.DataFrame) -> Figure:
         axes.errorbar(agreement["null"], places, xerr=spread, fmt="|", markersize=9, color=GUIDE, label=OTHER)
         axes.scatter(agreement["agreement"], places, color=BLUE, s=36, label=SAME, zorder=3)
         axes.set(xlim=(min(0.0, 1.1 * _lowest(agreement)), 1), xlabel=X_TITLE, ylim=(len(agreement) - 0.5, -0.5))
-        axes.set_yticks(places, _pairs(agreement))
+        axes.set_yticks(places, [printed_text(pair) for pair in _pairs(agreement)])
         axes.grid(axis="y", visible=False)
         axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0)
         seaborn.despine(ax=axes)

@@ -99,7 +99,7 @@ def publish_geometry_efficiency(efficiency: pd.DataFrame, methods: Mapping[str, 
             axes.axvline(1, color=GUIDE, linestyle="--", linewidth=1)
             axes.set_title(_facts(efficiency, measure).replace("<br>", "\n"), fontsize="medium", loc="left")
             axes.set(xlim=(0, _reach(efficiency)), xlabel="efficiency", ylim=(len(parts) - 0.5, -0.5))
-            axes.set_yticks(range(len(parts)), [part.run for part in parts])
+            axes.set_yticks(range(len(parts)), [part.printed for part in parts])
             axes.grid(axis="y", visible=False)
         seaborn.despine(figure)
         handles = [
@@ -116,7 +116,7 @@ def _traces(part: RunRows, measure: str, name: str, *, first: bool) -> Sequence[
     rows = part.rows[part.rows["measure"] == measure]
     colour = part.look.colour
     common: dict[str, Any] = {
-        "y": [part.run] * len(rows),
+        "y": [part.live] * len(rows),
         "mode": "markers",
         "showlegend": False,
         "xaxis": "x" + name,
@@ -127,7 +127,7 @@ def _traces(part: RunRows, measure: str, name: str, *, first: bool) -> Sequence[
             x=rows["cell_means_efficiency"].to_numpy(),
             name=CELL_MEANS,
             marker={"symbol": "circle-open", "size": 11, "color": colour, "line": {"width": 2}},
-            hovertemplate=f"{part.run}, {CELL_MEANS}: %{{x:.3f}}<extra></extra>",
+            hovertemplate=f"{part.live}, {CELL_MEANS}: %{{x:.3f}}<extra></extra>",
             **common,
         ),
         go.Scatter(
@@ -136,7 +136,7 @@ def _traces(part: RunRows, measure: str, name: str, *, first: bool) -> Sequence[
             customdata=rows[["spread", "restarts"]].to_numpy(),
             name=CODES,
             marker={"size": 11, "color": colour},
-            hovertemplate=f"{part.run}: %{{x:.3f}} ± %{{customdata[0]:.3f}} over %{{customdata[1]}} restarts"
+            hovertemplate=f"{part.live}: %{{x:.3f}} ± %{{customdata[0]:.3f}} over %{{customdata[1]}} restarts"
             "<extra></extra>",
             **common,
         ),

@@ -14,7 +14,7 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, printable
 
 from .run_looks import translucent
 from .style import (
@@ -29,6 +29,7 @@ from .style import (
     layout,
     new_figure,
     note,
+    printed_text,
     publication_style,
     publish_title,
     sentence_when_empty,
@@ -113,7 +114,7 @@ def publish_health(curves: pd.DataFrame, verdicts: pd.DataFrame, detail: str = "
             text.text(
                 line.indent,
                 1 - (number + 0.5) / len(lines),
-                line.words,
+                printed_text(line.words),
                 color=line.colour,
                 fontweight="bold" if line.is_bold else "normal",
                 fontsize="small",
@@ -267,7 +268,7 @@ def _lines(verdicts: pd.DataFrame) -> Iterator[_Line]:
     for verdict in verdicts.itertuples():
         look = STATE_LOOKS[verdict.state]
         yield _Line(f"{look.symbol}  {verdict.state}: {verdict.rule}?", look.colour, 0.0, is_bold=True)
-        for words in textwrap.wrap(verdict.finding, LETTERS):
+        for words in textwrap.wrap(printable(verdict.finding), LETTERS):
             yield _Line(words)
         for line in textwrap.wrap(f"→ {verdict.advice}" if verdict.advice else "", LETTERS):
             yield _Line(line, BLUE)

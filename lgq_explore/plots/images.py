@@ -15,7 +15,17 @@ from PIL import Image
 
 from lgq_explore.errors import InputError
 
-from .style import Title, layout, new_figure, publication_style, publish_sentence, publish_title, sentence_when_empty
+from .style import (
+    Title,
+    layout,
+    live_text,
+    new_figure,
+    printed_text,
+    publication_style,
+    publish_sentence,
+    publish_title,
+    sentence_when_empty,
+)
 
 NO_IMAGES = "No pictures have been reconstructed yet."
 
@@ -45,7 +55,7 @@ def draw_images(rows: ImageRows, title: Title | None = None) -> go.Figure:
     empty = not sheet.names
     return go.Figure(
         [
-            go.Image(source=png_uri(strip), x0=0.5, y0=top + 0.5, dx=1, dy=1, hoverinfo="skip", name=name)
+            go.Image(source=png_uri(strip), x0=0.5, y0=top + 0.5, dx=1, dy=1, hoverinfo="skip", name=live_text(name))
             for name, strip, top in zip(sheet.names, sheet.strips, sheet.tops, strict=True)
         ],
         layout(
@@ -68,7 +78,7 @@ def draw_images(rows: ImageRows, title: Title | None = None) -> go.Figure:
                 "constraintoward": "top",
                 "fixedrange": True,
                 "tickvals": sheet.centres,
-                "ticktext": sheet.names,
+                "ticktext": [live_text(name) for name in sheet.names],
                 "ticklabelstandoff": 6,
                 "showgrid": False,
                 "zeroline": False,
@@ -92,7 +102,7 @@ def publish_images(rows: ImageRows, title: Title | None = None) -> Figure:
             page[top : top + strip.shape[0]] = strip
         axes.imshow(page, interpolation="nearest")
         axes.set_xticks([])
-        axes.set_yticks(sheet.centres, sheet.names)
+        axes.set_yticks(sheet.centres, [printed_text(name) for name in sheet.names])
         axes.tick_params(length=0)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)

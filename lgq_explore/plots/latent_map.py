@@ -28,8 +28,10 @@ from .style import (
     Title,
     axis,
     layout,
+    live_text,
     new_figure,
     note,
+    printed_text,
     publication_style,
     publish_title,
 )
@@ -124,7 +126,7 @@ def draw_latent_map(
         name = "2" if number else ""
         traces += _traces(pane, CODE_COLOURS[colour], selected, name)
         axes |= _axes(pane, domain, name, is_shared=shared_axes and number == 1)
-        notes.append(note(f"<b>{pane.heading}</b>", domain[0], 1.0, shift=0, size=13))
+        notes.append(note(f"<b>{live_text(pane.heading)}</b>", domain[0], 1.0, shift=0, size=13))
         notes += _foot_notes(foot[number], domain)
     lines = max(len(said.lines) + len(said.warning) for said in foot)
     house = layout(
@@ -287,7 +289,7 @@ def _traces(pane: MapPane, kind: CodeColour, selected: Sequence[int], name: str)
             text=_texts(pane, ~has_value), **on_axes, **plain,
         ),
         go.Scattergl(
-            **_points(pane, has_value), mode="markers", name=pane.heading,
+            **_points(pane, has_value), mode="markers", name=live_text(pane.heading),
             marker={"size": size, "color": values[has_value].astype(np.float32), "coloraxis": "coloraxis",
                     "line": {"color": "white", "width": 0.5 if size > 4 else 0}},
             hovertemplate=f"{_hovered_code(pane)}<extra></extra>",
@@ -391,7 +393,7 @@ def _publish_pane(axes: Axes, pane: MapPane, kind: CodeColour, scale: _Scale, se
     left, right, bottom, top = _framed(pane.span)
     axes.set(xlim=(left, right), ylim=(bottom, top), xlabel=pane.axes[0], ylabel=pane.axes[1])
     axes.set_aspect("equal", adjustable="box", anchor="NW")
-    axes.set_title(pane.heading, loc="left", fontsize="medium", fontweight="bold")
+    axes.set_title(printed_text(pane.heading), loc="left", fontsize="medium", fontweight="bold")
     axes.grid(visible=False)
 
 

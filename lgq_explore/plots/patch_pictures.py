@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 from lgq_explore.errors import InputError
 
 from .images import picture_strip, png_uri
-from .style import BLACK, VERMILION, Title, layout, new_figure, publication_style, publish_title
+from .style import (
+    BLACK,
+    VERMILION,
+    Title,
+    layout,
+    live_text,
+    new_figure,
+    printed_text,
+    publication_style,
+    publish_title,
+)
 
 SUBJECT = "One patch"
 SCREEN_SIDE = 256
@@ -73,7 +83,7 @@ def draw_patch_pictures(
                 "range": [0, sheet.strip.shape[1]],
                 "side": "top",
                 "tickvals": sheet.centres,
-                "ticktext": list(pictures),
+                "ticktext": [live_text(name) for name in pictures],
                 "showgrid": False,
                 "zeroline": False,
                 "constrain": "domain",
@@ -105,7 +115,7 @@ def publish_patch_pictures(
             corner = (left + column * sheet.cell, row * sheet.cell)
             axes.add_patch(Rectangle(corner, sheet.cell, sheet.cell, fill=False, edgecolor=VERMILION, linewidth=1.5))
         axes.xaxis.tick_top()
-        axes.set_xticks(sheet.centres, list(pictures), color=BLACK)
+        axes.set_xticks(sheet.centres, [printed_text(name) for name in pictures], color=BLACK)
         axes.set_yticks([])
         axes.tick_params(length=0)
         axes.grid(visible=False)

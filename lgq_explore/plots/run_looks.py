@@ -10,7 +10,7 @@ import pandas as pd
 
 from lgq_explore.errors import InputError
 
-from .style import method_colour
+from .style import live_text, method_colour, printed_text
 
 DASHES = {"solid": "-", "dash": "--", "dashdot": "-.", "dot": ":"}
 """plotly's names of dashes, and what matplotlib calls them."""
@@ -31,11 +31,19 @@ class RunLook:
 
 @dataclass(frozen=True, eq=False)
 class RunRows:
-    """A run's name, its look, and its rows of the frame."""
+    """A run's name, its look, and its rows of the frame. live, printed: the name as plotly and matplotlib take it."""
 
     run: str
     look: RunLook
     rows: pd.DataFrame
+
+    @property
+    def live(self) -> str:
+        return live_text(self.run)
+
+    @property
+    def printed(self) -> str:
+        return printed_text(self.run)
 
 
 def run_looks(methods: Mapping[str, str]) -> dict[str, RunLook]:

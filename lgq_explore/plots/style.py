@@ -6,16 +6,22 @@ Colours are Okabe and Ito's, which people with any kind of colour vision can tel
 
 from __future__ import annotations
 
+import html
+import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import zip_longest
 from typing import Any
 
 import seaborn
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
+
+from lgq_explore.errors import printable
 
 BLACK, ORANGE, SKY_BLUE, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
@@ -32,6 +38,9 @@ METHOD_COLOURS: dict[str, str] = {
 """One colour a method, the same in every figure. The eighth of the palette, yellow, is too faint on white."""
 
 OTHER_METHOD = "#666666"
+WORD_JOINER = "\N{WORD JOINER}"
+"""No space, no ink."""
+
 GUIDE = "#555555"
 """Colour of lines to compare with, and of axes."""
 DEAD = "#D4D4D4"
@@ -73,12 +82,24 @@ TEMPLATE = {
 # draws while a model trains on the same processor.
 
 
+def live_text(text: object) -> str:
+    """A name or a sentence as plotly shows it letter by letter: it reads HTML everywhere, and %{…} where it hovers."""
+    return html.escape(printable(text), quote=False).replace("%{", "&#37;{")
+
+
+def printed_text(text: object) -> str:
+    """The same for matplotlib, which reads what is between dollars as a formula, and hides labels that begin with _."""
+    shown = printable(text).replace("$", r"\$")
+    return WORD_JOINER + shown if shown.startswith("_") else shown
+
+
 def layout(title: Title, *, height: int, **settings: object) -> dict[str, Any]:
     """The house layout of an interactive figure with `settings` over it; as wide as the cell it is shown in."""
     house = {
         "template": TEMPLATE,
         "title": {
-            "text": f'<b>{title.subject}</b>  <span style="color:{GUIDE}; font-size:13px">{title.detail}</span>',
+            "text": f"<b>{live_text(title.subject)}</b>  "
+            f'<span style="color:{GUIDE}; font-size:13px">{live_text(title.detail)}</span>',
             "font": {"size": 15},
             "x": 0,
             "xref": "paper",
@@ -175,10 +196,20 @@ EVEN_COLOURS = Palette(256, Image.Quantize.FASTOCTREE)
 
 @contextmanager
 def publication_style() -> Iterator[None]:
-    """The house style for seaborn, for as long as the context lasts."""
+    """The house style for seaborn, for as long as the context lasts.
+
+    matplotlib has one style for all threads: figures are made one after the other, and each puts back what it found.
+    """
     typography = {"font.family": "sans-serif", "axes.edgecolor": "#888888", "grid.color": "#E6E6E6", "text.color": INK}
-    with seaborn.axes_style("whitegrid", typography), seaborn.plotting_context("notebook", font_scale=0.85):
+    with (
+        one_style_at_a_time,
+        seaborn.axes_style("whitegrid", typography),
+        seaborn.plotting_context("notebook", font_scale=0.85),
+    ):
         yield
+
+
+one_style_at_a_time = threading.RLock()
 
 
 class PrintedFigure(Figure):
@@ -216,8 +247,22 @@ def new_figure(width: float, height: float, *, dpi: int = 110, palette: Palette 
 
 def publish_title(figure: Figure, title: Title) -> None:
     """The title of a printed figure, on the left as in an interactive one."""
-    subject = title.subject.replace(" ", r"\ ")
-    figure.suptitle(rf"$\bf{{{subject}}}$  {title.detail}", x=0.01, ha="left", fontsize="medium")
+    subject = printable(title.subject)
+    figure.suptitle(f"{_bold(subject)}  {printed_text(title.detail)}", x=0.01, ha="left", fontsize="medium")
+
+
+def _bold(text: str) -> str:
+    """A sentence in bold letters for matplotlib, which has these beside others in a formula only.
+
+    What a formula would read as something else stands outside of it, in plain letters; after a backslash none begins.
+    """
+    if "\\" in text:
+        return printed_text(text)
+    parts = re.split(r"([A-Za-z0-9 ,.()]+)", text)
+    spaced = (part.replace(" ", r"\ ") for part in parts[1::2])
+    bold = [rf"$\bf{{{part}}}$" for part in spaced]
+    plain = [part.replace("$", r"\$") for part in parts[::2]]
+    return "".join(piece for pair in zip_longest(plain, bold, fillvalue="") for piece in pair)
 
 
 def publish_sentence(figure: Figure, sentence: str) -> Figure:

@@ -11,7 +11,19 @@ from matplotlib.figure import Figure
 
 from lgq_explore.errors import InputError
 
-from .style import EVEN_COLOURS, GUIDE, Title, axis, layout, method_colour, new_figure, publication_style, publish_title
+from .style import (
+    EVEN_COLOURS,
+    GUIDE,
+    Title,
+    axis,
+    layout,
+    live_text,
+    method_colour,
+    new_figure,
+    printed_text,
+    publication_style,
+    publish_title,
+)
 
 RATIO = "distortion / least distortion"
 TICKS = [1, 1.5, 2, 3, 5, 10, 20, 50, 100, 200]
@@ -35,8 +47,8 @@ def draw_toy_distance(curves: Mapping[str, pd.DataFrame], detail: str, steps: in
             mode="lines+markers",
             line={"color": method_colour(method), "width": 2},
             marker={"size": 5},
-            name=method,
-            hovertemplate=f"{method}, step %{{x}}: %{{y:.2f}} times the least<extra></extra>",
+            name=live_text(method),
+            hovertemplate=f"{live_text(method)}, step %{{x}}: %{{y:.2f}} times the least<extra></extra>",
         )
         for method, curve in curves.items()
     ]
@@ -65,7 +77,12 @@ def publish_toy_distance(curves: Mapping[str, pd.DataFrame], detail: str, steps:
         for method, curve in curves.items():
             _require(curve, {"step", "ratio"})
             axes.plot(
-                curve["step"], curve["ratio"], color=method_colour(method), marker="o", markersize=3, label=method
+                curve["step"],
+                curve["ratio"],
+                color=method_colour(method),
+                marker="o",
+                markersize=3,
+                label=printed_text(method),
             )
         axes.axhline(1, color=GUIDE, linestyle="--", linewidth=1)
         axes.set(xlabel="optimiser step", ylabel=RATIO, yscale="log", xlim=(0, max(1, steps)))
@@ -98,9 +115,10 @@ def draw_toy_table(table: pd.DataFrame) -> go.Figure:
                 y=rows["ratio"].to_numpy(),
                 mode="markers",
                 marker={"size": 8, "color": method_colour(method), "opacity": 0.8},
-                name=method,
+                name=live_text(method),
                 hovertext=[
-                    f"{row.method} on {row.data}, seed {row.seed}: {row.ratio:.2f}" for row in rows.itertuples()
+                    live_text(f"{row.method} on {row.data}, seed {row.seed}: {row.ratio:.2f}")
+                    for row in rows.itertuples()
                 ],
                 hoverinfo="text",
             )
@@ -114,7 +132,9 @@ def draw_toy_table(table: pd.DataFrame) -> go.Figure:
             margin={"l": 64, "r": 16, "t": 60, "b": 48},
             legend={"orientation": "v"},
             shapes=[best | {"line": {"color": GUIDE, "width": 1.5, "dash": "dash"}}],
-            xaxis=axis("", tickvals=list(range(len(names))), ticktext=names, showgrid=False),
+            xaxis=axis(
+                "", tickvals=list(range(len(names))), ticktext=[live_text(name) for name in names], showgrid=False
+            ),
             yaxis=axis(RATIO, type="log", tickvals=TICKS, ticktext=[f"{tick:g}" for tick in TICKS]),
         ),
     )
@@ -130,10 +150,10 @@ def publish_toy_table(table: pd.DataFrame) -> Figure:
         for method in methods:
             rows = table[table["method"] == method]
             x = [names.index(name) + _offset(methods, method) for name in rows["data"]]
-            axes.scatter(x, rows["ratio"], s=22, color=method_colour(method), label=method, alpha=0.85)
+            axes.scatter(x, rows["ratio"], s=22, color=method_colour(method), label=printed_text(method), alpha=0.85)
         axes.axhline(1, color=GUIDE, linestyle="--", linewidth=1)
         axes.set(ylabel=RATIO, yscale="log")
-        axes.set_xticks(range(len(names)), names)
+        axes.set_xticks(range(len(names)), [printed_text(name) for name in names])
         low, high = table["ratio"].min(), table["ratio"].max()
         axes.set_yticks(TICKS, [f"{tick:g}" for tick in TICKS])
         axes.minorticks_off()

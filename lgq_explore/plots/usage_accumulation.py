@@ -59,7 +59,7 @@ def plot_usage_accumulation(axes: Axes, accumulation: pd.DataFrame, methods: Map
         rows, colour = part.rows, part.look.colour
         axes.fill_between(rows["images"], rows["low"], rows["high"], color=colour, alpha=BAND_OPACITY, linewidth=0)
         style = part.look.linestyle
-        axes.plot(rows["images"], rows["active_codes"], color=colour, linestyle=style, label=_label(part))
+        axes.plot(rows["images"], rows["active_codes"], color=colour, linestyle=style, label=_label(part.printed, part))
         axes.axhline(_bound(part), color=colour, linestyle=":", linewidth=1.2)
     for size, name in _codebook_sizes(accumulation).items():
         axes.axhline(size, color=GUIDE, linestyle="--", linewidth=0.8, label=name or None)
@@ -77,10 +77,10 @@ def _traces(part: RunRows) -> list[go.Scatter]:
         x=images,
         y=rows["active_codes"].to_numpy(),
         customdata=rows[["tokens", "low", "high"]].to_numpy(),
-        name=_label(part),
+        name=_label(part.live, part),
         mode="lines",
         line={"color": look.colour, "dash": look.dash, "width": 2},
-        hovertemplate=f"{part.run}<br>%{{x:,d}} images, %{{customdata[0]:,d}} tokens: %{{y:,.0f}} codes"
+        hovertemplate=f"{part.live}<br>%{{x:,d}} images, %{{customdata[0]:,d}} tokens: %{{y:,.0f}} codes"
         "<br>%{customdata[1]:,.0f} – %{customdata[2]:,.0f}<extra></extra>",
     )
     return [
@@ -103,8 +103,8 @@ def _level(most_images: int, height: float, name: str, colour: str, dash: str) -
     )
 
 
-def _label(part: RunRows) -> str:
-    return f"{part.run} (≥ {_bound(part):,.0f})"
+def _label(name: str, part: RunRows) -> str:
+    return f"{name} (≥ {_bound(part):,.0f})"
 
 
 def _bound(part: RunRows) -> float:

@@ -43,14 +43,14 @@ def draw_usage_definitions(definitions: pd.DataFrame, methods: Mapping[str, str]
                 y=percent.to_numpy(),
                 text=_ranks(part),
                 customdata=part.rows[["codes", "tokens"]].to_numpy(),
-                name=part.run,
+                name=part.live,
                 mode="lines+markers+text",
                 textposition="middle center",
                 textfont={"color": "white", "size": 11},
                 line={"color": part.look.colour, "dash": part.look.dash, "width": 2},
                 marker={"size": 17},
                 cliponaxis=False,
-                hovertemplate=f"{part.run}: %{{customdata[0]:,.0f}} codes, %{{y:.1f}} % of K"
+                hovertemplate=f"{part.live}: %{{customdata[0]:,.0f}} codes, %{{y:.1f}} % of K"
                 "<br>among %{customdata[1]:,d} tokens<extra></extra>",
             )
         )
@@ -91,7 +91,7 @@ def plot_usage_definitions(axes: Axes, definitions: pd.DataFrame, methods: Mappi
     for part in rows_of_runs(definitions, COLUMNS, methods):
         places, percent = range(len(part.rows)), 100 * part.rows["utilization"]
         colour, style = part.look.colour, part.look.linestyle
-        axes.plot(places, percent, color=colour, linestyle=style, marker="o", markersize=11, label=part.run)
+        axes.plot(places, percent, color=colour, linestyle=style, marker="o", markersize=11, label=part.printed)
         for place, height, rank in zip(places, percent, _ranks(part), strict=True):
             axes.annotate(rank, (place, height), ha="center", va="center_baseline", color="white", fontsize="small")
         axes.set_xticks(places, [_in_lines(name) for name in _wrapped(part.rows["definition"])])

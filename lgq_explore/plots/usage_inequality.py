@@ -39,7 +39,7 @@ def draw_usage_by_rank(ranks: pd.DataFrame, methods: Mapping[str, str]) -> go.Fi
             y=100 * part.rows["share"].to_numpy(),
             customdata=part.rows["code"].to_numpy(),
             text=part.rows["count"].to_numpy(),
-            name=part.run,
+            name=part.live,
             mode="lines",
             line={"color": part.look.colour, "dash": part.look.dash, "width": 2},
             hovertemplate="rank %{x:,d}: code %{customdata:,d}<br>%{text:,d} tokens, %{y:.3~g} %",
@@ -71,7 +71,7 @@ def plot_usage_by_rank(axes: Axes, ranks: pd.DataFrame, methods: Mapping[str, st
     """`publish_usage_by_rank` in axes of another figure."""
     for part in rows_of_runs(ranks, RANK_COLUMNS, methods):
         share = 100 * part.rows["share"]
-        axes.loglog(part.rows["rank"], share, color=part.look.colour, linestyle=part.look.linestyle, label=part.run)
+        axes.loglog(part.rows["rank"], share, color=part.look.colour, linestyle=part.look.linestyle, label=part.printed)
     axes.set(xlabel=RANK_X, ylabel=RANK_Y)
     axes.xaxis.set_major_formatter("{x:,g}")
     axes.yaxis.set_major_formatter("{x:g}")
@@ -87,7 +87,7 @@ def draw_usage_lorenz(lorenz: pd.DataFrame, summary: pd.DataFrame, methods: Mapp
     Raises:
         InputError: a column is missing, or a run's method is not said.
     """
-    labels = _gini_labels(summary, methods)
+    ginis = _ginis(summary, methods)
     traces = []
     for part in rows_of_runs(lorenz, LORENZ_COLUMNS, methods):
         for curve, width in ((COUNTED, 2.0), (UNIFORM, 1.0)):
@@ -96,11 +96,11 @@ def draw_usage_lorenz(lorenz: pd.DataFrame, summary: pd.DataFrame, methods: Mapp
                 go.Scatter(
                     x=100 * rows["code_share"].to_numpy(),
                     y=100 * rows["token_share"].to_numpy(),
-                    name=labels[part.run] if curve == COUNTED else f"{part.run}, uniform sampling",
+                    name=part.live + (ginis[part.run] if curve == COUNTED else ", uniform sampling"),
                     showlegend=curve == COUNTED,
                     mode="lines",
                     line={"color": part.look.colour, "dash": part.look.dash, "width": width},
-                    hovertemplate=f"{part.run}, {curve}<br>"
+                    hovertemplate=f"{part.live}, {curve}<br>"
                     "the least used %{x:.1f} % of the codes<br>carry %{y:.2f} % of the tokens<extra></extra>",
                 )
             )
@@ -137,7 +137,7 @@ def publish_usage_lorenz(lorenz: pd.DataFrame, summary: pd.DataFrame, methods: M
 
 def plot_usage_lorenz(axes: Axes, lorenz: pd.DataFrame, summary: pd.DataFrame, methods: Mapping[str, str]) -> None:
     """`publish_usage_lorenz` in axes of another figure."""
-    labels = _gini_labels(summary, methods)
+    ginis = _ginis(summary, methods)
     for part in rows_of_runs(lorenz, LORENZ_COLUMNS, methods):
         for curve, width in ((COUNTED, 1.8), (UNIFORM, 0.8)):
             rows = part.rows[part.rows["curve"] == curve]
@@ -147,7 +147,7 @@ def plot_usage_lorenz(axes: Axes, lorenz: pd.DataFrame, summary: pd.DataFrame, m
                 color=part.look.colour,
                 linestyle=part.look.linestyle,
                 linewidth=width,
-                label=labels[part.run] if curve == COUNTED else None,
+                label=part.printed + ginis[part.run] if curve == COUNTED else None,
             )
     axes.plot([0, 100], [0, 100], color=GUIDE, linestyle="--", linewidth=0.8, label="all codes alike")
     axes.set(xlabel=LORENZ_X, ylabel=LORENZ_Y, xlim=(0, 100), ylim=(0, 101))
@@ -168,7 +168,8 @@ def legend_inside(*, left: bool = False, bottom: bool = False) -> dict[str, obje
     }
 
 
-def _gini_labels(summary: pd.DataFrame, methods: Mapping[str, str]) -> dict[str, str]:
+def _ginis(summary: pd.DataFrame, methods: Mapping[str, str]) -> dict[str, str]:
+    """What follows each run's name in the legend."""
     parts = rows_of_runs(summary, ("gini", "gini_uniform"), methods)
     rows = {part.run: part.rows.iloc[0] for part in parts}
-    return {run: f"{run}: Gini {row['gini']:.2f} ({row['gini_uniform']:.2f})" for run, row in rows.items()}
+    return {run: f": Gini {row['gini']:.2f} ({row['gini_uniform']:.2f})" for run, row in rows.items()}

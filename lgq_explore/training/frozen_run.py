@@ -99,7 +99,7 @@ class FolderWatch:
         return f"{self._change}: {remedy}." if self._change else ""
 
     def _what_changed(self) -> str:
-        name = self.run.path.name
+        name = self.run.name
         try:
             now = Run(self.run.path)
             trained = now.trained()

@@ -87,9 +87,14 @@ class Run:
     def __repr__(self) -> str:
         config = self.config
         return (
-            f"Run({self.path.name!r}: {config.quantizer.method}, K = {config.quantizer.size}, "
+            f"Run({self.name!r}: {config.quantizer.method}, K = {config.quantizer.size}, "
             f"{self.finished_steps} of {config.steps} steps)"
         )
+
+    @property
+    def name(self) -> str:
+        """The folder's own name, also where the run was given as `.`."""
+        return Path(os.path.abspath(self.path)).name
 
     @property
     def finished_steps(self) -> int:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from lgq_explore import analysis, plots
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, printable
 from lgq_explore.plots.code_patches import NO_CODES
 from lgq_explore.plots.style import Title
 from lgq_explore.training.run import Run
@@ -76,7 +76,7 @@ class CodeInspector(Explorer):
         self._begin(selection=list(selection), turned_off=list(turned_off))
 
     def __repr__(self) -> str:
-        return f"CodeInspector({self.run.path.name}, {len(self.selection)} codes, {len(self.turned_off)} off)"
+        return f"CodeInspector({printable(self.run.name)}, {len(self.selection)} codes, {len(self.turned_off)} off)"
 
     def patches(self) -> list[analysis.CodePatches]:
         """The patches of each code that is shown: of the selected ones the most used, ascending."""

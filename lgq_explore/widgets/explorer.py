@@ -15,7 +15,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.figure import Figure
 
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, printable
 from lgq_explore.training.encode import Encoding, encode
 from lgq_explore.training.frozen_run import FrozenRun, frozen, identity
 from lgq_explore.training.image_cache import data_directory
@@ -150,7 +150,8 @@ class Explorer(Panel):
         self._say("\n".join(said for said in (*self.moved_on(), self.hint()) if said), QUIET_COLOUR)
 
     def _say(self, sentence: str, colour: str) -> None:
-        said = f'<span role="status" style="color: {colour}; white-space: pre-line">{html.escape(sentence)}</span>'
+        lines = "\n".join(map(printable, sentence.split("\n")))
+        said = f'<span role="status" style="color: {colour}; white-space: pre-line">{html.escape(lines)}</span>'
         self._message.value = said if sentence else ""
 
 
@@ -176,19 +177,25 @@ def one_of(name: str, value: str, choices: Iterable[str]) -> str:
 
 def run_argument(run: Run) -> str:
     """How `Explorer.code` names a run: by its name where that is enough."""
-    is_named = run.path.parent.resolve() == (data_directory() / "runs").resolve()
-    return repr(run.path.name if is_named else str(run.path))
+    is_named = run.path.resolve().parent == (data_directory() / "runs").resolve()
+    return repr(run.name if is_named else str(run.path))
 
 
 def run_names(runs: Sequence[Run]) -> list[str]:
-    """As short as tells the runs apart: methods, methods with seeds, or folders."""
+    """As short as tells the runs apart: methods, methods with seeds, folders, or folders with those that hold them.
+
+    Raises InputError where a folder was given twice.
+    """
     methods = [run.config.quantizer.method for run in runs]
     seeds = [f"{method}, seed {run.config.seed}" for method, run in zip(methods, runs, strict=True)]
-    folders = [run.path.name for run in runs]
-    for names in (methods, seeds, folders):
+    paths = [Path(os.path.abspath(run.path)) for run in runs]
+    depths = range(1, max((len(path.parts) for path in paths), default=0) + 1)
+    folders = ([printable("/".join(path.parts[-depth:])) for path in paths] for depth in depths)
+    for names in (methods, seeds, *folders):
         if len(set(names)) == len(names):
             return names
-    raise InputError(f"{len(runs)} runs with {len(set(folders))} different folder names: give each run once")
+    twice = next(path for path in paths if paths.count(path) > 1)
+    raise InputError(f"{printable(twice)} is given more than once: give each run once")
 
 
 def held_out(run: Run, crops: int = CROPS) -> Encoding:
@@ -224,7 +231,7 @@ def run_caption(run: Run, encoding: Encoding) -> str:
     images, _, height, width = encoding.codes.shape
     photographs = len(set(encoding.photograph.tolist()))
     return (
-        f"{method.method}, K = {method.size:,d} · run {run.path.name} · seed {run.config.seed} · "
+        f"{method.method}, K = {method.size:,d} · run {printable(run.name)} · seed {run.config.seed} · "
         f"step {run.finished_steps:,d} · N = {images * height * width:,d} tokens of {images:,d} held-out crops "
         f"from {photographs} photographs"
     )

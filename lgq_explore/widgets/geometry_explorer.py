@@ -14,7 +14,7 @@ import traitlets
 from matplotlib.figure import Figure
 
 from lgq_explore import analysis, plots
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, printable
 from lgq_explore.quantizers import FSQConfig
 from lgq_explore.training.run import Run
 
@@ -95,8 +95,8 @@ class GeometryExplorer(Explorer):
         )
 
     def __repr__(self) -> str:
-        other = f", beside {self._other.run.path.name}" if self._other else ""
-        return f"GeometryExplorer({self.run.path.name}{other})"
+        other = f", beside {printable(self._other.run.name)}" if self._other else ""
+        return f"GeometryExplorer({printable(self.run.name)}{other})"
 
     async def ready(self) -> None:
         """Wait until what the present state asks for is made and drawn. `figure` and `frame` have PCA until then."""
@@ -143,7 +143,7 @@ class GeometryExplorer(Explorer):
         """Codes, unused ones and tokens of each map, and how far it can be believed, with k and N."""
         drawn = self._drawn()
         numbers: dict[str, int | float | str] = {
-            "run": self.run.path.name,
+            "run": self.run.name,
             "method": drawn[0][1].method,
             "snapshot": self.snapshot,
             "selected_codes": len(self.selection),

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from lgq_explore import analysis, plots
 from lgq_explore.analysis import Evidence
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, printable
 from lgq_explore.training.frozen_run import FolderWatch, stamp_of
 from lgq_explore.training.run import Run, open_run
 
@@ -94,7 +94,7 @@ class HealthPanel(Explorer):
     def caption(self) -> str:
         run, evidence = self._runs[self.shown], self._evidence[self.shown]
         return (
-            f"{self._of_what()} · run {run.path.name} · {len(evidence.history):,d} logged steps of "
+            f"{self._of_what()} · run {printable(run.name)} · {len(evidence.history):,d} logged steps of "
             f"N = {evidence.tokens_a_step:,d} tokens · N = {evidence.held_out_tokens:,d} held-out tokens. "
             "The rules speak of this run alone, and compare no methods."
         )

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from lgq_explore import analysis, plots
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, printable
 from lgq_explore.quantizers import SoftQuantizer
 from lgq_explore.training.run import Run
 
@@ -68,7 +68,7 @@ class PatchInspector(Explorer):
         self._begin(patch=list(patch), temperature=temperature)
 
     def __repr__(self) -> str:
-        return f"PatchInspector({self.run.path.name}, patch {self.patch})"
+        return f"PatchInspector({printable(self.run.name)}, patch {self.patch})"
 
     def posterior(self) -> analysis.PatchPosterior:
         """Of the patch at the temperature in the traits. Raises InputError where one of them is no such thing."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from lgq_explore import analysis, plots
 from lgq_explore.analysis import TemperatureView, TemperatureViews
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, printable
 from lgq_explore.training.run import Run
 
 from .charts import Picked
@@ -90,7 +90,7 @@ class TemperatureExplorer(Explorer):
         )
 
     def __repr__(self) -> str:
-        return f"TemperatureExplorer({self.run.path.name})"
+        return f"TemperatureExplorer({printable(self.run.name)})"
 
     def runs(self) -> list[Run]:
         return [self.run]
@@ -134,7 +134,7 @@ class TemperatureExplorer(Explorer):
         """`analysis.softness_summary` of the sample's N tokens, and the temperatures of the marks."""
         numbers = self._numbers_of(self._view)
         marks = dict(zip(self._marks["mark"], self._marks["temperature"], strict=True))
-        return {"run": self.run.path.name, "snapshot": self.snapshot, **numbers, **marks}
+        return {"run": self.run.name, "snapshot": self.snapshot, **numbers, **marks}
 
     def caption(self) -> str:
         views, shown = self._views, len(self._quickest_view().tokens)

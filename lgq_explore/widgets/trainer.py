@@ -95,7 +95,7 @@ class Trainer:
             raise InputError("this monitor is training already: await monitor.finished(), or press Stop")
         if self.run is not None:
             raise InputError(
-                f"this monitor has its run, {self.run.path.name}.\n"
+                f"this monitor has its run, {self.run.name}.\n"
                 "Resume it if it was stopped, or make another TrainingMonitor for another run."
             )
         self._begin(self._train)
