@@ -166,7 +166,7 @@ def _with_softness(evidence: Evidence, quantizer: Quantizer, encoding: Encoding)
         return _lacking(evidence, "softness", NO_TEMPERATURE)
     temperature = last_temperature(evidence.history) or quantizer.temperature
     probe = TemperatureProbe(quantizer, sample_latents(encoding, SOFT_TOKENS))
-    softness = softness_summary(probe.at(temperature), temperature, probe.spread or 1.0)
+    softness = softness_summary(probe.at(temperature), temperature, probe.spread)
     if softness["relative_gap"] < SMALL_GAP:
         return replace(evidence, softness=softness)
     return replace(evidence, softness=softness, cold_enough=_cold_enough(probe, temperature))

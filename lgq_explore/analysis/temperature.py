@@ -78,7 +78,7 @@ class TemperatureProbe:
     @cached_property
     def spread(self) -> float:
         """√(trace cov z), the tokens' distance from their mean: what a gap is compared with."""
-        tokens = self._tokens()
+        tokens = _from_the_first(self._tokens())
         return math.sqrt((tokens - tokens.mean(0)).square().sum(1).mean().item())
 
     @cached_property
@@ -124,17 +124,18 @@ def softness_summary(tokens: pd.DataFrame, temperature: float, spread: float) ->
     """Means over the rows of `TemperatureProbe.at`: what a sweep holds of one temperature.
 
     effective_codes = exp(mean H). relative_gap is the mean gap over the spread, relative_bound the same of the bound;
-    relative_free_energy_gap is a mean over the squared spread, being a squared length itself.
+    relative_free_energy_gap is a mean over the squared spread, being a squared length itself. Of tokens that are all
+    equal, whose spread is 0, gaps are given as they are.
     encoder_gain is a mean; encoder_gain_median and the share under 1 % stand beside it, for the mean hides them.
     """
-    gain = tokens["encoder_gain"]
+    gain, unit = tokens["encoder_gain"], spread or 1.0
     return {
         "temperature": temperature,
         "effective_codes": math.exp(tokens["entropy"].mean()),
         "max_p": float(tokens["max_p"].mean()),
-        "relative_gap": float(tokens["gap"].mean()) / spread,
-        "relative_bound": float(tokens["gap_bound"].mean()) / spread,
-        "relative_free_energy_gap": float(tokens["free_energy_gap"].mean()) / spread**2,
+        "relative_gap": float(tokens["gap"].mean()) / unit,
+        "relative_bound": float(tokens["gap_bound"].mean()) / unit,
+        "relative_free_energy_gap": float(tokens["free_energy_gap"].mean()) / unit**2,
         "encoder_gain": float(gain.mean()),
         "encoder_gain_median": float(gain.median()),
         "encoder_gain_share_below_1_percent": float((gain < 0.01).mean()),
@@ -174,8 +175,13 @@ def critical_temperature(tokens: Tensor) -> float:
     """
     if tokens.ndim != 2 or len(tokens) < 2:
         raise InputError(f"tokens have shape {list(tokens.shape)}: give [N, D], N at least 2")
-    covariance = torch.atleast_2d(torch.cov(tokens.double().T, correction=0))
+    covariance = torch.atleast_2d(torch.cov(_from_the_first(tokens.double()).T, correction=0))
     return 2 * torch.linalg.eigvalsh(covariance)[-1].item()
+
+
+def _from_the_first(tokens: Tensor) -> Tensor:
+    """Measured from the first token, so that the mean of equal ones is exact, and their spread is 0."""
+    return tokens - tokens[0]
 
 
 def temperature_of_gap(sweep: pd.DataFrame, relative_gap: float = NEGLIGIBLE_GAP) -> float | None:
@@ -209,7 +215,8 @@ def temperature_marks(
         marks |= {"training began": float(trained.iloc[0]), "training ended": float(trained.iloc[-1])}
     marks["gap under 1 %"] = temperature_of_gap(sweep)
     marks["critical"] = probe.critical_temperature if len(probe) > 1 else None
-    given = {name: temperature for name, temperature in marks.items() if temperature is not None}
+    # Of equal tokens the critical temperature is 0, which no axis of temperatures has.
+    given = {name: temperature for name, temperature in marks.items() if temperature}
     return pd.DataFrame({"mark": list(given), "temperature": [float(value) for value in given.values()]})
 
 

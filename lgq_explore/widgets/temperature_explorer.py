@@ -23,7 +23,7 @@ from lgq_explore.errors import InputError, printable
 from lgq_explore.training.run import Run
 
 from .charts import Picked
-from .codes_box import CodesBox
+from .codes_box import CodesBox, checked_codes
 from .explorer import Explorer, RunLike, frozen_run, held_out, run_argument, run_caption, snapshots_caption
 from .panel import running_loop
 
@@ -96,6 +96,7 @@ class TemperatureExplorer(Explorer):
         return [self.run]
 
     def draw(self) -> list[go.Figure]:
+        checked_codes(self.selection, self._views.quantizer.codebook_size)
         views, view = self._views, self._quickest_view()
         self._awaits_the_rest = len(view.tokens) < len(views.sample)
         self._say_numbers(view)

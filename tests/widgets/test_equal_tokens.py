@@ -1,0 +1,69 @@
+"""Do the panels of a run whose tokens are all equal, or one, show numbers, and no warning or traceback?"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lgq_explore as lgq
+from lgq_explore import widgets
+from lgq_explore.analysis import TemperatureProbe, critical_temperature, gather_evidence, sample_latents
+from lgq_explore.training.config import TrainConfig
+from lgq_explore.training.encode import Encoding
+from lgq_explore.training.run import Run
+from lgq_explore.widgets.explorer import Explorer
+
+
+@pytest.fixture
+def run(recipe: TrainConfig, tmp_path: Path) -> Run:
+    """Crops of one token."""
+    return lgq.train(replace(recipe, image_size=4, batch_size=64, snapshot_steps=3), tmp_path / "mine", progress=False)
+
+
+def equal_tokens(encoding: Encoding) -> Encoding:
+    first = {name: getattr(encoding, name)[:1] for name in ("images", "latents", "codes", "reconstructions")}
+    return replace(encoding, **{name: np.repeat(value, len(encoding), axis=0) for name, value in first.items()})
+
+
+def one_token(encoding: Encoding) -> Encoding:
+    return replace(
+        encoding,
+        **{
+            name: getattr(encoding, name)[:1]
+            for name in ("images", "latents", "codes", "reconstructions", "photograph")
+        },
+    )
+
+
+@pytest.mark.parametrize("change", [equal_tokens, one_token])
+@pytest.mark.parametrize("maker", [widgets.TemperatureExplorer, widgets.PatchInspector])
+def test_a_panel_shows_them(
+    maker: Callable[[Run], Explorer],
+    change: Callable[[Encoding], Encoding],
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    encoding = change(lgq.encode(run))
+    monkeypatch.setattr(f"{maker.__module__}.held_out", lambda *asked: encoding)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        panel = maker(run)
+        assert "error" not in panel._message.value
+        assert panel._repr_mimebundle_()["image/png"]
+        assert all(np.isfinite(value) for value in panel.summary().values() if isinstance(value, float))
+
+
+def test_their_spread_is_nothing_and_gaps_are_given_as_they_are(run: Run) -> None:
+    encoding = equal_tokens(lgq.encode(run))
+    probe = TemperatureProbe(run.tokenizer().quantizer, sample_latents(encoding))
+    assert probe.spread == 0
+    assert probe.critical_temperature == critical_temperature(probe._tokens()) == 0
+    (row,) = probe.sweep([0.5]).to_dict("records")
+    assert row["relative_gap"] == pytest.approx(probe.at(0.5)["gap"].mean())
+    assert row["relative_gap"] > 0
+    assert gather_evidence(run, encoding).softness["relative_gap"] >= 0
