@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,10 +19,13 @@ from lgq_explore.training.config import TrainConfig
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.images import evaluation_crops, load_images
 from lgq_explore.training.loop import LogEvent, resume, train
-from lgq_explore.training.run import Run, default_run_path, open_run
+from lgq_explore.training.run import Run, default_run_path, new_run_path, open_run
 
 one_at_a_time = threading.Lock()
-"""Held while a trainer's thread runs: two would draw from the one generator of random numbers that torch shares."""
+"""Held while a trainer's thread runs: two would halve each other's speed, and a reader seldom means to start both."""
+
+EXIT_SECONDS = 30.0
+"""What a process that ends waits for a trainer to finish its step and save. Jupyter ends a kernel sooner by force."""
 
 
 class State(StrEnum):
@@ -51,7 +55,8 @@ class Trainer:
     def __init__(self, config: TrainConfig, path: Path | None, device: str, controls: Controls, pictures: int) -> None:
         self.config = config
         self.controls = controls
-        self._path = path
+        self._wanted_path = path
+        self._path: Path | None = None  # of the folder that this trainer has made
         self._device = device
         self._pictures = pictures
         self._lock = threading.Lock()
@@ -79,6 +84,20 @@ class Trainer:
             return self._run
 
     @property
+    def can_start(self) -> bool:
+        """Whether `start` would do something: there is no run yet, or none that came to its first step."""
+        return self.state is not State.TRAINING and self.run is None
+
+    @property
+    def can_resume(self) -> bool:
+        return self.state in (State.STOPPED, State.FAILED) and self.run is not None
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the thread was asked to stop, and has not ended yet."""
+        return self.state is State.TRAINING and self.controls.stop_asked_for
+
+    @property
     def error(self) -> BaseException | None:
         """What ended the training early, or None."""
         with self._lock:
@@ -90,7 +109,10 @@ class Trainer:
             return self._snapshot
 
     def start(self) -> None:
-        """Train a new run. Raises InputError where this trainer has one already, or another trainer is at work."""
+        """Train a new run, in the folder of one that failed before its first step if there is one.
+
+        Raises InputError where this trainer has a run already, or another trainer is at work.
+        """
         if self.state is State.TRAINING:
             raise InputError("this monitor is training already: await monitor.finished(), or press Stop")
         if self.run is not None:
@@ -98,11 +120,11 @@ class Trainer:
                 f"this monitor has its run, {self.run.name}.\n"
                 "Resume it if it was stopped, or make another TrainingMonitor for another run."
             )
-        self._begin(self._train)
+        self._begin(self._train if self._path is None else self._resume)
 
     def resume(self) -> None:
         """Continue the stopped run, at the temperature that is held by hand now. Raises InputError as `start`."""
-        if self.state not in (State.STOPPED, State.FAILED) or self.run is None:
+        if not self.can_resume:
             raise InputError(f"this monitor's run can't be resumed, it is {self.state}: resume a stopped one")
         self._begin(self._resume)
 
@@ -118,7 +140,14 @@ class Trainer:
         with self._lock:
             self._error = None
             self._thread = threading.Thread(target=self._work, args=(sitting,), name="lgq trainer", daemon=True)
+        # The thread is a daemon, which ends with the process: what it has trained is saved before.
+        atexit.register(self._stop_and_wait)
         self._thread.start()
+
+    def _stop_and_wait(self) -> None:
+        self.controls.stop()
+        if self._thread is not None:
+            self._thread.join(EXIT_SECONDS)
 
     def _work(self, sitting: Callable[[], Run]) -> None:
         try:
@@ -129,30 +158,40 @@ class Trainer:
             with self._lock:
                 self._error = error
         finally:
+            atexit.unregister(self._stop_and_wait)
             one_at_a_time.release()
 
     def _train(self) -> Run:
         held_out = load_images(self.config.data, self.config.image_size).held_out
         self._crops = evaluation_crops(held_out, self.config.image_size, self._pictures).images.numpy()
-        self._path = self._path or default_run_path(self.config)
-        return train(
-            self.config,
-            self._path,
-            device=self._device,
-            on_log=self._take,
-            controls=self.controls,
-            progress=False,
-        )
+        path = new_run_path(self._wanted_path or default_run_path(self.config))
+        try:
+            return train(
+                self.config,
+                path,
+                device=self._device,
+                on_log=self._take_from(path),
+                controls=self.controls,
+                progress=False,
+            )
+        finally:
+            if (path / "config.json").exists():
+                self._path = path
 
     def _resume(self) -> Run:
         assert self._path is not None
-        return resume(self._path, device=self._device, on_log=self._take, controls=self.controls, progress=False)
+        on_log = self._take_from(self._path)
+        return resume(self._path, device=self._device, on_log=on_log, controls=self.controls, progress=False)
 
-    def _take(self, event: LogEvent) -> None:
-        assert self._path is not None
-        assert self._crops is not None
-        reconstructions = analysis.reconstruct(event.tokenizer, self._crops)
-        run = self.run or open_run(self._path)
-        with self._lock:
-            self._run = run
-            self._snapshot = Snapshot(event.row, event.code_counts, reconstructions)
+    def _take_from(self, path: Path) -> Callable[[LogEvent], None]:
+        """What is to be called after every logged step of the run in this folder."""
+
+        def take(event: LogEvent) -> None:
+            assert self._crops is not None
+            reconstructions = analysis.reconstruct(event.tokenizer, self._crops)
+            run = self.run or open_run(path)
+            with self._lock:
+                self._run = run
+                self._snapshot = Snapshot(event.row, event.code_counts, reconstructions)
+
+        return take

@@ -51,7 +51,7 @@ class TrainingMonitor(Panel):
         self._following: asyncio.Task[None] | None = None
         super().__init__([self._view])
         self._view.on_start(lambda: self._on_kernel_loop(self.start))
-        self._view.on_stop(self.controls.stop)
+        self._view.on_stop(self._stop)
         self._view.on_resume(lambda: self._on_kernel_loop(self.resume))
         self._kernel_loop = running_loop()
         self._show()
@@ -126,7 +126,11 @@ class TrainingMonitor(Panel):
         if snapshot is not None and snapshot is not self._shown and self.run is not None:
             self._view.draw(self.run.history(), snapshot)
             self._shown = snapshot
-        self._view.show_state(self._trainer.state, snapshot, self._trainer.error)
+        self._view.show_state(self._trainer, snapshot)
+
+    def _stop(self) -> None:
+        self.controls.stop()
+        self._view.show_stopping()
 
     def _on_kernel_loop(self, begin: Callable[[], None]) -> None:
         """Begin where the cells run: a click may arrive in another thread. What is wrong is shown in the panel."""

@@ -20,7 +20,7 @@ from lgq_explore.training.controls import Controls
 from .charts import Charts
 from .panel import ERROR_COLOUR, QUIET_COLOUR
 from .temperature_control import TemperatureControl
-from .trainer import Snapshot, State
+from .trainer import Snapshot, State, Trainer
 
 ERROR_LINES = 2
 
@@ -79,21 +79,27 @@ class TrainingView(ipywidgets.VBox):
             plots.publish_images(tables.pictures),
         ]
 
-    def show_state(self, state: State, snapshot: Snapshot | None, error: BaseException | None) -> None:
+    def show_state(self, trainer: Trainer, snapshot: Snapshot | None) -> None:
         """Say how far training is, let only those buttons be pressed that do something, and show what went wrong."""
-        has_run = snapshot is not None
-        self._start.disabled = state is State.TRAINING or has_run
-        self._stop.disabled = state is not State.TRAINING
-        self._resume.disabled = state not in (State.STOPPED, State.FAILED) or not has_run
+        state, error = trainer.state, trainer.error
+        self._start.disabled, self._resume.disabled = not trainer.can_start, not trainer.can_resume
+        self._stop.disabled = state is not State.TRAINING or trainer.is_stopping
         finished = "the run is finished" if state is State.FINISHED else ""
         self.temperature.why_disabled = self._without_temperature or finished
         self._status.value = html.escape(self._sentence(state, snapshot))
         if error is not None:
             self.show_error(error)
+        elif trainer.is_stopping:
+            self.show_stopping()
         elif snapshot is None:
             self._message.value = _paragraph(_before_the_first_step(state), QUIET_COLOUR)
         else:
             self._message.value = ""
+
+    def show_stopping(self) -> None:
+        """Say that the wish to stop was heard."""
+        self._stop.disabled = True
+        self._message.value = _paragraph("Stopping: the step that is being made is finished and saved …", QUIET_COLOUR)
 
     def show_error(self, error: BaseException) -> None:
         """The error in two lines at most; the cell that awaits shows the rest."""

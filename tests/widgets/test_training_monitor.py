@@ -17,6 +17,7 @@ from PIL import Image
 
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import FSQConfig
+from lgq_explore.quantizers.lgq import LGQ
 from lgq_explore.quantizers.temperature import TemperatureSchedule
 from lgq_explore.training.config import TrainConfig
 from lgq_explore.training.controls import Controls, ReplayedControls
@@ -189,6 +190,68 @@ def test_an_error_is_shown_in_two_lines_and_as_text(recipe: TrainConfig, monkeyp
         asyncio.run(monitor.train())
     assert "&lt;b&gt;out&lt;/b&gt; of memory\nsecond line" in text_of(monitor)
     assert "third line" not in text_of(monitor)
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_run_that_failed_before_its_first_step_is_started_again_in_its_folder(
+    recipe: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("no memory left")
+
+    monitor = TrainingMonitor(recipe, run=tmp_path / "mine" if named else None)
+    with monkeypatch.context() as patch:
+        patch.setattr("lgq_explore.training.loop._Training._initialize_codebook", fail)
+        with pytest.raises(RuntimeError, match="no memory left"):
+            asyncio.run(monitor.train())
+    assert [button(monitor, name).disabled for name in ("Start", "Stop", "Resume")] == [False, True, True]
+    run = asyncio.run(monitor.train())
+    assert run.is_finished
+    assert [path.name for path in run.path.parent.iterdir() if (path / "config.json").exists()] == [run.path.name]
+    alone = train(recipe, tmp_path / "alone", progress=False).tokenizer().state_dict()
+    assert all(torch.equal(value, alone[name]) for name, value in run.tokenizer().state_dict().items())
+
+
+def test_a_folder_of_somebody_else_is_never_resumed(recipe: TrainConfig, tmp_path: Path) -> None:
+    other = train(replace(recipe, seed=3), tmp_path / "other", progress=False)
+    monitor = TrainingMonitor(recipe, run=other.path)
+    for _ in range(2):
+        with pytest.raises(InputError, match="other exists already"):
+            asyncio.run(monitor.train())
+    assert open_run(other.path).config.seed == 3
+
+
+def test_stop_is_heard_before_the_first_step_and_the_run_is_resumed(
+    recipe: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gathering, go_on = threading.Event(), threading.Event()
+    initialize = LGQ.initialize
+
+    def slowly(quantizer: LGQ, tokens: torch.Tensor, generator: torch.Generator, on_round: object) -> None:
+        gathering.set()
+        assert go_on.wait(60)
+        initialize(quantizer, tokens, generator, on_round)
+
+    async def stop_early() -> TrainingMonitor:
+        monitor = TrainingMonitor(recipe)
+        with monkeypatch.context() as patch:
+            patch.setattr(LGQ, "initialize", slowly)
+            monitor.start()
+            await until(gathering.is_set)
+            button(monitor, "Stop").click()
+            assert "Stopping" in text_of(monitor)
+            assert button(monitor, "Stop").disabled
+            go_on.set()
+            stopped = await monitor.finished()
+        assert stopped.finished_steps == 0
+        assert "stopped" in text_of(monitor)
+        assert "Stopping" not in text_of(monitor)
+        assert [button(monitor, name).disabled for name in ("Start", "Stop", "Resume")] == [True, True, False]
+        monitor.resume()
+        await monitor.finished()
+        return monitor
+
+    assert asyncio.run(stop_early()).run.is_finished
 
 
 def test_cancelling_the_waiting_cell_stops_training_and_keeps_it(endless: TrainConfig) -> None:

@@ -1,4 +1,4 @@
-"""Does interrupting the kernel end the cell that waits, and leave a run that can be resumed?"""
+"""Does a kernel that is interrupted or shut down leave a run that can be resumed from its last step?"""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ backbone = BackboneConfig(channels=(8, 8, 8), dim=4)
 config = TrainConfig(data="fake", batch_size=4, steps=100_000, log_steps=1, backbone=backbone,
                      quantizer=LGQConfig(codebook_size=16))
 monitor = TrainingMonitor(config, run={path!r})
-run = await monitor.train()
 """
 
 
@@ -30,16 +29,19 @@ def reply_to(client: BlockingKernelClient, message: str) -> dict[str, object]:
             return reply["content"]
 
 
+def wait_for_rows(history: Path, rows: int) -> None:
+    deadline = time.monotonic() + 60
+    while not (history.exists() and history.read_text().count("\n") > rows):
+        assert time.monotonic() < deadline, "training did not begin"
+        time.sleep(0.1)
+
+
 def test_an_interrupted_cell_leaves_a_run_to_resume(tmp_path: Path) -> None:
     path = tmp_path / "run"
     manager, client = start_new_kernel()
     try:
-        cell = client.execute(TRAIN.format(path=str(path)))
-        history = path / "history.csv"
-        deadline = time.monotonic() + 60
-        while not (history.exists() and history.read_text().count("\n") > 3):
-            assert time.monotonic() < deadline, "training did not begin"
-            time.sleep(0.1)
+        cell = client.execute(TRAIN.format(path=str(path)) + "run = await monitor.train()")
+        wait_for_rows(path / "history.csv", 3)
         manager.interrupt_kernel()
         reply = reply_to(client, cell)
         assert reply["status"] == "error"
@@ -52,3 +54,18 @@ def test_an_interrupted_cell_leaves_a_run_to_resume(tmp_path: Path) -> None:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
     assert open_run(path).finished_steps >= stopped_at
+
+
+def test_a_kernel_that_is_shut_down_saves_what_it_has_trained(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    manager, client = start_new_kernel()
+    try:
+        cell = client.execute(TRAIN.format(path=str(path)) + "monitor.start()")
+        assert reply_to(client, cell)["status"] == "ok"
+        wait_for_rows(path / "history.csv", 3)
+        assert open_run(path).finished_steps == 0
+        client.stop_channels()
+    finally:
+        manager.shutdown_kernel(now=False)
+    run = open_run(path)
+    assert run.finished_steps == run.history()["step"].max() >= 3
