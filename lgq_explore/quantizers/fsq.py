@@ -1,10 +1,18 @@
 """FSQ: what if the codebook is a fixed grid and only the projection onto it is learned?
 
 Finite Scalar Quantization, Mentzer et al. 2023, arXiv 2309.15505. Latents are projected from D to G = len(levels)
-dimensions, bounded by tanh, and rounded; there is no codebook to learn and no loss. With h = (L − 1)(1 + ε)/2 and
-o = ½ for even L, 0 for odd L:
+dimensions, bounded by tanh, and rounded; there is no codebook to learn and no loss. With o = ½ for even L, 0 for odd L:
 
-    bounded = h tanh(z + atanh(o/h)) − o      digit = round(bounded) + ⌊L/2⌋      point = round(bounded)/⌊L/2⌋
+    bounded = h tanh(z + s) − o      digit = round(bounded) + ⌊L/2⌋      point = round(bounded)/⌊L/2⌋
+
+Two bounds are in use, and ε = 0.001 in both:
+
+    paper                    h = (L − 1)(1 − ε)/2      s = tan(o/h)       the authors' notebook and appendix A.1
+    vector-quantize-pytorch  h = (L − 1)(1 + ε)/2      s = atanh(o/h)     the library that most have trained with
+
+The notebook is fsq/fsq.ipynb in github.com/google-research/google-research. The default is the library's: its range
+ends just beyond the outermost points, the paper's just before them, and 0 is bounded to exactly 0. Of projected latents
+from N(0, 1), 0.9 to 1.8 % get another code by the other bound, with the levels below; of N(0, 2²) 0.7 to 1.4 %.
 
 Nothing normalises the projection: a LayerNorm over four dimensions would leave a quarter of the codes reachable. It
 starts with orthogonal rows, which give independent latents independent digits: rows drawn at random are so correlated
@@ -21,7 +29,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from .base import Quantizer, QuantizerConfig, QuantizerOutput, straight_through
+from .base import Quantizer, QuantizerConfig, QuantizerOutput, straight_through, unnamed_at
 from .drawn_layers import linear
 
 PUBLISHED_LEVELS = {
@@ -31,6 +39,7 @@ PUBLISHED_LEVELS = {
     16384: (8, 8, 8, 6, 5),
     65536: (8, 8, 8, 5, 5, 5),
 }
+BOUNDS = ("vector-quantize-pytorch", "paper")
 BOUND_MARGIN = 1e-3
 
 
@@ -41,8 +50,10 @@ class FSQConfig(QuantizerConfig):
     method: ClassVar[str] = "fsq"
 
     levels: tuple[int, ...] = PUBLISHED_LEVELS[1024]
+    bound: str = unnamed_at("vector-quantize-pytorch")  # of BOUNDS
 
     def __post_init__(self) -> None:
+        self._require_choice("bound", BOUNDS)
         self._require("levels", len(self.levels) >= 1, "give at least one level")
         # With two levels the grid {−1, 0} of this formula is lopsided; sign quantization is a method of its own.
         self._require("levels", min(self.levels, default=3) >= 3, "each level must be at least 3")
@@ -58,7 +69,7 @@ class FSQConfig(QuantizerConfig):
         return replace(self, levels=nearest_levels(codebook_size))
 
     def build(self, dim: int, generator: torch.Generator | None = None) -> FSQ:
-        return FSQ(dim, self.levels, generator)
+        return FSQ(dim, self, generator)
 
 
 def nearest_levels(codebook_size: int) -> tuple[int, ...]:
@@ -86,18 +97,24 @@ class FSQ(Quantizer):
     shift: Tensor
     half_width: Tensor
 
-    def __init__(self, dim: int, levels: tuple[int, ...], generator: torch.Generator | None = None) -> None:
+    def __init__(self, dim: int, config: FSQConfig, generator: torch.Generator | None = None) -> None:
+        levels = config.levels
         super().__init__(dim, levels)
         self.project_in = linear(dim, len(levels), generator)
         # The variance that a linear layer starts with.
         nn.init.orthogonal_(self.project_in.weight, gain=3**-0.5, generator=generator)
         self.project_out = linear(len(levels), dim, generator)
         sizes = torch.tensor(levels, dtype=torch.float32)[:, None, None]  # [G, 1, 1], over the grid of latents
-        half_range = (sizes - 1) * (1 + BOUND_MARGIN) / 2
         offset = torch.where(sizes % 2 == 0, 0.5, 0.0)
+        if config.bound == "paper":
+            half_range = (sizes - 1) * (1 - BOUND_MARGIN) / 2
+            shift = torch.tan(offset / half_range)
+        else:
+            half_range = (sizes - 1) * (1 + BOUND_MARGIN) / 2
+            shift = torch.atanh(offset / half_range)
         self.register_buffer("half_range", half_range, persistent=False)
         self.register_buffer("offset", offset, persistent=False)
-        self.register_buffer("shift", torch.atanh(offset / half_range), persistent=False)
+        self.register_buffer("shift", shift, persistent=False)
         self.register_buffer("half_width", (sizes / 2).floor(), persistent=False)
 
     def forward(self, latents: Tensor) -> QuantizerOutput:

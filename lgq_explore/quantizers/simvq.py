@@ -4,6 +4,10 @@ Zhu et al. 2024, arXiv 2411.02038. A random codebook e [K, D] ~ N(0, 1/√D) nev
 every step moves every code, used or not. z is assigned to the nearest c, with the straight-through gradient and
 
     codebook = mean (sg(z) − c)²      commitment = mean (z − sg(c))²
+
+The paper writes the map without a bias, and vector-quantize-pytorch has none. The authors' code has one, c = W e + b,
+which moves all codes together (taming/modules/vqvae/quantize.py in github.com/youngsheen/SimVQ). The default is the
+paper's formula; `bias` is for the code's.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from .base import (
     straight_through,
     to_grid,
     to_tokens,
+    unnamed_at,
 )
 from .drawn_layers import linear
 from .nearest import nearest_codes
@@ -29,18 +34,24 @@ from .vq import vector_losses
 
 @dataclass(frozen=True)
 class SimVQConfig(VectorQuantizerConfig):
-    """SimVQ as published: one linear map, commitment weight 0.25."""
+    """SimVQ by its paper's formula: one linear map, commitment weight 0.25. `bias=true` is the authors' code."""
 
     method: ClassVar[str] = "simvq"
     default_loss_weights: ClassVar[dict[str, float]] = {"codebook": 1.0, "commitment": 0.25}
 
+    bias: bool = unnamed_at(False)  # of the linear map
+
     def build(self, dim: int, generator: torch.Generator | None = None) -> SimVQ:
-        return SimVQ(dim, self.codebook_size, linear(dim, dim, generator, bias=False), generator)
+        return SimVQ(dim, self.codebook_size, linear(dim, dim, generator, bias=self.bias), generator)
 
 
 @dataclass(frozen=True)
-class SimVQMLPConfig(SimVQConfig):
-    """SimVQ as the authors of LGQ ran it: a map of two layers D–2D–D, both losses weighted tenfold."""
+class SimVQMLPConfig(VectorQuantizerConfig):
+    """SimVQ with the map D–2D–D and the tenfold losses of LGQ's authors, without their LayerNorm and rotation trick.
+
+    Their code (github.com/KurbanIntelligenceLab/LGQ) has this map as an option of its SimVQ. There a LayerNorm stands
+    before every quantizer, and the gradient is rotated (arXiv 2410.06424) where it goes straight through here.
+    """
 
     method: ClassVar[str] = "simvq-mlp"
     default_loss_weights: ClassVar[dict[str, float]] = {"codebook": 10.0, "commitment": 2.5}

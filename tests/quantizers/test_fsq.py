@@ -10,7 +10,7 @@ from torch import Tensor
 from vector_quantize_pytorch import FSQ as ReferenceFSQ
 
 from lgq_explore.quantizers import FSQConfig, joint_codes
-from lgq_explore.quantizers.fsq import BOUND_MARGIN, PUBLISHED_LEVELS, nearest_levels
+from lgq_explore.quantizers.fsq import BOUND_MARGIN, BOUNDS, FSQ, PUBLISHED_LEVELS, nearest_levels
 
 LEVELS = [(8, 5, 5, 5), (7, 5, 5, 5, 5), (3, 4)]
 
@@ -51,12 +51,42 @@ def test_the_grid_has_its_known_points(level: int) -> None:
         assert book.flatten().tolist() == [-1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75]
 
 
-@pytest.mark.parametrize("level", [3, 4, 5, 8, 999])
-def test_latents_far_out_stay_on_the_grid_and_reach_its_ends(level: int) -> None:
-    quantizer = FSQConfig((level,)).build(1).eval()
+def unprojected(levels: tuple[int, ...], bound: str = BOUNDS[0]) -> FSQ:
+    """With a projection that leaves latents of width len(levels) as they are."""
+    quantizer = FSQConfig(levels, bound).build(len(levels))
+    assert isinstance(quantizer, FSQ)
     with torch.no_grad():
-        quantizer.project_in.weight.fill_(1)
+        quantizer.project_in.weight.copy_(torch.eye(len(levels)))
         quantizer.project_in.bias.zero_()
+    return quantizer.eval()
+
+
+@pytest.mark.parametrize(
+    ("bound", "level", "expected"),
+    [  # of the latents −2, 0, 0.3 and 2, by a calculator
+        ("paper", 8, [-3.8297499, -0.000014, 0.9578322, 2.9017673]),
+        ("paper", 5, [-1.9261271, 0, 0.5820426, 1.9261271]),
+        ("vector-quantize-pytorch", 8, [-3.8365098, 0, 0.9599183, 2.9085237]),
+        ("vector-quantize-pytorch", 5, [-1.9299832, 0, 0.5832079, 1.9299832]),
+    ],
+)
+def test_the_bounds_have_their_known_values(bound: str, level: int, expected: list[float]) -> None:
+    latents = torch.tensor([-2, 0, 0.3, 2]).reshape(4, 1, 1, 1)
+    bounded = unprojected((level,), bound).continuous(latents).flatten() * (level // 2)
+    assert bounded.tolist() == pytest.approx(expected, abs=2e-6)
+
+
+@pytest.mark.parametrize("levels", PUBLISHED_LEVELS.values())
+def test_about_one_code_in_a_hundred_is_another_by_the_other_bound(levels: tuple[int, ...]) -> None:
+    latents = normal_latents(500, len(levels))
+    library, paper = (joint_codes(unprojected(levels, bound)(latents).codes, levels) for bound in BOUNDS)
+    assert 0.006 < (library != paper).double().mean() < 0.016
+
+
+@pytest.mark.parametrize("bound", BOUNDS)
+@pytest.mark.parametrize("level", [3, 4, 5, 8, 999])
+def test_latents_far_out_stay_on_the_grid_and_reach_its_ends(level: int, bound: str) -> None:
+    quantizer = unprojected((level,), bound)
     ends = quantizer(torch.tensor([-1e4, 0.0, 1e4]).reshape(3, 1, 1, 1)).codes.flatten().tolist()
     assert ends == [0, level // 2, level - 1]
 
@@ -123,6 +153,11 @@ def test_the_nearest_product_is_nearest_in_ratio() -> None:
 def test_levels_that_make_no_grid_are_refused(levels: tuple[int, ...], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         FSQConfig(levels)
+
+
+def test_a_bound_that_is_none_is_refused_with_those_that_are() -> None:
+    with pytest.raises(ValueError, match="bound is 'papr': choose one of vector-quantize-pytorch, paper"):
+        FSQConfig(bound="papr")
 
 
 def test_the_largest_level_is_what_the_margin_of_the_bound_allows() -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from vector_quantize_pytorch import SimVQ as ReferenceSimVQ
 
 from lgq_explore.quantizers import SimVQConfig, SimVQMLPConfig
+from lgq_explore.quantizers.base import VectorQuantizerConfig
 from lgq_explore.quantizers.simvq import SimVQ
 
 SIZE, DIM = 32, 6
@@ -19,16 +20,21 @@ def random_latents(seed: int = 0) -> Tensor:
     return torch.randn(4, DIM, 5, 3, generator=torch.Generator().manual_seed(seed))
 
 
-def built(config_class: type[SimVQConfig], seed: int = 0) -> SimVQ:
+LINEAR, WITH_BIAS, MLP = SimVQConfig(SIZE), SimVQConfig(SIZE, bias=True), SimVQMLPConfig(SIZE)
+
+
+def built(config: VectorQuantizerConfig, seed: int = 0) -> SimVQ:
     torch.manual_seed(seed)
-    return config_class(SIZE).build(DIM)
+    quantizer = config.build(DIM)
+    assert isinstance(quantizer, SimVQ)
+    return quantizer
 
 
-@pytest.mark.parametrize(("config_class", "weight"), [(SimVQConfig, 1.0), (SimVQMLPConfig, 10.0)])
+@pytest.mark.parametrize(("config", "weight"), [(LINEAR, 1.0), (WITH_BIAS, 1.0), (MLP, 10.0)])
 def test_codes_values_losses_and_gradients_are_the_librarys_through_some_updates(
-    config_class: type[SimVQConfig], weight: float
+    config: VectorQuantizerConfig, weight: float
 ) -> None:
-    ours = built(config_class)
+    ours = built(config)
     reference = ReferenceSimVQ(
         DIM,
         SIZE,
@@ -45,7 +51,7 @@ def test_codes_values_losses_and_gradients_are_the_librarys_through_some_updates
     for step in range(3):
         latents = [random_latents(step).requires_grad_() for _ in range(2)]
         coded, (quantized, codes, loss) = ours(latents[0]), reference(latents[1])
-        our_loss = sum(config_class.default_loss_weights[name] * value for name, value in coded.losses.items())
+        our_loss = sum(config.default_loss_weights[name] * value for name, value in coded.losses.items())
         assert torch.equal(coded.codes[:, 0], codes)
         torch.testing.assert_close(coded.quantized, quantized)
         torch.testing.assert_close(our_loss, loss)
@@ -61,9 +67,9 @@ def test_codes_values_losses_and_gradients_are_the_librarys_through_some_updates
             torch.testing.assert_close(value, expected)
 
 
-@pytest.mark.parametrize("config_class", [SimVQConfig, SimVQMLPConfig])
-def test_a_step_moves_every_code_and_leaves_the_frozen_vectors(config_class: type[SimVQConfig]) -> None:
-    quantizer = built(config_class)
+@pytest.mark.parametrize("config", [LINEAR, WITH_BIAS, MLP])
+def test_a_step_moves_every_code_and_leaves_the_frozen_vectors(config: VectorQuantizerConfig) -> None:
+    quantizer = built(config)
     frozen, (before,) = quantizer.frozen.clone(), quantizer.codebooks()
     coded = quantizer(random_latents()[:1, :, :1, :2])
     assert coded.codes.unique().numel() <= 2
@@ -74,7 +80,7 @@ def test_a_step_moves_every_code_and_leaves_the_frozen_vectors(config_class: typ
 
 
 def test_the_codebook_loss_leaves_the_encoder_alone_and_the_commitment_the_codes() -> None:
-    quantizer, latents = built(SimVQConfig), random_latents().requires_grad_()
+    quantizer, latents = built(LINEAR), random_latents().requires_grad_()
     losses = quantizer(latents).losses
     inputs = [latents, quantizer.mapping.weight]
     of_encoder, of_map = torch.autograd.grad(losses["codebook"], inputs, allow_unused=True, retain_graph=True)
@@ -93,6 +99,16 @@ def test_frozen_vectors_are_drawn_from_the_published_distribution() -> None:
 
 
 def test_the_maps_are_the_published_ones() -> None:
-    assert [tuple(weight.shape) for weight in built(SimVQConfig).parameters()] == [(DIM, DIM)]
-    shapes = [tuple(weight.shape) for weight in built(SimVQMLPConfig).parameters()]
+    assert [tuple(weight.shape) for weight in built(LINEAR).parameters()] == [(DIM, DIM)]
+    assert [tuple(weight.shape) for weight in built(WITH_BIAS).parameters()] == [(DIM, DIM), (DIM,)]
+    shapes = [tuple(weight.shape) for weight in built(MLP).parameters()]
     assert shapes == [(2 * DIM, DIM), (2 * DIM,), (DIM, 2 * DIM), (DIM,)]
+
+
+def test_a_bias_moves_all_codes_by_one_vector() -> None:
+    quantizer = built(WITH_BIAS)
+    (before,) = quantizer.codebooks()
+    by = torch.arange(DIM) + 1.0
+    with torch.no_grad():
+        quantizer.mapping.bias.add_(by)
+    torch.testing.assert_close(quantizer.codebooks()[0] - before, by.expand_as(before), rtol=0, atol=1e-5)
