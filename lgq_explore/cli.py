@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from .errors import InputError
 
 if TYPE_CHECKING:
+    from .bench.quantizers import Repeats
     from .training.config import TrainConfig
     from .training.run import Run
 
@@ -192,6 +193,7 @@ def _add_bench(commands: Any) -> None:
     parser = commands.add_parser("bench", help="measure, and keep the result under benchmarks/results")
     benches = parser.add_subparsers(required=True, metavar="BENCHMARK")
     _add_bench_quantizers(benches)
+    _add_bench_learning_rates(benches)
     _add_bench_soft_assignment(benches)
     _add_bench_training(benches)
     _add_bench_explorers(benches)
@@ -203,7 +205,7 @@ def _add_bench_quantizers(benches: Any) -> None:
         "quantizers", help="train methods by one recipe and compare them on held-out photographs"
     )
     _add_quantizers(parser)
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 … N − 1 (default: 3)")
+    _add_repeats(parser, seeds=3)
     _add_codebook_size(parser)
     _add_recipe(parser)
     _add_device(parser)
@@ -215,12 +217,57 @@ def _bench_quantizers(options: argparse.Namespace) -> int:
     from .bench.quantizers import compare_quantizers, markdown_table
     from .bench.results import results_folder
 
-    if options.seeds < 1:
-        raise InputError(f"--seeds {options.seeds} trains nothing: give 1 or more")
+    repeats = _repeats(options)
     recipes = [_recipe(options, name, options.codebook_size) for name in options.quantizers]
     results_folder(options.results)
-    comparison = compare_quantizers(recipes, seeds=range(options.seeds), device=options.device)
-    return _report_benchmark(options, comparison, markdown_table)
+    return _report_benchmark(options, compare_quantizers(recipes, repeats, options.device), markdown_table)
+
+
+def _add_bench_learning_rates(benches: Any) -> None:
+    parser = benches.add_parser(
+        "learning-rates", help="the training loss of all methods by learning rate, and the rate it chooses (an hour)"
+    )
+    parser.add_argument(
+        "--rates", nargs="+", type=float, metavar="RATE", help="learning rates (default: 2e-3, 1e-3, 5e-4)"
+    )
+    _add_repeats(parser, seeds=1)
+    _add_codebook_size(parser)
+    _add_recipe(parser)
+    _add_device(parser)
+    _add_results(parser)
+    parser.set_defaults(command=_bench_learning_rates)
+
+
+def _bench_learning_rates(options: argparse.Namespace) -> int:
+    from .bench.learning_rates import RATES, markdown_table, measure_learning_rates, recipes_at_rates
+    from .bench.results import results_folder
+    from .quantizers import QUANTIZERS
+
+    repeats = _repeats(options)
+    recipes = [_recipe(options, name, options.codebook_size) for name in QUANTIZERS]
+    rates = options.rates or RATES
+    recipes_at_rates(recipes, rates)
+    results_folder(options.results)
+    return _report_benchmark(options, measure_learning_rates(recipes, rates, repeats, options.device), markdown_table)
+
+
+def _add_repeats(parser: argparse.ArgumentParser, seeds: int) -> None:
+    parser.add_argument("--seeds", type=int, default=seeds, metavar="N", help=f"seeds 0 … N − 1 (default: {seeds})")
+    parser.add_argument(
+        "--rounding-replicates",
+        type=int,
+        default=1,
+        metavar="R",
+        help="runs of each seed that differ in rounding alone: the floor of every comparison (default: 1)",
+    )
+
+
+def _repeats(options: argparse.Namespace) -> Repeats:
+    from .bench.quantizers import Repeats
+
+    if options.seeds < 1:
+        raise InputError(f"--seeds {options.seeds} trains nothing: give 1 or more")
+    return Repeats(range(options.seeds), options.rounding_replicates)
 
 
 def _add_bench_soft_assignment(benches: Any) -> None:

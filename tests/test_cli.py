@@ -122,7 +122,7 @@ def test_what_train_was_told_is_what_the_run_holds(trained: Path) -> None:
     assert (config.quantizer.method, config.quantizer.size) == ("lgq", 16)
     assert (config.data, config.steps, config.batch_size, config.seed) == ("fake", 6, 4, 3)
     assert (config.backbone.channels, config.backbone.dim) == ((8, 8, 8), 4)
-    assert (config.image_size, config.learning_rate) == (32, 2e-3)  # the rest is the preset's
+    assert (config.image_size, config.learning_rate) == (32, 1e-3)  # the rest is the preset's
 
 
 def test_evaluate_prints_one_json_object_and_python_gives_the_same(trained: Path) -> None:
@@ -559,6 +559,8 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "list unknown": (("list", "quantisers"), ("'quantisers'", "quantizers")),
     "bench unknown": (("bench", "quantisers"), ("'quantisers'", "quantizers")),
     "bench no seeds": ((*BENCH, "--seeds", "0"), ("--seeds 0", "1 or more")),
+    "bench no replicates": ((*BENCH, "--rounding-replicates", "0"), ("0 rounding replicates", "from 1 to 101")),
+    "bench rates too high": (("bench", "learning-rates", "--rates", "0.1", "--results", "new"), ("0.1", "0.001")),
     "bench unknown method": ((*BENCH, "--quantizers", "lgq", "fqs"), ("'fqs'", "did you mean fsq?")),
     "bench below a file": ((*BENCH, "--results", "a-file/x"), ("a-file/x", "can be written")),
 }

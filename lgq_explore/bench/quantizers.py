@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from lgq_explore.errors import InputError
-from lgq_explore.training.config import TrainConfig, config_to_json
+from lgq_explore.training.config import MOST_ROUNDING_REPLICATES, TrainConfig, config_to_json
 from lgq_explore.training.evaluate import evaluate
 from lgq_explore.training.loop import train
+from lgq_explore.training.run import Run
 
+from .markdown import count
 from .results import device_name, today
 
 COLUMNS = {
@@ -27,62 +29,142 @@ COLUMNS = {
 """Columns of the table, each with the key of a result that fills it, and its format."""
 
 
-def compare_quantizers(recipes: Sequence[TrainConfig], seeds: Sequence[int], device: str = "auto") -> dict[str, Any]:
-    """Train every recipe with every seed and evaluate it on the held-out photographs.
+@dataclass(frozen=True)
+class Repeats:
+    """How often a recipe is trained: with every seed, and each of these as often as there are rounding replicates.
+
+    Replicates of a seed are the same training but for rounding (`TrainConfig.rounding_replicate`), so a difference
+    that is no larger than theirs says nothing. Raises InputError where there is nothing to train.
+    """
+
+    seeds: Sequence[int]
+    rounding_replicates: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.seeds:
+            raise InputError("0 seeds are nothing to compare: give one or more")
+        if not 1 <= self.rounding_replicates <= 1 + MOST_ROUNDING_REPLICATES:
+            remedy = f"give from 1 to {1 + MOST_ROUNDING_REPLICATES}"
+            raise InputError(f"{self.rounding_replicates} rounding replicates are too few or too many: {remedy}")
+
+    def of(self, recipe: TrainConfig) -> list[TrainConfig]:
+        """The recipe with every seed and replicate. Raises InputError for a seed that is none."""
+        try:
+            return [
+                replace(recipe, seed=seed, rounding_replicate=replicate)
+                for seed in self.seeds
+                for replicate in range(self.rounding_replicates)
+            ]
+        except ValueError as error:
+            raise InputError(str(error)) from error
+
+
+def trained_runs(recipes: Sequence[TrainConfig], device: str) -> Iterator[Run]:
+    """Train one recipe after the other; a run's folder is there until the next one is asked for."""
+    for recipe in recipes:
+        with tempfile.TemporaryDirectory(prefix="lgq-explore-bench-") as folder:
+            run = train(recipe, Path(folder) / f"{recipe.quantizer.method}-{recipe.seed}", device=device)
+            if not run.is_finished:
+                raise KeyboardInterrupt  # the interrupt that training took as a wish to stop
+            yield run
+
+
+def compare_quantizers(recipes: Sequence[TrainConfig], repeats: Repeats, device: str = "auto") -> dict[str, Any]:
+    """Train every recipe as often as `repeats` says and evaluate it on the held-out photographs.
 
     Returns a JSON object: what it ran on, the recipes by their hash, and an `evaluate` result a run. Raises InputError
     where nothing is to be trained, or one method twice.
     """
-    methods = [recipe.quantizer.method for recipe in recipes]
-    if not methods or not seeds:
-        raise InputError(f"{len(methods)} methods with {len(seeds)} seeds are nothing to compare: give one or more")
-    if len(set(methods)) < len(methods):
-        raise InputError(f"{', '.join(methods)}: give each method once")
-    results = []
-    with tempfile.TemporaryDirectory(prefix="lgq-explore-bench-") as folder:
-        for recipe in recipes:
-            for seed in seeds:
-                run = train(
-                    replace(recipe, seed=seed),
-                    Path(folder) / f"{recipe.quantizer.method}-{seed}",
-                    device=device,
-                )
-                if not run.is_finished:
-                    raise KeyboardInterrupt
-                results.append(evaluate(run))
+    require_each_method_once(recipes)
+    results, environment = [], {}
+    for run in trained_runs([config for recipe in recipes for config in repeats.of(recipe)], device):
+        results.append(evaluate(run))
+        environment = run.environment.__dict__
     return {
         "benchmark": "quantizers",
         "date": today(),
-        "device": device_name(run.environment.device, torch.get_num_threads()),
-        "environment": run.environment.__dict__,
+        "device": device_name(environment["device"], torch.get_num_threads()),
+        "environment": environment,
         "recipes": {recipe.recipe_hash: config_to_json(recipe) for recipe in recipes},
         "results": results,
     }
 
 
+def require_each_method_once(recipes: Sequence[TrainConfig]) -> None:
+    """Raise InputError where there is no recipe, or two of one method."""
+    methods = [recipe.quantizer.method for recipe in recipes]
+    if not methods:
+        raise InputError("0 methods are nothing to compare: give one or more")
+    if len(set(methods)) < len(methods):
+        raise InputError(f"{', '.join(methods)}: give each method once")
+
+
+def rounding_spread(results: Sequence[Mapping[str, Any]], key: str) -> float | None:
+    """The largest difference that rounding alone made: between replicates of one seed, the largest over the seeds.
+
+    None where no seed has replicates, or a value is missing.
+    """
+    of_seed: dict[int, list[float | None]] = {}
+    for result in results:
+        of_seed.setdefault(result["seed"], []).append(result[key])
+    replicated = [[value for value in values if value is not None] for values in of_seed.values() if len(values) > 1]
+    return max((max(values) - min(values) for values in replicated if values), default=None)
+
+
 def markdown_table(comparison: dict[str, Any]) -> str:
-    """A row a method, the value of every seed in every cell, and the recipe, seeds and N under it."""
+    """A row a method, the value of every seed in every cell, and the recipe, seeds and N under it.
+
+    Where seeds have rounding replicates, a value is their mean, and the rounding spread stands behind it in brackets.
+    """
     results = comparison["results"]
-    methods = list(dict.fromkeys(result["quantizer"] for result in results))
-    seeds = list(dict.fromkeys(result["seed"] for result in results))
-    first, recipe = results[0], next(iter(comparison["recipes"].values()))
     lines = [
         "| method | codes K | " + " | ".join(COLUMNS) + " |",
         "|---|---:|" + "---:|" * len(COLUMNS),
     ]
-    for method in methods:
+    for method in dict.fromkeys(result["quantizer"] for result in results):
         of_method = [result for result in results if result["quantizer"] == method]
-        cells = [" · ".join(_cell(result[key], style) for result in of_method) for key, style in COLUMNS.values()]
+        cells = [_cell(of_method, key, style) for key, style in COLUMNS.values()]
         lines.append(f"| `{method}` | {of_method[0]['codebook_size']} | " + " | ".join(cells) + " |")
-    lines += [
-        "",
+    return "\n".join([*lines, "", _caption(comparison)])
+
+
+def _cell(results: Sequence[Mapping[str, Any]], key: str, style: str) -> str:
+    seeds = dict.fromkeys(result["seed"] for result in results)
+    values = [_mean([result[key] for result in results if result["seed"] == seed]) for seed in seeds]
+    spread = rounding_spread(results, key)
+    floor = "" if spread is None else f" ({spread:{style}})"
+    return " · ".join(_number(value, style) for value in values) + floor
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _number(value: float | None, style: str) -> str:
+    if value is None:
+        return "–"
+    return format(round(value) if style == "d" else value, style)
+
+
+def _caption(comparison: dict[str, Any]) -> str:
+    """What was trained and measured; results from before rounding replicates say nothing of them, nor of scenes."""
+    results = comparison["results"]
+    first, recipe = results[0], next(iter(comparison["recipes"].values()))
+    seeds = ", ".join(map(str, dict.fromkeys(result["seed"] for result in results)))
+    replicates = len({result.get("rounding_replicate", 0) for result in results})
+    a_value = f"A value a seed ({seeds})"
+    if replicates > 1:
+        a_value += (
+            f": the mean of {replicates} runs that differ in rounding alone, and in brackets the largest difference "
+            "between such runs of a seed, below which a difference says nothing. Values are"
+        )
+    else:
+        a_value += ","
+    scenes = f", which show {count(first['scenes'], 'scene')}" if "scenes" in first else ""
+    return (
         f"One recipe for all: {recipe['data']}, {recipe['image_size']} px, {first['steps']} steps of "
-        f"{recipe['batch_size']} crops, D = {first['dim']}. A value a seed ({', '.join(map(str, seeds))}), measured on "
-        f"N = {first['images']} held-out crops ({first['tokens']} tokens) of {first['photographs']} photographs; "
-        f"{comparison['date']}, {comparison['device']}.",
-    ]
-    return "\n".join(lines)
-
-
-def _cell(value: float | None, style: str) -> str:
-    return "–" if value is None else format(value, style)
+        f"{recipe['batch_size']} crops, D = {first['dim']}. {a_value} measured on N = {first['images']} held-out crops "
+        f"({first['tokens']} tokens) of {first['photographs']} photographs{scenes}; "
+        f"{comparison['date']}, {comparison['device']}."
+    )

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-import re
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from lgq_explore.errors import InputError, printable
 from lgq_explore.training.config import read_json
 from lgq_explore.training.files import hidden_beside, rename_to_new, whole_file
+from lgq_explore.training.processor import processor_name
 
 from .markdown import count
 
@@ -77,13 +74,4 @@ def device_name(device: str, threads: int) -> str:
     """A GPU's name as it is; of a CPU its model, widest vector instructions and cores, and the threads in use."""
     if device != "cpu":
         return device
-    instructions = torch.backends.cpu.get_cpu_capability()
-    return f"{_processor_name()} ({instructions}), {count(os.cpu_count() or 1, 'core')}, {count(threads, 'thread')}"
-
-
-def _processor_name() -> str:
-    try:
-        model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    except OSError:  # only Linux has it
-        model = None
-    return model[1] if model else platform.processor() or platform.machine()
+    return f"{processor_name()}, {count(os.cpu_count() or 1, 'core')}, {count(threads, 'thread')}"

@@ -21,8 +21,11 @@ from .losses import RECONSTRUCTION_LOSSES
 
 _Config = TypeVar("_Config")
 
-NOT_IN_RECIPE = ("seed", "log_steps", "checkpoint_steps", "snapshot_steps")
+NOT_IN_RECIPE = ("seed", "rounding_replicate", "log_steps", "checkpoint_steps", "snapshot_steps")
 """Fields that a recipe's hash leaves out: what is repeated, and what only decides when something is written."""
+
+MOST_ROUNDING_REPLICATES = 100
+"""Beyond, the initial weights would differ by more than rounding (see TrainConfig.rounding_replicate)."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class TrainConfig:
     quantizer: QuantizerConfig = field(default_factory=LGQConfig)
     steps: int = 300  # optimiser steps
     batch_size: int = 32  # images a step, over all processes
-    learning_rate: float = 2e-3  # AdamW's, after the warm-up
+    learning_rate: float = 1e-3  # AdamW's, after the warm-up
     final_learning_rate: float = 1e-4  # at the last step, reached along half a cosine
     warmup_steps: int = 20  # optimiser steps of linear rise
     weight_decay: float = 1e-4  # of the backbone's matrices and kernels; the quantizer's parameters never decay
@@ -44,6 +47,7 @@ class TrainConfig:
         default_factory=dict
     )  # by name; empty: l1 1, and the method's published ones
     seed: int = 0
+    rounding_replicate: int = 0  # R: the encoder's initial weights times 1 + R·1e-6; what changes then is rounding
     log_steps: int = 10  # steps between rows of history.csv
     window_steps: int = 32  # steps over which the history counts code usage and speed
     checkpoint_steps: int = 100  # steps between checkpoints
@@ -64,6 +68,8 @@ class TrainConfig:
         for name in ("final_learning_rate", "warmup_steps", "weight_decay", "seed"):
             self._require(name, getattr(self, name) >= 0, "it must not be negative")
         self._require("seed", self.seed < 2**63, "it must be below 2^63")
+        is_replicate = 0 <= self.rounding_replicate <= MOST_ROUNDING_REPLICATES
+        self._require("rounding_replicate", is_replicate, f"it must be from 0 to {MOST_ROUNDING_REPLICATES}")
         factor = self.backbone.factor
         whole_latents = self.image_size >= factor and self.image_size % factor == 0
         self._require("image_size", whole_latents, f"it must be a multiple of the backbone's factor {factor}")
@@ -103,7 +109,6 @@ PRESETS: Mapping[str, TrainConfig] = types.MappingProxyType(
             image_size=64,
             backbone=BackboneConfig(channels=(32, 64, 128, 128), blocks=1, dim=8),
             steps=3000,
-            learning_rate=1e-3,
             warmup_steps=100,
             checkpoint_steps=500,
             snapshot_steps=250,

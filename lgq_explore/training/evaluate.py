@@ -33,9 +33,10 @@ def evaluate(
 ) -> dict[str, Any]:
     """Every metric of a run's newest weights, on its held-out split or on all photographs of another SPEC.
 
-    Pictures are compared as 8-bit values in [0, 1]. Usage is over `tokens` tokens of `images` crops from
-    `photographs` photographs; compare runs at equal numbers only. `lpips` and `fd` are objects whose `value` is None,
-    and `why` says why, where their networks' weights are not at hand. `bits_per_pixel` is the entropy over f² pixels.
+    Pictures are compared as 8-bit values in [0, 1]. Usage is over `tokens` tokens of `images` crops from `photographs`
+    photographs, which show `scenes` scenes; compare runs at equal numbers only. `lpips` and `fd` are objects whose
+    `value` is None, and `why` says why, where their networks' weights are not at hand. `bits_per_pixel` is the entropy
+    over f² pixels.
     Raises InputError where the run has no weights, or the data can't be used.
     """
     run = run if isinstance(run, Run) else open_run(run)
@@ -76,4 +77,6 @@ def evaluate(
         "seed": config.seed,
         "steps": trained.finished_steps,
         "recipe_hash": config.recipe_hash,
+        "rounding_replicate": config.rounding_replicate,
+        "scenes": len({chosen.photographs.groups[index] for index in chosen.crops.photograph.tolist()}),
     }

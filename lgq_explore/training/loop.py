@@ -29,6 +29,7 @@ from .encode import images_of
 from .images import ImageData, load_images, to_model_range, training_batch
 from .interrupts import stopped_by_interrupts
 from .losses import named_losses, weighted_sum
+from .processor import processor_name
 from .restoring import RestoredProgress, load_optimizer
 from .run import Environment, Run, RunWriter, damage_named, new_run_path, open_run, progress_at
 from .run_files import step_of
@@ -38,6 +39,8 @@ DEVICES = ("auto", "cpu", "cuda")
 BETAS = (0.9, 0.95)
 QUICK_SECONDS = 1.0
 """What a start may take without a bar of its own."""
+ROUNDING_CHANGE = 1e-6
+"""Relative change of the encoder's initial weights by one rounding replicate: eight times float32's resolution."""
 FILES_NAMED = 3
 """Skipped files that are named one by one; a folder may hold thousands."""
 
@@ -94,8 +97,9 @@ def resume(
 ) -> Run:
     """Continue a run from its newest whole checkpoint, or from step 0; a finished run is returned as it is.
 
-    On a CPU the weights become exactly those of a run that was never interrupted. A temperature held by hand when the
-    run stopped is held again, unless `controls` say what is held now. Arguments and errors as in `train`;
+    On a CPU the weights become exactly those of a run that was never interrupted, where processor, threads and versions
+    are those it began with: others round otherwise, which is said on stderr. A temperature held by hand when the run
+    stopped is held again, unless `controls` say what is held now. Arguments and errors as in `train`;
     InputError too where the data are no longer those the run started with.
     """
     writer = RunWriter(run)
@@ -103,6 +107,8 @@ def resume(
         return open_run(run)
     fabric = _fabric(device)
     data = images_of(writer)
+    if progress:
+        _name_other_rounding(writer.environment, _environment(fabric, data))
     if progress and writer.newest_checkpoint() is None:
         tell(f"{printable(writer.path)} has no checkpoint yet: training starts at step 0")
     return _train_on(writer, fabric, data, controls, on_log, progress)
@@ -161,6 +167,7 @@ class _Training:
     def __post_init__(self) -> None:
         self.config = self.writer.config
         self.tokenizer = build_tokenizer(self.config.backbone, self.config.quantizer, self.config.seed)
+        _round_otherwise(self.tokenizer, self.config.rounding_replicate)
         self.optimizer = _optimizer(self.tokenizer, self.config)
         self.window = StepWindow(self.config.window_steps, self.tokenizer.quantizer.codebook_size)
         self.model, self.fabric_optimizer = self.fabric.setup(self.tokenizer, self.optimizer)
@@ -346,12 +353,26 @@ class _Training:
         )
 
 
+def _name_other_rounding(then: Environment, now: Environment) -> None:
+    """Tell on stderr what rounds otherwise than where the run began."""
+    if changes := then.rounding_changes(now):
+        changed = printable(", ".join(changes))
+        tell(f"resumed with {changed}: rounding differs, and the weights from those of an uninterrupted run")
+
+
 def _name_skipped(data: ImageData) -> None:
     """Tell on stderr how many files gave no picture, and name the first of them."""
     if data.skipped:
         named = "; ".join(f"{printable(file.name)}: {printable(file.why)}" for file in data.skipped[:FILES_NAMED])
         rest = "; …" if len(data.skipped) > FILES_NAMED else ""
         tell(f"{data.spec}: {len(data.skipped)} files skipped ({named}{rest})")
+
+
+@torch.no_grad()
+def _round_otherwise(tokenizer: Tokenizer, replicate: int) -> None:
+    """Let every later step round otherwise: the encoder's weights change by some units in their last places."""
+    for weight in tokenizer.encoder.parameters() if replicate else ():
+        weight.mul_(1 + replicate * ROUNDING_CHANGE)
 
 
 def _optimizer(tokenizer: Tokenizer, config: TrainConfig) -> torch.optim.AdamW:
@@ -393,4 +414,6 @@ def _environment(fabric: Fabric, data: ImageData) -> Environment:
         training_photographs=len(data.training),
         held_out_photographs=len(data.held_out),
         skipped_files=len(data.skipped),
+        processor=processor_name(),
+        threads=torch.get_num_threads(),
     )

@@ -35,7 +35,11 @@ CHECKPOINTS_KEPT = 2
 
 @dataclass(frozen=True)
 class Environment:
-    """What a recipe does not decide, but a result may depend on."""
+    """What a recipe does not decide, but a result may depend on.
+
+    processor, threads: the CPU, and how many of its threads PyTorch used. With the versions they decide how sums are
+    rounded, and so every digit of the weights; "" and 0 in runs from before they were kept.
+    """
 
     versions: dict[str, str]
     device: str
@@ -45,6 +49,18 @@ class Environment:
     training_photographs: int
     held_out_photographs: int
     skipped_files: int
+    processor: str = ""
+    threads: int = 0
+
+    def rounding_changes(self, now: Environment) -> list[str]:
+        """What rounds otherwise now than here, in words; what was not kept here is passed over."""
+        pairs = {
+            "device": (self.device, now.device),
+            "processor": (self.processor, now.processor),
+            "threads": (self.threads, now.threads),
+            "torch": (self.versions.get("torch"), now.versions.get("torch")),
+        }
+        return [f"{name} {new} instead of {old}" for name, (old, new) in pairs.items() if old and new != old]
 
 
 @dataclass(frozen=True)

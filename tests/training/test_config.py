@@ -59,6 +59,8 @@ def read_back(config: TrainConfig) -> TrainConfig:
         ({"warmup_steps": -1}, "warmup_steps is -1"),
         ({"weight_decay": -0.1}, "weight_decay is -0.1"),
         ({"seed": -1}, "seed is -1"),
+        ({"rounding_replicate": -1}, "rounding_replicate is -1: it must be from 0 to 100"),
+        ({"rounding_replicate": 101}, "rounding_replicate is 101"),
         ({"image_size": 30}, "image_size is 30: it must be a multiple of the backbone's factor 4"),
         ({"image_size": 0}, "image_size is 0"),
         ({"image_size": 36, "backbone": BackboneConfig((8, 8, 8, 8))}, "factor 8"),
@@ -122,6 +124,7 @@ def test_every_field_goes_through_json_and_back() -> None:
         gradient_clip=2.0,
         loss_weights={"l1": 1.5, "quantization": 0.5, "peakedness": 0.0, "usage": 0.1},
         seed=11,
+        rounding_replicate=3,
         log_steps=2,
         window_steps=4,
         checkpoint_steps=5,
@@ -241,9 +244,15 @@ def test_near_matches() -> None:
 # Names
 
 
-def test_the_hash_of_a_recipe_ignores_its_seed_and_when_things_are_written() -> None:
+def test_the_hash_of_a_recipe_ignores_what_is_repeated_and_when_things_are_written() -> None:
     config = TrainConfig()
-    for same in ({"seed": 5}, {"log_steps": 1}, {"checkpoint_steps": 7}, {"snapshot_steps": 7}):
+    for same in (
+        {"seed": 5},
+        {"rounding_replicate": 1},
+        {"log_steps": 1},
+        {"checkpoint_steps": 7},
+        {"snapshot_steps": 7},
+    ):
         assert replace(config, **same).recipe_hash == config.recipe_hash
     assert len(config.recipe_hash) == 12
     int(config.recipe_hash, 16)
@@ -262,9 +271,20 @@ def test_the_hash_of_a_recipe_heeds_all_else() -> None:
         replace(config, quantizer=LGQConfig(drop=1e-9)),
         replace(config, quantizer=VQConfig(), loss_weights={}),
         replace(config, quantizer=SimVQConfig(), loss_weights={}),
+        replace(config, quantizer=SimVQConfig(bias=True), loss_weights={}),
+        replace(config, quantizer=FSQConfig(), loss_weights={}),
+        replace(config, quantizer=FSQConfig(bound="paper"), loss_weights={}),
         replace(config, loss_weights={**config.loss_weights, "usage": 0.0}),
     ]
     assert len({other.recipe_hash for other in (config, *others)}) == len(others) + 1
+
+
+@pytest.mark.parametrize(
+    ("quantizer", "name"),
+    [(LGQConfig(), "1c684c03eca5"), (FSQConfig(), "0058ad2e2301"), (SimVQConfig(), "aadab8088b13")],
+)
+def test_settings_that_came_later_leave_older_recipes_their_names(quantizer: Any, name: str) -> None:
+    assert TrainConfig(quantizer=quantizer, learning_rate=2e-3).recipe_hash == name
 
 
 def test_numbers_written_otherwise_are_the_same_recipe() -> None:

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from lgq_explore.errors import InputError
-from lgq_explore.models import BackboneConfig
+from lgq_explore.models import BackboneConfig, build_tokenizer
 from lgq_explore.quantizers import (
     FSQConfig,
     LGQConfig,
@@ -39,7 +39,8 @@ from lgq_explore.training import loop
 from lgq_explore.training.config import TrainConfig, config_to_json
 from lgq_explore.training.controls import Controls, ReplayedControls
 from lgq_explore.training.files import whole_file
-from lgq_explore.training.loop import LogEvent, learning_rate, resume, train
+from lgq_explore.training.loop import LogEvent, _round_otherwise, learning_rate, resume, train
+from lgq_explore.training.processor import processor_name
 from lgq_explore.training.run import Run, RunWriter
 
 STEPS = 8
@@ -256,6 +257,25 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(finished: Run
     )
 
 
+def test_rounding_replicates_differ_in_the_last_places_of_the_encoder_s_first_weights() -> None:
+    first, other = (build_tokenizer(recipe().backbone, recipe().quantizer, seed=0) for _ in range(2))
+    _round_otherwise(other, replicate=0)
+    assert all(map(torch.equal, first.state_dict().values(), other.state_dict().values()))
+    _round_otherwise(other, replicate=2)
+    for (name, weight), (_, changed) in zip(first.named_parameters(), other.named_parameters(), strict=True):
+        factor = 1 + 2e-6 if name.startswith("encoder.") else 1.0
+        torch.testing.assert_close(changed, weight * factor, rtol=0, atol=0)
+
+
+def test_a_rounding_replicate_is_another_run_and_the_same_again(finished: Run, tmp_path: Path) -> None:
+    stopped = trained(recipe(rounding_replicate=1), tmp_path / "stopped", StopsBefore(6))
+    replicate = trained(recipe(rounding_replicate=1), tmp_path / "replicate")
+    assert_same_run(replicate, resumed(stopped.path))
+    losses, of_finished = replicate.history()["loss"], finished.history()["loss"]
+    assert losses.tolist() != of_finished.tolist()
+    assert losses.iloc[0] == pytest.approx(of_finished.iloc[0], rel=1e-4)
+
+
 def test_training_leaves_torchs_generator_alone(tmp_path: Path) -> None:
     torch.manual_seed(3)
     expected = torch.rand(2)
@@ -273,6 +293,25 @@ def test_a_resumed_run_is_the_uninterrupted_one_to_the_bit(
     assert stopped.finished_steps == stop_before
     assert not stopped.is_finished
     assert_same_run(uninterrupted(method), resumed(stopped.path))
+
+
+def test_what_rounds_otherwise_than_where_the_run_began_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped = trained(recipe(), tmp_path / "run", StopsBefore(1))
+    environment = stopped.environment
+    assert (environment.processor, environment.threads) == (processor_name(), torch.get_num_threads())
+    resume(stopped.path, device="cpu", controls=StopsBefore(2))
+    assert "rounding" not in capsys.readouterr().err
+    file = stopped.path / "config.json"
+    description = json.loads(file.read_text())
+    description["environment"] |= {"processor": "an abacus", "threads": 99}
+    file.write_text(json.dumps(description))
+    resume(stopped.path, device="cpu", controls=StopsBefore(3))
+    (told,) = [line for line in capsys.readouterr().err.splitlines() if "rounding" in line]
+    assert f"resumed with processor {processor_name()} instead of an abacus" in told
+    assert f"threads {torch.get_num_threads()} instead of 99" in told
+    assert "torch" not in told
 
 
 def test_a_crash_costs_the_steps_since_the_last_checkpoint_and_nothing_else(finished: Run, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,16 @@ def test_a_folder_that_cannot_be_made_is_an_input_error(tmp_path: Path) -> None:
 
 
 # Opening
+
+
+def test_a_run_from_before_processor_and_threads_were_kept_opens_and_says_nothing_of_them(writer: RunWriter) -> None:
+    file = writer.path / "config.json"
+    description = json.loads(file.read_text())
+    del description["environment"]["processor"], description["environment"]["threads"]
+    file.write_text(json.dumps(description))
+    environment = open_run(writer.path).environment
+    assert (environment.processor, environment.threads) == ("", 0)
+    assert environment.rounding_changes(replace(environment, processor="an abacus", threads=2)) == []
 
 
 def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
