@@ -29,8 +29,8 @@ from .encode import images_of
 from .images import ImageData, load_images, to_model_range, training_batch
 from .interrupts import stopped_by_interrupts
 from .losses import named_losses, weighted_sum
-from .processor import processor_name
 from .restoring import RestoredProgress, load_optimizer
+from .rounding import processor_name, round_otherwise
 from .run import Environment, Run, RunWriter, damage_named, new_run_path, open_run, progress_at
 from .run_files import step_of
 from .window import StepTrace, StepWindow
@@ -39,8 +39,6 @@ DEVICES = ("auto", "cpu", "cuda")
 BETAS = (0.9, 0.95)
 QUICK_SECONDS = 1.0
 """What a start may take without a bar of its own."""
-ROUNDING_CHANGE = 1e-6
-"""Relative change of the encoder's initial weights by one rounding replicate: eight times float32's resolution."""
 FILES_NAMED = 3
 """Skipped files that are named one by one; a folder may hold thousands."""
 
@@ -167,7 +165,7 @@ class _Training:
     def __post_init__(self) -> None:
         self.config = self.writer.config
         self.tokenizer = build_tokenizer(self.config.backbone, self.config.quantizer, self.config.seed)
-        _round_otherwise(self.tokenizer, self.config.rounding_replicate)
+        round_otherwise(self.tokenizer, self.config.rounding_replicate)
         self.optimizer = _optimizer(self.tokenizer, self.config)
         self.window = StepWindow(self.config.window_steps, self.tokenizer.quantizer.codebook_size)
         self.model, self.fabric_optimizer = self.fabric.setup(self.tokenizer, self.optimizer)
@@ -366,13 +364,6 @@ def _name_skipped(data: ImageData) -> None:
         named = "; ".join(f"{printable(file.name)}: {printable(file.why)}" for file in data.skipped[:FILES_NAMED])
         rest = "; …" if len(data.skipped) > FILES_NAMED else ""
         tell(f"{data.spec}: {len(data.skipped)} files skipped ({named}{rest})")
-
-
-@torch.no_grad()
-def _round_otherwise(tokenizer: Tokenizer, replicate: int) -> None:
-    """Let every later step round otherwise: the encoder's weights change by some units in their last places."""
-    for weight in tokenizer.encoder.parameters() if replicate else ():
-        weight.mul_(1 + replicate * ROUNDING_CHANGE)
 
 
 def _optimizer(tokenizer: Tokenizer, config: TrainConfig) -> torch.optim.AdamW:

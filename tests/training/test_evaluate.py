@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from lgq_explore import Encoding, InputError, Run, TrainConfig, encode, evaluate, train
@@ -20,7 +21,8 @@ pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
 
 KEYS = (
     "run quantizer codebook_size dim images photographs tokens psnr_db ssim l1 lpips fd active_codes utilization "
-    "perplexity entropy_bits bits_per_pixel gini quantization_error seed steps recipe_hash"
+    "perplexity entropy_bits bits_per_pixel gini quantization_error seed steps recipe_hash "
+    "rounding_replicate scenes"
 )
 
 CONFIG = TrainConfig(
@@ -57,9 +59,18 @@ def test_it_says_which_run_and_how_much_it_speaks_of(result: dict[str, Any], run
     assert result["run"] == "grid"
     assert (result["quantizer"], result["codebook_size"], result["dim"]) == ("fsq", 60, 4)
     assert (result["seed"], result["steps"], result["recipe_hash"]) == (7, 4, run.config.recipe_hash)
+    assert result["rounding_replicate"] == 0
     assert result["images"] == len(encoding)
     assert result["photographs"] == len(encoding.photograph_names)
     assert result["tokens"] == len(encoding) * 8 * 8
+
+
+def test_versions_of_a_picture_are_one_scene(run: Run, tmp_path: Path) -> None:
+    for index, name in enumerate(("lake.png", "lake-dark.png", "hill.png")):
+        pixels = np.random.default_rng(index).integers(256, size=(32, 32, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / name)
+    result = evaluate(run, f"folder:{tmp_path}")
+    assert (result["photographs"], result["scenes"]) == (3, 2)
 
 
 def test_pixel_metrics_are_those_of_scikit_image(result: dict[str, Any], encoding: Encoding) -> None:

@@ -39,8 +39,8 @@ from lgq_explore.training import loop
 from lgq_explore.training.config import TrainConfig, config_to_json
 from lgq_explore.training.controls import Controls, ReplayedControls
 from lgq_explore.training.files import whole_file
-from lgq_explore.training.loop import LogEvent, _round_otherwise, learning_rate, resume, train
-from lgq_explore.training.processor import processor_name
+from lgq_explore.training.loop import LogEvent, learning_rate, resume, train
+from lgq_explore.training.rounding import processor_name, round_otherwise
 from lgq_explore.training.run import Run, RunWriter
 
 STEPS = 8
@@ -259,9 +259,9 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(finished: Run
 
 def test_rounding_replicates_differ_in_the_last_places_of_the_encoder_s_first_weights() -> None:
     first, other = (build_tokenizer(recipe().backbone, recipe().quantizer, seed=0) for _ in range(2))
-    _round_otherwise(other, replicate=0)
+    round_otherwise(other, replicate=0)
     assert all(map(torch.equal, first.state_dict().values(), other.state_dict().values()))
-    _round_otherwise(other, replicate=2)
+    round_otherwise(other, replicate=2)
     for (name, weight), (_, changed) in zip(first.named_parameters(), other.named_parameters(), strict=True):
         factor = 1 + 2e-6 if name.startswith("encoder.") else 1.0
         torch.testing.assert_close(changed, weight * factor, rtol=0, atol=0)
