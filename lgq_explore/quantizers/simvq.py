@@ -8,6 +8,10 @@ every step moves every code, used or not. z is assigned to the nearest c, with t
 The paper writes the map without a bias, and vector-quantize-pytorch has none. The authors' code has one, c = W e + b,
 which moves all codes together (taming/modules/vqvae/quantize.py in github.com/youngsheen/SimVQ). The default is the
 paper's formula; `bias` is for the code's.
+
+`simvq-mlp` has the map D–2D–D that LGQ's authors offer for SimVQ (github.com/KurbanIntelligenceLab/LGQ), and their
+weights of the losses. It is not the baseline that they ran: there a LayerNorm stands before every quantizer,
+and the gradient is rotated (arXiv 2410.06424) where it goes straight through here.
 """
 
 from __future__ import annotations
@@ -47,11 +51,7 @@ class SimVQConfig(VectorQuantizerConfig):
 
 @dataclass(frozen=True)
 class SimVQMLPConfig(VectorQuantizerConfig):
-    """SimVQ with the map D–2D–D and the tenfold losses of LGQ's authors, without their LayerNorm and rotation trick.
-
-    Their code (github.com/KurbanIntelligenceLab/LGQ) has this map as an option of its SimVQ. There a LayerNorm stands
-    before every quantizer, and the gradient is rotated (arXiv 2410.06424) where it goes straight through here.
-    """
+    """SimVQ with the two layers and tenfold losses of LGQ's authors, without their LayerNorm and rotation trick."""
 
     method: ClassVar[str] = "simvq-mlp"
     default_loss_weights: ClassVar[dict[str, float]] = {"codebook": 10.0, "commitment": 2.5}
