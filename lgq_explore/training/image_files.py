@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import os
+import stat
+import struct
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from ..errors import printable
+from .image_colours import UnusablePicture, reduced_rgb
+from .image_metadata import PictureBytes, orientation, without_metadata
+
+__all__ = ["FoundFiles", "UnusablePicture", "find_pictures", "picture_formats", "pixels_to_decode", "read_picture"]
 
 # fmt: off
 PICTURE_SUFFIXES = frozenset({
@@ -28,19 +38,39 @@ _FORMATS = (
 _REDUCING_GAP = 3.0
 
 
-class UnusablePicture(Exception):
-    """This file gives no picture; the message is the reason, a clause to be read after the file's name."""
+_TURNED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
-def find_pictures(folder: Path) -> tuple[str, ...]:
-    """Names, relative to `folder` and sorted, of all files in it that ought to be pictures by their suffix.
+@dataclass(frozen=True)
+class FoundFiles:
+    """Names, relative to the folder searched and sorted: of pictures, and of subfolders with why they stay closed."""
+
+    names: tuple[str, ...]
+    closed: tuple[tuple[str, str], ...]
+
+
+def find_pictures(folder: Path) -> FoundFiles:
+    """All files in `folder` that ought to be pictures by their suffix.
 
     Goes down into subfolders and follows links, but takes each real folder and file once: a picture under two
     names could be trained on under one and held out under the other. Passes over everything hidden.
     """
     names: dict[str, tuple[bool, str]] = {}  # real path → whether the name is a link, the name
+    closed: dict[str, str] = {}
     seen: set[str] = set()
-    for directory, subfolders, files in os.walk(folder, followlinks=True):
+
+    def name_closed(error: OSError) -> None:
+        closed[Path(error.filename).relative_to(folder).as_posix()] = error.strerror or str(error)
+
+    for directory, subfolders, files in os.walk(folder, followlinks=True, onerror=name_closed):
         real_directory = os.path.realpath(directory)
         if real_directory in seen:
             subfolders.clear()
@@ -51,74 +81,122 @@ def find_pictures(folder: Path) -> tuple[str, ...]:
         for file in files:
             path = Path(directory, file)
             known = path.suffix.lower() in PICTURE_SUFFIXES | FOREIGN_SUFFIXES
-            if not known or file.startswith(".") or not path.is_file():
+            if not known or file.startswith(".") or not _may_be_a_file(path):
                 continue
             is_link = path.is_symlink()
             target = os.path.realpath(path) if is_link else os.path.join(real_directory, file)
             found = (is_link, path.relative_to(folder).as_posix())
             names[target] = min(found, names.get(target, found))
-    return tuple(sorted(name for _, name in names.values()))
+    return FoundFiles(tuple(sorted(name for _, name in names.values())), tuple(sorted(closed.items())))
 
 
 def read_picture(path: Path, shorter_side: int, smallest_side: int) -> NDArray[np.uint8]:
     """The picture in `path`, upright, its shorter side resized to `shorter_side` pixels: uint8 [H, W, 3].
 
-    A smaller picture is not enlarged. Transparency is laid on white, 16-bit values are scaled to 8 bits, of
-    several frames the first is taken, colour profiles are not applied.
+    A smaller picture is not enlarged. Transparency is laid on white, 10 to 16 bits are scaled to 8, of several
+    frames the first is taken, colour profiles are not applied. Which way up it is is read from EXIF or XMP; damage
+    to what else they say, and to texts and profiles, does not matter.
 
     Raises:
-        UnusablePicture: it cannot be decoded to its end, or its shorter side is below `smallest_side` pixels.
+        UnusablePicture: it cannot be read, or not decoded to its end, or its shorter side is below `smallest_side`
+            pixels.
     """
     if path.suffix.lower() in FOREIGN_SUFFIXES:
         raise UnusablePicture(f"{path.suffix[1:].upper()} is not read here, convert it to JPEG or PNG")
     try:
-        with Image.open(path, formats=_formats()) as image:
-            if min(image.size) < smallest_side:
-                raise UnusablePicture(f"its shorter side is {min(image.size)} pixels, below {smallest_side}")
-            scale = min(1.0, _REDUCING_GAP * shorter_side / min(image.size))
-            image.draft(None, (round(image.width * scale), round(image.height * scale)))
-            upright = ImageOps.exif_transpose(image)
-            return np.array(_resized(_to_rgb(upright), shorter_side), dtype=np.uint8)
+        with path.open("rb") as file:
+            return _prepared(file, shorter_side, smallest_side)
     except UnusablePicture:
         raise
     except UnidentifiedImageError:
-        raise UnusablePicture("it is empty" if path.stat().st_size == 0 else "it is not an image") from None
-    except Image.DecompressionBombError as error:
-        raise UnusablePicture(f"it is too large to decode safely ({error})") from error
+        raise UnusablePicture("it is not an image") from None
+    except MemoryError as error:
+        raise UnusablePicture("there was no memory to decode it", passing=True) from error
     except Exception as error:  # parsers raise nearly anything on a damaged file; it is named, never hidden
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise UnusablePicture(f"it cannot be decoded ({reason.splitlines()[0][:120]})") from error
+        if isinstance(error, OSError) and error.errno is not None:  # of the system; a decoder gives no number
+            raise UnusablePicture(f"it cannot be read ({error.strerror})", passing=True) from error
+        reason = str(error) or type(error).__name__
+        raise UnusablePicture(f"it cannot be decoded ({printable(reason.splitlines()[0])[:120]})") from error
+
+
+def pixels_to_decode(path: Path) -> int:
+    """How many pixels reading this file will unpack, by its header; 0 where that cannot be told."""
+    try:
+        with path.open("rb") as file, _opened(without_metadata(file).stream) as image:
+            return image.width * image.height
+    except Exception:  # whatever it is, reading the picture names it
+        return 0
 
 
 @cache
-def _formats() -> tuple[str, ...]:
+def picture_formats() -> tuple[str, ...]:
     """Those of the formats that this Pillow was built with."""
     Image.init()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
-def _resized(image: Image.Image, shorter_side: int) -> Image.Image:
+def _may_be_a_file(path: Path) -> bool:
+    """Whether this is a file, or nothing could be learned about it, in which case reading it says why."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True
+
+
+def _prepared(file: BinaryIO, shorter_side: int, smallest_side: int) -> NDArray[np.uint8]:
+    parts = without_metadata(file)
+    if not os.fstat(file.fileno()).st_size:
+        raise UnusablePicture("it is empty")
+    with _opened(parts.stream) as image:
+        narrower, pixels, limit = min(image.size), image.width * image.height, Image.MAX_IMAGE_PIXELS
+        if limit is not None and pixels > 2 * limit:
+            raise UnusablePicture(f"it is too large to decode safely ({pixels} pixels, more than {2 * limit})")
+        if narrower < smallest_side:
+            raise UnusablePicture(f"its shorter side is {narrower} pixels, below {smallest_side}")
+        scale = min(1.0, _REDUCING_GAP * shorter_side / narrower)
+        image.draft(None, (round(image.width * scale), round(image.height * scale)))
+        turned = _TURNED.get(_orientation_of(parts, image))
+        rgb = _resized(image, parts.stream, shorter_side)
+        return np.array(rgb if turned is None else rgb.transpose(turned), dtype=np.uint8)
+
+
+def _opened(stream: BinaryIO) -> ImageFile.ImageFile:
+    """What `Image.open` does for our formats, less its warning of large pictures: those are decoded one by one."""
+    start = stream.read(16)
+    for name in picture_formats():
+        factory, accepts = Image.OPEN[name]
+        if accepts is not None and accepts(start) is not True:
+            continue
+        stream.seek(0)
+        try:
+            return factory(stream, "")
+        except (SyntaxError, IndexError, TypeError, struct.error):  # how a plugin says that it is not of its format
+            continue
+    raise UnidentifiedImageError
+
+
+def _orientation_of(parts: PictureBytes, image: ImageFile.ImageFile) -> int:
+    in_tiff = getattr(image, "tag_v2", {}).get(0x0112)
+    if isinstance(in_tiff, int):
+        return in_tiff
+    exif, xmp = parts.exif or image.info.get("exif", b""), parts.xmp or image.info.get("xmp", b"")
+    return orientation(exif if isinstance(exif, bytes) else b"", xmp if isinstance(xmp, bytes) else b"")
+
+
+def _resized(image: ImageFile.ImageFile, stream: BinaryIO, shorter_side: int) -> Image.Image:
+    """`Image.resize` with a reducing gap, except that its first step goes along with the conversion to RGB."""
+
+    def low_bytes() -> Image.Image:
+        stream.seek(0)
+        low = _opened(stream)
+        # Read as if the lower byte came first, 16-bit values of a PNG give what is really their lower byte.
+        low.tile = [(*low.tile[0][:3], "RGB;16L")]  # type: ignore[list-item]
+        return low
+
     scale = shorter_side / min(image.size)
     if scale >= 1:
-        return image
-    width, height = (max(shorter_side, round(side * scale)) for side in image.size)
-    return image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=_REDUCING_GAP)
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "F":
-        raise UnusablePicture("floating-point values have no range to scale from, save it with 8 or 16 bits")
-    if image.mode.startswith("I"):
-        return _from_16_bits(image).convert("RGB")
-    if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
-    return image.convert("RGB")
-
-
-def _from_16_bits(image: Image.Image) -> Image.Image:
-    """16-bit greyscale → 8-bit; done here because Pillow's own conversion clips at 255 in some versions."""
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
-        raise UnusablePicture("32-bit values have no range to scale from, save it with 8 or 16 bits")
-    return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+        return reduced_rgb(image, low_bytes, (1, 1))
+    size = (max(shorter_side, round(image.width * scale)), max(shorter_side, round(image.height * scale)))
+    across, down = (max(1, int(old / new / _REDUCING_GAP)) for old, new in zip(image.size, size, strict=True))
+    reduced = reduced_rgb(image, low_bytes, (across, down))
+    return reduced.resize(size, Image.Resampling.LANCZOS, box=(0, 0, image.width / across, image.height / down))

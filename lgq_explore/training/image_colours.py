@@ -1,0 +1,133 @@
+"""How does what a file stores become 8-bit RGB?
+
+A picture is converted strip by strip: one of Pillow's largest has 700 MB as RGB, and each step of a conversion
+would take as much again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
+
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom, in pixels."""
+
+# Tags of TIFF 6.0.
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
+_WHITE_IS_ZERO, _UNSIGNED = 0, 1
+# Pixels of a strip: the copies made of one stay below 100 MB.
+_STRIP_PIXELS = 1 << 21
+# PNG gives its transparent grey in the file's own depth, Pillow spreads pixels of 2 and 4 bits over 0 to 255.
+_STEPS_OF_GREY = {"L;2": 85, "L;4": 17}
+
+
+class UnusablePicture(Exception):
+    """This file gives no picture; the message is the reason, a clause to be read after the file's name.
+
+    `passing` where the reason may be gone the next time although the file is the same: no permission, an error
+    of the disk or the network, no memory.
+    """
+
+    def __init__(self, why: str, *, passing: bool = False) -> None:
+        super().__init__(why)
+        self.passing = passing
+
+
+def reduced_rgb(image: ImageFile.ImageFile, low_bytes: Callable[[], Image.Image], factor: tuple[int, int]) -> Image.Image:
+    """An open picture as RGB, each `factor` (across, down) of its pixels averaged: what `Image.reduce` gives.
+
+    `low_bytes` gives the same picture made of the lower bytes of 16-bit colours; it is called where these decide
+    which pixels are transparent.
+
+    Raises:
+        UnusablePicture: its values have no range that could be scaled to 8 bits.
+    """
+    across, down = factor
+    to_rgb = _conversion(image, low_bytes)
+    if factor == (1, 1) and to_rgb is _as_it_is:
+        return image
+    reduced = Image.new("RGB", (-(-image.width // across), -(-image.height // down)))
+    rows = max(1, _STRIP_PIXELS // (image.width * down)) * down
+    for top in range(0, image.height, rows):
+        box = (0, top, image.width, min(top + rows, image.height))
+        reduced.paste(to_rgb(image, box).reduce(factor), (0, top // down))
+    return reduced
+
+
+_Conversion = Callable[[Image.Image, Box], Image.Image]
+
+
+def _conversion(image: ImageFile.ImageFile, low_bytes: Callable[[], Image.Image]) -> _Conversion:
+    """How one strip of this picture becomes RGB."""
+    rawmode = image.tile[0][3] if image.tile else None  # where pixels are stored, and last how
+    image.load()
+    transparent = image.info.get("transparency")
+    if image.mode == "F":
+        raise UnusablePicture("floating-point values have no range to scale from, save it with 8 or 16 bits")
+    if image.mode.startswith("I"):
+        return _from_deep_grey(image, transparent)
+    if rawmode == "RGB;16B" and isinstance(transparent, tuple):
+        return _with_deep_transparency(low_bytes(), transparent)
+    if isinstance(rawmode, str) and rawmode in _STEPS_OF_GREY and isinstance(transparent, int):
+        image.info["transparency"] = transparent * _STEPS_OF_GREY[rawmode]
+    if image.has_transparency_data:
+        return _on_white
+    return _as_it_is if image.mode == "RGB" else _converted
+
+
+def _as_it_is(image: Image.Image, box: Box) -> Image.Image:
+    return image.crop(box)
+
+
+def _converted(image: Image.Image, box: Box) -> Image.Image:
+    return image.crop(box).convert("RGB")
+
+
+def _on_white(image: Image.Image, box: Box) -> Image.Image:
+    strip = image.crop(box).convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip).convert("RGB")
+
+
+def _from_deep_grey(image: ImageFile.ImageFile, transparent: object) -> _Conversion:
+    """Grey of more than 8 bits, scaled here because Pillow's own conversion clips at 255 in some versions."""
+    tags = getattr(image, "tag_v2", {})
+    (bits,) = _tag(tags, _BITS_PER_SAMPLE, 16)
+    if bits > 16 or _tag(tags, _SAMPLE_FORMAT, _UNSIGNED) != (_UNSIGNED,):
+        raise UnusablePicture("signed or 32-bit values have no range to scale from, save it with 8 or 16 bits")
+    white = (1 << bits) - 1
+    inverted = _tag(tags, _PHOTOMETRIC, 1) == (_WHITE_IS_ZERO,)
+
+    def convert(image: Image.Image, box: Box) -> Image.Image:
+        values = np.asarray(image.crop(box))
+        if values.min() < 0 or values.max() > white:
+            raise UnusablePicture("32-bit values have no range to scale from, save it with 8 or 16 bits")
+        grey = ((values.astype(np.uint32) * 255 + white // 2) // white).astype(np.uint8)
+        if inverted:
+            grey = 255 - grey
+        if isinstance(transparent, int):
+            grey[values == transparent] = 255
+        return Image.fromarray(grey).convert("RGB")
+
+    return convert
+
+
+def _with_deep_transparency(low: Image.Image, transparent: tuple[int, int, int]) -> _Conversion:
+    """16-bit RGB of which one colour is transparent, in all of its bits: Pillow keeps the higher byte alone."""
+    high_byte, low_byte = np.divmod(np.array(transparent), 256)
+
+    def convert(image: Image.Image, box: Box) -> Image.Image:
+        pixels: NDArray[np.uint8] = np.array(image.crop(box))
+        is_transparent = (pixels == high_byte).all(axis=-1) & (np.asarray(low.crop(box)) == low_byte).all(axis=-1)
+        pixels[is_transparent] = 255
+        return Image.fromarray(pixels)
+
+    return convert
+
+
+def _tag(tags: object, tag: int, default: int) -> tuple[int, ...]:
+    """The values of a TIFF's tag, of which some versions of Pillow give a single one bare."""
+    value = tags.get(tag, default)  # type: ignore[attr-defined]
+    return tuple(value) if isinstance(value, tuple) else (value,)
