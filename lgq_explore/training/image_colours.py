@@ -36,17 +36,19 @@ class UnusablePicture(Exception):
         self.passing = passing
 
 
-def reduced_rgb(image: ImageFile.ImageFile, low_bytes: Callable[[], Image.Image], factor: tuple[int, int]) -> Image.Image:
-    """An open picture as RGB, each `factor` (across, down) of its pixels averaged: what `Image.reduce` gives.
+def reduced_rgb(
+    image: ImageFile.ImageFile, stored: object, low_bytes: Callable[[], Image.Image], factor: tuple[int, int]
+) -> Image.Image:
+    """A loaded picture as RGB, each `factor` (across, down) of its pixels averaged: what `Image.reduce` gives.
 
-    `low_bytes` gives the same picture made of the lower bytes of 16-bit colours; it is called where these decide
-    which pixels are transparent.
+    stored: how its file stores pixels, in Pillow's words. low_bytes: gives the same picture made of the lower bytes of
+    16-bit colours; it is called where these decide which pixels are transparent.
 
     Raises:
         UnusablePicture: its values have no range that could be scaled to 8 bits.
     """
     across, down = factor
-    to_rgb = _conversion(image, low_bytes)
+    to_rgb = _conversion(image, stored, low_bytes)
     if factor == (1, 1) and to_rgb is _as_it_is:
         return image
     reduced = Image.new("RGB", (-(-image.width // across), -(-image.height // down)))
@@ -60,19 +62,17 @@ def reduced_rgb(image: ImageFile.ImageFile, low_bytes: Callable[[], Image.Image]
 _Conversion = Callable[[Image.Image, Box], Image.Image]
 
 
-def _conversion(image: ImageFile.ImageFile, low_bytes: Callable[[], Image.Image]) -> _Conversion:
+def _conversion(image: ImageFile.ImageFile, stored: object, low_bytes: Callable[[], Image.Image]) -> _Conversion:
     """How one strip of this picture becomes RGB."""
-    rawmode = image.tile[0][3] if image.tile else None  # where pixels are stored, and last how
-    image.load()
     transparent = image.info.get("transparency")
     if image.mode == "F":
         raise UnusablePicture("floating-point values have no range to scale from, save it with 8 or 16 bits")
     if image.mode.startswith("I"):
         return _from_deep_grey(image, transparent)
-    if rawmode == "RGB;16B" and isinstance(transparent, tuple):
+    if stored == "RGB;16B" and isinstance(transparent, tuple):
         return _with_deep_transparency(low_bytes(), transparent)
-    if isinstance(rawmode, str) and rawmode in _STEPS_OF_GREY and isinstance(transparent, int):
-        image.info["transparency"] = transparent * _STEPS_OF_GREY[rawmode]
+    if isinstance(stored, str) and stored in _STEPS_OF_GREY and isinstance(transparent, int):
+        image.info["transparency"] = transparent * _STEPS_OF_GREY[stored]
     if image.has_transparency_data:
         return _on_white
     return _as_it_is if image.mode == "RGB" else _converted

@@ -156,7 +156,9 @@ def _prepared(file: BinaryIO, shorter_side: int, smallest_side: int) -> NDArray[
         scale = min(1.0, _REDUCING_GAP * shorter_side / narrower)
         image.draft(None, (round(image.width * scale), round(image.height * scale)))
         turned = _TURNED.get(_orientation_of(parts, image))
-        rgb = _resized(image, parts.stream, shorter_side)
+        stored = image.tile[0][3] if image.tile else None
+        image.load()
+        rgb = _resized(image, stored, parts.stream, shorter_side)
         return np.array(rgb if turned is None else rgb.transpose(turned), dtype=np.uint8)
 
 
@@ -176,14 +178,13 @@ def _opened(stream: BinaryIO) -> ImageFile.ImageFile:
 
 
 def _orientation_of(parts: PictureBytes, image: ImageFile.ImageFile) -> int:
-    in_tiff = getattr(image, "tag_v2", {}).get(0x0112)
-    if isinstance(in_tiff, int):
-        return in_tiff
+    if image.format == "TIFF":  # which Pillow turns itself as it is loaded
+        return 1
     exif, xmp = parts.exif or image.info.get("exif", b""), parts.xmp or image.info.get("xmp", b"")
     return orientation(exif if isinstance(exif, bytes) else b"", xmp if isinstance(xmp, bytes) else b"")
 
 
-def _resized(image: ImageFile.ImageFile, stream: BinaryIO, shorter_side: int) -> Image.Image:
+def _resized(image: ImageFile.ImageFile, stored: object, stream: BinaryIO, shorter_side: int) -> Image.Image:
     """`Image.resize` with a reducing gap, except that its first step goes along with the conversion to RGB."""
 
     def low_bytes() -> Image.Image:
@@ -195,8 +196,8 @@ def _resized(image: ImageFile.ImageFile, stream: BinaryIO, shorter_side: int) ->
 
     scale = shorter_side / min(image.size)
     if scale >= 1:
-        return reduced_rgb(image, low_bytes, (1, 1))
+        return reduced_rgb(image, stored, low_bytes, (1, 1))
     size = (max(shorter_side, round(image.width * scale)), max(shorter_side, round(image.height * scale)))
     across, down = (max(1, int(old / new / _REDUCING_GAP)) for old, new in zip(image.size, size, strict=True))
-    reduced = reduced_rgb(image, low_bytes, (across, down))
+    reduced = reduced_rgb(image, stored, low_bytes, (across, down))
     return reduced.resize(size, Image.Resampling.LANCZOS, box=(0, 0, image.width / across, image.height / down))

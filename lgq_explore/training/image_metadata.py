@@ -66,7 +66,7 @@ def orientation(exif: bytes, xmp: bytes = b"") -> int:
         value = None
     if value is None and (found := _IN_XMP.search(xmp)):
         value = int(found[1])
-    return value if value in range(1, 9) else 1
+    return value if value is not None and 1 <= value <= 8 else 1
 
 
 def _orientation_of_exif(exif: bytes) -> int | None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from .image_cache import SIDE_IN_CROPS, PictureFile, PreparedPictures, digest_of, prepared_pictures
+from ..errors import InputError, printable
+from .image_cache import SIDE_IN_CROPS, PictureFile, PreparedPictures, Skipped, digest_of, prepared_pictures
+from .image_copies import sketch_of
 from .image_files import find_pictures
 
 DATA_SPECS = {
@@ -51,12 +53,13 @@ def resolve_spec(spec: str) -> str:
     if not path:
         raise InputError(f"data {spec!r} names no folder: give folder:PATH")
     folder = os.path.abspath(os.path.expanduser(path))
+    shown = printable(folder)
     if os.path.isfile(folder):
-        raise InputError(f"{folder} is a file: give the folder it lies in, folder:{os.path.dirname(folder)}")
+        raise InputError(f"{shown} is a file: give the folder it lies in, folder:{os.path.dirname(shown)}")
     if not os.path.isdir(folder):
-        raise InputError(f"there is no folder {folder}: give folder:PATH with the path of a folder of images")
+        raise InputError(f"there is no folder {shown}: give folder:PATH with the path of a folder of images")
     if not os.access(folder, os.R_OK | os.X_OK):
-        raise InputError(f"the folder {folder} cannot be read: change its permissions or give another one")
+        raise InputError(f"the folder {shown} cannot be read: change its permissions or give another one")
     return f"folder:{folder}"
 
 
@@ -75,7 +78,8 @@ def pictures_of(spec: str, image_size: int) -> PreparedPictures:
     if not prepared.names:
         count, first = len(prepared.skipped), prepared.skipped[0]
         raise InputError(
-            f"{spec} has no usable picture, {count} skipped, the first {first.name}: {first.why}.\n"
+            f"{printable(spec)} has no usable picture, {count} skipped, the first {printable(first.name)}: "
+            f"{printable(first.why)}.\n"
             f"Give whole image files of at least {image_size} pixels a side, or a smaller image size."
         )
     return prepared
@@ -85,21 +89,26 @@ def _near_match(spec: str) -> str:
     """What follows in a message about an unknown SPEC: what was probably meant, or nothing."""
     kind, _, path = spec.partition(":")
     if os.path.isdir(os.path.expanduser(spec)):
-        return f".\nDid you mean folder:{spec}?"
+        return f".\nDid you mean folder:{printable(spec)}?"
     kinds = [known.partition(":")[0] for known in DATA_SPECS]
     for near in difflib.get_close_matches(kind.lower(), kinds, n=1):
-        return f".\nDid you mean {f'folder:{path}' if near == 'folder' else near}?"
+        return f".\nDid you mean {printable(f'folder:{path}') if near == 'folder' else near}?"
     return "."
 
 
 def _pictures_of_folder(folder: Path, image_size: int) -> PreparedPictures:
-    names = find_pictures(folder)
-    if not names:
-        raise InputError(f"no image file in {folder} or its subfolders: give a folder of JPEG, PNG or the like")
+    found = find_pictures(folder)
+    closed = tuple(Skipped(name, f"the folder cannot be read ({why})", passing=True) for name, why in found.closed)
+    if not found.names:
+        unread = f" that can be read ({printable(closed[0].name)} cannot)" if closed else ""
+        raise InputError(
+            f"no image file in {printable(folder)} or its subfolders{unread}: give a folder of JPEG, PNG or the like"
+        )
     # Of the folder's name only what any file system takes; the hash after it tells folders of one name apart.
     safe_name = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in folder.name)
-    files = [PictureFile(name, folder / name) for name in names]
-    return prepared_pictures(f"folder-{safe_name[:40]}", files, image_size)
+    files = [PictureFile(name, folder / name) for name in found.names]
+    prepared = prepared_pictures(f"folder-{safe_name[:40]}", files, image_size)
+    return replace(prepared, skipped=(*closed, *prepared.skipped))
 
 
 def _shipped_photographs() -> list[PictureFile]:
@@ -124,6 +133,7 @@ def _drawn_pictures(image_size: int) -> PreparedPictures:
         names=tuple(f"fake-{number:02}" for number in range(_DRAWN_PICTURES)),
         pixels=pixels,
         digests=tuple(digest_of(picture) for picture in pixels),
+        sketches=tuple(sketch_of(picture) for picture in pixels),
         skipped=(),
     )
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .image_copies import connected
 
 # What a name says of the version of a picture rather than of the picture: its size, its theme, its shape, its
 # side of a stereo pair. Sizes need three digits a side, because `tile_10x12` is a place and no size.
@@ -39,6 +44,21 @@ def group_of(name: str) -> str:
     stem = path.name if packaged else path.stem
     folders = [folder for folder in path.parts[:-1] if not _ONLY_VARIANT.fullmatch(folder)]
     return "/".join([*folders, _without_variant(stem)]).casefold()
+
+
+def groups_of(names: Sequence[str], copies: NDArray[np.int64]) -> tuple[str, ...]:
+    """The group of each picture: that of its name, joined with those of its copies under other names.
+
+    copies: pairs of indices of `names`, [N, 2]. A group that was joined goes by the first of its names.
+    """
+    by_name = [group_of(name) for name in names]
+    firsts: dict[str, int] = {}
+    same_name = [(firsts.setdefault(group, index), index) for index, group in enumerate(by_name)]
+    joined = connected(len(names), np.concatenate([np.array(same_name, dtype=np.int64).reshape(-1, 2), copies]))
+    labels: dict[int, str] = {}
+    for index, group in zip(joined.tolist(), by_name, strict=True):
+        labels[index] = min(group, labels.get(index, group))
+    return tuple(labels[index] for index in joined.tolist())
 
 
 def held_out_groups(groups: Iterable[str]) -> frozenset[str]:

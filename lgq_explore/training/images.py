@@ -16,10 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, printable
 from .image_cache import PreparedPictures, Skipped, data_directory
+from .image_copies import copies
 from .image_sources import DATA_SPECS, pictures_of, resolve_spec
-from .image_splits import group_of, held_out_groups
+from .image_splits import groups_of, held_out_groups
 
 __all__ = [
     "DATA_SPECS",
@@ -103,9 +104,9 @@ class Crops:
 def load_images(spec: str, image_size: int, *, split: bool = True) -> ImageData:
     """The photographs that `spec` names (see `DATA_SPECS`), prepared for crops of `image_size` pixels.
 
-    About a quarter of the pictures is held out, chosen by a hash of their names; versions of one picture are
-    on one side (`image_splits`). With ``split=False`` all are held out, for encoding pictures that nothing is
-    trained on: a single one is then enough.
+    About a quarter of the pictures is held out, chosen by a hash of their names. Versions of one picture (by their
+    names, `image_splits`) and copies (by their content, `image_copies`) are on one side. With ``split=False`` all are
+    held out, for encoding pictures that nothing is trained on: a single one is then enough.
 
     Raises:
         InputError: an unknown SPEC, a folder that is missing, unreadable or without a usable picture, fewer
@@ -204,13 +205,14 @@ def to_uint8(images: Tensor) -> Tensor:
 
 
 def _split(spec: str, image_size: int, prepared: PreparedPictures, split: bool) -> ImageData:
-    groups = tuple(group_of(name) for name in prepared.names)
+    groups = groups_of(prepared.names, copies(prepared.pixels, prepared.digests, prepared.sketches))
     held_out = held_out_groups(groups) if split else frozenset(groups)
     if not held_out:
-        versions, skipped = len(prepared.names), len(prepared.skipped)
+        files, skipped, first = len(prepared.names), len(prepared.skipped), printable(prepared.names[0])
         raise InputError(
-            f"{spec} has one picture in {versions} files, {prepared.names[0]}, and {skipped} files skipped; "
-            "a held-out split needs a second.\nAdd pictures whose names differ by more than size or theme."
+            f"{printable(spec)} has one picture in {files} files, {first}, and {skipped} files skipped; "
+            "a held-out split needs a second.\n"
+            "Add others: copies of one, and names that differ by size or theme alone, count as one picture."
         )
     photographs = Photographs(prepared.pixels, prepared.names, groups)
     identity = hashlib.sha256()
@@ -230,8 +232,9 @@ def _check_sizes(photographs: Photographs, image_size: int, indices: Iterable[in
     for index in indices:
         height, width, _ = photographs.pixels[index].shape
         if min(height, width) < image_size:
+            name = printable(photographs.names[index])
             raise InputError(
-                f"{photographs.names[index]} has {width}×{height} pixels, too few for crops of {image_size}: "
+                f"{name} has {width}×{height} pixels, too few for crops of {image_size}: "
                 "load the images for this image size"
             )
 

@@ -363,7 +363,7 @@ def _name_skipped(data: ImageData) -> None:
     if data.skipped:
         named = "; ".join(f"{printable(file.name)}: {printable(file.why)}" for file in data.skipped[:FILES_NAMED])
         rest = "; …" if len(data.skipped) > FILES_NAMED else ""
-        tell(f"{data.spec}: {len(data.skipped)} files skipped ({named}{rest})")
+        tell(f"{printable(data.spec)}: {len(data.skipped)} files skipped ({named}{rest})")
 
 
 def _optimizer(tokenizer: Tokenizer, config: TrainConfig) -> torch.optim.AdamW:
