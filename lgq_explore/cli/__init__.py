@@ -1,0 +1,7 @@
+"""`lgq-explore …`: a thin shell over the package; each command imports what it needs."""
+
+from __future__ import annotations
+
+from .entry import main
+
+__all__ = ["main"]

@@ -1,0 +1,215 @@
+"""`lgq-explore bench …`: measure, print a table, keep the result."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError, printable
+from ..progress import tell
+from .options import add_codebook_size, add_device, add_json, add_recipe, recipe
+from .streams import say
+
+if TYPE_CHECKING:
+    from ..bench.quantizers import Repeats
+
+
+def add_bench(commands: Any) -> None:
+    parser = commands.add_parser("bench", help="measure, and keep the result under benchmarks/results")
+    benches = parser.add_subparsers(required=True, metavar="BENCHMARK")
+    _add_bench_quantizers(benches)
+    _add_bench_learning_rates(benches)
+    _add_bench_soft_assignment(benches)
+    _add_bench_training(benches)
+    _add_bench_explorers(benches)
+    _add_bench_browser(benches)
+
+
+def _add_bench_quantizers(benches: Any) -> None:
+    parser = benches.add_parser(
+        "quantizers", help="train methods by one recipe and compare them on held-out photographs"
+    )
+    _add_quantizers(parser)
+    _add_repeats(parser, seeds=3)
+    add_codebook_size(parser)
+    add_recipe(parser)
+    add_device(parser)
+    _add_results(parser)
+    parser.set_defaults(command=_bench_quantizers)
+
+
+def _bench_quantizers(options: argparse.Namespace) -> int:
+    from ..bench.quantizers import compare_quantizers, markdown_table
+    from ..bench.results import results_folder
+
+    repeats = _repeats(options)
+    recipes = [recipe(options, name, options.codebook_size) for name in options.quantizers]
+    results_folder(options.results)
+    return _report_benchmark(options, compare_quantizers(recipes, repeats, options.device), markdown_table)
+
+
+def _add_bench_learning_rates(benches: Any) -> None:
+    parser = benches.add_parser(
+        "learning-rates", help="the training loss of all methods by learning rate, and the rate it chooses (an hour)"
+    )
+    parser.add_argument(
+        "--rates", nargs="+", type=float, metavar="RATE", help="learning rates (default: 2e-3, 1e-3, 5e-4)"
+    )
+    _add_repeats(parser, seeds=1)
+    add_codebook_size(parser)
+    add_recipe(parser)
+    add_device(parser)
+    _add_results(parser)
+    parser.set_defaults(command=_bench_learning_rates)
+
+
+def _bench_learning_rates(options: argparse.Namespace) -> int:
+    from ..bench.learning_rates import RATES, markdown_table, measure_learning_rates, recipes_at_rates
+    from ..bench.results import results_folder
+    from ..quantizers import QUANTIZERS
+
+    repeats = _repeats(options)
+    recipes = [recipe(options, name, options.codebook_size) for name in QUANTIZERS]
+    rates = options.rates or RATES
+    recipes_at_rates(recipes, rates)
+    results_folder(options.results)
+    return _report_benchmark(options, measure_learning_rates(recipes, rates, repeats, options.device), markdown_table)
+
+
+def _add_repeats(parser: argparse.ArgumentParser, seeds: int) -> None:
+    parser.add_argument("--seeds", type=int, default=seeds, metavar="N", help=f"seeds 0 … N − 1 (default: {seeds})")
+    parser.add_argument(
+        "--rounding-replicates",
+        type=int,
+        default=1,
+        metavar="R",
+        help="runs of each seed that differ in rounding alone: the floor of every comparison (default: 1)",
+    )
+
+
+def _repeats(options: argparse.Namespace) -> Repeats:
+    from ..bench.quantizers import Repeats
+
+    if options.seeds < 1:
+        raise InputError(f"--seeds {options.seeds} trains nothing: give 1 or more")
+    return Repeats(range(options.seeds), options.rounding_replicates)
+
+
+def _add_bench_soft_assignment(benches: Any) -> None:
+    parser = benches.add_parser(
+        "soft-assignment", help="time and memory of LGQ's assignment, of a dense one and of hard ones (25 minutes)"
+    )
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="of all cases, in turn (default: 3)")
+    parser.add_argument(
+        "--cases",
+        metavar="NxKxD,…",
+        help="tokens, codes and width of each problem, such as 4096x1024x16 (default: seven)",
+    )
+    parser.add_argument(
+        "--rivals", nargs="*", metavar="NAME", help="of dense, VectorQuantize, SimVQ and FSQ (default: all)"
+    )
+    _add_results(parser)
+    parser.set_defaults(command=_bench_soft_assignment)
+
+
+def _bench_soft_assignment(options: argparse.Namespace) -> int:
+    from ..bench.results import results_folder
+    from ..bench.soft_assignment import RIVALS, SHAPES, Shape, compare_assignments
+    from ..bench.soft_assignment_table import markdown_table
+
+    shapes = SHAPES if options.cases is None else [Shape.parse(case) for case in options.cases.split(",")]
+    rivals = RIVALS if options.rivals is None else options.rivals
+    results_folder(options.results)
+    comparison = compare_assignments(shapes, rivals=rivals, rounds=options.rounds)
+    return _report_benchmark(options, comparison, markdown_table)
+
+
+def _add_bench_training(benches: Any) -> None:
+    parser = benches.add_parser("training", help="the quantizer's share of a training step (some minutes)")
+    _add_quantizers(parser)
+    parser.add_argument(
+        "--codebook-sizes",
+        nargs="+",
+        type=int,
+        default=[1024, 4096, 16384, 65536],
+        metavar="K",
+        help="codes (default: 1024 to 65536); the nearest product for grids",
+    )
+    add_recipe(parser)
+    add_device(parser)
+    _add_results(parser)
+    parser.set_defaults(command=_bench_training)
+
+
+def _bench_training(options: argparse.Namespace) -> int:
+    from ..bench.results import results_folder
+    from ..bench.training import markdown_table, measure_shares
+
+    recipes = [recipe(options, name, size) for name in options.quantizers for size in options.codebook_sizes]
+    results_folder(options.results)
+    return _report_benchmark(options, measure_shares(recipes, device=options.device), markdown_table)
+
+
+def _add_bench_explorers(benches: Any) -> None:
+    parser = benches.add_parser("explorers", help="the time that a move of the temperature panel takes (a minute)")
+    parser.add_argument("--tokens", type=int, default=4096, metavar="N", help="held-out tokens (default: 4096)")
+    parser.add_argument("--codebook-size", type=int, default=16384, metavar="K", help="codes (default: 16384)")
+    parser.add_argument("--moves", type=int, default=20, metavar="N", help="temperatures moved to (default: 20)")
+    _add_results(parser)
+    parser.set_defaults(command=_bench_explorers)
+
+
+def _bench_explorers(options: argparse.Namespace) -> int:
+    from ..bench.explorers import markdown_table, measure_explorers
+    from ..bench.results import results_folder
+
+    results_folder(options.results)
+    measured = measure_explorers(options.tokens, options.codebook_size, options.moves)
+    return _report_benchmark(options, measured, markdown_table)
+
+
+def _add_bench_browser(benches: Any) -> None:
+    parser = benches.add_parser(
+        "browser", help="panels, and a map of a large codebook drawn in two ways, in a real browser (10 minutes)"
+    )
+    parser.add_argument("--codebook-size", type=int, default=16384, metavar="K", help="codes (default: 16384)")
+    parser.add_argument("--tokens", type=int, default=20000, metavar="N", help="tokens on the map (default: 20000)")
+    parser.add_argument("--moves", type=int, default=20, metavar="N", help="of the temperature (default: 20)")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="of the map, in turn (default: 5)")
+    parser.add_argument("--data", default="photos", metavar="SPEC", help="pictures of the panel (default: photos)")
+    _add_results(parser)
+    parser.set_defaults(command=_bench_browser)
+
+
+def _bench_browser(options: argparse.Namespace) -> int:
+    from ..bench.browser_explorers import BrowserSizes, measure_browser
+    from ..bench.browser_table import markdown_table
+    from ..bench.results import results_folder
+
+    sizes = BrowserSizes(options.codebook_size, options.tokens, options.moves, options.rounds, options.data)
+    results_folder(options.results)
+    measured = measure_browser(sizes, say=tell)
+    return _report_benchmark(options, measured, markdown_table)
+
+
+def _add_quantizers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--quantizers", nargs="+", metavar="NAME", default=["lgq", "fsq", "simvq", "vq"])
+
+
+def _add_results(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--results", type=Path, default=Path("benchmarks/results"), metavar="DIR")
+    add_json(parser)
+
+
+def _report_benchmark(
+    options: argparse.Namespace, result: dict[str, Any], markdown_table: Callable[[dict[str, Any]], str]
+) -> int:
+    """Keep the result, say where on stderr, and print it or its table."""
+    from ..bench.results import save_result
+
+    tell(printable(save_result(result, options.results)))
+    say(json.dumps(result) if options.json else markdown_table(result))
+    return 0

@@ -1,0 +1,61 @@
+"""`lgq-explore list …`: what there is to choose from."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from .streams import say
+
+
+def add_list(commands: Any) -> None:
+    parser = commands.add_parser("list", help="what there is to choose from")
+    parser.add_argument("what", choices=("quantizers", "data", "presets", "runs"))
+    parser.set_defaults(command=_list)
+
+
+def _list(options: argparse.Namespace) -> int:
+    choices = _choices(options.what)
+    width = max(map(len, choices), default=0)
+    for name, description in choices.items():
+        say(f"{name:{width}}  {description}")
+    return 0
+
+
+def _choices(what: str) -> dict[str, str]:
+    """What `list` prints: names, and a line on each."""
+    match what:
+        case "quantizers":
+            from ..quantizers import QUANTIZERS
+
+            return {name: inspect.getdoc(config) or "" for name, config in QUANTIZERS.items()}
+        case "data":
+            from ..training.images import DATA_SPECS
+
+            return dict(DATA_SPECS)
+        case "presets":
+            from ..training.config import PRESETS
+
+            return {
+                name: f"{recipe.image_size} px, factor {recipe.backbone.factor}, D = {recipe.backbone.dim}, "
+                f"{recipe.steps} steps of {recipe.batch_size} crops"
+                for name, recipe in PRESETS.items()
+            }
+        case _:
+            from ..training.run import run_folders
+
+            return {folder.name: _run_in_one_line(folder) for folder in run_folders()}
+
+
+def _run_in_one_line(folder: Path) -> str:
+    """What was trained and how far, or why that can't be told: one damaged run must not hide the others."""
+    from ..training.run import open_run
+
+    try:
+        run = open_run(folder)
+        return f"{run.config.quantizer.size} codes, {run.finished_steps} of {run.config.steps} steps"
+    except InputError as error:
+        return str(error).splitlines()[0]

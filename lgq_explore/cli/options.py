@@ -1,0 +1,87 @@
+"""Which options do several commands share, and what recipe do they make?"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..training.config import TrainConfig
+
+
+def add_codebook_size(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--codebook-size", type=int, metavar="K", help="codes; the nearest product for grids")
+
+
+def add_recipe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", metavar="SPEC", help="photographs, see: lgq-explore list data (default: photos)")
+    parser.add_argument("--image-size", type=int, metavar="S", help="side of the crops, in pixels")
+    parser.add_argument("--steps", type=int, metavar="N", help="optimiser steps")
+    parser.add_argument("--batch-size", type=int, metavar="B", help="crops a step, over all devices")
+    parser.add_argument("--checkpoint-steps", type=int, metavar="N", help="steps between checkpoints")
+    parser.add_argument("--preset", metavar="P", help="whole recipe, see: lgq-explore list presets (default: tiny)")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE.json", help="recipe, or a run's config.json, to start from"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY.PATH=VALUE",
+        help="any field of the recipe; may be repeated",
+    )
+
+
+RECIPE_OPTIONS = ("data", "image_size", "steps", "batch_size", "checkpoint_steps", "seed")
+
+
+def recipe(options: argparse.Namespace, quantizer: str | None, codebook_size: int | None) -> TrainConfig:
+    """A preset or a file, then what the options say, then the single fields of --set."""
+    from ..training.config import config_from_json, override
+
+    values = _starting_recipe(options, quantizer, codebook_size)
+    for name in RECIPE_OPTIONS:
+        given = getattr(options, name, None)
+        if given is not None:
+            values[name] = given
+    for assignment in options.set:
+        values = override(values, assignment)
+    return config_from_json(values)
+
+
+def _starting_recipe(options: argparse.Namespace, quantizer: str | None, codebook_size: int | None) -> dict[str, Any]:
+    from ..training.config import config_to_json, preset, read_recipe, with_quantizer
+
+    if options.config is None:
+        if quantizer is None:
+            raise InputError(
+                "--quantizer is missing: name one of lgq-explore list quantizers, or give --config FILE.json"
+            )
+        return config_to_json(preset(options.preset or "tiny", quantizer, codebook_size))
+    if options.preset is not None:
+        raise InputError(
+            f"--preset {options.preset} and --config {options.config} are both whole recipes: give one of them"
+        )
+    return config_to_json(with_quantizer(read_recipe(options.config), quantizer, codebook_size))
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", metavar="NAME", help="auto (default), cpu or cuda")
+
+
+def add_data(parser: argparse.ArgumentParser, required: bool = False) -> None:
+    default = "" if required else " (default: the run's held-out ones)"
+    parser.add_argument(
+        "--data",
+        required=required,
+        metavar="SPEC",
+        help=f"all photographs of a SPEC, see: lgq-explore list data{default}",
+    )
+    parser.add_argument("--crops", type=int, default=1024, metavar="N", help="crops at most (default: 1024)")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object, and nothing else, on stdout")

@@ -1,0 +1,117 @@
+"""`lgq-explore evaluate`, `encode`, `decode` and `health`: what is asked of a trained run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ..errors import printable
+from ..progress import tell
+from .options import add_data, add_json
+from .streams import say
+
+
+def add_evaluate(commands: Any) -> None:
+    parser = commands.add_parser("evaluate", help="measure a run on pictures it has not seen")
+    parser.add_argument("run", type=Path, metavar="RUN")
+    add_data(parser)
+    parser.add_argument(
+        "--fd-features",
+        default="inception",
+        metavar="NAME",
+        help="inception (default) or efficientnet-lite0",
+    )
+    add_json(parser)
+    parser.set_defaults(command=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from ..training.evaluate import evaluate
+
+    result = evaluate(options.run, options.data, crops=options.crops, fd_features=options.fd_features)
+    if options.json:
+        say(json.dumps(result))
+    else:
+        say("\n".join(f"{name:20} {_readable(value)}" for name, value in result.items()))
+    return 0
+
+
+def add_encode(commands: Any) -> None:
+    parser = commands.add_parser("encode", help="write the latents, codes and reconstructions of pictures to a file")
+    parser.add_argument("run", type=Path, metavar="RUN")
+    add_data(parser, required=True)
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.npz")
+    parser.set_defaults(command=_encode)
+
+
+def _encode(options: argparse.Namespace) -> int:
+    from ..training.encode import encode, require_new
+    from ..training.outputs import require_writable
+
+    require_new(options.out)
+    require_writable(options.out)
+    encoding = encode(options.run, options.data, crops=options.crops)
+    encoding.save(options.out)
+    tell(f"{printable(options.out)}: {len(encoding)} crops of {len(encoding.photograph_names)} photographs")
+    return 0
+
+
+def add_decode(commands: Any) -> None:
+    parser = commands.add_parser("decode", help="make pictures of the codes in a file that encode wrote")
+    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("file", type=Path, metavar="FILE.npz")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder for the PNG files")
+    parser.set_defaults(command=_decode)
+
+
+def _decode(options: argparse.Namespace) -> int:
+    from ..training.encode import Encoding, decode, write_pictures
+    from ..training.outputs import require_folder_to_make
+    from ..training.run import open_run
+
+    require_folder_to_make(options.out)
+    run, encoding = open_run(options.run), Encoding.load(options.file)
+    trained = run.trained()
+    pictures = decode(run, encoding.codes, trained=trained)
+    if encoding.weights not in ("", trained.digest):
+        tell(f"{printable(options.file)}: its codes were made by other weights than those that decode them")
+    write_pictures(options.out, pictures)
+    tell(f"{printable(options.out)}: {len(pictures)} pictures")
+    return 0
+
+
+def add_health(commands: Any) -> None:
+    parser = commands.add_parser("health", help="say in words what goes wrong in a run, and what to change")
+    parser.add_argument("run", type=Path, metavar="RUN")
+    add_json(parser)
+    parser.set_defaults(command=_health)
+
+
+def _health(options: argparse.Namespace) -> int:
+    from ..analysis.health import health
+    from ..report.health import health_json, health_text
+    from ..training.run import open_run
+
+    run = open_run(options.run)
+    verdicts = health(run)
+    if options.json:
+        say(json.dumps(health_json(run, verdicts)))
+    else:
+        say(health_text(run, verdicts, shutil.get_terminal_size().columns))
+    return 0
+
+
+def _readable(value: Any) -> str:
+    match value:
+        case {"value": number, "why": why, **net_or_features}:
+            network = " ".join(map(str, net_or_features.values()))
+            return f"{_readable(number)} ({network}{': ' + why if why else ''})"
+        case None:
+            return "–"
+        case float():
+            return f"{value:.4g}"
+        case _:
+            return str(value)

@@ -1,0 +1,76 @@
+"""Where does a command write, whatever it was started with: a closed stream, a full disk, an old terminal?"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
+from typing import TextIO
+
+from ..errors import InputError, printable
+
+
+def say(text: str) -> None:
+    """Print lines of a result on stdout, without what a terminal would obey.
+
+    A reader who has seen enough (`| head`) may go. Raises InputError where the result can't be written otherwise.
+    """
+    try:
+        print(*map(printable, text.split("\n")), sep="\n", flush=True)
+    except BrokenPipeError:
+        _write_nowhere(sys.stdout)
+    except OSError as error:
+        _write_nowhere(sys.stdout)
+        raise InputError(f"the result can't be written to stdout: {error.strerror}.\nGive it a place.") from error
+
+
+@contextmanager
+def usable_streams() -> Iterator[None]:
+    """Streams that are there, that never fail to encode, and that leave no failure for the end of the process."""
+    _open_closed_descriptors()
+    before = sys.stdin, sys.stdout, sys.stderr
+    with open(os.devnull, "r+") as nowhere:
+        sys.stdin, sys.stdout, sys.stderr = (stream or nowhere for stream in before)
+        try:
+            with _escaping(sys.stdout), _escaping(sys.stderr):
+                yield
+        finally:
+            for stream in (sys.stdout, sys.stderr):
+                try:
+                    stream.flush()
+                except (OSError, ValueError):
+                    _write_nowhere(stream)  # Python would try again at its end, and exit with status 120
+            sys.stdin, sys.stdout, sys.stderr = before
+
+
+@contextmanager
+def _escaping(stream: TextIO) -> Iterator[None]:
+    """A letter that the stream's encoding lacks appears as its escape, instead of an exception."""
+    if not isinstance(stream, TextIOWrapper):
+        yield
+        return
+    before = stream.errors
+    stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        with suppress(OSError, ValueError):  # it flushes
+            stream.reconfigure(errors=before)
+
+
+def _open_closed_descriptors() -> None:
+    """Else the next file that is opened would be stdout or stderr to every library that writes there."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError as error:
+            if error.errno == errno.EBADF:
+                os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free
+
+
+def _write_nowhere(stream: TextIO) -> None:
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,0 +1,60 @@
+"""`lgq-explore train` and `resume`."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError, printable
+from ..progress import tell
+from .options import add_codebook_size, add_device, add_recipe, recipe
+from .status import INTERRUPTED
+from .streams import say
+
+if TYPE_CHECKING:
+    from ..training.run import Run
+
+
+def add_train(commands: Any) -> None:
+    parser = commands.add_parser("train", help="train a tokenizer into a new run folder")
+    parser.add_argument("--quantizer", metavar="NAME", help="method, see: lgq-explore list quantizers")
+    parser.add_argument("--seed", type=int, metavar="I", help="of initial weights and of the order of crops")
+    parser.add_argument("--run", type=Path, metavar="DIR", help="new folder (default: one under data/runs)")
+    add_codebook_size(parser)
+    add_recipe(parser)
+    add_device(parser)
+    parser.set_defaults(command=_train)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from ..training.loop import train
+
+    return _report_training(
+        train(recipe(options, options.quantizer, options.codebook_size), options.run, device=options.device)
+    )
+
+
+def add_resume(commands: Any) -> None:
+    parser = commands.add_parser("resume", help="continue a run from its newest checkpoint")
+    parser.add_argument("run", type=Path, metavar="RUN")
+    add_device(parser)
+    parser.set_defaults(command=_resume)
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from ..training.loop import resume
+
+    return _report_training(resume(options.run, device=options.device))
+
+
+def _report_training(run: Run) -> int:
+    config, name = run.config, printable(run.path)
+    with suppress(InputError):  # it is trained and saved, wherever its name can be written
+        say(str(run.path))
+    if run.is_finished:
+        tell(f"finished: {config.steps} of {config.steps} steps; next: lgq-explore evaluate {name}")
+        return 0
+    tell(f"stopped after {run.finished_steps} of {config.steps} steps; continue with lgq-explore resume {name}")
+    return INTERRUPTED
