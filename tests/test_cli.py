@@ -35,7 +35,7 @@ from lgq_explore.training.run import RunWriter
 ROOT = Path(__file__).resolve().parents[1]
 KEYS = (
     "run quantizer codebook_size dim images photographs tokens psnr_db ssim l1 lpips fd active_codes utilization "
-    "perplexity entropy_bits bits_per_pixel gini quantization_error seed steps recipe_hash"
+    "perplexity entropy_bits bits_per_pixel gini quantization_error seed steps recipe_hash rounding_replicate scenes"
 )
 QUICK = ("--data", "fake", "--steps", "6", "--batch-size", "4", "--codebook-size", "16", "--device", "cpu")
 SMALL = ("--set", "backbone.channels=[8,8,8]", "--set", "backbone.dim=4")
@@ -544,10 +544,10 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "decode to a folder that exists": (("decode", "R", "good.npz", "--out", "full"), ("full exists", "new folder")),
     "decode below a file": (("decode", "R", "good.npz", "--out", "a-file/x"), ("a-file/x", "can be written")),
     "decode impossible": (("decode", "R", "good.npz", "--out", LONG), (LONG, "can be written")),
-    "codes above": ((*DECODE, "above.npz"), ("16", "same run")),
-    "codes below": ((*DECODE, "below.npz"), ("-1", "same run")),
-    "codes are floats": ((*DECODE, "floats.npz"), ("float64", "same run")),
-    "codes of another grid": ((*DECODE, "shape.npz"), ("[2, 1, 4, 8]", "same run")),
+    "codes above": ((*DECODE, "above.npz"), ("above.npz", "codes lie outside of the levels")),
+    "codes below": ((*DECODE, "below.npz"), ("below.npz", "codes lie outside of the levels")),
+    "codes are floats": ((*DECODE, "floats.npz"), ("float64", "lgq-explore encode")),
+    "codes of another grid": ((*DECODE, "shape.npz"), ("codes do not fit", "lgq-explore encode")),
     "health of nothing": (("health", "nowhere"), ("nowhere is not a run folder", "lgq-explore train")),
     "health of a folder as JSON": (("health", "full", "--json"), ("full is not a run folder", "lgq-explore train")),
     "health of a damaged history": (

@@ -31,7 +31,7 @@ def _choices(what: str) -> dict[str, str]:
         case "quantizers":
             from ..quantizers import QUANTIZERS
 
-            return {name: inspect.getdoc(config) or "" for name, config in QUANTIZERS.items()}
+            return {name: (inspect.getdoc(config) or "").partition("\n")[0] for name, config in QUANTIZERS.items()}
         case "data":
             from ..training.images import DATA_SPECS
 
