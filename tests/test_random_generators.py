@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,23 +25,9 @@ from lgq_explore.training.config import TrainConfig
 from lgq_explore.training.fit import fit_quantizer, without_encoder
 from lgq_explore.training.loop import LogEvent
 from lgq_explore.training.run import Run
+from tests.process_state import process_untouched
 
 pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
-
-
-@contextmanager
-def global_generators_untouched() -> Iterator[None]:
-    """Fail where anything in the block drew from torch's, numpy's or Python's global generator, or seeded it."""
-    for_torch, for_numpy, for_python = torch.get_rng_state(), state_of_numpy(), random.getstate()
-    yield
-    assert torch.equal(torch.get_rng_state(), for_torch), "torch's global generator moved"
-    for before, after in zip(for_numpy, state_of_numpy(), strict=True):
-        assert np.array_equal(before, after), "numpy's global generator moved"
-    assert random.getstate() == for_python, "Python's global generator moved"
-
-
-def state_of_numpy() -> tuple[Any, ...]:
-    return tuple(np.random.get_state())  # noqa: NPY002: the global one is what is asked about
 
 
 def recipe(method: str = "lgq", seed: int = 0) -> TrainConfig:
@@ -78,7 +63,7 @@ def test_building_and_starting_draw_from_the_given_generator(method: str) -> Non
         quantizer.initialize(tokens, generator)
         return quantizer.state_dict()
 
-    with global_generators_untouched():
+    with process_untouched():
         first, tokenizer = started(3), build_tokenizer(recipe().backbone, config, seed=3)
     torch.manual_seed(100)
     assert equal(started(3), first)
@@ -100,21 +85,21 @@ def test_without_a_generator_torchs_own_is_drawn_from(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", QUANTIZERS)
-def test_fitting_a_quantizer_leaves_the_global_generators(method: str) -> None:
+def test_fitting_a_quantizer_leaves_the_process_as_it_is(method: str) -> None:
     tokens = torch.randn(256, 2)
-    with global_generators_untouched():
+    with process_untouched():
         fit_quantizer(without_encoder(method, 16, 2), tokens, steps=3, batch_size=32)
 
 
 @pytest.mark.parametrize("method", QUANTIZERS)
-def test_training_and_resuming_leave_the_global_generators(method: str, tmp_path: Path) -> None:
+def test_training_and_resuming_leave_the_process_as_it_is(method: str, tmp_path: Path) -> None:
     controls = lgq.Controls()
 
     def stop_at_the_second_step(event: LogEvent) -> None:
         if event.row["step"] == 2:
             controls.stop()
 
-    with global_generators_untouched():
+    with process_untouched():
         run = lgq.train(
             recipe(method), tmp_path / "run", on_log=stop_at_the_second_step, controls=controls, progress=False
         )
@@ -137,10 +122,10 @@ USES: dict[str, Callable[[Run], object]] = {
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
-def test_what_is_done_with_a_run_leaves_the_global_generators(
+def test_what_is_done_with_a_run_leaves_the_process_as_it_is(
     use: Callable[[Run], object], trained: dict[int, Run]
 ) -> None:
-    with global_generators_untouched():
+    with process_untouched():
         use(trained[0])
 
 
@@ -167,7 +152,7 @@ def test_what_others_draw_while_a_run_trains_changes_nothing(
     def disturb(*_: object) -> None:
         torch.manual_seed(99)
         torch.rand(3)
-        np.random.seed(99)  # noqa: NPY002: so that the global one moves
+        np.random.seed(99)  # noqa: NPY002 - the global one shall move
         random.seed(99)
 
     def decoder_after_a_disturbance(*arguments: Any) -> torch.nn.Module:

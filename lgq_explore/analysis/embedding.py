@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import check_random_state
 
 from lgq_explore.errors import InputError
 
@@ -22,6 +22,8 @@ NEIGHBOURS, MIN_DIST, EPOCHS = 15, 0.1, 200
 
 LEAST_FITTED = 4
 PLACED_AT_ONCE = 2**14
+
+_Result = TypeVar("_Result")
 
 Report = Callable[[str], None]
 """Is told in words what is going on."""
@@ -80,28 +82,15 @@ def _umap(points: NDArray[np.float32], fitted: NDArray[np.bool_], seed: int, rep
     is_first = "umap" not in sys.modules
     if is_first:
         report("importing UMAP")
-    from umap import UMAP
+    import umap  # noqa: F401 - here, so that what is said of it is true
 
     count = int(fitted.sum())
     neighbours = min(NEIGHBOURS, count - 1)
     report(f"finding the neighbours of {count:,d} points")
     index = NearestNeighbors(n_neighbors=neighbours).fit(points[fitted])
     distances, nearest = index.kneighbors(points[fitted])
-    model = UMAP(
-        n_neighbors=neighbours,
-        min_dist=MIN_DIST,
-        n_epochs=EPOCHS,
-        init="pca",
-        random_state=seed,
-        n_jobs=1,
-        # UMAP's own search is approximate, and takes half a minute to compile.
-        precomputed_knn=(nearest.astype(np.int32), distances.astype(np.float32), None),
-    )
     report(f"fitting {count:,d} points" + (" (compiling first, once in a process)" if is_first else ""))
-    with _kept_threads(), warnings.catch_warnings():
-        # That a model of given neighbours can't transform, and that many points in one place have only each other.
-        warnings.filterwarnings("ignore", category=UserWarning, module="umap")
-        found = model.fit_transform(points[fitted])
+    found = _in_own_thread(lambda: _laid_out(points[fitted], distances.astype(np.float32), nearest, seed))
     places = np.empty((len(points), 2), dtype=np.float32)
     places[fitted] = found
     rest = np.flatnonzero(~fitted)
@@ -112,14 +101,51 @@ def _umap(points: NDArray[np.float32], fitted: NDArray[np.bool_], seed: int, rep
     return Embedding(places)
 
 
-@contextmanager
-def _kept_threads() -> Iterator[None]:
-    """UMAP sets its caller's number of OpenMP threads to that of the cores, and torch shares that number."""
-    threads = torch.get_num_threads()
+def _laid_out(
+    points: NDArray[np.float32], distances: NDArray[np.float32], nearest: NDArray[np.int64], seed: int
+) -> NDArray[np.float32]:
+    """Places [n, 2] of points whose neighbours [n, k] are known, the nearest first.
+
+    The two halves of UMAP's estimator with its defaults, and its result. The estimator itself would warn of neighbours
+    that are given; its own search is approximate, and takes half a minute to compile.
+    """
+    from umap.umap_ import find_ab_params, fuzzy_simplicial_set, simplicial_set_embedding
+
+    draws = check_random_state(seed)
+    graph, *_ = fuzzy_simplicial_set(
+        points, nearest.shape[1], draws, "euclidean", knn_indices=nearest.astype(np.int32), knn_dists=distances
+    )
+    a, b = find_ab_params(spread=1.0, min_dist=MIN_DIST)
+    places, _ = simplicial_set_embedding(
+        points,
+        graph,
+        n_components=2,
+        initial_alpha=1.0,
+        a=a,
+        b=b,
+        gamma=1.0,
+        negative_sample_rate=5,
+        n_epochs=EPOCHS,
+        init="pca",
+        random_state=draws,
+        metric="euclidean",
+        metric_kwds={},
+        densmap=False,
+        densmap_kwds={},
+        output_dens=False,
+    )
+    return places
+
+
+def _in_own_thread(compute: Callable[[], _Result]) -> _Result:
+    """What `compute` returns. UMAP's compiled parts set the number of OpenMP threads of the thread that calls them to
+    that of the cores, and torch takes that number.
+    """
+    pool = ThreadPoolExecutor(1)
     try:
-        yield
+        return pool.submit(compute).result()
     finally:
-        torch.set_num_threads(threads)
+        pool.shutdown(wait=False)  # an interrupt need not wait for the result
 
 
 def _placed(index: NearestNeighbors, points: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -127,7 +153,9 @@ def _placed(index: NearestNeighbors, points: NDArray[np.float32], found: NDArray
     from umap.umap_ import smooth_knn_dist
 
     distances, nearest = index.kneighbors(points)
-    widths, _ = smooth_knn_dist(distances.astype(np.float32), float(distances.shape[1]), local_connectivity=0.0)
+    widths, _ = _in_own_thread(
+        lambda: smooth_knn_dist(distances.astype(np.float32), float(distances.shape[1]), local_connectivity=0.0)
+    )
     # Measured from the nearest, which changes no mean and keeps the farthest from all being 0.
     strengths = np.exp((distances[:, :1] - distances) / widths[:, None])
     return np.einsum("nk,nkd->nd", strengths / strengths.sum(axis=1, keepdims=True), found[nearest])

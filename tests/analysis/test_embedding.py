@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
 
-from lgq_explore.analysis.embedding import embed
+from lgq_explore.analysis.embedding import EPOCHS, MIN_DIST, NEIGHBOURS, embed
 from lgq_explore.analysis.projection_quality import projection_quality
 from lgq_explore.errors import InputError
+from tests.process_state import process_untouched
 
 EVERY = np.ones(300, dtype=bool)
 
@@ -86,6 +90,35 @@ def test_umap_leaves_torch_its_number_of_threads() -> None:
             assert torch.get_num_threads() == chosen
     finally:
         torch.set_num_threads(threads)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [5, 300, 5000])
+def test_umap_is_that_of_its_estimator(count: int) -> None:
+    """Bit for bit, and without the estimator's warnings."""
+    points, _ = clusters(count)
+    points[-1] = points[0]
+    with process_untouched(), warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        places = embed(points, np.ones(count, dtype=bool), "umap", seed=3).places
+
+    from umap import UMAP
+
+    neighbours = min(NEIGHBOURS, count - 1)
+    index = NearestNeighbors(n_neighbors=neighbours).fit(points.astype(np.float32))
+    distances, nearest = index.kneighbors(points.astype(np.float32))
+    estimator = UMAP(
+        n_neighbors=neighbours,
+        min_dist=MIN_DIST,
+        n_epochs=EPOCHS,
+        init="pca",
+        random_state=3,
+        n_jobs=1,
+        precomputed_knn=(nearest.astype(np.int32), distances.astype(np.float32), None),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        np.testing.assert_array_equal(places, estimator.fit_transform(points.astype(np.float32)))
 
 
 def test_umap_repeats_and_gives_equal_points_equal_places() -> None:

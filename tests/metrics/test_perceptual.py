@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 import os
 import pickle
 import socket
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,10 +17,18 @@ import skimage.data
 import torch
 from torch import Tensor
 from torchmetrics.functional.image import learned_perceptual_image_patch_similarity
-from torchvision.models import AlexNet_Weights, SqueezeNet1_1_Weights, squeezenet1_1
+from torchvision.models import (
+    AlexNet_Weights,
+    SqueezeNet1_1_Weights,
+    VGG16_Weights,
+    alexnet,
+    squeezenet1_1,
+    vgg16,
+)
 
-from lgq_explore.metrics import LPIPS, LPIPS_SMALLEST_IMAGE, FrechetDistance, perceptual
+from lgq_explore.metrics import LPIPS, LPIPS_SMALLEST_IMAGE, FrechetDistance, published_weights
 from lgq_explore.metrics.perceptual import EfficientNetLite0Features
+from tests.process_state import process_untouched
 
 
 def crops(count: int, side: int = 48) -> Tensor:
@@ -84,7 +94,7 @@ def test_lpips_does_not_wait_for_a_network_that_never_answers(
     checkpoints: Path, silent_proxy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_through(monkeypatch, silent_proxy)
-    monkeypatch.setattr(perceptual, "NETWORK_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(published_weights, "NETWORK_PATIENCE_SECONDS", 0.2)
     why = LPIPS().compute().why
     assert why is not None
     assert "timed out" in why or "no answer" in why
@@ -160,15 +170,61 @@ def test_lpips_of_no_images_is_none(checkpoints: Path) -> None:
     assert result.why == "no images were compared"
 
 
-def test_building_a_metric_leaves_the_environment_and_stdout_alone(
-    checkpoints: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("net", LPIPS_SMALLEST_IMAGE)
+def test_lpips_is_that_of_torchmetrics_with_any_net(net: str, checkpoints: Path) -> None:
+    build, published = {
+        "alex": (alexnet, AlexNet_Weights),
+        "vgg": (vgg16, VGG16_Weights),
+        "squeeze": (squeezenet1_1, SqueezeNet1_1_Weights),
+    }[net]
+    torch.manual_seed(0)
+    torch.save(build().state_dict(), checkpoints / Path(published.DEFAULT.url).name)
+    images, reconstructions = crops(2), noisy(crops(2), 0.1)
+    metric = LPIPS(net)
+    metric.update(images, reconstructions)
+    reference = learned_perceptual_image_patch_similarity(reconstructions, images, net_type=net, normalize=True)
+    assert metric.compute().value == pytest.approx(reference.item(), rel=1e-5)
+
+
+def test_lpips_of_another_networks_weights_is_none(checkpoints: Path) -> None:
+    torch.save({"features.0.weight": torch.zeros(3)}, checkpoints / Path(AlexNet_Weights.DEFAULT.url).name)
+    result = LPIPS("alex").compute()
+    assert result.value is None
+    assert result.why is not None
+    assert "those of another network" in result.why
+
+
+def test_a_metric_leaves_the_process_as_it_is(checkpoints: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save(seeded_squeezenet(), checkpoints / Path(SqueezeNet1_1_Weights.DEFAULT.url).name)
+    images = crops(2)
+    capsys.readouterr()
+    with process_untouched():
+        for metric in (LPIPS("squeeze"), FrechetDistance("efficientnet-lite0"), LPIPS("alex"), FrechetDistance()):
+            metric.update(images, images)
+            metric.compute()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_missing_weights_are_downloaded_once_without_a_word(
+    checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", raising=False)
-    before = dict(os.environ)
-    LPIPS("squeeze")
-    FrechetDistance("efficientnet-lite0")
-    assert dict(os.environ) == before
-    assert capsys.readouterr().out == ""
+    content = b"weights"
+    source = tmp_path / f"net-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+    source.write_bytes(content)
+    url = source.as_uri()
+    path = published_weights.weights_file(url)
+    assert path.read_bytes() == content
+    source.unlink()
+    assert published_weights.weights_file(url) == path == checkpoints / source.name
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_download_that_is_not_what_its_name_says_is_refused(checkpoints: Path, tmp_path: Path) -> None:
+    source = tmp_path / "net-01234567.pth"
+    source.write_bytes(b"something else")
+    with pytest.raises(published_weights.UnavailableError, match=r"net-01234567\.pth .* could not be downloaded"):
+        published_weights.weights_file(source.as_uri())
+    assert not list(checkpoints.iterdir())
 
 
 # Fréchet distance
@@ -252,6 +308,22 @@ def test_frechet_distance_in_inception_features_says_why_it_cannot() -> None:
 
 
 # Both
+
+
+@pytest.mark.parametrize("metric", [lambda: LPIPS("squeeze"), lambda: FrechetDistance("efficientnet-lite0")])
+def test_a_distance_that_is_no_number_is_not_taken_for_a_perfect_one(
+    metric: Callable[[], LPIPS | FrechetDistance], checkpoints: Path
+) -> None:
+    torch.save(seeded_squeezenet(), checkpoints / Path(SqueezeNet1_1_Weights.DEFAULT.url).name)
+    planted = metric()
+    network = planted._network if isinstance(planted, LPIPS) else planted._metric
+    assert network is not None
+    with torch.no_grad():
+        next(iter(network.parameters())).fill_(math.nan)
+    planted.update(crops(3), noisy(crops(3), 0.1))
+    result = planted.compute()
+    assert result.value is None
+    assert result.why == "features of these images are no finite numbers"
 
 
 @pytest.mark.parametrize("metric", [LPIPS, FrechetDistance])

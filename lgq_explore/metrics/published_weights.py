@@ -1,0 +1,88 @@
+"""Where do a network's published weights lie, and how is it built to take them?"""
+
+from __future__ import annotations
+
+import queue
+import re
+import threading
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+NETWORK_PATIENCE_SECONDS = 8.0
+"""How long a server of weights may take to answer before the weights count as not to be had."""
+
+
+class UnavailableError(Exception):
+    """There can be no value here; the message is the one line that says why."""
+
+
+class Undrawn(TorchFunctionMode):
+    """Networks that are built within, in this thread, leave torch's global generator alone: weights are loaded anyway.
+
+    Their parameters hold anything until then.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        of_init = getattr(func, "__module__", None) == nn.init.__name__
+        if of_init or func in (torch.Tensor.uniform_, torch.Tensor.normal_):
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return func(*args, **kwargs)
+
+
+def weights_file(url: str) -> Path:
+    """The weights at `url` in the torch hub cache, downloaded there first if their server answers in time.
+
+    Raises UnavailableError where it does not, and for a download that is not what its name says: a name ends in the
+    first digits of the SHA-256.
+    """
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    path = folder / Path(urlparse(url).path).name
+    if path.exists():
+        return path
+    refusal = _refusal(url)
+    if refusal is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        digest = re.search(r"-([a-f0-9]{8,})\.", path.name)
+        try:
+            torch.hub.download_url_to_file(url, str(path), digest and digest[1], progress=False)
+        except (OSError, HTTPException, RuntimeError) as error:
+            refusal = first_line(getattr(error, "reason", error))
+    if refusal is not None:
+        raise UnavailableError(
+            f"the weights {path.name} are not in the torch hub cache and could not be downloaded ({refusal})"
+        )
+    return path
+
+
+def first_line(error: object) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _refusal(url: str) -> str | None:
+    """Why `url` cannot be opened within `NETWORK_PATIENCE_SECONDS`, or None if it can."""
+    answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            with urllib.request.urlopen(url, timeout=NETWORK_PATIENCE_SECONDS):
+                answers.put(None)
+        except (OSError, HTTPException, ValueError) as error:
+            answers.put(first_line(getattr(error, "reason", error)))
+
+    # A thread, because a timeout bounds the connection but not the look-up of the host's name.
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        return answers.get(timeout=NETWORK_PATIENCE_SECONDS)
+    except queue.Empty:
+        return f"no answer within {NETWORK_PATIENCE_SECONDS:g} seconds"
