@@ -10,10 +10,15 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import torch
+
+# These add filters of warnings as they are imported, which is when they are first needed.
+for _module in ("plotly.graph_objs._deprecations", "plotly.tools", "torchmetrics.image.fid"):
+    import_module(_module)
 
 
 @contextmanager

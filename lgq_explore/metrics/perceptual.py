@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -228,7 +228,7 @@ def _lpips_network(net: str) -> _LPIPS:
     backbone = torch.load(weights_file(published[net].url), map_location="cpu", weights_only=True)
     # Not torchmetrics' metric of the same network: that has torchvision load the backbone, which unpickles it.
     with Undrawn():
-        network = _NoTrainLpips(net=net, pnet_rand=True)
+        network = _NoTrainLpips(net=cast(Any, net), pnet_rand=True)
     # Layers keep torchvision's numbers within the slices that LPIPS cuts: slice2.3.weight is features.3.weight.
     names = {name: re.sub(r"^slices?\.?\d+\.", "features.", name) for name in network.net.state_dict()}
     try:

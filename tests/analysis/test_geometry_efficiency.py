@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from lgq_explore.models import BackboneConfig, Tokenizer, build_tokenizer
 from lgq_explore.quantizers import QUANTIZERS, FSQConfig, LGQConfig, Quantizer, VQConfig
 from lgq_explore.training.encode import Encoding
 from tests.analysis.planted_tokenizer import encoding_of, method_tokenizer, noise_pictures
+from tests.process_state import process_untouched
 
 CHANNELS, SIDE = 3, 4
 
@@ -143,6 +145,26 @@ def test_first_order_is_the_limit_of_small_steps(config: object) -> None:
     torch.testing.assert_close((ahead - behind) / 2e-4, found.first_order, rtol=1e-5, atol=1e-6)
     assert found.first_order.abs().max() > 1e-3
     torch.testing.assert_close(found.pictures, tokenizer.decode(tokenizer.quantizer.decoder_input(place)).detach())
+
+
+def test_a_decoder_is_derived_without_touching_what_other_threads_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = build_tokenizer(BackboneConfig(channels=(8, 8, 8), dim=6), LGQConfig(codebook_size=16), seed=0).eval()
+    generator = torch.Generator().manual_seed(0)
+    place, step = (torch.randn(3, 6, 4, 4, generator=generator) for _ in range(2))
+    kernels, decode = [], tokenizer.decode
+
+    def watched(quantized: Tensor) -> Tensor:
+        kernels.append(torch.backends.cuda.flash_sdp_enabled())
+        return decode(quantized)
+
+    monkeypatch.setattr(tokenizer, "decode", watched)
+    with process_untouched(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = decoded_step(tokenizer, place, step)
+    assert kernels == [True]
+    assert not found.pictures.requires_grad
+    assert not found.first_order.requires_grad
+    assert all(weight.grad is None for weight in tokenizer.parameters())
 
 
 @pytest.mark.parametrize("method", QUANTIZERS)
