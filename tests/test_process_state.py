@@ -21,7 +21,6 @@ ENTRY = {"cli.py", "__main__.py"}
 
 EXCEPTIONS = {
     ("bench/fresh_process.py", "torch.set_num_threads"): "it is the program of a process that it starts for itself",
-    ("warnings.catch_warnings",): "Pillow warns of each odd picture, and of nothing else here",
 }
 
 SHARED = {
