@@ -69,8 +69,7 @@ class FrozenRun(Run):
 
     def require_own(self, encoding: Encoding) -> None:
         """Raise InputError for an encoding that was made with other weights; one that does not say is taken."""
-        made_with = getattr(encoding, "weights", "")
-        if made_with and made_with != self._trained.digest:
+        if encoding.weights and encoding.weights != self._trained.digest:
             raise InputError(
                 f"the encoding was made with other weights than those of {self.path}, step {self.finished_steps}.\n"
                 "Encode again: lgq.encode(run)."

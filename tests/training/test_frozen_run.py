@@ -101,6 +101,9 @@ def test_other_weights_of_the_same_step_are_told_from_it(tmp_path: Path) -> None
     then, encoding = frozen(live), encode(live, crops=2)
     content = (live.path / "weights.safetensors").read_bytes()
     scale_weights(live)
+    with pytest.raises(InputError, match=r"made with other weights than those of .*mine, step 6"):
+        code_history(live, encoding, [3])
+    code_history(live, replace(encoding, weights=""), [3])  # of nobody knows which: taken
     assert then.watch.moved_on("look") == "mine has since got other weights of step 6: look."
     other = live.path / "other"
     other.write_bytes(content)

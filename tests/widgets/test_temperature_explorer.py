@@ -181,6 +181,10 @@ def test_what_cannot_be_shown_is_refused_in_a_sentence(run: Run, recipe: TrainCo
         panel.temperature = 0.0
     with pytest.raises(InputError, match="no snapshot of step 5: choose one of 0, 3, 6"):
         panel.snapshot = 5
+    panel.selection = [16]
+    assert "code 16 is outside 0 … 15" in panel._message.value
+    panel.selection = [15]
+    assert "outside" not in panel._message.value
     with pytest.raises(InputError, match="token is 1000000: the 6 pictures have 0 … 383"):
         panel.token = 10**6
     grid = lgq.train(replace(recipe, quantizer=FSQConfig(), loss_weights={}), progress=False)

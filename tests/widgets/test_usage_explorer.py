@@ -119,8 +119,29 @@ def test_runs_of_one_method_are_told_apart_by_seed_then_by_folder(recipe: TrainC
     second = train(replace(short, seed=1), tmp_path / "second")
     assert repr(UsageExplorer(first, second)) == "UsageExplorer(lgq, seed 0, lgq, seed 1)"
     assert repr(UsageExplorer(first, again)) == "UsageExplorer(first, again)"
-    with pytest.raises(InputError, match="give each run once"):
+    with pytest.raises(InputError, match="first is given more than once: give each run once"):
         UsageExplorer(first, first)
+
+
+def test_runs_in_folders_of_one_name_are_told_apart_by_the_folders_that_hold_them(
+    recipe: TrainConfig, tmp_path: Path
+) -> None:
+    short = replace(recipe, steps=1)
+    runs = [train(short, tmp_path / day / "run") for day in ("monday", "_$tuesday$")]
+    explorer = UsageExplorer(*runs, shown="_$tuesday$/run")
+    assert repr(explorer) == "UsageExplorer(monday/run, _$tuesday$/run)"
+    explorer._repr_mimebundle_()
+    assert eval(explorer.code(), {"lgq": lgq}).shown == explorer.shown
+
+
+def test_a_run_given_as_the_folder_one_stands_in_has_its_name(
+    recipe: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(replace(recipe, steps=1), tmp_path / "data" / "runs" / "mine")
+    monkeypatch.chdir(tmp_path / "data" / "runs" / "mine")
+    explorer = UsageExplorer(".")
+    assert "run mine" in explorer.caption()
+    assert explorer.code().startswith("lgq.widgets.UsageExplorer('mine', ")
 
 
 def test_it_leaves_a_picture_and_a_name_that_stays(runs: list[Run]) -> None:
