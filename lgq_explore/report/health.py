@@ -40,7 +40,7 @@ def health_text(run: Run, verdicts: pd.DataFrame, width: int = WIDEST) -> str:
 def health_json(run: Run, verdicts: pd.DataFrame) -> dict[str, Any]:
     """The same as JSON values: run, state (the most severe), step, steps, rules (a row each), train (a command)."""
     return {
-        "run": run.path.name,
+        "run": run.name,
         "state": worst_state(verdicts),
         "step": run.finished_steps,
         "steps": run.config.steps,

@@ -55,7 +55,7 @@ def evaluate(
         error.update(quantizer.continuous(batch.output.latents), quantizer.discrete(codes))
     pixels, usage, perceived, distance = quality.compute(), counts.usage(), lpips.compute(), frechet.compute()
     return {
-        "run": run.path.name,
+        "run": run.name,
         "quantizer": config.quantizer.method,
         "codebook_size": usage.codebook_size,
         "dim": config.backbone.dim,
