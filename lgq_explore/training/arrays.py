@@ -65,9 +65,11 @@ def read_arrays(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
             with zipfile.ZipFile(file) as archive:
                 members = set(archive.namelist())
                 return {name: _member(archive, f"{name}.npy") for name in names if f"{name}.npy" in members}
-        except (DamagedArrays, OSError):
+        except DamagedArrays:
             raise
         except Exception as error:  # zipfile, its decompressors and NumPy: each has exceptions of its own
+            if isinstance(error, OSError) and error.errno is not None:  # bz2 has one without a number
+                raise
             raise DamagedArrays("it is no .npz file, or damaged") from error
 
 
