@@ -27,7 +27,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from lgq_explore import QUANTIZERS, Encoding, evaluate, open_run
+from lgq_explore import QUANTIZERS, Encoding, encode, evaluate, open_run
 from lgq_explore.analysis import health, worst_state
 from lgq_explore.cli import main
 from lgq_explore.training.run import RunWriter
@@ -184,6 +184,16 @@ def test_encode_and_decode_give_the_reconstructions(trained: Path, command: Comm
     pictures = [np.asarray(Image.open(path)).transpose(2, 0, 1) for path in sorted(folder.iterdir())]
     np.testing.assert_array_equal(np.stack(pictures), encoding.reconstructions)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["encoding.npz", "pictures"]
+
+
+def test_codes_of_other_weights_are_decoded_and_said_to_be_so(trained: Path, command: Command, tmp_path: Path) -> None:
+    file, folder = tmp_path / "encoding.npz", tmp_path / "pictures"
+    replace(encode(trained, crops=2), weights="of another run").save(file)
+    decoded = command("decode", trained, file, "--out", folder)
+    assert decoded.status == 0
+    assert decoded.stderr == (
+        f"{file}: its codes were made by other weights than those that decode them\n{folder}: 2 pictures\n"
+    )
 
 
 def test_resuming_a_finished_run_says_so_and_changes_nothing(trained: Path, command: Command) -> None:

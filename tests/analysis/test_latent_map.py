@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,7 @@ from lgq_explore.analysis import decoded_points, fit_grid, latent_map, projectio
 from lgq_explore.analysis.code_space import code_points, token_points
 from lgq_explore.analysis.code_usage import token_codes
 from lgq_explore.analysis.fsq_grid import FittedGrid
-from lgq_explore.analysis.latent_map import MOST_FITTED, snapshot_steps
+from lgq_explore.analysis.latent_map import MOST_FITTED, _read, snapshot_steps
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig, LGQConfig
@@ -194,6 +196,20 @@ def test_a_map_by_umap_is_kept_and_found_again(run: Run, encoding: Encoding, by_
     np.savez(kept, **stored)
     assert latent_map(run, encoding, "umap").points["x"].iloc[0] == by_umap["x"].iloc[-1]
     kept.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["((((", repr({"descr": "<f4", "fortran_order": False, "shape": (2**40,)}), "no header", ""],
+    ids=["brackets", "huge", "text", "nothing"],
+)
+def test_a_map_with_a_damaged_header_is_none(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "map.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("places.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode())
+    assert _read(path, 100) is None
+    np.savez(path, places=np.ones((100, 2), np.float32))
+    assert _read(path, 100) is not None
 
 
 @pytest.mark.slow

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +17,9 @@ from PIL import Image
 from lgq_explore import InputError, Run, TrainConfig, train
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig, LGQConfig
-from lgq_explore.training.encode import Encoding, coded_batches, decode, encode, encode_training, write_pictures
+from lgq_explore.training.encode import OWNER, Encoding, coded_batches, decode, encode, encode_training, write_pictures
 from lgq_explore.training.images import load_images, to_model_range, to_uint8
+from lgq_explore.training.run import RunWriter
 
 TINY = TrainConfig(
     data="fake", steps=4, batch_size=4, backbone=BackboneConfig(channels=(8, 8, 8), dim=4), quantizer=LGQConfig(16)
@@ -189,6 +192,138 @@ def test_a_damaged_file_is_refused_wherever_the_damage_is(encoding: Encoding, tm
         path.write_bytes(whole[:length])
         with pytest.raises(InputError, match=r"encoding\.npz"):
             Encoding.load(path)
+
+
+def test_it_knows_whose_it_is(run: Run, encoding: Encoding, tmp_path: Path) -> None:
+    def owner(found: Encoding) -> tuple[str, int, str, str, int]:
+        return found.weights, found.steps, found.data, found.split, found.crops
+
+    digest = run.trained().digest
+    assert owner(encoding) == (digest, 4, "fake", "held out", 1024)
+    assert owner(encode_training(run, crops=8)) == (digest, 4, "fake", "training", 8)
+    everything = encode(run, "fake", crops=16)
+    assert owner(everything) == (digest, 4, "fake", "everything", 16)
+    everything.save(tmp_path / "encoding.npz")
+    assert owner(Encoding.load(tmp_path / "encoding.npz")) == owner(everything)
+
+
+def test_a_run_trained_anew_in_the_same_folder_gives_encodings_of_other_weights(tmp_path: Path) -> None:
+    found = []
+    for seed in (0, 1):
+        run = train(replace(TINY, seed=seed, steps=1), tmp_path / "run", device="cpu", progress=False)
+        found.append(encode(run, crops=1))
+        shutil.rmtree(run.path)
+    assert found[0].weights != found[1].weights
+    assert found[0].steps == found[1].steps == 1
+
+
+def test_weights_that_were_read_before_encode_and_decode_though_the_folder_moved_on(tmp_path: Path) -> None:
+    run = train(replace(TINY, steps=2), tmp_path / "run", device="cpu", progress=False)
+    before = run.trained()
+    expected = encode(run, crops=8)
+    with torch.no_grad():
+        moved = run.tokenizer()
+        for weight in moved.parameters():
+            weight.mul_(1.5)
+    RunWriter(run.path).save_checkpoint(3, moved, {})
+    assert encode(run, crops=8).weights == run.trained().digest != before.digest
+    again = encode(run, crops=8, trained=before)
+    assert (again.weights, again.steps) == (before.digest, 2)
+    np.testing.assert_array_equal(again.latents, expected.latents)
+    np.testing.assert_array_equal(decode(run, expected.codes, trained=before), expected.reconstructions)
+    assert (decode(run, expected.codes) != expected.reconstructions).any()
+
+
+def parts(encoding: Encoding) -> dict[str, Any]:
+    return {entry.name: np.asarray(getattr(encoding, entry.name)) for entry in fields(Encoding)}
+
+
+def test_an_older_file_that_does_not_say_whose_it_is_opens(encoding: Encoding, tmp_path: Path) -> None:
+    path = tmp_path / "encoding.npz"
+    np.savez(path, **{name: part for name, part in parts(encoding).items() if name not in OWNER})
+    older = Encoding.load(path)
+    np.testing.assert_array_equal(older.codes, encoding.codes)
+    assert (older.weights, older.steps, older.data, older.split, older.crops) == ("", 0, "", "", 0)
+
+
+def test_names_that_are_no_utf8_come_back(encoding: Encoding, tmp_path: Path) -> None:
+    names = np.array([*encoding.photograph_names[:-1], "caf\udce9.png"])
+    replace(encoding, photograph_names=names, data="folder:caf\udce9").save(tmp_path / "encoding.npz")
+    loaded = Encoding.load(tmp_path / "encoding.npz")
+    assert loaded.photograph_names[-1] == "caf\udce9.png"
+    assert loaded.data == "folder:caf\udce9"
+
+
+UNFIT: dict[str, Callable[[Encoding], dict[str, Any]]] = {
+    "codes of an outer level": lambda whole: {"codes": whole.codes + whole.levels[:, None, None]},
+    "codes below 0": lambda whole: {"codes": -1 - whole.codes},
+    "codes of another type": lambda whole: {"codes": whole.codes.astype(np.int32)},
+    "codes of another grid": lambda whole: {"codes": whole.codes[:, :, :4]},
+    "codes of too few pictures": lambda whole: {"codes": whole.codes[1:]},
+    "no levels": lambda whole: {"levels": whole.levels[:0]},
+    "one level too many": lambda whole: {"levels": np.append(whole.levels, 5)},
+    "latents of another shape": lambda whole: {"latents": np.zeros(3, np.float32)},
+    "latents in double": lambda whole: {"latents": whole.latents.astype(np.float64)},
+    "latents that are no numbers": lambda whole: {"latents": whole.latents * np.float32(np.nan)},
+    "images in float": lambda whole: {"images": whole.images.astype(np.float32)},
+    "images that are grey": lambda whole: {"images": whole.images[:, :1]},
+    "images of another size": lambda whole: {"images": whole.images[..., :16]},
+    "reconstructions of another size": lambda whole: {"reconstructions": whole.reconstructions[..., :16]},
+    "a photograph without a name": lambda whole: {"photograph": whole.photograph + len(whole.photograph_names)},
+    "too few photographs": lambda whole: {"photograph": whole.photograph[1:]},
+    "names that are numbers": lambda whole: {"photograph_names": np.arange(len(whole.photograph_names))},
+    "names that are no letters": lambda whole: {
+        "photograph_names": np.full(len(whole.photograph_names), 2**31, np.uint32).view("<U1")
+    },
+    "weights that are a number": lambda whole: {"weights": np.array(3)},
+    "two weights": lambda whole: {"weights": np.array(["a", "b"])},
+    "steps that are text": lambda whole: {"steps": np.array("many")},
+    "objects": lambda whole: {"levels": np.array([{}], dtype=object)},
+}
+
+
+@pytest.mark.parametrize("unfit", UNFIT.values(), ids=UNFIT)
+def test_arrays_that_do_not_go_together_are_refused(
+    encoding: Encoding, tmp_path: Path, unfit: Callable[[Encoding], dict[str, Any]]
+) -> None:
+    path = tmp_path / "encoding.npz"
+    np.savez(path, **parts(encoding) | unfit(encoding))
+    with pytest.raises(InputError, match=r"encoding\.npz is not an encoding, or damaged: .*\nMake one") as told:
+        Encoding.load(path)
+    assert len(str(told.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in fields(Encoding) if entry.name not in OWNER])
+def test_an_array_that_is_missing_is_told(encoding: Encoding, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "encoding.npz"
+    np.savez(path, **{other: part for other, part in parts(encoding).items() if other != name})
+    with pytest.raises(InputError, match="arrays are missing"):
+        Encoding.load(path)
+
+
+def test_what_comes_while_it_is_written_stays(encoding: Encoding, tmp_path: Path) -> None:
+    file, folder = tmp_path / "encoding.npz", tmp_path / "pictures"
+
+    class Slow:
+        """An array that is asked for while somebody else writes the file."""
+
+        def __array__(self, *_: object, **__: object) -> np.ndarray:
+            file.write_text("theirs")
+            return np.array([16])
+
+    with pytest.raises(InputError, match="exists already: name a new file"):
+        replace(encoding, levels=Slow()).save(file)  # type: ignore[arg-type]
+    assert file.read_text() == "theirs"
+
+    def pictures() -> Iterator[np.ndarray]:
+        yield encoding.images[0]
+        folder.mkdir()
+        (folder / "thesis.txt").write_text("theirs")
+
+    with pytest.raises(InputError, match="exists already: name a new folder"):
+        write_pictures(folder, pictures())  # type: ignore[arg-type]
+    assert [path.name for path in folder.iterdir()] == ["thesis.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["encoding.npz", "pictures"]
 
 
 def test_pictures_are_written_all_or_none(encoding: Encoding, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from lgq_explore import Encoding, InputError, Run, TrainConfig, encode, evaluate, train
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig
+from lgq_explore.training.encode import EvaluationSet, evaluation_set
 from lgq_explore.training.run import RunWriter
 
 pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
@@ -156,3 +158,22 @@ def test_a_run_without_weights_is_refused(run: Run, tmp_path: Path) -> None:
 def test_features_that_are_not_known_are_refused(run: Run) -> None:
     with pytest.raises(InputError, match="'incepton'"):
         evaluate(run, fd_features="incepton")
+
+
+def test_the_steps_are_those_of_the_weights_that_were_measured(
+    tmp_path: Path, result: dict[str, Any], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = RunWriter(shutil.copytree(run.path, tmp_path / "grid"))
+
+    def while_training_goes_on(*arguments: Any) -> EvaluationSet:
+        chosen = evaluation_set(*arguments)
+        moved = run.tokenizer()
+        with torch.no_grad():
+            for weight in moved.parameters():
+                weight.zero_()
+        training.save_checkpoint(5, moved, {})
+        return chosen
+
+    monkeypatch.setattr("lgq_explore.training.evaluate.evaluation_set", while_training_goes_on)
+    assert evaluate(training.path) == result
+    assert result["steps"] == 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import torch
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig, Tokenizer, build_tokenizer
 from lgq_explore.quantizers import LGQConfig
-from lgq_explore.training.config import TrainConfig
+from lgq_explore.training.config import TrainConfig, config_to_json
 from lgq_explore.training.run import (
     CHECKPOINTS_KEPT,
     Environment,
@@ -134,6 +135,117 @@ def test_weights_that_cannot_be_read_are_named(writer: RunWriter) -> None:
         _ = writer.finished_steps
 
 
+def test_a_config_from_before_the_processor_was_kept_opens(writer: RunWriter) -> None:
+    path = writer.path / "config.json"
+    description = json.loads(path.read_text())
+    for name in ("processor", "threads"):
+        del description["environment"][name]
+    path.write_text(json.dumps(description))
+    assert (open_run(writer.path).environment.processor, open_run(writer.path).environment.threads) == ("", 0)
+
+
+@pytest.mark.parametrize("environment", [[], {}, {"versions": {}}, None])
+def test_an_environment_that_lacks_something_is_named(writer: RunWriter, environment: object) -> None:
+    path = writer.path / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"environment": environment}))
+    with pytest.raises(InputError, match=r"config\.json can't be used: its environment"):
+        open_run(writer.path)
+
+
+def header_of(path: Path) -> dict[str, dict[str, object]]:
+    content = path.read_bytes()
+    return json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+
+
+def with_header(path: Path, header: object) -> bytes:
+    content = path.read_bytes()
+    values = content[8 + int.from_bytes(content[:8], "little") :]
+    written = json.dumps(header).encode()
+    return len(written).to_bytes(8, "little") + written + values
+
+
+def first_tensor(path: Path, **change: object) -> bytes:
+    header = header_of(path)
+    name = next(name for name in header if name != "__metadata__")
+    return with_header(path, header | {name: header[name] | change})
+
+
+DAMAGED_WEIGHTS = {
+    "nothing": lambda path: b"",
+    "a length beyond the file": lambda path: b"\xff" * 8 + path.read_bytes()[8:],
+    "cut": lambda path: path.read_bytes()[:-1],
+    "longer": lambda path: path.read_bytes() + b"0",
+    "a list": lambda path: with_header(path, [1]),
+    "nested": lambda path: (10**5).to_bytes(8, "little") + b"[" * 10**5,
+    "no steps": lambda path: with_header(path, header_of(path) | {"__metadata__": {}}),
+    "steps below 0": lambda path: with_header(path, header_of(path) | {"__metadata__": {"steps": "-1"}}),
+    "no tensors": lambda path: with_header(path, {"__metadata__": {"steps": "3"}}),
+    "an unknown type": lambda path: first_tensor(path, dtype="F99"),
+    "another shape": lambda path: first_tensor(path, shape=[7]),
+    "no places": lambda path: first_tensor(path, data_offsets=[]),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED_WEIGHTS.values(), ids=DAMAGED_WEIGHTS)
+def test_damaged_weights_are_named_and_kept(writer: RunWriter, damage: Callable[[Path], bytes]) -> None:
+    writer.save_checkpoint(3, built(), {})
+    path = writer.path / "weights.safetensors"
+    content = damage(path)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"weights\.safetensors can't be read: .*\nDelete it and resume the run"):
+        writer.trained()
+    assert path.read_bytes() == content
+
+
+def test_weights_that_cannot_be_opened_are_not_taken_for_missing_ones(writer: RunWriter) -> None:
+    (writer.path / "weights.safetensors").mkdir()
+    for read in (writer.trained, lambda: writer.finished_steps):
+        with pytest.raises(InputError, match=r"weights\.safetensors can't be read: Is a directory"):
+            read()
+
+
+# Creation while another trainer creates
+
+
+def test_of_two_who_make_one_folder_the_later_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "run"
+
+    def first_another(config: TrainConfig) -> dict[str, object]:
+        if not path.exists():
+            path.mkdir()
+            (path / "config.json").write_text("another's")
+        return config_to_json(config)
+
+    monkeypatch.setattr("lgq_explore.training.run.config_to_json", first_another)
+    with pytest.raises(InputError, match="run exists already"):
+        RunWriter.create(path, CONFIG, ENVIRONMENT)
+    assert (path / "config.json").read_text() == "another's"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run"]
+
+
+def test_of_two_who_take_one_default_name_the_later_takes_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(tmp_path))
+    name = default_run_path(CONFIG)
+
+    def first_another(config: TrainConfig) -> dict[str, object]:
+        name.mkdir(parents=True, exist_ok=True)
+        (name / "config.json").write_text("another's")
+        return config_to_json(config)
+
+    monkeypatch.setattr("lgq_explore.training.run.config_to_json", first_another)
+    assert RunWriter.create_by_default(CONFIG, ENVIRONMENT).path.name == f"{name.name}-2"
+    assert (name / "config.json").read_text() == "another's"
+
+
+def test_a_default_folder_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(tmp_path / "file"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="can't be made"):
+        RunWriter.create_by_default(CONFIG, ENVIRONMENT)
+
+
 # Checkpoints and weights
 
 
@@ -249,6 +361,41 @@ def test_snapshots_are_read_by_memory_map_in_order(writer: RunWriter) -> None:
     assert all(isinstance(codebook, np.memmap) for codebook in snapshots.values())
     assert snapshots[9].dtype == np.float32
     assert snapshots[9].tolist() == [[9] * 4] * 16
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        np.zeros((16, 4), np.float64),
+        np.zeros((4, 16), np.float32),
+        np.zeros(64, np.float32),
+        np.zeros((16, 4), "V0"),
+        np.array([{}] * 64, dtype=object).reshape(16, 4),
+    ],
+    ids=["double", "turned", "flat", "no bytes", "pickled"],
+)
+def test_a_snapshot_of_another_kind_is_named_when_it_is_asked_for(writer: RunWriter, content: np.ndarray) -> None:
+    for step in (1, 2):
+        writer.save_codebook(step, torch.zeros(16, 4))
+    path = writer.path / "codebooks" / "step-00000002.npy"
+    with path.open("wb") as file:
+        np.lib.format.write_array(file, content)
+    snapshots = writer.codebook_snapshots()
+    assert snapshots[1].shape == (16, 4)
+    with pytest.raises(InputError, match=r"step-00000002\.npy is no snapshot of this run's codebook") as told:
+        _ = snapshots[2]
+    assert len(str(told.value).splitlines()) == 2
+    assert path.exists()
+
+
+def test_snapshots_go_no_further_than_the_weights(writer: RunWriter) -> None:
+    for step in (0, 3, 6):
+        writer.save_codebook(step, torch.zeros(16, 4))
+    writer.save_checkpoint(4, built(), {})
+    assert list(writer.codebook_snapshots()) == [0, 3]
+    (writer.path / "codebooks" / "step-mine.npy").write_text("not a snapshot")
+    writer.save_checkpoint(6, built(), {})
+    assert list(writer.codebook_snapshots()) == [0, 3, 6]
 
 
 # Folders
