@@ -16,8 +16,8 @@ import pytest
 import lgq_explore
 
 PACKAGE = Path(lgq_explore.__file__).parent
-ENTRY = {"cli.py", "__main__.py"}
-"""The program itself, which owns its process."""
+ENTRY = {"cli/entry.py", "cli/streams.py"}
+"""The program itself, which owns its process: its signals and its streams. Commands do not."""
 
 EXCEPTIONS = {
     ("bench/fresh_process.py", "torch.set_num_threads"): "it is the program of a process that it starts for itself",
@@ -187,6 +187,11 @@ MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob(
 def test_a_module_leaves_alone_what_a_process_shares(module: str) -> None:
     faults = faults_of((PACKAGE / module).read_text())
     assert sorted(fault for fault in faults if (module, fault.what) not in EXCEPTIONS) == []
+
+
+@pytest.mark.parametrize("module", sorted(ENTRY))
+def test_the_entry_owns_something(module: str) -> None:
+    assert faults_of((PACKAGE / module).read_text())
 
 
 @pytest.mark.parametrize(("module", "what"), EXCEPTIONS)
