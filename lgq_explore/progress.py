@@ -21,28 +21,34 @@ SECONDS_BETWEEN_DRAWINGS = 0.5
 class Progress:
     """How much of `total` is done: a bar on a terminal or in a notebook, elsewhere a line every few seconds.
 
-    Use it as a context manager, in the thread that works. done: what is finished at the start. shown: whether anything
-    is written at all. delay: seconds that the work must take before anything is.
+    Use it as a context manager, in the thread that works. total: None where `move_to` tells it. done: what is finished
+    at the start. shown: whether anything is written at all. delay: seconds that the work must take before anything is.
     """
 
     def __init__(
-        self, description: str, total: int, unit: str, *, done: int = 0, shown: bool = True, delay: float = 0.0
+        self,
+        description: str,
+        total: int | None,
+        unit: str,
+        *,
+        done: int = 0,
+        shown: bool = True,
+        delay: float = 0.0,
     ) -> None:
-        drawn = issubclass(tqdm, tqdm_notebook) or _is_terminal(sys.stderr)
-        stream = _Unfailing(sys.stderr) if drawn else _Lines(sys.stderr)
-        self._redraws = drawn
-        self._bar: Any = tqdm(
-            desc=description,
-            total=total,
-            initial=done,
-            unit=f" {unit}",
-            disable=not shown,
-            delay=delay,
-            file=stream,
-            mininterval=SECONDS_BETWEEN_DRAWINGS if drawn else SECONDS_BETWEEN_LINES,
-            miniters=1,  # the clock alone decides: steps may take a millisecond or a minute
-            dynamic_ncols=True,
-        )
+        self._redraws = issubclass(tqdm, tqdm_notebook) or _is_terminal(sys.stderr)
+        self._settings = {
+            "desc": description,
+            "unit": f" {unit}",
+            "disable": not shown,
+            "delay": delay,
+            "file": _Unfailing(sys.stderr) if self._redraws else _Lines(sys.stderr),
+            "mininterval": SECONDS_BETWEEN_DRAWINGS if self._redraws else SECONDS_BETWEEN_LINES,
+            "miniters": 1,  # the clock alone decides: steps may take a millisecond or a minute
+            "dynamic_ncols": True,
+        }
+        self._bar: Any = None
+        if total is not None:
+            self._bar = tqdm(total=total, initial=done, **self._settings)
 
     def __enter__(self) -> Self:
         return self
@@ -50,16 +56,18 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
 
     def advance(self, by: int = 1) -> None:
         """`by` more units are done."""
         self._bar.update(by)
 
     def move_to(self, done: int, total: int) -> None:
-        """`done` of `total` are done, for work that learns only on its way how long it is."""
-        if total != self._bar.total:
-            self._bar.reset(total)
+        """`done` of `total` are done, where work learns only on its way how long it is. Another total is a new bar."""
+        if self._bar is None or self._bar.total != total:
+            self.__exit__(None, None, None)
+            self._bar = tqdm(total=total, **self._settings)
         self._bar.update(done - self._bar.n)
 
     def note(self, text: str) -> None:

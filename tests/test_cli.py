@@ -7,9 +7,11 @@ in this process, since each process spends seconds on importing torch.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import pickle
+import shlex
 import shutil
 import signal
 import subprocess
@@ -18,6 +20,7 @@ import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -251,7 +254,10 @@ def test_a_run_without_a_name_gets_a_free_one_and_is_listed(
     outcome = command("list", "runs")
     assert outcome.status == 0
     lines = outcome.stdout.splitlines()
-    assert lines[0].split(maxsplit=1) == [first.name, "16 codes, 1 of 1 steps"]
+    name, _, line = lines[0].partition("  ")
+    assert name.strip() == first.name
+    date = datetime.now().date()
+    assert line.strip().startswith(f"lgq, 16 codes, fake, seed 0, 1 of 1 steps, {date:%Y-%m-%d} ")
     assert lines[1].startswith(f"{second.name}  ")
     assert "config.json can't be used" in lines[1]
     assert len(lines) == 2
@@ -304,7 +310,14 @@ def test_bench_prints_its_table_and_keeps_its_results(command: Command, tmp_path
     assert str(file) in as_json.stderr
 
 
-def test_ctrl_c_saves_and_resume_ends_at_the_same_weights(command: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
+    ids=["SIGINT", "SIGTERM"],
+)
+def test_a_signal_saves_and_resume_ends_at_the_same_weights(
+    command: Command, tmp_path: Path, number: signal.Signals, status: int
+) -> None:
     # Checkpoints are far apart: what is resumed from is what Ctrl-C saved.
     recipe = (*TRAIN, "--steps", "80", "--checkpoint-steps", "1000", "--set", "log_steps=1")
     stopped, uninterrupted = tmp_path / "stopped", tmp_path / "uninterrupted"
@@ -313,10 +326,10 @@ def test_ctrl_c_saves_and_resume_ends_at_the_same_weights(command: Command, tmp_
         history = stopped / "history.csv"
         while process.poll() is None and not (history.exists() and history.read_text().count("\n") > 1):
             time.sleep(0.005)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         stdout, stderr = process.communicate(timeout=300)
     finished = open_run(stopped).finished_steps
-    assert process.returncode == 130, stderr
+    assert process.returncode == status, stderr
     assert stdout == f"{stopped}\n"
     assert 1 <= finished < 80
     assert f"stopped after {finished} of 80 steps; continue with lgq-explore resume {stopped}" in stderr
@@ -338,6 +351,42 @@ def test_a_batch_scheduler_s_many_processes_are_refused(
     outcome = command(*TRAIN, "--run", tmp_path / "run")
     assert_refused(outcome, "WORLD_SIZE is 2", "without torchrun")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("backend", "fragments"),
+    [("tile", ("LGQ_EXPLORE_BACKEND is 'tile'", "choose one of auto")), ("triton", ("needs a CUDA device", "tiled"))],
+)
+def test_a_backend_that_cannot_work_is_refused_before_a_folder_is_made(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str, fragments: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("LGQ_EXPLORE_BACKEND", backend)
+    outcome = command(*TRAIN, "--run", tmp_path / "run")
+    assert_refused(outcome, *fragments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_scheduler_s_environment_without_its_launcher_trains_in_one_process(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slurm = {"JOB_ID": "1", "NTASKS": "4", "JOB_NAME": "train", "PROCID": "0", "LOCALID": "0", "NODELIST": "n1"}
+    for name, value in slurm.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    outcome = command(*TRAIN, "--steps", "1", "--run", tmp_path / "run")
+    assert outcome.status == 0, outcome.stderr
+    assert open_run(tmp_path / "run").environment.world_size == 1
+
+
+def test_a_start_that_failed_leaves_no_folder_and_the_command_can_be_given_again(
+    command: Command, tmp_path: Path
+) -> None:
+    diverging = (*TRAIN, "--steps", "1", "--run", tmp_path / "run", "--set", "learning_rate=1e30")
+    outcome = command(*diverging, "--set", "loss_weights.l1=1e38", "--set", "loss_weights.peakedness=1e38")
+    told = outcome.stderr[outcome.stderr.rindex("lgq-explore: ") :]  # after the bars
+    assert_refused(replace(outcome, stderr=told), "at step 1", "lower learning_rate")
+    assert "checkpoint" not in told
+    assert list(tmp_path.iterdir()) == []
+    assert command(*TRAIN, "--steps", "1", "--run", tmp_path / "run").status == 0
 
 
 def test_a_device_that_is_not_there_is_refused(
@@ -497,13 +546,38 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "a file as folder": ((*LGQ, "--data", "folder:a-file"), ("a-file is a file", "give the folder")),
     "empty folder": ((*LGQ, "--data", "folder:no-images"), ("no-images", "JPEG, PNG")),
     "truncated image": ((*LGQ, "--data", "folder:truncated"), ("cut.jpg", "whole image files")),
-    "one image": ((*LGQ, "--data", "folder:one-image"), ("only.png", "Add pictures")),
+    "one image": ((*LGQ, "--data", "folder:one-image"), ("only.png", "Add others")),
     "run exists": ((*LGQ, "--run", "R"), ("R exists already", "lgq-explore resume R")),
     "folder exists": ((*LGQ, "--run", "full"), ("full exists already", "another folder")),
     "file exists": ((*LGQ, "--run", "a-file"), ("a-file exists already", "another folder")),
     "run below a file": ((*LGQ, "--run", "a-file/run"), ("a-file/run can't be made", "can be written")),
     "impossible run": ((*LGQ, "--run", LONG), (LONG, "can be written")),
     "existing run before bad data": ((*LGQ, "--run", "R", "--data", "folder:truncated"), ("R exists already",)),
+    "negative loss weight": ((*LGQ, "--set", "loss_weights.l1=-1"), ("loss_weights: l1 is -1", "at least 0")),
+    "loss weight that is no number": ((*LGQ, "--set", "loss_weights.l1=NaN"), ("loss_weights: l1 is nan", "finite")),
+    "endless learning rate": ((*LGQ, "--set", "learning_rate=Infinity"), ("learning_rate is inf", "finite number")),
+    "one token to normalise": (
+        (*LGQ, "--batch-size", "1", "--image-size", "4", "--set", "quantizer.norm=batch"),
+        ("batch_size is 1", "quantizer.norm=batch"),
+    ),
+    "a hundred thousand brackets": ((*LGQ, "--set", "steps=" + "[" * 100_000), ("steps is '[[[", "nested so deep")),
+    "a hundred thousand dots": ((*LGQ, "--set", "a" + ".a" * 100_000 + "=1"), ("100000 dots", "no field lies so deep")),
+    "a long value": ((*LGQ, "--set", "steps=" + "9" * 10_000 + "x"), ("steps is '999", "integer")),
+    "images beyond memory": (
+        (*LGQ, "--image-size", "1000000"),
+        ("image_size 1000000", "needs more than", "make one of them smaller"),
+    ),
+    "widths beyond memory": (
+        (*LGQ, "--set", "backbone.channels=[8000000,8,8]"),
+        ("channels [8000000, 8, 8]", "needs more than"),
+    ),
+    "batches beyond memory": ((*LGQ, "--batch-size", "1000000000"), ("batch_size 1000000000", "needs more than")),
+    "run before bad data": ((*LGQ, "--run", "a-file/x", "--data", "folder:truncated"), ("a-file/x can't be made",)),
+    "decode out before a bad file": (("decode", "R", "junk.json", "--out", "full"), ("full exists", "new folder")),
+    "encode to a long name": (
+        ("encode", "R", "--data", "fake", "--out", f"{LONG}.npz"),
+        ("can't be written", "Name a file"),
+    ),
     "no assignment": ((*LGQ, "--set", "steps"), ("'steps'", "key.path=value")),
     "unknown field": ((*LGQ, "--set", "stepz=3"), ("'stepz'", "did you mean steps?")),
     "unknown nested field": ((*LGQ, "--set", "quantizer.nrom=1"), ("'quantizer.nrom'", "did you mean norm?")),
@@ -632,3 +706,55 @@ def test_a_reader_who_has_seen_enough_gets_no_traceback() -> None:
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 0
+
+
+# Where streams are closed, full or old
+
+
+def in_a_shell(line: str) -> Outcome:
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=300)
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "redirection",
+    ["2>&-", ">&- 2>&-", "2>/dev/full", ">/dev/full 2>&1", "2>&1 | head -c 100 >/dev/null"],
+    ids=["no stderr", "no stream", "full disk", "both on a full disk", "a reader that leaves"],
+)
+def test_training_goes_on_where_nothing_can_be_told(tmp_path: Path, redirection: str) -> None:
+    run = tmp_path / "run"
+    line = shlex.join([sys.executable, "-m", "lgq_explore", *TRAIN, "--steps", "40", "--run", str(run)])
+    outcome = in_a_shell(f"set -o pipefail; {line} {redirection}")
+    assert outcome.status == 0
+    assert open_run(run).finished_steps == 40
+
+
+@pytest.mark.slow
+def test_a_message_for_a_closed_stderr_is_not_on_stdout() -> None:
+    outcome = in_a_shell(shlex.join([sys.executable, "-m", "lgq_explore", "evaluate", "nowhere"]) + " 2>&-")
+    assert (outcome.status, outcome.stdout) == (2, "")
+
+
+@pytest.mark.slow
+def test_a_result_that_cannot_be_written_is_told() -> None:
+    outcome = in_a_shell(shlex.join([sys.executable, "-m", "lgq_explore", "list", "data"]) + " >/dev/full")
+    assert_refused(outcome, "can't be written to stdout: No space left on device")
+
+
+def test_a_letter_that_the_terminal_lacks_is_escaped(
+    trained: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    assert main(["evaluate", str(trained), "--crops", "4"]) == 0
+    assert sys.stdout.errors == "strict"
+    shown = sys.stdout.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
+    assert "psnr_db" in shown
+    assert "lpips                \\u2013 (alex" in shown
+
+
+def test_a_name_that_a_terminal_would_obey_is_escaped(command: Command, tmp_path: Path) -> None:
+    outcome = command("evaluate", tmp_path / "\x1b[2Jred\nsecond\nthird")
+    assert_refused(outcome, "\\x1b[2Jred\\nsecond\\nthird")
+    assert "\x1b" not in outcome.stderr

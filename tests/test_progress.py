@@ -109,10 +109,11 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_work_that_learns_on_its_way_how_long_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
-    with Progress("spreading codes", total=1, unit="rounds") as bar:
+    with Progress("spreading codes", total=None, unit="rounds") as bar:
         bar.move_to(2, 8)
         bar.move_to(8, 8)
-    assert "8/8" in stream.getvalue().splitlines()[-1]
+        bar.move_to(1, 3)
+    assert [line.split("|")[-1].split()[0] for line in stream.getvalue().splitlines()] == ["0/8", "8/8", "0/3", "1/3"]
 
 
 def test_a_stream_of_another_encoding_gets_what_it_can_show(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,4 +138,6 @@ def test_quick_work_may_leave_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", stream)
     with Progress("gathering tokens", total=2, unit="tokens", delay=3600.0) as bar:
         bar.advance(2)
+    with Progress("spreading codes", total=None, unit="rounds", delay=3600.0) as bar:
+        bar.move_to(1, 2)
     assert stream.getvalue() == ""

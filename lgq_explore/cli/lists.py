@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import inspect
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, printable
 from .streams import say
 
 
@@ -18,9 +19,9 @@ def add_list(commands: Any) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    choices = _choices(options.what)
-    width = max(map(len, choices), default=0)
-    for name, description in choices.items():
+    lines = [(printable(name), printable(description)) for name, description in _choices(options.what).items()]
+    width = max((len(name) for name, _ in lines), default=0)
+    for name, description in lines:
         say(f"{name:{width}}  {description}")
     return 0
 
@@ -56,6 +57,10 @@ def _run_in_one_line(folder: Path) -> str:
 
     try:
         run = open_run(folder)
-        return f"{run.config.quantizer.size} codes, {run.finished_steps} of {run.config.steps} steps"
-    except InputError as error:
+        config, begun = run.config, (folder / "config.json").stat().st_mtime
+        return (
+            f"{config.quantizer.method}, {config.quantizer.size} codes, {config.data}, seed {config.seed}, "
+            f"{run.finished_steps} of {config.steps} steps, {datetime.fromtimestamp(begun):%Y-%m-%d %H:%M}"
+        )
+    except (InputError, OSError) as error:
         return str(error).splitlines()[0]

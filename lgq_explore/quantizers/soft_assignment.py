@@ -28,6 +28,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lgq_explore.errors import InputError
+
 from . import sparse_assignment, tiled_assignment
 from .assignment import InputGradients, OutputGradients, SoftAssignment, common_offset, require_finite
 from .tiles import first_largest
@@ -139,8 +141,7 @@ def _logits_need_float64(q: Tensor, k: Tensor) -> bool:
 def _chosen(backend: str, q: Tensor, k: Tensor) -> str:
     """What `auto` stands for on this machine, at this size."""
     if backend == "auto":
-        backend = os.environ.get(BACKEND_VARIABLE, "auto")
-        _require_backend(backend, BACKEND_VARIABLE)
+        backend = _backend_of_environment()
     if backend == "triton" and q.dtype == torch.float64:
         raise ValueError("backend is 'triton', which has no float64: give float32, or choose tiled or dense")
     if backend != "auto":
@@ -148,6 +149,23 @@ def _chosen(backend: str, q: Tensor, k: Tensor) -> str:
     if q.device.type == "cuda" and q.dtype == torch.float32 and importlib.util.find_spec("triton") is not None:
         return "triton"
     return "dense" if len(q) * len(k) <= DENSE_PAIRS else "tiled"
+
+
+def _backend_of_environment() -> str:
+    backend = os.environ.get(BACKEND_VARIABLE, "auto")
+    if backend not in BACKENDS:
+        raise InputError(f"{BACKEND_VARIABLE} is {backend!r}: choose one of {', '.join(BACKENDS)}, or unset it")
+    return backend
+
+
+def require_backend_for(device: str) -> None:
+    """Raise InputError where the environment chooses a backend that there is not, or that can't work on the device."""
+    interpreted = os.environ.get("TRITON_INTERPRET") == "1"
+    if _backend_of_environment() == "triton" and device == "cpu" and not interpreted:
+        raise InputError(
+            f"{BACKEND_VARIABLE} is 'triton', which needs a CUDA device, and training is on the CPU: "
+            "choose tiled, dense or auto"
+        )
 
 
 def _triton() -> Backend:

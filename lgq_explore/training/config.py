@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import math
 import types
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
@@ -26,6 +27,10 @@ NOT_IN_RECIPE = ("seed", "rounding_replicate", "log_steps", "checkpoint_steps", 
 
 MOST_ROUNDING_REPLICATES = 100
 """Beyond, the initial weights would differ by more than rounding (see TrainConfig.rounding_replicate)."""
+
+
+DEEPEST_PATH = 10
+"""Dots in the path of a field: more than any recipe has."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,8 @@ class TrainConfig:
             "snapshot_steps",
         ):
             self._require(name, getattr(self, name) >= 1, "it must be at least 1")
+        for name in ("learning_rate", "gradient_clip", "final_learning_rate", "weight_decay"):
+            self._require(name, math.isfinite(getattr(self, name)), "it must be a finite number")
         for name in ("learning_rate", "gradient_clip"):
             self._require(name, getattr(self, name) > 0, "it must be above 0")
         for name in ("final_learning_rate", "warmup_steps", "weight_decay", "seed"):
@@ -73,6 +80,9 @@ class TrainConfig:
         factor = self.backbone.factor
         whole_latents = self.image_size >= factor and self.image_size % factor == 0
         self._require("image_size", whole_latents, f"it must be a multiple of the backbone's factor {factor}")
+        tokens = self.batch_size * (self.image_size // factor) ** 2
+        alone = tokens == 1 and getattr(self.quantizer, "norm", None) == "batch"
+        self._require("batch_size", not alone, "a batch of one token has no variance for quantizer.norm=batch")
         self._fill_loss_weights()
 
     def _require(self, name: str, condition: bool, remedy: str) -> None:
@@ -89,6 +99,9 @@ class TrainConfig:
             raise ValueError(
                 f"loss_weights: {name!r} {trouble}; give {', '.join(published)}, or none at all for defaults"
             )
+        for name, weight in weights.items():
+            if not 0 <= weight < math.inf:
+                raise ValueError(f"loss_weights: {name} is {weight}: give a finite number of at least 0")
         object.__setattr__(self, "loss_weights", dict(weights))
 
     @property
@@ -206,18 +219,31 @@ def override(values: Mapping[str, Any], assignment: str) -> dict[str, Any]:
     """
     path, equals, text = assignment.partition("=")
     if not equals or not path:
-        raise InputError(f"{assignment!r} is not an assignment: write key.path=value")
+        raise InputError(f"{shortened(assignment)!r} is not an assignment: write key.path=value")
+    if path.count(".") > DEEPEST_PATH:
+        raise InputError(f"{shortened(path)!r} has {path.count('.')} dots: no field lies so deep")
     try:
         value = json.loads(text)
+    except RecursionError:
+        raise InputError(f"{path} is {shortened(text)!r}: no field holds values that are nested so deep") from None
     except ValueError:
         value = text
+    return _with_value(values, path, value)
+
+
+def _with_value(values: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
     head, _, rest = path.partition(".")
     if not rest:
         return {**values, head: value}
     inner = values.get(head, {})
     if not isinstance(inner, Mapping):
         raise InputError(f"{path!r} leads through {head!r}, which has no fields of its own")
-    return {**values, head: override(inner, f"{rest}={text}")}
+    return {**values, head: _with_value(inner, rest, value)}
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text that nobody would read to its end."""
+    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 def near_matches(name: str, known: Mapping[str, Any] | list[str]) -> str:
@@ -250,4 +276,4 @@ def _in_one_line(error: ValidationError, path: str) -> str:
     if not first["loc"]:  # a check of our own, which names its field and value
         return path + message
     where = path + ".".join(str(part) for part in first["loc"])
-    return f"{where} is {first['input']!r}: {message[0].lower()}{message[1:]}"
+    return f"{where} is {shortened(repr(first['input']))}: {message[0].lower()}{message[1:]}"

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 import os
-import platform
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-import lightning_fabric
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lgq_explore import __version__
 from lgq_explore.errors import InputError, printable
+from lgq_explore.memory import lacks_memory
 from lgq_explore.models import Tokenizer, TokenizerOutput, build_tokenizer
 from lgq_explore.progress import Progress, tell
 from lgq_explore.quantizers import SoftQuantizer, joint_codes, to_tokens
@@ -26,16 +24,18 @@ from lgq_explore.quantizers import SoftQuantizer, joint_codes, to_tokens
 from .config import TrainConfig
 from .controls import Controls
 from .encode import images_of
+from .files import remove_folder
 from .images import ImageData, load_images, to_model_range, training_batch
 from .interrupts import stopped_by_interrupts
 from .losses import named_losses, weighted_sum
+from .machine import environment_of, fabric_on, require_trainable
+from .outputs import require_folder_to_make
 from .restoring import RestoredProgress, load_optimizer
-from .rounding import processor_name, round_otherwise
+from .rounding import round_otherwise
 from .run import Environment, Run, RunWriter, damage_named, new_run_path, open_run, progress_at
 from .run_files import step_of
 from .window import StepTrace, StepWindow
 
-DEVICES = ("auto", "cpu", "cuda")
 BETAS = (0.9, 0.95)
 QUICK_SECONDS = 1.0
 """What a start may take without a bar of its own."""
@@ -71,18 +71,27 @@ def train(
     The first interrupt (Ctrl-C) finishes the step, saves and returns; the second is raised, and nothing is saved.
     Raises InputError for data or a folder that cannot be used, and for a loss that is no longer a number.
     """
-    fabric = _fabric(device)
+    fabric = fabric_on(device)
+    require_trainable(config, fabric.device)
     given_path = None if run is None else new_run_path(run)  # before minutes of decoding pictures
+    if given_path is not None:
+        require_folder_to_make(given_path)
     data = load_images(config.data, config.image_size)
     if progress:
         _name_skipped(data)
     config = replace(config, data=data.spec)  # a folder is then found from any working directory
-    environment = _environment(fabric, data)
+    environment = environment_of(fabric, data)
     if given_path is None:
         writer = RunWriter.create_by_default(config, environment)
     else:
         writer = RunWriter.create(given_path, config, environment)
-    return _train_on(writer, fabric, data, controls, on_log, progress)
+    try:
+        return _train_on(writer, fabric, data, controls, on_log, progress)
+    except TrainingFailed as failure:
+        if failure.nothing_is_kept:  # the same command with a better value can then be given again
+            with suppress(OSError):
+                remove_folder(writer.path)
+        raise
 
 
 def resume(
@@ -103,10 +112,10 @@ def resume(
     writer = RunWriter(run)
     if writer.is_finished:
         return open_run(run)
-    fabric = _fabric(device)
+    fabric = fabric_on(device)
     data = images_of(writer)
     if progress:
-        _name_other_rounding(writer.environment, _environment(fabric, data))
+        _name_other_rounding(writer.environment, environment_of(fabric, data))
     if progress and writer.newest_checkpoint() is None:
         tell(f"{printable(writer.path)} has no checkpoint yet: training starts at step 0")
     return _train_on(writer, fabric, data, controls, on_log, progress)
@@ -134,9 +143,27 @@ def _train_on(
     steering = controls or Controls()
 
     def sitting() -> Run:
-        return _Training(writer, fabric, data, steering, controls is None, on_log, progress).run()
+        try:
+            return _Training(writer, fabric, data, steering, controls is None, on_log, progress).run()
+        except (MemoryError, RuntimeError) as error:
+            if not lacks_memory(error):
+                raise
+            what = "memory ran out: make image_size, batch_size, channels or the codebook smaller"
+            raise TrainingFailed(what, writer) from error
 
     return stopped_by_interrupts(sitting, steering)
+
+
+class TrainingFailed(InputError):
+    """A step could not be made. nothing_is_kept: no step before it was logged, and there is no checkpoint."""
+
+    def __init__(self, what: str, writer: RunWriter) -> None:
+        path, has_checkpoint = printable(writer.path), writer.newest_checkpoint() is not None
+        self.nothing_is_kept = not has_checkpoint and writer.history().empty
+        kept = f"\n{path} holds its history and no checkpoint: delete it, or name another folder."
+        if has_checkpoint:
+            kept = f"\n{path} keeps its last checkpoint."
+        super().__init__(what + ("" if self.nothing_is_kept else kept))
 
 
 class _Stopped(Exception):
@@ -234,11 +261,9 @@ class _Training:
         if not math.isfinite(loss + gradient_norm):
             raise self._diverged(f"the loss is {loss:g}, the norm of its gradient {gradient_norm:g}")
 
-    def _diverged(self, what: str) -> InputError:
-        return InputError(
-            f"{what} at step {self.step + 1}: lower learning_rate ({self.config.learning_rate:g}).\n"
-            f"{self.writer.path} keeps its last checkpoint."
-        )
+    def _diverged(self, what: str) -> TrainingFailed:
+        rate = self.config.learning_rate
+        return TrainingFailed(f"{what} at step {self.step + 1}: lower learning_rate ({rate:g})", self.writer)
 
     def _is_due(self, interval: int) -> bool:
         return self.step % interval == 0 or self.step == self.config.steps
@@ -327,7 +352,7 @@ class _Training:
                 collected.append(to_tokens(self.tokenizer.encode(batch)).float())
                 gathered += len(collected[-1])
                 bar.advance(len(collected[-1]))
-        with Progress("spreading the codes", 1, "rounds", shown=self.progress, delay=QUICK_SECONDS) as bar:
+        with Progress("spreading the codes", None, "rounds", shown=self.progress, delay=QUICK_SECONDS) as bar:
 
             def on_round(finished: int, rounds: int) -> None:
                 bar.move_to(finished, rounds)
@@ -375,36 +400,3 @@ def _optimizer(tokenizer: Tokenizer, config: TrainConfig) -> torch.optim.AdamW:
         {"params": list(tokenizer.quantizer.parameters()), "weight_decay": 0.0},
     ]
     return torch.optim.AdamW([group for group in groups if group["params"]], lr=config.learning_rate, betas=BETAS)
-
-
-def _fabric(device: str) -> Fabric:
-    if device not in DEVICES:
-        raise InputError(f"unknown device {device!r}; choose one of {', '.join(DEVICES)}")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("device is 'cuda', but torch sees no CUDA device: use --device cpu or auto")
-    world_size = os.environ.get("WORLD_SIZE", "1")
-    if world_size != "1":
-        raise InputError(f"WORLD_SIZE is {world_size}, but training uses one process: start it without torchrun")
-    on_cuda = device != "cpu" and torch.cuda.is_available()
-    return Fabric(accelerator="cuda" if on_cuda else "cpu", devices=1, precision="bf16-mixed" if on_cuda else "32-true")
-
-
-def _environment(fabric: Fabric, data: ImageData) -> Environment:
-    modules = (torch, lightning_fabric, np)
-    on_cuda = fabric.device.type == "cuda"
-    return Environment(
-        versions={
-            "python": platform.python_version(),
-            "lgq_explore": __version__,
-            **{module.__name__: module.__version__ for module in modules},
-        },
-        device=torch.cuda.get_device_name(fabric.device) if on_cuda else "cpu",
-        precision="bf16-mixed" if on_cuda else "32-true",
-        world_size=fabric.world_size,
-        data_fingerprint=data.fingerprint,
-        training_photographs=len(data.training),
-        held_out_photographs=len(data.held_out),
-        skipped_files=len(data.skipped),
-        processor=processor_name(),
-        threads=torch.get_num_threads(),
-    )

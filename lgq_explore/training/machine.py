@@ -1,0 +1,111 @@
+"""On what does training run, and can it run there? Asked before a folder is made."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+import lightning_fabric
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
+
+from lgq_explore import __version__
+from lgq_explore.errors import InputError
+from lgq_explore.quantizers.base import VectorQuantizerConfig
+from lgq_explore.quantizers.soft_assignment import require_backend_for
+
+from .config import TrainConfig
+from .images import ImageData
+from .rounding import processor_name
+from .run import Environment
+
+DEVICES = ("auto", "cpu", "cuda")
+BYTES = 4  # of a float32
+COPIES = 4  # of a parameter: its value, its gradient, and AdamW's two moments
+
+
+def fabric_on(device: str) -> Fabric:
+    """One process on one device, whatever the environment of a scheduler says. Raises InputError."""
+    if device not in DEVICES:
+        raise InputError(f"unknown device {device!r}; choose one of {', '.join(DEVICES)}")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("device is 'cuda', but torch sees no CUDA device: use --device cpu or auto")
+    world_size = os.environ.get("WORLD_SIZE", "1")
+    if world_size != "1":
+        raise InputError(f"WORLD_SIZE is {world_size}, but training uses one process: start it without torchrun")
+    on_cuda = device != "cpu" and torch.cuda.is_available()
+    return Fabric(
+        accelerator="cuda" if on_cuda else "cpu",
+        devices=1,
+        precision="bf16-mixed" if on_cuda else "32-true",
+        # Left to itself, Fabric takes Slurm's, LSF's, MPI's or torchelastic's variables for a launcher's.
+        plugins=[LightningEnvironment()],
+    )
+
+
+def environment_of(fabric: Fabric, data: ImageData) -> Environment:
+    """What a recipe does not decide, but a result may depend on."""
+    modules = (torch, lightning_fabric, np)
+    on_cuda = fabric.device.type == "cuda"
+    return Environment(
+        versions={
+            "python": platform.python_version(),
+            "lgq_explore": __version__,
+            **{module.__name__: module.__version__ for module in modules},
+        },
+        device=torch.cuda.get_device_name(fabric.device) if on_cuda else "cpu",
+        precision="bf16-mixed" if on_cuda else "32-true",
+        world_size=fabric.world_size,
+        data_fingerprint=data.fingerprint,
+        training_photographs=len(data.training),
+        held_out_photographs=len(data.held_out),
+        skipped_files=len(data.skipped),
+        processor=processor_name(),
+        threads=torch.get_num_threads(),
+    )
+
+
+def require_trainable(config: TrainConfig, device: torch.device) -> None:
+    """Raise InputError where training can't work on this device: for want of memory, or by a wrong backend."""
+    if config.quantizer.temperatures(config.backbone.dim) is not None:
+        require_backend_for(device.type)
+    else:
+        require_backend_for("any")
+    needed, there = least_bytes(config), _memory_of(device)
+    if there is not None and needed > there:
+        raise InputError(
+            f"training with image_size {config.image_size}, batch_size {config.batch_size}, channels "
+            f"{list(config.backbone.channels)} and {config.quantizer.size} codes needs more than "
+            f"{_in_gib(needed)} of memory.\n"
+            f"This {'machine' if device.type == 'cpu' else 'device'} has {_in_gib(there)}: make one of them smaller."
+        )
+
+
+def least_bytes(config: TrainConfig) -> int:
+    """A lower bound on the memory that a training step takes, by what is largest in it.
+
+    Parameters, in COPIES: the 3 × 3 convolutions of the residual blocks (two a block, in encoder and decoder), and the
+    codebook. Activations, kept for the backward pass: what goes into these convolutions.
+    """
+    backbone, levels = config.backbone, range(len(config.backbone.channels))
+    convolutions = [2 * 2 * backbone.blocks * 9 * width**2 for width in backbone.channels]
+    codebook = config.quantizer.size * backbone.dim if isinstance(config.quantizer, VectorQuantizerConfig) else 0
+    sides = [config.image_size // 2**level for level in levels]
+    kept = [2 * 2 * backbone.blocks * backbone.channels[level] * sides[level] ** 2 for level in levels]
+    return BYTES * (COPIES * (sum(convolutions) + codebook) + config.batch_size * sum(kept))
+
+
+def _memory_of(device: torch.device) -> int | None:
+    """Bytes that a device has in all, or None where the system does not say."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _in_gib(size: int) -> str:
+    return f"{size / 2**30:,.0f} GiB"
