@@ -3,9 +3,9 @@
 A copy is the same prepared pixels, or the same picture scaled or saved anew. The second is found in two steps: a
 perceptual hash and the brightness name candidates, their thumbnails confirm them.
 
-The hash is that of C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (2010), section
-3.2.1, with 255 bits instead of 64: which of the lowest 16 × 16 coefficients of the discrete cosine transform of the
-picture, scaled to 64 × 64 greys, lie above their median. The constant one is left out; it is the brightness.
+The hash is the DCT hash of C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (2010),
+with 255 bits instead of 64: which of the lowest 16 × 16 coefficients of the discrete cosine transform of the picture,
+scaled to 64 × 64 greys, lie above their median. The constant one is left out; it is the brightness.
 
 The limits come from 800 photographs of ImageNet (one a class), prepared for crops of 8 and of 32 pixels:
 
@@ -22,9 +22,9 @@ limit                                                  48      4.0         0.10
 
 (bits that differ; difference of the mean greys, of 255; root mean square difference of 16 × 16 RGB thumbnails in
 standard deviations of the flatter one, where one level of 255 is always allowed.) At these limits no two of the 800
-are joined, and all these copies are found of all but one, which has less than 32 pixels when it is halved. Halved
-without a filter, or halved and saved at quality 50, 99 % are found. Crops, mirror images and recoloured pictures are
-not looked for; pictures that differ in small details alone, such as a number on a page, count as copies.
+are joined, and all these copies are found. Halved without a filter, or halved and saved at quality 50, 99 % are.
+Crops, mirror images and recoloured pictures are not looked for; pictures that differ in small details alone, such as
+a number on a page, count as copies.
 """
 
 from __future__ import annotations
@@ -44,8 +44,7 @@ _MOST_BRIGHTNESS = 4.0
 _MOST_DIFFERENCE = 0.10
 # In levels of 255: what saving with losses changes however flat a picture is.
 _ROUNDING = 1.0
-# A picture of fewer pixels a side, or of greys that differ by less, has no details to tell it from another.
-_SMALLEST_SIDE = 32
+# A picture of greys that differ by less has no details to tell it from another.
 _LEAST_CONTRAST = 2.0
 # Coefficients closer to each other count as equal: what rounding leaves of them differs between machines.
 _DECIMALS = 3
@@ -56,7 +55,7 @@ _BLOCK = 256
 class Sketch:
     """What is kept of a picture to find its copies: 255 bits as hexadecimal digits, and its mean grey.
 
-    `bits` is empty where the picture is too small or too flat: then only equal pixels are a copy of it.
+    `bits` is empty where the picture is too flat: then only equal pixels are a copy of it.
     """
 
     bits: str
@@ -71,7 +70,7 @@ def sketch_of(pixels: NDArray[np.uint8]) -> Sketch:
     greys = Image.fromarray(pixels).convert("L").resize((_GREYS, _GREYS), Image.Resampling.BILINEAR)
     values = np.asarray(greys, dtype=np.float64)
     brightness = round(float(values.mean()), _DECIMALS)
-    if min(pixels.shape[:2]) < _SMALLEST_SIDE or values.std() < _LEAST_CONTRAST:
+    if values.std() < _LEAST_CONTRAST:
         return Sketch("", brightness)
     low = dctn(values, norm="ortho")[:_COEFFICIENTS, :_COEFFICIENTS].ravel()[1:].round(_DECIMALS)
     return Sketch(np.packbits(low > np.median(low)).tobytes().hex(), brightness)
