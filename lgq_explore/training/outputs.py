@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 from lgq_explore.errors import InputError, printable
+
+from .files import hidden_beside
 
 
 def require_writable(path: str | os.PathLike[str]) -> None:
@@ -36,6 +37,6 @@ def require_folder_to_make(path: str | os.PathLike[str]) -> None:
 
 def _try_name(path: Path) -> None:
     """Write a file beside `path` and remove it, under a name as long as what is written there has at first."""
-    trial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    trial = hidden_beside(path)
     trial.open("xb").close()
     trial.unlink()

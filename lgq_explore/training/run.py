@@ -250,7 +250,7 @@ class RunWriter(Run):
                 (folder / "state.pt").write_bytes(serialized.getbuffer())
             for old in list(self._whole_checkpoints().values())[:-CHECKPOINTS_KEPT]:
                 remove_folder(old)
-            self._publish(weights)
+            self._publish(weights)  # last: a run that is finished by its weights has nothing left to be removed
 
     def publish_weights(self, checkpoint: Path) -> None:
         """Make a checkpoint's weights the run's newest, where a crash came between both, or they are other ones."""
