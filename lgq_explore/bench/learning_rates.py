@@ -27,7 +27,7 @@ from .results import device_name, today
 RATES = (2e-3, 1e-3, 5e-4)
 
 HIGHEST_RATE = 1e-3
-"""Of the `tiny` preset; at twice this, its rate in 2026-11-23's results, rounding alone decided a decibel."""
+"""Published runs have 1e-4 to 8e-4; twice this was the rate of `tiny` before it was measured."""
 
 WINDOW = 0.2
 """The share of the steps, the last ones, whose training L1 counts."""

@@ -24,7 +24,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lgq_explore.bench import browser_table, explorers, soft_assignment_table, training
+from lgq_explore.bench import browser_table, explorers, learning_rates, soft_assignment_table, training
 from lgq_explore.bench.results import read_result
 from lgq_explore.errors import InputError
 from lgq_explore.plots import publish_assignment_costs, publish_quantizer_shares
@@ -151,6 +151,7 @@ SECTIONS = {
             "The quantizer's share of a training step by method and number of codes",
         ),
     ),
+    "learning-rates": Section(learning_rates.markdown_table),
     "explorers": Section(explorers.markdown_table),
     "browser": Section(browser_table.markdown_table),
 }

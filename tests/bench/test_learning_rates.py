@@ -12,6 +12,7 @@ import pytest
 
 from lgq_explore import InputError, TrainConfig, train
 from lgq_explore.bench.learning_rates import (
+    HIGHEST_RATE,
     chosen_rate,
     markdown_table,
     measure_learning_rates,
@@ -137,3 +138,8 @@ def test_the_command_trains_all_methods_and_keeps_the_result(
     kept = json.loads(path.read_text())
     assert [result["quantizer"] for result in kept["results"]] == list(QUANTIZERS)
     assert capsys.readouterr().out.strip() == markdown_table(kept)
+
+
+def test_the_tiny_preset_has_the_rate_that_was_chosen() -> None:
+    results = sorted((Path(__file__).parents[2] / "benchmarks/results").glob("*-learning-rates.json"))
+    assert HIGHEST_RATE >= TrainConfig().learning_rate == json.loads(results[-1].read_text())["chosen"]
