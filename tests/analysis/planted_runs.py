@@ -27,8 +27,8 @@ HEALTHY = TrainConfig(
 LGQ = LGQConfig(codebook_size=64)
 
 PLANTED: dict[str, TrainConfig] = {
-    # Steps this long throw centres and latents so far that nearly all tokens end at one code.
-    "collapse coming": replace(HEALTHY, learning_rate=0.3, quantizer=LGQ),
+    # Steps this long throw centres and latents so far that all tokens end at one code, however sums are rounded.
+    "collapse coming": replace(HEALTHY, learning_rate=2.0, quantizer=LGQ),
     # A commitment of 10 pulls the latents together before the map of the codes can follow.
     "centres leaving the latents": replace(
         HEALTHY,

@@ -233,7 +233,7 @@ def test_an_encoding_at_hand_is_looked_at_instead(trained: Trained) -> None:
 
 def test_another_run_s_encoding_is_refused(trained: Trained) -> None:
     other = encode(trained(replace(HEALTHY, quantizer=replace(HEALTHY.quantizer, codebook_size=32), steps=2)), crops=2)
-    with pytest.raises(InputError, match="encode with the same run"):
+    with pytest.raises(InputError, match="made with other weights"):
         health(trained(HEALTHY), other)
 
 
