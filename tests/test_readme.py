@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lgq_explore.bench.quantizers import markdown_table
-from lgq_explore.cli import parser
+from lgq_explore.cli.entry import parser
 from lgq_explore.training.config import config_from_json
 
 ROOT = Path(__file__).parents[1]
