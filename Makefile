@@ -35,7 +35,7 @@ FREE_PORT = from itertools import count; from socket import socket; \
 HAS_BROWSER = from choreographer.browsers.chromium import Chromium; \
 	raise SystemExit(not Chromium.find_browser(skip_local=False))
 
-.PHONY: help lab test test-fast lint notebooks browser constraints clean
+.PHONY: help lab test test-fast lint notebooks gpu browser constraints clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*  ## /\1	/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -84,6 +84,9 @@ lint: $(INSTALLED)  ## check style and types
 
 notebooks: $(INSTALLED) browser  ## execute the notebooks and save them with outputs and PNGs
 	$(BIN)/python -m lgq_explore.widgets.bake notebooks/*.ipynb
+
+gpu: $(INSTALLED)  ## check and measure on an NVIDIA GPU, in ten minutes and without a network
+	$(BIN)/python -m benchmarks.gpu
 
 browser: $(INSTALLED)
 	@if $(BIN)/python -c '$(HAS_BROWSER)'; then \

@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 SHOWS = {"report", "plots", "widgets"}
 
-WRITTEN_FOR_GPUS = Path("quantizers/triton_assignment.py")
+WRITTEN_FOR_GPUS = {Path("quantizers/triton_assignment.py"), Path("quantizers/triton_kernels.py")}
 
 DRAWING_AND_NOTEBOOKS = {
     "anywidget",
@@ -133,7 +133,7 @@ def _objection(statement: Import, helpers: set[str]) -> str:
         if importer == "cli" and statement.layer in SHOWS and not statement.in_function:
             return "the command line imports what draws inside the command that draws"
         return ""
-    if statement.file == WRITTEN_FOR_GPUS and statement.package == "triton":
+    if statement.file in WRITTEN_FOR_GPUS and statement.package == "triton":
         return ""
     if importer == "quantizers" and statement.package not in {"torch", "einops", *sys.stdlib_module_names}:
         return "quantizers import torch and einops only"

@@ -257,6 +257,26 @@ def test_a_gpu_gives_the_codes_of_the_cpu_where_margins_allow(method: str, preci
     assert torch.equal(coded.codes.cpu()[clear], codes[clear])
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_a_gpu_gives_the_losses_and_gradients_of_the_cpu(method: str, precision: torch.dtype) -> None:
+    """Under bfloat16 autocast too, in which a quantizer computes in float32."""
+    latents = random_latents(40)
+    clear = clear_positions(built(method).eval(), latents).all(1, keepdim=True)
+    upstream = torch.where(clear, random_latents(40, seed=2), 0.0)
+
+    def step(device: str) -> tuple[dict[str, Tensor], Tensor]:
+        quantizer, leaf = built(method).to(device), latents.to(device).requires_grad_()
+        with torch.autocast(device, torch.bfloat16, enabled=precision == torch.bfloat16):
+            coded = quantizer(leaf)
+        ((coded.quantized * upstream.to(device)).sum() + sum(coded.losses.values())).backward()
+        return {name: loss.detach().cpu() for name, loss in coded.losses.items()}, leaf.grad.cpu()
+
+    (losses, gradient), (expected, reference) = step("cuda"), step("cpu")
+    torch.testing.assert_close(losses, expected, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(gradient * clear, reference * clear, rtol=1e-3, atol=1e-4)
+
+
 # Size
 
 

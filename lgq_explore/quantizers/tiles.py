@@ -9,7 +9,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-TILE_ELEMENTS = {"cpu": 3 * 2**18, "cuda": 2**26}
+TILE_ELEMENTS = {"cpu": 3 * 2**18, "cuda": 2**25}
 """Token-code pairs worked on at once: 3 MB of float32 in a CPU's cache; enough to fill a GPU."""
 
 STRIP_ELEMENTS = {"cpu": 2**22, "cuda": 2**27}

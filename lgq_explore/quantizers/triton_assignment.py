@@ -3,83 +3,107 @@
 Formulas and names are those of `soft_assignment`. A program owns some tokens (or codes) and walks over the codes (or
 tokens) a few at a time, so that one tile of logits a program is all that ever exists of the N×K table:
 
-    _find_largest      tokens over codes    m = max_k S, and the codes
-    _sum_over_codes    tokens over codes    Σ_k e, Σ_k e² and Σ_k e v, where e = exp(S − m)
-    _sum_over_tokens   codes over tokens    usage
-    _token_gradients   tokens over codes    dq
-    _code_gradients    codes over tokens    dk and dv
+    find_largest      tokens over codes    m = max_k S, and the codes
+    sum_over_codes    tokens over codes    Σ_k e, Σ_k e² and Σ_k e v, where e = exp(S − m)
+    sum_over_tokens   codes over tokens    usage
+    token_gradients   tokens over codes    dq
+    code_gradients    codes over tokens    dk and dv
 
 Where what is owned makes too few programs to keep a GPU busy, the walk is cut into parts, whose sums are added
 afterwards. Nothing is added atomically: the same input gives the same bits.
 
-Three choices keep float32 exact enough for small temperatures, where logits reach 10⁴ and their rounding 10⁻³:
+Products are those of tensor cores, which know no float32. So each number is cut into three of bfloat16, of 8 bits each,
+and a product of two tables is the sum of the six products of parts that float32 would notice. Four choices keep this as
+exact as float32, for small temperatures too, where logits reach 10⁴ and their rounding 10⁻³:
 
-- Logits are float32 sums in one order ("ieee"), so that every kernel sees the same ones to the bit and the codes are
-  those of float32. What is multiplied with P is less sensitive: "tf32x3", three products of TensorFloat-32 on tensor
-  cores, has a relative error of 2⁻²¹.
+- Every kernel adds the products of a logit in the same order, whichever of the two tables it walks over: all see the
+  same logits to the bit.
+- Tensor cores cut off what they add where CUDA cores round it, and long sums would drift: a step's sum is made there,
+  and added to that of the steps before on CUDA cores.
 - P is exp(S − m) exp(m − lse), not exp(S − lse): so it is 1 where one code takes all, however lse was rounded.
 - dq = Σ_k P R' k − (Σ_k P R' − f) Σ_k P k takes a single walk, and with R' = R − G·out − 2 a s2 it leaves little to
   cancel. The row sums Σ_k P R' are those of the very numbers that dq sums.
+
+Sums along a walk are kept for each place of a tile, and added up at its end.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple, Self
 
 import torch
 import triton
-import triton.language as tl
 from torch import Tensor
 
-from . import tiled_assignment
 from .assignment import InputGradients, OutputGradients, SoftAssignment
-
-LOGITS = tl.constexpr("ieee")
-VALUES = tl.constexpr("tf32x3")
-"""Precision of the logits, and of all other products."""
-
-SLICE = tl.constexpr(16)
-"""Columns of two tables that are multiplied at once: the operands of more do not fit into registers."""
-
-SMALLEST_EXPONENT = tl.constexpr(tiled_assignment.SMALLEST_EXPONENT)
-"""Subnormal numbers cost a GPU nothing: the bound is here so that unused codes have the same usage as on a CPU."""
-
-STEP = 32
-"""Tokens or codes that a program walks over at a time."""
+from .triton_kernels import (
+    FACTORS,
+    PARTS,
+    PRODUCTS,
+    VALUES,
+    code_gradients,
+    cut,
+    find_largest,
+    largest_again,
+    sum_over_codes,
+    sum_over_tokens,
+    token_gradients,
+)
 
 FEWEST_STEPS = 4
 """Steps in a part of a walk, at least: fewer don't pay for a program's start and for adding its sums."""
 
 PROGRAMS = 512
-"""Programs to cut walks for: a few for each multiprocessor of the largest GPUs. A constant, so that every GPU adds in
-the same order."""
+"""Programs to cut walks for: a few for each multiprocessor of the largest GPUs. A constant, so that the order in which
+is added depends on nothing but sizes and tiles."""
 
-COMPILER_OPTIONS = {"num_warps": 8, "num_stages": 2, "enable_fp_fusion": True}
+DIAGONAL = 64
+"""Tokens of a program that looks at one code each."""
+
+TILES_FILE = "triton_tiles.json"
+
+
+@dataclass(frozen=True)
+class Tile:
+    """`own` tokens (or codes) of a program, `step` codes (or tokens) at a time, and how it is compiled.
+
+    own: a multiple of 64, for which the tensor cores of all GPUs add a logit alike in every kernel.
+    """
+
+    own: int
+    step: int
+    warps: int
+    stages: int
 
 
 @torch.no_grad()
 def assign(q: Tensor, k: Tensor, v: Tensor, drop: float) -> SoftAssignment:
     """The soft assignment of q [N, E] to k [K, E] with values v [K, F], all float32 and on one CUDA device."""
-    q, k, v = q.contiguous(), k.contiguous(), v.contiguous()
-    problem = _Problem(len(q), len(k), q.shape[1], v.shape[1], drop)
-    of_tokens, of_codes = problem.walk_of_tokens(), problem.walk_of_codes()
+    problem = _Problem.of(q, k, v, drop)
     with torch.cuda.device_of(q):
-        maxima = q.new_empty(of_tokens.parts, len(q))
+        queries, keys = _Table.of(q, of_tokens=True), _Table.of(k, of_tokens=False)
+        walk = problem.walk_of_tokens(find_largest)
+        maxima = q.new_empty(walk.parts, len(q))
         places = torch.empty_like(maxima, dtype=torch.int32)
-        of_tokens.start(_find_largest, q, k, maxima, places)
+        walk.start(*queries, *keys, maxima, places)
         largest, part = maxima.max(0)  # of equals the first, so that the lowest code wins
         codes = places.gather(0, part[None])[0].long()
 
-        totals, squares = torch.empty_like(maxima), torch.empty_like(maxima)
-        weighted = q.new_empty(of_tokens.parts, len(q), v.shape[1])
-        of_tokens.start(_sum_over_codes, q, k, v, largest, totals, squares, weighted)
+        walk = problem.walk_of_tokens(sum_over_codes)
+        totals, squares = (q.new_empty(walk.parts, len(q)) for _ in range(2))
+        weighted = q.new_empty(walk.parts, len(q), _sums(v.shape[1]))
+        walk.start(*queries, *keys, *_Table.of(v, of_tokens=False), largest, totals, squares, weighted)
         total = totals.sum(0)
 
-        usage = q.new_empty(of_codes.parts, len(k))
-        of_codes.start(_sum_over_tokens, q, k, largest, 1 / total, usage)
+        walk = problem.walk_of_codes(sum_over_tokens)
+        usage = q.new_empty(walk.parts, len(k))
+        walk.start(*queries, *keys, largest, 1 / total, usage)
     return SoftAssignment(
-        out=weighted.sum(0) / total[:, None],
+        out=_whole(weighted, v.shape[1]) / total[:, None],
         lse=largest + total.log(),
         s2=squares.sum(0) / total.square(),
         usage=usage.sum(0) / len(q),
@@ -92,27 +116,76 @@ def gradients(
     q: Tensor, k: Tensor, v: Tensor, assignment: SoftAssignment, upstream: OutputGradients, drop: float
 ) -> InputGradients:
     """The gradients in q, k and v, from those in what `assign` gave for them."""
-    q, k, v, grad_out = q.contiguous(), k.contiguous(), v.contiguous(), upstream.out.contiguous()
-    problem = _Problem(len(q), len(k), q.shape[1], v.shape[1], drop)
-    of_tokens, of_codes = problem.walk_of_tokens(), problem.walk_of_codes()
+    problem = _Problem.of(q, k, v, drop)
     grad_usage, twice_s2 = upstream.usage / len(q), 2 * upstream.s2
-    centre = (grad_out * assignment.out).sum(1) + twice_s2 * assignment.s2
+    centre = (upstream.out * assignment.out).sum(1) + twice_s2 * assignment.s2
     with torch.cuda.device_of(q):
+        queries, grads = (_Table.of(table, of_tokens=True) for table in (q, upstream.out))
+        keys, values = (_Table.of(table, of_tokens=False) for table in (k, v))
         largest = torch.empty_like(assignment.lse)
-        problem.chosen_by_tokens().start(_largest_again, q, k, assignment.codes, largest)
+        problem.chosen_by_tokens().start(*queries, *keys, assignment.codes, largest)
         scale = torch.exp(largest - assignment.lse)
 
-        weighted, expected = (q.new_empty(of_tokens.parts, *q.shape) for _ in range(2))
-        excesses = q.new_empty(of_tokens.parts, len(q))
-        per_token = (largest, scale, centre, twice_s2)
-        of_tokens.start(_token_gradients, q, k, v, grad_out, *per_token, grad_usage, weighted, expected, excesses)
+        walk = problem.walk_of_tokens(token_gradients)
+        weighted, expected = (q.new_empty(walk.parts, len(q), _sums(q.shape[1])) for _ in range(2))
+        excesses = q.new_empty(walk.parts, len(q))
+        tables, per_token = (*queries, *keys, *values, *grads), (largest, scale, centre, twice_s2)
+        walk.start(*tables, *per_token, grad_usage, weighted, expected, excesses)
         excess = excesses.sum(0) - upstream.lse
-        dq = weighted.sum(0) - excess[:, None] * expected.sum(0)
+        dq = _whole(weighted, q.shape[1]) - excess[:, None] * _whole(expected, q.shape[1])
 
-        dk, dv = k.new_empty(of_codes.parts, *k.shape), v.new_empty(of_codes.parts, *v.shape)
+        walk = problem.walk_of_codes(code_gradients)
+        dk, dv = (k.new_empty(walk.parts, len(k), _sums(table.shape[1])) for table in (k, v))
         per_token = (largest, scale, centre + excess, twice_s2)
-        of_codes.start(_code_gradients, q, k, v, grad_out, *per_token, grad_usage, dk, dv)
-    return InputGradients(dq, dk.sum(0), dv.sum(0))
+        walk.start(*tables, *per_token, grad_usage, dk, dv)
+    return InputGradients(dq, _whole(dk, k.shape[1]), _whole(dv, v.shape[1]))
+
+
+class _Table(NamedTuple):
+    """A table [count, width] as the kernels take it, each number in PARTS of bfloat16.
+
+    Of a narrow table, factors [count, FACTORS] hold beside one another what the products of two tables multiply, and
+    values [count, VALUES] the parts. Of others both hold the parts of the first columns, [PARTS, count, body], and last
+    [count] float32 the one column that may be beside those.
+    """
+
+    factors: Tensor
+    values: Tensor
+    last: Tensor
+
+    @classmethod
+    def of(cls, table: Tensor, *, of_tokens: bool) -> Self:
+        table = table.contiguous()
+        count, width = table.shape
+        if _is_narrow(width):
+            factors, values = (
+                table.new_zeros(count, columns, dtype=torch.bfloat16) for columns in (FACTORS.value, VALUES.value)
+            )
+        else:
+            factors = values = table.new_zeros(PARTS.value, count, _body(width), dtype=torch.bfloat16)
+        columns = triton.next_power_of_2(width)
+        rows = max(1, 1024 // columns)
+        sizes = {"WIDTH": width, "BODY": _body(width), "OF_TOKENS": of_tokens, "ROWS": rows, "COLUMNS": columns}
+        cut[triton.cdiv(count, rows),](table, factors, values, count, **sizes, enable_fp_fusion=True)
+        return cls(factors, values, table[:, -1].contiguous())
+
+
+def _whole(sums: Tensor, width: int) -> Tensor:
+    """[N, width] from the sums of weighted rows in each part of a walk [parts, N, …], as the kernels leave them."""
+    sums = sums.sum(0)
+    if not _is_narrow(width):
+        return sums
+    first, second, third = sums[:, : PARTS.value * width].unflatten(1, (PARTS.value, width)).unbind(1)
+    return third + second + first
+
+
+def _sums(width: int) -> int:
+    """Columns of the sums of a table's weighted rows."""
+    return VALUES.value if _is_narrow(width) else width
+
+
+def _is_narrow(width: int) -> bool:
+    return PRODUCTS.value * width <= FACTORS.value
 
 
 @dataclass(frozen=True)
@@ -124,28 +197,54 @@ class _Problem:
     e: int
     f: int
     drop: float
+    device: str | None
 
-    def walk_of_tokens(self) -> _Walk:
-        return self._walk(self.tokens, self.size)
+    @classmethod
+    def of(cls, q: Tensor, k: Tensor, v: Tensor, drop: float) -> Self:
+        device = torch.cuda.get_device_name(q.device) if q.is_cuda else None
+        return cls(len(q), len(k), q.shape[1], v.shape[1], drop, device)
 
-    def walk_of_codes(self) -> _Walk:
-        return self._walk(self.size, self.tokens)
+    def walk_of_tokens(self, kernel: Any) -> _Walk:
+        return self._walk(kernel, self.tokens, self.size)
+
+    def walk_of_codes(self, kernel: Any) -> _Walk:
+        return self._walk(kernel, self.size, self.tokens)
 
     def chosen_by_tokens(self) -> _Walk:
-        """No walk at all: STEP tokens a program, each with a single code."""
-        return _Walk(triton.cdiv(self.tokens, STEP), 1, {**self._numbers(), "OWN": STEP})
+        """No walk at all: DIAGONAL tokens a program, each with a single code."""
+        numbers = {**self._numbers(), "OWN": DIAGONAL}
+        return _Walk(largest_again, triton.cdiv(self.tokens, DIAGONAL), 1, numbers, Tile(DIAGONAL, DIAGONAL, 4, 1))
 
-    def _walk(self, owned: int, other: int) -> _Walk:
-        own = 128 if max(_body(self.e), _body(self.f)) <= 64 else 64  # as many as registers hold the sums of
-        programs, steps = triton.cdiv(owned, own), triton.cdiv(other, STEP)
+    def _walk(self, kernel: Any, owned: int, other: int) -> _Walk:
+        tile = tile_for(self.device, max(_body(self.e), _body(self.f)), kernel.__name__)
+        programs, steps = triton.cdiv(owned, tile.own), triton.cdiv(other, tile.step)
         parts = max(1, min(PROGRAMS // programs, steps // FEWEST_STEPS))
-        length = triton.cdiv(steps, parts) * STEP
-        numbers = {**self._numbers(), "length": length, "OWN": own, "STEP": STEP}
-        return _Walk(programs, triton.cdiv(other, length), numbers)
+        length = triton.cdiv(steps, parts) * tile.step
+        numbers = {**self._numbers(), "length": length, "OWN": tile.own, "STEP": tile.step}
+        return _Walk(kernel, programs, triton.cdiv(other, length), numbers, tile)
 
     def _numbers(self) -> dict[str, float]:
-        columns = {"E": self.e, "E_BODY": _body(self.e), "F": self.f, "F_BODY": _body(self.f)}
-        return {"tokens": self.tokens, "size": self.size, "drop": self.drop, **columns}
+        columns = {"E": self.e, "E_BODY": _columns(self.e), "F": self.f, "F_BODY": _columns(self.f)}
+        return {"tokens": self.tokens, "size": self.size, "drop": self.drop, "DROPS": self.drop > 0, **columns}
+
+
+def tile_for(device: str | None, body: int, kernel: str) -> Tile:
+    """The tile that was fastest for a kernel at a width on that GPU, or where that is unknown one that all can hold."""
+    measured = measured_tiles().get(device or "", {}).get(str(body), {}).get(kernel)
+    if measured is not None:
+        return Tile(**measured)
+    return Tile(64, 32 if body <= 32 else 16, 4 if body <= 64 else 8, 2 if body <= 32 else 1)
+
+
+@cache
+def measured_tiles() -> dict[str, Any]:
+    """By a GPU's name, the columns that a tile holds and a kernel's name: a Tile's fields."""
+    return json.loads((files(__package__) / TILES_FILE).read_text())["tiles"]
+
+
+def _columns(width: int) -> int:
+    """Columns of a tile of values."""
+    return VALUES.value if _is_narrow(width) else _body(width)
 
 
 def _body(width: int) -> int:
@@ -160,321 +259,16 @@ def _body(width: int) -> int:
 
 @dataclass(frozen=True)
 class _Walk:
-    """Programs that own OWN tokens (or codes) each, and walk over `length` codes (or tokens) in each of the parts."""
+    """Programs of a kernel that own tokens (or codes), and walk over `length` codes (or tokens) in each part."""
 
+    kernel: Any
     programs: int
     parts: int
     numbers: dict[str, float]
+    tile: Tile
 
-    def start(self, kernel: Any, *tensors: Tensor) -> None:
-        """Start a kernel with the tensors, and with those of the numbers that it has a parameter for."""
-        named = {name: self.numbers[name] for name in kernel.arg_names if name in self.numbers}
-        kernel[self.programs, self.parts](*tensors, **named, **COMPILER_OPTIONS)
-
-
-@triton.jit
-def _tile(
-    table: tl.tensor, rows: tl.tensor, count: tl.tensor, first: tl.tensor, WIDTH: tl.constexpr, COLUMNS: tl.constexpr
-) -> tl.tensor:
-    """The rows of a table [count, WIDTH], COLUMNS columns of them from `first` on; zeros beyond the table."""
-    columns = first + tl.arange(0, COLUMNS)
-    inside = (rows < count)[:, None] & (columns < WIDTH)[None, :]
-    return tl.load(table + rows.to(tl.int64)[:, None] * WIDTH + columns[None, :], mask=inside, other=0.0)
-
-
-@triton.jit
-def _last_column(table: tl.tensor, rows: tl.tensor, count: tl.tensor, WIDTH: tl.constexpr) -> tl.tensor:
-    return tl.load(table + rows.to(tl.int64) * WIDTH + (WIDTH - 1), mask=rows < count, other=0.0)
-
-
-@triton.jit
-def _entries(vector: tl.tensor, rows: tl.tensor, count: tl.tensor) -> tl.tensor:
-    return tl.load(vector + rows, mask=rows < count, other=0.0)
-
-
-@triton.jit
-def _products(
-    a: tl.tensor,
-    a_rows: tl.tensor,
-    a_count: tl.tensor,
-    b: tl.tensor,
-    b_rows: tl.tensor,
-    b_count: tl.tensor,
-    WIDTH: tl.constexpr,
-    BODY: tl.constexpr,
-    PRECISION: tl.constexpr,
-) -> tl.tensor:
-    """Inner products of rows of the tables a and b [count, WIDTH]: one for each pair of a row of a and one of b."""
-    products = tl.zeros([a_rows.shape[0], b_rows.shape[0]], tl.float32)
-    for first in range(0, BODY, SLICE):
-        a_slice = _tile(a, a_rows, a_count, first, WIDTH, SLICE)
-        b_slice = _tile(b, b_rows, b_count, first, WIDTH, SLICE)
-        products = tl.dot(a_slice, tl.trans(b_slice), products, input_precision=PRECISION)
-    if WIDTH > BODY:
-        a_last = _last_column(a, a_rows, a_count, WIDTH)
-        b_last = _last_column(b, b_rows, b_count, WIDTH)
-        products = tl.fma(a_last[:, None], b_last[None, :], products)
-    return products
-
-
-@triton.jit
-def _exponentials(logits: tl.tensor, largest: tl.tensor, inside: tl.tensor, drop: tl.tensor) -> tl.tensor:
-    """exp(S − m), but zero where that is under `drop`, and outside of the table."""
-    exponentials = tl.exp(tl.maximum(logits - largest, SMALLEST_EXPONENT))
-    return tl.where(inside & (exponentials >= drop), exponentials, 0.0)
-
-
-@triton.jit
-def _add_weighted(
-    body: tl.tensor,
-    last: tl.tensor,
-    weights: tl.tensor,
-    table: tl.tensor,
-    rows: tl.tensor,
-    count: tl.tensor,
-    WIDTH: tl.constexpr,
-    BODY: tl.constexpr,
-) -> tuple[tl.tensor, tl.tensor]:
-    """`body` and `last`, the sums' columns, with rows of the table [count, WIDTH] added: one sum a row of weights."""
-    body = tl.dot(weights, _tile(table, rows, count, 0, WIDTH, BODY), body, input_precision=VALUES)
-    if WIDTH > BODY:
-        last += tl.sum(weights * _last_column(table, rows, count, WIDTH)[None, :], 1)
-    return body, last
-
-
-@triton.jit
-def _store(
-    table: tl.tensor,
-    rows: tl.tensor,
-    inside: tl.tensor,
-    body: tl.tensor,
-    last: tl.tensor,
-    WIDTH: tl.constexpr,
-    BODY: tl.constexpr,
-) -> None:
-    columns = tl.arange(0, BODY)
-    mask = inside[:, None] & (columns < WIDTH)[None, :]
-    tl.store(table + rows[:, None] * WIDTH + columns[None, :], body, mask=mask)
-    if WIDTH > BODY:
-        tl.store(table + rows * WIDTH + BODY, last, mask=inside)
-
-
-@triton.jit(do_not_specialize=["tokens", "size", "length"])
-def _find_largest(
-    q: tl.tensor,
-    k: tl.tensor,
-    largest: tl.tensor,
-    codes: tl.tensor,
-    tokens: tl.tensor,
-    size: tl.tensor,
-    length: tl.tensor,
-    E: tl.constexpr,
-    E_BODY: tl.constexpr,
-    OWN: tl.constexpr,
-    STEP: tl.constexpr,
-) -> None:
-    """The largest logit of each token in each part [parts, N], and the lowest code that has it."""
-    rows = tl.program_id(0) * OWN + tl.arange(0, OWN)
-    begin = tl.program_id(1) * length
-    found = tl.full([OWN], float("-inf"), tl.float32)
-    places = tl.zeros([OWN], tl.int32)
-    for start in range(begin, tl.minimum(begin + length, size), STEP):
-        columns = start + tl.arange(0, STEP)
-        logits = _products(q, rows, tokens, k, columns, size, E, E_BODY, LOGITS)
-        logits = tl.where((columns < size)[None, :], logits, float("-inf"))
-        candidates, positions = tl.max(logits, 1, return_indices=True, return_indices_tie_break_left=True)
-        places = tl.where(candidates > found, start + positions, places)
-        found = tl.maximum(candidates, found)
-    stored = tl.program_id(1).to(tl.int64) * tokens + rows
-    tl.store(largest + stored, found, mask=rows < tokens)
-    tl.store(codes + stored, places, mask=rows < tokens)
-
-
-@triton.jit(do_not_specialize=["tokens", "size", "length"])
-def _sum_over_codes(
-    q: tl.tensor,
-    k: tl.tensor,
-    v: tl.tensor,
-    largest: tl.tensor,
-    totals: tl.tensor,
-    squares: tl.tensor,
-    weighted: tl.tensor,
-    tokens: tl.tensor,
-    size: tl.tensor,
-    drop: tl.tensor,
-    length: tl.tensor,
-    E: tl.constexpr,
-    E_BODY: tl.constexpr,
-    F: tl.constexpr,
-    F_BODY: tl.constexpr,
-    OWN: tl.constexpr,
-    STEP: tl.constexpr,
-) -> None:
-    """Σ_k e and Σ_k e² [parts, N], and Σ_k e v [parts, N, F], with e = exp(S − m)."""
-    rows = tl.program_id(0) * OWN + tl.arange(0, OWN)
-    begin = tl.program_id(1) * length
-    largest = _entries(largest, rows, tokens)[:, None]
-    total = tl.zeros([OWN], tl.float32)
-    square = tl.zeros([OWN], tl.float32)
-    body = tl.zeros([OWN, F_BODY], tl.float32)
-    last = tl.zeros([OWN], tl.float32)
-    for start in range(begin, tl.minimum(begin + length, size), STEP):
-        columns = start + tl.arange(0, STEP)
-        logits = _products(q, rows, tokens, k, columns, size, E, E_BODY, LOGITS)
-        e = _exponentials(logits, largest, (columns < size)[None, :], drop)
-        total += tl.sum(e, 1)
-        square += tl.sum(e * e, 1)
-        body, last = _add_weighted(body, last, e, v, columns, size, F, F_BODY)
-    stored = tl.program_id(1).to(tl.int64) * tokens + rows
-    tl.store(totals + stored, total, mask=rows < tokens)
-    tl.store(squares + stored, square, mask=rows < tokens)
-    _store(weighted, stored, rows < tokens, body, last, F, F_BODY)
-
-
-@triton.jit(do_not_specialize=["tokens", "size", "length"])
-def _sum_over_tokens(
-    q: tl.tensor,
-    k: tl.tensor,
-    largest: tl.tensor,
-    scale: tl.tensor,
-    usage: tl.tensor,
-    tokens: tl.tensor,
-    size: tl.tensor,
-    drop: tl.tensor,
-    length: tl.tensor,
-    E: tl.constexpr,
-    E_BODY: tl.constexpr,
-    OWN: tl.constexpr,
-    STEP: tl.constexpr,
-) -> None:
-    """Σ_n P [parts, K], with P = exp(S − m) · scale."""
-    columns = tl.program_id(0) * OWN + tl.arange(0, OWN)
-    begin = tl.program_id(1) * length
-    total = tl.zeros([OWN], tl.float32)
-    for start in range(begin, tl.minimum(begin + length, tokens), STEP):
-        rows = start + tl.arange(0, STEP)
-        logits = _products(k, columns, size, q, rows, tokens, E, E_BODY, LOGITS)
-        inside = (columns < size)[:, None] & (rows < tokens)[None, :]
-        e = _exponentials(logits, _entries(largest, rows, tokens)[None, :], inside, drop)
-        total += tl.sum(e * _entries(scale, rows, tokens)[None, :], 1)
-    stored = tl.program_id(1).to(tl.int64) * size + columns
-    tl.store(usage + stored, total, mask=columns < size)
-
-
-@triton.jit(do_not_specialize=["tokens", "size"])
-def _largest_again(
-    q: tl.tensor,
-    k: tl.tensor,
-    codes: tl.tensor,
-    largest: tl.tensor,
-    tokens: tl.tensor,
-    size: tl.tensor,
-    E: tl.constexpr,
-    E_BODY: tl.constexpr,
-    OWN: tl.constexpr,
-) -> None:
-    """The logit [N] of each token's code, as the other kernels round it: the diagonal of a tile of products."""
-    rows = tl.program_id(0) * OWN + tl.arange(0, OWN)
-    chosen = tl.load(codes + rows, mask=rows < tokens, other=0)
-    logits = _products(q, rows, tokens, k, chosen, size, E, E_BODY, LOGITS)
-    diagonal = rows[:, None] == rows[None, :]
-    tl.store(largest + rows, tl.sum(tl.where(diagonal, logits, 0.0), 1), mask=rows < tokens)
-
-
-@triton.jit(do_not_specialize=["tokens", "size", "length"])
-def _token_gradients(
-    q: tl.tensor,
-    k: tl.tensor,
-    v: tl.tensor,
-    grad_out: tl.tensor,
-    largest: tl.tensor,
-    scale: tl.tensor,
-    centre: tl.tensor,
-    twice_s2: tl.tensor,
-    grad_usage: tl.tensor,
-    weighted: tl.tensor,
-    expected: tl.tensor,
-    excesses: tl.tensor,
-    tokens: tl.tensor,
-    size: tl.tensor,
-    drop: tl.tensor,
-    length: tl.tensor,
-    E: tl.constexpr,
-    E_BODY: tl.constexpr,
-    F: tl.constexpr,
-    F_BODY: tl.constexpr,
-    OWN: tl.constexpr,
-    STEP: tl.constexpr,
-) -> None:
-    """Σ_k P R' k and Σ_k P k [parts, N, E], and Σ_k P R' [parts, N], with R' = R − centre."""
-    rows = tl.program_id(0) * OWN + tl.arange(0, OWN)
-    begin = tl.program_id(1) * length
-    largest = _entries(largest, rows, tokens)[:, None]
-    scale = _entries(scale, rows, tokens)[:, None]
-    centre = _entries(centre, rows, tokens)[:, None]
-    twice_s2 = _entries(twice_s2, rows, tokens)[:, None]
-    excess = tl.zeros([OWN], tl.float32)
-    body = tl.zeros([OWN, E_BODY], tl.float32)
-    last = tl.zeros([OWN], tl.float32)
-    expected_body = tl.zeros([OWN, E_BODY], tl.float32)
-    expected_last = tl.zeros([OWN], tl.float32)
-    for start in range(begin, tl.minimum(begin + length, size), STEP):
-        columns = start + tl.arange(0, STEP)
-        logits = _products(q, rows, tokens, k, columns, size, E, E_BODY, LOGITS)
-        p = _exponentials(logits, largest, (columns < size)[None, :], drop) * scale
-        r = _products(grad_out, rows, tokens, v, columns, size, F, F_BODY, VALUES)
-        r += _entries(grad_usage, columns, size)[None, :] + twice_s2 * p - centre
-        excess += tl.sum(p * r, 1)
-        body, last = _add_weighted(body, last, p * r, k, columns, size, E, E_BODY)
-        expected_body, expected_last = _add_weighted(expected_body, expected_last, p, k, columns, size, E, E_BODY)
-    stored = tl.program_id(1).to(tl.int64) * tokens + rows
-    tl.store(excesses + stored, excess, mask=rows < tokens)
-    _store(weighted, stored, rows < tokens, body, last, E, E_BODY)
-    _store(expected, stored, rows < tokens, expected_body, expected_last, E, E_BODY)
-
-
-@triton.jit(do_not_specialize=["tokens", "size", "length"])
-def _code_gradients(
-    q: tl.tensor,
-    k: tl.tensor,
-    v: tl.tensor,
-    grad_out: tl.tensor,
-    largest: tl.tensor,
-    scale: tl.tensor,
-    shift: tl.tensor,
-    twice_s2: tl.tensor,
-    grad_usage: tl.tensor,
-    dk: tl.tensor,
-    dv: tl.tensor,
-    tokens: tl.tensor,
-    size: tl.tensor,
-    drop: tl.tensor,
-    length: tl.tensor,
-    E: tl.constexpr,
-    E_BODY: tl.constexpr,
-    F: tl.constexpr,
-    F_BODY: tl.constexpr,
-    OWN: tl.constexpr,
-    STEP: tl.constexpr,
-) -> None:
-    """dk = Σ_n dS q [parts, K, E] and dv = Σ_n P G [parts, K, F], with dS = P (R − shift)."""
-    columns = tl.program_id(0) * OWN + tl.arange(0, OWN)
-    begin = tl.program_id(1) * length
-    grad_usage = _entries(grad_usage, columns, size)[:, None]
-    dk_body = tl.zeros([OWN, E_BODY], tl.float32)
-    dk_last = tl.zeros([OWN], tl.float32)
-    dv_body = tl.zeros([OWN, F_BODY], tl.float32)
-    dv_last = tl.zeros([OWN], tl.float32)
-    for start in range(begin, tl.minimum(begin + length, tokens), STEP):
-        rows = start + tl.arange(0, STEP)
-        logits = _products(k, columns, size, q, rows, tokens, E, E_BODY, LOGITS)
-        inside = (columns < size)[:, None] & (rows < tokens)[None, :]
-        e = _exponentials(logits, _entries(largest, rows, tokens)[None, :], inside, drop)
-        p = e * _entries(scale, rows, tokens)[None, :]
-        r = _products(v, columns, size, grad_out, rows, tokens, F, F_BODY, VALUES)
-        r += grad_usage + _entries(twice_s2, rows, tokens)[None, :] * p - _entries(shift, rows, tokens)[None, :]
-        dk_body, dk_last = _add_weighted(dk_body, dk_last, p * r, q, rows, tokens, E, E_BODY)
-        dv_body, dv_last = _add_weighted(dv_body, dv_last, p, grad_out, rows, tokens, F, F_BODY)
-    stored = tl.program_id(1).to(tl.int64) * size + columns
-    _store(dk, stored, columns < size, dk_body, dk_last, E, E_BODY)
-    _store(dv, stored, columns < size, dv_body, dv_last, F, F_BODY)
+    def start(self, *tensors: Tensor) -> None:
+        """Start the kernel with the tensors, and with those of the numbers that it has a parameter for."""
+        named = {name: self.numbers[name] for name in self.kernel.arg_names if name in self.numbers}
+        options = {"num_warps": self.tile.warps, "num_stages": self.tile.stages, "enable_fp_fusion": True}
+        self.kernel[self.programs, self.parts](*tensors, **named, **options)

@@ -24,7 +24,14 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lgq_explore.bench import browser_table, explorers, learning_rates, soft_assignment_table, training
+from lgq_explore.bench import (
+    browser_table,
+    explorers,
+    gpu_table,
+    learning_rates,
+    soft_assignment_table,
+    training,
+)
 from lgq_explore.bench.results import read_result
 from lgq_explore.errors import InputError
 from lgq_explore.plots import publish_assignment_costs, publish_quantizer_shares
@@ -152,6 +159,7 @@ SECTIONS = {
         ),
     ),
     "learning-rates": Section(learning_rates.markdown_table),
+    "gpu-soft-assignment": Section(gpu_table.markdown_table),
     "explorers": Section(explorers.markdown_table),
     "browser": Section(browser_table.markdown_table),
 }

@@ -327,7 +327,7 @@ class _Training:
         with damage_named(checkpoint):
             progress = RestoredProgress.read(state, step_of(checkpoint))
             load_optimizer(self.optimizer, state["optimizer"])
-            self.window.load(state["window"])
+            self.window.load(state["window"], self.fabric.device)
         self.step = self.saved_step = progress.step
         self.seconds, self.override = progress.seconds, progress.override
         if self.restores_override:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -56,8 +56,11 @@ class StepWindow:
         """The window as plain tensors and numbers, for a checkpoint."""
         return [{**vars(trace), "codes": trace.codes.cpu()} for trace in self._traces]
 
-    def load(self, state: Sequence[dict[str, Any]]) -> None:
-        """Continue from what `state` gave. Raises TypeError or ValueError for what it can't have given."""
+    def load(self, state: Sequence[dict[str, Any]], device: torch.device) -> None:
+        """Continue from what `state` gave, with codes on the device of those to come.
+
+        Raises TypeError or ValueError for what it can't have given.
+        """
         self._traces.clear()
         for values in state:
             trace = StepTrace(**values)
@@ -65,4 +68,4 @@ class StepWindow:
                 raise ValueError(f"codes of a step are not 0 … {self.codebook_size - 1}")
             if not (isinstance(trace.images, int) and trace.images > 0 and 0 < trace.seconds < math.inf):
                 raise ValueError(f"a step has {trace.images} images and took {trace.seconds} s")
-            self.add(trace)
+            self.add(replace(trace, codes=trace.codes.to(device)))

@@ -16,7 +16,7 @@ from PIL import Image
 from lgq_explore.bench.assignment_steps import AssignmentCase
 from lgq_explore.bench.fresh_process import Cost
 from lgq_explore.bench.soft_assignment import DROP, ratios, result_of
-from lgq_explore.cli import parser
+from lgq_explore.cli.entry import parser
 from lgq_explore.errors import InputError
 from lgq_explore.report.benchmarks import (
     SECTION,

@@ -676,5 +676,15 @@ def test_trains_and_resumes_on_a_gpu_in_bfloat16(tmp_path: Path) -> None:
     shutil.rmtree(run.path)
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", METHODS)
+def test_the_same_seed_gives_the_same_weights_on_a_gpu(name: str, tmp_path: Path) -> None:
+    config = recipe(METHODS[name])
+    first, second = (train(config, tmp_path / each, device="cuda", progress=False) for each in ("first", "second"))
+    assert_same_weights(first, second)
+    stopped = train(config, tmp_path / "stopped", device="cuda", controls=StopsBefore(4), progress=False)
+    assert_same_weights(resume(stopped.path, device="cuda", progress=False), first)
+
+
 def test_an_ablation_is_one_replaced_field(finished: Run) -> None:
     assert replace(finished.config, quantizer=LGQConfig(64)).recipe_hash != finished.config.recipe_hash

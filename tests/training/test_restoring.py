@@ -13,6 +13,8 @@ import torch
 from lgq_explore.training.restoring import RestoredProgress, load_optimizer
 from lgq_explore.training.window import StepTrace, StepWindow
 
+CPU = torch.device("cpu")
+
 REFUSED = (KeyError, TypeError, ValueError, AttributeError, RuntimeError)
 PROGRESS = {"step": 9, "seconds": 1.5, "override": None}
 
@@ -103,7 +105,7 @@ def test_moments_that_do_not_fit_are_refused(change: Callable[[dict[str, Any]], 
 )
 def test_a_window_that_does_not_fit_is_refused(trace: dict[str, Any]) -> None:
     window = StepWindow(2, codebook_size=4)
-    window.load([vars(StepTrace(torch.tensor([0, 3]), 1, 0.1))])
+    window.load([vars(StepTrace(torch.tensor([0, 3]), 1, 0.1))], CPU)
     assert window.columns()["active_codes_last_2_steps"] == 2
     with pytest.raises(REFUSED):
-        window.load([trace])
+        window.load([trace], CPU)

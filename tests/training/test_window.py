@@ -48,9 +48,16 @@ def test_codes_may_have_any_shape() -> None:
 def test_a_state_continues_as_the_window_it_was_taken_of() -> None:
     window, restored = filled(3, [0, 1], [2, 2], [3, 4], [5, 5]), StepWindow(3, codebook_size=8)
     restored.add(StepTrace(torch.tensor([6]), images=1, seconds=1.0))
-    restored.load(window.state())
+    restored.load(window.state(), torch.device("cpu"))
     assert restored.columns() == window.columns()
     for each in (window, restored):
         each.add(StepTrace(torch.tensor([7]), images=3, seconds=0.25))
     assert restored.columns() == window.columns()
     assert restored.counts().counts().tolist() == window.counts().counts().tolist()
+
+
+def test_restored_codes_are_where_those_of_the_next_steps_will_be() -> None:
+    """A window that mixed devices could not be counted."""
+    state, restored = filled(3, [0, 1], [2, 2]).state(), StepWindow(3, codebook_size=8)
+    restored.load(state, torch.device("meta"))
+    assert [trace.codes.device.type for trace in restored._traces] == ["meta", "meta"]
