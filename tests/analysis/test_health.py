@@ -13,7 +13,7 @@ import pytest
 
 from lgq_explore.analysis import advised_command, health, worst_state
 from lgq_explore.analysis.health_rules import RULES, STATES
-from lgq_explore.cli import parser
+from lgq_explore.cli.entry import parser
 from lgq_explore.errors import InputError
 from lgq_explore.training.config import TrainConfig, config_from_json, config_to_json, override
 from lgq_explore.training.controls import Controls
