@@ -21,11 +21,31 @@ FIND_PYTHON = for python in $(CANDIDATES); do \
 		exit 1; \
 	fi
 
+# One make at a time sets up $(VENV); another waits. The lock is a link whose target is the process that holds it, so that
+# it is made and named in one step, and one whose process was killed is taken over. It goes when the shell of the recipe ends.
+LOCK := $(VENV).lock
+LOCKED = set -e; \
+	until ln -sn "$$$$" $(LOCK) 2>/dev/null; do \
+		if ! holder=$$(readlink $(LOCK)); then \
+			[ -w . ] || { echo "$$PWD can't be written: no $(VENV) can be set up here." >&2; exit 1; }; \
+		elif kill -0 "$$holder" 2>/dev/null; then \
+			[ -n "$$told" ] || echo "Another make (process $$holder) is setting up $(VENV): waiting for it."; \
+			told=yes; sleep 1; \
+		else \
+			rm -f $(LOCK); \
+		fi; \
+	done; \
+	trap 'rm -f $(LOCK)' EXIT; \
+	trap 'exit 130' HUP INT TERM
+
 # A person watches 5 GB arrive; a log need not.
 PIP := $(BIN)/python -m pip install $(if $(CI),--quiet)
 # One thread each: most tests are too small to share out, and threads that wait for a busy core cost more than they bring.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 PARALLEL := $(PYTEST) -n 2 --dist loadfile
+
+# No question about Jupyter's news over the notebook, and no call home.
+NO_NEWS = $(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" >/dev/null
 
 # The first port from JupyterLab's own that nobody answers on, known beforehand so that the ssh line can name it.
 FREE_PORT = from itertools import count; from socket import socket; \
@@ -41,19 +61,22 @@ help:  ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*  ## /\1	/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 # The stamp goes before pip starts and comes back when pip is done: after an interrupted install the next make starts afresh.
+# Where another make was waited for, it has done the work.
 $(INSTALLED): pyproject.toml constraints.txt
-	@if [ -e $@ ]; then \
+	@$(LOCKED); \
+	if [ -e $@ ] && [ ! pyproject.toml -nt $@ ] && [ ! constraints.txt -nt $@ ]; then \
+		exit 0; \
+	elif [ -e $@ ]; then \
 		rm $@; \
 	else \
 		$(FIND_PYTHON); \
 		echo "Setting up $(VENV) with $$("$$python" --version): some 7 GB, a few minutes."; \
 		"$$python" -m venv --clear $(VENV); \
-	fi
-	$(PIP) --upgrade --constraint constraints.txt pip
-	$(PIP) --constraint constraints.txt --editable ".[$(EXTRAS)]"
-	@# No question about Jupyter's news over the notebook, and no call home.
-	@$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" >/dev/null
-	@touch $@
+	fi; \
+	$(PIP) --upgrade --constraint constraints.txt pip; \
+	$(PIP) --constraint constraints.txt --editable ".[$(EXTRAS)]"; \
+	$(NO_NEWS); \
+	touch $@
 
 lab: $(INSTALLED)  ## open JupyterLab on notebooks/01_train_lgq.ipynb
 	@port=$(or $(PORT),$$($(BIN)/python -c '$(FREE_PORT)')); \
@@ -98,13 +121,14 @@ browser: $(INSTALLED)
 	fi
 
 constraints:  ## pin the newest versions that fit together
-	@$(FIND_PYTHON); "$$python" -m venv --clear $(VENV)
-	$(PIP) --upgrade pip
-	$(PIP) --editable ".[$(EXTRAS)]"
-	@grep '^#' constraints.txt > $(VENV)/constraints.txt
-	@$(BIN)/python -m pip freeze --all --exclude-editable | grep -vE '^(cuda|nvidia|triton)' >> $(VENV)/constraints.txt
-	@mv $(VENV)/constraints.txt constraints.txt
-	@touch $(INSTALLED)
+	@$(LOCKED); \
+	$(FIND_PYTHON); "$$python" -m venv --clear $(VENV); \
+	$(PIP) --upgrade pip; \
+	$(PIP) --editable ".[$(EXTRAS)]"; \
+	grep '^#' constraints.txt > $(VENV)/constraints.txt; \
+	$(BIN)/python -m pip freeze --all --exclude-editable | grep -vE '^(cuda|nvidia|triton)' >> $(VENV)/constraints.txt; \
+	mv $(VENV)/constraints.txt constraints.txt; \
+	touch $(INSTALLED)
 
 clean:  ## remove .venv, caches and build products; data and runs stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -135,6 +135,56 @@ class TestMake:
             assert not (checkout / ".venv" / "installed").exists()
 
 
+    STUB = """#!/bin/sh
+case "$*" in
+    *"-m venv --clear"*)
+        echo cleared >> log
+        rm -rf .venv
+        mkdir -p .venv/bin
+        printf '#!/bin/sh\\n' > .venv/bin/jupyter
+        chmod +x .venv/bin/jupyter
+        ;;
+    *"--editable"*)
+        echo "pip begins" >> log
+        # The other make is waiting by now, or will find the lock taken until this one has ended.
+        until grep -q waiting second || [ -n "$ALONE" ]; do sleep 0.05; done
+        echo "pip ends" >> log
+        ;;
+esac
+"""
+
+    def set_up(self, checkout: Path, **environment: str) -> list[str]:
+        stub = checkout / "stub"
+        stub.write_text(self.STUB)
+        stub.chmod(0o755)
+        self.environment = os.environ | environment
+        return ["make", ".venv/installed", f"PYTHON={stub}", f"PIP={stub} -m pip install"]
+
+    def test_of_two_at_once_one_sets_up_and_the_other_waits(self, checkout: Path) -> None:
+        command = self.set_up(checkout)
+        second = checkout / "second"
+        second.touch()
+        with subprocess.Popen(command, cwd=checkout, env=self.environment) as first:
+            while not (checkout / "log").exists():
+                assert first.poll() is None
+            with second.open("w") as told:
+                done = subprocess.run(command, cwd=checkout, env=self.environment, stdout=told, check=False)
+        assert (first.returncode, done.returncode) == (0, 0)
+        assert (checkout / "log").read_text().splitlines() == ["cleared", "pip begins", "pip ends"]
+        assert "is setting up .venv: waiting for it." in second.read_text()
+        assert not os.path.lexists(checkout / ".venv.lock")
+
+    def test_the_lock_of_one_that_was_killed_is_taken_over(self, checkout: Path) -> None:
+        command = self.set_up(checkout, ALONE="yes")
+        with subprocess.Popen(["true"]) as ended:
+            pass
+        (checkout / ".venv.lock").symlink_to(str(ended.pid))
+        done = subprocess.run(command, cwd=checkout, env=self.environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert "waiting" not in done.stdout
+        assert not os.path.lexists(checkout / ".venv.lock")
+
+
 class TestSkipsInCI:
     """conftest.py itself, run on a folder of small tests."""
 
