@@ -137,9 +137,10 @@ def test_evaluate_prints_one_json_object_and_python_gives_the_same(trained: Path
     assert result == evaluate(trained)
     assert (result["run"], result["seed"], result["steps"]) == ("R", 3, 6)
     assert result["tokens"] == result["images"] * 8 * 8
-    for metric in ("lpips", "fd"):
-        assert result[metric]["value"] is None
-        assert result[metric]["why"]
+    assert result["lpips"]["value"] is None
+    assert result["lpips"]["why"]
+    assert (result["fd"]["features"], result["fd"]["why"]) == ("efficientnet-lite0", None)
+    assert result["fd"]["value"] > 0
 
 
 def test_evaluate_prints_a_line_a_number(trained: Path, command: Command) -> None:

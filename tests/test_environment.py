@@ -22,9 +22,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="module")
 def direct() -> dict[str, Requirement]:
-    """What pyproject.toml asks for, the extras included, by normalised name."""
+    """What pyproject.toml asks for, with the extras that `make lab` installs, by normalised name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = chain(project["dependencies"], *project["optional-dependencies"].values())
+    (extras,) = re.findall(r"^EXTRAS := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    lines = chain(project["dependencies"], *(project["optional-dependencies"][extra] for extra in extras.split(",")))
     return {canonicalize_name(requirement.name): requirement for requirement in map(Requirement, lines)}
 
 
@@ -133,7 +134,6 @@ class TestMake:
             assert done.returncode != 0
             assert "Setting up .venv" in done.stdout
             assert not (checkout / ".venv" / "installed").exists()
-
 
     STUB = """#!/bin/sh
 case "$*" in

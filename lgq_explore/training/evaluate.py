@@ -29,14 +29,14 @@ def evaluate(
     data: str | None = None,
     *,
     crops: int = 1024,
-    fd_features: str = "inception",
+    fd_features: str = "auto",
 ) -> dict[str, Any]:
     """Every metric of a run's newest weights, on its held-out split or on all photographs of another SPEC.
 
     Pictures are compared as 8-bit values in [0, 1]. Usage is over `tokens` tokens of `images` crops from `photographs`
     photographs, which show `scenes` scenes; compare runs at equal numbers only. `lpips` and `fd` are objects whose
     `value` is None, and `why` says why, where their networks' weights are not at hand. `bits_per_pixel` is the entropy
-    over f² pixels.
+    over f² pixels. `pandas.json_normalize` makes a table of such results, with columns as `fd.value`.
     Raises InputError where the run has no weights, or the data can't be used.
     """
     run = run if isinstance(run, Run) else open_run(run)

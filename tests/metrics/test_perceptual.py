@@ -299,11 +299,11 @@ def test_frechet_distance_without_its_extra_names_the_remedy(monkeypatch: pytest
 
 @pytest.mark.usefixtures("checkpoints")
 def test_frechet_distance_in_inception_features_says_why_it_cannot() -> None:
-    result = FrechetDistance().compute()
+    result = FrechetDistance("inception").compute()
     assert result.features == "inception"
     assert result.value is None
     assert result.why is not None
-    assert "torch-fidelity" in result.why or "could not be downloaded" in result.why
+    assert "lgq_explore[fid]" in result.why or "could not be downloaded" in result.why
     assert "\n" not in result.why
 
 

