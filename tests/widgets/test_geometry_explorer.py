@@ -159,7 +159,8 @@ def test_the_start_shares_the_axes_and_may_be_picked_from(runs: list[Run]) -> No
 
 def test_codes_that_began_as_a_grid_keep_its_lines(runs: list[Run], tmp_path: Path) -> None:
     """A net of 4 × 4 has 24 lines; evenly spaced at step 0, stretched by training since."""
-    begun = replace(RECIPE, quantizer=LGQConfig(codebook_size=16, initialization="grid"))
+    quantizer = LGQConfig(codebook_size=16, initialization="grid")
+    begun = replace(RECIPE, quantizer=quantizer, learning_rate=2e-3)
     panel = GeometryExplorer(lgq.train(begun, tmp_path / "begun"), beside_as="start")
     figure = figure_of(panel)
     headings = [note["text"] for note in figure["layout"]["annotations"] if note["text"].startswith("<b>")]
@@ -173,8 +174,8 @@ def test_codes_that_began_as_a_grid_keep_its_lines(runs: list[Run], tmp_path: Pa
     now, start = lengths
     assert start[:12] == pytest.approx(start[0].repeat(12), rel=1e-3)
     assert np.ptp(now[:12]) > 10 * np.ptp(start[:12])
-    quantizer = panel.run.tokenizer().quantizer
-    codebooks = [analysis.codebook_at(panel.run, quantizer, step) for step in (6, 0)]
+    trained = panel.run.tokenizer().quantizer
+    codebooks = [analysis.codebook_at(panel.run, trained, step) for step in (6, 0)]
     learned, begun_as = (analysis.lattice_regularity(codebook).value for codebook in codebooks)
     assert begun_as == pytest.approx(1, abs=1e-3)
     assert learned < begun_as - 0.005
