@@ -175,3 +175,13 @@ def test_panels_of_one_run_share_an_encoding_wherever_it_lies(trained: dict[str,
     put(trained["first"], tmp_path / "copy")
     assert explorer.held_out(Run(trained["first"])) is explorer.held_out(Run(tmp_path / "copy"))
     assert explorer.held_out(Run(trained["first"])) is not explorer.held_out(Run(trained["second"]))
+
+
+@pytest.mark.parametrize("maker", [MAKERS["TemperatureExplorer"], MAKERS["CodeInspector"]])
+def test_of_many_snapshots_a_panel_looks_at_some_and_says_so(
+    maker: Callable[[Path], Explorer], recipe: TrainConfig, tmp_path: Path
+) -> None:
+    run = train(replace(recipe, steps=40, snapshot_steps=1), tmp_path / "mine", progress=False)
+    assert "32 of its 41 saved codebooks" in maker(run.path).caption()
+    few = train(replace(recipe, steps=4, snapshot_steps=1), tmp_path / "few", progress=False)
+    assert "saved codebooks" not in maker(few.path).caption()
