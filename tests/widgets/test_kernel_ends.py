@@ -21,6 +21,16 @@ config = TrainConfig(data="fake", batch_size=4, steps=100_000, log_steps=1, back
 monitor = TrainingMonitor(config, run={path!r})
 """
 
+IN_THE_CELL = """
+import lgq_explore as lgq
+from lgq_explore.models import BackboneConfig
+from lgq_explore.quantizers import LGQConfig
+config = lgq.TrainConfig(data="fake", batch_size=4, steps=100_000, log_steps=1, checkpoint_steps=100_000,
+                         backbone=BackboneConfig(channels=(8, 8, 8), dim=4), quantizer=LGQConfig(codebook_size=16))
+run = lgq.train(config, {path!r})
+saved = run.finished_steps
+"""
+
 
 def reply_to(client: BlockingKernelClient, message: str) -> dict[str, object]:
     while True:
@@ -64,6 +74,35 @@ def test_a_kernel_that_is_shut_down_saves_what_it_has_trained(tmp_path: Path) ->
         assert reply_to(client, cell)["status"] == "ok"
         wait_for_rows(path / "history.csv", 3)
         assert open_run(path).finished_steps == 0
+        client.stop_channels()
+    finally:
+        manager.shutdown_kernel(now=False)
+    run = open_run(path)
+    assert run.finished_steps == run.history()["step"].max() >= 3
+
+
+def test_an_interrupted_train_returns_with_its_step_saved(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    manager, client = start_new_kernel()
+    try:
+        cell = client.execute(IN_THE_CELL.format(path=str(path)))
+        wait_for_rows(path / "history.csv", 3)
+        manager.interrupt_kernel()
+        assert reply_to(client, cell)["status"] == "ok"
+        checked = client.execute("assert saved == run.history()['step'].iloc[-1] == run.trained().finished_steps")
+        assert reply_to(client, checked)["status"] == "ok"
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert open_run(path).finished_steps >= 3
+
+
+def test_a_kernel_that_is_shut_down_while_a_cell_trains_saves_its_step(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    manager, client = start_new_kernel()
+    try:
+        client.execute(IN_THE_CELL.format(path=str(path)))
+        wait_for_rows(path / "history.csv", 3)
         client.stop_channels()
     finally:
         manager.shutdown_kernel(now=False)
