@@ -70,9 +70,9 @@ class Progress:
             self._bar = tqdm(total=total, **self._settings)
         self._bar.update(done - self._bar.n)
 
-    def note(self, text: str) -> None:
-        """What stands behind the numbers from now on."""
-        self._bar.set_postfix_str(text, refresh=self._redraws)
+    def note(self, text: str, *, at_once: bool = False) -> None:
+        """What stands behind the numbers from now on. at_once: also in a log, as a line of its own."""
+        self._bar.set_postfix_str(text, refresh=self._redraws or at_once)
 
 
 def tell(line: str) -> None:

@@ -169,7 +169,7 @@ def _measure_rounds(cases: Sequence[AssignmentCase], rounds: int, bar: Progress)
     obstacles = {case: obstacle(case) for case in cases}
     for _ in range(rounds):
         for case in cases:
-            bar.note(f"{case.method}, N = {case.tokens}, K = {case.codes}, D = {case.dim}")
+            bar.note(f"{case.method}, N = {case.tokens}, K = {case.codes}, D = {case.dim}", at_once=True)
             if obstacles[case] is None:
                 try:
                     costs[case].append(Cost(**in_fresh_process(measure_case, asdict(case))))
@@ -235,7 +235,7 @@ def result_of(case: AssignmentCase, costs: Sequence[Cost], why_not: str | None =
 
 
 def _floor(dim: int, rounds: int, bar: Progress) -> dict[str, Any]:
-    bar.note(f"floor, D = {dim}")
+    bar.note(f"floor, D = {dim}", at_once=True)
     nanoseconds = []
     for _ in range(rounds):
         nanoseconds.append(in_fresh_process(measure_floor, {"dim": dim, "steps": TIMED_STEPS})["ns_per_pair"])

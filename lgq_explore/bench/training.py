@@ -48,7 +48,7 @@ def measure_shares(recipes: Sequence[TrainConfig], device: str = "auto", progres
     results, environment = [], None
     with Progress("training", len(recipes), "recipes", shown=progress) as bar:
         for recipe in recipes:
-            bar.note(f"{recipe.quantizer.method}, K = {recipe.quantizer.size}")
+            bar.note(f"{recipe.quantizer.method}, K = {recipe.quantizer.size}", at_once=True)
             try:
                 measured = in_fresh_process(measure_share, {"recipe": config_to_json(recipe), "device": device})
                 environment = measured["environment"]
