@@ -297,7 +297,7 @@ def _state(points: Tensor, centres: Tensor, temperature: float) -> tuple[dict[st
     shared = entropy - (distortion - free_energy) / temperature
     state = {
         "temperature": temperature,
-        "effective_centres": math.exp(max(0.0, shared)),
+        "effective_centres": float(np.exp(np.clip(shared, 0.0, math.log(len(centres))))),  # NaN stays NaN
         "distortion": distortion,
         "free_energy": free_energy,
         "tokens": len(points),
@@ -323,4 +323,6 @@ def _checked(tokens: ArrayLike | Tensor, codebook: ArrayLike | Tensor) -> tuple[
         )
     if not (points.isfinite().all() and centres.isfinite().all()):
         raise InputError("tokens or codes hold values that are no finite numbers: leave those rows out")
+    if not (points.square().sum().isfinite() and centres.square().sum().isfinite()):
+        raise InputError("tokens or codes are so large that their squares overflow: divide both by their spread")
     return points, centres

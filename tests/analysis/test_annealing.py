@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 
 from lgq_explore.analysis import critical_temperature
 from lgq_explore.analysis.annealing import (
+    _state,
     annealing_path,
     annealing_temperatures,
     count_distinct,
@@ -156,6 +157,12 @@ def test_states_hold_the_numbers_of_their_definition() -> None:
     assert state["tokens"] == 400
 
 
+def test_centres_that_are_no_number_are_not_told_as_one() -> None:
+    tokens, centres = torch.tensor([[1.0], [math.nan]]).double(), torch.tensor([[0.0], [1.0]]).double()
+    state, _ = _state(tokens, centres, 1.0)
+    assert math.isnan(state["effective_centres"])
+
+
 def test_cold_codes_are_hard_and_the_free_energy_rises_as_it_cools() -> None:
     """F is a minimum over p of Σ p d² − τ H(p), and H is not negative."""
     path = annealing_path(pair(400), 2, np.geomspace(400, 0.1, 30).tolist())
@@ -260,6 +267,7 @@ def test_a_run_without_temperature_is_refused(tmp_path: Path) -> None:
         (torch.zeros(3, 2), torch.zeros(2, 3), 1.0, r"\[2, 3\]"),
         (torch.zeros(0, 2), torch.zeros(2, 2), 1.0, r"\[0, 2\]"),
         (torch.full((3, 2), math.inf), torch.zeros(2, 2), 1.0, "no finite numbers"),
+        (torch.full((3, 2), 1e160, dtype=torch.double), torch.zeros(2, 2), 1.0, "their squares overflow"),
         (torch.zeros(3, 2), torch.zeros(2, 2), 0.0, "temperature is 0"),
         (torch.zeros(3, 256), torch.zeros(4096, 256), 1.0, "268,435,456 numbers"),
     ],
