@@ -15,11 +15,10 @@ from lgq_explore.quantizers import Quantizer, SoftQuantizer
 from lgq_explore.quantizers.nearest import nearest
 from lgq_explore.training.config import TrainConfig
 from lgq_explore.training.encode import Encoding, encode
-from lgq_explore.training.frozen_run import FrozenRun, frozen
+from lgq_explore.training.frozen_run import FrozenRun, frozen, spread_over
 from lgq_explore.training.run import Run
 
 from .code_space import token_points
-from .latent_map import snapshot_steps
 from .temperature import TemperatureProbe, sample_latents, softness_summary, temperature_grid, temperature_of_gap
 
 CROPS = 128
@@ -112,7 +111,7 @@ def _with_centres(evidence: Evidence, quantizer: Quantizer, encoding: Encoding, 
     (today,) = quantizer.codebooks()
     stored = {step: torch.from_numpy(np.array(book)) for step, book in run.codebook_snapshots().items()}
     books = {step: book for step, book in stored.items() if step < run.finished_steps} | {run.finished_steps: today}
-    chosen = snapshot_steps(sorted(books), SNAPSHOTS)
+    chosen = spread_over(sorted(books), SNAPSHOTS)
     places = centre_places(token_points(quantizer, encoding), {step: books[step] for step in chosen})
     return replace(evidence, centres=places)
 

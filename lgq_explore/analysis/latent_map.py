@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -159,11 +158,6 @@ def latent_map(
     )
 
 
-def snapshot_steps(steps: Sequence[int], most: int = MOST_SNAPSHOTS) -> list[int]:
-    """At most `most` of ascending steps, the first and the last among them, evenly spread over the list."""
-    return spread_over(steps, most)
-
-
 def codebook_at(run: Run, quantizer: Quantizer, step: int) -> NDArray[np.float32]:
     """The codes' points [K, E] where tokens are rounded, of today (the run's finished steps) or of a snapshot.
 
@@ -197,7 +191,7 @@ def _codebooks(run: Run, quantizer: Quantizer, space: str) -> dict[int, NDArray[
     if space == "latents":
         return {today: decoded_points(quantizer)}
     steps = [] if quantizer.codebook_is_fixed else sorted(run.codebook_snapshots())
-    return {step: codebook_at(run, quantizer, step) for step in snapshot_steps(sorted({*steps, today}))}
+    return {step: codebook_at(run, quantizer, step) for step in spread_over(sorted({*steps, today}), MOST_SNAPSHOTS)}
 
 
 def _rows(

@@ -15,7 +15,7 @@ from sklearn.neighbors import NearestNeighbors
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import Quantizer, SoftQuantizer, nearest_codes
 from lgq_explore.training.encode import Encoding
-from lgq_explore.training.frozen_run import frozen
+from lgq_explore.training.frozen_run import frozen, spread_over
 from lgq_explore.training.run import Run
 
 from .annealing import split_temperatures
@@ -23,7 +23,7 @@ from .code_cells import code_cells
 from .code_space import token_points
 from .fsq_grid import FittedGrid
 from .latent_density import log_ball_volume
-from .latent_map import codebook_at, snapshot_steps
+from .latent_map import MOST_SNAPSHOTS, codebook_at
 
 COSTLY_COLOURS = ("log_density", "anisotropy", "split_temperature")
 """Columns that take seconds where codes or tokens are many, and are there only if they are asked for."""
@@ -37,7 +37,7 @@ def map_colours(run: Run, encoding: Encoding, step: int | None = None, costly: C
     """A row a code of the codebook of `step` (today's by default), with what a map can colour it by.
 
     code; count: today's tokens whose nearest code it is. drift: its distance from its place in the first snapshot, and
-    last_move from that in the snapshot before on the map (`latent_map.snapshot_steps`), in units of the space where the
+    last_move from that in the snapshot before on the map (at most MOST_SNAPSHOTS), in units of the space where the
     method rounds; NaN for a fixed grid, which has no snapshots.
     costly: columns of COSTLY_COLOURS to add. log_density: of tokens at its place, see the function of that name.
     anisotropy: of its cell, see `code_cells`; NaN where tokens are too few.
@@ -54,7 +54,9 @@ def map_colours(run: Run, encoding: Encoding, step: int | None = None, costly: C
     step = today if step is None else step
     points = codebook_at(run, quantizer, step)
     tokens = token_points(quantizer, encoding).cpu()
-    steps = [] if quantizer.codebook_is_fixed else snapshot_steps(sorted({*run.codebook_snapshots(), today}))
+    steps = (
+        [] if quantizer.codebook_is_fixed else spread_over(sorted({*run.codebook_snapshots(), today}), MOST_SNAPSHOTS)
+    )
     before = [earlier for earlier in steps if earlier < step]
     nothing = np.full(len(points), math.nan)
 

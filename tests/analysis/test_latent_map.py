@@ -18,7 +18,7 @@ from lgq_explore.analysis import decoded_points, fit_grid, latent_map, projectio
 from lgq_explore.analysis.code_space import code_points, token_points
 from lgq_explore.analysis.code_usage import token_codes
 from lgq_explore.analysis.fsq_grid import FittedGrid
-from lgq_explore.analysis.latent_map import MOST_FITTED, _read, snapshot_steps
+from lgq_explore.analysis.latent_map import MOST_FITTED, _read
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig, LGQConfig
@@ -258,9 +258,3 @@ def test_nonsense_is_refused(run: Run, encoding: Encoding) -> None:
         latent_map(run, encoding, "tsne")
     with pytest.raises(InputError, match="space is 'pixels': choose one of rounding, latents"):
         latent_map(run, encoding, space="pixels")
-
-
-def test_snapshots_are_spread_and_hold_both_ends() -> None:
-    assert snapshot_steps(range(13)) == STEPS
-    assert snapshot_steps([0, 50, 300]) == [0, 50, 300]
-    assert snapshot_steps([7]) == [7]

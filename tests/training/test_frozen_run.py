@@ -121,6 +121,8 @@ def test_of_many_snapshots_some_are_read_the_first_and_the_last_among_them(tmp_p
     history = code_history(live, encode(live, crops=2), [3])
     assert history["step"].tolist() == steps
     assert spread_over([5, 6, 7, 8, 9], 3) == [5, 7, 9]
+    assert spread_over(range(13), 8) == [0, 2, 3, 5, 7, 9, 10, 12]
+    assert spread_over([0, 50, 300], 8) == [0, 50, 300]
     assert spread_over([], 3) == []
 
 
