@@ -15,7 +15,8 @@ from .estimators import draw_estimators, publish_estimators
 from .geometry_efficiency import draw_geometry_efficiency, publish_geometry_efficiency
 from .health import STATE_LOOKS, draw_health, publish_health
 from .images import draw_images, publish_images
-from .latent_map import CODE_COLOURS, MapPane, draw_latent_map, publish_latent_map
+from .latent_map import draw_latent_map, publish_latent_map
+from .map_panes import CODE_COLOURS, MapPane
 from .patch_pictures import draw_patch_pictures, publish_patch_pictures
 from .patch_posterior import draw_patch_posterior, publish_patch_posterior
 from .run_bifurcations import draw_run_bifurcations, publish_run_bifurcations
