@@ -13,16 +13,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import torch
-
 from lgq_explore.errors import InputError
-from lgq_explore.training.config import TrainConfig, config_to_json
+from lgq_explore.training.config import TrainConfig
 from lgq_explore.training.evaluate import evaluate
 from lgq_explore.training.run import Run
 
 from .markdown import count, table
 from .quantizers import Repeats, require_each_method_once, rounding_spread, trained_runs
-from .results import device_name, today
+from .results import about_runs
 
 RATES = (2e-3, 1e-3, 5e-4)
 
@@ -49,12 +47,8 @@ def measure_learning_rates(
         results.append(_result(run))
         environment = run.environment.__dict__
     return {
-        "benchmark": "learning-rates",
-        "date": today(),
-        "device": device_name(environment["device"], torch.get_num_threads()),
-        "environment": environment,
+        **about_runs("learning-rates", recipes, environment),
         "protocol": {"window": WINDOW, "highest_rate": HIGHEST_RATE},
-        "recipes": {recipe.recipe_hash: config_to_json(recipe) for recipe in recipes},
         "results": results,
         "chosen": chosen_rate(results),
     }

@@ -8,16 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from lgq_explore.errors import InputError
-from lgq_explore.training.config import MOST_ROUNDING_REPLICATES, TrainConfig, config_to_json
+from lgq_explore.training.config import MOST_ROUNDING_REPLICATES, TrainConfig
 from lgq_explore.training.evaluate import evaluate
 from lgq_explore.training.loop import train
 from lgq_explore.training.run import Run
 
 from .markdown import count
-from .results import device_name, today
+from .results import about_runs
 
 COLUMNS = {
     "PSNR, dB": ("psnr_db", ".2f"),
@@ -81,11 +79,7 @@ def compare_quantizers(recipes: Sequence[TrainConfig], repeats: Repeats, device:
         results.append(evaluate(run))
         environment = run.environment.__dict__
     return {
-        "benchmark": "quantizers",
-        "date": today(),
-        "device": device_name(environment["device"], torch.get_num_threads()),
-        "environment": environment,
-        "recipes": {recipe.recipe_hash: config_to_json(recipe) for recipe in recipes},
+        **about_runs("quantizers", recipes, environment),
         "results": results,
     }
 

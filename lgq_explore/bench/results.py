@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from lgq_explore.errors import InputError, printable
-from lgq_explore.training.config import read_json
+from lgq_explore.training.config import TrainConfig, config_to_json, read_json
 from lgq_explore.training.files import hidden_beside, rename_to_new, whole_file
 from lgq_explore.training.rounding import processor_name
 
@@ -55,6 +55,20 @@ def _took_name(draft: Path, path: Path) -> bool:
 
 def _unwritable(folder: Path, error: OSError) -> InputError:
     return InputError(f"{printable(folder)} can't hold results: {error.strerror}. Give a folder that can be written.")
+
+
+def about_runs(benchmark: str, recipes: Sequence[TrainConfig], environment: Mapping[str, Any]) -> dict[str, Any]:
+    """How the result of a benchmark that trains begins: its name, date and device, and the recipes by their hash.
+
+    environment: of the runs, as their folders have it.
+    """
+    return {
+        "benchmark": benchmark,
+        "date": today(),
+        "device": device_name(environment["device"], environment["threads"]),
+        "environment": environment,
+        "recipes": {recipe.recipe_hash: config_to_json(recipe) for recipe in recipes},
+    }
 
 
 def read_result(path: Path, benchmark: str) -> dict[str, Any]:
