@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from ..errors import printable
 from .image_colours import UnusablePicture, reduced_rgb
 from .image_metadata import PictureBytes, orientation, without_metadata
 
@@ -34,6 +33,9 @@ _FORMATS = (
     "JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF", "TGA", "QOI", "PPM", "JPEG2000",
 )
 # fmt: on
+# Decoders have no exceptions of their own for either; what they say has one of these words in it.
+_WORDS_OF_A_CUT = ("truncated", "eof", "end of file", "incomplete", "not enough", "too short")
+_WORDS_OF_AN_UNKNOWN_KIND = ("unsupported", "not supported", "not available", "not implemented", "unknown")
 # JPEG's own scaling by 1/2, 1/4 or 1/8 is coarse: leave this many times the wanted size to the real filter.
 _REDUCING_GAP = 3.0
 
@@ -115,8 +117,17 @@ def read_picture(path: Path, shorter_side: int, smallest_side: int) -> NDArray[n
     except Exception as error:  # parsers raise nearly anything on a damaged file; it is named, never hidden
         if isinstance(error, OSError) and error.errno is not None:  # of the system; a decoder gives no number
             raise UnusablePicture(f"it cannot be read ({error.strerror})", passing=True) from error
-        reason = str(error) or type(error).__name__
-        raise UnusablePicture(f"it cannot be decoded ({printable(reason.splitlines()[0])[:120]})") from error
+        raise UnusablePicture(f"it cannot be decoded: {_plain_cause(error)}") from error
+
+
+def _plain_cause(error: Exception) -> str:
+    """What a decoder's exception comes to, in words that are not the decoder's own."""
+    said = str(error).lower()
+    if isinstance(error, EOFError) or any(word in said for word in _WORDS_OF_A_CUT):
+        return "the file is cut off"
+    if any(word in said for word in _WORDS_OF_AN_UNKNOWN_KIND):
+        return "it is of a kind that is not read here, convert it to JPEG or PNG"
+    return "its data are damaged"
 
 
 def pixels_to_decode(path: Path) -> int:

@@ -214,7 +214,22 @@ def test_unusable_files_are_skipped_with_their_reason(folder: Path, monkeypatch:
     assert "floating-point" in reasons.pop("float.tif")
     assert "too large to decode safely" in reasons.pop("bomb.png")
     assert sorted(reasons) == ["cut.gif", "cut.jpg", "cut.png", "cut.webp"]
+    assert reasons["cut.jpg"] == reasons["cut.png"] == "it cannot be decoded: the file is cut off"
     assert all("\n" not in why and str(folder) not in why for why in reasons.values())
+
+
+def test_what_a_decoder_says_is_told_in_plain_words(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noise(0).save(folder / "good.png")
+    noise(1).save(folder / "damaged.png")
+    data = bytearray((folder / "damaged.png").read_bytes())
+    begin = data.index(b"IDAT") + 4
+    data[begin : begin + 40] = bytes(40)
+    (folder / "damaged.png").write_bytes(data)
+    noise(2).save(folder / "header.png")
+    (folder / "header.png").write_bytes((folder / "header.png").read_bytes()[:20])
+    reasons = {skipped.name: skipped.why for skipped in load(folder).skipped}
+    assert reasons["damaged.png"] == "it cannot be decoded: its data are damaged"
+    assert reasons["header.png"] == "it cannot be decoded: the file is cut off"
 
 
 def test_what_is_hidden_or_no_picture_is_passed_over(folder: Path) -> None:
