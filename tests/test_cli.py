@@ -224,19 +224,20 @@ def test_a_run_s_config_trains_the_same_again(trained: Path, command: Command, t
     assert contents(again)["weights.safetensors"] == contents(trained)["weights.safetensors"]
 
 
-def test_options_and_then_set_change_what_a_config_says(trained: Path, command: Command, tmp_path: Path) -> None:
+def test_options_and_set_change_what_a_config_says_together(trained: Path, command: Command, tmp_path: Path) -> None:
     changed = tmp_path / "changed"
     outcome = command(
         *("train", "--config", trained / "config.json", "--run", changed, "--device", "cpu"),
         *("--steps", "2", "--seed", "4", "--codebook-size", "32"),
-        *("--set", "loss_weights.peakedness=0.5", "--set", "seed=5", "--set", "quantizer.norm=none"),
+        *("--set", "loss_weights.peakedness=0.5", "--set", "log_steps=5", "--set", 'quantizer={"norm": "none"}'),
     )
     assert outcome.status == 0, outcome.stderr
     before, after = open_run(trained).config, open_run(changed).config
     assert after == replace(
         before,
         steps=2,
-        seed=5,
+        seed=4,
+        log_steps=5,
         quantizer=replace(before.quantizer, codebook_size=32, norm="none"),  # type: ignore[call-arg]
         loss_weights={**before.loss_weights, "peakedness": 0.5},
     )
@@ -262,6 +263,16 @@ def test_a_run_without_a_name_gets_a_free_one_and_is_listed(
     assert lines[1].startswith(f"{second.name}  ")
     assert "config.json can't be used" in lines[1]
     assert len(lines) == 2
+
+
+def test_where_there_are_no_runs_the_folder_is_named(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(tmp_path))
+    listed = command("list", "runs")
+    assert (listed.status, listed.stdout) == (0, "")
+    assert listed.stderr == f"no runs in {tmp_path}/runs: lgq-explore train --quantizer lgq makes one there\n"
+    assert_refused(command("evaluate", "nowhere"), f"list runs shows those in {tmp_path}/runs.")
 
 
 def test_lists_have_a_name_and_a_line_on_each(command: Command) -> None:
@@ -447,6 +458,7 @@ def workspace(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "list": [1],
         "unknown": {"stepz": 3},
         "type": {"steps": "many"},
+        "yes": {"steps": True},
         "nested": {"backbone": {"chanels": [8]}},
         "recipe": {"recipe": 3},
         "method": {"quantizer": {"method": ["lgq"]}},
@@ -584,6 +596,23 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "unknown nested field": ((*LGQ, "--set", "quantizer.nrom=1"), ("'quantizer.nrom'", "did you mean norm?")),
     "field of a number": ((*LGQ, "--set", "steps.x=3"), ("'steps.x'", "no fields")),
     "method as text": ((*LGQ, "--set", "quantizer=fsq"), ("'fsq'", "method")),
+    "an empty object": ((*LGQ, "--codebook-size", "64", "--set", "quantizer={}"), ("quantizer={}", "quantizer.FIELD=")),
+    "method by set": ((*LGQ, "--set", "quantizer.method=fsq"), ("'fsq'", "--quantizer")),
+    "two numbers of steps": ((*LGQ, "--steps", "5", "--set", "steps=7"), ("--steps asks for 5", "--set for 7")),
+    "two seeds": ((*LGQ, "--seed", "4", "--set", "seed=5"), ("--seed asks for 4", "--set for 5")),
+    "two codebook sizes": (
+        (*LGQ, "--codebook-size", "64", "--set", 'quantizer={"codebook_size": 32}'),
+        ("--codebook-size asks for 64", "--set for 32"),
+    ),
+    "two grids": (
+        ("train", "--quantizer", "fsq", *NEW, "--codebook-size", "1000", "--set", "quantizer.levels=[5,5]"),
+        ("--codebook-size asks for 1000", "--set for 25"),
+    ),
+    "yes as steps": ((*LGQ, "--set", "steps=true"), ("steps is True", "valid integer")),
+    "no as seed": ((*LGQ, "--set", "seed=false"), ("seed is False", "valid integer")),
+    "text as steps": ((*LGQ, "--set", 'steps="5"'), ("steps is '5'", "valid integer")),
+    "yes as learning rate": ((*LGQ, "--set", "learning_rate=true"), ("learning_rate is True", "valid number")),
+    "yes in config": ((*LGQ, "--config", "yes.json"), ("steps is True", "valid integer")),
     "wrong widths": ((*LGQ, "--set", "backbone.channels=[7]"), ("(7,)", "widths")),
     "wrong choice": ((*LGQ, "--set", "quantizer.norm=l2"), ("'l2'", "layer")),
     "missing config": ((*LGQ, "--config", "none.json"), ("none.json", "Name a JSON file")),
@@ -644,6 +673,11 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "list unknown": (("list", "quantisers"), ("'quantisers'", "quantizers")),
     "bench unknown": (("bench", "quantisers"), ("'quantisers'", "quantizers")),
     "bench no seeds": ((*BENCH, "--seeds", "0"), ("--seeds 0", "1 or more")),
+    "bench a seed": ((*BENCH, "--set", "seed=5"), ("--set seed=5", "--seeds")),
+    "bench a rate": (
+        ("bench", "learning-rates", "--results", "new", "--set", "learning_rate=0.1"),
+        ("learning_rate=0.1", "--rates"),
+    ),
     "bench no replicates": ((*BENCH, "--rounding-replicates", "0"), ("0 rounding replicates", "from 1 to 101")),
     "bench rates too high": (("bench", "learning-rates", "--rates", "0.1", "--results", "new"), ("0.1", "0.001")),
     "bench unknown method": ((*BENCH, "--quantizers", "lgq", "fqs"), ("'fqs'", "did you mean fsq?")),
@@ -741,6 +775,32 @@ def test_a_message_for_a_closed_stderr_is_not_on_stdout() -> None:
 def test_a_result_that_cannot_be_written_is_told() -> None:
     outcome = in_a_shell(shlex.join([sys.executable, "-m", "lgq_explore", "list", "data"]) + " >/dev/full")
     assert_refused(outcome, "can't be written to stdout: No space left on device")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arguments",
+    ["evaluate RUN --json --crops 4", "evaluate RUN --crops 4", "health RUN", "health RUN --json", "list data",
+     "--version", "train --help",
+     "bench quantizers --data fake --steps 1 --batch-size 4 --seeds 1 --quantizers fsq --json --results RESULTS"],
+)  # fmt: skip
+@pytest.mark.parametrize("redirection", [">&-", ">/dev/full"])
+def test_a_result_that_has_nowhere_to_go_fails(trained: Path, tmp_path: Path, arguments: str, redirection: str) -> None:
+    arguments = arguments.replace("RUN", str(trained)).replace("RESULTS", str(tmp_path))
+    outcome = in_a_shell(f"{sys.executable} -m lgq_explore {arguments} {redirection}")
+    assert (outcome.status, outcome.stdout) == (2, "")
+    (told,) = (line for line in outcome.stderr.splitlines() if line.startswith("lgq-explore: "))
+    assert told.startswith("lgq-explore: the result can't be written to stdout: ")
+    assert told.endswith(" (> FILE) or a terminal.")
+
+
+@pytest.mark.parametrize("arguments", [("list", "data"), ("--version",)])
+def test_a_closed_stdout_is_told_in_one_line(
+    arguments: tuple[str, ...], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", None)  # what Python makes of a stream that was closed before it
+    assert main(arguments) == 2
+    assert "stdout: it is closed" in capfd.readouterr().err
 
 
 def test_a_letter_that_the_terminal_lacks_is_escaped(

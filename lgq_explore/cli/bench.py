@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,10 @@ from .streams import say
 
 if TYPE_CHECKING:
     from ..bench.quantizers import Repeats
+
+
+REPEATED = {"seed": "--seeds", "rounding_replicate": "--rounding-replicates"}
+"""Fields of a recipe that are repeated, with the option that says how."""
 
 
 def add_bench(commands: Any) -> None:
@@ -46,6 +50,7 @@ def _bench_quantizers(options: argparse.Namespace) -> int:
     from ..bench.results import results_folder
 
     repeats = _repeats(options)
+    _require_unset(options, REPEATED)
     recipes = [recipe(options, name, options.codebook_size) for name in options.quantizers]
     results_folder(options.results)
     return _report_benchmark(options, compare_quantizers(recipes, repeats, options.device), markdown_table)
@@ -72,6 +77,7 @@ def _bench_learning_rates(options: argparse.Namespace) -> int:
     from ..quantizers import QUANTIZERS
 
     repeats = _repeats(options)
+    _require_unset(options, {**REPEATED, "learning_rate": "--rates"})
     recipes = [recipe(options, name, options.codebook_size) for name in QUANTIZERS]
     rates = options.rates or RATES
     recipes_at_rates(recipes, rates)
@@ -96,6 +102,16 @@ def _repeats(options: argparse.Namespace) -> Repeats:
     if options.seeds < 1:
         raise InputError(f"--seeds {options.seeds} trains nothing: give 1 or more")
     return Repeats(range(options.seeds), options.rounding_replicates)
+
+
+def _require_unset(options: argparse.Namespace, decided: Mapping[str, str]) -> None:
+    """Raise InputError where --set gives a field that the benchmark goes through by an option of its own."""
+    for assignment in options.set:
+        field = assignment.partition("=")[0]
+        if field in decided:
+            raise InputError(
+                f"--set {assignment} would be overwritten: this benchmark takes {field} by {decided[field]}"
+            )
 
 
 def _add_bench_soft_assignment(benches: Any) -> None:

@@ -20,7 +20,7 @@ from .bench import add_bench
 from .lists import add_list
 from .runs import add_decode, add_encode, add_evaluate, add_health
 from .status import BAD_INPUT, INTERRUPTED
-from .streams import usable_streams
+from .streams import say, usable_streams
 from .training import add_resume, add_train
 
 ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
@@ -92,6 +92,9 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         # An abbreviation would change its meaning with the options that come to be: --seed was taken for --seeds.
         super().__init__(allow_abbrev=False, **settings)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        say(message.rstrip("\n"))  # what --help and --version print; argparse would hide that it can't be written
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{printable(message)}\nSee {self.prog} --help")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, printable
+from ..progress import tell
 from .streams import say
 
 
@@ -23,7 +24,15 @@ def _list(options: argparse.Namespace) -> int:
     width = max((len(name) for name, _ in lines), default=0)
     for name, description in lines:
         say(f"{name:{width}}  {description}")
+    if options.what == "runs" and not lines:
+        _tell_where_runs_go()
     return 0
+
+
+def _tell_where_runs_go() -> None:
+    from ..training.image_cache import runs_folder
+
+    tell(f"no runs in {printable(runs_folder())}: lgq-explore train --quantizer lgq makes one there")
 
 
 def _choices(what: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,17 +40,33 @@ RECIPE_OPTIONS = ("data", "image_size", "steps", "batch_size", "checkpoint_steps
 
 
 def recipe(options: argparse.Namespace, quantizer: str | None, codebook_size: int | None) -> TrainConfig:
-    """A preset or a file, then what the options say, then the single fields of --set."""
+    """A preset or a file, with what the options and --set say. Raises InputError where they contradict each other."""
     from ..training.config import config_from_json, override
 
     values = _starting_recipe(options, quantizer, codebook_size)
-    for name in RECIPE_OPTIONS:
-        given = getattr(options, name, None)
-        if given is not None:
-            values[name] = given
+    given = {name: value for name in RECIPE_OPTIONS if (value := getattr(options, name, None)) is not None}
+    values |= given
+    size = config_from_json(values).quantizer.size
+    method = values["quantizer"]["method"]
     for assignment in options.set:
         values = override(values, assignment)
-    return config_from_json(values)
+    _require_method(values["quantizer"], method)
+    config = config_from_json(values)
+    asked_for = {name: (value, getattr(config, name)) for name, value in given.items()}
+    if codebook_size is not None:
+        asked_for["codebook_size"] = (size, config.quantizer.size)
+    for name, (asked, got) in asked_for.items():
+        if asked != got:
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(f"{option} asks for {asked!r}, and --set for {got!r}: give one of them")
+    return config
+
+
+def _require_method(settings: Any, method: str) -> None:
+    """Raise InputError where --set named another method, whose settings are others."""
+    named = settings.get("method") if isinstance(settings, Mapping) else settings
+    if named != method:
+        raise InputError(f"--set gives the quantizer as {named!r}: choose the method by --quantizer, such as {method}")
 
 
 def _starting_recipe(options: argparse.Namespace, quantizer: str | None, codebook_size: int | None) -> dict[str, Any]:

@@ -18,13 +18,23 @@ def say(text: str) -> None:
 
     A reader who has seen enough (`| head`) may go. Raises InputError where the result can't be written otherwise.
     """
+    if isinstance(sys.stdout, _Closed):
+        raise _undelivered("it is closed")
     try:
         print(*map(printable, text.split("\n")), sep="\n", flush=True)
     except BrokenPipeError:
         _write_nowhere(sys.stdout)
     except OSError as error:
         _write_nowhere(sys.stdout)
-        raise InputError(f"the result can't be written to stdout: {error.strerror}.\nGive it a place.") from error
+        raise _undelivered(str(error.strerror)) from error
+
+
+def _undelivered(why: str) -> InputError:
+    return InputError(f"the result can't be written to stdout: {why}. Send it to a file (> FILE) or a terminal.")
+
+
+class _Closed(TextIOWrapper):
+    """In the place of a stream that the caller has closed: libraries may print there, but a result would be lost."""
 
 
 @contextmanager
@@ -32,7 +42,7 @@ def usable_streams() -> Iterator[None]:
     """Streams that are there, that never fail to encode, and that leave no failure for the end of the process."""
     _open_closed_descriptors()
     before = sys.stdin, sys.stdout, sys.stderr
-    with open(os.devnull, "r+") as nowhere:
+    with _Closed(open(os.devnull, "r+b", buffering=0), write_through=True) as nowhere:
         sys.stdin, sys.stdout, sys.stderr = (stream or nowhere for stream in before)
         try:
             with _escaping(sys.stdout), _escaping(sys.stderr):

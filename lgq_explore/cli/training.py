@@ -21,7 +21,9 @@ def add_train(commands: Any) -> None:
     parser = commands.add_parser("train", help="train a tokenizer into a new run folder")
     parser.add_argument("--quantizer", metavar="NAME", help="method, see: lgq-explore list quantizers")
     parser.add_argument("--seed", type=int, metavar="I", help="of initial weights and of the order of crops")
-    parser.add_argument("--run", type=Path, metavar="DIR", help="new folder (default: one under data/runs)")
+    parser.add_argument(
+        "--run", type=Path, metavar="DIR", help="new folder (default: one where lgq-explore list runs looks)"
+    )
     add_codebook_size(parser)
     add_recipe(parser)
     add_device(parser)

@@ -29,6 +29,9 @@ MOST_ROUNDING_REPLICATES = 100
 """Beyond, the initial weights would differ by more than rounding (see TrainConfig.rounding_replicate)."""
 
 
+EXACT = 2.0**53
+"""Below, every integer is a float of its own."""
+
 DEEPEST_PATH = 10
 """Dots in the path of a field: more than any recipe has."""
 
@@ -215,7 +218,8 @@ def config_from_json(values: Mapping[str, Any]) -> TrainConfig:
 def override(values: Mapping[str, Any], assignment: str) -> dict[str, Any]:
     """`values` with one `key.path=value` applied; the value is read as JSON, else taken as text.
 
-    Raises InputError for an assignment without "=" or a path through something that has no fields.
+    An object sets the fields that it names and leaves the others as they are. Raises InputError for an assignment
+    without "=", for a path through something that has no fields, and for an object without any.
     """
     path, equals, text = assignment.partition("=")
     if not equals or not path:
@@ -228,17 +232,30 @@ def override(values: Mapping[str, Any], assignment: str) -> dict[str, Any]:
         raise InputError(f"{path} is {shortened(text)!r}: no field holds values that are nested so deep") from None
     except ValueError:
         value = text
+    if value == {}:
+        raise InputError(f"{assignment} sets no field: write {path}.FIELD=VALUE")
     return _with_value(values, path, value)
 
 
 def _with_value(values: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
     head, _, rest = path.partition(".")
     if not rest:
-        return {**values, head: value}
+        return _merged(values, {head: value})
     inner = values.get(head, {})
     if not isinstance(inner, Mapping):
         raise InputError(f"{path!r} leads through {head!r}, which has no fields of its own")
     return {**values, head: _with_value(inner, rest, value)}
+
+
+def _merged(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`before` with the fields of `changes`, and those of objects within."""
+    merged = dict(before)
+    for name, value in changes.items():
+        inner = merged.get(name)
+        if isinstance(inner, Mapping) and isinstance(value, Mapping):
+            value = _merged(inner, value)
+        merged[name] = value
+    return merged
 
 
 def shortened(text: str) -> str:
@@ -253,7 +270,10 @@ def near_matches(name: str, known: Mapping[str, Any] | list[str]) -> str:
 
 
 def _build(config_class: type[_Config], values: Mapping[str, Any], path: str = "") -> _Config:
-    """A dataclass from JSON values, its own dataclass fields included; every name and type is checked."""
+    """A dataclass from JSON values, its own dataclass fields included; every name and type is checked.
+
+    Nothing is converted but what JSON doesn't tell apart: 3.0 is 3, and a list is a tuple. True is no number.
+    """
     hints = get_type_hints(config_class)
     known = [entry.name for entry in fields(config_class)]  # type: ignore[arg-type]
     built = {}
@@ -262,18 +282,35 @@ def _build(config_class: type[_Config], values: Mapping[str, Any], path: str = "
             raise InputError(
                 f"unknown field {path + name!r}{near_matches(name, known)}; the fields are {', '.join(known)}"
             )
-        nested = is_dataclass(hints[name]) and isinstance(value, Mapping)
-        built[name] = _build(hints[name], value, f"{path}{name}.") if nested else value
+        built[name] = _field_value(hints[name], value, path + name)
     try:
-        return TypeAdapter(config_class).validate_python(built)
+        return config_class(**built)
+    except ValueError as error:  # a check of the dataclass, which names its field and value
+        raise InputError(path + str(error)) from error
+
+
+def _field_value(kind: Any, value: Any, path: str) -> Any:
+    if is_dataclass(kind):
+        if isinstance(value, Mapping):
+            return _build(kind, value, f"{path}.")  # type: ignore[arg-type]
+        if isinstance(value, kind):  # type: ignore[arg-type]
+            return value
+        raise InputError(f"{path} is {shortened(repr(value))}: give an object with its fields")
+    try:
+        return TypeAdapter(kind).validate_python(_as_read(value), strict=True)
     except ValidationError as error:
         raise InputError(_in_one_line(error, path)) from error
 
 
+def _as_read(value: Any) -> Any:
+    """Lists as tuples, and whole numbers as integers, however they are written (1e3)."""
+    if isinstance(value, list | tuple):
+        return tuple(map(_as_read, value))
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < EXACT else value
+
+
 def _in_one_line(error: ValidationError, path: str) -> str:
     first = error.errors(include_url=False)[0]
-    message = first["msg"].removeprefix("Value error, ")
-    if not first["loc"]:  # a check of our own, which names its field and value
-        return path + message
-    where = path + ".".join(str(part) for part in first["loc"])
+    message = first["msg"]
+    where = ".".join(map(str, (path, *first["loc"])))
     return f"{where} is {shortened(repr(first['input']))}: {message[0].lower()}{message[1:]}"

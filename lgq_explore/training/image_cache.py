@@ -91,6 +91,11 @@ def data_directory() -> Path:
     return Path.home() / ".cache" / "lgq-explore"
 
 
+def runs_folder() -> Path:
+    """Where runs go that are given no folder: runs/ of the data directory (data/runs in a checkout)."""
+    return data_directory() / "runs"
+
+
 def prepared_pictures(label: str, files: Sequence[PictureFile], image_size: int) -> PreparedPictures:
     """The pictures of `files`, shorter side 8·`image_size` pixels: from the cache, or decoded into it first.
 

@@ -27,7 +27,7 @@ from lgq_explore.models import Tokenizer, build_tokenizer
 from .config import TrainConfig, config_from_json, config_to_json, read_json
 from .files import new_folder, remove_folder, remove_leftovers, whole_file
 from .history import append_row, cut_history, read_history
-from .image_cache import data_directory
+from .image_cache import runs_folder
 from .run_files import CodebookSnapshots, damaged_weights, files_by_step, finished_steps_of, unreadable
 
 CHECKPOINTS_KEPT = 2
@@ -83,8 +83,8 @@ class Run:
         self.path = Path(os.path.expanduser(path))
         if not os.path.isfile(self.path / "config.json"):  # False, unlike Path.is_file, for an impossible name
             raise InputError(
-                f"{printable(self.path)} is not a run folder: there is no config.json in it.\n"
-                "Name one that lgq-explore train made; lgq-explore list runs shows those under data/runs."
+                f"{printable(self.path)} is not a run folder: there is no config.json in it.\nName one that "
+                f"lgq-explore train made; lgq-explore list runs shows those in {printable(runs_folder())}."
             )
         description = read_json(self.path / "config.json")
         try:
@@ -387,14 +387,14 @@ def new_run_path(path: str | os.PathLike[str]) -> Path:
 
 def run_folders(folder: Path | None = None) -> list[Path]:
     """The run folders in a folder (data/runs), by name; others in it are passed over."""
-    runs = data_directory() / "runs" if folder is None else folder
+    runs = runs_folder() if folder is None else folder
     return [path.parent for path in sorted(runs.glob("[!.]*/config.json"))]
 
 
 def default_run_path(config: TrainConfig) -> Path:
     """A free folder under data/runs, named by method, codebook size, recipe and seed."""
     name = f"{config.quantizer.method}-{config.quantizer.size}-{config.recipe_hash}-seed{config.seed}"
-    folder = data_directory() / "runs"
+    folder = runs_folder()
     repeats = (folder / (name if repeat == 1 else f"{name}-{repeat}") for repeat in range(1, 10**6))
     return next(path for path in repeats if not os.path.lexists(path))
 

@@ -167,6 +167,22 @@ def test_fields_left_out_take_their_defaults() -> None:
         ({"loss_weights": {"l1": "heavy"}}, "loss_weights.l1 is 'heavy'"),
         ({"loss_weights": {"l2": 1}}, "loss_weights"),
         ({"image_size": 30}, "image_size is 30"),
+        ({"steps": True}, "steps is True: input should be a valid integer"),
+        ({"steps": "5"}, "steps is '5': input should be a valid integer"),
+        ({"steps": 1e300}, r"steps is 1e\+300: input should be a valid integer"),
+        ({"seed": False}, "seed is False.*integer"),
+        ({"learning_rate": True}, "learning_rate is True: input should be a valid number"),
+        ({"learning_rate": "1e-3"}, "learning_rate is '1e-3'.*number"),
+        ({"data": 3}, "data is 3: input should be a valid string"),
+        ({"loss_weights": {"l1": True}}, "loss_weights.l1 is True.*number"),
+        ({"backbone": {"channels": [8, 8, True]}}, "backbone.channels.2 is True.*integer"),
+        ({"backbone": {"channels": "888"}}, "backbone.channels is '888'.*tuple"),
+        ({"quantizer": {"codebook_size": True}}, "quantizer.codebook_size is True.*integer"),
+        ({"quantizer": {"temperature": {"start": True}}}, "quantizer.temperature.start is True.*number"),
+        ({"quantizer": {"temperature": 3}}, "quantizer.temperature is 3: give an object with its fields"),
+        ({"quantizer": {"method": "fsq", "levels": [8, "5"]}}, "quantizer.levels.1 is '5'.*integer"),
+        ({"quantizer": {"method": "vq", "decay": False}}, "quantizer.decay is False.*number"),
+        ({"quantizer": {"method": "simvq", "bias": 1}}, "quantizer.bias is 1: input should be a valid boolean"),
         ([1, 2], r"a recipe is \[1, 2\]"),
     ],
 )
@@ -174,6 +190,12 @@ def test_what_is_wrong_in_json_is_named_in_one_line_with_its_value(values: Any, 
     with pytest.raises(InputError, match=complaint) as error:
         config_from_json(values)
     assert "\n" not in str(error.value)
+
+
+def test_whole_numbers_are_integers_however_they_are_written() -> None:
+    read = config_from_json({"steps": 3.0, "learning_rate": 1, "backbone": {"channels": [8.0, 8, 1.6e1]}})
+    assert read == TrainConfig(steps=3, learning_rate=1.0, backbone=BackboneConfig((8, 8, 16)))
+    assert [type(value) for value in (read.steps, read.learning_rate, read.backbone.channels[0])] == [int, float, int]
 
 
 def test_recipes_are_read_from_files(tmp_path: Path) -> None:
@@ -211,6 +233,10 @@ def test_files_that_hold_no_recipe_are_refused(tmp_path: Path, content: str) -> 
         ("quantizer.temperature.start=0.5", lambda config: config.quantizer.temperature.start == 0.5),
         ("quantizer.norm=none", lambda config: config.quantizer.norm == "none"),
         ("loss_weights.usage=0", lambda config: config.loss_weights["usage"] == 0),
+        (
+            'quantizer={"norm": "none", "temperature": {"end": 0.5}}',
+            lambda config: config.quantizer == LGQConfig(temperature=TemperatureSchedule(1.0, 0.5), norm="none"),
+        ),
     ],
 )
 def test_one_field_is_set_by_its_path(assignment: str, expected: Callable[[TrainConfig], bool]) -> None:
@@ -226,6 +252,7 @@ def test_one_field_is_set_by_its_path(assignment: str, expected: Callable[[Train
     [
         ("steps", "'steps' is not an assignment"),
         ("=3", "'=3' is not an assignment"),
+        ("quantizer={}", r"quantizer=\{\} sets no field: write quantizer.FIELD=VALUE"),
         ("steps.more=3", "leads through 'steps'"),
         ("quantizer.tempertaure.start=3", "did you mean temperature"),
         ("quantiser.norm=none", "did you mean quantizer"),
