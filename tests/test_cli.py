@@ -552,6 +552,16 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "no checkpoints": ((*LGQ, "--checkpoint-steps", "0"), ("checkpoint_steps is 0", "at least 1")),
     "unknown device": ((*LGQ, "--device", "gpu"), ("'gpu'", "auto, cpu, cuda")),
     "unknown preset": ((*LGQ, "--preset", "tinny"), ("'tinny'", "did you mean tiny?")),
+    "empty preset": ((*LGQ, "--preset", ""), ("unknown preset ''", "tiny, small")),
+    "empty run": ((*LGQ, "--run", ""), ("--run", "an empty text names no file and no folder")),
+    "empty config": ((*LGQ, "--config", ""), ("--config", "empty text")),
+    "empty results": ((*BENCH, "--results", ""), ("--results", "empty text")),
+    "evaluate an empty name": (("evaluate", ""), ("RUN", "empty text")),
+    "decode an empty name": ((*DECODE, ""), ("FILE.npz", "empty text")),
+    "encode to what is named as a folder": (
+        ("encode", "R", "--data", "fake", "--out", "new/"),
+        ("'new/' names a folder", "name a file"),
+    ),
     "unknown data": ((*LGQ, "--data", "foto"), ("'foto'", "photos", "folder:PATH")),
     "a path as data": ((*LGQ, "--data", "one-image"), ("'one-image'", "folder:one-image")),
     "missing folder": ((*LGQ, "--data", "folder:nowhere"), ("nowhere", "folder:PATH")),
@@ -680,6 +690,10 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "bench no replicates": ((*BENCH, "--rounding-replicates", "0"), ("0 rounding replicates", "from 1 to 101")),
     "bench rates too high": (("bench", "learning-rates", "--rates", "0.1", "--results", "new"), ("0.1", "0.001")),
+    "bench a rate twice": (
+        ("bench", "learning-rates", "--rates", "1e-3", "0.001", "--results", "new"),
+        ("0.001, 0.001", "each rate once"),
+    ),
     "bench unknown method": ((*BENCH, "--quantizers", "lgq", "fqs"), ("'fqs'", "did you mean fsq?")),
     "bench below a file": ((*BENCH, "--results", "a-file/x"), ("a-file/x", "can be written")),
 }

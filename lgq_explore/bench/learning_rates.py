@@ -58,6 +58,8 @@ def recipes_at_rates(recipes: Sequence[TrainConfig], rates: Sequence[float]) -> 
     """Every recipe at every rate. Raises InputError for what is none, and where none may be chosen."""
     if not any(rate <= HIGHEST_RATE for rate in rates):
         raise InputError(f"learning rates {', '.join(map(str, rates))}: give one of at most {HIGHEST_RATE:g}")
+    if len(set(rates)) < len(rates):
+        raise InputError(f"learning rates {', '.join(map(str, rates))}: give each rate once")
     try:
         return [replace(recipe, learning_rate=rate) for rate in rates for recipe in recipes]
     except ValueError as error:

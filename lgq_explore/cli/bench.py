@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, printable
 from ..progress import tell
-from .options import add_codebook_size, add_device, add_json, add_recipe, recipe
+from .options import add_codebook_size, add_device, add_json, add_recipe, recipe, some_path
 from .streams import say
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ def _add_quantizers(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_results(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--results", type=Path, default=Path("benchmarks/results"), metavar="DIR")
+    parser.add_argument("--results", type=some_path, default=Path("benchmarks/results"), metavar="DIR")
     add_json(parser)
 
 

@@ -13,6 +13,20 @@ if TYPE_CHECKING:
     from ..training.config import TrainConfig
 
 
+def some_path(text: str) -> Path:
+    """A file or folder that an option names. An empty text, which Path takes for the present folder, names none."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty text names no file and no folder")
+    return Path(text)
+
+
+def file_path(text: str) -> Path:
+    """`some_path` of a file."""
+    if text.endswith("/"):
+        raise argparse.ArgumentTypeError(f"{text!r} names a folder: name a file")
+    return some_path(text)
+
+
 def add_codebook_size(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--codebook-size", type=int, metavar="K", help="codes; the nearest product for grids")
 
@@ -25,7 +39,7 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint-steps", type=int, metavar="N", help="steps between checkpoints")
     parser.add_argument("--preset", metavar="P", help="whole recipe, see: lgq-explore list presets (default: tiny)")
     parser.add_argument(
-        "--config", type=Path, metavar="FILE.json", help="recipe, or a run's config.json, to start from"
+        "--config", type=some_path, metavar="FILE.json", help="recipe, or a run's config.json, to start from"
     )
     parser.add_argument(
         "--set",
@@ -77,7 +91,7 @@ def _starting_recipe(options: argparse.Namespace, quantizer: str | None, codeboo
             raise InputError(
                 "--quantizer is missing: name one of lgq-explore list quantizers, or give --config FILE.json"
             )
-        return config_to_json(preset(options.preset or "tiny", quantizer, codebook_size))
+        return config_to_json(preset("tiny" if options.preset is None else options.preset, quantizer, codebook_size))
     if options.preset is not None:
         raise InputError(
             f"--preset {options.preset} and --config {options.config} are both whole recipes: give one of them"

@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from pathlib import Path
 from typing import Any
 
 from ..errors import printable
 from ..progress import tell
-from .options import add_data, add_json
+from .options import add_data, add_json, file_path, some_path
 from .streams import say
 
 
 def add_evaluate(commands: Any) -> None:
     parser = commands.add_parser("evaluate", help="measure a run on pictures it has not seen")
-    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("run", type=some_path, metavar="RUN")
     add_data(parser)
     parser.add_argument(
         "--fd-features",
@@ -41,9 +40,9 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def add_encode(commands: Any) -> None:
     parser = commands.add_parser("encode", help="write the latents, codes and reconstructions of pictures to a file")
-    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("run", type=some_path, metavar="RUN")
     add_data(parser, required=True)
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.npz")
+    parser.add_argument("--out", type=file_path, required=True, metavar="FILE.npz")
     parser.set_defaults(command=_encode)
 
 
@@ -61,9 +60,9 @@ def _encode(options: argparse.Namespace) -> int:
 
 def add_decode(commands: Any) -> None:
     parser = commands.add_parser("decode", help="make pictures of the codes in a file that encode wrote")
-    parser.add_argument("run", type=Path, metavar="RUN")
-    parser.add_argument("file", type=Path, metavar="FILE.npz")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder for the PNG files")
+    parser.add_argument("run", type=some_path, metavar="RUN")
+    parser.add_argument("file", type=some_path, metavar="FILE.npz")
+    parser.add_argument("--out", type=some_path, required=True, metavar="DIR", help="new folder for the PNG files")
     parser.set_defaults(command=_decode)
 
 
@@ -85,7 +84,7 @@ def _decode(options: argparse.Namespace) -> int:
 
 def add_health(commands: Any) -> None:
     parser = commands.add_parser("health", help="say in words what goes wrong in a run, and what to change")
-    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("run", type=some_path, metavar="RUN")
     add_json(parser)
     parser.set_defaults(command=_health)
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, printable
 from ..progress import tell
-from .options import add_codebook_size, add_device, add_recipe, recipe
+from .options import add_codebook_size, add_device, add_recipe, recipe, some_path
 from .status import INTERRUPTED
 from .streams import say
 
@@ -22,7 +21,7 @@ def add_train(commands: Any) -> None:
     parser.add_argument("--quantizer", metavar="NAME", help="method, see: lgq-explore list quantizers")
     parser.add_argument("--seed", type=int, metavar="I", help="of initial weights and of the order of crops")
     parser.add_argument(
-        "--run", type=Path, metavar="DIR", help="new folder (default: one where lgq-explore list runs looks)"
+        "--run", type=some_path, metavar="DIR", help="new folder (default: one where lgq-explore list runs looks)"
     )
     add_codebook_size(parser)
     add_recipe(parser)
@@ -40,7 +39,7 @@ def _train(options: argparse.Namespace) -> int:
 
 def add_resume(commands: Any) -> None:
     parser = commands.add_parser("resume", help="continue a run from its newest checkpoint")
-    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("run", type=some_path, metavar="RUN")
     add_device(parser)
     parser.set_defaults(command=_resume)
 

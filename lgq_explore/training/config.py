@@ -77,7 +77,16 @@ class TrainConfig:
             self._require(name, getattr(self, name) > 0, "it must be above 0")
         for name in ("final_learning_rate", "warmup_steps", "weight_decay", "seed"):
             self._require(name, getattr(self, name) >= 0, "it must not be negative")
-        self._require("seed", self.seed < 2**63, "it must be below 2^63")
+        for name in (
+            "seed",
+            "steps",
+            "warmup_steps",
+            "log_steps",
+            "window_steps",
+            "checkpoint_steps",
+            "snapshot_steps",
+        ):
+            self._require(name, getattr(self, name) < 2**63, "it must be below 2^63")
         is_replicate = 0 <= self.rounding_replicate <= MOST_ROUNDING_REPLICATES
         self._require("rounding_replicate", is_replicate, f"it must be from 0 to {MOST_ROUNDING_REPLICATES}")
         factor = self.backbone.factor
@@ -182,14 +191,31 @@ def read_recipe(path: Path) -> TrainConfig:
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file. Raises InputError where there is none."""
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes(), object_pairs_hook=_each_once)
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}. Name a JSON file.") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not JSON: {error}") from error
+        raise InputError(f"{path} is not JSON ({_plain_cause(error)}): name a JSON file") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} holds {type(content).__name__}, not an object: give the fields of a recipe")
     return content
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Python's own reader would take the last of two values of one name."""
+    read = dict(pairs)
+    for name in read:
+        if sum(name == other for other, _ in pairs) > 1:
+            raise InputError(f"{name!r} is given twice: leave one of them out")
+    return read
+
+
+def _plain_cause(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"line {error.lineno}, column {error.colno}: {error.msg}"
+    return "it is nested too deep" if isinstance(error, RecursionError) else "it is no text"
 
 
 def config_to_json(config: TrainConfig) -> dict[str, Any]:
@@ -222,12 +248,14 @@ def override(values: Mapping[str, Any], assignment: str) -> dict[str, Any]:
     without "=", for a path through something that has no fields, and for an object without any.
     """
     path, equals, text = assignment.partition("=")
-    if not equals or not path:
+    if not equals or not all(path.split(".")):
         raise InputError(f"{shortened(assignment)!r} is not an assignment: write key.path=value")
     if path.count(".") > DEEPEST_PATH:
         raise InputError(f"{shortened(path)!r} has {path.count('.')} dots: no field lies so deep")
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_each_once)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     except RecursionError:
         raise InputError(f"{path} is {shortened(text)!r}: no field holds values that are nested so deep") from None
     except ValueError:
@@ -299,7 +327,7 @@ def _field_value(kind: Any, value: Any, path: str) -> Any:
     try:
         return TypeAdapter(kind).validate_python(_as_read(value), strict=True)
     except ValidationError as error:
-        raise InputError(_in_one_line(error, path)) from error
+        raise InputError(_in_one_line(error, path, value)) from error
 
 
 def _as_read(value: Any) -> Any:
@@ -309,8 +337,13 @@ def _as_read(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < EXACT else value
 
 
-def _in_one_line(error: ValidationError, path: str) -> str:
+_EXPECTED = {"tuple_type": "give a list", "dict_type": "give an object with its fields"}
+"""What pydantic calls otherwise in JSON."""
+
+
+def _in_one_line(error: ValidationError, path: str, value: Any) -> str:
     first = error.errors(include_url=False)[0]
-    message = first["msg"]
     where = ".".join(map(str, (path, *first["loc"])))
-    return f"{where} is {shortened(repr(first['input']))}: {message[0].lower()}{message[1:]}"
+    given = first["input"] if first["loc"] else value
+    expected = _EXPECTED.get(first["type"], first["msg"][0].lower() + first["msg"][1:])
+    return f"{where} is {shortened(repr(given))}: {expected}"

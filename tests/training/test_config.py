@@ -173,10 +173,12 @@ def test_fields_left_out_take_their_defaults() -> None:
         ({"seed": False}, "seed is False.*integer"),
         ({"learning_rate": True}, "learning_rate is True: input should be a valid number"),
         ({"learning_rate": "1e-3"}, "learning_rate is '1e-3'.*number"),
+        ({"loss_weights": [1]}, r"loss_weights is \[1\]: give an object with its fields"),
+        ({"window_steps": 10**20}, r"window_steps is 1000+: it must be below 2\^63"),
         ({"data": 3}, "data is 3: input should be a valid string"),
         ({"loss_weights": {"l1": True}}, "loss_weights.l1 is True.*number"),
         ({"backbone": {"channels": [8, 8, True]}}, "backbone.channels.2 is True.*integer"),
-        ({"backbone": {"channels": "888"}}, "backbone.channels is '888'.*tuple"),
+        ({"backbone": {"channels": "888"}}, "backbone.channels is '888': give a list"),
         ({"quantizer": {"codebook_size": True}}, "quantizer.codebook_size is True.*integer"),
         ({"quantizer": {"temperature": {"start": True}}}, "quantizer.temperature.start is True.*number"),
         ({"quantizer": {"temperature": 3}}, "quantizer.temperature is 3: give an object with its fields"),
@@ -205,6 +207,22 @@ def test_recipes_are_read_from_files(tmp_path: Path) -> None:
     assert read_recipe(path) == config
     path.write_text(json.dumps({"recipe": config_to_json(config), "environment": {}}))
     assert read_recipe(path) == config
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        ('{"steps" 3}', r"recipe.json is not JSON \(line 1, column 10: .*\): name a JSON file"),
+        ("\xff", r"recipe.json is not JSON \(it is no text\): name a JSON file"),
+        ("[" * 100_000, r"recipe.json is not JSON \(it is nested too deep\)"),
+        ('{"steps": 3, "steps": 5}', "recipe.json: 'steps' is given twice"),
+    ],
+)
+def test_a_file_is_refused_in_plain_words(tmp_path: Path, content: str, cause: str) -> None:
+    path = tmp_path / "recipe.json"
+    path.write_text(content, encoding="latin-1")
+    with pytest.raises(InputError, match=cause):
+        read_recipe(path)
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '"lgq"', "", '{"recipe": [1]}', "\0\xff"])
@@ -252,6 +270,9 @@ def test_one_field_is_set_by_its_path(assignment: str, expected: Callable[[Train
     [
         ("steps", "'steps' is not an assignment"),
         ("=3", "'=3' is not an assignment"),
+        (".=3", "'.=3' is not an assignment"),
+        ("steps.=3", "'steps.=3' is not an assignment"),
+        ('quantizer={"norm": "none", "norm": "layer"}', "quantizer: 'norm' is given twice"),
         ("quantizer={}", r"quantizer=\{\} sets no field: write quantizer.FIELD=VALUE"),
         ("steps.more=3", "leads through 'steps'"),
         ("quantizer.tempertaure.start=3", "did you mean temperature"),
