@@ -401,6 +401,28 @@ def test_a_start_that_failed_leaves_no_folder_and_the_command_can_be_given_again
     assert command(*TRAIN, "--steps", "1", "--run", tmp_path / "run").status == 0
 
 
+@pytest.mark.parametrize("asked", ["evaluate", "health", "encode", "decode"])
+def test_a_torn_history_of_a_finished_run_is_told_beside_the_result(
+    asked: str, trained: Path, command: Command, tmp_path: Path
+) -> None:
+    run = shutil.copytree(trained, tmp_path / "torn")
+    history = run / "history.csv"
+    history.write_bytes(history.read_bytes()[:-3])
+    rest = {
+        "evaluate": ("--crops", "4", "--json"),
+        "health": ("--json",),
+        "encode": ("--data", "fake", "--crops", "4", "--out", tmp_path / "new.npz"),
+        "decode": (tmp_path / "codes.npz", "--out", tmp_path / "new"),
+    }
+    encode(trained, crops=4).save(tmp_path / "codes.npz")
+    outcome = command(asked, run, *rest[asked])
+    assert outcome.status == 0
+    (told,) = [line for line in outcome.stderr.splitlines() if "history.csv" in line]
+    assert told.startswith(f"{history} ends with step 1 of 6, and a torn row follows")
+    whole = command(asked, trained, *(str(part).replace("/new", "/whole") for part in rest[asked]))
+    assert "history.csv" not in whole.stderr
+
+
 def test_a_device_that_is_not_there_is_refused(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -451,6 +473,8 @@ def workspace(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     _write_config(_copy(folder, "config-list"), {**recipe, "recipe": [1]})
     _write_config(_copy(folder, "config-old"), {**recipe, "environment": {"device": "cpu"}})
     (_copy(folder, "config-junk") / "config.json").write_bytes(b"\xff\xfe{")
+    recipe["recipe"]["seed"] = 4
+    _write_config(_copy(folder, "config-seed"), recipe)
     recipe["recipe"]["quantizer"]["codebook_size"] = 32
     _write_config(_copy(folder, "config-other"), recipe)
 
@@ -656,7 +680,13 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "crops are no number": (("evaluate", "R", "--crops", "all", "--json"), ("'all'", "--crops")),
     "evaluate unknown data": (("evaluate", "R", "--data", "foto", "--json"), ("'foto'", "photos")),
     "unknown features": (("evaluate", "R", "--fd-features", "incepton", "--json"), ("'incepton'", "inception")),
-    "other recipe": (("evaluate", "config-other"), ("does not fit", "Put back")),
+    "other recipe": (("evaluate", "config-other"), ("is not the one that was trained", "Put back", "--config")),
+    "other seed": (("evaluate", "config-seed"), ("seed 3, not 4", "Put back")),
+    "resume other seed": (("resume", "config-seed"), ("seed 3, not 4", "Put back")),
+    "resume an empty path": (("resume", ""), ("an empty text",)),
+    "health of an empty path": (("health", "", "--json"), ("an empty text",)),
+    "encode to an empty path": (("encode", "R", "--data", "fake", "--out", ""), ("--out: an empty text",)),
+    "decode to an empty path": (("decode", "R", "good.npz", "--out", ""), ("--out: an empty text",)),
     "encode without data": (("encode", "R", "--out", "new.npz"), ("--data", "--help")),
     "encode nowhere": (("encode", "R", "--data", "fake", "--out", "none/new.npz"), ("none/new.npz", "Name a file")),
     "encode to a folder": (("encode", "R", "--data", "fake", "--out", "full"), ("full exists", "name a new file")),
@@ -678,7 +708,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("health", "history-junk"),
         ("history-junk/history.csv", "column loss", "Put back"),
     ),
-    "health of other weights": (("health", "config-other", "--json"), ("does not fit", "Put back")),
+    "health of other weights": (("health", "config-other", "--json"), ("is not the one that was trained", "Put back")),
     "list nothing": (("list",), ("what", "--help")),
     "list unknown": (("list", "quantisers"), ("'quantisers'", "quantizers")),
     "bench unknown": (("bench", "quantisers"), ("'quantisers'", "quantizers")),

@@ -55,7 +55,7 @@ def _choices(what: str) -> dict[str, str]:
                 for name, recipe in PRESETS.items()
             }
         case _:
-            from ..training.run import run_folders
+            from ..training.run_paths import run_folders
 
             return {folder.name: _run_in_one_line(folder) for folder in run_folders()}
 

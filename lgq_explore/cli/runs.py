@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import printable
 from ..progress import tell
 from .options import add_data, add_json, file_path, some_path
 from .streams import say
+
+if TYPE_CHECKING:
+    from ..training.run import Run
 
 
 def add_evaluate(commands: Any) -> None:
@@ -29,8 +32,11 @@ def add_evaluate(commands: Any) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from ..training.evaluate import evaluate
+    from ..training.run import open_run
 
-    result = evaluate(options.run, options.data, crops=options.crops, fd_features=options.fd_features)
+    run = open_run(options.run)
+    result = evaluate(run, options.data, crops=options.crops, fd_features=options.fd_features)
+    _tell_remarks(run)
     if options.json:
         say(json.dumps(result))
     else:
@@ -49,11 +55,14 @@ def add_encode(commands: Any) -> None:
 def _encode(options: argparse.Namespace) -> int:
     from ..training.encode import encode, require_new
     from ..training.outputs import require_writable
+    from ..training.run import open_run
 
     require_new(options.out)
     require_writable(options.out)
-    encoding = encode(options.run, options.data, crops=options.crops)
+    run = open_run(options.run)
+    encoding = encode(run, options.data, crops=options.crops)
     encoding.save(options.out)
+    _tell_remarks(run)
     tell(f"{printable(options.out)}: {len(encoding)} crops of {len(encoding.photograph_names)} photographs")
     return 0
 
@@ -78,6 +87,7 @@ def _decode(options: argparse.Namespace) -> int:
     if encoding.weights not in ("", trained.digest):
         tell(f"{printable(options.file)}: its codes were made by other weights than those that decode them")
     write_pictures(options.out, pictures)
+    _tell_remarks(run)
     tell(f"{printable(options.out)}: {len(pictures)} pictures")
     return 0
 
@@ -96,11 +106,18 @@ def _health(options: argparse.Namespace) -> int:
 
     run = open_run(options.run)
     verdicts = health(run)
+    _tell_remarks(run)
     if options.json:
         say(json.dumps(health_json(run, verdicts)))
     else:
         say(health_text(run, verdicts, shutil.get_terminal_size().columns))
     return 0
+
+
+def _tell_remarks(run: Run) -> None:
+    """What the run's folder lacks is told beside a result: last, for a command that is refused says one thing."""
+    for remark in run.remarks():
+        tell(remark)
 
 
 def _readable(value: Any) -> str:

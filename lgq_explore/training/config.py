@@ -119,12 +119,27 @@ class TrainConfig:
     @property
     def recipe_hash(self) -> str:
         """12 hexadecimal digits that are equal for equal recipes, whatever their seeds."""
+        return _hash(self._named_fields())
+
+    def had_hash(self, stored: Mapping[str, Any], recipe_hash: str) -> bool:
+        """Whether this version or an earlier one gave `recipe_hash` to the recipe, whose JSON values are `stored`."""
+        # Some versions left window_steps out, and the first ones took numbers as they were written.
+        without_window = {name: value for name, value in self._named_fields().items() if name != "window_steps"}
+        as_written = {name: value for name, value in stored.items() if name not in NOT_IN_RECIPE}
+        return recipe_hash in (self.recipe_hash, _hash(without_window), _hash(as_written))
+
+    def _named_fields(self) -> dict[str, Any]:
+        """The JSON values that make the recipe's hash."""
         read_back = config_to_json(config_from_json(config_to_json(self)))  # 1 and 1.0 are one learning rate
         recipe = {name: value for name, value in read_back.items() if name not in NOT_IN_RECIPE}
         for setting in fields(self.quantizer):
             if "unnamed_at" in setting.metadata and recipe["quantizer"][setting.name] == setting.metadata["unnamed_at"]:
                 del recipe["quantizer"][setting.name]
-        return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
+        return recipe
+
+
+def _hash(recipe: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
 
 
 PRESETS: Mapping[str, TrainConfig] = types.MappingProxyType(
@@ -191,19 +206,19 @@ def read_recipe(path: Path) -> TrainConfig:
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file. Raises InputError where there is none."""
     try:
-        content = json.loads(path.read_bytes(), object_pairs_hook=_each_once)
+        content = json.loads(path.read_bytes(), object_pairs_hook=each_once)
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}. Name a JSON file.") from error
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not JSON ({_plain_cause(error)}): name a JSON file") from error
+        raise InputError(f"{path} is not JSON ({plain_cause(error)}): name a JSON file") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} holds {type(content).__name__}, not an object: give the fields of a recipe")
     return content
 
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object. Python's own reader would take the last of two values of one name."""
     read = dict(pairs)
     for name in read:
@@ -212,7 +227,8 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return read
 
 
-def _plain_cause(error: Exception) -> str:
+def plain_cause(error: Exception) -> str:
+    """Why a JSON reader raised, in words."""
     if isinstance(error, json.JSONDecodeError):
         return f"line {error.lineno}, column {error.colno}: {error.msg}"
     return "it is nested too deep" if isinstance(error, RecursionError) else "it is no text"
@@ -253,7 +269,7 @@ def override(values: Mapping[str, Any], assignment: str) -> dict[str, Any]:
     if path.count(".") > DEEPEST_PATH:
         raise InputError(f"{shortened(path)!r} has {path.count('.')} dots: no field lies so deep")
     try:
-        value = json.loads(text, object_pairs_hook=_each_once)
+        value = json.loads(text, object_pairs_hook=each_once)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except RecursionError:

@@ -19,7 +19,7 @@ from lgq_explore.errors import InputError, printable
 from lgq_explore.models import Tokenizer, TokenizerOutput
 
 from .arrays import read_arrays
-from .files import new_file, new_folder
+from .files import given_path, new_file, new_folder
 from .images import Crops, ImageData, Photographs, evaluation_crops, load_images, to_model_range, to_uint8
 from .run import Run, TrainedTokenizer, open_run
 
@@ -71,8 +71,9 @@ class Encoding:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Encoding:
         """Read what `save` wrote. Raises InputError for anything else; nothing is unpickled."""
+        file = given_path(path)
         try:
-            values: dict[str, Any] = read_arrays(Path(path), [entry.name for entry in fields(cls)])
+            values: dict[str, Any] = read_arrays(file, [entry.name for entry in fields(cls)])
             encoding = cls(**values | {name: values[name].item() for name in OWNER if name in values})
             check_encoding(encoding)
         except OSError as error:
@@ -135,7 +136,7 @@ def _require(condition: bool, trouble: str) -> None:
 
 def require_new(path: str | os.PathLike[str]) -> None:
     """Raise InputError where something lies at `path`: ask before hours of work, and again before writing."""
-    if os.path.lexists(path):
+    if os.path.lexists(given_path(path)):
         raise InputError(f"{printable(path)} exists already: name a new file")
 
 
@@ -182,15 +183,20 @@ def images_of(run: Run) -> ImageData:
     """
     data = load_images(run.config.data, run.config.image_size)
     if data.fingerprint != run.environment.data_fingerprint:
-        environment = run.environment
         spec, name = printable(run.config.data), printable(run.path)
         raise InputError(
-            f"the pictures of {spec} are no longer those that {name} was trained on: "
-            f"{len(data.training)} to train and {len(data.held_out)} held out now, "
-            f"{environment.training_photographs} and {environment.held_out_photographs} then.\n"
+            f"the pictures of {spec} are no longer those that {name} was trained on: {_what_changed(run, data)}.\n"
             "Put them back, or name other pictures as data."
         )
     return data
+
+
+def _what_changed(run: Run, data: ImageData) -> str:
+    now = len(data.training), len(data.held_out)
+    then = run.environment.training_photographs, run.environment.held_out_photographs
+    if now == then:  # of each picture no more was kept than what all have in common
+        return f"as many as then ({now[0]} to train, {now[1]} held out), but some were replaced, edited or renamed"
+    return f"{now[0]} to train and {now[1]} held out now, {then[0]} and {then[1]} then"
 
 
 @torch.no_grad()
@@ -283,7 +289,7 @@ def decode(
 
 def write_pictures(folder: str | os.PathLike[str], pictures: NDArray[np.uint8]) -> None:
     """Pictures uint8 [N, 3, S, S] as numbered PNG files in a new folder, all or none. Raises InputError."""
-    path = Path(folder)
+    path = given_path(folder)
     _require_new_folder(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

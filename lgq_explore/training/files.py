@@ -19,8 +19,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from lgq_explore.errors import InputError
+
 SECONDS_OF_A_DAY = 24 * 60 * 60
 _HIDDEN = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}")
+
+
+def given_path(path: str | os.PathLike[str]) -> Path:
+    """The path that somebody gave. Raises InputError for an empty one, which would mean the working directory."""
+    if not os.fspath(path):
+        raise InputError("an empty text names no file and no folder: give a path")
+    return Path(path)
 
 
 @contextmanager

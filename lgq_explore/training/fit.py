@@ -35,8 +35,8 @@ from lgq_explore.quantizers import (
 
 from .config import near_matches, quantizer_config
 from .controls import Controls
-from .loop import BETAS
 from .losses import weighted_sum
+from .optimizer import BETAS
 from .run import progress_at
 
 RECONSTRUCTION = "reconstruction"

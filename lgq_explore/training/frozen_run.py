@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,8 +14,8 @@ from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
 
-from .config import config_to_json
 from .encode import Encoding
+from .history import history_of
 from .run import Run, TrainedTokenizer
 
 MOST_SNAPSHOTS = 32
@@ -45,6 +44,7 @@ class FrozenRun(Run):
         steps = sorted(step for step in snapshots if step <= self._trained.finished_steps)
         self.saved_snapshots = len(steps)
         self._snapshots = {step: snapshots[step] for step in spread_over(steps, MOST_SNAPSHOTS)}
+        self._history_then = super()._history_content()
         self.watch = FolderWatch(self, self._trained.digest, self._trained.finished_steps, stamp)
 
     @property
@@ -60,12 +60,22 @@ class FrozenRun(Run):
 
     def history(self) -> pd.DataFrame:
         """The rows of the steps that the weights have seen."""
-        return self._history_then.copy()
+        return self._rows.copy()
 
     @cached_property
-    def _history_then(self) -> pd.DataFrame:
-        history = super().history()
-        return history[history["step"] <= self.finished_steps] if "step" in history else history
+    def _rows(self) -> pd.DataFrame:
+        history = history_of(self._history_then, self._history)
+        return history[history["step"] <= self.finished_steps]
+
+    def remarks(self) -> list[str]:
+        return self._remarks_then
+
+    @cached_property
+    def _remarks_then(self) -> list[str]:
+        return super().remarks()
+
+    def _history_content(self) -> bytes:
+        return self._history_then
 
     def require_own(self, encoding: Encoding) -> None:
         """Raise InputError for an encoding that was made with other weights; one that does not say is taken."""
@@ -104,7 +114,7 @@ class FolderWatch:
             trained = now.trained()
         except InputError:
             return f"The folder of {name} was moved since, or its weights can't be read"
-        if identity(now) != identity(self.run):
+        if now.identity != self.run.identity:
             return f"Another run has since been trained in the place of {name}, to step {trained.finished_steps:,d}"
         if trained.finished_steps != self.finished_steps:
             return f"{name} has since been trained on, to step {trained.finished_steps:,d}"
@@ -113,19 +123,22 @@ class FolderWatch:
 
 
 def frozen(run: Run) -> FrozenRun:
-    """The run as its folder holds it now; one that was frozen before stays as it was then. Raises as FrozenRun."""
-    return run if isinstance(run, FrozenRun) else FrozenRun(run.path)
+    """The run as its folder holds it now; one that was frozen before stays as it was then.
+
+    Raises:
+        InputError: as FrozenRun, and where the folder holds another run by now.
+    """
+    if isinstance(run, FrozenRun):
+        return run
+    now = FrozenRun(run.path)
+    run.require_unchanged()
+    return now
 
 
 def spread_over(steps: Sequence[int], most: int) -> list[int]:
     """At most `most` of ascending steps, the first and the last among them, evenly spread over the list."""
     places = np.linspace(0, len(steps) - 1, min(most, len(steps))).round().astype(int)
     return [steps[place] for place in places]
-
-
-def identity(run: Run) -> str:
-    """Which training this is, whatever its folder is called and however far it went: its recipe, seed and pictures."""
-    return json.dumps([config_to_json(run.config), run.environment.data_fingerprint], sort_keys=True)
 
 
 def stamp_of(folder: Path) -> Stamp:

@@ -26,7 +26,22 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?|[-+]?inf|nan|", re.ASC
 
 def read_history(path: Path) -> pd.DataFrame:
     """A row a logged step, in order; empty before the first. Raises InputError, by line, for a damaged file."""
-    lines = _whole_lines(path)
+    return history_of(history_content(path), path)
+
+
+def history_content(path: Path) -> bytes:
+    """The bytes of a history; empty before the first row. Raises InputError for a file that cannot be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise InputError(f"{printable(path)} can't be read: {error.strerror}.\nMake it a readable file.") from error
+
+
+def history_of(content: bytes, path: Path) -> pd.DataFrame:
+    """As `read_history`, of what was read from `path`."""
+    lines = _whole_lines(content)
     if not lines:
         return pd.DataFrame({"step": pd.Series(dtype=int)})
     for row in _rows(lines, path):
@@ -35,12 +50,28 @@ def read_history(path: Path) -> pd.DataFrame:
     return pd.read_csv(StringIO("".join(f"{line}\n" for line in lines)), engine="python")
 
 
+def missing_end(content: bytes, path: Path, steps: int) -> str:
+    """What a history lacks that nobody writes any more, and should reach to `steps`: a sentence or two; or empty."""
+    try:
+        last = history_of(content, path)["step"].max()
+    except InputError as error:
+        return str(error).replace("\n", " ")
+    reached, is_torn = 0 if pd.isna(last) else int(last), not content.endswith(b"\n") and content != b""
+    if reached >= steps and not is_torn:
+        return ""
+    torn = ", and a torn row follows" if is_torn else ""
+    return (
+        f"{printable(path)} ends with step {reached:,d} of {steps:,d}{torn}: curves and rules lack the rest. "
+        "Put back the file that training wrote."
+    )
+
+
 def cut_history(path: Path, step: int) -> None:
     """Drop the rows after `step`, and what is torn or damaged from there on: the run continues from that step.
 
     Raises InputError where a damaged line stands before rows that would be kept.
     """
-    lines = _whole_lines(path)
+    lines = _whole_lines(history_content(path))
     if not lines and not path.exists():
         return
     rows = _rows(lines, path) if lines else []
@@ -68,14 +99,8 @@ def append_row(path: Path, row: Mapping[str, float | None]) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
-def _whole_lines(path: Path) -> list[str]:
-    """The lines that have an end, the header first. Raises InputError for a file that cannot be read."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise InputError(f"{printable(path)} can't be read: {error.strerror}.\nMake it a readable file.") from error
+def _whole_lines(content: bytes) -> list[str]:
+    """The lines that have an end, the header first."""
     return content.decode(errors="replace").split("\n")[:-1]
 
 
@@ -122,7 +147,7 @@ def _rows(lines: list[str], path: Path) -> list[_Row]:
 def _trouble(cells: list[str], columns: list[str], last: int) -> str:
     """Why the cells are no row of these columns that follows step `last`, the end of a sentence; or empty."""
     if len(cells) != len(columns):
-        return f"has {len(cells)} columns, not {len(columns)}"
+        return f"has {len(cells)} {'column' if len(cells) == 1 else 'columns'}, not {len(columns)}"
     for cell, column in zip(cells, columns, strict=True):
         if not _NUMBER.fullmatch(cell):
             return f"holds {printable(cell)[:20]!r} in its column {column}"

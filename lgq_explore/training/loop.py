@@ -29,6 +29,7 @@ from .images import ImageData, load_images, to_model_range, training_batch
 from .interrupts import stopped_by_interrupts
 from .losses import named_losses, weighted_sum
 from .machine import environment_of, fabric_on, require_trainable
+from .optimizer import adamw, learning_rate
 from .outputs import require_folder_to_make
 from .restoring import RestoredProgress, load_optimizer
 from .rounding import round_otherwise
@@ -36,7 +37,6 @@ from .run import Environment, Run, RunWriter, damage_named, new_run_path, open_r
 from .run_files import step_of
 from .window import StepTrace, StepWindow
 
-BETAS = (0.9, 0.95)
 QUICK_SECONDS = 1.0
 """What a start may take without a bar of its own."""
 FILES_NAMED = 3
@@ -121,17 +121,6 @@ def resume(
     return _train_on(writer, fabric, data, controls, on_log, progress)
 
 
-def learning_rate(config: TrainConfig, step: int) -> float:
-    """AdamW's rate at `step`, counted from 0: a linear rise, then half a cosine down to the final rate."""
-    if step < config.warmup_steps:
-        return config.learning_rate * (step + 1) / config.warmup_steps
-    done = (step - config.warmup_steps) / max(1, config.steps - 1 - config.warmup_steps)
-    return (
-        config.final_learning_rate
-        + (config.learning_rate - config.final_learning_rate) * (1 + math.cos(math.pi * done)) / 2
-    )
-
-
 def _train_on(
     writer: RunWriter,
     fabric: Fabric,
@@ -160,7 +149,7 @@ class TrainingFailed(InputError):
     def __init__(self, what: str, writer: RunWriter) -> None:
         path, has_checkpoint = printable(writer.path), writer.newest_checkpoint() is not None
         self.nothing_is_kept = not has_checkpoint and writer.history().empty
-        kept = f"\n{path} holds its history and no checkpoint: delete it, or name another folder."
+        kept = f"\n{path} stays, with a history and no checkpoint: delete it, or name another folder."
         if has_checkpoint:
             kept = f"\n{path} keeps its last checkpoint."
         super().__init__(what + ("" if self.nothing_is_kept else kept))
@@ -193,7 +182,7 @@ class _Training:
         self.config = self.writer.config
         self.tokenizer = build_tokenizer(self.config.backbone, self.config.quantizer, self.config.seed)
         round_otherwise(self.tokenizer, self.config.rounding_replicate)
-        self.optimizer = _optimizer(self.tokenizer, self.config)
+        self.optimizer = adamw(self.tokenizer, self.config)
         self.window = StepWindow(self.config.window_steps, self.tokenizer.quantizer.codebook_size)
         self.model, self.fabric_optimizer = self.fabric.setup(self.tokenizer, self.optimizer)
 
@@ -389,14 +378,3 @@ def _name_skipped(data: ImageData) -> None:
         named = "; ".join(f"{printable(file.name)}: {printable(file.why)}" for file in data.skipped[:FILES_NAMED])
         rest = "; …" if len(data.skipped) > FILES_NAMED else ""
         tell(f"{printable(data.spec)}: {len(data.skipped)} files skipped ({named}{rest})")
-
-
-def _optimizer(tokenizer: Tokenizer, config: TrainConfig) -> torch.optim.AdamW:
-    backbone = [*tokenizer.encoder.parameters(), *tokenizer.decoder.parameters()]
-    groups = [
-        {"params": [weight for weight in backbone if weight.ndim > 1], "weight_decay": config.weight_decay},
-        # Decay would pull centres and grids towards the origin of a space whose origin means nothing.
-        {"params": [weight for weight in backbone if weight.ndim <= 1], "weight_decay": 0.0},
-        {"params": list(tokenizer.quantizer.parameters()), "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=config.learning_rate, betas=BETAS)

@@ -1,9 +1,8 @@
-"""What does a run folder hold? The one file that knows its file names."""
+"""What does a run folder hold, and how is it written?"""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -11,56 +10,36 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
 import torch
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
-from safetensors.torch import load, save
+from safetensors.torch import load
 
 from lgq_explore.errors import InputError, printable
 from lgq_explore.models import Tokenizer, build_tokenizer
 
-from .config import TrainConfig, config_from_json, config_to_json, read_json
-from .files import new_folder, remove_folder, remove_leftovers, whole_file
-from .history import append_row, cut_history, read_history
-from .image_cache import runs_folder
-from .run_files import CodebookSnapshots, damaged_weights, files_by_step, finished_steps_of, unreadable
+from .config import TrainConfig
+from .files import given_path, new_folder, remove_folder, remove_leftovers, whole_file
+from .history import append_row, cut_history, history_content, history_of, missing_end
+from .run_description import Environment, RunReplaced, read_description, require_run, write_description
+from .run_files import (
+    CodebookSnapshots,
+    WeightsHeader,
+    damaged_weights,
+    files_by_step,
+    require_origin,
+    require_same_weights,
+    serialized_weights,
+    unreadable,
+    weights_header,
+)
+from .run_paths import default_run_path, new_run_path
 
 CHECKPOINTS_KEPT = 2
-
-
-@dataclass(frozen=True)
-class Environment:
-    """What a recipe does not decide, but a result may depend on.
-
-    processor, threads: the CPU, and how many of its threads PyTorch used. With the versions they decide how sums are
-    rounded, and so every digit of the weights; "" and 0 in runs from before they were kept.
-    """
-
-    versions: dict[str, str]
-    device: str
-    precision: str
-    world_size: int
-    data_fingerprint: str
-    training_photographs: int
-    held_out_photographs: int
-    skipped_files: int
-    processor: str = ""
-    threads: int = 0
-
-    def rounding_changes(self, now: Environment) -> list[str]:
-        """What rounds otherwise now than here, in words; what was not kept here is passed over."""
-        pairs = {
-            "device": (self.device, now.device),
-            "processor": (self.processor, now.processor),
-            "threads": (self.threads, now.threads),
-            "torch": (self.versions.get("torch"), now.versions.get("torch")),
-        }
-        return [f"{name} {new} instead of {old}" for name, (old, new) in pairs.items() if old and new != old]
 
 
 @dataclass(frozen=True)
@@ -77,35 +56,35 @@ class TrainedTokenizer:
 
 
 class Run:
-    """An opened run folder. It reads, and does nothing else; what it gives is what the folder holds now."""
+    """An opened run folder. It reads, and does nothing else; what it gives is what the folder holds now.
+
+    The run may train on meanwhile. Where another one was trained at the same path instead, or the folder was deleted,
+    whatever is asked of the folder raises RunReplaced.
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(os.path.expanduser(path))
-        if not os.path.isfile(self.path / "config.json"):  # False, unlike Path.is_file, for an impossible name
-            raise InputError(
-                f"{printable(self.path)} is not a run folder: there is no config.json in it.\nName one that "
-                f"lgq-explore train made; lgq-explore list runs shows those in {printable(runs_folder())}."
-            )
-        description = read_json(self.path / "config.json")
-        try:
-            self.config = config_from_json(description["recipe"])
-            self.environment = TypeAdapter(Environment).validate_python(description["environment"])
-        except (KeyError, ValidationError, InputError) as error:
-            trouble = {
-                KeyError: f"it lacks {error}",
-                ValidationError: "its environment is not as training writes it",
-            }.get(type(error), str(error).splitlines()[0])
-            raise InputError(
-                f"{printable(self.path / 'config.json')} can't be used: {trouble}.\n"
-                "Put back the file that training wrote, or train the run again."
-            ) from error
+        self.path = Path(os.path.expanduser(given_path(path)))
+        self._description = read_description(self.path)
+        self.config, self.environment = self._description.config, self._description.environment
 
     def __repr__(self) -> str:
         config = self.config
-        return (
-            f"Run({self.name!r}: {config.quantizer.method}, K = {config.quantizer.size}, "
-            f"{self.finished_steps} of {config.steps} steps)"
-        )
+        try:
+            progress = f"{self.finished_steps} of {config.steps} steps"
+        except RunReplaced:
+            progress = "no longer in its folder"
+        except InputError:
+            progress = "its weights can't be read"
+        return f"Run({self.name!r}: {config.quantizer.method}, K = {config.quantizer.size}, {progress})"
+
+    @property
+    def identity(self) -> str:
+        """Which training this is, however far it went and wherever its folder lies: digest of its config.json."""
+        return self._description.identity
+
+    def require_unchanged(self) -> None:
+        """Raise RunReplaced where the folder no longer holds the run that was opened."""
+        require_run(self.path, self.identity)
 
     @property
     def name(self) -> str:
@@ -115,13 +94,14 @@ class Run:
     @property
     def finished_steps(self) -> int:
         """Optimiser steps that the run's weights have seen; 0 where there are no weights yet."""
-        try:
-            with self._weights.open("rb") as file:
-                return finished_steps_of(file, self._weights)
-        except FileNotFoundError:
-            return 0
-        except OSError as error:
-            raise unreadable(self._weights, error) from error
+        with self._reading():
+            try:
+                with self._weights.open("rb") as file:
+                    return self._own_header(file).finished_steps
+            except FileNotFoundError:
+                return 0
+            except OSError as error:
+                raise unreadable(self._weights, error) from error
 
     @property
     def is_finished(self) -> bool:
@@ -133,7 +113,12 @@ class Run:
 
         Raises InputError, by line, for a damaged file.
         """
-        return read_history(self._history)
+        return history_of(self._history_content(), self._history)
+
+    def remarks(self) -> list[str]:
+        """What a finished run lacks without being refused, a sentence or two each; of most runs there are none."""
+        lacking = missing_end(self._history_content(), self._history, self.config.steps) if self.is_finished else ""
+        return [lacking] if lacking else []
 
     def tokenizer(self) -> Tokenizer:
         """The trained tokenizer in eval mode, on the CPU. Raises InputError where there are no weights yet."""
@@ -141,15 +126,13 @@ class Run:
 
     def trained(self) -> TrainedTokenizer:
         """The newest weights, all of one moment. Raises InputError where there are none yet, or not for this recipe."""
-        try:
-            content = self._weights.read_bytes()
-        except FileNotFoundError:
-            raise InputError(
-                f"{printable(self.path)} has no weights yet.\nTrain it first: lgq-explore resume {printable(self.path)}"
-            ) from None
-        except OSError as error:
-            raise unreadable(self._weights, error) from error
-        finished_steps = finished_steps_of(BytesIO(content), self._weights)
+        with self._reading():
+            content = self._weights_content()
+            header = self._own_header(BytesIO(content))
+            if header.origin is None:
+                checkpoint = self._checkpoints / f"step-{header.finished_steps:08d}"
+                require_same_weights(content, self._weights, checkpoint)
+        finished_steps = header.finished_steps
         try:
             weights = load(content)
         except Exception as error:  # safetensors lets through what its header's values make of it
@@ -173,11 +156,37 @@ class Run:
         newest = self.finished_steps or math.inf
         files = {step: file for step, file in files_by_step(self._codebooks, ".npy").items() if step <= newest}
         # Learned codes lie where latents of width D are rounded: a codebook is as wide as they are.
-        return CodebookSnapshots(files, (self.config.quantizer.size, self.config.backbone.dim))
+        return CodebookSnapshots(files, (self.config.quantizer.size, self.config.backbone.dim), self._reading)
 
     def cached_map(self, key: str) -> Path:
         """Where the map of latents with this key is kept, once it was made; nothing else depends on the file."""
         return self.path / "maps" / f"{key}.npz"
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """What is read in this context is this run's. Raises RunReplaced, last: a folder comes with its config.json."""
+        try:
+            yield
+        finally:  # whatever was wrong with another run's files
+            self.require_unchanged()
+
+    def _weights_content(self) -> bytes:
+        try:
+            return self._weights.read_bytes()
+        except FileNotFoundError:
+            name = printable(self.path)
+            raise InputError(f"{name} has no weights yet.\nTrain it first: lgq-explore resume {name}") from None
+        except OSError as error:
+            raise unreadable(self._weights, error) from error
+
+    def _own_header(self, weights: BinaryIO) -> WeightsHeader:
+        header = weights_header(weights, self._weights)
+        require_origin(header, self._description.origin, self._weights)
+        return header
+
+    def _history_content(self) -> bytes:
+        with self._reading():
+            return history_content(self._history)
 
     @property
     def _weights(self) -> Path:
@@ -190,6 +199,10 @@ class Run:
     @property
     def _codebooks(self) -> Path:
         return self.path / "codebooks"
+
+    @property
+    def _checkpoints(self) -> Path:
+        return self.path / "checkpoints"
 
 
 class RunWriter(Run):
@@ -205,15 +218,10 @@ class RunWriter(Run):
     def create(cls, path: Path, config: TrainConfig, environment: Environment) -> RunWriter:
         """A new folder with its config. Raises InputError where something is there already, and leaves it alone."""
         path = new_run_path(path)
-        description = {
-            "recipe": config_to_json(config),
-            "recipe_hash": config.recipe_hash,
-            "environment": environment.__dict__,
-        }
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with new_folder(path) as folder:
-                (folder / "config.json").write_text(json.dumps(description, indent=2) + "\n")
+                write_description(folder, config, environment)
         except (OSError, ValueError) as error:  # ValueError for a name that no folder can have
             new_run_path(path)  # another trainer may have come first
             why = error.strerror if isinstance(error, OSError) else error
@@ -237,9 +245,9 @@ class RunWriter(Run):
 
     def save_checkpoint(self, step: int, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
         """Weights and trainer state at `step`: whole or absent. The run's newest weights follow, last."""
-        weights = save(
+        weights = serialized_weights(
             {name: tensor.detach().cpu().contiguous() for name, tensor in tokenizer.state_dict().items()},
-            metadata={"steps": str(step)},
+            WeightsHeader(step, self._description.origin),
         )
         serialized = BytesIO()  # to a file that can't be written, torch answers with errors that do not say why
         torch.save(dict(state), serialized)
@@ -261,8 +269,13 @@ class RunWriter(Run):
 
     def load_checkpoint(self, checkpoint: Path, tokenizer: Tokenizer) -> dict[str, Any]:
         """Fill the tokenizer's weights, and give the state that was saved with them. Raises InputError if damaged."""
+        weights = checkpoint / "weights.safetensors"
         with damage_named(checkpoint):
-            tokenizer.load_state_dict(load((checkpoint / "weights.safetensors").read_bytes()))
+            content = weights.read_bytes()
+            header = weights_header(BytesIO(content), weights)
+        require_origin(header, self._description.origin, weights)
+        with damage_named(checkpoint):
+            tokenizer.load_state_dict(load(content))
             return torch.load(BytesIO((checkpoint / "state.pt").read_bytes()), weights_only=True)
 
     def save_codebook(self, step: int, codebook: torch.Tensor) -> None:
@@ -299,6 +312,7 @@ class RunWriter(Run):
                 raise InputError(f"{printable(self.path)} is being trained already: wait for it, or stop it") from None
         try:
             self._held = os.open(self.path, os.O_RDONLY)
+            self.require_unchanged()  # since it was opened
             with self._writing():
                 self._remove_leftovers()
             yield
@@ -354,10 +368,6 @@ class RunWriter(Run):
                 "Train it again in a folder that stays."
             )
 
-    @property
-    def _checkpoints(self) -> Path:
-        return self.path / "checkpoints"
-
 
 @contextmanager
 def damage_named(checkpoint: Path) -> Iterator[None]:
@@ -365,8 +375,9 @@ def damage_named(checkpoint: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # on bytes that were changed, the unpickler raises whatever they make of it
+        why = "damaged weights" if isinstance(error, InputError) else type(error).__name__
         raise InputError(
-            f"{printable(checkpoint)} can't be read ({type(error).__name__}).\n"
+            f"{printable(checkpoint)} can't be read ({why}).\n"
             "Delete it and resume the run: it continues from the checkpoint before, or from the start."
         ) from error
 
@@ -374,29 +385,6 @@ def damage_named(checkpoint: Path) -> Iterator[None]:
 def open_run(path: str | os.PathLike[str]) -> Run:
     """The run in a folder. Raises InputError where there is none, or its config can't be read."""
     return Run(path)
-
-
-def new_run_path(path: str | os.PathLike[str]) -> Path:
-    """The path, ~ expanded, where there is nothing yet. Raises InputError where there is."""
-    new = Path(os.path.expanduser(path))
-    if os.path.lexists(new):  # False, unlike Path.exists, for an impossible name
-        name = printable(new)
-        raise InputError(f"{name} exists already.\nContinue it with lgq-explore resume {name}, or give another folder.")
-    return new
-
-
-def run_folders(folder: Path | None = None) -> list[Path]:
-    """The run folders in a folder (data/runs), by name; others in it are passed over."""
-    runs = runs_folder() if folder is None else folder
-    return [path.parent for path in sorted(runs.glob("[!.]*/config.json"))]
-
-
-def default_run_path(config: TrainConfig) -> Path:
-    """A free folder under data/runs, named by method, codebook size, recipe and seed."""
-    name = f"{config.quantizer.method}-{config.quantizer.size}-{config.recipe_hash}-seed{config.seed}"
-    folder = runs_folder()
-    repeats = (folder / (name if repeat == 1 else f"{name}-{repeat}") for repeat in range(1, 10**6))
-    return next(path for path in repeats if not os.path.lexists(path))
 
 
 def progress_at(step: int, steps: int) -> float:

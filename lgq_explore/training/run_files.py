@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.torch import save
+from torch import Tensor
 
 from lgq_explore.errors import InputError, printable
 
@@ -21,14 +25,21 @@ _OF_A_STEP = re.compile(r"step-(\d{8,18})", re.ASCII)
 class CodebookSnapshots(Mapping[int, NDArray[np.float32]]):
     """Finished steps → codebook [K, D], float32, ascending; each is mapped into memory when it is asked for.
 
-    Asking for a damaged one raises InputError, by its path.
+    reading: a context in which each is read, which refuses what is no longer this run's. Asking for a damaged one
+    raises InputError, by its path.
     """
 
-    def __init__(self, files: Mapping[int, Path], shape: tuple[int, int]) -> None:
-        self._files, self._shape = files, shape
+    def __init__(
+        self, files: Mapping[int, Path], shape: tuple[int, int], reading: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._files, self._shape, self._reading = files, shape, reading
 
     def __getitem__(self, step: int) -> NDArray[np.float32]:
         path = self._files[step]
+        with self._reading():
+            return self._mapped(path)
+
+    def _mapped(self, path: Path) -> NDArray[np.float32]:
         try:
             return mapped_array(path, np.float32, self._shape)
         except (DamagedArrays, OSError) as error:
@@ -45,20 +56,86 @@ class CodebookSnapshots(Mapping[int, NDArray[np.float32]]):
         return len(self._files)
 
 
-def finished_steps_of(weights: BinaryIO, path: Path) -> int:
-    """The finished steps in the header of a weights file. Raises InputError for a damaged or a cut one, by its path."""
+@dataclass(frozen=True)
+class Origin:
+    """What decides weights beside their number of steps, in marks short enough to be kept with them.
+
+    data: fingerprint of the pictures.
+    """
+
+    recipe_hash: str
+    seed: int
+    rounding_replicate: int
+    data: str
+
+    def differences(self, other: Origin) -> str:
+        """In which marks they differ, in words; empty where in none."""
+        names = [entry.name for entry in fields(self) if getattr(self, entry.name) != getattr(other, entry.name)]
+        pairs = {name: tuple(str(getattr(origin, name))[:12] for origin in (self, other)) for name in names}
+        return ", ".join(f"{name} {here}, not {there}" for name, (here, there) in pairs.items())
+
+
+@dataclass(frozen=True)
+class WeightsHeader:
+    """What is kept with weights. origin: None in files from before it was kept."""
+
+    finished_steps: int
+    origin: Origin | None
+
+
+def serialized_weights(tensors: Mapping[str, Tensor], header: WeightsHeader) -> bytes:
+    """The content of a weights file: the same bytes for the same weights, wherever and whenever they are written."""
+    assert header.origin is not None
+    trained = {"finished_steps": header.finished_steps, **asdict(header.origin)}
+    # Under one key: safetensors writes several in an order that each process draws anew.
+    return save(dict(tensors), metadata={"trained": json.dumps(trained, sort_keys=True)})
+
+
+def weights_header(weights: BinaryIO, path: Path) -> WeightsHeader:
+    """What is kept with a file of weights. Raises InputError for a damaged or a cut one, by its path."""
     size = weights.seek(0, 2)
     weights.seek(0)
     length = int.from_bytes(weights.read(8), "little")
     try:
         header = json.loads(weights.read(min(length, size)))
-        steps = int(header.pop("__metadata__")["steps"])
+        kept = _header(header.pop("__metadata__"))
         end = max(tensor["data_offsets"][1] for tensor in header.values())
     except Exception as error:  # any JSON may stand there
         raise damaged_weights(path, "its header is damaged") from error
-    if 8 + length + end != size or steps < 0:
+    if 8 + length + end != size or kept.finished_steps < 0:
         raise damaged_weights(path, "it is cut, or longer than its header says")
-    return steps
+    return kept
+
+
+def _header(metadata: Mapping[str, str]) -> WeightsHeader:
+    if "trained" not in metadata:  # as files were written before they named their origin
+        return WeightsHeader(int(metadata["steps"]), None)
+    trained = json.loads(metadata["trained"])
+    origin = Origin(**{entry.name: trained[entry.name] for entry in fields(Origin)})
+    return WeightsHeader(int(trained["finished_steps"]), origin)
+
+
+def require_origin(header: WeightsHeader, origin: Origin, path: Path) -> None:
+    """Raise InputError for weights that say that they are another run's."""
+    if header.origin is not None and header.origin != origin:
+        differences = header.origin.differences(origin)
+        raise _foreign_weights(path, f"is of another run than the config.json of its folder: {differences}")
+
+
+def require_same_weights(content: bytes, path: Path, checkpoint: Path) -> None:
+    """Raise InputError where a checkpoint of the same step holds other weights; one that is gone is passed over."""
+    try:
+        kept = (checkpoint / path.name).read_bytes()
+    except OSError:
+        return
+    if kept != content:
+        raise _foreign_weights(path, f"differs from the weights that {printable(checkpoint)} keeps of the same step")
+
+
+def _foreign_weights(path: Path, what: str) -> InputError:
+    return InputError(
+        f"{printable(path)} {what}.\nPut back the file that was changed, or delete the weights and resume the run."
+    )
 
 
 def damaged_weights(path: Path, why: str) -> InputError:

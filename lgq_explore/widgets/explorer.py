@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from lgq_explore.errors import InputError, printable
 from lgq_explore.training.encode import Encoding, encode
-from lgq_explore.training.frozen_run import FrozenRun, frozen, identity
+from lgq_explore.training.frozen_run import FrozenRun, frozen
 from lgq_explore.training.image_cache import data_directory
 from lgq_explore.training.run import Run, open_run
 
@@ -70,6 +70,10 @@ class Explorer(Panel):
         """A sentence for each run whose folder holds something else by now than what is shown."""
         said = [run.watch.moved_on(MAKE_AGAIN) for run in self.runs() if isinstance(run, FrozenRun)]
         return [sentence for sentence in said if sentence]
+
+    def remarks(self) -> list[str]:
+        """What the folders of the runs lacked when the panel was made (`Run.remarks`)."""
+        return [remark for run in self.runs() for remark in run.remarks()]
 
     def draw(self) -> list[go.Figure]:
         """The interactive figures of the present state, the first over the whole width, the others in two columns."""
@@ -147,7 +151,7 @@ class Explorer(Panel):
             self._copy.code = self.code()
 
     def _say_hint(self) -> None:
-        self._say("\n".join(said for said in (*self.moved_on(), self.hint()) if said), QUIET_COLOUR)
+        self._say("\n".join(said for said in (*self.moved_on(), *self.remarks(), self.hint()) if said), QUIET_COLOUR)
 
     def _say(self, sentence: str, colour: str) -> None:
         lines = "\n".join(map(printable, sentence.split("\n")))
@@ -201,7 +205,7 @@ def run_names(runs: Sequence[Run]) -> list[str]:
 def held_out(run: Run, crops: int = CROPS) -> Encoding:
     """The run's encoding of its held-out pictures; panels of the same weights share one. Raises InputError."""
     run = frozen(run)
-    return _encoded(_Asked(run.trained().digest, identity(run), crops, run))
+    return _encoded(_Asked(run.trained().digest, run.identity, crops, run))
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,8 @@ class HealthPanel(Explorer):
         if not runs:
             raise InputError("no runs to look at: give at least one, such as lgq.tutorial_run('lgq')")
         opened = [as_run(run) for run in runs]
+        for run in opened:
+            run.require_unchanged()  # from now on the folders are read anew
         names = run_names(opened)
         self._runs: dict[str, Run] = {}
         self._evidence: dict[str, Evidence] = {}
@@ -109,11 +111,15 @@ class HealthPanel(Explorer):
     def moved_on(self) -> list[str]:
         return [watch.moved_on("press look again to see it") for watch in self._watches]
 
+    def remarks(self) -> list[str]:
+        return self._remarks
+
     def _gather(self) -> None:
         """Open the runs anew: the recipe belongs to what is read."""
         stamps = {name: stamp_of(path) for name, path in self._paths.items()}
         runs = {name: open_run(path) for name, path in self._paths.items()}
         evidence = {name: analysis.gather_evidence(run) for name, run in runs.items()}
+        self._remarks = [remark for run in runs.values() for remark in run.remarks()]
         self._runs, self._evidence = runs, evidence
         self._watches = [
             FolderWatch(runs[name], found.weights, found.finished_steps, stamps[name])

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from lgq_explore.errors import InputError
-from lgq_explore.training.frozen_run import identity
 
 from .explorer import Explorer
 
@@ -77,4 +76,4 @@ def _picking(panel: Explorer) -> list[str]:
 
 def _identities(panel: Explorer) -> list[tuple[str, str]]:
     """Place and training of each run: another one may have been trained at the same place between two panels."""
-    return [(str(run.path.resolve()), identity(run)) for run in panel.runs()]
+    return [(str(run.path.resolve()), run.identity) for run in panel.runs()]

@@ -6,14 +6,17 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from lgq_explore.errors import InputError
 from lgq_explore.training.config import TrainConfig
 from lgq_explore.training.controls import Controls
+from lgq_explore.training.files import given_path
 from lgq_explore.training.run import Run
+from lgq_explore.training.run_description import RunReplaced
 
 from .panel import Panel, running_loop
 from .trainer import Snapshot, State, Trainer
@@ -44,10 +47,11 @@ class TrainingMonitor(Panel):
     ) -> None:
         self.config = config
         self.controls = controls or Controls()
-        path = None if run is None else Path(run).expanduser()
+        path = None if run is None else given_path(run).expanduser()
         self._trainer = Trainer(config, path, device, self.controls, pictures)
         self._view = TrainingView(config, self.controls)
         self._shown: Snapshot | None = None
+        self._history = pd.DataFrame({"step": []})
         self._following: asyncio.Task[None] | None = None
         super().__init__([self._view])
         self._view.on_start(lambda: self._on_kernel_loop(self.start))
@@ -97,7 +101,7 @@ class TrainingMonitor(Panel):
         snapshot = self._trainer.newest()
         if snapshot is None or self.run is None:
             return []
-        return self._view.publish(self.run.history(), snapshot)
+        return self._view.publish(self._newest_history(self.run), snapshot)
 
     def _follow_from(self, begin: Callable[[], None]) -> None:
         loop = running_loop()
@@ -124,9 +128,15 @@ class TrainingMonitor(Panel):
     def _show(self) -> None:
         snapshot = self._trainer.newest()
         if snapshot is not None and snapshot is not self._shown and self.run is not None:
-            self._view.draw(self.run.history(), snapshot)
+            self._view.draw(self._newest_history(self.run), snapshot)
             self._shown = snapshot
         self._view.show_state(self._trainer, snapshot)
+
+    def _newest_history(self, run: Run) -> pd.DataFrame:
+        """What was read last where the run's folder is gone: the trainer says that itself."""
+        with suppress(RunReplaced):
+            self._history = run.history()
+        return self._history
 
     def _stop(self) -> None:
         self.controls.stop()

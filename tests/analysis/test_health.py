@@ -18,6 +18,7 @@ from lgq_explore.errors import InputError
 from lgq_explore.training.config import TrainConfig, config_from_json, config_to_json, override
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.encode import encode
+from lgq_explore.training.images import ImageData
 from lgq_explore.training.loop import LogEvent, train
 from lgq_explore.training.run import Run, RunWriter, open_run
 from tests.analysis.planted_runs import BLURRED, GRID, HEALTHY, PLANTED
@@ -186,14 +187,14 @@ def test_a_run_that_has_not_begun_says_so(trained: Trained, tmp_path: Path) -> N
     assert "no weights yet" in verdict(verdicts, "centres leaving the latents")["finding"]
 
 
-def test_a_run_without_its_pictures_is_judged_by_its_history(
-    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = tmp_path / "moved"
-    shutil.copytree(trained(PLANTED["encoder no longer hears the decoder"]).path, run)
-    config = run / "config.json"
-    config.write_text(config.read_text().replace('"data": "fake"', '"data": "folder:/no/such/folder"'))
-    verdicts = health(open_run(run))
+def test_a_run_without_its_pictures_is_judged_by_its_history(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = trained(PLANTED["encoder no longer hears the decoder"])
+
+    def load_images(spec: str, image_size: int) -> ImageData:
+        raise InputError("there is no folder /no/such/folder: give folder:PATH")
+
+    monkeypatch.setattr("lgq_explore.training.encode.load_images", load_images)
+    verdicts = health(run)
     assert verdict(verdicts, "encoder no longer hears the decoder")["state"] == "trouble"
     for rule in ("centres leaving the latents", "soft–hard gap left at the end"):
         assert verdict(verdicts, rule)["state"] == "not applicable"

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from lgq_explore.analysis import code_history
@@ -18,7 +19,7 @@ from lgq_explore.quantizers import LGQConfig
 from lgq_explore.training.config import TrainConfig
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.encode import encode
-from lgq_explore.training.frozen_run import MOST_SNAPSHOTS, FrozenRun, frozen, identity, spread_over
+from lgq_explore.training.frozen_run import MOST_SNAPSHOTS, FrozenRun, frozen, spread_over
 from lgq_explore.training.loop import LogEvent, resume, train
 from lgq_explore.training.run import Run, RunWriter, open_run
 
@@ -51,9 +52,10 @@ def stopped_after(steps: int, path: Path) -> Run:
 def scale_weights(run: Run) -> None:
     """Other weights of the same step, written as a trainer writes them."""
     path = run.path / "weights.safetensors"
-    weights = {name: 1.5 * value for name, value in load_file(path).items()}
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
     other = path.with_name("other")
-    save_file(weights, other, metadata={"steps": str(run.finished_steps)})
+    save_file({name: 1.5 * value for name, value in load_file(path).items()}, other, metadata=metadata)
     other.replace(path)
 
 
@@ -90,10 +92,33 @@ def test_another_run_at_the_same_path_is_told_from_it(tmp_path: Path) -> None:
     assert then.watch.moved_on("look").startswith("The folder of mine was moved since")
     again = train(replace(RECIPE, seed=1), live.path, progress=False)
     assert then.watch.moved_on("look") == ("Another run has since been trained in the place of mine, to step 6: look.")
-    assert identity(then) != identity(again)
+    assert then.identity != again.identity
     assert np.array_equal(first, then.codebook_snapshots()[0])
-    # The folder is read anew, recipe and all, though the run was opened before.
-    assert frozen(live).config.seed == 1
+    # What was opened before is not taken for what is there now.
+    with pytest.raises(InputError, match=r"mine holds another run now .*\nOpen it again: lgq\.open_run"):
+        frozen(live)
+    assert frozen(open_run(live.path)).config.seed == 1
+    assert frozen(then) is then
+
+
+def test_history_that_is_first_asked_for_after_a_retraining_is_still_its_own(tmp_path: Path) -> None:
+    live = train(RECIPE, tmp_path / "mine", progress=False)
+    then, expected = frozen(live), live.history()
+    shutil.rmtree(live.path)
+    train(replace(RECIPE, steps=9), live.path, progress=False)
+    assert then.history().equals(expected)
+    assert then.remarks() == []
+
+
+def test_a_damaged_history_is_told_by_those_who_ask_for_it_alone(tmp_path: Path) -> None:
+    live = train(RECIPE, tmp_path / "mine", progress=False)
+    with (live.path / "history.csv").open("a") as file:
+        file.write("7,8\n")
+    then = frozen(live)
+    with pytest.raises(InputError, match="line 8 has 2 columns"):
+        then.history()
+    (remark,) = then.remarks()
+    assert "line 8 has 2 columns" in remark
 
 
 def test_other_weights_of_the_same_step_are_told_from_it(tmp_path: Path) -> None:

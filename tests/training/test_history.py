@@ -35,6 +35,7 @@ def test_a_torn_last_row_is_passed_over_and_cut_off(path: Path, torn: str) -> No
 DAMAGED = {
     "two rows in one": ("2,0.52,0.5,0.1", "line 3 has 4 columns, not 3"),
     "a short row": ("2,0.5", "line 3 has 2 columns, not 3"),
+    "a single cell": ("2", "line 3 has 1 column, not 3"),
     "a word": ("2,much,", "line 3 holds 'much' in its column loss"),
     "a number with a line below": ("2,1_0,", "line 3 holds '1_0' in its column loss"),
     "a byte": ("2,0.\xff5,", "line 3 holds"),

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from lgq_explore.errors import InputError
@@ -39,7 +40,9 @@ from lgq_explore.training import loop
 from lgq_explore.training.config import TrainConfig, config_to_json
 from lgq_explore.training.controls import Controls, ReplayedControls
 from lgq_explore.training.files import whole_file
-from lgq_explore.training.loop import LogEvent, learning_rate, resume, train
+from lgq_explore.training.images import load_images
+from lgq_explore.training.loop import LogEvent, resume, train
+from lgq_explore.training.optimizer import learning_rate
 from lgq_explore.training.rounding import processor_name, round_otherwise
 from lgq_explore.training.run import Run, RunWriter
 
@@ -576,7 +579,7 @@ def test_want_of_memory_is_told_with_what_is_kept(tmp_path: Path, monkeypatch: p
         return weighted_sum
 
     whole = loop.weighted_sum
-    kept = {0: "", 2: "\n.*/run holds its history and no checkpoint", 5: "\n.*/run keeps its last checkpoint"}
+    kept = {0: "", 2: "\n.*/run stays, with a history and no checkpoint", 5: "\n.*/run keeps its last checkpoint"}
     for steps, words in kept.items():
         shutil.rmtree(tmp_path / "run", ignore_errors=True)
         monkeypatch.setattr(loop, "weighted_sum", out_of_memory_at(steps))
@@ -637,11 +640,47 @@ def test_two_trainers_in_one_folder_are_refused(tmp_path: Path) -> None:
     assert run.is_finished
 
 
-def test_a_run_whose_pictures_changed_is_not_resumed(tmp_path: Path) -> None:
-    stopped = trained(recipe(), tmp_path / "run", StopsBefore(2))
-    config = stopped.path / "config.json"
-    config.write_text(config.read_text().replace(stopped.environment.data_fingerprint, "f" * 64))
-    with pytest.raises(InputError, match="no longer those"):
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("another", r"as many as then \(\d to train, \d held out\), but some were replaced, edited or renamed"),
+        ("more", r"\d to train and \d held out now, \d and \d then"),
+    ],
+)
+def test_a_run_whose_pictures_changed_is_not_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, told: str
+) -> None:
+    monkeypatch.setattr(loop, "load_images", load_images)  # not those that it gave before
+    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(tmp_path / "data"))
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    names = ["birch", "elm", "fir", "hazel", "larch", "oak"]
+    for name in names:
+        Image.effect_noise((40, 40), 60).save(folder / f"{name}.png")
+    stopped = trained(recipe(data=f"folder:{folder}"), tmp_path / "run", StopsBefore(2))
+    for name in {"another": names[:1], "more": ["pine", "rowan"]}[change]:
+        Image.effect_noise((40, 40), 90).save(folder / f"{name}.png")
+    with pytest.raises(InputError, match=f"no longer those that .*run was trained on: {told}"):
+        resumed(stopped.path)
+
+
+def test_a_run_that_took_the_place_of_another_before_it_is_resumed_is_left_alone(finished: Run, tmp_path: Path) -> None:
+    path = trained(recipe(seed=5), tmp_path / "run", StopsBefore(2)).path
+    opened = RunWriter(path)
+    shutil.rmtree(path)
+    shutil.copytree(finished.path, path)
+    (path / ".lock").unlink(missing_ok=True)
+    before = files(path)
+    with pytest.raises(InputError, match="holds another run now"), opened.claimed():
+        pass
+    assert {name: when for name, when in files(path).items() if name != ".lock"} == before
+
+
+def test_another_runs_checkpoint_is_not_gone_on_from(finished: Run, tmp_path: Path) -> None:
+    stopped = trained(recipe(seed=5), tmp_path / "run", StopsBefore(4))
+    shutil.rmtree(stopped.path / "checkpoints")
+    shutil.copytree(finished.path / "checkpoints", stopped.path / "checkpoints")
+    with pytest.raises(InputError, match=r"step-00000008.weights\.safetensors is of another run .*: seed 0, not 5"):
         resumed(stopped.path)
 
 

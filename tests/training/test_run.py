@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
+from lgq_explore import evaluate
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig, Tokenizer, build_tokenizer
 from lgq_explore.quantizers import LGQConfig
@@ -24,8 +28,8 @@ from lgq_explore.training.run import (
     default_run_path,
     open_run,
     progress_at,
-    run_folders,
 )
+from lgq_explore.training.run_paths import new_run_path, run_folders
 
 CONFIG = TrainConfig(
     data="fake", image_size=16, backbone=BackboneConfig((8, 8, 8), dim=4), quantizer=LGQConfig(16), steps=11
@@ -111,10 +115,20 @@ def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
             open_run(path)
 
 
+def test_an_empty_path_is_not_the_working_directory(writer: RunWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(writer.path)
+    for use in (open_run, new_run_path):
+        with pytest.raises(InputError, match="an empty text names no file and no folder"):
+            use("")
+    assert open_run(".").config == CONFIG
+
+
 @pytest.mark.parametrize(
     "content",
     [
         "{",
+        "\ud800",
+        "[" * 100_000,
         "[]",
         "{}",
         '{"recipe": {}}',
@@ -123,10 +137,12 @@ def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_a_config_that_cannot_be_read_is_named(tmp_path: Path, content: str) -> None:
-    (tmp_path / "config.json").write_text(content)
-    with pytest.raises(InputError, match=r"config.json") as error:
+    (tmp_path / "config.json").write_text(content, errors="surrogatepass")
+    with pytest.raises(
+        InputError, match=r"config\.json can't be used: .*\nPut back the file that training wrote"
+    ) as error:
         open_run(tmp_path)
-    assert str(error.value).count("\n") <= 1
+    assert str(error.value).count("\n") == 1
 
 
 def test_weights_that_cannot_be_read_are_named(writer: RunWriter) -> None:
@@ -204,6 +220,220 @@ def test_weights_that_cannot_be_opened_are_not_taken_for_missing_ones(writer: Ru
             read()
 
 
+# Whose files these are
+
+
+def trained_writer(path: Path, seed: int, step: int = 7) -> RunWriter:
+    """A run of its own seed, with a row, a snapshot and weights."""
+    writer = RunWriter.create(path, replace(CONFIG, seed=seed), ENVIRONMENT)
+    writer.append_history(row(step))
+    writer.save_codebook(step, torch.full((16, 4), float(seed)))
+    writer.save_checkpoint(step, built(seed), {})
+    return writer
+
+
+ASKED: dict[str, Callable[[Run], object]] = {
+    "weights": lambda run: run.trained(),
+    "steps": lambda run: run.finished_steps,
+    "history": lambda run: run.history(),
+    "snapshots": lambda run: run.codebook_snapshots(),
+    "remarks": lambda run: run.remarks(),
+    "evaluation": lambda run: evaluate(run),
+}
+
+
+@pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
+def test_a_run_whose_folder_holds_another_one_by_now_gives_nothing_of_it(
+    tmp_path: Path, ask: Callable[[Run], object]
+) -> None:
+    path = trained_writer(tmp_path / "run", seed=0).path
+    opened = open_run(path)
+    snapshots = opened.codebook_snapshots()
+    shutil.rmtree(path)
+    with pytest.raises(InputError, match="run was moved or deleted since it was opened"):
+        ask(opened)
+    assert repr(opened) == "Run('run': lgq, K = 16, no longer in its folder)"
+    trained_writer(path, seed=1)
+    for refused in (lambda: ask(opened), lambda: snapshots[7]):
+        with pytest.raises(InputError, match=r"run holds another run now than when it was opened") as told:
+            refused()
+        assert str(told.value).splitlines()[1] == f"Open it again: lgq.open_run({str(path)!r})."
+    assert repr(opened) == "Run('run': lgq, K = 16, no longer in its folder)"
+    assert repr(open_run(path)) == "Run('run': lgq, K = 16, 7 of 11 steps)"
+
+
+def test_a_run_that_is_replaced_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed in (0, 1):
+        trained_writer(tmp_path / f"seed{seed}", seed)
+    opened = open_run(shutil.copytree(tmp_path / "seed0", tmp_path / "run"))
+    read = Run._weights_content
+
+    def read_and_replace(run: Run) -> bytes:
+        content = read(run)
+        shutil.rmtree(run.path)
+        shutil.copytree(tmp_path / "seed1", run.path)
+        return content
+
+    monkeypatch.setattr(Run, "_weights_content", read_and_replace)
+    with pytest.raises(InputError, match="holds another run now"):
+        opened.trained()
+
+
+def test_a_run_that_trains_on_stays_the_same_one(tmp_path: Path) -> None:
+    writer = trained_writer(tmp_path / "run", seed=0, step=3)
+    opened, copied = open_run(writer.path), open_run(shutil.copytree(writer.path, tmp_path / "copy"))
+    writer.append_history(row(7))
+    writer.save_checkpoint(7, built(1), {})
+    assert (opened.finished_steps, opened.history()["step"].tolist()) == (7, [3, 7])
+    assert opened.identity == copied.identity != trained_writer(tmp_path / "other", seed=1).identity
+
+
+def test_damaged_weights_do_not_keep_a_run_from_being_named(writer: RunWriter) -> None:
+    (writer.path / "weights.safetensors").write_bytes(b"junk")
+    assert repr(open_run(writer.path)) == "Run('run': lgq, K = 16, its weights can't be read)"
+
+
+@pytest.mark.parametrize("settings", [{"seed": 1}, {"rounding_replicate": 1}, {"learning_rate": 0.5}])
+def test_weights_of_another_run_are_refused_though_they_fit(tmp_path: Path, settings: dict[str, float]) -> None:
+    own = trained_writer(tmp_path / "run", seed=0)
+    other = RunWriter.create(tmp_path / "other", replace(CONFIG, **settings), ENVIRONMENT)
+    other.save_checkpoint(7, built(1), {})
+    shutil.copy(other.path / "weights.safetensors", own.path)
+    (name,) = settings
+    mark = name if name in ("seed", "rounding_replicate") else "recipe_hash"
+    for read in (own.trained, lambda: own.finished_steps):
+        with pytest.raises(InputError, match=rf"is of another run than the config\.json .*: {mark} \w+, not") as told:
+            read()
+        assert str(told.value).splitlines()[1].startswith("Put back the file that was changed")
+    (own.path / "weights.safetensors").unlink()  # the remedy
+    own.publish_weights(own.path / "checkpoints" / "step-00000007")
+    assert own.trained().finished_steps == 7
+
+
+def as_before_origins(path: Path) -> None:
+    """Rewrite a file of weights as it was written before it named its origin."""
+    save_file(load_file(path), path, metadata={"steps": "7"})
+
+
+def test_weights_that_do_not_say_whose_they_are_are_held_against_the_checkpoint(tmp_path: Path) -> None:
+    own, other = (trained_writer(tmp_path / f"seed{seed}", seed) for seed in (0, 1))
+    for run in (own, other):
+        as_before_origins(run.path / "weights.safetensors")
+        as_before_origins(run.path / "checkpoints" / "step-00000007" / "weights.safetensors")
+    assert own.trained().finished_steps == 7
+    assert own.load_checkpoint(own.path / "checkpoints" / "step-00000007", built()) == {}
+    shutil.copy(other.path / "weights.safetensors", own.path)
+    with pytest.raises(InputError, match=r"differs from the weights that .*step-00000007 keeps") as told:
+        own.trained()
+    assert len(str(told.value).splitlines()) == 2
+    shutil.rmtree(own.path / "checkpoints")
+    assert own.trained().finished_steps == 7  # nothing is left to tell by
+
+
+def test_weights_of_another_shape_are_named(writer: RunWriter) -> None:
+    wider = build_tokenizer(CONFIG.backbone, LGQConfig(32), seed=0).state_dict()
+    weights = {name: tensor.contiguous() for name, tensor in wider.items()}
+    save_file(weights, writer.path / "weights.safetensors", metadata={"steps": "7"})
+    with pytest.raises(InputError, match=r"does not fit the recipe in config\.json beside it\.\nPut back"):
+        writer.trained()
+
+
+def test_the_same_weights_are_the_same_bytes_in_every_folder(tmp_path: Path) -> None:
+    digests = {trained_writer(tmp_path / f"run{number}", seed=3).trained().digest for number in range(8)}
+    assert len(digests) == 1
+
+
+# An edited config.json
+
+
+def edit(path: Path, **changes: object) -> None:
+    description = json.loads((path / "config.json").read_text())
+    description["recipe"] |= changes
+    (path / "config.json").write_text(json.dumps(description))
+
+
+def test_an_edited_recipe_is_not_taken_for_the_one_that_was_trained(writer: RunWriter) -> None:
+    edit(writer.path, learning_rate=0.25)
+    edited = replace(CONFIG, learning_rate=0.25).recipe_hash
+    with pytest.raises(InputError, match=rf"its recipe \({edited}\) is not the one .*\({CONFIG.recipe_hash}\)") as told:
+        open_run(writer.path)
+    remedy = f"or train it as it is now: lgq-explore train --config {writer.path / 'config.json'}."
+    assert str(told.value).splitlines()[1].endswith(remedy)
+
+
+def test_an_edited_seed_is_told_by_the_weights(tmp_path: Path) -> None:
+    path = trained_writer(tmp_path / "run", seed=0).path
+    edit(path, seed=1)
+    with pytest.raises(InputError, match="seed 0, not 1"):
+        open_run(path).trained()
+
+
+def test_what_only_decides_when_something_is_written_may_be_edited(tmp_path: Path) -> None:
+    path = trained_writer(tmp_path / "run", seed=0).path
+    edit(path, checkpoint_steps=3, log_steps=1, snapshot_steps=2)
+    assert open_run(path).trained().finished_steps == 7
+
+
+@pytest.mark.parametrize("version", ["leaves window_steps out", "takes numbers as written", "lacks later fields"])
+def test_recipes_that_earlier_versions_hashed_open(writer: RunWriter, version: str) -> None:
+    description = json.loads((writer.path / "config.json").read_text())
+    recipe = description["recipe"]
+    if version == "takes numbers as written":
+        recipe["learning_rate"] = 1
+    elif version == "lacks later fields":
+        del recipe["quantizer"]["drop"], recipe["rounding_replicate"]
+    unnamed = {"seed", "rounding_replicate", "log_steps", "checkpoint_steps", "snapshot_steps"}
+    if version == "leaves window_steps out":
+        unnamed |= {"window_steps"}
+        del recipe["quantizer"]["drop"]
+    named = json.dumps({name: value for name, value in recipe.items() if name not in unnamed}, sort_keys=True)
+    description["recipe_hash"] = hashlib.sha256(named.encode()).hexdigest()[:12]
+    (writer.path / "config.json").write_text(json.dumps(description))
+    RunWriter(writer.path).save_checkpoint(7, built(), {})
+    assert open_run(writer.path).trained().finished_steps == 7
+
+
+# What a finished run lacks
+
+
+def finished_writer(path: Path) -> RunWriter:
+    writer = RunWriter.create(path, CONFIG, ENVIRONMENT)
+    for step in (1, 6, 11):
+        writer.append_history(row(step))
+    writer.save_checkpoint(11, built(), {})
+    return writer
+
+
+def test_a_whole_run_and_one_that_still_trains_give_no_cause_for_remarks(tmp_path: Path) -> None:
+    assert finished_writer(tmp_path / "whole").remarks() == []
+    training = trained_writer(tmp_path / "training", seed=0)
+    with (training.path / "history.csv").open("a") as file:
+        file.write("8,0.0")
+    assert training.remarks() == []
+
+
+LACKING: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "the end of its last row": (lambda content: content[:-3], "ends with step 6 of 11, and a torn row follows"),
+    "its last row": (lambda content: b"".join(content.splitlines(keepends=True)[:-1]), "ends with step 6 of 11:"),
+    "everything": (lambda content: b"", "ends with step 0 of 11:"),
+    "a row's cells": (lambda content: content.replace(b"\n6,", b"\n6;"), "line 3 has 2 columns, not 3"),
+    "an end of what follows": (lambda content: content + b"12,0.", "ends with step 11 of 11, and a torn row follows"),
+}
+
+
+@pytest.mark.parametrize(("damage", "told"), LACKING.values(), ids=LACKING)
+def test_what_the_history_of_a_finished_run_lacks_is_told(
+    tmp_path: Path, damage: Callable[[bytes], bytes], told: str
+) -> None:
+    path = finished_writer(tmp_path / "run").path
+    history = path / "history.csv"
+    history.write_bytes(damage(history.read_bytes()))
+    (remark,) = open_run(path).remarks()
+    assert told in remark
+    assert "Put back" in remark
+    assert len(remark.splitlines()) == 1
+
+
 # Creation while another trainer creates
 
 
@@ -216,7 +446,7 @@ def test_of_two_who_make_one_folder_the_later_is_told(tmp_path: Path, monkeypatc
             (path / "config.json").write_text("another's")
         return config_to_json(config)
 
-    monkeypatch.setattr("lgq_explore.training.run.config_to_json", first_another)
+    monkeypatch.setattr("lgq_explore.training.run_description.config_to_json", first_another)
     with pytest.raises(InputError, match="run exists already"):
         RunWriter.create(path, CONFIG, ENVIRONMENT)
     assert (path / "config.json").read_text() == "another's"
@@ -234,7 +464,7 @@ def test_of_two_who_take_one_default_name_the_later_takes_the_next(
         (name / "config.json").write_text("another's")
         return config_to_json(config)
 
-    monkeypatch.setattr("lgq_explore.training.run.config_to_json", first_another)
+    monkeypatch.setattr("lgq_explore.training.run_description.config_to_json", first_another)
     assert RunWriter.create_by_default(CONFIG, ENVIRONMENT).path.name == f"{name.name}-2"
     assert (name / "config.json").read_text() == "another's"
 

@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from lgq_explore import widgets
+from lgq_explore.errors import InputError
 from lgq_explore.training.config import TrainConfig
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.loop import LogEvent, resume, train
@@ -71,7 +73,7 @@ def put(source: Path, place: Path) -> None:
 
 @PANELS
 def test_a_run_trained_anew_at_the_same_path_is_shown_anew(
-    maker: Callable[[Path], Explorer], trained: dict[str, Path], tmp_path: Path
+    maker: Callable[[Path | Run], Explorer], trained: dict[str, Path], tmp_path: Path
 ) -> None:
     place = tmp_path / "mine"
     put(trained["first"], place)
@@ -79,7 +81,9 @@ def test_a_run_trained_anew_at_the_same_path_is_shown_anew(
     before = maker(opened)
     first = state_of(before)
     put(trained["second"], place)
-    after = maker(opened)  # though the run was opened while the other one was there
+    with pytest.raises(InputError, match="mine holds another run now than when it was opened"):
+        maker(opened)  # neither run: this one was opened, that one lies there
+    after = maker(place)
     assert state_of(after) == state_of(made_afresh(maker, place))
     assert "seed 1" in after.caption()
     assert state_of(after)[:2] != first[:2]
@@ -114,8 +118,10 @@ def test_other_weights_of_the_same_step_are_shown_anew(
     put(trained["first"], place)
     before = maker(place)
     then = state_of(before)
+    with safe_open(place / "weights.safetensors", "pt") as file:
+        metadata = file.metadata()
     weights = {name: 1.5 * value for name, value in load_file(place / "weights.safetensors").items()}
-    save_file(weights, tmp_path / "others", metadata={"steps": "6"})
+    save_file(weights, tmp_path / "others", metadata=metadata)
     (tmp_path / "others").replace(place / "weights.safetensors")
     before._redraw()
     assert state_of(before) == then
@@ -169,6 +175,18 @@ def test_runs_trained_at_one_place_one_after_the_other_are_not_linked(trained: d
     old.selection = [3]
     assert old_too.selection == [3]
     assert new.selection == new_too.selection == []
+
+
+@PANELS
+def test_what_the_history_of_a_run_lacks_is_said_in_its_panels(
+    maker: Callable[[Path], Explorer], trained: dict[str, Path], tmp_path: Path
+) -> None:
+    place = tmp_path / "mine"
+    put(trained["first"], place)
+    assert "torn row" not in said_by(maker(place))
+    history = place / "history.csv"
+    history.write_bytes(history.read_bytes()[:-3])
+    assert "history.csv ends with step 5 of 6, and a torn row follows" in said_by(maker(place))
 
 
 def test_panels_of_one_run_share_an_encoding_wherever_it_lies(trained: dict[str, Path], tmp_path: Path) -> None:
