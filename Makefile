@@ -106,7 +106,7 @@ lint: $(INSTALLED)  ## check style and types
 	$(BIN)/mypy
 
 notebooks: $(INSTALLED) browser  ## execute the notebooks and save them with outputs and PNGs
-	$(BIN)/python -m lgq_explore.widgets.bake notebooks/*.ipynb
+	$(BIN)/python -m notebooks.bake notebooks/*.ipynb
 
 gpu: $(INSTALLED)  ## check and measure on an NVIDIA GPU, in ten minutes and without a network
 	$(BIN)/python -m benchmarks.gpu

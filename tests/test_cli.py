@@ -31,9 +31,9 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from lgq_explore import QUANTIZERS, Encoding, encode, evaluate, open_run
-from lgq_explore.analysis import health, worst_state
+from lgq_explore.analysis.health import assess, worst_state
 from lgq_explore.cli import main
-from lgq_explore.training.run import RunWriter
+from lgq_explore.runs.run import RunWriter
 
 ROOT = Path(__file__).resolve().parents[1]
 KEYS = (
@@ -167,7 +167,7 @@ def test_health_is_told_in_words_and_as_one_json_object(trained: Path, command: 
     assert (told.stdout.count("\n"), told.stderr) == (1, "")
     result = json.loads(told.stdout)
     assert (result["run"], result["step"], result["steps"]) == ("R", 6, 6)
-    verdicts = health(open_run(trained))
+    verdicts = assess(open_run(trained))
     assert [row["finding"] for row in result["rules"]] == verdicts["finding"].tolist()
     assert result["state"] == worst_state(verdicts)
     in_words = command("health", trained)

@@ -20,20 +20,22 @@ MAY_IMPORT: dict[str, set[str]] = {
     "quantizers": set(),
     "models": {"quantizers"},
     "metrics": set(),
-    "training": {"quantizers", "models", "metrics"},
-    "analysis": {"quantizers", "models", "metrics", "training"},
+    "images": set(),
+    "runs": {"quantizers", "models", "metrics", "images"},
+    "training": {"quantizers", "models", "metrics", "images", "runs"},
+    "analysis": {"quantizers", "models", "metrics", "images", "runs", "training"},
     "plots": set(),
-    "report": {"quantizers", "models", "training", "analysis", "bench", "plots"},
-    "widgets": {"quantizers", "models", "training", "analysis", "plots"},
-    "bench": {"quantizers", "models", "training", "analysis", "plots"},
-    "cli": {"quantizers", "models", "metrics", "training", "analysis", "report", "bench"},
+    "report": {"runs", "analysis", "plots"},
+    "widgets": {"quantizers", "models", "images", "runs", "training", "analysis", "plots"},
+    "bench": {"quantizers", "models", "runs", "training", "analysis", "plots"},
+    "cli": {"quantizers", "models", "metrics", "images", "runs", "training", "analysis", "report", "bench"},
     "__main__": {"cli"},
     "__init__": set(),
 }
 
 SHOWS = {"report", "plots", "widgets"}
 
-WRITTEN_FOR_GPUS = {Path("quantizers/triton_assignment.py"), Path("quantizers/triton_kernels.py")}
+WRITTEN_FOR_GPUS = {Path(f"quantizers/soft_assignment/triton_{part}.py") for part in ("backend", "kernels")}
 
 DRAWING_AND_NOTEBOOKS = {
     "anywidget",
@@ -166,7 +168,7 @@ def test_the_reading_sees_the_package() -> None:
         ("models/tokenizer.py", "from .. import train", "imports lgq_explore.train:"),
         ("training/loop.py", "def draw():\n    import plotly.express", "no plotting or notebook package"),
         ("training/loop.py", "if TYPE_CHECKING:\n    from ..analysis import usage", "lgq_explore.analysis:"),
-        ("training/run.py", "importlib.import_module('lgq_explore.plots')", "imports lgq_explore.plots:"),
+        ("runs/run.py", "importlib.import_module('lgq_explore.plots')", "imports lgq_explore.plots:"),
         ("analysis/geometry.py", "import umap", "inside a function of analysis"),
         ("plots/usage.py", "from ..analysis.usage import usage", "lgq_explore.analysis.usage:"),
         ("widgets/panel.py", "from lgq_explore.metrics import perplexity", "imports lgq_explore.metrics:"),
@@ -195,7 +197,7 @@ def test_an_import_against_the_arrows_is_told(tmp_path: Path, file: str, source:
         ("widgets/panel.py", "import plotly\nfrom ..plots import usage\nfrom ..training.loop import train"),
         ("cli.py", "def compare():\n    from .report import page"),
         ("__main__.py", "from lgq_explore.cli import main"),
-        ("training/run.py", "from lgq_explore import __version__"),
+        ("runs/run.py", "from lgq_explore import __version__"),
     ],
 )
 def test_an_import_along_the_arrows_passes(tmp_path: Path, file: str, source: str) -> None:

@@ -27,7 +27,7 @@ from lgq_explore.quantizers import (
     to_grid,
     to_tokens,
 )
-from lgq_explore.training.config import TrainConfig, config_from_json, config_to_json, preset
+from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json, preset
 
 DIM = 8
 LARGE_SIZES = (4096, 16384, 65536)

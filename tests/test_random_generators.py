@@ -17,14 +17,14 @@ import torch
 from torch import Tensor
 
 import lgq_explore as lgq
-from lgq_explore.analysis import latent_map
+from lgq_explore.analysis.geometry import latent_map
 from lgq_explore.models import tokenizer as models_tokenizer
 from lgq_explore.models.tokenizer import build_tokenizer
 from lgq_explore.quantizers import QUANTIZERS
-from lgq_explore.training.config import TrainConfig
+from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.run import Run
 from lgq_explore.training.fit import fit_quantizer, without_encoder
 from lgq_explore.training.loop import LogEvent
-from lgq_explore.training.run import Run
 from tests.process_state import process_untouched
 
 pytestmark = pytest.mark.usefixtures("own_data_and_no_network")

@@ -11,7 +11,7 @@ import pytest
 
 from lgq_explore.bench.quantizers import markdown_table
 from lgq_explore.cli.entry import parser
-from lgq_explore.training.config import config_from_json
+from lgq_explore.runs.config import config_from_json
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

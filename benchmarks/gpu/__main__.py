@@ -23,7 +23,7 @@ import torch
 from lgq_explore.bench.results import results_folder, save_result
 from lgq_explore.bench.training import METHODS, measure_shares
 from lgq_explore.models import BackboneConfig
-from lgq_explore.training.config import preset
+from lgq_explore.runs.config import preset
 
 from . import assignment, checks, tiles
 

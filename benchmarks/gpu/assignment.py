@@ -18,7 +18,7 @@ import torch
 from lgq_explore.bench.assignment_steps import LIBRARY_ARGUMENTS, AssignmentCase, TrainingStep
 from lgq_explore.bench.results import today
 from lgq_explore.bench.soft_assignment import needed_bytes
-from lgq_explore.quantizers.soft_assignment import soft_assign
+from lgq_explore.quantizers.soft_assignment.autograd import soft_assign
 
 from .clock import cost_of, on_what
 from .floor import Rates, measure_rates

@@ -10,7 +10,7 @@ import torch
 from .clock import cost_of
 
 BFLOAT16_PRODUCTS = 6
-"""That make up a product of float32 numbers, each cut into three (see quantizers/triton_assignment.py)."""
+"""That make up a product of float32 numbers, each cut into three (see quantizers/soft_assignment/triton_backend.py)."""
 PRODUCTS = {"forward": 4, "both": 12}
 """Products of a pair, each over all columns: three times the logits and once the values; backward twice the logits,
 twice G·v, and three sums."""

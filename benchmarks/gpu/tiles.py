@@ -19,14 +19,14 @@ from typing import Any
 
 import torch
 
-from lgq_explore import quantizers
 from lgq_explore.bench.results import today
+from lgq_explore.files import whole_file
+from lgq_explore.quantizers import soft_assignment
 from lgq_explore.quantizers.assignment import OutputGradients
-from lgq_explore.training.files import whole_file
 
 from .clock import cost_of, on_what
 
-TILES = Path(quantizers.__file__).with_name("triton_tiles.json")
+TILES = Path(soft_assignment.__file__).with_name("triton_tiles.json")
 SIZE, TOY_SIZE = 2**14, 2**9
 KERNELS = ("find_largest", "sum_over_codes", "sum_over_tokens", "token_gradients", "code_gradients")
 GRID = {
@@ -97,7 +97,7 @@ def _problem(size: int, dim: int, device: torch.device) -> tuple[Any, ...]:
 
 
 def _kernel_costs(problem: tuple[Any, ...], tile: tuple[int, ...], device: torch.device) -> Iterator[dict[str, Any]]:
-    from lgq_explore.quantizers.triton_assignment import Tile
+    from lgq_explore.quantizers.soft_assignment.triton_backend import Tile
 
     named = asdict(Tile(*tile))
     try:
@@ -113,33 +113,33 @@ def _kernel_costs(problem: tuple[Any, ...], tile: tuple[int, ...], device: torch
 
 def _starts(problem: tuple[Any, ...], tile: tuple[int, ...]) -> dict[str, tuple[Any, ...]]:
     """By kernel: the walk, and the tensors that it was started with."""
-    from lgq_explore.quantizers import triton_assignment
+    from lgq_explore.quantizers.soft_assignment import triton_backend
 
     queries, keys, upstream = problem
     starts: dict[str, tuple[Any, ...]] = {}
     with _all_tiles(tile, starts):
-        assignment = triton_assignment.assign(queries, keys, keys, 0.0)
-        triton_assignment.gradients(queries, keys, keys, assignment, upstream, 0.0)
+        assignment = triton_backend.assign(queries, keys, keys, 0.0)
+        triton_backend.gradients(queries, keys, keys, assignment, upstream, 0.0)
     return starts
 
 
 @contextmanager
 def _all_tiles(tile: tuple[int, ...], starts: dict[str, tuple[Any, ...]]) -> Iterator[None]:
     """Inside, every kernel has this tile, and its start is noted."""
-    from lgq_explore.quantizers import triton_assignment
+    from lgq_explore.quantizers.soft_assignment import triton_backend
 
-    tile_for, start = triton_assignment.tile_for, triton_assignment._Walk.start
+    tile_for, start = triton_backend.tile_for, triton_backend._Walk.start
 
     def noted(walk: Any, *tensors: torch.Tensor) -> None:
         starts[walk.kernel.__name__] = walk, tensors
         start(walk, *tensors)
 
-    triton_assignment.tile_for = lambda *_: triton_assignment.Tile(*tile)
-    triton_assignment._Walk.start = noted
+    triton_backend.tile_for = lambda *_: triton_backend.Tile(*tile)
+    triton_backend._Walk.start = noted
     try:
         yield
     finally:
-        triton_assignment.tile_for, triton_assignment._Walk.start = tile_for, start
+        triton_backend.tile_for, triton_backend._Walk.start = tile_for, start
 
 
 def _compile_all(cases: list[tuple[int, tuple[int, ...]]]) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import Quantizer, split_codes, to_tokens
-from lgq_explore.training.encode import Encoding
+from lgq_explore.runs.encoding import Encoding
 
 MOST_POINTS = 2**22
 """Joint codes whose points are listed: 4,194,304, some hundred megabytes."""

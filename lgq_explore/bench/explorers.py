@@ -21,14 +21,14 @@ from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
 from lgq_explore.models.tokenizer import build_tokenizer
 from lgq_explore.quantizers import LGQConfig
-from lgq_explore.training.encode import Encoding, coded_batches
+from lgq_explore.runs.encoding import Encoding, coded_batches
 
 from .fresh_process import THREADS, in_fresh_process
 from .markdown import number, table
 from .results import device_name, today
 
 if TYPE_CHECKING:
-    from lgq_explore.analysis import TemperatureView, TemperatureViews
+    from lgq_explore.analysis.temperature import TemperatureView, TemperatureViews
 
 TOKENS, CODES, MOVES = 4096, 16384, 20
 IMAGE_SIZE = 32
@@ -62,7 +62,7 @@ def measure_explorers(tokens: int = TOKENS, codes: int = CODES, moves: int = MOV
 
 def measure_temperature_panel(case: dict[str, Any]) -> dict[str, Any]:
     """CPU seconds to open, and of each move, by KINDS; to be run in a fresh process."""
-    from lgq_explore.analysis import TemperatureViews, temperature_marks
+    from lgq_explore.analysis.temperature import TemperatureViews, temperature_marks
 
     backbone = BackboneConfig()
     tokenizer = build_tokenizer(backbone, LGQConfig(codebook_size=case["codes"]), seed=0).eval()
@@ -117,11 +117,11 @@ def _figures(views: TemperatureViews, marks: Any, view: TemperatureView) -> list
     temperature = shown.temperature
     assert temperature is not None
     figures = [
-        plots.draw_temperature_sweep(views.sweep, views.flips, marks, temperature),
-        plots.draw_softness(view.tokens, views.quantizer.codebook_size),
-        plots.draw_top_responsibilities(views.top(0, temperature), 0),
-        plots.draw_images({"input": shown.images, "soft": shown.soft, "hard": shown.hard}),
-        plots.draw_token_map(view.placed, 0),
+        plots.temperature.draw_sweep(views.sweep, views.flips, marks, temperature),
+        plots.temperature.draw_softness(view.tokens, views.quantizer.codebook_size),
+        plots.temperature.draw_top_responsibilities(views.top(0, temperature), 0),
+        plots.pictures.draw_images({"input": shown.images, "soft": shown.soft, "hard": shown.hard}),
+        plots.temperature.draw_token_map(view.placed, 0),
     ]
     return [figure.to_json() for figure in figures]
 

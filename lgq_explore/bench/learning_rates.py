@@ -14,9 +14,9 @@ from dataclasses import replace
 from typing import Any
 
 from lgq_explore.errors import InputError
-from lgq_explore.training.config import TrainConfig
-from lgq_explore.training.evaluate import evaluate
-from lgq_explore.training.run import Run
+from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.evaluate import evaluate
+from lgq_explore.runs.run import Run
 
 from .markdown import count, table
 from .quantizers import Repeats, require_each_method_once, rounding_spread, trained_runs

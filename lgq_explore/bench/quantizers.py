@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from lgq_explore.errors import InputError
-from lgq_explore.training.config import MOST_ROUNDING_REPLICATES, TrainConfig
-from lgq_explore.training.evaluate import evaluate
+from lgq_explore.runs.config import MOST_ROUNDING_REPLICATES, TrainConfig
+from lgq_explore.runs.evaluate import evaluate
+from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
-from lgq_explore.training.run import Run
 
 from .markdown import count
 from .results import about_runs

@@ -32,7 +32,7 @@ import torch
 from lgq_explore import __version__
 from lgq_explore.errors import InputError
 from lgq_explore.progress import Progress, tell
-from lgq_explore.quantizers.soft_assignment import BACKEND_VARIABLE
+from lgq_explore.quantizers.soft_assignment.autograd import BACKEND_VARIABLE
 
 from .assignment_steps import (
     LARGEST_LOGIT_RANGE,

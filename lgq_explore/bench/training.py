@@ -20,11 +20,11 @@ import torch
 from torch import Tensor
 
 from lgq_explore.errors import InputError
+from lgq_explore.images.photographs import load_images, to_model_range, training_batch
 from lgq_explore.models import Tokenizer
 from lgq_explore.progress import Progress
-from lgq_explore.training.config import TrainConfig, config_from_json, config_to_json
+from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json
 from lgq_explore.training.controls import Controls
-from lgq_explore.training.images import load_images, to_model_range, training_batch
 from lgq_explore.training.loop import LogEvent, train
 from lgq_explore.training.losses import weighted_sum
 

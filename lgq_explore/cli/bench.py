@@ -201,8 +201,9 @@ def _add_bench_browser(benches: Any) -> None:
 
 
 def _bench_browser(options: argparse.Namespace) -> int:
-    from ..bench.browser_explorers import BrowserSizes, measure_browser
-    from ..bench.browser_table import markdown_table
+    from benchmarks.browser.explorers import BrowserSizes, measure_browser
+    from benchmarks.browser.table import markdown_table
+
     from ..bench.results import results_folder
 
     sizes = BrowserSizes(options.codebook_size, options.tokens, options.moves, options.rounds, options.data)

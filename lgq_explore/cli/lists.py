@@ -30,7 +30,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _tell_where_runs_go() -> None:
-    from ..training.image_cache import runs_folder
+    from ..images.cache import runs_folder
 
     tell(f"no runs in {printable(runs_folder())}: lgq-explore train --quantizer lgq makes one there")
 
@@ -43,11 +43,11 @@ def _choices(what: str) -> dict[str, str]:
 
             return {name: (inspect.getdoc(config) or "").partition("\n")[0] for name, config in QUANTIZERS.items()}
         case "data":
-            from ..training.images import DATA_SPECS
+            from ..images.photographs import DATA_SPECS
 
             return dict(DATA_SPECS)
         case "presets":
-            from ..training.config import PRESETS
+            from ..runs.config import PRESETS
 
             return {
                 name: f"{recipe.image_size} px, factor {recipe.backbone.factor}, D = {recipe.backbone.dim}, "
@@ -55,14 +55,14 @@ def _choices(what: str) -> dict[str, str]:
                 for name, recipe in PRESETS.items()
             }
         case _:
-            from ..training.run_paths import run_folders
+            from ..runs.run_paths import run_folders
 
             return {folder.name: _run_in_one_line(folder) for folder in run_folders()}
 
 
 def _run_in_one_line(folder: Path) -> str:
     """What was trained and how far, or why that can't be told: one damaged run must not hide the others."""
-    from ..training.run import open_run
+    from ..runs.run import open_run
 
     try:
         run = open_run(folder)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 
 if TYPE_CHECKING:
-    from ..training.config import TrainConfig
+    from ..runs.config import TrainConfig
 
 
 def some_path(text: str) -> Path:
@@ -55,7 +55,7 @@ RECIPE_OPTIONS = ("data", "image_size", "steps", "batch_size", "checkpoint_steps
 
 def recipe(options: argparse.Namespace, quantizer: str | None, codebook_size: int | None) -> TrainConfig:
     """A preset or a file, with what the options and --set say. Raises InputError where they contradict each other."""
-    from ..training.config import config_from_json, override
+    from ..runs.config import config_from_json, override
 
     values = _starting_recipe(options, quantizer, codebook_size)
     given = {name: value for name in RECIPE_OPTIONS if (value := getattr(options, name, None)) is not None}
@@ -84,7 +84,7 @@ def _require_method(settings: Any, method: str) -> None:
 
 
 def _starting_recipe(options: argparse.Namespace, quantizer: str | None, codebook_size: int | None) -> dict[str, Any]:
-    from ..training.config import config_to_json, preset, read_recipe, with_quantizer
+    from ..runs.config import config_to_json, preset, read_recipe, with_quantizer
 
     if options.config is None:
         if quantizer is None:

@@ -1,4 +1,4 @@
-"""`lgq-explore evaluate`, `encode`, `decode` and `health`: what is asked of a trained run."""
+"""`lgq-explore evaluate`, `encode`, `decode` and `health.assess`: what is asked of a trained run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .options import add_data, add_json, file_path, some_path
 from .streams import say
 
 if TYPE_CHECKING:
-    from ..training.run import Run
+    from ..runs.run import Run
 
 
 def add_evaluate(commands: Any) -> None:
@@ -31,8 +31,8 @@ def add_evaluate(commands: Any) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from ..training.evaluate import evaluate
-    from ..training.run import open_run
+    from ..runs.evaluate import evaluate
+    from ..runs.run import open_run
 
     run = open_run(options.run)
     result = evaluate(run, options.data, crops=options.crops, fd_features=options.fd_features)
@@ -53,9 +53,9 @@ def add_encode(commands: Any) -> None:
 
 
 def _encode(options: argparse.Namespace) -> int:
-    from ..training.encode import encode, require_new
-    from ..training.outputs import require_writable
-    from ..training.run import open_run
+    from ..runs.encoding import encode, require_new
+    from ..runs.outputs import require_writable
+    from ..runs.run import open_run
 
     require_new(options.out)
     require_writable(options.out)
@@ -76,9 +76,9 @@ def add_decode(commands: Any) -> None:
 
 
 def _decode(options: argparse.Namespace) -> int:
-    from ..training.encode import Encoding, decode, write_pictures
-    from ..training.outputs import require_folder_to_make
-    from ..training.run import open_run
+    from ..runs.encoding import Encoding, decode, write_pictures
+    from ..runs.outputs import require_folder_to_make
+    from ..runs.run import open_run
 
     require_folder_to_make(options.out)
     run, encoding = open_run(options.run), Encoding.load(options.file)
@@ -100,12 +100,12 @@ def add_health(commands: Any) -> None:
 
 
 def _health(options: argparse.Namespace) -> int:
-    from ..analysis.health import health
+    from ..analysis.health.verdicts import assess
     from ..report.health import health_json, health_text
-    from ..training.run import open_run
+    from ..runs.run import open_run
 
     run = open_run(options.run)
-    verdicts = health(run)
+    verdicts = assess(run)
     _tell_remarks(run)
     if options.json:
         say(json.dumps(health_json(run, verdicts)))

@@ -13,7 +13,7 @@ from .status import INTERRUPTED
 from .streams import say
 
 if TYPE_CHECKING:
-    from ..training.run import Run
+    from ..runs.run import Run
 
 
 def add_train(commands: Any) -> None:

@@ -93,7 +93,7 @@ class CodeCounts:
         return self._dense[self._dense > 0] if self._dense is not None else self._compact()[1].copy()
 
     def usage(self) -> CodeUsage:
-        """The numbers of `code_usage` for what has been counted so far."""
+        """The numbers of `usage.per_code` for what has been counted so far."""
         return code_usage(self.active_counts(), self.codebook_size)
 
     def _append(self, codes: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
@@ -118,7 +118,7 @@ class CodeCounts:
 
 @dataclass(frozen=True)
 class CodeUsage:
-    """What `code_usage` says of N tokens over K codes; formulas there."""
+    """What `usage.per_code` says of N tokens over K codes; formulas there."""
 
     tokens: int
     codebook_size: int
@@ -183,7 +183,7 @@ def gini(counts: Tensor | ArrayLike, codebook_size: int) -> float:
         Gini = 2 Σ_i i x_(i) / (K Σ_i x_(i)) − (K + 1) / K,   x_(1) ≤ … ≤ x_(K), dead codes included
 
     which is the mean absolute difference of two codes' counts over twice the mean count. Arguments and errors
-    are those of `code_usage`.
+    are those of `usage.per_code`.
     """
     codebook_size = _checked_codebook_size(codebook_size)
     active = np.sort(_active_counts(counts, codebook_size)).astype(np.float64)
@@ -242,7 +242,7 @@ def lorenz_curve(counts: Tensor | ArrayLike, codebook_size: int) -> LorenzCurve:
     """The share of the tokens that the least used codes carry, dead codes included (Lorenz 1905).
 
     Its corners: one after the dead codes, and one after each active code, ascending. Gini is twice the area between
-    the curve and the diagonal. Arguments and errors are those of `code_usage`.
+    the curve and the diagonal. Arguments and errors are those of `usage.per_code`.
     """
     codebook_size = _checked_codebook_size(codebook_size)
     active = np.sort(_active_counts(counts, codebook_size))
@@ -281,7 +281,7 @@ def top_share(counts: Tensor | ArrayLike, codebook_size: int, fraction: float) -
     """The share of the tokens that the most used `fraction` of all K codes take: `fraction` itself where all are alike.
 
     Read from the Lorenz curve, so that a fraction between two codes takes its part of the one in between. Other
-    arguments and errors are those of `code_usage`.
+    arguments and errors are those of `usage.per_code`.
 
     Raises:
         InputError: a fraction outside 0 … 1.

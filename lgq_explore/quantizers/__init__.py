@@ -20,7 +20,7 @@ from .fsq import FSQConfig
 from .lgq import LGQConfig, LGQPaperConfig
 from .nearest import nearest_codes
 from .simvq import SimVQConfig, SimVQMLPConfig
-from .soft_assignment import soft_assign
+from .soft_assignment.autograd import soft_assign
 from .temperature import TemperatureSchedule
 from .vq import VQConfig, VQGradientConfig
 

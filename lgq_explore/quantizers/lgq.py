@@ -37,7 +37,7 @@ from .base import (
 from .initialization import INITIALIZATIONS, OnRound, initial_codebook, start_levels, tokens_needed, unheard
 from .nearest import nearest_codes
 from .ranks import mean_over_ranks, world_size
-from .soft_assignment import soft_assign
+from .soft_assignment.autograd import soft_assign
 from .temperature import TemperatureSchedule, temperature_for
 
 NORMS = ("layer", "batch", "none")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .assignment import common_offset
-from .tiles import beside, strip_buffer, strips
+from .soft_assignment.tiles import beside, strip_buffer, strips
 
 
 @dataclass(frozen=True)

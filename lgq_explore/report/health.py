@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from lgq_explore.analysis.health import advised_command, worst_state
-from lgq_explore.training.run import Run
+from lgq_explore.analysis.health.verdicts import advised_command, worst_state
+from lgq_explore.runs.run import Run
 
 WIDEST = 100
 """Columns of text, at most: longer lines are hard to read."""
@@ -19,7 +19,7 @@ MARGIN = " " * STATE_WIDTH
 
 
 def health_text(run: Run, verdicts: pd.DataFrame, width: int = WIDEST) -> str:
-    """What `analysis.health` says of a run, for a terminal of this width, the most severe first."""
+    """What `analysis.health.assess` says of a run, for a terminal of this width, the most severe first."""
     config = run.config
     lines = [
         f"{run.path}: {worst_state(verdicts)}",

@@ -32,12 +32,12 @@ from lgq_explore.quantizers import (
     split_codes,
     to_tokens,
 )
+from lgq_explore.runs.config import near_matches, quantizer_config
+from lgq_explore.runs.run import progress_at
 
-from .config import near_matches, quantizer_config
 from .controls import Controls
 from .losses import weighted_sum
 from .optimizer import BETAS
-from .run import progress_at
 
 RECONSTRUCTION = "reconstruction"
 LOGGED_ROWS = 50

@@ -16,25 +16,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lgq_explore.errors import InputError, printable
+from lgq_explore.files import remove_folder
+from lgq_explore.images.photographs import ImageData, load_images, to_model_range, training_batch
 from lgq_explore.memory import lacks_memory
 from lgq_explore.models import Tokenizer, TokenizerOutput, build_tokenizer
 from lgq_explore.progress import Progress, tell
 from lgq_explore.quantizers import SoftQuantizer, joint_codes, to_tokens
+from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.encoding import images_of
+from lgq_explore.runs.outputs import require_folder_to_make
+from lgq_explore.runs.run import Environment, Run, RunWriter, damage_named, new_run_path, open_run, progress_at
+from lgq_explore.runs.run_files import step_of
 
-from .config import TrainConfig
 from .controls import Controls
-from .encode import images_of
-from .files import remove_folder
-from .images import ImageData, load_images, to_model_range, training_batch
 from .interrupts import stopped_by_interrupts
 from .losses import named_losses, weighted_sum
 from .machine import environment_of, fabric_on, require_trainable
 from .optimizer import adamw, learning_rate
-from .outputs import require_folder_to_make
 from .restoring import RestoredProgress, load_optimizer
 from .rounding import round_otherwise
-from .run import Environment, Run, RunWriter, damage_named, new_run_path, open_run, progress_at
-from .run_files import step_of
 from .window import StepTrace, StepWindow
 
 QUICK_SECONDS = 1.0

@@ -9,9 +9,6 @@ from torch.nn import functional
 
 from lgq_explore.models import TokenizerOutput
 
-RECONSTRUCTION_LOSSES = {"l1": 1.0}
-"""Losses that every method is trained with, and their default weights."""
-
 
 def named_losses(output: TokenizerOutput, images: Tensor) -> dict[str, Tensor]:
     """Unweighted scalars by name: `l1`, mean over pixels of images [B, 3, S, S] in [-1, 1], and the quantizer's own."""

@@ -13,13 +13,13 @@ from lightning_fabric.plugins.environments import LightningEnvironment
 
 from lgq_explore import __version__
 from lgq_explore.errors import InputError
+from lgq_explore.images.photographs import ImageData
 from lgq_explore.quantizers.base import VectorQuantizerConfig
-from lgq_explore.quantizers.soft_assignment import require_backend_for
+from lgq_explore.quantizers.soft_assignment.autograd import require_backend_for
+from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.run import Environment
 
-from .config import TrainConfig
-from .images import ImageData
 from .rounding import processor_name
-from .run import Environment
 
 DEVICES = ("auto", "cpu", "cuda")
 BYTES = 4  # of a float32

@@ -7,8 +7,7 @@ import math
 import torch
 
 from lgq_explore.models import Tokenizer
-
-from .config import TrainConfig
+from lgq_explore.runs.config import TrainConfig
 
 BETAS = (0.9, 0.95)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from .code_inspector import CodeInspector
-from .geometry_explorer import GeometryExplorer
-from .health_panel import HealthPanel
+from .geometry.explorer import GeometryExplorer
+from .health.panel import HealthPanel
 from .linking import Link, link
-from .patch_inspector import PatchInspector
-from .temperature_control import TemperatureControl
-from .temperature_explorer import TemperatureExplorer
-from .toy_lab import ToyLab
-from .training_monitor import TrainingMonitor
-from .usage_explorer import UsageExplorer
+from .pictures.code_inspector import CodeInspector
+from .pictures.patch_inspector import PatchInspector
+from .temperature.control import TemperatureControl
+from .temperature.explorer import TemperatureExplorer
+from .toys.lab import ToyLab
+from .training.monitor import TrainingMonitor
+from .usage.explorer import UsageExplorer
 
 __all__ = [
     "CodeInspector",

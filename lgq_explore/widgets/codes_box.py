@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets
 import traitlets
 
-from lgq_explore.analysis import checked_codes
+from lgq_explore.analysis.usage import checked_codes
 from lgq_explore.errors import InputError
 
 SEPARATORS = re.compile(r"[,;\s]+")

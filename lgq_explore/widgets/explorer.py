@@ -16,10 +16,10 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure
 
 from lgq_explore.errors import InputError, printable
-from lgq_explore.training.encode import Encoding, encode
-from lgq_explore.training.frozen_run import FrozenRun, frozen
-from lgq_explore.training.image_cache import data_directory
-from lgq_explore.training.run import Run, open_run
+from lgq_explore.images.cache import data_directory
+from lgq_explore.runs.encoding import Encoding, encode
+from lgq_explore.runs.frozen_run import FrozenRun, frozen
+from lgq_explore.runs.run import Run, open_run
 
 from .charts import Charts
 from .copy_code import CopyCode

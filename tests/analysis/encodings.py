@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lgq_explore.training.encode import Encoding
+from lgq_explore.runs.encoding import Encoding
 
 
 def encoding_of(codes: ArrayLike, levels: Sequence[int], photograph: Sequence[int] | None = None) -> Encoding:

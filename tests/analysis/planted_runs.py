@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig, LGQConfig, SimVQConfig, TemperatureSchedule
-from lgq_explore.training.config import TrainConfig
+from lgq_explore.runs.config import TrainConfig
 
 HEALTHY = TrainConfig(
     data="fake",

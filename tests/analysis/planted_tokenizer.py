@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lgq_explore.images.photographs import to_model_range, to_uint8
 from lgq_explore.models import Tokenizer
 from lgq_explore.quantizers import QUANTIZERS, Quantizer, VQConfig
-from lgq_explore.training.encode import Encoding
-from lgq_explore.training.images import to_model_range, to_uint8
+from lgq_explore.runs.encoding import Encoding
 
 SIDE, GRID = 16, 4
 FACTOR = SIDE // GRID

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lgq_explore.analysis.code_space import checked_codes, code_points, token_points
-from lgq_explore.analysis.code_usage import token_codes
+from lgq_explore.analysis.usage.counts import token_codes
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import QUANTIZERS, FSQConfig
 from tests.analysis.planted_tokenizer import encoding_of, method_tokenizer, noise_pictures

@@ -22,7 +22,7 @@ from lgq_explore.bench.quantizers import Repeats
 from lgq_explore.cli import main
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import QUANTIZERS, FSQConfig, LGQConfig
-from lgq_explore.training.config import config_from_json
+from lgq_explore.runs.config import config_from_json
 
 pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
 

@@ -14,7 +14,7 @@ from lgq_explore.bench.quantizers import Repeats, compare_quantizers, markdown_t
 from lgq_explore.bench.results import device_name
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig, LGQConfig
-from lgq_explore.training.config import config_from_json
+from lgq_explore.runs.config import config_from_json
 from lgq_explore.training.rounding import processor_name
 
 pytestmark = pytest.mark.usefixtures("own_data_and_no_network")

@@ -15,7 +15,7 @@ import pytest
 
 from lgq_explore import InputError
 from lgq_explore.bench.results import device_name, read_result, results_folder, save_result, today
-from lgq_explore.training.files import whole_file
+from lgq_explore.files import whole_file
 
 RESULT = {"benchmark": "quantizers", "date": "2020-02-29", "device": "a machine", "results": [{"psnr_db": 21.0}]}
 
@@ -54,7 +54,7 @@ def test_results_find_no_room_on_a_full_disk(tmp_path: Path, monkeypatch: pytest
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("lgq_explore.training.files.os.fsync", full)
+    monkeypatch.setattr("lgq_explore.files.os.fsync", full)
     with pytest.raises(InputError, match="can't hold results: No space left on device"):
         save_result(RESULT, tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -15,10 +15,10 @@ from lgq_explore.bench import training
 from lgq_explore.bench.fresh_process import ProcessFailed
 from lgq_explore.bench.training import TIMED_STEPS, WARM_UP_STEPS, markdown_table, measure_share, measure_shares
 from lgq_explore.cli import main
+from lgq_explore.images.photographs import load_images, to_model_range, training_batch
 from lgq_explore.models import BackboneConfig, build_tokenizer
 from lgq_explore.quantizers import FSQConfig, LGQConfig, Quantizer
-from lgq_explore.training.config import config_from_json, config_to_json
-from lgq_explore.training.images import load_images, to_model_range, training_batch
+from lgq_explore.runs.config import config_from_json, config_to_json
 
 pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from lgq_explore.bench.browser_page import Lab, chromium, find_browser, jupyterlab
+from benchmarks.browser.page import Lab, chromium, find_browser, jupyterlab
 
 
 @pytest.fixture

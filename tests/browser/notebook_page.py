@@ -10,11 +10,11 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Locator, Page, TimeoutError
 
-from lgq_explore.bench.browser_page import SECONDS, Lab, write_notebook
-from lgq_explore.bench.browser_page import NotebookPage as AnyNotebookPage
+from benchmarks.browser.page import SECONDS, Lab, write_notebook
+from benchmarks.browser.page import NotebookPage as AnyNotebookPage
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import LGQConfig
-from lgq_explore.training.config import TrainConfig
+from lgq_explore.runs.config import TrainConfig
 
 __all__ = ["SECONDS", "SMALL", "NotebookPage", "chart", "opened_notebook", "wait_for"]
 

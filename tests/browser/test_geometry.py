@@ -13,9 +13,9 @@ from playwright.sync_api import Page
 
 from lgq_explore import analysis
 from lgq_explore.quantizers import FSQConfig
-from lgq_explore.training.encode import encode
+from lgq_explore.runs.encoding import encode
+from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
-from lgq_explore.training.run import Run
 from tests.browser.notebook_page import SECONDS, SMALL, NotebookPage, chart, opened_notebook
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def test_a_lasso_fills_the_inspector_and_the_slider_moves_the_codes(run: Run, no
     notebook.wait_until(f"{MAP}?._fullData?.length === 10")
     notebook.wait_until('document.querySelectorAll(".lgq-charts").length === 2')
     notebook.wait_for_kernel()
-    mapped = analysis.latent_map(run, encode(run))
+    mapped = analysis.geometry.latent_map(run, encode(run))
     assert_drawn(notebook, mapped.of("code", 6))
     assert notebook.page.evaluate(f"{MAP}._fullLayout.xaxis2.matches") is None
 
@@ -75,7 +75,7 @@ def test_a_lasso_fills_the_inspector_and_the_slider_moves_the_codes(run: Run, no
     assert {boxes.nth(place).input_value() for place in range(boxes.count())} >= {said}
     notebook.wait_for_text(f"selection={inside}, turned_off=[])")
     patches = 'document.querySelectorAll(".lgq-charts")[1].querySelector(".js-plotly-plot")'
-    shown = analysis.code_usage(encode(run)).loc[inside].nlargest(5, "count")["code"].sort_values().tolist()
+    shown = analysis.usage.per_code(encode(run)).loc[inside].nlargest(5, "count")["code"].sort_values().tolist()
     notebook.wait_until(f"{patches}._fullData.length > 2")
     names = notebook.page.evaluate(f"{patches}._fullData.slice(0, -1).map(trace => trace.name)")
     assert [int(name.split("<br>")[0].removeprefix("code ")) for name in names] == shown

@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Page
 
 from lgq_explore import analysis
-from lgq_explore.plots import STATE_LOOKS
+from lgq_explore.plots.health import STATE_LOOKS
+from lgq_explore.runs.run import open_run
 from lgq_explore.training.loop import train
-from lgq_explore.training.run import open_run
 from tests.analysis.planted_runs import GRID, PLANTED
 from tests.browser.notebook_page import NotebookPage, opened_notebook
 
@@ -53,7 +53,7 @@ def test_a_reader_without_mouse_finds_what_is_wrong_and_takes_the_remedy_along(
     notebook.page.keyboard.press("Space")
     notebook.wait_until('document.querySelector(".lgq-health caption").textContent.startsWith("lgq")')
     assert told(notebook) == expected(lab, "deaf")
-    curves = analysis.health_curves(analysis.gather_evidence(open_run(lab.data / "runs" / "deaf")))
+    curves = analysis.health.rule_curves(analysis.health.gather_evidence(open_run(lab.data / "runs" / "deaf")))
     notebook.wait_until(
         'document.querySelector(".lgq-charts .js-plotly-plot")._fullData'
         f".filter(trace => trace.mode === 'lines+markers').length === {curves['rule'].nunique()}"
@@ -82,6 +82,6 @@ def told(notebook: NotebookPage) -> list[tuple[str, str]]:
 
 
 def expected(lab: Lab, run: str) -> list[tuple[str, str]]:
-    verdicts = analysis.health(open_run(lab.data / "runs" / run))
+    verdicts = analysis.health.assess(open_run(lab.data / "runs" / run))
     assert set(verdicts["state"]) <= set(STATE_LOOKS)
     return [(row.state, f"{row.rule}?") for row in verdicts.itertuples()]

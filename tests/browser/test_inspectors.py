@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Locator, Page, Position
 
 from lgq_explore import analysis
-from lgq_explore.training.encode import Encoding, encode
+from lgq_explore.runs.encoding import Encoding, encode
+from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
-from lgq_explore.training.run import Run
 from tests.browser.notebook_page import SMALL, NotebookPage, opened_notebook
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookP
         chart.wait_until("true")
     encoding = encode(run)
     held = encoding.codes.reshape(-1)
-    code = int(analysis.code_usage(encoding)["count"].argmax())
+    code = int(analysis.usage.per_code(encoding)["count"].argmax())
 
     patches.wait_for_answer("chart._fullData.length === 2", lambda: click_code(usage_map, code))
     assert_patches_hold(patches, encoding, [code])
@@ -117,13 +117,13 @@ def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookP
     codes = codes_in_box()
     patches.wait_for_answer("chart._fullData.length > 2", lambda: drag_box(usage_map))
     assert text_in(notebook, "codes:") == ", ".join(map(str, codes))
-    shown = analysis.code_usage(encoding).loc[codes].nlargest(5, "count")["code"]
+    shown = analysis.usage.per_code(encoding).loc[codes].nlargest(5, "count")["code"]
     assert_patches_hold(patches, encoding, sorted(shown))
 
     notebook.button("Turn selection off").click()
     pictures = Chart(notebook, INSPECTOR, PICTURES)
     pictures.wait_until("chart._fullData.length === 3")
-    expected = analysis.turn_codes_off(run.tokenizer(), encoding, codes)
+    expected = analysis.pictures.turn_codes_off(run.tokenizer(), encoding, codes)
     assert expected.reassigned == np.isin(held, codes).sum() > 0
     assert f"{expected.reassigned:,d} tokens, {expected.change_db:+.3f} dB" in pictures.title()
     notebook.wait_for_text(f"{expected.reassigned:,d} of {held.size:,d} tokens reassigned")
@@ -137,7 +137,7 @@ def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookP
         f"chart._fullLayout.title.text.includes('row {row}, column {column} of picture {image} ')",
         lambda: patches.click("[trace.x[0], trace.y[0]]"),
     )
-    posterior = analysis.patch_posterior(run.tokenizer(), encoding, image, row, column)
+    posterior = analysis.pictures.posterior(run.tokenizer(), encoding, image, row, column)
     chosen, runner_up, *_ = Chart(notebook, PATCH, 1).read("Array.from(chart._fullData[0].customdata)")
     assert (chosen, runner_up) == (posterior.code, posterior.runner_up)
     assert chosen == held[first]

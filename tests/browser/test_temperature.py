@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Page
 
 from lgq_explore import analysis, plots
-from lgq_explore.training.encode import encode
+from lgq_explore.runs.encoding import encode
+from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
-from lgq_explore.training.run import Run
 from tests.browser.notebook_page import SMALL, NotebookPage, chart, opened_notebook
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def notebook(lab: Lab, run: Run, page: Page) -> Iterator[NotebookPage]:
 def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, notebook: NotebookPage) -> None:
     notebook.run_all()
     notebook.wait_for_charts(5)
-    views = analysis.TemperatureViews(run.tokenizer(), encode(run))
+    views = analysis.temperature.TemperatureViews(run.tokenizer(), encode(run))
     grid = views.temperatures
     wait_for_the_whole_sample(notebook, views)
     before = shown(notebook)
@@ -71,7 +71,7 @@ def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, note
     assert after.shares != pytest.approx(before.shares)
     assert after.pictures["hard"] == before.pictures["hard"]
     assert after.pictures["soft"] != before.pictures["soft"]
-    summary = analysis.softness_summary(views.sample.at(moved), moved, views.sample.spread)
+    summary = analysis.temperature.softness_summary(views.sample.at(moved), moved, views.sample.spread)
     notebook.wait_for_text(f"τ = {moved:.3g}: {summary['effective_codes']:.3g} effective codes")
 
     token = 2 * 16 + 5
@@ -85,7 +85,7 @@ def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, note
     notebook.slider("codebook of").focus()
     notebook.page.keyboard.press("Home")
     notebook.wait_for_text("codebook of step 0,")
-    past = analysis.TemperatureViews(run.tokenizer(), encode(run), run.codebook_snapshots()[0])
+    past = analysis.temperature.TemperatureViews(run.tokenizer(), encode(run), run.codebook_snapshots()[0])
     wait_for_the_whole_sample(notebook, past)
     assert shown(notebook).shares == pytest.approx(shares_of(past, moved))
     notebook.wait_for_text(f"TemperatureExplorer('lgq', temperature={moved!r}, snapshot=0, token={token}")
@@ -97,7 +97,7 @@ def present(temperature: float) -> str:
     return f"{chart(SWEEP)}._fullLayout.shapes.at(-1).x0 / {temperature!r}"
 
 
-def wait_for_the_whole_sample(notebook: NotebookPage, views: analysis.TemperatureViews) -> None:
+def wait_for_the_whole_sample(notebook: NotebookPage, views: analysis.temperature.TemperatureViews) -> None:
     """A move is answered by a preview of fewer tokens first."""
     notebook.wait_until(f"{chart(SOFTNESS)}._fullLayout.title.text.includes('N = {len(views.sample):,d} tokens')")
 
@@ -114,9 +114,9 @@ def shown(notebook: NotebookPage) -> Shown:
     return Shown(**values)
 
 
-def shares_of(views: analysis.TemperatureViews, temperature: float) -> list[float]:
+def shares_of(views: analysis.temperature.TemperatureViews, temperature: float) -> list[float]:
     """The heights of the bars of p* that the analysis gives."""
-    figure = plots.draw_softness(views.sample.at(temperature), views.quantizer.codebook_size)
+    figure = plots.temperature.draw_softness(views.sample.at(temperature), views.quantizer.codebook_size)
     return [float(share) for share in np.asarray(figure.data[0].y)]
 
 

@@ -14,9 +14,9 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from lgq_explore import analysis
-from lgq_explore.analysis import ToySetting, ToyView
-from lgq_explore.analysis.toys import TEMPERATURES
-from lgq_explore.plots.toy_plane import field_picture
+from lgq_explore.analysis.toys import ToySetting, ToyView
+from lgq_explore.analysis.toys.fits import TEMPERATURES
+from lgq_explore.plots.toys.plane import field_picture
 from tests.browser.notebook_page import NotebookPage, chart, opened_notebook
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def test_the_temperature_moves_the_responsibilities_and_above_the_critical_one_a
 ) -> None:
     notebook.run_all()
     notebook.wait_for_charts(3)
-    fit = analysis.fit_toy(ToySetting(codes=8, steps=300))
+    fit = analysis.toys.fit_toy(ToySetting(codes=8, steps=300))
     notebook.button("Train").click()
     notebook.wait_for_text("trained, step 300 of 300")
     notebook.wait_until(f"Array.from({chart(DISTANCE)}._fullData[0]?.x ?? []).at(-1) === 300")
@@ -95,7 +95,7 @@ def test_the_temperature_moves_the_responsibilities_and_above_the_critical_one_a
     notebook.wait_for_text("fsq has no temperature")
     notebook.button("Train").click()
     notebook.wait_for_text("trained, step 300 of 300")
-    grid = analysis.fit_toy(ToySetting(method="fsq", codes=8, steps=300))
+    grid = analysis.toys.fit_toy(ToySetting(method="fsq", codes=8, steps=300))
     notebook.wait_until(f"Array.from({chart(DISTANCE)}._fullData[0]?.x ?? []).at(-1) === 300")
     cells = ToyView(grid.setting, grid.quantizer).hard.cells
     assert shown(notebook).pixels(HARD) == pytest.approx(field_picture(cells, 9).astype(int))

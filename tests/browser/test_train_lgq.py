@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page
 
-from lgq_explore.training.run import Run, open_run
+from lgq_explore.runs.run import Run, open_run
 from tests.browser.notebook_page import SECONDS, NotebookPage, chart, wait_for
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 
 from lgq_explore import plots
 from lgq_explore.errors import InputError
-from lgq_explore.plots.code_patches import NO_CODES
+from lgq_explore.plots.pictures.patches import NO_CODES
 from lgq_explore.plots.style import METHOD_COLOURS
 
 DISTORTION = pd.DataFrame(
@@ -38,7 +38,7 @@ FRAMES = {
 
 
 def test_shares_are_drawn_in_percent_a_bar_a_code() -> None:
-    tokens, quantization, pixels = plots.draw_code_distortion(DISTORTION, method="fsq").data
+    tokens, quantization, pixels = plots.pictures.draw_distortion(DISTORTION, method="fsq").data
     assert list(tokens.x) == ["3", "17"]
     assert list(tokens.y) == pytest.approx([30, 10])
     assert list(quantization.y) == pytest.approx([20, 15])
@@ -46,30 +46,30 @@ def test_shares_are_drawn_in_percent_a_bar_a_code() -> None:
     assert tokens.customdata == (3, 17)
     assert quantization.marker.color.lower() == METHOD_COLOURS["fsq"].lower()
     assert len({trace.marker.color for trace in (tokens, quantization, pixels)}) == 3
-    bars = plots.publish_code_distortion(DISTORTION).axes[0].patches
+    bars = plots.pictures.publish_distortion(DISTORTION).axes[0].patches
     assert sorted(bar.get_height() for bar in bars) == pytest.approx([5, 10, 15, 20, 30, 40])
 
 
 def test_neighbours_stand_by_rank_and_can_be_picked() -> None:
-    (cells,) = plots.draw_code_neighbours(NEIGHBOURS).data
+    (cells,) = plots.geometry.draw_code_neighbours(NEIGHBOURS).data
     np.testing.assert_array_equal(cells.customdata, [[5, 17], [3, 9]])
     np.testing.assert_array_equal(cells.z, [[0.5, 0.75], [0.75, 1.0]])
     assert list(cells.y) == ["3", "17"]
-    printed = [text.get_text() for text in plots.publish_code_neighbours(NEIGHBOURS).axes[0].texts]
+    printed = [text.get_text() for text in plots.geometry.publish_code_neighbours(NEIGHBOURS).axes[0].texts]
     assert printed == ["5", "17", "3", "9"]
 
 
 def test_each_code_has_a_line_of_its_own_kind() -> None:
-    lines = plots.draw_code_history(HISTORY).data
+    lines = plots.usage.draw_code_history(HISTORY).data
     assert [line.name for line in lines] == ["3", "17"]
     assert [list(line.y) for line in lines] == [[4, 6], [0, 2]]
     assert lines[0].line.dash != lines[1].line.dash
-    printed = plots.publish_code_history(HISTORY).axes[0].lines
+    printed = plots.usage.publish_code_history(HISTORY).axes[0].lines
     assert [list(line.get_ydata()) for line in printed] == [[4, 6], [0, 2]]
 
 
 def test_a_history_that_does_not_exist_says_why() -> None:
-    figure = plots.draw_code_history(HISTORY.head(0), sentence="a grid has no history: look elsewhere")
+    figure = plots.usage.draw_code_history(HISTORY.head(0), sentence="a grid has no history: look elsewhere")
     assert figure.layout.annotations[0].text == "a grid has no history:<br>look elsewhere"
     assert figure.layout.annotations[0].visible
 
@@ -77,18 +77,18 @@ def test_a_history_that_does_not_exist_says_why() -> None:
 def test_more_lines_than_can_be_told_apart_are_refused() -> None:
     many = pd.DataFrame({"step": 0, "code": range(7), "count": 1})
     with pytest.raises(InputError, match="7 codes"):
-        plots.draw_code_history(many)
+        plots.usage.draw_code_history(many)
 
 
 def test_the_posterior_is_drawn_where_there_is_one_and_distances_elsewhere() -> None:
-    (bars,) = plots.draw_patch_posterior(CANDIDATES, method="lgq").data
+    (bars,) = plots.pictures.draw_posterior(CANDIDATES, method="lgq").data
     assert list(bars.y) == [0.75, 0.25]
     assert bars.customdata == (3, 9)
     assert bars.marker.color[0] == METHOD_COLOURS["lgq"] != bars.marker.color[1]
-    hard = plots.draw_patch_posterior(CANDIDATES.assign(responsibility=np.nan))
+    hard = plots.pictures.draw_posterior(CANDIDATES.assign(responsibility=np.nan))
     assert list(hard.data[0].y) == [0.25, 0.5]
     assert "Distance" in hard.layout.title.text
-    printed = plots.publish_patch_posterior(CANDIDATES).axes[0].patches
+    printed = plots.pictures.publish_posterior(CANDIDATES).axes[0].patches
     assert [bar.get_height() for bar in printed] == [0.75, 0.25]
 
 

@@ -50,16 +50,16 @@ def usage(name: str) -> dict[str, pd.DataFrame]:
 
 def of_usage(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
     frames, methods = usage(name), {name: "vq"}
-    yield plots.draw_usage_by_rank(frames["ranks"], methods), plots.publish_usage_by_rank(frames["ranks"], methods)
+    yield plots.usage.draw_by_rank(frames["ranks"], methods), plots.usage.publish_by_rank(frames["ranks"], methods)
     lorenz = frames["lorenz"], frames["summary"], methods
-    yield plots.draw_usage_lorenz(*lorenz), plots.publish_usage_lorenz(*lorenz)
+    yield plots.usage.draw_lorenz(*lorenz), plots.usage.publish_lorenz(*lorenz)
     accumulation = frames["accumulation"], methods
-    yield plots.draw_usage_accumulation(*accumulation), plots.publish_usage_accumulation(*accumulation)
+    yield plots.usage.draw_accumulation(*accumulation), plots.usage.publish_accumulation(*accumulation)
     definitions = frames["definitions"], methods
-    yield plots.draw_usage_definitions(*definitions), plots.publish_usage_definitions(*definitions)
-    yield None, plots.publish_usage_comparison(plots.UsageFrames(**frames), methods, "N = 8")
+    yield plots.usage.draw_definitions(*definitions), plots.usage.publish_definitions(*definitions)
+    yield None, plots.usage.publish_comparison(plots.usage.UsageFrames(**frames), methods, "N = 8")
     grid = pd.DataFrame([[3.0, 0.0], [1.0, 2.0]], index=[0, 2])
-    yield plots.draw_usage_grid(grid, run=name), plots.publish_usage_grid(grid, run=name)
+    yield plots.usage.draw_grid(grid, run=name), plots.usage.publish_grid(grid, run=name)
 
 
 def of_geometry(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
@@ -68,12 +68,12 @@ def of_geometry(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
          "restarts": [3], "images": [8], "tokens": [64], "fit_tokens": [64], "codebook_size": [8]}
     )  # fmt: skip
     methods = {name: "lgq"}
-    yield plots.draw_geometry_efficiency(efficiency, methods), plots.publish_geometry_efficiency(efficiency, methods)
+    yield plots.geometry.draw_efficiency(efficiency, methods), plots.geometry.publish_efficiency(efficiency, methods)
     agreement = pd.DataFrame(
         {"first": [name], "second": ["b"], "agreement": [0.4], "null": [0.0], "null_spread": [0.1], "tokens": [64],
          "images": [4], "photographs": [2], "draws": [3]}
     )  # fmt: skip
-    yield plots.draw_code_agreement(agreement), plots.publish_code_agreement(agreement)
+    yield plots.comparison.draw_agreement(agreement), plots.comparison.publish_agreement(agreement)
     cells = pd.DataFrame(
         {"code": [0, 1], "count": [60, 40], "occupancy": [0.6, 0.4], "mean_log_density": [2.0, 1.0],
          "volume": [0.1, 0.2], "anisotropy": [1.2, 1.5], "tokens": 100, "dimension": 2.0, "shape_tokens": 10.0}
@@ -82,8 +82,11 @@ def of_geometry(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
         {"quantity": ["volume", "occupancy", "distortion_share"], "exponent": 0.1, "low": 0.0, "high": 0.2,
          "theory": 0.0, "cells": 2, "fewest_tokens": 5, "centre": 1.0, "level": 0.0}
     )  # fmt: skip
-    yield plots.draw_code_cells(cells, exponents, name=name), plots.publish_code_cells(cells, exponents, name=name)
-    pane = plots.MapPane(
+    yield (
+        plots.geometry.draw_code_cells(cells, exponents, name=name),
+        plots.geometry.publish_code_cells(cells, exponents, name=name),
+    )
+    pane = plots.geometry.MapPane(
         heading=name,
         codes=pd.DataFrame({"code": [0, 1], "x": [0.0, 1.0], "y": [0.0, 1.0], "count": [1, 2]}),
         tokens=pd.DataFrame({"x": [0.2], "y": [0.1]}),
@@ -91,32 +94,32 @@ def of_geometry(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
         axes=("first", "second"),
         span=(0.0, 1.0, 0.0, 1.0),
     )
-    yield plots.draw_latent_map([pane]), plots.publish_latent_map([pane])
+    yield plots.geometry.draw_latent_map([pane]), plots.geometry.publish_latent_map([pane])
 
 
 def of_pictures(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
-    yield plots.draw_images({name: PICTURE}), plots.publish_images({name: PICTURE})
+    yield plots.pictures.draw_images({name: PICTURE}), plots.pictures.publish_images({name: PICTURE})
     beside = {name: PICTURE[0]}, np.array([[0]]), 0, 0
-    yield plots.draw_patch_pictures(*beside), plots.publish_patch_pictures(*beside)
+    yield plots.pictures.draw_patch_pictures(*beside), plots.pictures.publish_patch_pictures(*beside)
     input_of = {"input": PICTURE[0]}, np.array([[0]]), 0, 0, f"picture 0 ({name})"
-    yield plots.draw_patch_pictures(*input_of), plots.publish_patch_pictures(*input_of)
+    yield plots.pictures.draw_patch_pictures(*input_of), plots.pictures.publish_patch_pictures(*input_of)
 
 
 def of_toys(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
     curve = pd.DataFrame({"step": [1, 2], "ratio": [3.0, 2.0]})
     curves = {name: curve, "other": curve}
-    yield plots.draw_toy_distance(curves, "N = 3", 2), plots.publish_toy_distance(curves, "N = 3", 2)
+    yield plots.toys.draw_toy_distance(curves, "N = 3", 2), plots.toys.publish_toy_distance(curves, "N = 3", 2)
     table = pd.DataFrame({"data": ["ring"], "method": [name], "ratio": [2.0], "tokens": [9], "seed": [0]})
-    yield plots.draw_toy_table(table), plots.publish_toy_table(table)
+    yield plots.toys.draw_toy_table(table), plots.toys.publish_toy_table(table)
     table = table.assign(method="lgq", data=name)
-    yield plots.draw_toy_table(table), plots.publish_toy_table(table)
+    yield plots.toys.draw_toy_table(table), plots.toys.publish_toy_table(table)
 
 
 def of_health(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
     verdicts = pd.DataFrame({"rule": ["r"], "state": ["fine"], "finding": [f"in {name}"], "advice": "", "settings": ""})
     curves = pd.DataFrame({"rule": [], "quantity": [], "step": [], "value": [], "lower": [], "upper": []})
-    yield None, plots.publish_health(curves, verdicts)
-    yield plots.draw_health(curves, verdicts, name), plots.publish_health(curves, verdicts, name)
+    yield None, plots.health.publish_verdicts(curves, verdicts)
+    yield plots.health.draw_verdicts(curves, verdicts, name), plots.health.publish_verdicts(curves, verdicts, name)
 
 
 def texts_of(figure: dict[str, Any] | list[Any] | str) -> Iterator[str]:

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from lgq_explore.quantizers import nearest_codes, tiles
+from lgq_explore.quantizers import nearest_codes
 from lgq_explore.quantizers.nearest import nearest
+from lgq_explore.quantizers.soft_assignment import tiles
 
 
 def random_data(dtype: torch.dtype = torch.float64, offset: float = 0.0) -> tuple[Tensor, Tensor]:

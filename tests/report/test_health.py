@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from lgq_explore.analysis import advised_command, health
+from lgq_explore.analysis.health import advised_command, assess
 from lgq_explore.report.health import health_json, health_text
-from lgq_explore.training.config import TrainConfig
+from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
-from lgq_explore.training.run import Run
 from tests.analysis.planted_runs import HEALTHY, PLANTED
 
 
@@ -23,7 +23,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.mark.parametrize("width", [20, 72, 300])
 def test_lines_fit_and_options_stay_whole(run: Run, width: int) -> None:
-    verdicts = health(run)
+    verdicts = assess(run)
     text = health_text(run, verdicts, width)
     told = text.partition("\nTo train it anew")[0].splitlines()[2:]
     assert all(len(line) <= max(40, min(width, 100)) for line in told if "--set" not in line and "?" not in line)
@@ -38,7 +38,7 @@ def test_lines_fit_and_options_stay_whole(run: Run, width: int) -> None:
 
 
 def test_json_holds_every_rule_and_no_number_that_is_none(run: Run, tmp_path: Path) -> None:
-    verdicts = health(run)
+    verdicts = assess(run)
     told = json.loads(json.dumps(health_json(run, verdicts), allow_nan=False))
     assert list(told) == ["run", "state", "step", "steps", "rules", "train"]
     assert (told["run"], told["step"], told["steps"]) == ("run", run.config.steps, run.config.steps)

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from lgq_explore import files
 from lgq_explore.errors import InputError
+from lgq_explore.files import SECONDS_OF_A_DAY, whole_file
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import LGQConfig
-from lgq_explore.training import files, run
-from lgq_explore.training.config import TrainConfig
-from lgq_explore.training.files import SECONDS_OF_A_DAY, whole_file
+from lgq_explore.runs import run
+from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.run import Run, RunWriter
 from lgq_explore.training.loop import LogEvent, resume, train
-from lgq_explore.training.run import Run, RunWriter
 
 CONFIG = TrainConfig(
     data="fake",

@@ -25,6 +25,8 @@ from PIL import Image
 from torch import Tensor
 
 from lgq_explore.errors import InputError
+from lgq_explore.files import whole_file
+from lgq_explore.images.photographs import load_images
 from lgq_explore.models import BackboneConfig, build_tokenizer
 from lgq_explore.quantizers import (
     FSQConfig,
@@ -36,15 +38,13 @@ from lgq_explore.quantizers import (
     lgq,
     soft_assign,
 )
+from lgq_explore.runs.config import TrainConfig, config_to_json
+from lgq_explore.runs.run import Run, RunWriter
 from lgq_explore.training import loop
-from lgq_explore.training.config import TrainConfig, config_to_json
 from lgq_explore.training.controls import Controls, ReplayedControls
-from lgq_explore.training.files import whole_file
-from lgq_explore.training.images import load_images
 from lgq_explore.training.loop import LogEvent, resume, train
 from lgq_explore.training.optimizer import learning_rate
 from lgq_explore.training.rounding import processor_name, round_otherwise
-from lgq_explore.training.run import Run, RunWriter
 
 STEPS = 8
 EFFECTIVE_CODES = TemperatureSchedule(8.0, 1.5, "exponential", "effective_codes")
@@ -365,7 +365,7 @@ def test_a_crash_between_a_checkpoint_and_the_weights_is_made_good(
         return whole_file(path)
 
     with monkeypatch.context() as patched:
-        patched.setattr("lgq_explore.training.run.whole_file", crash)
+        patched.setattr("lgq_explore.runs.run.whole_file", crash)
         with pytest.raises(Crash):
             trained(recipe(), tmp_path / "run")
     assert Run(tmp_path / "run").finished_steps < step
@@ -480,7 +480,7 @@ def test_an_interrupt_finishes_the_step_and_saves(tmp_path: Path) -> None:
     script = textwrap.dedent(
         """
         import json, sys
-        from lgq_explore.training.config import config_from_json
+        from lgq_explore.runs.config import config_from_json
         from lgq_explore.training.loop import train
 
         config = config_from_json(json.loads(sys.argv[1]))

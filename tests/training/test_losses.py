@@ -7,7 +7,8 @@ import torch
 
 from lgq_explore.models import TokenizerOutput
 from lgq_explore.quantizers import QuantizerOutput
-from lgq_explore.training.losses import RECONSTRUCTION_LOSSES, named_losses, weighted_sum
+from lgq_explore.runs.config import RECONSTRUCTION_LOSSES
+from lgq_explore.training.losses import named_losses, weighted_sum
 
 
 def output_of(reconstruction: torch.Tensor, **losses: float) -> TokenizerOutput:

@@ -10,7 +10,7 @@ import pytest
 from lgq_explore import InputError, TrainConfig, tutorial_run
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import LGQConfig
-from lgq_explore.training.config import preset
+from lgq_explore.runs.config import preset
 from lgq_explore.training.loop import train
 from lgq_explore.training.tutorial import TUTORIAL_RUNS
 

@@ -9,7 +9,7 @@ import pytest
 
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import LGQConfig
-from lgq_explore.training.config import TrainConfig
+from lgq_explore.runs.config import TrainConfig
 
 
 @pytest.fixture(autouse=True)

@@ -14,10 +14,10 @@ from safetensors.torch import load_file, save_file
 
 from lgq_explore import widgets
 from lgq_explore.errors import InputError
-from lgq_explore.training.config import TrainConfig
+from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.run import Run, open_run
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.loop import LogEvent, resume, train
-from lgq_explore.training.run import Run, open_run
 from lgq_explore.widgets import explorer
 from lgq_explore.widgets.explorer import Explorer
 

@@ -12,10 +12,11 @@ import pytest
 
 import lgq_explore as lgq
 from lgq_explore import widgets
-from lgq_explore.analysis import TemperatureProbe, critical_temperature, gather_evidence, sample_latents
-from lgq_explore.training.config import TrainConfig
-from lgq_explore.training.encode import Encoding
-from lgq_explore.training.run import Run
+from lgq_explore.analysis.health import gather_evidence
+from lgq_explore.analysis.temperature import TemperatureProbe, critical_temperature, sample_latents
+from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.encoding import Encoding
+from lgq_explore.runs.run import Run
 from lgq_explore.widgets.explorer import Explorer
 
 

@@ -16,9 +16,9 @@ import traitlets
 
 import lgq_explore
 from lgq_explore.errors import InputError
-from lgq_explore.training.config import TrainConfig
+from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
-from lgq_explore.training.run import Run
 from lgq_explore.widgets.explorer import Explorer, as_run, held_out, run_argument, run_caption
 
 

@@ -17,9 +17,9 @@ import lgq_explore
 from lgq_explore import widgets
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import LGQConfig, VQConfig
-from lgq_explore.training.config import TrainConfig
+from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
-from lgq_explore.training.run import Run
 from lgq_explore.widgets.explorer import Explorer
 
 CODES = 16

@@ -8,12 +8,12 @@ from pathlib import Path
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
 
-from lgq_explore.training.run import open_run
+from lgq_explore.runs.run import open_run
 
 TRAIN = """
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import LGQConfig
-from lgq_explore.training.config import TrainConfig
+from lgq_explore.runs.config import TrainConfig
 from lgq_explore.widgets import TrainingMonitor
 backbone = BackboneConfig(channels=(8, 8, 8), dim=4)
 config = TrainConfig(data="fake", batch_size=4, steps=100_000, log_steps=1, backbone=backbone,

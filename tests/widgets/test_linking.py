@@ -9,8 +9,8 @@ import pytest
 import lgq_explore as lgq
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import VQConfig
-from lgq_explore.training.config import TrainConfig
-from lgq_explore.training.run import Run
+from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.run import Run
 from lgq_explore.widgets import CodeInspector, GeometryExplorer, PatchInspector, ToyLab, UsageExplorer, link
 
 CROPS = 8

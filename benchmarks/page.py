@@ -1,0 +1,193 @@
+"""How does the page of benchmarks come from the results that it names?
+
+``python -m benchmarks.page benchmarks`` looks in ``benchmarks/README.md`` for sections such as
+
+    <!-- soft-assignment results/2026-11-24-soft-assignment.json -->
+    <!-- /soft-assignment -->
+
+and writes what the named result says between their two lines: its figure if it has one, drawn beside the page, and its
+table. To show another result, name it there and run the command again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from benchmarks.figures import publish_assignment_costs, publish_quantizer_shares
+from lgq_explore.bench import explorers, learning_rates, soft_assignment_table, training
+from lgq_explore.bench.results import read_result
+from lgq_explore.errors import InputError
+from lgq_explore.files import whole_file
+
+from .browser import table as browser_table
+from .figures import COST_COLUMNS
+from .gpu import table as gpu_table
+
+PAGE = "README.md"
+SECTION = re.compile(
+    r"(?P<start><!-- (?P<benchmark>[a-z-]+) (?P<result>\S+\.json) -->\n).*?(?P<end><!-- /(?P=benchmark) -->)",
+    re.DOTALL,
+)
+TEMPERATURE = 1.0
+"""At which soft methods are drawn; the table has them all."""
+
+
+@dataclass(frozen=True)
+class SectionFigure:
+    """How a benchmark is drawn, into which file, and what that says to who cannot see it."""
+
+    draw: Callable[[dict[str, Any]], Figure]
+    file: str
+    alternative: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """How a benchmark is shown: its table, below its figure if it has one."""
+
+    table: Callable[[dict[str, Any]], str]
+    figure: SectionFigure | None = None
+
+
+def write_page(folder: Path) -> list[Path]:
+    """Fill in all sections of the page in `folder`, draw their figures, and give the files that were written.
+
+    Raises InputError for a page or result that can't be read, and a section of an unknown benchmark. Nothing is written
+    then.
+    """
+    page = folder / PAGE
+    try:
+        text = page.read_text()
+    except OSError as error:
+        raise InputError(f"{page} can't be read: {error.strerror}. Name a folder with a page.") from error
+    figures: dict[Path, bytes] = {}
+    filled_in: set[str] = set()
+
+    def fill(match: re.Match[str]) -> str:
+        benchmark = match["benchmark"]
+        figure = _section(benchmark).figure
+        result = read_result(folder / match["result"], benchmark)
+        if benchmark in filled_in:
+            raise InputError(f"{page} has two sections of {benchmark}: leave one")
+        filled_in.add(benchmark)
+        if figure is not None:
+            figures[folder / figure.file] = _png(figure.draw(result), source=folder / match["result"])
+        return f"{match['start']}{section_text(benchmark, result)}\n{match['end']}"
+
+    filled = SECTION.sub(fill, text)
+    if not filled_in:
+        raise InputError(f"{page} has no section to fill in: write a line such as <!-- training results/FILE.json -->")
+    for path, content in {**figures, page: filled.encode()}.items():
+        with whole_file(path) as target:
+            target.write(content)
+    return [page, *figures]
+
+
+def section_text(benchmark: str, result: dict[str, Any]) -> str:
+    """What a section of the page says between its two lines."""
+    section = _section(benchmark)
+    picture = f"![{section.figure.alternative}]({section.figure.file})\n\n" if section.figure else ""
+    return picture + section.table(result)
+
+
+def digest(path: Path) -> str:
+    """What a figure's metadata say of the result it was drawn from: its name and SHA-256."""
+    return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def assignment_costs(comparison: dict[str, Any]) -> pd.DataFrame:
+    """What `publish_assignment_costs` draws: of all N and D those with the most numbers of codes, on plain data."""
+    to_dense = {
+        (ratio["tokens"], ratio["codes"], ratio["dim"]): ratio
+        for ratio in comparison["ratios"]
+        if ratio["rival"] == "dense" and _is_plain(ratio)
+    }
+    rows = []
+    for result in filter(_is_plain, comparison["results"]):
+        shape = (result["tokens"], result["codes"], result["dim"])
+        ratio = to_dense.get(shape, {}) if result["method"] == "lgq" else {}
+        costs = (result["median_seconds"], result["median_megabytes"], result["needed_megabytes"])
+        rows.append((result["method"], *shape, *costs, ratio.get("times_faster"), ratio.get("times_less_memory")))
+    costs_of_all = pd.DataFrame(rows, columns=COST_COLUMNS)
+    sizes = costs_of_all.groupby(["tokens", "dim"])["codes"].nunique()
+    tokens, dim = max(sizes.index, key=lambda shape: (sizes[shape], shape))
+    return costs_of_all[(costs_of_all["tokens"] == tokens) & (costs_of_all["dim"] == dim)].reset_index(drop=True)
+
+
+def _is_plain(entry: dict[str, Any]) -> bool:
+    """Whether a result or ratio is of a hard method, or exact, at TEMPERATURE and on data as they are drawn."""
+    is_hard = entry["temperature"] is None
+    return is_hard or (entry["temperature"] == TEMPERATURE and entry["subnormals"] and not entry["drop"])
+
+
+def quantizer_shares(shares: dict[str, Any]) -> pd.DataFrame:
+    """What `publish_quantizer_shares` draws."""
+    columns = {"quantizer": "method", "codebook_size": "codes", "share": "share"}
+    return pd.DataFrame(shares["results"])[list(columns)].rename(columns=columns).astype({"share": "float64"})
+
+
+SECTIONS = {
+    "soft-assignment": Section(
+        soft_assignment_table.markdown_table,
+        SectionFigure(
+            lambda comparison: publish_assignment_costs(assignment_costs(comparison), TEMPERATURE),
+            "soft_assignment.png",
+            "Time and memory of a step by the number of codes: LGQ, a dense reference and hard methods",
+        ),
+    ),
+    "training": Section(
+        training.markdown_table,
+        SectionFigure(
+            lambda shares: publish_quantizer_shares(quantizer_shares(shares)),
+            "training_share.png",
+            "The quantizer's share of a training step by method and number of codes",
+        ),
+    ),
+    "learning-rates": Section(learning_rates.markdown_table),
+    "gpu-soft-assignment": Section(gpu_table.markdown_table),
+    "explorers": Section(explorers.markdown_table),
+    "browser": Section(browser_table.markdown_table),
+}
+
+
+def _section(benchmark: str) -> Section:
+    if benchmark not in SECTIONS:
+        raise InputError(f"unknown benchmark {benchmark!r} on the page: choose of {', '.join(SECTIONS)}")
+    return SECTIONS[benchmark]
+
+
+def _png(figure: Figure, source: Path) -> bytes:
+    target = BytesIO()
+    figure.savefig(target, format="png", metadata={"Source": digest(source)})
+    return target.getvalue()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.page", description="fill in a page of benchmarks from its results"
+    )
+    parser.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="that holds the page, README.md, such as benchmarks"
+    )
+    try:
+        written = write_page(parser.parse_args(arguments).folder)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(*written, sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""Do two runs agree on which tokens are alike?
+
+Codes of two runs have nothing in common but the tokens that hold them. The mutual information of the two codes at a
+place says how well one is known from the other, whatever they are called; chance alone makes it large where there are
+as many codes as tokens. Adjusted for chance (Vinh, Epps & Bailey 2010),
+
+    AMI = (I − E[I]) / ((H₁ + H₂)/2 − E[I])
+
+is 1 for codes that differ in name only, and 0 in the mean for tokens dealt out at random, with each code as frequent as
+it is. Tokens of a picture are not dealt out at random: the null is the AMI of a run's codes with the other's at the
+same places of other images.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import entropy
+from sklearn.metrics import mutual_info_score
+from sklearn.metrics.cluster import contingency_matrix, expected_mutual_information
+
+from lgq_explore.errors import InputError
+from lgq_explore.runs.encoding import Encoding
+
+from ..usage.counts import token_codes
+
+DRAWS = 20
+"""Pairings with other images that the null is taken from."""
+
+
+def agreement(encodings: Mapping[str, Encoding], *, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
+    """A row a pair of runs, in their order: first, second, agreement (AMI, position by position).
+
+    null, null_spread: mean and standard deviation of the AMI over `draws` pairings of each image with another one,
+    drawn by `seed`. bits: mutual information as counted, and bits_null that of the null: both grow with the number of
+    codes and fall with that of tokens. Then tokens, images and photographs (N), and draws.
+
+    encodings: of the same images by each run, by its name. Codes of several groups count as joint codes.
+
+    Raises:
+        InputError: fewer than 2 encodings, of other images or grids, of fewer than 2 images, or fewer than 2 draws.
+    """
+    if draws < 2:
+        raise InputError(f"draws is {draws}: give at least 2")
+    codes = _codes(encodings)
+    (first, *_) = encodings.values()
+    partners = _partners(len(first), draws, seed)
+    facts = {
+        "tokens": codes[0].codes.size,
+        "images": len(first),
+        "photographs": len(np.unique(first.photograph)),
+        "draws": draws,
+    }
+    return pd.DataFrame(
+        [
+            {"first": one.run, "second": other.run} | _agreement(one.codes, other.codes, partners) | facts
+            for one, other in itertools.combinations(codes, 2)
+        ]
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _RunCodes:
+    """A run's name, and its joint codes [N, H, W]."""
+
+    run: str
+    codes: NDArray[np.int64]
+
+
+def _agreement(one: NDArray[np.int64], other: NDArray[np.int64], partners: list[NDArray[np.intp]]) -> dict[str, float]:
+    # E[I] depends on how frequent codes are, and that is the same whichever images are paired: it is counted once.
+    expected = expected_mutual_information(contingency_matrix(one.ravel(), other.ravel(), sparse=True), one.size)
+    counts = (np.unique(codes, return_counts=True)[1] for codes in (one, other))
+    reach = sum(entropy(count) for count in counts) / 2 - expected
+
+    def adjusted(information: float) -> float:
+        # Where both runs have one code for all, or another for each token, they agree, as scikit-learn has it.
+        return (information - expected) / reach if abs(reach) > 1e-12 else 1.0
+
+    information = mutual_info_score(one.ravel(), other.ravel())
+    by_chance = [mutual_info_score(one.ravel(), other[partner].ravel()) for partner in partners]
+    null = [adjusted(value) for value in by_chance]
+    return {
+        "agreement": adjusted(information),
+        "null": float(np.mean(null)),
+        "null_spread": float(np.std(null, ddof=1)),
+        "bits": information / math.log(2),
+        "bits_null": float(np.mean(by_chance)) / math.log(2),
+    }
+
+
+def _partners(images: int, draws: int, seed: int) -> list[NDArray[np.intp]]:
+    """For each image another one, each as often as any: a single round through all of them in a random order."""
+    if images < 2:
+        raise InputError(f"{images} images have no others to be compared with: encode at least 2")
+    generator = np.random.default_rng(seed)
+    partners = []
+    for _ in range(draws):
+        order = generator.permutation(images)
+        partner = np.empty(images, dtype=np.intp)
+        partner[order] = np.roll(order, 1)
+        partners.append(partner)
+    return partners
+
+
+def _codes(encodings: Mapping[str, Encoding]) -> list[_RunCodes]:
+    if len(encodings) < 2:
+        raise InputError(f"{len(encodings)} encodings make no pair: give at least 2")
+    found = [_RunCodes(run, token_codes(encoding)) for run, encoding in encodings.items()]
+    reference, *others = encodings.items()
+    for run, encoding in others:
+        if not np.array_equal(encoding.images, reference[1].images):
+            raise InputError(f"{run} and {reference[0]} hold different images: encode the same crops with both")
+    for one in found[1:]:
+        if one.codes.shape != found[0].codes.shape:
+            raise InputError(
+                f"{one.run} has codes on a grid {list(one.codes.shape[1:])}, {found[0].run} on "
+                f"{list(found[0].codes.shape[1:])}: compare runs of one factor"
+            )
+    return found

@@ -1,0 +1,219 @@
+"""How much worse are a tokenizer's codes than the best ones that its own latents allow?
+
+For squared error there is a yardstick: k-means with as many codes on the same latents. The geometry efficiency is its
+held-out distortion over that of the codes, in the space where the method rounds; 1 is optimal. k-means is fitted to
+latents of the training photographs and judged on held-out ones, as the codes are: where it has few tokens a code it
+learns them by heart, and codes may come out above 1.
+
+A squared distance need not be visible. Weighted by the decoder's sensitivity it is |J(z − z_q)|², J being the
+decoder's Jacobian at z_q: the squared error in pixels to first order. The third measure is that error itself,
+|f(z) − f(z_q)|², f being the decoder.
+
+Two conditions make codes optimal (Lloyd 1982): each token takes its nearest code, which all methods here fulfil, and
+each code is the mean of its tokens, which none has to. So codes are also measured after a single step of Lloyd's: moved
+to the means of their cells, where tokens take the nearest anew.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from torch import Tensor
+
+from lgq_explore.errors import InputError
+from lgq_explore.models import Tokenizer
+from lgq_explore.progress import Progress
+from lgq_explore.quantizers import Quantizer, nearest_codes, to_grid, to_tokens
+from lgq_explore.runs.encoding import BATCH_SIZE, Encoding
+
+from ..code_space import code_points, require_fit, token_points
+from .decoder_sensitivity import decoded_step
+
+RESTARTS = 20
+FIT_TOKENS = 2**14
+"""Tokens that k-means is fitted to: 16,384, sixteen for each of 1,024 codes."""
+
+MOST_ITERATIONS = 100
+PICTURES = 128
+"""Held-out pictures that are decoded, spread over all of them."""
+
+DECODED_RESTARTS = 3
+"""Restarts that are decoded, from the best on: each costs as much as the codes."""
+
+
+@dataclass(frozen=True, eq=False)
+class KMeansCodebooks:
+    """k-means with K codes from several starts, on the same N tokens; by distortion on these, the best first.
+
+    centres: float32 [restarts, K, E]. distortion: float64 [restarts], mean squared distance of the N tokens to them.
+    tokens: float32 [N, E], in the space of `Quantizer.continuous`.
+    """
+
+    centres: Tensor
+    distortion: NDArray[np.float64]
+    tokens: Tensor
+
+    @property
+    def best(self) -> Tensor:
+        """The centres [K, E] with the least distortion on the tokens that they were fitted to."""
+        return self.centres[0]
+
+
+def kmeans_codebooks(
+    quantizer: Quantizer,
+    training: Encoding,
+    *,
+    restarts: int = RESTARTS,
+    tokens: int = FIT_TOKENS,
+    seed: int = 0,
+    progress: bool = True,
+) -> KMeansCodebooks:
+    """Fit k-means with the quantizer's number of codes to tokens of its own latents, in the space where it rounds.
+
+    training: of photographs that the run was trained on, as `encode_training` gives it. tokens: N, drawn without
+    replacement. Each restart is scikit-learn's: greedy k-means++, then Lloyd iterations to convergence, at most 100;
+    about a second on one core at K = 1024, N = 16,384 and 8 dimensions, and in proportion to K·N. `progress` shows a
+    bar; an interrupt ends it between two restarts.
+
+    Raises:
+        InputError: an encoding of another quantizer, fewer than 1 restart, or no more different tokens than codes.
+    """
+    if restarts < 1:
+        raise InputError(f"restarts is {restarts}: give at least 1")
+    points = token_points(quantizer, training).float().cpu().numpy()
+    chosen = np.random.default_rng(seed).permutation(len(points))[: max(0, tokens)]
+    points, size = points[chosen], quantizer.codebook_size
+    different = len(np.unique(points, axis=0))
+    if different <= size:
+        raise InputError(f"{different} different tokens are too few for k-means with {size} codes: encode more crops")
+    fits = []
+    with Progress(f"k-means, {size:,d} codes", restarts, "restarts", shown=progress) as bar:
+        for restart in range(restarts):
+            fits.append(KMeans(size, n_init=1, max_iter=MOST_ITERATIONS, random_state=seed + restart).fit(points))
+            bar.advance()
+    fits.sort(key=lambda fit: fit.inertia_)
+    return KMeansCodebooks(
+        centres=torch.from_numpy(np.stack([fit.cluster_centers_ for fit in fits]).astype(np.float32)),
+        distortion=np.array([fit.inertia_ / len(points) for fit in fits]),
+        tokens=torch.from_numpy(points),
+    )
+
+
+@torch.no_grad()
+def efficiency(
+    tokenizer: Tokenizer,
+    held_out: Encoding,
+    kmeans: KMeansCodebooks,
+    *,
+    codebook: Tensor | None = None,
+    pictures: int = PICTURES,
+) -> pd.DataFrame:
+    """A row a measure: `latents`, `pixels, first order` and `pixels`; distortions, and k-means' over the codes'.
+
+    codes, cell_means, kmeans: distortion of the run's codes, of these moved to the means of their cells (over the
+    tokens that k-means was fitted to), and of the best restart, as judged by its own tokens. In latents it is a mean
+    squared distance a token, summed over E; in pixels the mean squared error of a channel's value in [0, 1].
+    efficiency, cell_means_efficiency: kmeans over the first two. spread: standard deviation of `efficiency` over
+    `restarts` of them, NaN for one; pixels are measured for at most 3. Then N of each: tokens and images (held-out),
+    fit_tokens; codebook_size; dimension, E.
+
+    tokenizer: in eval mode. codebook: [K, E], codes to judge in place of the run's. pictures: how many are decoded,
+    spread over the encoding.
+
+    Raises:
+        InputError: an encoding of another tokenizer, an empty one, k-means of another space, or fewer than 1 picture.
+    """
+    quantizer = tokenizer.quantizer
+    require_fit(quantizer, held_out)
+    own = (code_points(quantizer) if codebook is None else codebook).float()
+    _check(held_out, kmeans, own, pictures)
+    points = token_points(quantizer, held_out).float()
+    codebooks = [own, _cell_means(kmeans.tokens.to(own), own), *kmeans.centres.to(own)]
+    shown = np.unique(np.linspace(0, len(held_out) - 1, min(pictures, len(held_out))).round().astype(np.int64))
+    latents = [_latent_distortion(points, codebook) for codebook in codebooks]
+    grid = to_grid(points, torch.from_numpy(held_out.latents))[shown]
+    pixels = [_pixel_distortion(tokenizer, grid, codebook) for codebook in codebooks[: 2 + DECODED_RESTARTS]]
+    everything = {"images": len(held_out), "tokens": len(points)}
+    some = {"images": len(shown), "tokens": len(shown) * (len(points) // len(held_out))}
+    common = {"fit_tokens": len(kmeans.tokens), "codebook_size": len(own), "dimension": own.shape[1]}
+    return pd.DataFrame(
+        [
+            _row("latents", latents) | everything | common,
+            _row("pixels, first order", [both.first_order for both in pixels]) | some | common,
+            _row("pixels", [both.exact for both in pixels]) | some | common,
+        ]
+    )
+
+
+def _row(measure: str, distortions: Sequence[float]) -> dict[str, float | str]:
+    """distortions: of the codes, of their cells' means, and of each restart."""
+    codes, cell_means, *restarts = distortions
+    efficiencies = [_ratio(restart, codes) for restart in restarts]
+    return {
+        "measure": measure,
+        "codes": codes,
+        "cell_means": cell_means,
+        "kmeans": restarts[0],
+        "efficiency": efficiencies[0],
+        "spread": float(np.std(efficiencies, ddof=1)) if len(restarts) > 1 else math.nan,
+        "cell_means_efficiency": _ratio(restarts[0], cell_means),
+        "restarts": len(restarts),
+    }
+
+
+def _ratio(kmeans: float, codes: float) -> float:
+    return kmeans / codes if codes > 0 else math.inf
+
+
+def _cell_means(tokens: Tensor, codebook: Tensor) -> Tensor:
+    """The codebook [K, E] with each code at the mean of the tokens [N, E] that take it; without tokens it stays."""
+    codes = nearest_codes(tokens, codebook)
+    counts = torch.bincount(codes, minlength=len(codebook))[:, None]
+    sums = torch.zeros_like(codebook, dtype=torch.float64).index_add_(0, codes, tokens.double())
+    return torch.where(counts > 0, sums / counts.clamp(min=1), codebook.double()).to(codebook)
+
+
+def _latent_distortion(points: Tensor, codebook: Tensor) -> float:
+    """Mean squared distance of tokens [N, E] to the nearest code [K, E]."""
+    return (points.double() - codebook[nearest_codes(points, codebook)].double()).square().sum(1).mean().item()
+
+
+@dataclass(frozen=True)
+class _PixelDistortion:
+    """Mean squared error of a channel's value in [0, 1]: to first order in the latents' error, and as it is."""
+
+    first_order: float
+    exact: float
+
+
+def _pixel_distortion(tokenizer: Tokenizer, grid: Tensor, codebook: Tensor) -> _PixelDistortion:
+    """grid: [B, E, H, W], in the space of `Quantizer.continuous`."""
+    first_order, exact, values = 0.0, 0.0, 0
+    for batch in grid.split(BATCH_SIZE):
+        rounded = to_grid(codebook[nearest_codes(to_tokens(batch), codebook)], batch)
+        step = decoded_step(tokenizer, rounded, batch - rounded)
+        unrounded = tokenizer.decode(tokenizer.quantizer.decoder_input(batch))
+        first_order += step.first_order.double().square().sum().item()
+        exact += (unrounded - step.pictures).double().square().sum().item()
+        values += unrounded.numel()
+    # The model's range [−1, 1] is twice as wide as [0, 1].
+    return _PixelDistortion(first_order / (4 * values), exact / (4 * values))
+
+
+def _check(held_out: Encoding, kmeans: KMeansCodebooks, own: Tensor, pictures: int) -> None:
+    if len(held_out) == 0:
+        raise InputError("the encoding holds 0 pictures: encode at least one first")
+    if pictures < 1:
+        raise InputError(f"pictures is {pictures}: give at least 1")
+    if kmeans.best.shape != own.shape:
+        raise InputError(
+            f"k-means has {list(kmeans.best.shape)} codes and dimensions, the codebook {list(own.shape)}: "
+            "give k-means of the same space, with as many codes"
+        )

@@ -1,0 +1,164 @@
+"""How does a grid of codes lie beside a codebook that was learned?"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
+
+from lgq_explore.errors import InputError
+from lgq_explore.quantizers import FSQConfig, Quantizer, to_tokens
+from lgq_explore.runs.encoding import Encoding
+from lgq_explore.training.fit import code_vectors, codes_of, fit_quantizer
+
+from ..code_space import require_fit, require_listed, token_points
+
+FIT_STEPS = 1000
+QUARTILES = (0.25, 0.5, 0.75)
+
+MOST_EDGES = 20_000
+"""More lines than that are a grey area: a lattice with more is drawn by its points alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class FittedGrid:
+    """A grid of FSQ whose projections were fitted to the tokens of a run, so that both lie in one space.
+
+    points: float32 [K, E], where it decodes its codes to. counts: [K], tokens that take each. levels: of the grid.
+    distortion: mean |z − q|² over the N `tokens` it was fitted to, summed over E, in squared units of the space.
+    fitted_to: tells these tokens from any others.
+    """
+
+    points: NDArray[np.float32]
+    counts: NDArray[np.int64]
+    levels: tuple[int, ...]
+    distortion: float
+    tokens: int
+    steps: int
+    seed: int
+    fitted_to: str
+
+
+@dataclass(frozen=True)
+class LatticeRegularity:
+    """How evenly N points are spaced. value: 1 on a lattice, 0 for points thrown at random, below 0 where they cluster.
+
+    With s the distance between the quartiles of the distances to the nearest other point, relative to their median,
+    value = 1 − s / `chance`. On a lattice, and its image under any linear map, all these distances are equal, but for
+    a few points of its surface: s = 0.
+    """
+
+    value: float
+    spread: float
+    chance: float
+    points: int
+
+
+def fit_grid(
+    quantizer: Quantizer,
+    encoding: Encoding,
+    levels: Sequence[int] | None = None,
+    *,
+    steps: int = FIT_STEPS,
+    seed: int = 0,
+) -> FittedGrid:
+    """Fit a grid of FSQ to a run's tokens, in the space where the run's method rounds; the same on every call.
+
+    levels: by default those nearest to the run's codebook size. The grid learns from the very tokens that are shown,
+    while the codebook learned from others: that favours the grid.
+
+    Raises:
+        InputError: an encoding of another quantizer, or levels that make no grid.
+    """
+    tokens = token_points(quantizer, encoding).cpu()
+    try:
+        config = FSQConfig.for_codebook_size(quantizer.codebook_size) if levels is None else FSQConfig(tuple(levels))
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    fit = fit_quantizer(config, tokens, steps=steps, seed=seed)
+    codes = codes_of(fit.quantizer, tokens)
+    return FittedGrid(
+        points=decoded_points(fit.quantizer),
+        counts=np.bincount(codes.numpy(), minlength=fit.quantizer.codebook_size),
+        levels=fit.quantizer.levels,
+        distortion=float(fit.history["distortion"].iloc[-1]),
+        tokens=len(tokens),
+        steps=steps,
+        seed=seed,
+        fitted_to=fingerprint(tokens.numpy()),
+    )
+
+
+def decoded_points(quantizer: Quantizer) -> NDArray[np.float32]:
+    """What each joint code is decoded to, in the space of raw latents: [K, D], for grids after their projection out.
+
+    Raises:
+        InputError: more codes than `code_points` lists.
+    """
+    require_listed(quantizer)
+    return code_vectors(quantizer).float().numpy()
+
+
+def raw_tokens(quantizer: Quantizer, encoding: Encoding) -> NDArray[np.float32]:
+    """The raw latents of an encoding [N, D], in the order of (image, row, column).
+
+    Raises:
+        InputError: an encoding of another width or other levels than the quantizer's.
+    """
+    require_fit(quantizer, encoding)
+    return to_tokens(torch.from_numpy(encoding.latents)).numpy()
+
+
+def lattice_edges(levels: Sequence[int]) -> pd.DataFrame:
+    """Pairs of joint codes one step apart on a grid: group, code, neighbour. Empty above `MOST_EDGES` pairs.
+
+    A grid has Σ_g (L_g − 1) K / L_g pairs; a method with one group has no grid, and no pairs.
+    """
+    size = math.prod(levels)
+    pairs = sum((level - 1) * size // level for level in levels)
+    if len(levels) < 2 or pairs > MOST_EDGES:
+        return pd.DataFrame({"group": [], "code": [], "neighbour": []}, dtype=np.int64)
+    codes = np.arange(size)
+    digits = np.array(np.unravel_index(codes, levels))
+    parts = []
+    for group, level in enumerate(levels):
+        inner = codes[digits[group] < level - 1]
+        step = math.prod(levels[group + 1 :])
+        parts.append(pd.DataFrame({"group": group, "code": inner, "neighbour": inner + step}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def lattice_regularity(points: NDArray[np.floating]) -> LatticeRegularity:
+    """How evenly points [K, E] are spaced, K ≥ 2, by the distances to the nearest other point.
+
+    chance: the spread of these distances for points thrown at random into E dimensions. Their E-th power is
+    exponentially distributed (Clark & Evans 1954 for E = 2), so their q-quantile goes with (−log(1 − q))^{1/E}.
+    Points that fall into one place count as one.
+
+    Raises:
+        InputError: fewer than two different points.
+    """
+    distinct = np.unique(np.asarray(points, dtype=np.float64), axis=0)
+    if len(distinct) < 2:
+        raise InputError(f"{len(distinct)} different points: give at least 2")
+    distances = NearestNeighbors(n_neighbors=2).fit(distinct).kneighbors(distinct)[0][:, 1]
+    spread = _quartile_spread(np.quantile(distances, QUARTILES))
+    chance = _quartile_spread((-np.log1p(-np.array(QUARTILES))) ** (1 / distinct.shape[1]))
+    return LatticeRegularity(1 - spread / chance, spread, chance, len(distinct))
+
+
+def _quartile_spread(quartiles: NDArray[np.floating]) -> float:
+    lower, median, upper = quartiles
+    return float((upper - lower) / median)
+
+
+def fingerprint(points: NDArray[np.floating]) -> str:
+    """The same for the same points, and another for others."""
+    return hashlib.sha256(np.ascontiguousarray(points, dtype=np.float32).tobytes()).hexdigest()[:16]

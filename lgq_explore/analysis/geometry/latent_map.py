@@ -1,0 +1,276 @@
+"""How do a codebook and the tokens it rounds look from afar, on one plane?"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lgq_explore.errors import InputError
+from lgq_explore.files import whole_file
+from lgq_explore.quantizers import Quantizer
+from lgq_explore.runs.arrays import DamagedArrays, read_arrays
+from lgq_explore.runs.encoding import Encoding
+from lgq_explore.runs.frozen_run import frozen, spread_over
+from lgq_explore.runs.run import Run
+
+from ..code_space import code_points, token_points
+from ..usage.counts import token_codes
+from .embedding import EPOCHS, METHODS, MIN_DIST, NEIGHBOURS, Embedding, Report, embed, say_nothing
+from .fsq_grid import FittedGrid, decoded_points, fingerprint, raw_tokens
+from .projection_quality import ProjectionQuality, projection_quality
+
+SPACES = ("rounding", "latents")
+MOST_FITTED = 8192
+"""Points that a map is fitted on: UMAP takes 3 s for them, and its time grows faster than their number."""
+
+MOST_SNAPSHOTS = 8
+MOST_TOKENS = 20_000
+
+
+@dataclass(frozen=True, eq=False)
+class LatentMap:
+    """Codes of several snapshots and held-out tokens of one run, embedded together.
+
+    points: a row a point, fitted ones and placed ones: kind (code, token, or grid for one that was fitted to the
+    tokens), step (of a code's snapshot, else NA), code (a token's is the one it holds), token (its number, else NA),
+    x, y, fitted. explained_variance: shares of both axes; None for UMAP. quality: over the tokens and the newest codes.
+    space: `rounding`, where the method rounds, or `latents`, raw ones and what codes are decoded to. width: E, its
+    dimensions. tokens: N of the encoding, of which the map shows some. parameters: of the method, as it was called.
+    """
+
+    points: pd.DataFrame
+    method: str
+    space: str
+    width: int
+    tokens: int
+    seed: int
+    parameters: dict[str, float | str]
+    explained_variance: tuple[float, float] | None
+    quality: ProjectionQuality
+
+    @property
+    def steps(self) -> list[int]:
+        """Finished steps of the snapshots whose codes are on the map, ascending; the last is today's."""
+        return sorted(self.points["step"].dropna().unique().astype(int).tolist())
+
+    @property
+    def fitted(self) -> int:
+        """Points that the map was fitted on."""
+        return int(self.points["fitted"].sum())
+
+    @property
+    def placed(self) -> int:
+        """Points that were placed afterwards."""
+        return len(self.points) - self.fitted
+
+    def of(self, kind: str, step: int | None = None) -> pd.DataFrame:
+        """The rows of one kind, codes of one snapshot (today's by default), numbered anew.
+
+        Raises:
+            InputError: a step whose codes are not on the map.
+        """
+        chosen = self.points["kind"] == kind
+        if kind == "code":
+            step = self.steps[-1] if step is None else step
+            if step not in self.steps:
+                raise InputError(
+                    f"there is no snapshot of step {step}: choose one of {', '.join(map(str, self.steps))}"
+                )
+            chosen &= self.points["step"] == step
+        return self.points[chosen].reset_index(drop=True)
+
+    @property
+    def span(self) -> tuple[float, float, float, float]:
+        """x from, x to, y from, y to of all points: of every snapshot, so that a replay does not change the axes."""
+        places = self.points[["x", "y"]].to_numpy()
+        (left, bottom), (right, top) = places.min(axis=0).tolist(), places.max(axis=0).tolist()
+        return left, right, bottom, top
+
+    @property
+    def sentence(self) -> str:
+        """How the map was made: method, points fitted and placed, explained variance."""
+        first, second = self.explained_variance or (0.0, 0.0)
+        kept = f", {first + second:.0%} of the variance in {self.width} dimensions" if self.explained_variance else ""
+        placed = f"{self.placed:,d} placed {'by projection' if self.method == 'pca' else 'among their neighbours'}"
+        return f"{self.method.upper()}{kept}; fitted on {self.fitted:,d} points, {placed}; seed {self.seed}"
+
+
+def latent_map(
+    run: Run,
+    encoding: Encoding,
+    method: str = "pca",
+    *,
+    space: str = "rounding",
+    grid: FittedGrid | None = None,
+    seed: int = 0,
+    report: Report = say_nothing,
+) -> LatentMap:
+    """Embed a run's codes of up to 8 snapshots, evenly spread over training, and up to 20,000 of its tokens.
+
+    method: `pca` or `umap`, see `embedding.embed`. At most 8,192 points are fitted: tokens, at least half of them and
+    one of every used code among them where they suffice; today's codes, those of the grid, and of each code one older
+    place. Tokens are those of today's encoder. A map by UMAP is kept in the run's folder and found there again.
+    grid: one fitted to these tokens by `fit_grid`, to be embedded with them, in the space `rounding`. report: is told
+    in words what takes long.
+
+    Raises:
+        InputError: another method or space, a run without weights, an encoding of another run, or a grid that was
+        fitted to other tokens.
+    """
+    if method not in METHODS:
+        raise InputError(f"method is {method!r}: choose one of {', '.join(METHODS)}")
+    if space not in SPACES:
+        raise InputError(f"space is {space!r}: choose one of {', '.join(SPACES)}")
+    run = frozen(run)
+    run.require_own(encoding)
+    quantizer = run.tokenizer().quantizer
+    tokens = token_points(quantizer, encoding).cpu().numpy() if space == "rounding" else raw_tokens(quantizer, encoding)
+    _require_shared(tokens, grid, space)
+    rng = np.random.default_rng(seed)
+    held = token_codes(encoding).reshape(-1)
+    ranked = _one_of_each_first(held, rng)
+    shown = np.sort(ranked[:MOST_TOKENS])
+    books = _codebooks(run, quantizer, space)
+    parts = [*books.values(), tokens[shown], *([grid.points] if grid else [])]
+    rows = _rows(books, shown, held, len(grid.points) if grid else 0)
+    rows["fitted"] = _fitted(rows, ranked, rng)
+    points = np.concatenate(parts).astype(np.float32)
+    parameters = _parameters(method)
+    made = _embedded(run, points, rows["fitted"].to_numpy(), method, seed, parameters, report)
+    rows["x"], rows["y"] = made.places.T
+    looked_at = ((rows["kind"] != "code") | (rows["step"] == max(books))).to_numpy(dtype=bool)
+    return LatentMap(
+        points=rows[["kind", "step", "code", "token", "x", "y", "fitted"]],
+        method=method,
+        space=space,
+        width=points.shape[1],
+        tokens=len(tokens),
+        seed=seed,
+        parameters=parameters,
+        explained_variance=made.explained_variance,
+        quality=projection_quality(points[looked_at], made.places[looked_at], seed=seed),
+    )
+
+
+def codebook_at(run: Run, quantizer: Quantizer, step: int) -> NDArray[np.float32]:
+    """The codes' points [K, E] where tokens are rounded, of today (the run's finished steps) or of a snapshot.
+
+    Raises:
+        InputError: a step of which there is no snapshot.
+    """
+    run = frozen(run)
+    snapshots = {} if quantizer.codebook_is_fixed else run.codebook_snapshots()
+    if step == run.finished_steps:
+        return code_points(quantizer).float().cpu().numpy()
+    if step not in snapshots:
+        raise InputError(f"there is no snapshot of step {step}: choose one of {', '.join(map(str, snapshots))}")
+    return np.array(snapshots[step])
+
+
+def _require_shared(tokens: NDArray[np.float32], grid: FittedGrid | None, space: str) -> None:
+    if grid is None:
+        return
+    if space != "rounding":
+        raise InputError(f"space is {space!r}: a fitted grid lies where the method rounds, in the space 'rounding'")
+    if grid.fitted_to != fingerprint(tokens):
+        raise InputError(
+            "the grid was fitted to other tokens: two runs have axes of their own, and places say nothing about each "
+            "other.\nFit a grid to this run's tokens with analysis.geometry.fit_grid, or show both maps side by side."
+        )
+
+
+def _codebooks(run: Run, quantizer: Quantizer, space: str) -> dict[int, NDArray[np.float32]]:
+    """Step → codes' points, ascending. What past codebooks decode to is not kept: `latents` has today's only."""
+    today = run.finished_steps
+    if space == "latents":
+        return {today: decoded_points(quantizer)}
+    steps = [] if quantizer.codebook_is_fixed else sorted(run.codebook_snapshots())
+    return {step: codebook_at(run, quantizer, step) for step in spread_over(sorted({*steps, today}), MOST_SNAPSHOTS)}
+
+
+def _rows(
+    books: dict[int, NDArray[np.float32]], shown: NDArray[np.int64], held: NDArray[np.int64], grid: int
+) -> pd.DataFrame:
+    """kind, step, code, token of each point, in the order in which points are stacked."""
+    codes = [pd.DataFrame({"kind": "code", "step": step, "code": np.arange(len(book))}) for step, book in books.items()]
+    tokens = pd.DataFrame({"kind": "token", "code": held[shown], "token": shown})
+    rows = pd.concat([*codes, tokens, pd.DataFrame({"kind": "grid", "code": np.arange(grid)})], ignore_index=True)
+    return rows.astype({"step": "Int64", "token": "Int64", "code": np.int64})
+
+
+def _one_of_each_first(held: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """All tokens in random order, but one of every used code before the others."""
+    order = rng.permutation(len(held))
+    _, first = np.unique(held[order], return_index=True)
+    return np.concatenate([order[rng.permutation(first)], np.delete(order, first)])
+
+
+def _fitted(rows: pd.DataFrame, ranked: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Which points are fitted. A code that moved little would be its own nearest neighbours, were all snapshots."""
+    step, code = rows["step"].to_numpy(dtype=np.int64, na_value=-1), rows["code"].to_numpy()
+    past = np.unique(step[step >= 0])[:-1]
+    # Of each code one older place: code by code, another snapshot.
+    is_its_turn = (step == past[code % len(past)]) if len(past) else np.zeros(len(rows), dtype=bool)
+    order = np.select([step == step.max(), rows["kind"] == "grid", is_its_turn], [0, 1, 2], default=3)
+    candidates = np.lexsort([rng.random(len(rows)), order])[: int((order < 3).sum())]
+    chosen = candidates[: MOST_FITTED // 2]
+    place = {token: row for row, token in rows["token"].dropna().items()}
+    tokens = [place[token] for token in ranked[: MOST_FITTED - len(chosen)] if token in place]
+    fitted = np.zeros(len(rows), dtype=bool)
+    fitted[chosen] = fitted[tokens] = True
+    return fitted
+
+
+def _parameters(method: str) -> dict[str, float | str]:
+    if method == "pca":
+        return {}
+    return {"n_neighbors": NEIGHBOURS, "min_dist": MIN_DIST, "n_epochs": EPOCHS, "init": "pca", "metric": "euclidean"}
+
+
+def _embedded(
+    run: Run,
+    points: NDArray[np.float32],
+    fitted: NDArray[np.bool_],
+    method: str,
+    seed: int,
+    parameters: dict[str, float | str],
+    report: Report,
+) -> Embedding:
+    """Made now, or found in the run's folder where it was made from the same points."""
+    if method == "pca":
+        return embed(points, fitted, method, seed=seed)
+    digest = hashlib.sha256(json.dumps([method, seed, parameters, points.shape], sort_keys=True).encode())
+    digest.update(points.tobytes())
+    digest.update(fitted.tobytes())
+    path = run.cached_map(digest.hexdigest()[:16])
+    places = _read(path, len(points))
+    if places is not None:
+        return Embedding(places)
+    made = embed(points, fitted, method, seed=seed, report=report)
+    _keep(path, made.places)
+    return made
+
+
+def _read(path: Path, points: int) -> NDArray[np.float32] | None:
+    """What `_keep` wrote; None where there is nothing, or nothing that can be used."""
+    try:
+        places = read_arrays(path, ["places"])["places"]
+    except (OSError, KeyError, DamagedArrays):
+        return None
+    is_whole = places.shape == (points, 2) and places.dtype == np.float32 and np.isfinite(places).all()
+    return places if is_whole else None
+
+
+def _keep(path: Path, places: NDArray[np.float32]) -> None:
+    try:
+        path.parent.mkdir(exist_ok=True)
+        with whole_file(path) as target:
+            np.savez(target, places=places)
+    except OSError:
+        pass  # a folder that can't be written only costs the next panel its time

@@ -1,0 +1,19 @@
+"""Tidy frames on whether a run is healthy."""
+
+from __future__ import annotations
+
+from .curves import rule_curves
+from .evidence import Evidence, gather_evidence
+from .training_curves import training_curves
+from .verdicts import advised_command, assess, judge, worst_state
+
+__all__ = [
+    "Evidence",
+    "advised_command",
+    "assess",
+    "gather_evidence",
+    "judge",
+    "rule_curves",
+    "training_curves",
+    "worst_state",
+]

@@ -1,0 +1,83 @@
+"""Which curves do the rules of health read, and between which limits are they healthy?"""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from lgq_explore.runs.config import RECONSTRUCTION_LOSSES
+
+from .evidence import Evidence
+from .rules import DEAF, DESERTED, ONE_BIT, RISEN, collapsed_under, logged, windowed_usage
+
+
+def rule_curves(evidence: Evidence) -> pd.DataFrame:
+    """A row a rule and step: rule, quantity, step, value, lower, upper.
+
+    quantity says what the value is. lower and upper: limits between which the rule has nothing to say at that step,
+    NaN where there is none on that side. Rules that read no curve, or for which there is none yet, have no rows.
+    """
+    parts = [
+        _usage(evidence),
+        _curve(
+            "centres leaving the latents", "centres outside, share of K", evidence.centres, "outside", upper=DESERTED
+        ),
+        _gain(evidence),
+        _shared_codes(evidence),
+        _reconstruction(evidence),
+    ]
+    columns = {
+        "rule": "str",
+        "quantity": "str",
+        "step": "int64",
+        "value": "float64",
+        "lower": "float64",
+        "upper": "float64",
+    }
+    return pd.concat([pd.DataFrame(columns=list(columns)).astype(columns), *parts], ignore_index=True)
+
+
+def _usage(evidence: Evidence) -> pd.DataFrame:
+    usage = windowed_usage(evidence)
+    if usage.empty:
+        return usage
+    few = collapsed_under(evidence, float(usage["tokens"].iloc[-1]))
+    return _curve("collapse coming", "perplexity, codes", usage, "perplexity", lower=few)
+
+
+def _gain(evidence: Evidence) -> pd.DataFrame:
+    name = "encoder_gain_share_below_1_percent"
+    quantity = "gain under 1 %, share of tokens"
+    return _curve("encoder no longer hears the decoder", quantity, logged(evidence, name), name, upper=DEAF)
+
+
+def _shared_codes(evidence: Evidence) -> pd.DataFrame:
+    name, size = "effective_codes", evidence.config.quantizer.size
+    steps = logged(evidence, name)
+    quantity = "effective codes a token"
+    return _curve("temperature means nothing at this dimension", quantity, steps, name, lower=ONE_BIT, upper=size / 2)
+
+
+def _reconstruction(evidence: Evidence) -> pd.DataFrame:
+    (name,) = (f"loss_{loss}" for loss in RECONSTRUCTION_LOSSES)
+    steps = logged(evidence, name)
+    if steps.empty:
+        return pd.DataFrame()
+    upper = RISEN * steps[name].cummin()  # of the lowest so far: a loss that only falls is never over it
+    return _curve("reconstruction getting worse", f"{name} of a step", steps, name, upper=upper)
+
+
+def _curve(
+    rule: str,
+    quantity: str,
+    steps: pd.DataFrame,
+    column: str,
+    *,
+    lower: float = math.nan,
+    upper: float | pd.Series = math.nan,
+) -> pd.DataFrame:
+    if steps.empty:
+        return pd.DataFrame()
+    values = {"step": steps["step"].astype("int64"), "value": steps[column].astype("float64")}
+    return pd.DataFrame({"rule": rule, "quantity": quantity, **values, "lower": lower, "upper": upper})

@@ -1,0 +1,204 @@
+"""What is known of a run when its health is judged: its recipe, its history, and where its codes lie today?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from lgq_explore.errors import InputError
+from lgq_explore.quantizers import Quantizer, SoftQuantizer
+from lgq_explore.quantizers.nearest import nearest
+from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.encoding import Encoding, encode
+from lgq_explore.runs.frozen_run import FrozenRun, frozen, spread_over
+from lgq_explore.runs.run import Run
+
+from ..code_space import token_points
+from ..temperature.softness import (
+    TemperatureProbe,
+    sample_latents,
+    softness_summary,
+    temperature_grid,
+    temperature_of_gap,
+)
+
+CROPS = 128
+"""Held-out crops that are encoded where no encoding is given: some thousands of tokens, in a second or two."""
+
+CLOUD = 4096
+"""Tokens that stand for the latents: enough that a nearest one says whether a place is among them."""
+
+SOFT_TOKENS = 512
+"""Tokens whose softness is measured: its means are good to 2 %."""
+
+SNAPSHOTS = 6
+"""Snapshots of the codebook that are compared with the tokens, the first and the last among them."""
+
+SMALL_GAP = 0.1
+"""Soft–hard gap, as a share of the tokens' spread, up to which both are taken for the same."""
+
+COLDEST = 1e-5
+"""Share of the last temperature down to which one is looked for that makes the gap small."""
+
+NO_TEMPERATURE = "the method chooses its codes without a temperature"
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What the rules read, plain and small, so that it can be planted.
+
+    recipe: of the run, by which it is trained again. history: a row a logged step, as `Run.history` gives it.
+    finished_steps: that the weights have seen; weights: their digest, empty where there are none.
+    held_out_tokens: that were encoded; 0 where none could be. centres: that of `centre_places`, a row a snapshot.
+    softness: `softness_summary` of held-out tokens at the last temperature in force, empty where there is
+    none; cold_enough: the temperature at which their gap would be SMALL_GAP.
+    missing: a sentence on what could not be looked at, by name: `held-out`, `centres`, `softness`.
+    """
+
+    config: TrainConfig
+    history: pd.DataFrame
+    finished_steps: int
+    run: str = "RUN"
+    weights: str = ""
+    held_out_tokens: int = 0
+    centres: pd.DataFrame = field(default_factory=pd.DataFrame)
+    softness: Mapping[str, float] = field(default_factory=dict)
+    cold_enough: float | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_finished(self) -> bool:
+        return self.finished_steps >= self.config.steps
+
+    @property
+    def tokens_a_step(self) -> int:
+        """N of one optimiser step, B·(S/f)²."""
+        config = self.config
+        return config.batch_size * (config.image_size // config.backbone.factor) ** 2
+
+
+def gather_evidence(run: Run, encoding: Encoding | None = None) -> Evidence:
+    """Read a run's folder, and encode CROPS of its held-out crops unless an encoding of them is given.
+
+    What cannot be had (no weights yet, pictures that are no longer there) is missing from the evidence, and said there.
+
+    Raises:
+        InputError: a damaged history, weights that don't fit the recipe, another run's encoding.
+    """
+    evidence = Evidence(run.config, run.history(), 0, str(run.path))
+    if run.finished_steps == 0:
+        return replace(evidence, missing=dict.fromkeys(("held-out", "centres", "softness"), "there are no weights yet"))
+    run = frozen(run)
+    trained = run.trained()
+    evidence = replace(evidence, finished_steps=trained.finished_steps, weights=trained.digest)
+    quantizer = trained.tokenizer.quantizer
+    if encoding is not None:
+        run.require_own(encoding)
+    else:
+        try:
+            encoding = encode(run, crops=CROPS, trained=trained)
+        except InputError as error:  # a run folder travels without its pictures; its history still tells much
+            why = f"held-out pictures can't be had: {str(error).splitlines()[0]}"
+            return replace(evidence, missing=dict.fromkeys(("held-out", "centres", "softness"), why))
+    evidence = replace(evidence, held_out_tokens=encoding.codes[:, 0].size)
+    return _with_softness(_with_centres(evidence, quantizer, encoding, run), quantizer, encoding)
+
+
+def _with_centres(evidence: Evidence, quantizer: Quantizer, encoding: Encoding, run: FrozenRun) -> Evidence:
+    if quantizer.codebook_is_fixed:
+        return _lacking(evidence, "centres", "the codes are a fixed grid, which cannot leave")
+    if len(quantizer.levels) > 1:
+        return _lacking(evidence, "centres", "the codes are made of several codebooks")
+    (today,) = quantizer.codebooks()
+    stored = {step: torch.from_numpy(np.array(book)) for step, book in run.codebook_snapshots().items()}
+    books = {step: book for step, book in stored.items() if step < run.finished_steps} | {run.finished_steps: today}
+    chosen = spread_over(sorted(books), SNAPSHOTS)
+    places = centre_places(token_points(quantizer, encoding), {step: books[step] for step in chosen})
+    return replace(evidence, centres=places)
+
+
+def centre_places(tokens: Tensor, codebooks: Mapping[int, Tensor], seed: int = 0) -> pd.DataFrame:
+    """How many centres lie away from the tokens: a row a snapshot, in the order of its steps.
+
+        step, codes                 of the snapshot, and how many it has, K
+        outside                     share of them farther from every token of a sample than `reach`
+        distance                    median of those centres' distances to the nearest token, in spreads
+        moved                       median of the way that those centres came since the first snapshot, in spreads
+        spread, reach, tokens       √(trace cov z), the reach, and the size n of the sample
+
+    reach: the spread, or the 99th percentile of other tokens' distances to the nearest of the sample, if that is more:
+    in many dimensions even tokens of one distribution may all be farther apart than the spread.
+
+    tokens: [N, E] in the codes' space, N ≥ 4. codebooks: step → [K, E]. Past ones are held against the same tokens.
+
+    Raises:
+        InputError: fewer tokens, or no codebook.
+    """
+    if len(tokens) < 4 or not codebooks:
+        raise InputError(f"{len(tokens)} tokens and {len(codebooks)} codebooks: give at least 4 and 1")
+    drawn = torch.randperm(len(tokens), generator=torch.Generator().manual_seed(seed))[: 2 * CLOUD]
+    cloud, others = tokens.float()[drawn].chunk(2)
+    spread = (cloud.double() - cloud.double().mean(0)).square().sum(1).mean().sqrt().item()
+    reach = max(spread, _distances(others, cloud).quantile(0.99).item())
+    unit = spread or 1.0
+    first = codebooks[min(codebooks)]
+    rows = []
+    for step, codebook in sorted(codebooks.items()):
+        distances = _distances(codebook.float(), cloud)
+        away = distances > reach
+        rows.append(
+            {
+                "step": step,
+                "codes": len(codebook),
+                "outside": away.double().mean().item(),
+                "distance": distances[away].median().item() / unit if away.any() else 0.0,
+                "moved": (codebook - first)[away].norm(dim=1).median().item() / unit if away.any() else 0.0,
+                "spread": spread,
+                "reach": reach,
+                "tokens": len(cloud),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _with_softness(evidence: Evidence, quantizer: Quantizer, encoding: Encoding) -> Evidence:
+    if not isinstance(quantizer, SoftQuantizer):
+        return _lacking(evidence, "softness", NO_TEMPERATURE)
+    temperature = last_temperature(evidence.history) or quantizer.temperature
+    probe = TemperatureProbe(quantizer, sample_latents(encoding, SOFT_TOKENS))
+    softness = softness_summary(probe.at(temperature), temperature, probe.spread)
+    if softness["relative_gap"] < SMALL_GAP:
+        return replace(evidence, softness=softness)
+    return replace(evidence, softness=softness, cold_enough=_cold_enough(probe, temperature))
+
+
+def _cold_enough(probe: TemperatureProbe, temperature: float) -> float | None:
+    """The highest temperature below this one at which the gap is SMALL_GAP; None where it is far below."""
+    asked: list[float] = []
+    for colder in reversed(temperature_grid(COLDEST * temperature, temperature, per_decade=4)):
+        asked.append(colder)
+        sweep = probe.sweep(asked)  # answers are kept: only the new one is computed
+        if sweep["relative_gap"].iloc[0] < SMALL_GAP:
+            return temperature_of_gap(sweep, SMALL_GAP)
+    return None
+
+
+def last_temperature(history: pd.DataFrame) -> float | None:
+    """The temperature in force at the last logged step, by schedule or by hand; None where none was logged."""
+    if "temperature" not in history or history["temperature"].isna().all():
+        return None
+    return float(history["temperature"].dropna().iloc[-1])
+
+
+def _lacking(evidence: Evidence, what: str, why: str) -> Evidence:
+    return replace(evidence, missing={**evidence.missing, what: why})
+
+
+def _distances(points: Tensor, cloud: Tensor) -> Tensor:
+    """[n], of each point to the nearest of the cloud."""
+    return nearest(points, cloud).squared_distances.sqrt()

@@ -1,0 +1,358 @@
+"""Which signs in a run's evidence say that something goes wrong?
+
+Each rule is a function from `Evidence` to a `Verdict`, and RULES is the one list of them. A threshold is a constant
+here, with its reason, and the verdict says it again beside the number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from lgq_explore.runs.config import RECONSTRUCTION_LOSSES
+
+from .advice import Change, bring_codes_back, end_colder, slower, soften
+from .evidence import NO_TEMPERATURE, SMALL_GAP, Evidence
+
+State = Literal["trouble", "warning", "fine", "not applicable"]
+STATES: tuple[State, ...] = ("trouble", "warning", "fine", "not applicable")
+"""From the most severe on."""
+
+FEW_SHARE = 0.03
+"""Perplexity, as a share of the most it could be, under which a codebook has collapsed.
+
+Collapses that are known use 0.6 % of their codes (SimVQ with commitment 10, 6 of 1,024) and 1.4 % (VQGAN, 65,536 codes;
+README of SimVQ): this is twice as much. Healthy codebooks use a half and more, and the tutorial's runs on photographs,
+which all recover, pass through perplexities of 5 % on their way.
+"""
+FEWEST = 2.0
+"""Codes: of a codebook so small that FEW_SHARE of it is less, one under which a single code prevails."""
+FALL = 0.5
+"""Perplexity, as a share of its highest in the second half of the run, under which it is falling.
+
+The first half is left out: codes that start on tokens start with all of them, lose most, and spread again.
+"""
+
+DESERTED, HALF_DESERTED = 0.1, 0.5
+"""Shares of centres outside the latents. 10 % cost −log2 0.9 = 0.15 bits a token, half of them a whole bit."""
+
+DEAF = 0.5
+"""Share of a step's tokens with an encoder gain under 1 %, over which the median token's is: a deaf step."""
+MOSTLY_DEAF = 0.5
+"""Share of deaf steps that is trouble: during most of the training only the quantization loss moved the encoder."""
+OFTEN_DEAF = 0.1
+"""Share of deaf steps that is worth a warning. Fewer are the end of an annealing, which may well be hard."""
+
+ONE_BIT = 2.0
+"""Effective codes up to which a choice is within one bit of hard. From K/2 on it is within one bit of uniform."""
+
+SEEN = 3.0
+"""Tokens a code from which on evenly used codes show 1 − e⁻³ = 95 % of themselves. With one there are 63 %."""
+
+LARGE_GAP = 0.5
+"""Soft–hard gap, as a share of the tokens' spread: soft vectors are halfway from their codes to the mean of all."""
+
+RISEN = 1.5
+"""Reconstruction loss over its lowest: more than chance, since batches of the tutorial's runs differ by a tenth."""
+SMOOTHED = 3
+"""Logged steps whose median stands for one: a single bad batch is no trend."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a rule says. value: what it looked at. threshold: where it would say something else. NaN: there is none."""
+
+    state: State
+    finding: str
+    change: Change | None = None
+    value: float = math.nan
+    threshold: float = math.nan
+
+
+Rule = Callable[[Evidence], Verdict]
+
+
+def collapse(evidence: Evidence) -> Verdict:
+    """Perplexity of the window's codes, against the most that K codes and the window's N tokens could show."""
+    usage = windowed_usage(evidence)
+    if usage.empty:
+        # A grid, for one, begins with a few of its codes.
+        return Verdict("not applicable", f"No window of usage, {evidence.config.window_steps:,d} steps, is full yet.")
+    steps = _records(usage)
+    now = steps[-1]
+    most = _most_codes(evidence, now["tokens"])
+    few = collapsed_under(evidence, now["tokens"])
+    peak = max((row for row in steps if row["step"] >= now["step"] / 2), key=lambda row: row["perplexity"])
+    seen = (
+        f"perplexity {now['perplexity']:,.4g} and {now['active']:,.0f} active codes of K = {_size(evidence):,d} "
+        f"at step {now['step']:,.0f}, over N = {now['tokens']:,.0f} tokens, which can show {most:,.0f} at most"
+    )
+    change = bring_codes_back(evidence.config)
+    if now["perplexity"] < few:
+        finding = f"Collapsed: {seen}; under {few:.3g} is collapsed."
+        return Verdict("trouble", finding, change, now["perplexity"], few)
+    if now["perplexity"] < FALL * peak["perplexity"]:
+        since = f"from {peak['perplexity']:,.4g} at step {peak['step']:,.0f} to less than half of it"
+        finding = f"Falling, {since}: {seen}; under {few:.3g} is collapsed."
+        return Verdict("warning", finding, change, now["perplexity"], few)
+    return Verdict("fine", f"No: {seen}; under {few:.3g} is collapsed.", None, now["perplexity"], few)
+
+
+def centres_leaving(evidence: Evidence) -> Verdict:
+    """The share of centres that no held-out token is near to, by `centre_places`."""
+    if evidence.centres.empty:
+        return _missing(evidence, "centres")
+    places = _records(evidence.centres)
+    first, now = places[0], places[-1]
+    reach = now["reach"] / now["spread"] if now["spread"] else 1.0
+    seen = (
+        f"{now['outside'] * now['codes']:,.0f} of K = {now['codes']:,.0f} centres ({_percent(now['outside'])}) lie "
+        f"outside the latents at step {now['step']:,.0f}: farther from every one of N = {now['tokens']:,.0f} held-out "
+        f"tokens than {'' if reach == 1 else f'{reach:.2g} times '}the tokens' spread"
+    )
+    if now["outside"] < DESERTED:
+        finding = f"No: {seen}; from {_percent(DESERTED)} on is a warning."
+        return Verdict("fine", finding, None, now["outside"], DESERTED)
+    who = "they left the latents" if now["moved"] > now["distance"] / 2 else "the latents left them"
+    finding = (
+        f"{seen}, by the median {now['distance']:.2g} spreads. They moved {now['moved']:.2g} spreads since step "
+        f"{first['step']:,.0f}: {who}."
+    )
+    if len(places) > 1:
+        finding += f" With the codebook of step {places[-2]['step']:,.0f} it is {_percent(places[-2]['outside'])}."
+    state: State = "trouble" if now["outside"] >= HALF_DESERTED else "warning"
+    return Verdict(state, finding, bring_codes_back(evidence.config), now["outside"], DESERTED)
+
+
+def encoder_deaf(evidence: Evidence) -> Verdict:
+    """How many of the logged steps had a median encoder gain under 1 %; straight-through's is 1."""
+    name = "encoder_gain_share_below_1_percent"
+    gains = _records(logged(evidence, name))
+    if not gains:
+        return _without_temperature(evidence)
+    deaf, now = sum(row[name] > DEAF for row in gains), gains[-1]
+    seen = (
+        f"{deaf} of {len(gains)} logged steps had a median encoder gain under 1 %; at step {now['step']:,.0f} "
+        f"the median is {now['encoder_gain_median']:.2g}, the mean {now['encoder_gain_mean']:.2g}, and "
+        f"{_percent(now[name])} of the step's N = {evidence.tokens_a_step:,d} tokens are under 1 %"
+    )
+    share = deaf / len(gains)
+    if share <= OFTEN_DEAF:
+        return Verdict("fine", f"No: {seen}.", None, share, OFTEN_DEAF)
+    finding = f"Hardly anything but the quantization loss moves the encoder: {seen}."
+    return Verdict("trouble" if share > MOSTLY_DEAF else "warning", finding, soften(evidence.config), share, OFTEN_DEAF)
+
+
+def temperature_meaningless(evidence: Evidence) -> Verdict:
+    """Whether the choices stayed within one bit of hard, or of uniform, at all temperatures of the run."""
+    steps = _records(logged(evidence, "effective_codes"))
+    if not steps:
+        return _without_temperature(evidence)
+    size, first, last = _size(evidence), steps[0], steps[-1]
+    if size / 2 <= ONE_BIT:
+        return Verdict("not applicable", f"With K = {size} every choice is within one bit of hard and of uniform.")
+    seen = (
+        f"of K = {size:,d} codes at D = {evidence.config.backbone.dim}, {_shared(first)} share a token at first and "
+        f"{_shared(last)} at last, over the step's N = {evidence.tokens_a_step:,d} tokens"
+    )
+    codes = [row["effective_codes"] for row in steps]
+    hard, blurred = sum(number <= ONE_BIT for number in codes), sum(number >= size / 2 for number in codes)
+    always, how, value, threshold = (
+        (hard, "hard (2 codes or fewer)", max(codes), ONE_BIT)
+        if hard >= blurred
+        else (blurred, "uniform (half of all codes or more)", min(codes), size / 2)
+    )
+    if always <= len(codes) / 2:
+        return Verdict("fine", f"No: {seen}.", None, value, threshold)
+    finding = f"The choice was within one bit of {how} in {always} of {len(codes)} logged steps: {seen}."
+    state: State = "trouble" if always == len(codes) else "warning"
+    return Verdict(state, finding, soften(evidence.config), value, threshold)
+
+
+def too_few_tokens(evidence: Evidence) -> Verdict:
+    """Tokens a step and in the window against K, and whether the usage loss is mostly its own bias."""
+    config, size, step = evidence.config, _size(evidence), evidence.tokens_a_step
+    window = tokens_in_window(evidence)
+    tokens_a_code = window / size
+    reasons, words, assignments = [], [], []
+    if _usage_flattens(evidence):
+        reasons.append(
+            f"The usage loss is at least (K/N)(1 − peakedness) with K/N = {size / step:.3g}: by its weight it rewards "
+            "flat choices more than the peakedness charges for them."
+        )
+        enough = math.ceil(size / step * config.batch_size)
+        words.append(f"Take the usage loss without this bias, or batches of {enough:,d} crops.")
+        assignments.append("quantizer.usage_form=unbiased")
+    if tokens_a_code < SEEN:
+        shown = _percent(-math.expm1(-tokens_a_code))
+        reasons.append(f"Even codes used all alike would show only {shown} of themselves in the window.")
+        words.append("Count usage over more steps, or take fewer codes.")
+        assignments.append(f"window_steps={math.ceil(SEEN * size / step)}")
+    seen = (
+        f"N = {step:,d} tokens a step and {window:,d} in the window of usage, which are {tokens_a_code:.3g} for each "
+        f"of K = {size:,d} codes"
+    )
+    if 0 < evidence.held_out_tokens < size:
+        seen += f"; the N = {evidence.held_out_tokens:,d} held-out tokens looked at can show no more codes than that"
+    if not reasons:
+        return Verdict("fine", f"No: {seen}; under {SEEN:g} is a warning.", None, tokens_a_code, SEEN)
+    change = Change(" ".join(words), tuple(assignments))
+    state: State = "trouble" if tokens_a_code < 1 else "warning"
+    return Verdict(state, f"{seen}. {' '.join(reasons)}", change, tokens_a_code, SEEN)
+
+
+def soft_hard_gap(evidence: Evidence) -> Verdict:
+    """How far the soft vectors still are from their codes at the last temperature."""
+    softness = evidence.softness
+    if not softness:
+        return _missing(evidence, "softness")
+    if not evidence.is_finished:
+        return Verdict("not applicable", f"The temperature is still on its way: {_progress(evidence)}.")
+    gap = softness["relative_gap"]
+    seen = (
+        f"at the last temperature, τ = {softness['temperature']:.3g}, soft vectors lie {_percent(gap)} of the tokens' "
+        f"spread from their codes; {softness['effective_codes']:.3g} codes share a token, and the chosen one holds "
+        f"{_percent(softness['max_p'])} of it (N = {softness['tokens']:,.0f} held-out tokens)"
+    )
+    if gap < SMALL_GAP:
+        return Verdict("fine", f"No: {seen}; from {_percent(SMALL_GAP)} on is a warning.", None, gap, SMALL_GAP)
+    finding = f"{_sentence(seen)} The decoder saw the codes, the gradients were those of the soft vectors."
+    change = end_colder(evidence.config, evidence.cold_enough, _percent(SMALL_GAP))
+    return Verdict("trouble" if gap >= LARGE_GAP else "warning", finding, change, gap, SMALL_GAP)
+
+
+def reconstruction_worse(evidence: Evidence) -> Verdict:
+    """The reconstruction loss at the end of the history against its lowest, and against its first."""
+    (name,) = (f"loss_{loss}" for loss in RECONSTRUCTION_LOSSES)
+    if evidence.history.empty or name not in evidence.history:
+        return _nothing_logged()
+    after = evidence.history[evidence.history["step"] > evidence.config.warmup_steps]
+    if after[name].isna().any():
+        step = after.loc[after[name].isna(), "step"].iloc[0]
+        return Verdict("trouble", f"{name} is no number at step {step:,d}.", slower(evidence.config))
+    if len(after) < SMOOTHED:
+        return Verdict("not applicable", f"{len(after)} steps are logged after the warm-up, too few for a trend.")
+    smooth = after.set_index("step")[name].rolling(SMOOTHED).median().dropna()
+    first, lowest, last = float(evidence.history[name].iloc[0]), float(smooth.min()), float(smooth.iloc[-1])
+    seen = (
+        f"{name} began with {first:.3g}, was {lowest:.3g} at its lowest (step {smooth.idxmin():,d}) and is {last:.3g} "
+        f"at step {smooth.index[-1]:,d} (medians of {SMOOTHED} logged steps of N = {evidence.config.batch_size} crops)"
+    )
+    rise = last / lowest if lowest > 0 else 1.0
+    if last >= first:
+        finding = f"Nothing was learned, or it was lost: {seen}."
+        return Verdict("trouble", finding, slower(evidence.config), rise, RISEN)
+    if rise > RISEN:
+        return Verdict("warning", f"It rises: {seen}.", slower(evidence.config), rise, RISEN)
+    return Verdict("fine", f"No: {seen}; {RISEN:g} times the lowest is a warning.", None, rise, RISEN)
+
+
+def unfinished(evidence: Evidence) -> Verdict:
+    """Whether every step of the recipe was made."""
+    made, steps = float(evidence.finished_steps), float(evidence.config.steps)
+    if evidence.is_finished:
+        return Verdict("fine", f"No: all {evidence.config.steps:,d} steps were made.", None, made, steps)
+    finding = f"{_sentence(_progress(evidence))} The other rules speak of the run so far."
+    words = f"Look again when it is done. If nobody trains it now, go on with: lgq-explore resume {evidence.run}"
+    return Verdict("warning", finding, Change(words), made, steps)
+
+
+RULES: Mapping[str, Rule] = {
+    "collapse coming": collapse,
+    "centres leaving the latents": centres_leaving,
+    "encoder no longer hears the decoder": encoder_deaf,
+    "temperature means nothing at this dimension": temperature_meaningless,
+    "too few tokens for K": too_few_tokens,
+    "soft–hard gap left at the end": soft_hard_gap,
+    "reconstruction getting worse": reconstruction_worse,
+    "training unfinished": unfinished,
+}
+"""Every rule by the trouble that it looks for."""
+
+
+# What the rules read
+
+
+def collapsed_under(evidence: Evidence, tokens: float) -> float:
+    """Perplexity over so many tokens under which the codebook has collapsed."""
+    return max(FEWEST, FEW_SHARE * _most_codes(evidence, tokens))
+
+
+def logged(evidence: Evidence, name: str) -> pd.DataFrame:
+    """The rows of the history in which a column has a number; none where there is no such column."""
+    history = evidence.history
+    return history[history[name].notna()] if name in history else history.iloc[:0]
+
+
+def windowed_usage(evidence: Evidence) -> pd.DataFrame:
+    """step, active, perplexity, tokens of the window; rows of whole windows only."""
+    span = f"last_{evidence.config.window_steps}_steps"
+    names = {f"active_codes_{span}": "active", f"perplexity_{span}": "perplexity", f"tokens_{span}": "tokens"}
+    if not set(names) <= set(evidence.history.columns):
+        return pd.DataFrame()
+    usage = evidence.history[["step", *names]].rename(columns=names).dropna()
+    return usage[usage["step"] >= evidence.config.window_steps]
+
+
+def tokens_in_window(evidence: Evidence) -> int:
+    """N over which usage was last counted, or will be."""
+    usage, config = windowed_usage(evidence), evidence.config
+    if len(usage):
+        return int(usage["tokens"].iloc[-1])
+    return evidence.tokens_a_step * min(config.window_steps, config.steps)
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, float]]:
+    return [{str(name): float(value) for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _most_codes(evidence: Evidence, tokens: float) -> float:
+    return min(float(_size(evidence)), tokens)
+
+
+def _size(evidence: Evidence) -> int:
+    return evidence.config.quantizer.size
+
+
+def _usage_flattens(evidence: Evidence) -> bool:
+    """Whether flatter choices lower both regularizers together: L_usage ≥ (K/N)(1 − L_peak), exactly, if published."""
+    weights = evidence.config.loss_weights
+    is_published = getattr(evidence.config.quantizer, "usage_form", None) == "published"
+    if not is_published or not {"usage", "peakedness"} <= set(weights):
+        return False
+    return weights["usage"] * _size(evidence) / evidence.tokens_a_step > weights["peakedness"]
+
+
+# How it is said
+
+
+def _nothing_logged() -> Verdict:
+    return Verdict("not applicable", "Nothing has been logged yet.")
+
+
+def _without_temperature(evidence: Evidence) -> Verdict:
+    return _nothing_logged() if evidence.history.empty else Verdict("not applicable", _sentence(NO_TEMPERATURE))
+
+
+def _missing(evidence: Evidence, what: str) -> Verdict:
+    return Verdict("not applicable", _sentence(evidence.missing.get(what, "it was not looked at")))
+
+
+def _progress(evidence: Evidence) -> str:
+    return f"step {evidence.finished_steps:,d} of {evidence.config.steps:,d}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
+
+
+def _shared(step: Mapping[str, float]) -> str:
+    return f"{step['effective_codes']:,.3g} (τ = {step['temperature']:.3g}, step {step['step']:,.0f})"

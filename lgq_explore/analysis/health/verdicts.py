@@ -1,0 +1,64 @@
+"""Is a run healthy, and what is to be changed where it is not?"""
+
+from __future__ import annotations
+
+import shlex
+
+import pandas as pd
+
+from lgq_explore.runs.encoding import Encoding
+from lgq_explore.runs.run import Run
+
+from .advice import Change
+from .evidence import Evidence, gather_evidence
+from .rules import RULES, STATES
+
+COLUMNS = ("rule", "state", "finding", "advice", "settings", "value", "threshold")
+
+
+def assess(run: Run, encoding: Encoding | None = None) -> pd.DataFrame:
+    """A row a rule, the most severe first: rule, state, finding, advice, settings, value, threshold.
+
+    rule: the trouble that is looked for. state: trouble, warning, fine or not applicable. finding: what is happening,
+    in words and numbers with their N and step. advice: what to change, a sentence; settings: the options of
+    `lgq-explore train` that do so; empty where nothing is to be done. value and threshold: NaN where there are none.
+
+    encoding: the run's own of its held-out pictures, if it is at hand; else a few are encoded. A run that is not
+    finished, or not even begun, is judged by what there is. `health_rules` has the thresholds and their reasons.
+
+    Raises:
+        InputError: a history or weights that can't be read, or another run's encoding.
+    """
+    return judge(gather_evidence(run, encoding))
+
+
+def judge(evidence: Evidence) -> pd.DataFrame:
+    """What `health.assess` says, of evidence at hand."""
+    rows = []
+    for rule, look in RULES.items():
+        verdict = look(evidence)
+        change = verdict.change or Change("")
+        values = (rule, verdict.state, verdict.finding, change.words, change.options, verdict.value, verdict.threshold)
+        rows.append(dict(zip(COLUMNS, values, strict=True)))
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return frame.sort_values("state", key=lambda states: states.map(STATES.index), kind="stable", ignore_index=True)
+
+
+def advised_command(run: Run, verdicts: pd.DataFrame) -> str:
+    """The command that trains the run's recipe anew with all advice of the frame of `health.assess`; empty without any.
+
+    Where two rules would set one field, the more severe one has its way, and the other sets nothing.
+    """
+    taken: dict[str, str] = {}
+    for options in verdicts["settings"]:
+        assignments = dict(option.split("=", 1) for option in options.split() if option != "--set")
+        if not taken.keys() & assignments.keys():
+            taken |= assignments
+    settings = [part for name, value in taken.items() for part in ("--set", f"{name}={value}")]
+    command = ["lgq-explore", "train", "--config", str(run.path / "config.json"), *settings]
+    return shlex.join(command) if settings else ""
+
+
+def worst_state(verdicts: pd.DataFrame) -> str:
+    """The most severe state of the frame of `health.assess`."""
+    return min(verdicts["state"], key=STATES.index)

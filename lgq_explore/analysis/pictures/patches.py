@@ -1,0 +1,107 @@
+"""Which pieces of pictures use a code?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lgq_explore.errors import InputError
+from lgq_explore.models import Tokenizer
+from lgq_explore.runs.encoding import Encoding
+
+from .decoding import decode_alone
+from .tokens import patch_side
+
+MOST_PATCHES = 16
+WHITE = 255
+
+
+@dataclass(frozen=True, eq=False)
+class CodePatches:
+    """What a code looks like in pictures: squares of f pixels a token and `reach` more on each side, uint8.
+
+    tokens: the rows of the token table that are shown, evenly spread over all `count` that hold the code, in their
+    order. patches: [n, 3, side, side], from the pictures; white beyond an edge. mean_input, mean_reconstruction:
+    [3, side, side], means over all `count` tokens (over those where the pixel exists); None where no token holds it.
+    alone: [3, side, side], the middle of a picture made of this code only.
+    """
+
+    code: int
+    count: int
+    reach: int
+    tokens: pd.DataFrame
+    patches: NDArray[np.uint8]
+    mean_input: NDArray[np.uint8] | None
+    mean_reconstruction: NDArray[np.uint8] | None
+    alone: NDArray[np.uint8]
+
+
+def code_patches(
+    tokenizer: Tokenizer,
+    encoding: Encoding,
+    tokens: pd.DataFrame,
+    code: int,
+    reach: int = 0,
+    most: int = MOST_PATCHES,
+) -> CodePatches:
+    """The patches that hold a joint code; none for a dead one, which can still be decoded alone.
+
+    tokens: `token_table` of this encoding. reach: pixels shown beyond the token's own, on each side.
+    most: patches to show, at most.
+
+    Raises:
+        InputError: a code outside 0 … K − 1, a negative reach, or no patches asked for.
+    """
+    if reach < 0 or most < 1:
+        raise InputError(f"reach is {reach} and most is {most}: give at least 0 pixels and 1 patch")
+    _, _, height, width = encoding.codes.shape
+    (picture,) = decode_alone(tokenizer, [code], height, width)
+    (alone,) = _cut(picture[None], np.array([[0, height // 2, width // 2]]), patch_side(encoding), reach)
+    own = tokens[tokens["code"] == code]
+    shown = own.iloc[np.linspace(0, len(own) - 1, min(most, len(own))).round().astype(int)]
+    return CodePatches(
+        code=code,
+        count=len(own),
+        reach=reach,
+        tokens=shown.reset_index(drop=True),
+        patches=patches_of(encoding.images, shown, patch_side(encoding), reach),
+        mean_input=_mean(encoding.images, own, patch_side(encoding), reach),
+        mean_reconstruction=_mean(encoding.reconstructions, own, patch_side(encoding), reach),
+        alone=alone.astype(np.uint8),
+    )
+
+
+def patches_of(pictures: NDArray[np.uint8], tokens: pd.DataFrame, factor: int, reach: int) -> NDArray[np.uint8]:
+    """Squares around tokens of pictures [N, 3, S, S] → [n, 3, side, side], side = factor + 2 reach; white outside."""
+    cut = _cut(pictures, tokens[["image", "row", "column"]].to_numpy(), factor, reach)
+    return np.where(cut < 0, WHITE, cut).astype(np.uint8)
+
+
+def _mean(pictures: NDArray[np.uint8], tokens: pd.DataFrame, factor: int, reach: int) -> NDArray[np.uint8] | None:
+    """The mean patch; white where no token's picture has that pixel."""
+    if tokens.empty:
+        return None
+    cut = _cut(pictures, tokens[["image", "row", "column"]].to_numpy(), factor, reach)
+    there = cut >= 0
+    seen = there.sum(axis=0)
+    mean = np.where(there, cut, 0).sum(axis=0) / np.maximum(seen, 1)
+    return np.where(seen > 0, mean.round(), WHITE).astype(np.uint8)
+
+
+def _cut(pictures: NDArray[np.uint8], places: NDArray[np.int64], factor: int, reach: int) -> NDArray[np.int16]:
+    """Squares around places (image, row, column) as int16 [n, 3, side, side], −1 beyond the pictures' edges."""
+    images, rows, columns = places.T
+    offsets = np.arange(-reach, factor + reach)
+    y, x = rows[:, None] * factor + offsets, columns[:, None] * factor + offsets  # [n, side]
+    last = pictures.shape[-1] - 1
+    cut = pictures[
+        images[:, None, None, None],
+        np.arange(3)[None, :, None, None],
+        y.clip(0, last)[:, None, :, None],
+        x.clip(0, last)[:, None, None, :],
+    ].astype(np.int16)
+    inside = ((y >= 0) & (y <= last))[:, None, :, None] & ((x >= 0) & (x <= last))[:, None, None, :]
+    return np.where(inside, cut, np.int16(-1))

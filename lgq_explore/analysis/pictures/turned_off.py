@@ -1,0 +1,111 @@
+"""What do pictures lose without some codes?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from lgq_explore.errors import InputError
+from lgq_explore.metrics import psnr_db
+from lgq_explore.models import Tokenizer
+from lgq_explore.quantizers import nearest_codes, split_codes
+from lgq_explore.runs.encoding import Encoding
+
+from ..code_space import checked_codes, code_points, token_points
+from ..usage.counts import token_codes
+from .decoding import decode_codes
+
+
+@dataclass(frozen=True, eq=False)
+class TurnedOff:
+    """An encoding after some of its joint codes were turned off.
+
+    codes: int64 [N, G, H, W]. reconstructions: uint8 [N, 3, S, S]. reassigned: tokens that held one of them, of
+    `tokens`. pictures: a row a picture: image, photograph, reassigned (tokens), psnr_db before, psnr_db_after, and
+    change_db, their difference.
+    """
+
+    turned_off: list[int]
+    codes: NDArray[np.int64]
+    reconstructions: NDArray[np.uint8]
+    reassigned: int
+    tokens: int
+    pictures: pd.DataFrame
+
+    @property
+    def change_db(self) -> float:
+        """ΔPSNR, the mean change over all pictures."""
+        return float(self.pictures["change_db"].mean())
+
+
+def turn_codes_off(tokenizer: Tokenizer, encoding: Encoding, codes: list[int]) -> TurnedOff:
+    """Give the tokens of these joint codes to the nearest code that stays on, and decode again what they change.
+
+    Nearest in the space of `Quantizer.continuous`: with one code off it is the runner-up. The encoding is left alone.
+
+    Raises:
+        InputError: an encoding without pictures or of another tokenizer, a code outside 0 … K − 1, or all of them.
+    """
+    quantizer = tokenizer.quantizer
+    off = checked_codes(codes, quantizer.codebook_size)
+    if len(off) == quantizer.codebook_size:
+        raise InputError(f"all {len(off)} codes are turned off: leave at least one on")
+    if len(encoding) == 0:
+        raise InputError("the encoding holds 0 pictures: encode at least one first")
+    held = token_codes(encoding)
+    lost = np.isin(held, off)
+    changed = _reassigned(tokenizer, encoding, off, lost)
+    reconstructions = encoding.reconstructions.copy()
+    touched = np.flatnonzero(lost.any(axis=(1, 2)))
+    if len(touched):
+        reconstructions[touched] = decode_codes(tokenizer, changed[touched])
+    return TurnedOff(
+        turned_off=off,
+        codes=changed,
+        reconstructions=reconstructions,
+        reassigned=int(lost.sum()),
+        tokens=lost.size,
+        pictures=_pictures(encoding, reconstructions, lost, touched),
+    )
+
+
+def _reassigned(tokenizer: Tokenizer, encoding: Encoding, off: list[int], lost: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The codes [N, G, H, W] with those at `lost` [N, H, W] replaced by the nearest that stay on."""
+    quantizer = tokenizer.quantizer
+    points = token_points(quantizer, encoding)[lost.reshape(-1)]
+    codes = encoding.codes.copy()
+    if not len(points):
+        return codes
+    stays_on = np.setdiff1d(np.arange(quantizer.codebook_size), off)
+    nearest = stays_on[nearest_codes(points, code_points(quantizer)[stays_on]).cpu().numpy()]
+    groups = split_codes(torch.from_numpy(nearest)[:, None, None], quantizer.levels)[:, :, 0, 0]
+    codes.transpose(0, 2, 3, 1)[lost] = groups.numpy()  # a view: group by group into the copy
+    return codes
+
+
+def _pictures(
+    encoding: Encoding, reconstructions: NDArray[np.uint8], lost: NDArray[np.bool_], touched: NDArray[np.intp]
+) -> pd.DataFrame:
+    before = _psnr(encoding.images, encoding.reconstructions)
+    after = before.copy()
+    if len(touched):
+        after[touched] = _psnr(encoding.images[touched], reconstructions[touched])
+    return pd.DataFrame(
+        {
+            "image": np.arange(len(encoding)),
+            "photograph": np.asarray(encoding.photograph_names)[encoding.photograph],
+            "reassigned": lost.sum(axis=(1, 2)),
+            "psnr_db": before,
+            "psnr_db_after": after,
+            "change_db": after - before,
+        }
+    )
+
+
+def _psnr(images: NDArray[np.uint8], reconstructions: NDArray[np.uint8]) -> NDArray[np.float64]:
+    pair = (torch.from_numpy(pictures).double() / 255 for pictures in (images, reconstructions))
+    return psnr_db(*pair).numpy()

@@ -1,0 +1,46 @@
+"""Tidy frames on soft assignment at each temperature."""
+
+from __future__ import annotations
+
+from .annealing import AnnealingPath, annealing_path, annealing_temperatures, bifurcations, split_temperatures
+from .estimators import ESTIMATORS, compare_estimators, encoder_gradient, estimator_microscope
+from .flips import flips_over_snapshots, flips_over_temperatures
+from .softness import (
+    TemperatureProbe,
+    critical_temperature,
+    require_soft,
+    sample_latents,
+    softness_summary,
+    temperature_grid,
+    temperature_marks,
+    temperature_of_gap,
+    token_map,
+    top_responsibilities,
+)
+from .view import TemperatureView, TemperatureViews
+
+__all__ = [
+    "ESTIMATORS",
+    "AnnealingPath",
+    "TemperatureProbe",
+    "TemperatureView",
+    "TemperatureViews",
+    "annealing_path",
+    "annealing_temperatures",
+    "bifurcations",
+    "compare_estimators",
+    "critical_temperature",
+    "encoder_gradient",
+    "estimator_microscope",
+    "flips_over_snapshots",
+    "flips_over_temperatures",
+    "require_soft",
+    "sample_latents",
+    "softness_summary",
+    "split_temperatures",
+    "temperature_grid",
+    "temperature_marks",
+    "temperature_of_gap",
+    "token_map",
+    "top_responsibilities",
+]

@@ -1,0 +1,328 @@
+"""At which temperatures does a codebook that minimises the free energy split, and where does a run's schedule stand?
+
+Deterministic annealing (Rose, Gurewitz & Fox 1990; Rose 1998, "Deterministic annealing for clustering, compression,
+classification, regression"). With responsibilities p_nk = softmax_k(−|z_n − c_k|²/τ), the free energy
+F = −τ mean_n log Σ_k exp(−|z_n − c_k|²/τ) is stationary where every code is the mean of what it answers for,
+
+    c_k = Σ_n p_nk z_n / Σ_n p_nk
+
+Codes that coincide stay together as long as τ exceeds 2 λ_max of the covariance of the tokens they answer for, each
+weighted by its responsibility; below, moving apart lowers F. All codes together answer for all tokens, so the first
+split comes at τ_c = 2 λ_max(cov z).
+
+How many centres a temperature can tell apart is exp(I), I = H(mean_n p_n) − mean_n H(p_n) the information that codes
+and tokens share: 1 where all coincide, K where the choice is hard and even.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import ArrayLike
+from scipy.cluster.hierarchy import fcluster, linkage
+from torch import Tensor
+
+from lgq_explore.errors import InputError
+from lgq_explore.quantizers import to_tokens
+from lgq_explore.quantizers.soft_assignment.tiles import strips
+from lgq_explore.runs.encoding import Encoding
+from lgq_explore.runs.frozen_run import frozen
+from lgq_explore.runs.run import Run
+
+from .softness import TOKENS, critical_temperature, require_soft, require_temperature, sample_latents
+
+LEAST_MASS = 2.0
+"""Tokens that a code answers for under which its cell has no shape worth a number."""
+
+MOST_MOMENTS = 2**27
+"""Numbers that the covariances of all cells may take, K·D²: a gigabyte in float64."""
+
+PERTURBATION = 1e-3
+"""Of the tokens' spread: how far centres are pushed apart before every temperature, so that those that can split do."""
+
+CONVERGED = 1e-6
+"""Of the tokens' spread: the largest move of a centre under which it has arrived."""
+
+ITERATIONS = 1000
+"""At most, a temperature: near a split centres part slowly."""
+
+STRIDE = 1.6
+"""Of the way to its cell's mean that a centre goes at once. F is bounded above by a parabola with its minimum there, so
+any stride below 2 lowers F; beyond 1 what is slow is quicker."""
+
+DISTINCT = 1e-2
+"""Of the tokens' spread: centres nearer than this count as one."""
+
+
+@dataclass(frozen=True)
+class CellSums:
+    """Sums over N tokens of what each of K codes answers for, and means over the tokens.
+
+    mass: [K] mean_n p_nk, sums to 1. sums: [K, F] Σ_n p_nk f_n of the features asked for. lse: mean_n log Σ_k e^logit,
+    where a logit is (2 z·c − |c|²)/τ.
+    """
+
+    mass: Tensor
+    sums: Tensor
+    lse: float
+
+
+def split_temperatures(tokens: ArrayLike | Tensor, codebook: ArrayLike | Tensor, temperature: float) -> pd.DataFrame:
+    """A row a code: code, mass (mean responsibility, sums to 1), split_temperature.
+
+    split_temperature: 2 λ_max of the covariance of tokens [N, D] around their mean, weighted by the code's
+    responsibilities at `temperature`, in units of τ. Were there two codes in its place, they would part below it. NaN
+    for a code that answers for fewer than LEAST_MASS tokens. codebook: [K, D], in the tokens' space.
+
+    Memory is K·D² and a strip of tokens over all codes; time is N·K·D²/2 products.
+
+    Raises:
+        InputError: shapes that do not fit, a temperature that is not positive, or more than MOST_MOMENTS numbers.
+    """
+    points, centres = _checked(tokens, codebook)
+    require_temperature(temperature)
+    size, dim = centres.shape
+    if size * dim**2 > MOST_MOMENTS:
+        raise InputError(
+            f"{size:,d} codes of width {dim} have covariances of {size * dim**2:,d} numbers, more than "
+            f"{MOST_MOMENTS:,d}: give fewer codes, or their first principal components"
+        )
+    offset = points.mean(0)
+    points, centres = points - offset, centres - offset
+    row, column = torch.triu_indices(dim, dim)
+    features = torch.cat([points, points[:, row] * points[:, column]], dim=1)
+    cells = cell_sums(points, centres, temperature, features)
+    mass = len(points) * cells.mass
+    moments = cells.sums / mass.clamp(min=torch.finfo(mass.dtype).tiny)[:, None]
+    mean = moments[:, :dim]
+    covariance = mean.new_empty(size, dim, dim)
+    covariance[:, row, column] = covariance[:, column, row] = moments[:, dim:] - mean[:, row] * mean[:, column]
+    held = mass >= LEAST_MASS
+    split = torch.full_like(mass, math.nan)
+    split[held] = 2 * torch.linalg.eigvalsh(covariance[held])[:, -1].clamp(min=0)
+    return pd.DataFrame(
+        {"code": np.arange(size), "mass": cells.mass.numpy(), "split_temperature": split.numpy()},
+    )
+
+
+def cell_sums(tokens: Tensor, codebook: Tensor, temperature: float, features: Tensor) -> CellSums:
+    """`CellSums` of tokens [N, D], codes [K, D] and features [N, F], all of one dtype, a strip of tokens at a time."""
+    keys, bias = (2 / temperature) * codebook.T, codebook.square().sum(1) / -temperature
+    # The mass is one more feature, of ones.
+    features = torch.cat([torch.ones_like(features[:, :1]), features], dim=1)
+    sums, lse = features.new_zeros(features.shape[1], len(codebook)), 0.0
+    for strip in strips(len(tokens), len(codebook), tokens.device):
+        logits = torch.addmm(bias, tokens[strip.rows], keys)
+        of_rows = logits.logsumexp(1, keepdim=True)
+        lse += of_rows.sum().item()
+        sums.addmm_(features[strip.rows].T, logits.sub_(of_rows).exp_())
+    return CellSums(sums[0] / len(tokens), sums[1:].T, lse / len(tokens))
+
+
+@dataclass(frozen=True, eq=False)
+class AnnealingPath:
+    """The minima of the free energy that K codes follow from hot to cold, for N tokens [N, D].
+
+    centres: a row a temperature and code: temperature, code, axis_0 … axis_{D−1}, mass.
+    states: a row a temperature, from hot to cold: temperature, distinct_centres (counted: centres nearer than DISTINCT
+    of the spread are one), effective_centres (exp I), distortion (mean Σ_k p d²), hard_distortion (mean min_k d²),
+    free_energy, iterations, converged, tokens.
+    critical_temperature: τ_c of the tokens, by formula.
+    """
+
+    centres: pd.DataFrame
+    states: pd.DataFrame
+    critical_temperature: float
+
+    def codebook(self, temperature: float) -> Tensor:
+        """[K, D], float64, at the temperature of the path that is nearest in ratio."""
+        rows = self.centres[self.centres["temperature"] == self.state(temperature)["temperature"]]
+        return torch.from_numpy(np.array(rows.filter(like="axis_"), dtype=np.float64))
+
+    def state(self, temperature: float) -> pd.Series:
+        """The row of `states` whose temperature is nearest in ratio."""
+        distance = np.abs(np.log(self.states["temperature"] / temperature))
+        return self.states.loc[distance.idxmin()]
+
+    @property
+    def first_split(self) -> float | None:
+        """The highest temperature of the path at which centres are apart; None where they never are."""
+        apart = self.states.loc[self.states["distinct_centres"] > 1, "temperature"]
+        return float(apart.max()) if len(apart) else None
+
+
+def annealing_path(
+    tokens: ArrayLike | Tensor,
+    codes: int,
+    temperatures: Sequence[float],
+    *,
+    seed: int = 0,
+    iterations: int = ITERATIONS,
+) -> AnnealingPath:
+    """Follow K codes from the highest temperature to the lowest, each time to where every code is its cell's mean.
+
+    All start at the mean of the tokens [N, D]. Before every temperature each is pushed by PERTURBATION of the tokens'
+    spread in a seeded direction; where coinciding is stable the push dies away. iterations: at most, a temperature;
+    `states` says where they were too few to arrive.
+
+    Raises:
+        InputError: shapes that do not fit, fewer than 2 codes, or no temperatures, or one that is not positive.
+    """
+    points, _ = _checked(tokens, tokens)
+    if codes < 2:
+        raise InputError(f"codes is {codes}: give at least 2, or nothing can split")
+    if iterations < 1:
+        raise InputError(f"iterations is {iterations}: give at least 1")
+    if not len(temperatures):
+        raise InputError("temperatures is empty: give at least one")
+    for temperature in temperatures:
+        require_temperature(temperature)
+    generator = torch.Generator().manual_seed(seed)
+    spread = (points - points.mean(0)).square().sum(1).mean().sqrt()
+    centres = points.mean(0).expand(codes, -1)
+    parts, states = [], []
+    for temperature in sorted(temperatures, reverse=True):
+        push = torch.randn(centres.shape, generator=generator, dtype=centres.dtype)
+        start = centres + PERTURBATION * spread * push / math.sqrt(centres.shape[1])
+        centres, made, converged = _settled(points, start, temperature, CONVERGED * float(spread), iterations)
+        state, mass = _state(points, centres, temperature)
+        distinct = count_distinct(centres, DISTINCT * float(spread))
+        states.append({**state, "distinct_centres": distinct, "iterations": made, "converged": converged})
+        parts.append(_centres_frame(temperature, centres, mass))
+    return AnnealingPath(pd.concat(parts, ignore_index=True), pd.DataFrame(states), critical_temperature(points))
+
+
+def annealing_temperatures(critical: float, lowest: float, per_decade: int = 40) -> list[float]:
+    """Temperatures for a path, descending: from twice τ_c to `lowest`, and half a percent apart around τ_c.
+
+    Raises InputError unless 0 < lowest < τ_c < ∞.
+    """
+    if not 0 < lowest < critical < math.inf:
+        raise InputError(f"temperatures from τ_c = {critical} to {lowest}: give positive numbers, the second smaller")
+    highest = 2 * critical
+    count = math.ceil(math.log10(highest / lowest) * per_decade) + 1
+    around = critical * (1 + np.arange(-12, 7) / 200)
+    evenly = np.geomspace(highest, lowest, count)
+    return sorted({*evenly.tolist(), *around[around > lowest].tolist()}, reverse=True)
+
+
+def count_distinct(centres: Tensor, tolerance: float) -> int:
+    """How many groups centres [K, D] form, where any two nearer than the tolerance are of one group."""
+    if len(centres) == 1:
+        return 1
+    return int(fcluster(linkage(centres.numpy(), "single"), tolerance, "distance").max())
+
+
+def bifurcations(run: Run, encoding: Encoding, tokens: int = TOKENS, seed: int = 0) -> pd.DataFrame:
+    """Where a run's schedule stood, at each snapshot of its codebook, to the temperatures at which its codes split.
+
+    A row a snapshot: step, temperature (in force there), critical_temperature, to_split (codes whose split temperature
+    lies above it: two in their place would part), settled (below it), idle (of next to no mass), effective_centres,
+    tokens. The encoder of the past is not kept: tokens are a sample of those of the newest weights.
+
+    Raises:
+        InputError: a run without temperature or snapshots, or an encoding of another width.
+    """
+    run = frozen(run)
+    run.require_own(encoding)
+    quantizer = require_soft(run.tokenizer().quantizer)
+    snapshots = run.codebook_snapshots()
+    if not snapshots:
+        raise InputError(f"{run.path} holds no snapshots of its codebook: train it further")
+    with torch.no_grad():
+        points = to_tokens(quantizer.continuous(sample_latents(encoding, tokens, seed))).double()
+    critical, history = critical_temperature(points), run.history()
+    rows = []
+    for step, stored in sorted(snapshots.items()):
+        temperature = temperature_at(history, step)
+        codebook = torch.from_numpy(np.array(stored)).double()
+        split = split_temperatures(points, codebook, temperature)["split_temperature"]
+        state, _ = _state(points, codebook, temperature)
+        rows.append(
+            {
+                "step": step,
+                "temperature": temperature,
+                "critical_temperature": critical,
+                "to_split": int((split > temperature).sum()),
+                "settled": int((split <= temperature).sum()),
+                "idle": int(split.isna().sum()),
+                "effective_centres": state["effective_centres"],
+                "tokens": len(points),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def temperature_at(history: pd.DataFrame, step: int) -> float:
+    """The temperature of the newest row of a history at `step` or before; of its first row where there is none.
+
+    Raises InputError for a history without temperatures.
+    """
+    known = history[["step", "temperature"]].dropna() if "temperature" in history else history[:0]
+    if known.empty:
+        raise InputError("this history has no temperature: give that of a run whose method has one")
+    before = known.loc[known["step"] <= step, "temperature"]
+    return float(before.iloc[-1] if len(before) else known["temperature"].iloc[0])
+
+
+def _settled(
+    points: Tensor, centres: Tensor, temperature: float, tolerance: float, iterations: int
+) -> tuple[Tensor, int, bool]:
+    """Centres that no longer move, how many iterations that took, and whether they arrived."""
+    for iteration in range(1, iterations + 1):
+        cells = cell_sums(points, centres, temperature, points)
+        mass = (len(points) * cells.mass)[:, None]
+        # A code that answers for nothing stays where it is.
+        means = torch.where(mass > 0, cells.sums / mass.clamp(min=torch.finfo(mass.dtype).tiny), centres)
+        way = means - centres
+        centres = centres + STRIDE * way
+        if way.abs().max().item() < tolerance:
+            return centres, iteration, True
+    return centres, iterations, False
+
+
+def _state(points: Tensor, centres: Tensor, temperature: float) -> tuple[dict[str, float], Tensor]:
+    """Numbers of one codebook at one temperature, and the mass [K] of its codes."""
+    cells = cell_sums(points, centres, temperature, points)
+    squares = points.square().sum(1).mean().item()
+    products = (cells.sums * centres).sum().item() / len(points)
+    distortion = squares - 2 * products + (cells.mass * centres.square().sum(1)).sum().item()
+    free_energy = squares - temperature * cells.lse
+    entropy = torch.special.entr(cells.mass).sum().item()
+    shared = entropy - (distortion - free_energy) / temperature
+    state = {
+        "temperature": temperature,
+        "effective_centres": float(np.exp(np.clip(shared, 0.0, math.log(len(centres))))),  # NaN stays NaN
+        "distortion": distortion,
+        "free_energy": free_energy,
+        "tokens": len(points),
+    }
+    return state, cells.mass
+
+
+def _centres_frame(temperature: float, centres: Tensor, mass: Tensor) -> pd.DataFrame:
+    axes = {f"axis_{axis}": values for axis, values in enumerate(centres.T.numpy())}
+    return pd.DataFrame({"temperature": temperature, "code": np.arange(len(centres)), **axes, "mass": mass.numpy()})
+
+
+def _checked(tokens: ArrayLike | Tensor, codebook: ArrayLike | Tensor) -> tuple[Tensor, Tensor]:
+    """Both in float64 on the CPU. Raises InputError unless they are [N, D] and [K, D]."""
+    points, centres = (
+        (table.detach().cpu() if isinstance(table, Tensor) else torch.as_tensor(np.array(table))).double()
+        for table in (tokens, codebook)
+    )
+    are_tables = points.ndim == centres.ndim == 2 and points.numel() > 0 and len(centres) > 0
+    if not are_tables or points.shape[1] != centres.shape[1]:
+        raise InputError(
+            f"tokens have shape {list(points.shape)} and codes {list(centres.shape)}: give [N, D] and [K, D]"
+        )
+    if not (points.isfinite().all() and centres.isfinite().all()):
+        raise InputError("tokens or codes hold values that are no finite numbers: leave those rows out")
+    if not (points.square().sum().isfinite() and centres.square().sum().isfinite()):
+        raise InputError("tokens or codes are so large that their squares overflow: divide both by their spread")
+    return points, centres

@@ -1,0 +1,154 @@
+"""What does each estimator tell the encoder about the decoder's wishes, and how much of it is true?
+
+Forward, all of them hand the decoder the same hard codes. They differ in the derivative that they pretend rounding has:
+
+    straight-through   the identity (Bengio et al. 2013, arXiv 1308.3432)
+    lgq                (2/τ) Cov_p(c), the derivative of the expected code (arXiv 2602.16086)
+    split              the identity to the encoder, and that of the expected code to the codebook
+    rotation           |q|/|z| times the rotation that takes z to q (arXiv 2410.06424)
+
+Who is right can be asked where the loss has a gradient: under noise (`smoothed_gradient`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lgq_explore.images.photographs import to_model_range
+from lgq_explore.models import Tokenizer
+from lgq_explore.quantizers import SoftQuantizer
+from lgq_explore.quantizers.base import straight_through
+
+from .smoothed_gradient import LossOfPictures, SmoothedGradient, hard, rounding_error, smoothed_gradient
+from .softness import require_soft, require_temperature
+
+Estimator = Callable[[SoftQuantizer, Tensor, float], Tensor]
+"""Raw latents [B, D, H, W] and a temperature → the hard codes' vectors [B, D, H, W], with the estimator's gradient."""
+
+SMALLEST_NORM = 1e-6
+"""Vectors shorter than this have no direction to be rotated from."""
+
+
+def straight_through_estimator(quantizer: SoftQuantizer, latents: Tensor, temperature: float) -> Tensor:
+    """q = z + sg(q_hard − z); no temperature changes it."""
+    continuous = quantizer.continuous(latents)
+    return straight_through(hard(quantizer, continuous), gradient_of=continuous)
+
+
+def lgq_estimator(quantizer: SoftQuantizer, latents: Tensor, temperature: float) -> Tensor:
+    """q = q_soft + sg(q_hard − q_soft)."""
+    continuous = quantizer.continuous(latents)
+    return straight_through(hard(quantizer, continuous), gradient_of=quantizer.soft(latents, temperature))
+
+
+def split_estimator(quantizer: SoftQuantizer, latents: Tensor, temperature: float) -> Tensor:
+    """q = sg(q_hard) + (z − sg z) + (q_soft(sg z, C) − sg q_soft): to the encoder it is the straight-through one."""
+    continuous = quantizer.continuous(latents)
+    two_paths = continuous + quantizer.soft(latents.detach(), temperature)
+    return straight_through(hard(quantizer, continuous), gradient_of=two_paths)
+
+
+def rotation_estimator(quantizer: SoftQuantizer, latents: Tensor, temperature: float) -> Tensor:
+    """q = sg(|q|/|z| R) z, R the rotation in the plane of z and q that takes one direction to the other.
+
+    R = 1 − 2 r rᵀ + 2 q̂ ẑᵀ with r the direction of ẑ + q̂. It turns the gradient as it turns the token.
+    """
+    continuous = quantizer.continuous(latents)
+    target = hard(quantizer, continuous)
+    with torch.no_grad():
+        token_norm, target_norm = (
+            vectors.norm(dim=1, keepdim=True).clamp(min=SMALLEST_NORM) for vectors in (continuous, target)
+        )
+        token_hat, target_hat = continuous / token_norm, target / target_norm
+        middle = token_hat + target_hat
+        middle = middle / middle.norm(dim=1, keepdim=True).clamp(min=SMALLEST_NORM)
+    reflected = 2 * middle * (middle * continuous).sum(1, keepdim=True)
+    carried = 2 * target_hat * (token_hat * continuous).sum(1, keepdim=True)
+    return straight_through(target, gradient_of=(target_norm / token_norm) * (continuous - reflected + carried))
+
+
+ESTIMATORS: dict[str, Estimator] = {
+    "straight-through": straight_through_estimator,
+    "lgq": lgq_estimator,
+    "split": split_estimator,
+    "rotation": rotation_estimator,
+}
+
+
+def encoder_gradient(
+    estimator: Estimator, quantizer: SoftQuantizer, latents: Tensor, loss: LossOfPictures, temperature: float
+) -> Tensor:
+    """The gradient of Σ_b f_b in raw latents [B, D, H, W], as the estimator reports it to the encoder."""
+    leaf = latents.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(estimator(quantizer, leaf, temperature)).sum(), leaf)
+    return gradient
+
+
+def compare_estimators(
+    quantizer: SoftQuantizer,
+    latents: Tensor,
+    loss: LossOfPictures,
+    truth: SmoothedGradient,
+    temperatures: Sequence[float],
+    estimators: Mapping[str, Estimator] = ESTIMATORS,
+) -> pd.DataFrame:
+    """Each estimator's encoder gradient against the smoothed loss's, a row a temperature and estimator.
+
+    cosine: between the two, over all tokens and dimensions. variance_ratio: of the mean square of the estimator's
+    components over that of the truth's. Both without the share of the truth's noise, and NaN where it is nothing but
+    noise; agreement says how far from that it is. sigma, pairs: of the truth.
+    """
+    rows = []
+    strength = truth.squared_norm
+    for temperature in temperatures:
+        require_temperature(temperature)
+        for name, estimator in estimators.items():
+            gradient = encoder_gradient(estimator, quantizer, latents, loss, temperature).double()
+            squares, product = gradient.square().sum().item(), (gradient * truth.mean.double()).sum().item()
+            told = strength > 0 and squares > 0
+            rows.append(
+                {
+                    "temperature": temperature,
+                    "estimator": name,
+                    "cosine": product / (squares * strength) ** 0.5 if told else np.nan,
+                    "variance_ratio": squares / strength if strength > 0 else np.nan,
+                    "agreement": truth.agreement,
+                    "sigma": truth.sigma,
+                    "pairs": truth.pairs,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def estimator_microscope(
+    tokenizer: Tokenizer,
+    images: NDArray[np.uint8],
+    temperatures: Sequence[float],
+    sigma: float | None = None,
+    pairs: int = 64,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """`compare_estimators` on one batch of pictures, uint8 [B, 3, S, S], for the mean absolute error of the decoder.
+
+    tokenizer: in eval mode. sigma: of the noise, in the codes' space; by default the rounding error of these tokens.
+
+    Raises:
+        InputError: a quantizer without temperature, a temperature or σ that is not positive, an odd number of pairs.
+    """
+    quantizer = require_soft(tokenizer.quantizer)
+    targets = to_model_range(torch.from_numpy(np.array(images)))
+    with torch.no_grad():
+        latents = tokenizer.encode(targets)
+
+    def loss(quantized: Tensor) -> Tensor:
+        return (tokenizer.decode(quantized) - targets).abs().mean((1, 2, 3))
+
+    noise = rounding_error(quantizer, latents) if sigma is None else sigma
+    truth = smoothed_gradient(quantizer, latents, loss, noise, pairs, seed)
+    return compare_estimators(quantizer, latents, loss, truth, temperatures)

@@ -1,0 +1,142 @@
+"""What does a temperature make of held-out tokens and pictures, with the codebook of today or of a past snapshot?"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from lgq_explore.errors import InputError
+from lgq_explore.models import Tokenizer
+from lgq_explore.quantizers import to_grid
+from lgq_explore.runs.encoding import Encoding
+
+from ..pictures.reconstructions import Reconstructions, decoded_pictures
+from .flips import flips_over_temperatures
+from .softness import (
+    TOKENS,
+    TemperatureProbe,
+    require_soft,
+    sample_latents,
+    temperature_grid,
+    token_map,
+    top_responsibilities,
+)
+
+SWEEP_TOKENS = 512
+"""Tokens that stand for the sample in a curve over all temperatures, and until all of it is computed: their means are
+good to 2 %."""
+
+PICTURES = 6
+
+LOWEST_SHARE, HIGHEST_SHARE = 0.01, 10.0
+"""Ends of the temperatures that are looked at, relative to those that training used."""
+
+
+@dataclass(frozen=True, eq=False)
+class TemperatureView:
+    """One temperature: tokens of the sample (`TemperatureProbe.at`), those of the pictures on their grids
+    (`token_map`), and the pictures themselves, reconstructed softly and hard."""
+
+    tokens: pd.DataFrame
+    placed: pd.DataFrame
+    reconstructions: Reconstructions
+
+
+class TemperatureViews:
+    """A tokenizer, held-out tokens and pictures, asked at any temperature; an answer is kept.
+
+    With many codes `at` takes a while; `preview` is quick, for it looks at fewer tokens. Both may be asked in different
+    threads.
+
+    tokenizer: in eval mode; its quantizer has a temperature. codebook: [K, D], a past one to put in place of its own;
+    encoder and decoder stay those of today. tokens: size of the sample. pictures: how many, spread over the encoding.
+
+    Raises:
+        InputError: a quantizer without temperature.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        encoding: Encoding,
+        codebook: ArrayLike | None = None,
+        tokens: int = TOKENS,
+        pictures: int = PICTURES,
+    ) -> None:
+        quantizer = require_soft(tokenizer.quantizer)
+        if codebook is not None:
+            quantizer = quantizer.with_codebook(torch.from_numpy(np.array(codebook)))
+        self.quantizer = quantizer
+        self.tokenizer = Tokenizer(tokenizer.encoder, quantizer, tokenizer.decoder).eval()
+        chosen = np.linspace(0, len(encoding) - 1, min(pictures, len(encoding))).round().astype(int)
+        self.images = encoding.images[chosen]
+        self.sample = TemperatureProbe(quantizer, sample_latents(encoding, tokens))
+        self.pictured = TemperatureProbe(quantizer, torch.from_numpy(encoding.latents[chosen]))
+        self._few = TemperatureProbe(quantizer, sample_latents(encoding, min(tokens, SWEEP_TOKENS)))
+        self._previews: dict[float, TemperatureView] = {}
+
+    def at(self, temperature: float) -> TemperatureView:
+        """Everything at this temperature. Raises InputError for one that is not positive."""
+        return replace(self.preview(temperature), tokens=self.sample.at(temperature))
+
+    def preview(self, temperature: float) -> TemperatureView:
+        """The same, but of SWEEP_TOKENS tokens of the sample at most; the pictures are those of `at`."""
+        if temperature not in self._previews:
+            softness = self.pictured.softness(temperature)
+            soft = decoded_pictures(self.tokenizer, to_grid(softness.soft, self.pictured.latents))
+            self._previews[temperature] = TemperatureView(
+                tokens=self._few.at(temperature),
+                placed=token_map(self.pictured.at(temperature), self.pictured.latents.shape),
+                reconstructions=Reconstructions(self.images, soft, self._hard_pictures, temperature),
+            )
+        return self._previews[temperature]
+
+    def is_known(self, temperature: float) -> bool:
+        """Whether `at` answers at once."""
+        return temperature in self._previews and self.sample.is_known(temperature)
+
+    @cached_property
+    def _hard_pictures(self) -> NDArray[np.uint8]:
+        """Those that no temperature changes."""
+        with torch.no_grad():
+            return decoded_pictures(self.tokenizer, self.quantizer(self.pictured.latents).quantized)
+
+    @cached_property
+    def temperatures(self) -> list[float]:
+        """The grid of the curves, from far below the temperatures of training to far above."""
+        schedule = copy.deepcopy(self.quantizer)
+        ends = []
+        for progress in (0.0, 1.0):
+            schedule.anneal(progress)
+            ends.append(schedule.scheduled_temperature)
+        return temperature_grid(LOWEST_SHARE * min(ends), HIGHEST_SHARE * max(ends))
+
+    @cached_property
+    def sweep(self) -> pd.DataFrame:
+        """`TemperatureProbe.sweep` over the grid, of SWEEP_TOKENS tokens."""
+        return self._few.sweep(self.temperatures)
+
+    @cached_property
+    def flips(self) -> pd.DataFrame:
+        """`flips_over_temperatures` over the grid, of the same tokens."""
+        return flips_over_temperatures(self.quantizer, self._few.latents, self.temperatures)
+
+    def top(self, token: int, temperature: float) -> pd.DataFrame:
+        """`top_responsibilities` of a token of the pictures, numbered by (b h w). Raises InputError for another."""
+        self.require_token(token)
+        latents = self.pictured.latents
+        picture, place = divmod(token, latents.shape[2] * latents.shape[3])
+        return top_responsibilities(
+            self.quantizer, latents[picture].flatten(1)[None, :, place, None, None], temperature
+        )
+
+    def require_token(self, token: int) -> None:
+        """Raise InputError for a number that is no token of the pictures."""
+        if not 0 <= token < len(self.pictured):
+            raise InputError(f"token is {token}: the {len(self.images)} pictures have 0 … {len(self.pictured) - 1}")

@@ -1,0 +1,150 @@
+"""Who answers for each place of a plane: by a method's own hard choice, and softly at a temperature?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from lgq_explore.errors import InputError
+from lgq_explore.quantizers import LGQConfig, Quantizer
+from lgq_explore.quantizers.lgq import LGQ, usage_regularizers
+from lgq_explore.training.fit import as_latents, code_vectors, codes_of
+
+from ..temperature.annealing import DISTINCT
+from ..temperature.softness import require_temperature
+
+MOST_SHARED = 256
+"""Codes whose responsibilities are held for every pixel."""
+
+MARGIN = 0.08
+"""Of the points' extent, left free around them."""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A square piece of the plane, cut into pixels × pixels: their centres along x and along y, both ascending."""
+
+    centres_x: NDArray[np.float64]
+    centres_y: NDArray[np.float64]
+
+    @property
+    def tokens(self) -> Tensor:
+        """[pixels², 2], row by row from the lowest y."""
+        x, y = np.meshgrid(self.centres_x, self.centres_y)
+        return torch.from_numpy(np.stack([x.ravel(), y.ravel()], axis=1))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.centres_y), len(self.centres_x)
+
+
+def plane_around(tokens: ArrayLike | Tensor, pixels: int = 200) -> Plane:
+    """The square around points [N, 2], with a margin.
+
+    Raises:
+        InputError: points that do not lie in a plane, or fewer than 2 pixels.
+    """
+    points = np.asarray(tokens, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 2 or not len(points):
+        raise InputError(f"tokens have shape {list(points.shape)}: give points in the plane, [N, 2]")
+    if pixels < 2:
+        raise InputError(f"pixels is {pixels}: give at least 2")
+    low, high = points.min(axis=0), points.max(axis=0)
+    half = (0.5 + MARGIN) * max((high - low).max(), 1e-6)
+    offsets = half * ((2 * np.arange(pixels) + 1) / pixels - 1)
+    x, y = (low + high) / 2
+    return Plane(x + offsets, y + offsets)
+
+
+def plane_codes(quantizer: Quantizer, plane: Plane) -> NDArray[np.int64]:
+    """The joint code of every pixel [rows, columns], asked of the quantizer itself: its true cells, a grid's too."""
+    _require_plane(quantizer.dim)
+    return codes_of(quantizer, plane.tokens).numpy().reshape(plane.shape)
+
+
+def plane_responsibilities(codebook: Tensor, plane: Plane, temperature: float) -> NDArray[np.float32]:
+    """softmax_k(−|z − c_k|²/τ) at every pixel [rows, columns, K], for codes [K, 2].
+
+    Raises:
+        InputError: more than MOST_SHARED codes, or a temperature that is not positive.
+    """
+    require_temperature(temperature)
+    _require_plane(codebook.shape[1])
+    if len(codebook) > MOST_SHARED:
+        raise InputError(f"{len(codebook):,d} codes share every pixel: at most {MOST_SHARED} are drawn")
+    shared = (-torch.cdist(plane.tokens, codebook.double()).square() / temperature).softmax(1)
+    return shared.float().numpy().reshape(*plane.shape, len(codebook))
+
+
+def hard_codes(quantizer: Quantizer, tokens: Tensor) -> pd.DataFrame:
+    """Where a method decodes its codes to, and who takes them: a row a code: code, x, y, share, count, together, dead.
+
+    share: of the tokens [N, 2] that take the code; dead: none does. together: codes at this very place.
+    """
+    _require_plane(quantizer.dim)
+    codebook = code_vectors(quantizer)
+    counts = torch.bincount(codes_of(quantizer, tokens), minlength=len(codebook)).numpy()
+    return _code_frame(codebook, tokens, counts / len(tokens)).assign(count=counts, dead=counts == 0)
+
+
+@torch.no_grad()
+def soft_codes(codebook: Tensor, tokens: Tensor, temperature: float) -> pd.DataFrame:
+    """Codes [K, 2] as tokens [N, 2] share them at a temperature: a row a code: code, x, y, share, together.
+
+    share: mean responsibility.
+    """
+    usage = as_mixture(codebook).soft_assign(as_latents(tokens.float()), temperature).usage
+    return _code_frame(codebook, tokens, usage.double().numpy())
+
+
+@torch.no_grad()
+def soft_numbers(codebook: Tensor, tokens: Tensor, temperature: float) -> dict[str, float]:
+    """What tokens [N, D] and codes [K, D] share at a temperature, and LGQ's regularizers there.
+
+    effective_codes = exp(mean H(p)) codes a token. peakedness = 1 − mean Σp². usage_published = K Σ u², u = mean p,
+    which cannot fall below usage_bound = (K/N)(1 − peakedness); usage_unbiased does not depend on N.
+    """
+    mixture, latents = as_mixture(codebook), as_latents(tokens.float())
+    assignment = mixture.soft_assign(latents, temperature)
+    usage = usage_regularizers(assignment)
+    peakedness = 1 - assignment.s2.mean().item()
+    return {
+        "temperature": temperature,
+        "effective_codes": math.exp(mixture.softness(latents, temperature).entropy.mean().item()),
+        "peakedness": peakedness,
+        "usage_published": usage["published"].item(),
+        "usage_unbiased": usage["unbiased"].item(),
+        "usage_bound": len(codebook) / len(tokens) * (1 - peakedness),
+        "tokens": len(tokens),
+    }
+
+
+def as_mixture(codebook: Tensor) -> LGQ:
+    """Codes [K, D] as the soft assignment sees them, whatever method they come from."""
+    anything = LGQConfig(codebook_size=2, norm="none").build(codebook.shape[1], torch.Generator())
+    return anything.with_codebook(codebook.float()).eval()
+
+
+def _code_frame(codebook: Tensor, tokens: Tensor, share: NDArray[np.float64]) -> pd.DataFrame:
+    spread = (tokens - tokens.mean(0)).square().sum(1).mean().sqrt()
+    near = torch.cdist(codebook.double(), codebook.double()) < DISTINCT * spread
+    return pd.DataFrame(
+        {
+            "code": np.arange(len(codebook)),
+            "x": codebook[:, 0].double().numpy(),
+            "y": codebook[:, 1].double().numpy(),
+            "share": share,
+            "together": near.sum(1).numpy(),
+        }
+    )
+
+
+def _require_plane(dim: int) -> None:
+    if dim != 2:
+        raise InputError(f"codes have width {dim}: a plane has 2")

@@ -1,0 +1,118 @@
+"""What does a toy look like at a temperature: its codebook hard and soft, and the one that annealing would give?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lgq_explore.quantizers import Quantizer
+from lgq_explore.training.fit import code_vectors
+
+from ..geometry.fsq_grid import lattice_edges
+from ..temperature.annealing import AnnealingPath, split_temperatures
+from .fits import Optimum, ToySetting, hard_numbers, held_out_tokens, toy_optimum, toy_path
+from .plane import Plane, hard_codes, plane_around, plane_codes, plane_responsibilities, soft_codes, soft_numbers
+
+PIXELS = 200
+EXTENT_TOKENS = 4000
+
+
+@dataclass(frozen=True, eq=False)
+class HardView:
+    """cells: [rows, columns], the code of every pixel, asked of the method. codes: `hard_codes` of held-out points.
+
+    edges: `lattice_edges` of codes that form a grid, or started as one.
+    """
+
+    cells: NDArray[np.int64]
+    codes: pd.DataFrame
+    edges: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class SoftView:
+    """shared: [rows, columns, K], responsibilities of every pixel. codes: `soft_codes` of held-out points."""
+
+    shared: NDArray[np.float32]
+    codes: pd.DataFrame
+
+
+class ToyView:
+    """One quantizer on the mixture of a setting, asked at any temperature; what no temperature changes is kept."""
+
+    def __init__(self, setting: ToySetting, quantizer: Quantizer) -> None:
+        self.setting, self.quantizer = setting, quantizer
+        self.tokens: Tensor = held_out_tokens(setting)
+        self.plane: Plane = plane_around(self.tokens[:EXTENT_TOKENS], PIXELS)
+        self.codebook = code_vectors(quantizer)
+        self.optimum: Optimum = toy_optimum(setting.data, len(self.codebook))
+        self.hard = HardView(
+            plane_codes(quantizer, self.plane), hard_codes(quantizer, self.tokens), lattice_edges(quantizer.lattice)
+        )
+        self._numbers: dict[float, dict[str, float | int | str]] = {}
+
+    @property
+    def path(self) -> AnnealingPath:
+        """The annealed codebook of as many codes, from hot to cold."""
+        return toy_path(self.setting.data, len(self.codebook), self.setting.seed)
+
+    def soft(self, temperature: float) -> SoftView:
+        """The quantizer's codes, shared at a temperature."""
+        return self._soft(self.codebook, temperature)
+
+    def equilibrium(self, temperature: float) -> SoftView:
+        """The codes that annealing gives at a temperature, shared at it."""
+        return self._soft(self.path.codebook(temperature), temperature)
+
+    def frame(self, temperature: float) -> pd.DataFrame:
+        """A row a code: those of `hard_codes`, responsibility (mean, at the temperature) and split_temperature."""
+        split = split_temperatures(self.tokens, self.codebook, temperature)
+        soft = split.rename(columns={"mass": "responsibility"}).drop(columns="code")
+        return pd.concat([self.hard.codes, soft], axis=1)
+
+    def numbers(self, temperature: float) -> dict[str, float | int | str]:
+        """Distortion over the optimum, active and dead codes, effective codes, and LGQ's regularizers at `temperature`.
+
+        The regularizers are taken over one batch of held-out points, as in a step of training: the published usage
+        depends on how many these are.
+        """
+        if temperature not in self._numbers:
+            self._numbers[temperature] = self._measured(temperature)
+        return self._numbers[temperature]
+
+    def _measured(self, temperature: float) -> dict[str, float | int | str]:
+        hard, size = hard_numbers(self.quantizer, self.tokens), len(self.codebook)
+        soft = soft_numbers(self.codebook, self.tokens, temperature)
+        batch = soft_numbers(self.codebook, self.tokens[: self.setting.batch_size], temperature)
+        at_equilibrium = self.path.state(temperature)
+        return {
+            "codes": size,
+            "distortion": hard["distortion"],
+            "optimum": self.optimum.distortion,
+            "optimum_how": self.optimum.how,
+            "ratio": hard["distortion"] / self.optimum.distortion,
+            "active_codes": int(hard["active_codes"]),
+            "dead_codes": size - int(hard["active_codes"]),
+            "temperature": temperature,
+            "critical_temperature": self.path.critical_temperature,
+            "distinct_centres": int(at_equilibrium["distinct_centres"]),
+            "settled": int(at_equilibrium["converged"]),
+            "effective_codes": soft["effective_codes"],
+            "peakedness": batch["peakedness"],
+            "usage_published": batch["usage_published"],
+            "usage_unbiased": batch["usage_unbiased"],
+            "usage_bound": batch["usage_bound"],
+            "batch_tokens": int(batch["tokens"]),
+            "tokens": int(hard["tokens"]),
+            "seed": self.setting.seed,
+        }
+
+    @torch.no_grad()
+    def _soft(self, codebook: Tensor, temperature: float) -> SoftView:
+        shared = plane_responsibilities(codebook, self.plane, temperature)
+        return SoftView(shared, soft_codes(codebook, self.tokens, temperature))

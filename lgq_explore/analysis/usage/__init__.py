@@ -1,0 +1,24 @@
+"""Tidy frames on how often codes are used."""
+
+from __future__ import annotations
+
+from ..code_space import checked_codes
+from .accumulation import accumulation
+from .counts import grid, of_counts, per_code
+from .definitions import definitions
+from .history import code_history
+from .inequality import by_rank, lorenz
+from .summary import summary
+
+__all__ = [
+    "accumulation",
+    "by_rank",
+    "checked_codes",
+    "code_history",
+    "definitions",
+    "grid",
+    "lorenz",
+    "of_counts",
+    "per_code",
+    "summary",
+]

@@ -1,0 +1,98 @@
+"""How often is each code used?"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from lgq_explore.errors import InputError
+from lgq_explore.metrics import CodeCounts
+from lgq_explore.quantizers import joint_codes
+from lgq_explore.runs.encoding import Encoding
+
+
+def per_code(encoding: Encoding) -> pd.DataFrame:
+    """A row a joint code, unused ones included: code (0 … K − 1), count (tokens), share (of all N tokens).
+
+    Raises:
+        InputError: an encoding without tokens, a code outside its levels, or more codes than can be listed.
+    """
+    counts = CodeCounts(codebook_size(encoding))
+    counts.update(token_codes(encoding))
+    return of_counts(counts.counts())
+
+
+def codebook_size(encoding: Encoding) -> int:
+    """K, the number of joint codes: the product of the levels."""
+    return math.prod(encoding.levels.tolist())
+
+
+def token_codes(encoding: Encoding) -> NDArray[np.int64]:
+    """The joint code of each token, int64 [N, H, W].
+
+    Raises:
+        InputError: a code outside its levels, or codes of another number of groups.
+    """
+    levels = encoding.levels.tolist()
+    _check_codes(encoding, levels)
+    return joint_codes(torch.from_numpy(encoding.codes), levels).numpy()
+
+
+def of_counts(counts: ArrayLike) -> pd.DataFrame:
+    """The frame of `usage.per_code` for counts [K] that were taken elsewhere: whole numbers of tokens, one a code.
+
+    Raises:
+        InputError: counts that are not one-dimensional whole numbers of at least 0, or add up to no token.
+    """
+    values = np.asarray(counts)
+    if values.ndim != 1 or values.dtype.kind not in "iu":
+        raise InputError(
+            f"counts have shape {list(values.shape)} and type {values.dtype}: give one whole number a code"
+        )
+    if values.size and values.min() < 0:
+        raise InputError(f"a count is {values.min()}: give counts of at least 0")
+    tokens = int(values.sum())
+    if tokens == 0:
+        raise InputError(f"{values.size} codes were counted over 0 tokens: encode at least one picture first")
+    return pd.DataFrame({"code": np.arange(values.size), "count": values.astype(np.int64), "share": values / tokens})
+
+
+def grid(usage: pd.DataFrame) -> pd.DataFrame:
+    """The counts of `usage.per_code` folded into a near-square grid, so that 65,536 codes fit one look.
+
+    Codes run along the rows: the index holds the first code of each row, the columns the offset from it, so that a
+    cell's code is index + column. Cells beyond the last code are NaN.
+
+    Raises:
+        InputError: a frame that is not that of `usage.per_code`.
+    """
+    if not {"code", "count"} <= set(usage.columns) or not len(usage):
+        raise InputError(
+            f"a frame with the columns {list(usage.columns)} and {len(usage)} rows: give one of code_usage"
+        )
+    columns = math.ceil(math.sqrt(len(usage)))
+    rows = math.ceil(len(usage) / columns)
+    cells = np.full(rows * columns, np.nan)
+    cells[usage["code"].to_numpy()] = usage["count"].to_numpy()
+    return pd.DataFrame(
+        cells.reshape(rows, columns),
+        index=pd.RangeIndex(0, rows * columns, columns, name="first code of the row"),
+        columns=pd.RangeIndex(columns, name="offset in the row"),
+    )
+
+
+def _check_codes(encoding: Encoding, levels: list[int]) -> None:
+    """Out of its own group's range a code would still make a joint code, another one's."""
+    codes = encoding.codes
+    if codes.ndim != 4 or codes.shape[1] != len(levels):
+        raise InputError(
+            f"codes have shape {list(codes.shape)}: give [N, {len(levels)}, H, W], a group for each of levels {levels}"
+        )
+    for group, level in enumerate(levels):
+        outside = codes[:, group][(codes[:, group] < 0) | (codes[:, group] >= level)]
+        if outside.size:
+            raise InputError(f"code {outside[0]} of group {group} is outside 0 … {level - 1}: encode the run again")

@@ -1,0 +1,214 @@
+"""Which files of a folder are pictures, and how does one become 8-bit RGB of a given size?"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from .colours import UnusablePicture, reduced_rgb
+from .metadata import PictureBytes, orientation, without_metadata
+
+__all__ = ["FoundFiles", "UnusablePicture", "find_pictures", "picture_formats", "pixels_to_decode", "read_picture"]
+
+# fmt: off
+PICTURE_SUFFIXES = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".avif", ".gif", ".bmp", ".dib",
+    ".tif", ".tiff", ".tga", ".qoi", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k",
+})
+# What phones and cameras write: passed over in silence, these would look like a folder without pictures.
+FOREIGN_SUFFIXES = frozenset({
+    ".heic", ".heif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2",
+})
+# Named one by one because Pillow would otherwise try all it has, among them EPS, which starts Ghostscript.
+_FORMATS = (
+    "JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF", "TGA", "QOI", "PPM", "JPEG2000",
+)
+# fmt: on
+# Decoders have no exceptions of their own for either; what they say has one of these words in it.
+_WORDS_OF_A_CUT = ("truncated", "eof", "end of file", "incomplete", "not enough", "too short")
+_WORDS_OF_AN_UNKNOWN_KIND = ("unsupported", "not supported", "not available", "not implemented", "unknown")
+# JPEG's own scaling by 1/2, 1/4 or 1/8 is coarse: leave this many times the wanted size to the real filter.
+_REDUCING_GAP = 3.0
+
+
+_TURNED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True)
+class FoundFiles:
+    """Names, relative to the folder searched and sorted: of pictures, and of subfolders with why they stay closed."""
+
+    names: tuple[str, ...]
+    closed: tuple[tuple[str, str], ...]
+
+
+def find_pictures(folder: Path) -> FoundFiles:
+    """All files in `folder` that ought to be pictures by their suffix.
+
+    Goes down into subfolders and follows links, but takes each real folder and file once: a picture under two
+    names could be trained on under one and held out under the other. Passes over everything hidden.
+    """
+    names: dict[str, tuple[bool, str]] = {}  # real path → whether the name is a link, the name
+    closed: dict[str, str] = {}
+    seen: set[str] = set()
+
+    def name_closed(error: OSError) -> None:
+        closed[Path(error.filename).relative_to(folder).as_posix()] = error.strerror or str(error)
+
+    for directory, subfolders, files in os.walk(folder, followlinks=True, onerror=name_closed):
+        real_directory = os.path.realpath(directory)
+        if real_directory in seen:
+            subfolders.clear()
+            continue
+        seen.add(real_directory)
+        # In sorted order, so that of two links to one folder the same is taken everywhere.
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        for file in files:
+            path = Path(directory, file)
+            known = path.suffix.lower() in PICTURE_SUFFIXES | FOREIGN_SUFFIXES
+            if not known or file.startswith(".") or not _may_be_a_file(path):
+                continue
+            is_link = path.is_symlink()
+            target = os.path.realpath(path) if is_link else os.path.join(real_directory, file)
+            found = (is_link, path.relative_to(folder).as_posix())
+            names[target] = min(found, names.get(target, found))
+    return FoundFiles(tuple(sorted(name for _, name in names.values())), tuple(sorted(closed.items())))
+
+
+def read_picture(path: Path, shorter_side: int, smallest_side: int) -> NDArray[np.uint8]:
+    """The picture in `path`, upright, its shorter side resized to `shorter_side` pixels: uint8 [H, W, 3].
+
+    A smaller picture is not enlarged. Transparency is laid on white, 10 to 16 bits are scaled to 8, of several
+    frames the first is taken, colour profiles are not applied. Which way up it is is read from EXIF or XMP; damage
+    to what else they say, and to texts and profiles, does not matter.
+
+    Raises:
+        UnusablePicture: it cannot be read, or not decoded to its end, or its shorter side is below `smallest_side`
+            pixels.
+    """
+    if path.suffix.lower() in FOREIGN_SUFFIXES:
+        raise UnusablePicture(f"{path.suffix[1:].upper()} is not read here, convert it to JPEG or PNG")
+    try:
+        with path.open("rb") as file:
+            return _prepared(file, shorter_side, smallest_side)
+    except UnusablePicture:
+        raise
+    except UnidentifiedImageError:
+        raise UnusablePicture("it is not an image") from None
+    except MemoryError as error:
+        raise UnusablePicture("there was no memory to decode it", passing=True) from error
+    except Exception as error:  # parsers raise nearly anything on a damaged file; it is named, never hidden
+        if isinstance(error, OSError) and error.errno is not None:  # of the system; a decoder gives no number
+            raise UnusablePicture(f"it cannot be read ({error.strerror})", passing=True) from error
+        raise UnusablePicture(f"it cannot be decoded: {_plain_cause(error)}") from error
+
+
+def _plain_cause(error: Exception) -> str:
+    """What a decoder's exception comes to, in words that are not the decoder's own."""
+    said = str(error).lower()
+    if isinstance(error, EOFError) or any(word in said for word in _WORDS_OF_A_CUT):
+        return "the file is cut off"
+    if any(word in said for word in _WORDS_OF_AN_UNKNOWN_KIND):
+        return "it is of a kind that is not read here, convert it to JPEG or PNG"
+    return "its data are damaged"
+
+
+def pixels_to_decode(path: Path) -> int:
+    """How many pixels reading this file will unpack, by its header; 0 where that cannot be told."""
+    try:
+        with path.open("rb") as file, _opened(without_metadata(file).stream) as image:
+            return image.width * image.height
+    except Exception:  # whatever it is, reading the picture names it
+        return 0
+
+
+@cache
+def picture_formats() -> tuple[str, ...]:
+    """Those of the formats that this Pillow was built with."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def _may_be_a_file(path: Path) -> bool:
+    """Whether this is a file, or nothing could be learned about it, in which case reading it says why."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True
+
+
+def _prepared(file: BinaryIO, shorter_side: int, smallest_side: int) -> NDArray[np.uint8]:
+    parts = without_metadata(file)
+    if not os.fstat(file.fileno()).st_size:
+        raise UnusablePicture("it is empty")
+    with _opened(parts.stream) as image:
+        narrower, pixels, limit = min(image.size), image.width * image.height, Image.MAX_IMAGE_PIXELS
+        if limit is not None and pixels > 2 * limit:
+            raise UnusablePicture(f"it is too large to decode safely ({pixels} pixels, more than {2 * limit})")
+        if narrower < smallest_side:
+            raise UnusablePicture(f"its shorter side is {narrower} pixels, below {smallest_side}")
+        scale = min(1.0, _REDUCING_GAP * shorter_side / narrower)
+        image.draft(None, (round(image.width * scale), round(image.height * scale)))
+        turned = _TURNED.get(_orientation_of(parts, image))
+        stored = image.tile[0][3] if image.tile else None
+        image.load()
+        rgb = _resized(image, stored, parts.stream, shorter_side)
+        return np.array(rgb if turned is None else rgb.transpose(turned), dtype=np.uint8)
+
+
+def _opened(stream: BinaryIO) -> ImageFile.ImageFile:
+    """What `Image.open` does for our formats, less its warning of large pictures: those are decoded one by one."""
+    start = stream.read(16)
+    for name in picture_formats():
+        factory, accepts = Image.OPEN[name]
+        if accepts is not None and accepts(start) is not True:
+            continue
+        stream.seek(0)
+        try:
+            return factory(stream, "")
+        except (SyntaxError, IndexError, TypeError, struct.error):  # how a plugin says that it is not of its format
+            continue
+    raise UnidentifiedImageError
+
+
+def _orientation_of(parts: PictureBytes, image: ImageFile.ImageFile) -> int:
+    if image.format == "TIFF":  # which Pillow turns itself as it is loaded
+        return 1
+    exif, xmp = parts.exif or image.info.get("exif", b""), parts.xmp or image.info.get("xmp", b"")
+    return orientation(exif if isinstance(exif, bytes) else b"", xmp if isinstance(xmp, bytes) else b"")
+
+
+def _resized(image: ImageFile.ImageFile, stored: object, stream: BinaryIO, shorter_side: int) -> Image.Image:
+    """`Image.resize` with a reducing gap, except that its first step goes along with the conversion to RGB."""
+
+    def low_bytes() -> Image.Image:
+        stream.seek(0)
+        low = _opened(stream)
+        # Read as if the lower byte came first, 16-bit values of a PNG give what is really their lower byte.
+        low.tile = [(*low.tile[0][:3], "RGB;16L")]  # type: ignore[list-item]
+        return low
+
+    scale = shorter_side / min(image.size)
+    if scale >= 1:
+        return reduced_rgb(image, stored, low_bytes, (1, 1))
+    size = (max(shorter_side, round(image.width * scale)), max(shorter_side, round(image.height * scale)))
+    across, down = (max(1, int(old / new / _REDUCING_GAP)) for old, new in zip(image.size, size, strict=True))
+    reduced = reduced_rgb(image, stored, low_bytes, (across, down))
+    return reduced.resize(size, Image.Resampling.LANCZOS, box=(0, 0, image.width / across, image.height / down))

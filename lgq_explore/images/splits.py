@@ -1,0 +1,84 @@
+"""Which pictures show the same thing, and which of them are held out from training?"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .copies import connected
+
+# What a name says of the version of a picture rather than of the picture: its size, its theme, its shape, its
+# side of a stereo pair. Sizes need three digits a side, because `tile_10x12` is a place and no size.
+_VARIANT = (
+    r"(?:\d{3,5}\s*[x×]\s*\d{3,5}|\d{3,4}[pi]|[24568]k|[fuqw]*hd|@?[1-4](?:\.\d)?x"
+    r"|dark|light|day|night|small|medium|large|orig(?:inal)?|scaled|resized"
+    r"|thumb(?:nail)?s?|preview|portrait|landscape|vertical|horizontal"
+    r"|mobile|phone|tablet|desktop|left|right)"
+)
+# GNOME ends names with -d and -l for dark and light; folders of one letter are more likely an alphabet.
+_VARIANT_SUFFIX = re.compile(rf"(?:[\s._-]*[(\[]|[\s._-]+|(?=@))(?:{_VARIANT}|[dl])[)\]]?$", re.IGNORECASE)
+_ONLY_VARIANT = re.compile(rf"[(\[]?{_VARIANT}(?:[)(\]\[\s._-]+{_VARIANT})*[)\]]?", re.IGNORECASE)
+# The layout of a KDE wallpaper package: NAME/contents/images/1920x1080.png, NAME/contents/images_dark/…
+_PACKAGE_FILE = re.compile(
+    rf"(?P<package>.*?)/?contents/(?:images\w*/{_VARIANT}|screenshot|preview)\.\w+", re.IGNORECASE
+)
+
+
+def group_of(name: str) -> str:
+    """The name that all versions of one picture share: `name` (a relative path) less what marks a version.
+
+    Size, theme, shape and side of a stereo pair are left off where they end the file's name or are all of a
+    folder's; so are the file's suffix, the difference of upper and lower case, and the inside of a wallpaper
+    package:
+
+    >>> group_of("lake_1280x720.jpg"), group_of("4k/Lake-d.png"), group_of("lake/contents/images/800x600.png")
+    ('lake', 'lake', 'lake')
+    """
+    packaged = _PACKAGE_FILE.fullmatch(name)
+    path = PurePosixPath(packaged["package"] or "contents") if packaged else PurePosixPath(name)
+    stem = path.name if packaged else path.stem
+    folders = [folder for folder in path.parts[:-1] if not _ONLY_VARIANT.fullmatch(folder)]
+    return "/".join([*folders, _without_variant(stem)]).casefold()
+
+
+def groups_of(names: Sequence[str], copies: NDArray[np.int64]) -> tuple[str, ...]:
+    """The group of each picture: that of its name, joined with those of its copies under other names.
+
+    copies: pairs of indices of `names`, [N, 2]. A group that was joined goes by the first of its names.
+    """
+    by_name = [group_of(name) for name in names]
+    firsts: dict[str, int] = {}
+    same_name = [(firsts.setdefault(group, index), index) for index, group in enumerate(by_name)]
+    joined = connected(len(names), np.concatenate([np.array(same_name, dtype=np.int64).reshape(-1, 2), copies]))
+    labels: dict[int, str] = {}
+    for index, group in zip(joined.tolist(), by_name, strict=True):
+        labels[index] = min(group, labels.get(index, group))
+    return tuple(labels[index] for index in joined.tolist())
+
+
+def held_out_groups(groups: Iterable[str]) -> frozenset[str]:
+    """A quarter of the groups to the nearest whole number, at least one, never all; none of fewer than two.
+
+    They are those whose name has the lowest SHA-256: the choice depends on the names alone, so it is the same
+    for every seed, on every machine and wherever the folder lies, and a picture that is added moves at most
+    one other.
+    """
+    ranked = sorted(set(groups), key=_digest)
+    quarter = max(1, (len(ranked) + 2) // 4)
+    return frozenset(ranked[:quarter]) if len(ranked) > 1 else frozenset()
+
+
+def _digest(group: str) -> bytes:
+    # File names that are no Unicode come as surrogates, which plain UTF-8 refuses.
+    return hashlib.sha256(group.encode(errors="surrogateescape")).digest()
+
+
+def _without_variant(stem: str) -> str:
+    while (shorter := _VARIANT_SUFFIX.sub("", stem)) not in (stem, ""):
+        stem = shorter
+    return stem

@@ -1,0 +1,22 @@
+"""Figures on the shape of a codebook beside its latents."""
+
+from __future__ import annotations
+
+from .cells import draw_code_cells, publish_code_cells
+from .efficiency import draw_efficiency, publish_efficiency
+from .latent_map import draw_latent_map, publish_latent_map
+from .neighbours import draw_code_neighbours, publish_code_neighbours
+from .panes import CODE_COLOURS, MapPane
+
+__all__ = [
+    "CODE_COLOURS",
+    "MapPane",
+    "draw_code_cells",
+    "draw_code_neighbours",
+    "draw_efficiency",
+    "draw_latent_map",
+    "publish_code_cells",
+    "publish_code_neighbours",
+    "publish_efficiency",
+    "publish_latent_map",
+]

@@ -1,0 +1,291 @@
+"""Where do codes lie among the tokens they stand for, learned ones beside those of a grid?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ..style import (
+    GUIDE,
+    RARE_COLOURS,
+    VERMILION,
+    Title,
+    axis,
+    layout,
+    live_text,
+    new_figure,
+    note,
+    printed_text,
+    publication_style,
+    publish_title,
+)
+from .net import broken_line, line_ends
+from .panes import (
+    CODE_COLOURS,
+    CodeColour,
+    ColourScale,
+    Foot,
+    MapPane,
+    check_panes,
+    colour_scale,
+    colour_values,
+    feet,
+    framed,
+    marker_size,
+)
+
+COLOUR_SCALE = "viridis"
+TOKEN, TOKEN_OPACITY = "#8C96A3", 0.3
+NET, NET_OPACITY = "#5F6B7A", 0.5
+HOLLOW = "#9B9B9B"
+HOLLOW_SHRINK = 0.7
+"""Codes without a value stand back: their markers are smaller by this."""
+
+MOST_HOVER_TEXTS = 4096
+"""Codes up to which each carries a text of its own to hover over; more would be most of what is sent to the page."""
+
+MOST_PRINTED_TOKENS, PRINTED_DPI = 6000, 80
+"""What keeps a printed map under some hundred kilobytes: notebooks hold several."""
+
+HEIGHT, NOTE_LINE = 480, 15
+"""Screen pixels: of a map with its title, and of a line of the notes below."""
+
+
+def draw_latent_map(
+    panes: Sequence[MapPane],
+    colour: str = "usage",
+    *,
+    selected: Sequence[int] = (),
+    shared_axes: bool = False,
+) -> go.Figure:
+    """One map, or two side by side, under one colour bar; a lasso picks codes of those that can be picked.
+
+    Traces of each pane: tokens, lines, hollow codes, coloured codes, marks of the selected ones. shared_axes: both are
+    of one map, and are moved together.
+
+    Raises:
+        InputError: no panes or more than two, another colour, frames without their columns, or axes to be shared by
+        panes whose tokens lie elsewhere.
+    """
+    check_panes(panes, colour, shared_axes)
+    scale = colour_scale(panes, CODE_COLOURS[colour])
+    domains = [(0.0, 0.465), (0.535, 1.0)] if len(panes) == 2 else [(0.0, 1.0)]
+    foot = feet(panes, 72 if len(panes) == 2 else 150)
+    traces: list[Any] = []
+    axes: dict[str, Any] = {}
+    notes: list[dict[str, Any]] = []
+    for number, (pane, domain) in enumerate(zip(panes, domains, strict=True)):
+        name = "2" if number else ""
+        traces += _traces(pane, CODE_COLOURS[colour], selected, name)
+        axes |= _axes(pane, domain, name, is_shared=shared_axes and number == 1)
+        notes.append(note(f"<b>{live_text(pane.heading)}</b>", domain[0], 1.0, shift=0, size=13))
+        notes += _foot_notes(foot[number], domain)
+    lines = max(len(said.lines) + len(said.warning) for said in foot)
+    house = layout(
+        _title(panes, len(panes[0].tokens)),
+        height=HEIGHT + NOTE_LINE * lines,
+        margin={"l": 56, "r": 84, "t": 72, "b": 62 + NOTE_LINE * lines},
+        showlegend=False,
+        hovermode="closest",
+        dragmode="lasso",
+        coloraxis=_colour_axis(scale, CODE_COLOURS[colour]),
+        annotations=notes,
+        **axes,
+    )
+    house["modebar"] = {"remove": ["zoomIn", "zoomOut", "autoScale", "toImage"], "bgcolor": "rgba(0,0,0,0)"}
+    return go.Figure(traces, house)
+
+
+def publish_latent_map(
+    panes: Sequence[MapPane],
+    colour: str = "usage",
+    *,
+    selected: Sequence[int] = (),
+    shared_axes: bool = False,
+) -> Figure:
+    """What `draw_latent_map` shows, to print. Arguments and errors are the same."""
+    check_panes(panes, colour, shared_axes)
+    kind = CODE_COLOURS[colour]
+    scale = colour_scale(panes, kind)
+    foot = feet(panes, 84 if len(panes) == 2 else 76)
+    lines = max(len(said.lines) + len(said.warning) for said in foot)
+    with publication_style():
+        width, height = 5.2 * len(panes) + 0.7, 5.0 + 0.17 * lines
+        figure = new_figure(width, height, dpi=PRINTED_DPI, palette=RARE_COLOURS)
+        places = figure.subplots(
+            2, len(panes) + 1, width_ratios=[30] * len(panes) + [1], height_ratios=[4.4, 0.17 * max(1, lines)]
+        )
+        for column, (pane, said) in enumerate(zip(panes, foot, strict=True)):
+            _publish_pane(places[0, column], pane, kind, scale, selected)
+            _publish_foot(places[1, column], said)
+        places[1, -1].axis("off")
+        bar = figure.colorbar(ScalarMappable(Normalize(scale.low, scale.high), COLOUR_SCALE), cax=places[0, -1])
+        bar.set_label(kind.title)
+        bar.set_ticks(scale.ticks, labels=scale.labels)
+        bar.outline.set_visible(False)
+        publish_title(figure, _title(panes, len(_thinned(panes[0].tokens))))
+    return figure
+
+
+def _title(panes: Sequence[MapPane], drawn: int) -> Title:
+    first = panes[0]
+    return Title(
+        "The shape of a codebook", f"{drawn:,d} of {first.tokens_in_all or len(first.tokens):,d} tokens in grey"
+    )
+
+
+def _thinned(tokens: pd.DataFrame) -> pd.DataFrame:
+    """Every n-th token: a printed picture shows no more, and would grow with every speck."""
+    return tokens.iloc[:: max(1, math.ceil(len(tokens) / MOST_PRINTED_TOKENS))]
+
+
+def _colour_axis(scale: ColourScale, kind: CodeColour) -> dict[str, Any]:
+    return {
+        "colorscale": COLOUR_SCALE,
+        "cmin": scale.low,
+        "cmax": scale.high,
+        "colorbar": {
+            "title": {"text": kind.title, "side": "right", "font": {"size": 12}},
+            "tickvals": scale.ticks,
+            "ticktext": scale.labels,
+            "tickfont": {"size": 11},
+            "thickness": 12,
+            "outlinewidth": 0,
+            "x": 1.01,
+        },
+    }
+
+
+def _traces(pane: MapPane, kind: CodeColour, selected: Sequence[int], name: str) -> list[Any]:
+    on_axes: dict[str, Any] = {"xaxis": "x" + name, "yaxis": "y" + name}
+    values = colour_values(pane.codes, kind)
+    has_value = np.isfinite(values)
+    size = marker_size(len(pane.codes))
+    lines = broken_line(line_ends(pane.codes, pane.edges))
+    marked = pane.codes[pane.codes["code"].isin(selected if pane.selectable else [])]
+    # A selection is marked by rings: plotly would make all that is not selected faint, and keep it so.
+    plain: dict[str, Any] = {"unselected": {"marker": {"opacity": 1}}}
+    plain_tokens: dict[str, Any] = {"unselected": {"marker": {"opacity": TOKEN_OPACITY}}}
+    return [
+        go.Scattergl(
+            x=_bytes(pane.tokens["x"]), y=_bytes(pane.tokens["y"]), mode="markers", hoverinfo="skip", name="tokens",
+            marker={"size": 2.5, "color": TOKEN, "opacity": TOKEN_OPACITY}, **on_axes, **plain_tokens,
+        ),
+        go.Scattergl(
+            x=lines[0], y=lines[1], mode="lines", hoverinfo="skip", name="grid",
+            line={"color": NET, "width": 0.6}, opacity=NET_OPACITY, **on_axes,
+        ),
+        go.Scattergl(
+            **_points(pane, ~has_value), mode="markers", name=kind.without,
+            marker={"size": HOLLOW_SHRINK * size, "color": "white", "line": {"color": HOLLOW, "width": 1}},
+            hovertemplate=f"{_hovered_code(pane)}<br>{kind.without}<extra></extra>",
+            text=_texts(pane, ~has_value), **on_axes, **plain,
+        ),
+        go.Scattergl(
+            **_points(pane, has_value), mode="markers", name=live_text(pane.heading),
+            marker={"size": size, "color": values[has_value].astype(np.float32), "coloraxis": "coloraxis",
+                    "line": {"color": "white", "width": 0.5 if size > 4 else 0}},
+            hovertemplate=f"{_hovered_code(pane)}<extra></extra>",
+            text=_texts(pane, has_value, kind), **on_axes, **plain,
+        ),
+        go.Scattergl(
+            x=_bytes(marked["x"]), y=_bytes(marked["y"]), mode="markers", hoverinfo="skip", name="selected",
+            marker={"size": size + 6, "symbol": "circle-open", "color": VERMILION, "line": {"width": 2}},
+            **on_axes, **plain,
+        ),
+    ]  # fmt: skip
+
+
+def _points(pane: MapPane, chosen: NDArray[np.bool_]) -> dict[str, Any]:
+    codes = pane.codes[chosen]
+    points: dict[str, Any] = {"x": _bytes(codes["x"]), "y": _bytes(codes["y"])}
+    return points | {"customdata": codes["code"].to_numpy(dtype=np.int32)} if pane.selectable else points
+
+
+def _hovered_code(pane: MapPane) -> str:
+    """What plotly says of the code under the pointer, from the text that it has of its own, or else its number."""
+    if len(pane.codes) <= MOST_HOVER_TEXTS:
+        return "code %{text}"
+    return "code %{customdata}" if pane.selectable else "a code"
+
+
+def _bytes(column: pd.Series) -> NDArray[np.float32]:
+    """What plotly sends as bytes."""
+    return column.to_numpy(dtype=np.float32)
+
+
+def _texts(pane: MapPane, chosen: NDArray[np.bool_], kind: CodeColour | None = None) -> list[str] | None:
+    """What each code says of itself: its number, and its value where it has one; None where codes are too many."""
+    if len(pane.codes) > MOST_HOVER_TEXTS:
+        return None
+    codes = pane.codes[chosen]
+    if kind is None or kind.column not in codes:
+        return [f"{code:,d}" for code in codes["code"]]
+    shown = zip(codes["code"], codes[kind.column], strict=True)
+    return [f"{code:,d}<br>{kind.title}: {value:,.4g}" for code, value in shown]
+
+
+def _axes(pane: MapPane, domain: tuple[float, float], name: str, *, is_shared: bool) -> dict[str, Any]:
+    left, right, bottom, top = framed(pane.span)
+    x: dict[str, Any] = {"domain": domain, "anchor": "y" + name, "constrain": "domain", "nticks": 6}
+    y: dict[str, Any] = {"anchor": "x" + name, "constrain": "domain", "nticks": 6}
+    # Distances mean the same along both axes.
+    x |= {"matches": "x"} if is_shared else {"range": [left, right]}
+    y |= {"matches": "y"} if is_shared else {"range": [bottom, top], "scaleanchor": "x" + name}
+    return {"xaxis" + name: axis(pane.axes[0], **x), "yaxis" + name: axis(pane.axes[1], **y)}
+
+
+def _foot_notes(foot: Foot, domain: tuple[float, float]) -> list[dict[str, Any]]:
+    under_the_axis, under_the_lines = -46, -46 - NOTE_LINE * len(foot.lines)
+    return [
+        note("<br>".join(lines), domain[0], 0.0, below=True, shift=shift, colour=colour, size=11)
+        for lines, shift, colour in (
+            (foot.lines, under_the_axis, GUIDE),
+            (foot.warning, under_the_lines, VERMILION),
+        )
+    ]
+
+
+def _publish_pane(axes: Axes, pane: MapPane, kind: CodeColour, scale: ColourScale, selected: Sequence[int]) -> None:
+    values = colour_values(pane.codes, kind)
+    has_value = np.isfinite(values)
+    size = marker_size(len(pane.codes)) ** 2 * 0.5
+    tokens = _thinned(pane.tokens)
+    axes.scatter(tokens["x"], tokens["y"], s=3, color=TOKEN, alpha=TOKEN_OPACITY, linewidths=0, rasterized=True)
+    net = LineCollection(
+        list(line_ends(pane.codes, pane.edges)), colors=NET, linewidths=0.4, alpha=NET_OPACITY, rasterized=True
+    )
+    axes.add_collection(net)
+    hollow, coloured = pane.codes[~has_value], pane.codes[has_value]
+    axes.scatter(
+        hollow["x"], hollow["y"], s=size * HOLLOW_SHRINK**2, facecolors="white", edgecolors=HOLLOW, linewidths=0.6
+    )
+    axes.scatter(
+        coloured["x"], coloured["y"], s=size, c=values[has_value], cmap=COLOUR_SCALE, vmin=scale.low, vmax=scale.high,
+        edgecolors="white", linewidths=0.2,
+    )  # fmt: skip
+    marked = pane.codes[pane.codes["code"].isin(selected if pane.selectable else [])]
+    axes.scatter(marked["x"], marked["y"], s=3 * size, facecolors="none", edgecolors=VERMILION, linewidths=1.4)
+    left, right, bottom, top = framed(pane.span)
+    axes.set(xlim=(left, right), ylim=(bottom, top), xlabel=pane.axes[0], ylabel=pane.axes[1])
+    axes.set_aspect("equal", adjustable="box", anchor="NW")
+    axes.set_title(printed_text(pane.heading), loc="left", fontsize="medium", fontweight="bold")
+    axes.grid(visible=False)
+
+
+def _publish_foot(axes: Axes, foot: Foot) -> None:
+    axes.axis("off")
+    text: dict[str, Any] = {"ha": "left", "va": "top", "fontsize": "small", "linespacing": 1.3, "in_layout": False}
+    axes.text(0, 1, "\n".join(foot.lines), color=GUIDE, **text)
+    axes.text(0, 1, "\n" * len(foot.lines) + "\n".join(foot.warning), color=VERMILION, **text)

@@ -1,0 +1,111 @@
+"""Which codes are nearest to each code, and how far are they?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+import plotly.graph_objects as go
+import seaborn
+from matplotlib.figure import Figure
+
+from lgq_explore.errors import InputError
+
+from ..pictures.patches import NO_CODES
+from ..style import (
+    Title,
+    axis,
+    layout,
+    new_figure,
+    publication_style,
+    publish_sentence,
+    publish_title,
+    sentence_when_empty,
+)
+
+TITLE = "Nearest codes"
+COLOURS = "viridis"
+
+
+def draw_code_neighbours(neighbours: pd.DataFrame, *, detail: str = "") -> go.Figure:
+    """A row a code, its neighbours from the nearest on, coloured by distance. One trace; a click picks the neighbour.
+
+    neighbours: that of `analysis.geometry.code_neighbours`.
+
+    Raises:
+        InputError: a frame of something else.
+    """
+    tables = _tables(neighbours)
+    codes, distances = tables.neighbours, tables.distances
+    empty = neighbours.empty
+    return go.Figure(
+        go.Heatmap(
+            z=distances.to_numpy(),
+            x=codes.columns.to_numpy(),
+            y=codes.index.astype(str).to_numpy(),
+            customdata=codes.to_numpy(),
+            text=codes.to_numpy(),
+            texttemplate="%{text}",
+            textfont={"size": 11},
+            colorscale=COLOURS,
+            colorbar={"title": {"text": "distance", "font": {"size": 12}}, "thickness": 12, "outlinewidth": 0},
+            showscale=not empty,
+            xgap=2,
+            ygap=2,
+            hovertemplate="code %{text}<br>%{z:.3g} from code %{y}<extra></extra>",
+        ),
+        layout(
+            Title(TITLE, detail),
+            height=300,
+            margin={"l": 64, "r": 8, "t": 56, "b": 48},
+            xaxis=axis("rank, nearest first", dtick=1, showgrid=False, showline=False, visible=not empty),
+            yaxis=axis(
+                "code", type="category", autorange="reversed", showgrid=False, showline=False, visible=not empty
+            ),
+            annotations=[sentence_when_empty(NO_CODES, empty=empty)],
+        ),
+    )
+
+
+def publish_code_neighbours(neighbours: pd.DataFrame, *, detail: str = "") -> Figure:
+    """What `draw_code_neighbours` shows, to print. Arguments and errors are the same."""
+    tables = _tables(neighbours)
+    with publication_style():
+        figure = new_figure(4.2, 2.6)
+        if neighbours.empty:
+            return publish_sentence(figure, NO_CODES)
+        axes = figure.subplots()
+        seaborn.heatmap(
+            tables.distances,
+            ax=axes,
+            annot=tables.neighbours,
+            fmt="d",
+            annot_kws={"fontsize": "x-small"},
+            cmap=COLOURS,
+            linewidths=1,
+            cbar_kws={"label": "distance"},
+        )
+        axes.set(xlabel="rank, nearest first", ylabel="code")
+        axes.tick_params(length=0, labelrotation=0)
+        publish_title(figure, Title(TITLE, detail))
+    return figure
+
+
+@dataclass(frozen=True, eq=False)
+class _Tables:
+    """Neighbours and their distances, a row a code and a column a rank."""
+
+    neighbours: pd.DataFrame
+    distances: pd.DataFrame
+
+
+def _tables(neighbours: pd.DataFrame) -> _Tables:
+    missing = {"code", "rank", "neighbour", "distance"} - set(neighbours.columns)
+    if missing:
+        raise InputError(
+            f"the frame lacks the columns {sorted(missing)}: give one of analysis.geometry.code_neighbours"
+        )
+    return _Tables(
+        neighbours=neighbours.pivot(index="code", columns="rank", values="neighbour"),
+        distances=neighbours.pivot(index="code", columns="rank", values="distance"),
+    )

@@ -1,0 +1,138 @@
+"""What is on a map of codes among tokens: whose codes, coloured by what, and which sentences below?"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lgq_explore.errors import InputError
+
+MARGIN = 0.04
+"""Empty border of a map, as a share of its extent."""
+
+
+@dataclass(frozen=True)
+class CodeColour:
+    """What codes are coloured by: a column of their frame, its name with the unit, and what a code without value is."""
+
+    column: str
+    title: str
+    without: str
+    log: bool = False
+
+
+CODE_COLOURS = {
+    "usage": CodeColour("count", "tokens a code", "unused", log=True),
+    "drift": CodeColour("drift", "distance moved since the first snapshot", "without snapshots"),
+    "last_move": CodeColour("last_move", "distance moved since the snapshot before", "without a snapshot before"),
+    "density": CodeColour("log_density", "log density of tokens", "without tokens near"),
+    "anisotropy": CodeColour("anisotropy", "anisotropy of the cell, 1 is round", "with too few tokens to tell"),
+    "split_temperature": CodeColour("split_temperature", "split temperature", "without a split temperature", log=True),
+}
+"""What codes can be coloured by, and how that is shown."""
+
+
+@dataclass(frozen=True, eq=False)
+class MapPane:
+    """One map: a codebook among the tokens of its run.
+
+    heading: whose codes, how many. codes: code, x, y and the columns of CODE_COLOURS; without a value, or with a usage
+    of 0, they are hollow. tokens: x, y. edges: code, neighbour, to be joined by lines. axes: the titles. span: x from,
+    x to, y from, y to of all that is to fit in. under: sentences below; warning: one more, in a colour that warns.
+    selectable: whether codes can be picked. tokens_in_all: N, of which `tokens` are those to be drawn.
+    """
+
+    heading: str
+    codes: pd.DataFrame
+    tokens: pd.DataFrame
+    edges: pd.DataFrame
+    axes: tuple[str, str]
+    span: tuple[float, float, float, float]
+    under: tuple[str, ...] = ()
+    warning: str = ""
+    selectable: bool = True
+    tokens_in_all: int | None = None
+
+
+@dataclass(frozen=True)
+class ColourScale:
+    """Ends of the colour scale and its ticks, logarithms to base 10 where the colour is logarithmic."""
+
+    low: float
+    high: float
+    ticks: list[float]
+    labels: list[str]
+
+
+@dataclass(frozen=True)
+class Foot:
+    lines: list[str]
+    warning: list[str]
+
+
+def check_panes(panes: Sequence[MapPane], colour: str, shared_axes: bool) -> None:
+    if len(panes) not in (1, 2):
+        raise InputError(f"{len(panes)} maps to draw: give one, or two to stand side by side")
+    if colour not in CODE_COLOURS:
+        raise InputError(f"colour is {colour!r}: choose one of {', '.join(CODE_COLOURS)}")
+    for pane in panes:
+        missing = {"code", "x", "y"} - set(pane.codes.columns) | {"x", "y"} - set(pane.tokens.columns)
+        if missing:
+            raise InputError(
+                f"a map's frames lack the columns {sorted(missing)}: give those of analysis.geometry.latent_map"
+            )
+    if shared_axes and any(not pane.tokens[["x", "y"]].equals(panes[0].tokens[["x", "y"]]) for pane in panes):
+        raise InputError(
+            "the maps hold different tokens: two runs have axes of their own, which say nothing about each other"
+        )
+
+
+def colour_values(codes: pd.DataFrame, kind: CodeColour) -> NDArray[np.float64]:
+    """What is coloured, [K]: NaN where a code has no value, and where a logarithm has none."""
+    if kind.column not in codes.columns:
+        return np.full(len(codes), math.nan)
+    values = codes[kind.column].to_numpy(dtype=np.float64, na_value=math.nan)
+    if not kind.log:
+        return values
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(values > 0, np.log10(values), math.nan)
+
+
+def colour_scale(panes: Sequence[MapPane], kind: CodeColour) -> ColourScale:
+    """One for all panes, so that a colour is one number."""
+    values = np.concatenate([colour_values(pane.codes, kind) for pane in panes])
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    if kind.column in ("count", "drift", "last_move"):
+        low = 0.0
+    if high <= low:  # all the same: any scale will do
+        high = low + 1
+    if not kind.log:
+        ticks = np.linspace(low, high, 5)
+        return ColourScale(low, high, ticks.tolist(), [f"{tick:.3g}".replace("-", "−") for tick in ticks])
+    numbers = [digit * 10.0**power for power in range(math.floor(low), math.ceil(high) + 1) for digit in (1, 2, 5)]
+    shown = [number for number in numbers if low - 1e-9 <= math.log10(number) <= high + 1e-9]
+    return ColourScale(low, high, [math.log10(number) for number in shown], [f"{number:,g}" for number in shown])
+
+
+def marker_size(codes: int) -> float:
+    return 7 if codes <= 2048 else 5 if codes <= 8192 else 3.5
+
+
+def framed(span: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    left, right, bottom, top = span
+    border = MARGIN * max(right - left, top - bottom, 1e-9)
+    return left - border, right + border, bottom - border, top + border
+
+
+def feet(panes: Sequence[MapPane], width: int) -> list[Foot]:
+    return [
+        Foot([line for said in pane.under for line in textwrap.wrap(said, width)], textwrap.wrap(pane.warning, width))
+        for pane in panes
+    ]

@@ -1,0 +1,334 @@
+"""How does training go: losses, usage, softness, temperature?"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import seaborn
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from lgq_explore.errors import InputError
+
+from ..run_looks import DASHES
+from ..style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GUIDE,
+    ORANGE,
+    PURPLE,
+    SKY_BLUE,
+    VERMILION,
+    Title,
+    axis,
+    layout,
+    new_figure,
+    note,
+    publication_style,
+    publish_sentence,
+    publish_title,
+    sentence_when_empty,
+)
+
+COLUMNS = ["step", "panel", "quantity", "value"]
+NOTHING_LOGGED = "No step has been logged yet."
+STEPS = "optimiser steps"
+
+COLUMN_GAP = 0.18
+ROW_GAP = 0.3
+"""Between panels, as shares of the figure: room for axis titles, and for headings."""
+
+MOST_MARKED_ROWS = 60
+"""Up to so many rows each is marked, so that the very first one is seen; beyond, markers hide the line."""
+LEGEND_LETTERS = 54
+"""Longest line of names above a panel: what half a cell of 640 screen pixels has room for."""
+NAMES_SIZE = 11
+
+
+@dataclass(frozen=True)
+class _Line:
+    """How one quantity is drawn. label: its name where the panel says the rest. dash: as plotly spells it."""
+
+    colour: str
+    label: str = ""
+    dash: str = "solid"
+    width: float = 2.0
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """A group of quantities: its heading, and what its left and right axes measure."""
+
+    heading: str
+    left: str
+    log: bool = False
+    right: str = ""
+    on_right: tuple[str, ...] = ()
+
+
+LINES = {
+    "weighted sum": _Line(BLACK),
+    "active codes": _Line(BLUE, "active"),
+    "perplexity": _Line(ORANGE),
+    "codebook size": _Line(GUIDE, "codebook size K", dash="dash", width=1.5),
+    "effective codes": _Line(BLUE),
+    "encoder gain, mean": _Line(VERMILION, "gain, mean"),
+    "encoder gain, median": _Line(VERMILION, "median (dotted)", dash="dot"),
+    "temperature": _Line(BLUE, "in force"),
+    "temperature, set by hand": _Line(VERMILION, "set by hand", width=5),
+}
+"""Quantities with a look of their own; the others take COLOURS in their order."""
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY_BLUE)
+
+PANELS = {
+    "losses": _Panel("Losses", "loss, unweighted", log=True),
+    "active codes": _Panel("Code usage", "codes"),
+    "effective codes and gain": _Panel(
+        "Softness",
+        "codes a token",
+        log=True,
+        right="encoder gain",
+        on_right=("encoder gain, mean", "encoder gain, median"),
+    ),
+    "temperature": _Panel("Temperature", "temperature τ", log=True),
+}
+
+
+def draw_training_curves(curves: pd.DataFrame) -> go.Figure:
+    """The frame's panels, two in a row; a trace a quantity, in the frame's order.
+
+    curves: step, panel, quantity, value, tidy; a name of a quantity may end in ", last n steps", what it counts over.
+
+    Raises:
+        InputError: a frame with other columns, or an unknown panel.
+    """
+    panels = _panels(curves)
+    traces: list[go.Scatter] = []
+    axes: dict[str, dict[str, Any]] = {}
+    headings: list[dict[str, Any]] = []
+    for place in _places(len(panels)):
+        name = panels[place.index]
+        panel, lines, values = PANELS[name], _quantities(curves, name), curves[curves["panel"] == name]
+        traces += _panel_traces(place, panel, lines, values)
+        axes |= _panel_axes(place, panel, values)
+        headings.append(_panel_heading(place, panel, lines))
+    return go.Figure(
+        traces,
+        layout(
+            _title(curves),
+            height=110 + 195 * _rows(len(panels)),
+            margin={"l": 64, "r": 12, "t": 84, "b": 48},
+            showlegend=False,
+            hovermode="x unified",
+            annotations=[*headings, sentence_when_empty(NOTHING_LOGGED, empty=curves.empty)],
+            **(axes or {"xaxis": {"visible": False}, "yaxis": {"visible": False}}),
+        ),
+    )
+
+
+def publish_training_curves(curves: pd.DataFrame) -> Figure:
+    """What `draw_training_curves` shows, to print. Arguments and errors are the same."""
+    panels = _panels(curves)
+    with publication_style():
+        if not panels:
+            return publish_sentence(new_figure(7, 2), NOTHING_LOGGED)
+        rows = (len(panels) + 1) // 2
+        figure = new_figure(4.2 * min(2, len(panels)), 2.7 * rows + 0.3)
+        grid = figure.subplots(rows, min(2, len(panels)), squeeze=False)
+        for axes, name in zip(grid.flat, panels, strict=False):
+            _publish_panel(axes, PANELS[name], curves[curves["panel"] == name])
+        for axes in grid.flat[len(panels) :]:
+            axes.set_axis_off()
+        publish_title(figure, _title(curves))
+    return figure
+
+
+def _panels(curves: pd.DataFrame) -> list[str]:
+    if list(curves.columns) != COLUMNS:
+        raise InputError(f"a frame with the columns {list(curves.columns)}: give one with {', '.join(COLUMNS)}")
+    names: list[str] = curves["panel"].unique().tolist()
+    for name in names:
+        if name not in PANELS:
+            raise InputError(f"unknown panel {name!r}: choose of {', '.join(PANELS)}")
+    return names
+
+
+def _quantities(curves: pd.DataFrame, panel: str) -> dict[str, _Line]:
+    """Each quantity of a panel, and how its line looks."""
+    names = curves.loc[curves["panel"] == panel, "quantity"].unique()
+    free = itertools.cycle(COLOURS)
+    lines = {}
+    for name in names:
+        what = name.partition(", last ")[0]
+        if what != "tokens":  # how much was counted stands in the title
+            line = LINES.get(what) or _Line(next(free))
+            lines[name] = replace(line, label=line.label or what)
+    return lines
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the panel of this index lies: its span across and up the figure, in shares of it."""
+
+    index: int
+    across: tuple[float, float]
+    up: tuple[float, float]
+    panels: int
+
+    @property
+    def left(self) -> str:
+        """plotly's number of the panel's own pair of axes, which it leaves out for the first."""
+        return str(self.index + 1) if self.index else ""
+
+    @property
+    def right(self) -> str:
+        """And of its right axis: behind those of all panels."""
+        return str(self.panels + self.index + 1)
+
+
+def _rows(panels: int) -> int:
+    return max(1, math.ceil(panels / 2))
+
+
+def _places(panels: int) -> list[_Place]:
+    """Two in a row, from the top."""
+    columns, rows = min(2, panels), _rows(panels)
+    places = []
+    for index in range(panels):
+        row, column = divmod(index, 2)
+        width, height = (1 - COLUMN_GAP * (columns - 1)) / columns, (1 - ROW_GAP * (rows - 1)) / rows
+        start, top = column * (width + COLUMN_GAP), 1 - row * (height + ROW_GAP)
+        places.append(_Place(index, (start, start + width), (max(0.0, top - height), top), panels))
+    return places
+
+
+def _panel_traces(place: _Place, panel: _Panel, lines: dict[str, _Line], curves: pd.DataFrame) -> Iterator[go.Scatter]:
+    for quantity, line in lines.items():
+        values = curves[curves["quantity"] == quantity]
+        yield go.Scatter(
+            x=values["step"].to_numpy(dtype=np.float32),
+            y=values["value"].to_numpy(dtype=np.float32),
+            mode="lines+markers" if line.dash == "solid" and len(values) <= MOST_MARKED_ROWS else "lines",
+            name=line.label,
+            line={"color": line.colour, "dash": line.dash, "width": line.width},
+            marker={"size": max(4, line.width)},
+            hovertemplate="%{y:.4~g}",
+            xaxis="x" + place.left,
+            yaxis="y" + (place.right if quantity in panel.on_right else place.left),
+        )
+
+
+def _panel_axes(place: _Place, panel: _Panel, curves: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    scale = _log_axis(curves, panel) if panel.log else {"rangemode": "tozero"}
+    steps = axis(
+        STEPS,
+        domain=place.across,
+        anchor="y" + place.left,
+        rangemode="tozero",
+        unifiedhovertitle={"text": "step %{x}"},
+    )
+    axes = {
+        "xaxis" + place.left: steps,
+        "yaxis" + place.left: axis(panel.left, domain=place.up, anchor="x" + place.left, **scale),
+    }
+    if panel.right:
+        axes["yaxis" + place.right] = axis(
+            panel.right,
+            colour=VERMILION,
+            anchor="x" + place.left,
+            overlaying="y" + place.left,
+            side="right",
+            tickmode="auto",
+            rangemode="tozero",
+            showgrid=False,
+        )
+    return axes
+
+
+def _panel_heading(place: _Place, panel: _Panel, lines: dict[str, _Line]) -> dict[str, Any]:
+    return note(_heading(panel, lines), place.across[0], place.up[1])
+
+
+def _log_axis(curves: pd.DataFrame, panel: _Panel) -> dict[str, object]:
+    """Labels as dense as they have room: at all digits, at 1, 2 and 5, or at the powers of ten."""
+    values = curves.loc[~curves["quantity"].isin(panel.on_right) & (curves["value"] > 0), "value"]
+    decades = np.log10(values.max() / values.min()) if len(values) else 0.0
+    dtick = "D1" if decades < 0.7 else "D2" if decades < 2 else 1
+    return {"type": "log", "dtick": dtick, "minorloglabels": "complete", "tickformat": "~g"}
+
+
+def _publish_panel(axes: Axes, panel: _Panel, curves: pd.DataFrame) -> None:
+    right = axes.twinx() if panel.right else axes
+    for quantity, line in _quantities(curves, curves["panel"].iloc[0]).items():
+        seaborn.lineplot(
+            curves[curves["quantity"] == quantity],
+            x="step",
+            y="value",
+            ax=right if quantity in panel.on_right else axes,
+            errorbar=None,
+            color=line.colour,
+            linestyle=DASHES[line.dash],
+            linewidth=0.8 * line.width,
+            label=line.label,
+            legend=False,
+        )
+    if panel.log:
+        axes.set_yscale("log")
+        dense = np.ptp(np.log10(axes.get_ylim())) < 2
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if dense else (1,)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.tick_params(axis="y", which="minor", length=0)
+    else:
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.set(xlabel=STEPS, ylabel=panel.left)
+    handles = [*axes.get_lines(), *(right.get_lines() if right is not axes else [])]
+    if right is not axes:
+        right.set_ylabel(panel.right, color=VERMILION)
+        right.tick_params(axis="y", colors=VERMILION)
+        right.set_ylim(bottom=0)
+        right.grid(visible=False)
+    seaborn.despine(ax=axes)
+    seaborn.despine(ax=right, right=right is axes)
+    axes.set_title(panel.heading, loc="left", fontweight="bold", pad=18)
+    axes.legend(
+        handles=handles, loc="lower left", bbox_to_anchor=(0, 1.02), ncols=len(handles), frameon=False,
+        fontsize="small", labelcolor="linecolor", handlelength=0, handletextpad=0, columnspacing=1, borderaxespad=0,
+        borderpad=0,
+    )  # fmt: skip
+
+
+def _heading(panel: _Panel, lines: dict[str, _Line]) -> str:
+    """The heading, and under it the quantities in the colours of their lines: a legend that costs no room."""
+    rows: list[list[_Line]] = [[]]
+    for line in lines.values():
+        if sum(len(other.label) + 3 for other in rows[-1]) + len(line.label) > LEGEND_LETTERS:
+            rows.append([])
+        rows[-1].append(line)
+    return "<br>".join([f"<b>{panel.heading}</b>", *(" · ".join(map(_coloured, row)) for row in rows)])
+
+
+def _coloured(line: _Line) -> str:
+    return f'<span style="color:{line.colour}; font-size:{NAMES_SIZE}px">{line.label}</span>'
+
+
+def _title(curves: pd.DataFrame) -> Title:
+    """How far training is, and over how many tokens the usage is counted."""
+    if curves.empty:
+        return Title("Training", "")
+    steps = f"{int(curves['step'].max()):,d} steps"
+    tokens = curves[curves["quantity"].str.startswith("tokens, ")]
+    if tokens.empty:
+        return Title("Training", steps)
+    window = tokens["quantity"].iloc[-1].partition(", ")[2]
+    return Title("Training", f"{steps}; usage over the {window}, N = {int(tokens['value'].iloc[-1]):,d} tokens")

@@ -1,0 +1,292 @@
+"""What do the rules say of a run, and which curves did they read?"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import seaborn
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lgq_explore.errors import InputError, printable
+
+from ..run_looks import translucent
+from ..style import (
+    BLUE,
+    GREEN,
+    GUIDE,
+    INK,
+    ORANGE,
+    VERMILION,
+    Title,
+    axis,
+    layout,
+    new_figure,
+    note,
+    printed_text,
+    publication_style,
+    publish_title,
+    sentence_when_empty,
+)
+
+TITLE = "Health"
+NO_CURVES = "No step has been logged yet: there are no curves to read."
+COLUMNS_OF_CURVES = 3
+ROW_HEIGHT = 210
+"""Screen pixels of a row of curves."""
+GAP = 0.07
+"""Between two curves, as a share of the figure's width."""
+LETTERS = 136
+"""Of a line of a printed finding."""
+HEADING_LETTERS = 30
+"""Of a line over a curve: what a third of a cell of 640 screen pixels has room for."""
+LINE_INCHES = 0.17
+LIMITS = ("lower", "upper")
+LOG_DECADES = 1.5
+"""A curve that spans more than so many powers of ten has a logarithmic axis."""
+
+
+@dataclass(frozen=True)
+class StateLook:
+    """How a state is told without its colour, and with it."""
+
+    symbol: str
+    colour: str
+
+
+STATE_LOOKS: dict[str, StateLook] = {
+    "trouble": StateLook("✖", VERMILION),
+    "warning": StateLook("▲", ORANGE),
+    "fine": StateLook("✓", GREEN),
+    "not applicable": StateLook("–", GUIDE),
+}
+"""Symbols differ as well as colours, and the word always stands beside them."""
+
+
+def draw_verdicts(curves: pd.DataFrame, verdicts: pd.DataFrame, detail: str = "") -> go.Figure:
+    """The curves that rules read, the limits dashed and what lies beyond them shaded; above each what the rule says.
+
+    curves: that of `analysis.health.rule_curves`. verdicts: that of `analysis.health.assess`, of the same run.
+
+    Raises:
+        InputError: a frame of something else.
+    """
+    panels = list(_panels(curves, verdicts))
+    rows = -(-len(panels) // COLUMNS_OF_CURVES)
+    places = [_Place(index, rows) for index in range(len(panels))]
+    figure_axes: dict[str, Any] = {}
+    for place, panel in zip(places, panels, strict=True):
+        figure_axes |= _axes(place, panel)
+    return go.Figure(
+        [trace for place, panel in zip(places, panels, strict=True) for trace in _traces(place, panel)],
+        layout(
+            Title("Curves that the rules read", detail),
+            height=80 + ROW_HEIGHT * max(1, rows),
+            margin={"l": 56, "r": 12, "t": 96, "b": 44},
+            showlegend=False,
+            annotations=[
+                *(_heading(place, panel) for place, panel in zip(places, panels, strict=True)),
+                sentence_when_empty(NO_CURVES, empty=not panels),
+            ],
+            **(figure_axes or {"xaxis": {"visible": False}, "yaxis": {"visible": False}}),
+        ),
+    )
+
+
+def publish_verdicts(curves: pd.DataFrame, verdicts: pd.DataFrame, detail: str = "") -> Figure:
+    """All verdicts in words, and under them what `health.draw_verdicts` shows. Arguments and errors are the same."""
+    panels = list(_panels(curves, verdicts))
+    rows = -(-len(panels) // COLUMNS_OF_CURVES)
+    lines = list(_lines(verdicts))
+    words = LINE_INCHES * (len(lines) + 1)
+    with publication_style():
+        figure = new_figure(10, words + 1.9 * rows + 0.4)
+        grid = figure.add_gridspec(rows + 1, COLUMNS_OF_CURVES, height_ratios=[words, *[1.9] * rows])
+        text = figure.add_subplot(grid[0, :])
+        text.set_axis_off()
+        for number, line in enumerate(lines):
+            text.text(
+                line.indent,
+                1 - (number + 0.5) / len(lines),
+                printed_text(line.words),
+                color=line.colour,
+                fontweight="bold" if line.is_bold else "normal",
+                fontsize="small",
+                va="center",
+                transform=text.transAxes,
+            )
+        for index, panel in enumerate(panels):
+            _publish_panel(figure.add_subplot(grid[1 + index // COLUMNS_OF_CURVES, index % COLUMNS_OF_CURVES]), panel)
+        publish_title(figure, Title(TITLE, detail))
+    return figure
+
+
+@dataclass(frozen=True, eq=False)
+class _Panel:
+    """One rule's curve with its limits at every step, and what the rule says."""
+
+    rule: str
+    state: str
+    quantity: str
+    curve: pd.DataFrame
+
+    @property
+    def look(self) -> StateLook:
+        return STATE_LOOKS[self.state]
+
+    @property
+    def is_log(self) -> bool:
+        values = self.curve["value"]
+        return bool((values > 0).all() and values.max() / values.min() > 10**LOG_DECADES)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Of the axis: the curve and its limits, with some room, so that it is seen how far they are."""
+        marks = self.curve[["value", *LIMITS]]
+        lowest, highest = marks.min().min(), marks.max().max()
+        if self.is_log:
+            return lowest / 1.3, highest * 1.3
+        return min(0.0, lowest), 1.08 * highest or 1.0
+
+    @property
+    def limits(self) -> Iterator[tuple[pd.Series, float]]:
+        """Each limit that there is, and the end of the axis that lies beyond it."""
+        for side, end in zip(LIMITS, self.span, strict=True):
+            if self.curve[side].notna().any():
+                yield self.curve[side], end
+
+    @property
+    def heading(self) -> list[str]:
+        return textwrap.wrap(f"{self.state}: {self.rule}?", HEADING_LETTERS)
+
+
+def _panels(curves: pd.DataFrame, verdicts: pd.DataFrame) -> Iterator[_Panel]:
+    for frame, needed, source in (
+        (curves, {"rule", "quantity", "step", "value", "lower", "upper"}, "analysis.health.rule_curves"),
+        (verdicts, {"rule", "state", "finding", "advice", "settings"}, "analysis.health.assess"),
+    ):
+        missing = needed - set(frame.columns)
+        if missing:
+            raise InputError(f"the frame lacks the columns {sorted(missing)}: give one of {source}")
+    states = dict(zip(verdicts["rule"], verdicts["state"], strict=True))
+    for (rule, quantity), curve in curves.groupby(["rule", "quantity"], sort=False):
+        if rule not in states:
+            raise InputError(f"there is a curve of {rule!r}, and no verdict: give both of the same run")
+        yield _Panel(str(rule), states[rule], str(quantity), curve)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a curve lies among `rows` of them, from the top, and plotly's number of its axes."""
+
+    index: int
+    rows: int
+
+    @property
+    def number(self) -> str:
+        return str(self.index + 1) if self.index else ""
+
+    @property
+    def across(self) -> tuple[float, float]:
+        width = (1 - GAP * (COLUMNS_OF_CURVES - 1)) / COLUMNS_OF_CURVES
+        start = (self.index % COLUMNS_OF_CURVES) * (width + GAP)
+        return start, min(1.0, start + width)
+
+    @property
+    def up(self) -> tuple[float, float]:
+        gap = 0.0 if self.rows == 1 else 0.42
+        height = (1 - gap * (self.rows - 1)) / self.rows
+        top = 1 - (self.index // COLUMNS_OF_CURVES) * (height + gap)
+        return max(0.0, top - height), top
+
+
+def _axes(place: _Place, panel: _Panel) -> dict[str, Any]:
+    span = [float(np.log10(end)) for end in panel.span] if panel.is_log else list(panel.span)
+    kind = {"type": "log", "dtick": 1} if panel.is_log else {"nticks": 5}
+    return {
+        f"xaxis{place.number}": axis(
+            "step", domain=place.across, anchor=f"y{place.number}", rangemode="tozero", nticks=5
+        ),
+        f"yaxis{place.number}": axis(
+            "", domain=place.up, anchor=f"x{place.number}", range=span, tickformat="~g", **kind
+        ),
+    }
+
+
+def _traces(place: _Place, panel: _Panel) -> Iterator[go.Scatter]:
+    """What lies beyond the limits, shaded; the limits, dashed; the curve."""
+    steps, axes = panel.curve["step"].tolist(), {"xaxis": f"x{place.number}", "yaxis": f"y{place.number}"}
+    for limit, end in panel.limits:
+        yield go.Scatter(
+            x=[*steps, *reversed(steps)],
+            y=[*limit, *([end] * len(steps))],
+            mode="lines",
+            line={"width": 0},
+            fill="toself",
+            fillcolor=translucent(VERMILION, 0.12),
+            hoverinfo="skip",
+            **axes,
+        )
+        dashed = {"color": GUIDE, "width": 1.5, "dash": "dash"}
+        yield go.Scatter(x=steps, y=limit.tolist(), mode="lines", line=dashed, hoverinfo="skip", **axes)
+    yield go.Scatter(
+        x=steps,
+        y=panel.curve["value"].tolist(),
+        mode="lines+markers",
+        line={"color": BLUE, "width": 2},
+        marker={"size": 4},
+        name=panel.quantity,
+        hovertemplate="step %{x:,d}: %{y:.4~g}<extra></extra>",
+        **axes,
+    )
+
+
+def _heading(place: _Place, panel: _Panel) -> dict[str, Any]:
+    mark = f'<span style="color:{panel.look.colour}">{panel.look.symbol}</span>'
+    words = "<br>".join(panel.heading)
+    text = f'<b>{mark} {words}</b><br><span style="font-size:11px">{panel.quantity}</span>'
+    return note(text, place.across[0], place.up[1])
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A printed line: its indent as a share of the width."""
+
+    words: str
+    colour: str = INK
+    indent: float = 0.02
+    is_bold: bool = False
+
+
+def _lines(verdicts: pd.DataFrame) -> Iterator[_Line]:
+    for verdict in verdicts.itertuples():
+        look = STATE_LOOKS[verdict.state]
+        yield _Line(f"{look.symbol}  {verdict.state}: {verdict.rule}?", look.colour, 0.0, is_bold=True)
+        for words in textwrap.wrap(printable(verdict.finding), LETTERS):
+            yield _Line(words)
+        for line in textwrap.wrap(f"→ {verdict.advice}" if verdict.advice else "", LETTERS):
+            yield _Line(line, BLUE)
+        if verdict.settings:
+            yield _Line(verdict.settings, BLUE, indent=0.035)
+
+
+def _publish_panel(axes: Axes, panel: _Panel) -> None:
+    axes.plot(panel.curve["step"], panel.curve["value"], color=BLUE, marker="o", markersize=2.5, linewidth=1.6)
+    if panel.is_log:
+        axes.set_yscale("log")
+    axes.set_ylim(*panel.span)
+    for limit, end in panel.limits:
+        axes.fill_between(panel.curve["step"], limit, end, color=VERMILION, alpha=0.12, linewidth=0)
+        axes.plot(panel.curve["step"], limit, color=GUIDE, linestyle="--", linewidth=1.2)
+    heading = "\n".join([f"{panel.look.symbol} {panel.heading[0]}", *panel.heading[1:], ""])
+    axes.set_title(heading, loc="left", fontsize="small", fontweight="bold", pad=2)
+    axes.text(0, 1.02, panel.quantity, transform=axes.transAxes, fontsize="small", va="bottom")
+    axes.set_xlabel("step", fontsize="small")
+    axes.tick_params(labelsize="small")
+    seaborn.despine(ax=axes)

@@ -1,0 +1,116 @@
+"""Do some codes carry more of the loss than of the tokens?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+import plotly.graph_objects as go
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+
+from lgq_explore.errors import InputError
+
+from ..style import (
+    GUIDE,
+    Title,
+    axis,
+    layout,
+    method_colour,
+    new_figure,
+    publication_style,
+    publish_sentence,
+    publish_title,
+    sentence_when_empty,
+)
+from .patches import NO_CODES
+
+
+@dataclass(frozen=True)
+class _Share:
+    column: str
+    name: str
+    strength: float = 1.0
+
+
+SHARES = (
+    _Share("token_share", "tokens"),
+    _Share("quantization_error_share", "quantization error"),
+    _Share("pixel_error_share", "pixel error", strength=0.45),
+)
+
+
+def draw_distortion(distortion: pd.DataFrame, *, method: str = "lgq", detail: str = "") -> go.Figure:
+    """For each code its shares of all tokens, of the quantization error and of the pixel error, in percent.
+
+    distortion: rows of `analysis.pictures.distortion`, a row a code to be shown. Three traces, a bar a code each.
+
+    Raises:
+        InputError: a frame of something else.
+    """
+    _check(distortion)
+    empty = distortion.empty
+    names = distortion["code"].astype(str).tolist()
+    return go.Figure(
+        [
+            go.Bar(
+                x=names,
+                y=(100 * distortion[share.column]).tolist(),
+                customdata=distortion["code"].tolist(),
+                name=share.name,
+                marker={"color": _colour(share, method), "line": {"width": 0}},
+                hovertemplate="code %{x}<br>%{y:.2f} % of the " + share.name + "<extra></extra>",
+                showlegend=not empty,
+            )
+            for share in SHARES
+        ],
+        layout(
+            Title("Share of the total", detail),
+            height=300,
+            barmode="group",
+            legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 11}},
+            margin={"l": 56, "r": 8, "t": 76, "b": 48},
+            xaxis=axis("code", type="category", visible=not empty, showgrid=False),
+            yaxis=axis("% of all", rangemode="tozero", visible=not empty),
+            annotations=[sentence_when_empty(NO_CODES, empty=empty)],
+        ),
+    )
+
+
+def publish_distortion(distortion: pd.DataFrame, *, method: str = "lgq", detail: str = "") -> Figure:
+    """What `pictures.draw_distortion` shows, to print. Arguments and errors are the same."""
+    _check(distortion)
+    with publication_style():
+        figure = new_figure(4.2, 2.6)
+        if distortion.empty:
+            return publish_sentence(figure, NO_CODES)
+        axes = figure.subplots()
+        width = 0.8 / len(SHARES)
+        for number, share in enumerate(SHARES):
+            axes.bar(
+                [place + (number - 1) * width for place in range(len(distortion))],
+                100 * distortion[share.column],
+                width,
+                color=_colour(share, method),
+                linewidth=0,
+                label=share.name,
+            )
+        axes.set_xticks(range(len(distortion)), distortion["code"].astype(str))
+        axes.set(xlabel="code", ylabel="% of all")
+        axes.legend(frameon=False, fontsize="x-small", ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+        axes.grid(axis="x", visible=False)
+        publish_title(figure, Title("Share of the total", detail))
+    return figure
+
+
+def _colour(share: _Share, method: str) -> str:
+    """The method's own, paler by as much as the share asks; grey for the tokens."""
+    strong = GUIDE if share.column == "token_share" else method_colour(method)
+    red, green, blue = (share.strength * part + 1 - share.strength for part in to_rgb(strong))
+    return to_hex((red, green, blue))
+
+
+def _check(distortion: pd.DataFrame) -> None:
+    missing = {"code", *(share.column for share in SHARES)} - set(distortion.columns)
+    if missing:
+        raise InputError(f"the frame lacks the columns {sorted(missing)}: give one of analysis.pictures.distortion")

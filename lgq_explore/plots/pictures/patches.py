@@ -1,0 +1,227 @@
+"""What do the patches of some codes look like, a row a code?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from lgq_explore.errors import InputError
+
+from ..style import (
+    GUIDE,
+    Title,
+    layout,
+    new_figure,
+    publication_style,
+    publish_sentence,
+    publish_title,
+    sentence_when_empty,
+)
+from .images import picture_strip, png_uri
+
+NO_CODES = "No codes are selected: pick some in another panel, or type them above."
+
+SUMMARIES = ("alone", "mean in", "mean out")
+"""The pictures that a row begins with: the code decoded alone, the means of its input and reconstructed patches."""
+
+LEGIBLE_SIDE = 64
+GAP = 6
+OUTLINE = (255, 255, 255)
+LINE = 2
+"""Pixels of the outline: one would be lost where the page is made smaller."""
+BLANK = 255
+ROW_NAME_WIDTH = 120
+PATCH_ON_SCREEN = 46
+"""Pixels, so that a row of 15 fits a notebook's cell on a screen of 1,280."""
+
+
+@dataclass(frozen=True, eq=False)
+class PatchRow:
+    """One code: its name (<br> breaks the line), its summaries and its patches, uint8.
+
+    alone, mean_input, mean_reconstruction: [3, side, side]; None where there is none. patches: [n, 3, side, side].
+    numbers: [n], what a click on each patch picks.
+    """
+
+    name: str
+    alone: NDArray[np.uint8]
+    mean_input: NDArray[np.uint8] | None
+    mean_reconstruction: NDArray[np.uint8] | None
+    patches: NDArray[np.uint8]
+    numbers: NDArray[np.int64]
+
+
+def draw_code_patches(rows: Sequence[PatchRow], reach: int, detail: str = "") -> go.Figure:
+    """A row a code: decoded alone, mean patches, and patches that hold it. Traces: a strip a row, then what to click.
+
+    reach: pixels around the token's own, which are outlined. detail: of the title.
+
+    Raises:
+        InputError: rows whose pictures differ in size, or have no pixels within the reach.
+    """
+    sheet = _sheet(rows, reach)
+    empty = not rows
+    scale = PATCH_ON_SCREEN / sheet.step
+    return go.Figure(
+        [
+            *(
+                go.Image(source=png_uri(strip), x0=0.5, y0=top + 0.5, dx=1, dy=1, hoverinfo="skip", name=row.name)
+                for row, strip, top in zip(rows, sheet.strips, sheet.tops, strict=True)
+            ),
+            go.Scatter(
+                x=sheet.click_x,
+                y=sheet.click_y,
+                customdata=sheet.numbers,
+                mode="markers",
+                marker={"size": PATCH_ON_SCREEN, "symbol": "square", "color": "rgba(0,0,0,0)"},
+                hovertemplate="click to inspect this patch<extra></extra>",
+                showlegend=False,
+            ),
+        ],
+        layout(
+            Title("Patches that hold each code", detail),
+            height=max(240, round(sheet.height * scale) + 72),
+            margin={"l": ROW_NAME_WIDTH, "r": 8, "t": 64, "b": 8},
+            dragmode=False,
+            hovermode="closest",
+            xaxis={
+                "visible": not empty,
+                "range": [0, max(1, sheet.width)],
+                "side": "top",
+                "tickvals": sheet.column_centres,
+                "ticktext": [*SUMMARIES, "patches"],
+                "tickfont": {"size": 11, "color": GUIDE},
+                "tickangle": 0,
+                "showgrid": False,
+                "zeroline": False,
+                "constrain": "domain",
+                "constraintoward": "left",
+                "fixedrange": True,
+            },
+            yaxis={
+                "visible": not empty,
+                "range": [max(1, sheet.height), 0],
+                "scaleanchor": "x",
+                "constrain": "domain",
+                "constraintoward": "top",
+                "fixedrange": True,
+                "tickvals": sheet.row_centres,
+                "ticktext": [row.name for row in rows],
+                "ticklabelstandoff": 6,
+                "showgrid": False,
+                "zeroline": False,
+            },
+            annotations=[sentence_when_empty(NO_CODES, empty=empty)],
+        ),
+    )
+
+
+def publish_code_patches(rows: Sequence[PatchRow], reach: int, detail: str = "") -> Figure:
+    """What `draw_code_patches` shows, to print. Arguments and errors are the same."""
+    sheet = _sheet(rows, reach)
+    with publication_style():
+        if not rows:
+            return publish_sentence(new_figure(7, 1.5), NO_CODES)
+        figure = new_figure(8.5, 7.4 * sheet.height / sheet.width + 0.7)
+        axes = figure.subplots()
+        page = np.full((sheet.height, sheet.width, 3), BLANK, dtype=np.uint8)
+        for strip, top in zip(sheet.strips, sheet.tops, strict=True):
+            page[top : top + len(strip), : strip.shape[1]] = strip
+        axes.imshow(page)
+        axes.set_yticks(sheet.row_centres, [row.name.replace("<br>", "\n") for row in rows])
+        axes.xaxis.tick_top()
+        axes.set_xticks(sheet.column_centres, [*SUMMARIES, "patches"], fontsize="xx-small")
+        axes.tick_params(length=0)
+        axes.grid(visible=False)
+        axes.spines[:].set_visible(False)
+        publish_title(figure, Title("Patches that hold each code", detail))
+    return figure
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """Rows as they lie on the page, in its pixels. step: from one patch to the next."""
+
+    strips: list[NDArray[np.uint8]]
+    tops: list[int]
+    row_centres: list[float]
+    column_centres: list[float]
+    click_x: list[float]
+    click_y: list[float]
+    numbers: list[int]
+    width: int
+    height: int
+    step: int
+
+
+def _sheet(rows: Sequence[PatchRow], reach: int) -> _Sheet:
+    if not rows:
+        return _Sheet([], [], [], [], [], [], [], 0, 0, LEGIBLE_SIDE)
+    size = _checked_size(rows, reach)
+    scale = max(1, round(LEGIBLE_SIDE / size))
+    side = size * scale
+    step = side + GAP
+    strips = [_row_strip(row, scale, reach) for row in rows]
+    tops = [index * step for index in range(len(rows))]
+    first = len(SUMMARIES) * step + GAP  # a double gap parts the summaries from the patches
+    places = [
+        (first + place * step + side / 2, top + side / 2, int(number))
+        for row, top in zip(rows, tops, strict=True)
+        for place, number in enumerate(row.numbers)
+    ]
+    return _Sheet(
+        strips=strips,
+        tops=tops,
+        row_centres=[top + side / 2 for top in tops],
+        column_centres=[*(place * step + side / 2 for place in range(len(SUMMARIES))), first + side / 2],
+        click_x=[x for x, _, _ in places],
+        click_y=[y for _, y, _ in places],
+        numbers=[number for _, _, number in places],
+        # With few patches a row keeps the size that it has with many.
+        width=max(len(SUMMARIES) * step + 8 * step, *(strip.shape[1] for strip in strips)),
+        height=len(rows) * step - GAP,
+        step=step,
+    )
+
+
+def _checked_size(rows: Sequence[PatchRow], reach: int) -> int:
+    sizes = {row.alone.shape[-1] for row in rows} | {row.patches.shape[-1] for row in rows}
+    size = min(sizes)
+    if len(sizes) > 1 or not 0 <= 2 * reach < size:
+        raise InputError(
+            f"patches are {sorted(sizes)} pixels wide, reach {reach}: cut all to one size, wider than twice that"
+        )
+    return size
+
+
+def _row_strip(row: PatchRow, scale: int, reach: int) -> NDArray[np.uint8]:
+    """The summaries and the patches side by side, enlarged, each with its token's own pixels outlined."""
+    blank = np.full_like(row.alone, BLANK)
+    means = [blank if mean is None else mean for mean in (row.mean_input, row.mean_reconstruction)]
+    summaries = picture_strip(np.stack([row.alone, *means]), scale, GAP)
+    gap = np.full((len(summaries), 2 * GAP, 3), BLANK, dtype=np.uint8)
+    parts = [summaries, gap]
+    if len(row.patches):
+        parts.append(_outlined(picture_strip(row.patches, scale, GAP), len(row.patches), scale, reach))
+    return np.concatenate(parts, axis=1)
+
+
+def _outlined(strip: NDArray[np.uint8], count: int, scale: int, reach: int) -> NDArray[np.uint8]:
+    """A line around each token's own pixels, just outside of them; none without pixels around."""
+    if reach == 0:
+        return strip
+    marked = strip.copy()
+    side = len(strip)
+    inner, outer = slice(reach * scale, side - reach * scale), reach * scale - LINE
+    for place in range(count):
+        left = place * (side + GAP)
+        patch = marked[:, left : left + side]
+        own = patch[inner, inner].copy()
+        patch[outer : side - outer, outer : side - outer] = OUTLINE
+        patch[inner, inner] = own
+    return marked

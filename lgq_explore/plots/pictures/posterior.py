@@ -1,0 +1,87 @@
+"""Between which codes did a patch choose?"""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+from matplotlib.figure import Figure
+
+from lgq_explore.errors import InputError
+
+from ..style import GUIDE, Title, axis, layout, method_colour, new_figure, publication_style, publish_title
+
+COLUMNS = ("code", "squared_distance", "responsibility")
+
+
+def draw_posterior(candidates: pd.DataFrame, *, method: str = "lgq", detail: str = "") -> go.Figure:
+    """A bar a candidate, nearest first: its responsibility, or its squared distance where the method has none.
+
+    candidates: those of `analysis.pictures.posterior`. One trace; the code that was chosen is in the method's colour, and
+    a click picks a code.
+
+    Raises:
+        InputError: a frame of something else, or without a row.
+    """
+    shown = _checked(candidates)
+    value = _value(shown)
+    return go.Figure(
+        go.Bar(
+            x=shown["code"].astype(str).tolist(),
+            y=shown[value].tolist(),
+            customdata=shown["code"].tolist(),
+            text=[f"{number:.2g}" for number in shown[value]],
+            textposition="outside",
+            cliponaxis=False,
+            marker={"color": _colours(shown, method), "line": {"width": 0}},
+            hovertemplate="code %{x}<br>%{y:.3g}<extra></extra>",
+        ),
+        layout(
+            Title(_title(value), detail),
+            height=300,
+            margin={"l": 64, "r": 8, "t": 64, "b": 48},
+            xaxis=axis("code, nearest first", type="category", showgrid=False),
+            yaxis=axis(_axis_title(value), rangemode="tozero"),
+        ),
+    )
+
+
+def publish_posterior(candidates: pd.DataFrame, *, method: str = "lgq", detail: str = "") -> Figure:
+    """What `pictures.draw_posterior` shows, to print. Arguments and errors are the same."""
+    shown = _checked(candidates)
+    value = _value(shown)
+    with publication_style():
+        figure = new_figure(6, 2.6)
+        axes = figure.subplots()
+        bars = axes.bar(shown["code"].astype(str), shown[value], color=_colours(shown, method), linewidth=0)
+        axes.bar_label(bars, fmt="{:.2g}", fontsize="x-small", padding=2)
+        axes.set(xlabel="code, nearest first", ylabel=_axis_title(value))
+        axes.margins(y=0.12)
+        axes.grid(axis="x", visible=False)
+        publish_title(figure, Title(_title(value), detail))
+    return figure
+
+
+def _checked(candidates: pd.DataFrame) -> pd.DataFrame:
+    missing = set(COLUMNS) - set(candidates.columns)
+    if missing or candidates.empty:
+        raise InputError(
+            f"a frame with the columns {list(candidates.columns)} and {len(candidates)} rows: "
+            "give the candidates of analysis.pictures.posterior"
+        )
+    return candidates
+
+
+def _value(candidates: pd.DataFrame) -> str:
+    return "squared_distance" if candidates["responsibility"].isna().all() else "responsibility"
+
+
+def _title(value: str) -> str:
+    return "Posterior over codes" if value == "responsibility" else "Distance to the nearest codes"
+
+
+def _axis_title(value: str) -> str:
+    return "responsibility" if value == "responsibility" else "squared distance"
+
+
+def _colours(candidates: pd.DataFrame, method: str) -> list[str]:
+    return [method_colour(method), *([GUIDE] * (len(candidates) - 1))]

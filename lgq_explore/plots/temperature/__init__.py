@@ -1,0 +1,32 @@
+"""Figures on soft assignment at each temperature."""
+
+from __future__ import annotations
+
+from .bifurcation import draw_bifurcation, publish_bifurcation
+from .estimators import draw_estimators, publish_estimators
+from .run_bifurcations import draw_bifurcations, publish_bifurcations
+from .softness import (
+    TemperatureFrames,
+    draw_softness,
+    draw_sweep,
+    draw_token_map,
+    draw_top_responsibilities,
+    publish_sweep,
+    publish_temperature,
+)
+
+__all__ = [
+    "TemperatureFrames",
+    "draw_bifurcation",
+    "draw_bifurcations",
+    "draw_estimators",
+    "draw_softness",
+    "draw_sweep",
+    "draw_token_map",
+    "draw_top_responsibilities",
+    "publish_bifurcation",
+    "publish_bifurcations",
+    "publish_estimators",
+    "publish_sweep",
+    "publish_temperature",
+]

@@ -1,0 +1,183 @@
+"""At which temperatures do the centres of a codebook part, on the way from hot to cold?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from lgq_explore.errors import InputError
+
+from ..style import (
+    BLUE,
+    EVEN_COLOURS,
+    GUIDE,
+    INK,
+    VERMILION,
+    Title,
+    axis,
+    layout,
+    new_figure,
+    publication_style,
+    publish_title,
+)
+from ..toys.plane import code_colours
+
+STATE_COLUMNS = {"temperature", "effective_centres", "distinct_centres", "converged", "tokens"}
+TEMPERATURE = "temperature τ, hot at left"
+
+
+def draw_bifurcation(
+    centres: pd.DataFrame, states: pd.DataFrame, critical: float, temperature: float | None = None, along: int = 0
+) -> go.Figure:
+    """One coordinate of every centre against the temperature, hot at left, and below how many can be told apart.
+
+    centres, states: of an `analysis.temperature.AnnealingPath`. critical: τ_c, dashed; temperature: the present one. along: which
+    axis. A trace a code, then one for `effective_centres` and one for `distinct_centres`, which leaves out temperatures
+    at which centres have not come to rest; the last shape is the present temperature, where one is given.
+
+    Raises:
+        InputError: a frame without the columns that are drawn.
+    """
+    coordinate = _coordinate(centres, states, along)
+    codes = int(centres["code"].max()) + 1
+    colours = code_colours(codes)
+    branches = [
+        go.Scatter(
+            x=rows["temperature"].to_numpy(),
+            y=rows[coordinate].to_numpy(),
+            mode="lines",
+            line={"color": _css(colours[code]), "width": 2},
+            name=f"code {code}",
+            hovertemplate=f"code {code} at τ = %{{x:.3~g}}: %{{y:.2f}}<extra></extra>",
+        )
+        for code, rows in centres.groupby("code")
+    ]
+    resting = states.assign(distinct_centres=_of_resting(states))
+    counts = [
+        _count(states, "effective_centres", "effective centres", BLUE, "solid"),
+        _count(resting, "distinct_centres", "distinct centres", GUIDE, "dot"),
+    ]
+    log: dict[str, Any] = {"type": "log", "dtick": 1, "tickformat": "~g", "range": _log_range(states)}
+    shapes = [_vertical(critical, VERMILION, "dash")]
+    if temperature is not None:
+        shapes.append(_vertical(temperature, INK, "solid"))
+    return go.Figure(
+        [*branches, *counts],
+        layout(
+            _title(states, codes),
+            height=400,
+            margin={"l": 64, "r": 16, "t": 76, "b": 48},
+            showlegend=False,
+            shapes=shapes,
+            annotations=_names(critical, temperature),
+            xaxis=axis("", anchor="y", matches="x2", showticklabels=False, **log),
+            xaxis2=axis(TEMPERATURE, anchor="y2", **log),
+            yaxis=axis("first coordinate" if along == 0 else f"coordinate {along + 1}", domain=[0.4, 1], anchor="x"),
+            yaxis2=axis("centres", type="log", domain=[0, 0.3], anchor="x2", dtick="D2", tickformat="~g"),
+        ),
+    )
+
+
+def publish_bifurcation(
+    centres: pd.DataFrame, states: pd.DataFrame, critical: float, temperature: float | None = None, along: int = 0
+) -> Figure:
+    """What `draw_bifurcation` shows, to print. Errors are the same."""
+    coordinate = _coordinate(centres, states, along)
+    codes = int(centres["code"].max()) + 1
+    colours = code_colours(codes)
+    with publication_style():
+        figure = new_figure(5.0, 3.8, palette=EVEN_COLOURS)
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2.2, 1])
+        for code, rows in centres.groupby("code"):
+            above.plot(rows["temperature"], rows[coordinate], color=colours[code], linewidth=1.4)
+        below.plot(states["temperature"], states["effective_centres"], color=BLUE, label="effective")
+        below.plot(states["temperature"], _of_resting(states), color=GUIDE, linestyle=":", label="distinct")
+        below.set(xscale="log", ylabel="centres", xlabel=TEMPERATURE)
+        below.set_yscale("log", base=2)
+        below.set_xlim(states["temperature"].max(), states["temperature"].min())
+        for tick_axis in (below.xaxis, below.yaxis):
+            tick_axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+        below.yaxis.set_minor_formatter(NullFormatter())
+        below.legend(frameon=False, fontsize="x-small")
+        above.set_ylabel("first coordinate" if along == 0 else f"coordinate {along + 1}")
+        for axes in (above, below):
+            axes.axvline(critical, color=VERMILION, linestyle="--", linewidth=1)
+            if temperature is not None:
+                axes.axvline(temperature, color=INK, linewidth=1)
+        above.annotate(
+            r"$\tau_c$", (critical, 1), xycoords=("data", "axes fraction"), color=VERMILION, ha="center", va="bottom"
+        )
+        publish_title(figure, _title(states, codes))
+    return figure
+
+
+def _of_resting(states: pd.DataFrame) -> pd.Series:
+    return states["distinct_centres"].where(states["converged"])
+
+
+def _count(states: pd.DataFrame, column: str, name: str, colour: str, dash: str) -> go.Scatter:
+    return go.Scatter(
+        x=states["temperature"].to_numpy(),
+        y=states[column].to_numpy(),
+        mode="lines",
+        line={"color": colour, "width": 2, "dash": dash},
+        name=name,
+        hovertemplate=f"%{{y:.3~g}} {name} at τ = %{{x:.3~g}}<extra></extra>",
+        xaxis="x2",
+        yaxis="y2",
+    )
+
+
+def _vertical(temperature: float, colour: str, dash: str) -> dict[str, Any]:
+    """A line through both parts of the figure."""
+    line = {"color": colour, "width": 1.5, "dash": dash}
+    return {"type": "line", "x0": temperature, "x1": temperature, "xref": "x2", "y0": 0, "y1": 1, "yref": "paper"} | {
+        "line": line
+    }
+
+
+def _names(critical: float, temperature: float | None) -> list[dict[str, Any]]:
+    marks = [(critical, f"τ<sub>c</sub> = {critical:.3g}", VERMILION, "right")]
+    if temperature is not None:
+        marks.append((temperature, f"τ = {temperature:.3g}", INK, "left"))
+    return [
+        {
+            "text": text,
+            "x": float(np.log10(value)),
+            "xref": "x2",
+            "y": 1,
+            "yref": "paper",
+            "xanchor": anchor,
+            "yanchor": "bottom",
+            "showarrow": False,
+            "font": {"size": 12, "color": colour},
+        }
+        for value, text, colour, anchor in marks
+    ]
+
+
+def _title(states: pd.DataFrame, codes: int) -> Title:
+    return Title("How centres part", f"{codes} centres, N = {int(states['tokens'].iloc[0]):,d} points")
+
+
+def _log_range(states: pd.DataFrame) -> list[float]:
+    """Hot at left."""
+    return [float(np.log10(states["temperature"].max())), float(np.log10(states["temperature"].min()))]
+
+
+def _coordinate(centres: pd.DataFrame, states: pd.DataFrame, along: int) -> str:
+    coordinate = f"axis_{along}"
+    missing = ({"temperature", "code", coordinate} - set(centres.columns)) | (STATE_COLUMNS - set(states.columns))
+    if missing:
+        raise InputError(f"the frames of the path lack {', '.join(sorted(missing))}: give those of annealing_path")
+    return coordinate
+
+
+def _css(colour: Any) -> str:
+    red, green, blue = np.round(255 * np.asarray(colour)).astype(int)
+    return f"rgb({red},{green},{blue})"

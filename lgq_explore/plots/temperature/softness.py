@@ -1,0 +1,514 @@
+"""What does the temperature do to a codebook's choices, to the encoder, and to single tokens?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from lgq_explore.errors import InputError
+
+from ..style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GUIDE,
+    ORANGE,
+    PURPLE,
+    SKY_BLUE,
+    VERMILION,
+    Title,
+    axis,
+    layout,
+    new_figure,
+    note,
+    publication_style,
+    publish_title,
+)
+
+BINS = 40
+"""Bars of a distribution: as many as half a cell's width keeps apart."""
+TEMPERATURE = "temperature τ"
+MARK_COLOURS = {"training began": SKY_BLUE, "training ended": BLUE, "gap under 1 %": GREEN, "critical": VERMILION}
+MARK_LABELS = {"gap under 1 %": "gap 1 %", "critical": "τ<sub>c</sub>"}
+PRINTED_LABELS = {"gap under 1 %": "gap 1 %", "critical": r"$\tau_c$"}
+SMALLEST_SHOWN = 1e-5
+"""Lower end of log axes for quantities that vanish with the temperature."""
+DASHES = {"solid": "-", "dash": "--", "dot": ":"}
+
+
+@dataclass(frozen=True)
+class _Line:
+    column: str
+    label: str
+    colour: str
+    dash: str = "solid"
+
+
+@dataclass(frozen=True)
+class _Panel:
+    heading: str
+    measure: str
+    lines: tuple[_Line, ...]
+    log: bool = False
+
+
+SWEEP_PANELS = (
+    _Panel(
+        "How far soft lies from hard",
+        "relative to the tokens' spread",
+        (
+            _Line("relative_bound", "bound (1 − p*) max|c − c*|", GUIDE, "dash"),
+            _Line("relative_gap", "gap |q_soft − q_hard|", BLUE),
+            _Line("relative_free_energy_gap", "free-energy gap −τ log p*", ORANGE, "dot"),
+        ),
+        log=True,
+    ),
+    _Panel(
+        "What the encoder hears",
+        "encoder gain",
+        (
+            _Line("straight_through", "straight-through: 1", GUIDE, "dash"),
+            _Line("encoder_gain", "LGQ, mean", VERMILION),
+            _Line("encoder_gain_median", "median", VERMILION, "dot"),
+        ),
+    ),
+    _Panel(
+        "Codes that flip to the next τ",
+        "share of tokens",
+        (
+            _Line("soft", "code nearest to q_soft", PURPLE),
+            _Line("hard", "code chosen: never", GUIDE, "dash"),
+        ),
+    ),
+)
+SWEEP_COLUMNS = {"temperature", "relative_gap", "relative_bound", "relative_free_energy_gap", "encoder_gain"}
+FLIP_COLUMNS = {"from_temperature", "to_temperature", "hard", "soft"}
+TOKEN_COLUMNS = {"max_p", "entropy", "code", "token"}
+
+
+def draw_sweep(sweep: pd.DataFrame, flips: pd.DataFrame, marks: pd.DataFrame, temperature: float) -> go.Figure:
+    """Gap, encoder gain and flips against the temperature, with the marks and the present temperature as lines.
+
+    Frames are those of `analysis.temperature.TemperatureProbe.sweep`, `flips_over_temperatures` and `temperature_marks`. Traces are
+    the lines of SWEEP_PANELS in their order.
+
+    Raises:
+        InputError: a frame without the columns that are drawn.
+    """
+    curves = _curves(sweep, flips)
+    spans = [(0.0, 0.27), (0.37, 0.63), (0.74, 1.0)]
+    traces, axes, shapes, notes = [], {}, [], []
+    for number, (panel, span) in enumerate(zip(SWEEP_PANELS, spans, strict=True)):
+        name = str(number + 1) if number else ""
+        for line in panel.lines:
+            values = curves[line.column]
+            traces.append(
+                go.Scatter(
+                    x=values.index.to_numpy(),
+                    y=_shown(values, panel),
+                    name=line.label,
+                    mode="lines",
+                    line={"color": line.colour, "dash": line.dash, "width": 2},
+                    hovertemplate="%{y:.3~g}",
+                    xaxis="x" + name,
+                    yaxis="y" + name,
+                )
+            )
+        x_axis: dict[str, Any] = {
+            "type": "log",
+            "dtick": 1,
+            "tickformat": "~g",
+            "range": _log_range(sweep),
+            "anchor": "y" + name,
+        }
+        axes["xaxis" + name] = axis(TEMPERATURE, domain=span, unifiedhovertitle={"text": "τ = %{x:.3~g}"}, **x_axis)
+        scale: dict[str, Any] = (
+            {"type": "log", "dtick": 1, "tickformat": "~g"} if panel.log else {"rangemode": "tozero"}
+        )
+        axes["yaxis" + name] = axis(panel.measure, anchor="x" + name, **scale)
+        shapes += [_vertical(value, colour, name) for value, colour in _verticals(marks, temperature)]
+        notes.append(_heading(panel, span[0]))
+    # Names of marks stand in the panel whose lines leave the most room at the foot.
+    notes += _mark_names(marks)
+    return go.Figure(
+        traces,
+        layout(
+            Title("From soft to hard", f"means over N = {int(sweep['tokens'].iloc[0]):,d} tokens"),
+            height=330,
+            margin={"l": 64, "r": 12, "t": 112, "b": 48},
+            showlegend=False,
+            hovermode="x unified",
+            shapes=shapes,
+            annotations=notes,
+            **axes,
+        ),
+    )
+
+
+def publish_sweep(
+    sweep: pd.DataFrame, flips: pd.DataFrame, marks: pd.DataFrame, temperature: float | None = None
+) -> Figure:
+    """What `temperature.draw_sweep` shows, to print, with or without a present temperature. Errors are the same."""
+    curves = _curves(sweep, flips)
+    with publication_style():
+        figure = new_figure(10.5, 3.3)
+        for axes, panel in zip(figure.subplots(1, 3), SWEEP_PANELS, strict=True):
+            _publish_panel(axes, panel, curves, marks, temperature)
+        publish_title(figure, Title("From soft to hard", f"means over N = {int(sweep['tokens'].iloc[0]):,d} tokens"))
+    return figure
+
+
+def draw_softness(tokens: pd.DataFrame, codebook_size: int) -> go.Figure:
+    """Distributions of the largest responsibility and of the entropy, in bits, over the tokens. Two traces of bars.
+
+    tokens: of `analysis.temperature.TemperatureProbe.at`.
+
+    Raises:
+        InputError: a frame without the columns that are drawn.
+    """
+    _require(tokens, TOKEN_COLUMNS)
+    bars = [_largest_bars(tokens), _entropy_bars(tokens, codebook_size)]
+    names = ["", "2"]
+    return go.Figure(
+        [
+            go.Bar(
+                x=bar.left,
+                y=bar.share,
+                width=bar.width,
+                offset=0,
+                marker={"color": bar.colour, "line": {"width": 0}},
+                name=bar.title,
+                hovertemplate="from %{x:.3~g}: %{y:.3~p} of the tokens<extra></extra>",
+                xaxis="x" + name,
+                yaxis="y" + name,
+            )
+            for bar, name in zip(bars, names, strict=True)
+        ],
+        layout(
+            Title("How decided tokens are", f"N = {len(tokens):,d} tokens"),
+            height=300,
+            bargap=0,
+            showlegend=False,
+            xaxis=axis(bars[0].title, domain=[0, 0.44], range=[0, 1], showgrid=False),
+            yaxis=axis("share of tokens", rangemode="tozero", tickformat=".0%", nticks=6),
+            xaxis2=axis(bars[1].title, domain=[0.56, 1], range=[0, bars[1].end], showgrid=False, anchor="y2"),
+            yaxis2=axis("", rangemode="tozero", tickformat=".0%", nticks=6, anchor="x2"),
+        ),
+    )
+
+
+def draw_top_responsibilities(top: pd.DataFrame, token: int) -> go.Figure:
+    """The codes that share one token, as bars with the codes' numbers under them. One trace.
+
+    top: of `analysis.temperature.top_responsibilities`. token: its number, for the title.
+
+    Raises:
+        InputError: a frame without the columns that are drawn.
+    """
+    _require(top, {"code", "responsibility", "distance"})
+    rest = max(0.0, 1 - float(top["responsibility"].sum()))
+    return go.Figure(
+        [
+            go.Bar(
+                x=top["code"].astype(str).tolist(),
+                y=top["responsibility"].to_numpy(),
+                marker={"color": BLUE},
+                customdata=top["code"].to_numpy(),
+                meta=top["distance"].tolist(),
+                hovertemplate="code %{x}<br>responsibility %{y:.3~g}<extra></extra>",
+                name="responsibility",
+            )
+        ],
+        layout(
+            Title(f"Who shares token {token}", f"all other codes {rest:.0%}"),
+            height=300,
+            showlegend=False,
+            xaxis=axis("code", type="category", showgrid=False),
+            yaxis=axis("responsibility p", range=[0, 1]),
+        ),
+    )
+
+
+def draw_token_map(placed: pd.DataFrame, token: int) -> go.Figure:
+    """The largest responsibility of each token, on the latent grids of the pictures, side by side. One heat map.
+
+    placed: of `analysis.temperature.token_map`. A cell's customdata is its token; `token` is framed.
+
+    Raises:
+        InputError: a frame without the columns that are drawn.
+    """
+    sheet = _token_sheet(placed)
+    row, column = np.argwhere(sheet.tokens == token)[0] if (sheet.tokens == token).any() else (-1, -1)
+    frame = {"type": "rect", "line": {"color": VERMILION, "width": 2}, "visible": bool(row >= 0)}
+    return go.Figure(
+        [
+            go.Heatmap(
+                z=sheet.largest,
+                customdata=sheet.tokens,
+                x=np.arange(sheet.largest.shape[1]),
+                y=np.arange(sheet.largest.shape[0]),
+                zmin=0,
+                zmax=1,
+                colorscale="Cividis",
+                hoverongaps=False,
+                colorbar={"orientation": "h", "thickness": 10, "len": 0.5, "x": 0, "xanchor": "left", "y": 0.35,
+                          "yanchor": "top", "tickvals": [0, 0.5, 1]},
+                hovertemplate="token %{customdata}: p* = %{z:.3f}<extra></extra>",
+                name="p*",
+            )
+        ],
+        layout(
+            Title("Largest p of each token", "click one"),
+            height=210,
+            margin={"l": 8, "r": 8, "t": 52, "b": 8},
+            dragmode=False,
+            xaxis={"visible": False, "constrain": "domain", "fixedrange": True},
+            yaxis={"visible": False, "domain": [0.4, 1], "scaleanchor": "x", "autorange": "reversed",
+                   "constrain": "domain", "constraintoward": "top", "fixedrange": True},
+            shapes=[frame | {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}],
+        ),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TemperatureFrames:
+    """All that the temperature panel shows, for one printed figure.
+
+    pictures: rows of uint8 [n, 3, S, S] by name. Frames are those of the functions above.
+    """
+
+    sweep: pd.DataFrame
+    flips: pd.DataFrame
+    marks: pd.DataFrame
+    temperature: float
+    tokens: pd.DataFrame
+    codebook_size: int
+    top: pd.DataFrame
+    token: int
+    placed: pd.DataFrame
+    pictures: dict[str, NDArray[np.uint8]]
+
+
+def publish_temperature(frames: TemperatureFrames) -> Figure:
+    """What the temperature panel shows, to print: the sweep, the tokens' distributions, one token, and pictures."""
+    curves = _curves(frames.sweep, frames.flips)
+    with publication_style():
+        figure = new_figure(10.5, 8.6)
+        grid = figure.add_gridspec(3, 6, height_ratios=[1.05, 1, 1.05])
+        for number, panel in enumerate(SWEEP_PANELS):
+            axes = figure.add_subplot(grid[0, 2 * number : 2 * number + 2])
+            _publish_panel(axes, panel, curves, frames.marks, frames.temperature)
+        bars = [_largest_bars(frames.tokens), _entropy_bars(frames.tokens, frames.codebook_size)]
+        for number, bar in enumerate(bars):
+            _publish_bars(figure.add_subplot(grid[1, 2 * number : 2 * number + 2]), bar, len(frames.tokens))
+        _publish_top(figure.add_subplot(grid[1, 4:6]), frames.top, frames.token)
+        _publish_pictures(figure.add_subplot(grid[2, 0:4]), frames.pictures)
+        _publish_map(figure.add_subplot(grid[2, 4:6]), frames.placed)
+        detail = f"τ = {frames.temperature:.3g}; means over {int(frames.sweep['tokens'].iloc[0]):,d} tokens"
+        publish_title(figure, Title("From soft to hard", detail))
+    return figure
+
+
+def _require(frame: pd.DataFrame, columns: set[str]) -> None:
+    if frame.empty or not columns <= set(frame.columns):
+        raise InputError(
+            f"a frame of {len(frame)} rows with the columns {list(frame.columns)}: give one with {sorted(columns)}"
+        )
+
+
+def _curves(sweep: pd.DataFrame, flips: pd.DataFrame) -> dict[str, pd.Series]:
+    """Each column that is drawn, by temperature; of flips at the geometric middle of both temperatures."""
+    _require(sweep, SWEEP_COLUMNS)
+    _require(flips, FLIP_COLUMNS)
+    by_temperature = sweep.set_index("temperature").assign(straight_through=1.0)
+    middle = np.sqrt(flips["from_temperature"] * flips["to_temperature"])
+    between = flips.set_index(middle)
+    return {**{name: by_temperature[name] for name in by_temperature}, "hard": between["hard"], "soft": between["soft"]}
+
+
+def _shown(values: pd.Series, panel: _Panel) -> NDArray[np.float64]:
+    """Values as drawn: on a log axis those next to nothing are left out."""
+    numbers = values.to_numpy(dtype=np.float64)
+    return np.where(numbers > SMALLEST_SHOWN, numbers, np.nan) if panel.log else numbers
+
+
+def _log_range(sweep: pd.DataFrame) -> list[float]:
+    return [float(np.log10(sweep["temperature"].iloc[place])) for place in (0, -1)]
+
+
+def _verticals(marks: pd.DataFrame, temperature: float | None) -> list[tuple[float, str]]:
+    named = [(row.temperature, MARK_COLOURS[row.mark]) for row in marks.itertuples() if row.mark in MARK_COLOURS]
+    return named if temperature is None else [*named, (temperature, BLACK)]
+
+
+def _vertical(temperature: float, colour: str, name: str) -> dict[str, Any]:
+    return {
+        "type": "line",
+        "x0": temperature,
+        "x1": temperature,
+        "y0": 0,
+        "y1": 1,
+        "xref": "x" + name,
+        "yref": "y" + name + " domain",
+        "layer": "below",
+        "line": {
+            "color": colour,
+            "width": 3 if colour == BLACK else 1.5,
+            "dash": "solid" if colour == BLACK else "dot",
+        },
+    }
+
+
+def _mark_names(marks: pd.DataFrame) -> list[dict[str, Any]]:
+    """Names along the lines of the second panel, upwards from its foot."""
+    return [
+        {
+            "text": MARK_LABELS.get(row.mark, row.mark),
+            "x": float(np.log10(row.temperature)),
+            "y": 0.02,
+            "xref": "x2",
+            "yref": "y2 domain",
+            "xanchor": "right",
+            "yanchor": "bottom",
+            "textangle": -90,
+            "showarrow": False,
+            "font": {"size": 10, "color": MARK_COLOURS[row.mark]},
+        }
+        for row in marks.itertuples()
+        if row.mark in MARK_COLOURS
+    ]
+
+
+def _heading(panel: _Panel, left: float) -> dict[str, Any]:
+    lines = [f'<span style="color:{line.colour}; font-size:11px">{line.label}</span>' for line in panel.lines]
+    return note("<br>".join([f"<b>{panel.heading}</b>", *lines]), left, 1)
+
+
+@dataclass(frozen=True)
+class _Bars:
+    """A distribution: left ends and width of its bars, the share of tokens in each, and where the axis ends."""
+
+    title: str
+    colour: str
+    left: NDArray[np.float64]
+    width: float
+    share: NDArray[np.float64]
+    end: float
+
+
+def _bars(title: str, colour: str, values: NDArray[np.float64], end: float) -> _Bars:
+    counts, edges = np.histogram(np.clip(values, 0, end), bins=BINS, range=(0, end))
+    return _Bars(title, colour, edges[:-1], end / BINS, counts / len(values), end)
+
+
+def _largest_bars(tokens: pd.DataFrame) -> _Bars:
+    return _bars("largest responsibility p*", BLUE, tokens["max_p"].to_numpy(dtype=np.float64), 1.0)
+
+
+def _entropy_bars(tokens: pd.DataFrame, codebook_size: int) -> _Bars:
+    bits = tokens["entropy"].to_numpy(dtype=np.float64) / np.log(2)
+    return _bars("entropy of p, bits", ORANGE, bits, float(np.log2(codebook_size)))
+
+
+@dataclass(frozen=True)
+class _TokenSheet:
+    """Latent grids side by side with a gap: largest p [H, W'] and the number of the token, NaN and −1 in the gaps."""
+
+    largest: NDArray[np.float64]
+    tokens: NDArray[np.int64]
+
+
+def _token_sheet(placed: pd.DataFrame) -> _TokenSheet:
+    _require(placed, {"picture", "row", "column", "token", "max_p"})
+    height, width = placed["row"].max() + 1, placed["column"].max() + 1
+    pictures = placed["picture"].max() + 1
+    largest = np.full((height, pictures * (width + 1) - 1), np.nan)
+    tokens = np.full(largest.shape, -1, dtype=np.int64)
+    columns = placed["picture"].to_numpy() * (width + 1) + placed["column"].to_numpy()
+    largest[placed["row"], columns] = placed["max_p"]
+    tokens[placed["row"], columns] = placed["token"]
+    return _TokenSheet(largest, tokens)
+
+
+def _publish_panel(
+    axes: Axes, panel: _Panel, curves: dict[str, pd.Series], marks: pd.DataFrame, temperature: float | None
+) -> None:
+    for line in panel.lines:
+        values = curves[line.column]
+        axes.plot(values.index, _shown(values, panel), color=line.colour, linestyle=DASHES[line.dash], label=line.label)
+    for value, colour in _verticals(marks, temperature):
+        axes.axvline(
+            value, color=colour, linewidth=2 if colour == BLACK else 1, linestyle="-" if colour == BLACK else ":"
+        )
+    axes.set_xscale("log")
+    if panel.log:
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0)
+    axes.set(xlabel=TEMPERATURE, ylabel=panel.measure)
+    axes.tick_params(which="minor", length=0)
+    if panel is SWEEP_PANELS[1]:
+        for row in marks.itertuples():
+            label = PRINTED_LABELS.get(row.mark, row.mark)
+            axes.annotate(
+                label,
+                (row.temperature, 0.03),
+                xycoords=("data", "axes fraction"),
+                rotation=90,
+                ha="right",
+                va="bottom",
+                fontsize="x-small",
+                color=MARK_COLOURS.get(row.mark, GUIDE),
+            )
+    axes.set_title(panel.heading, loc="left", fontweight="bold", fontsize="medium")
+    axes.legend(fontsize="x-small", frameon=False, loc="best")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _publish_bars(axes: Axes, bars: _Bars, tokens: int) -> None:
+    axes.bar(bars.left, bars.share, width=bars.width, align="edge", color=bars.colour, linewidth=0)
+    axes.set(xlabel=bars.title, ylabel="share of tokens", xlim=(0, bars.end))
+    axes.set_title(f"N = {tokens:,d} tokens", loc="left", fontsize="medium")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(visible=False, axis="x")
+
+
+def _publish_top(axes: Axes, top: pd.DataFrame, token: int) -> None:
+    axes.bar(top["code"].astype(str), top["responsibility"], color=BLUE)
+    axes.set(xlabel="code", ylabel="responsibility p", ylim=(0, 1))
+    axes.set_title(f"Who shares token {token}", loc="left", fontweight="bold", fontsize="medium")
+    axes.tick_params(axis="x", rotation=45)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(visible=False, axis="x")
+
+
+def _publish_pictures(axes: Axes, rows: dict[str, NDArray[np.uint8]]) -> None:
+    strips = [_with_gaps(pictures) for pictures in rows.values()]
+    side = strips[0].shape[0]
+    axes.imshow(np.concatenate([np.pad(strip, ((0, 2), (0, 0), (0, 0)), constant_values=255) for strip in strips]))
+    axes.set_xticks([])
+    axes.set_yticks([side / 2 + index * (side + 2) for index in range(len(strips))], list(rows))
+    axes.tick_params(length=0)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+
+
+def _with_gaps(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """[n, 3, S, S] → [S, n·(S + 2), 3], white between them."""
+    padded = np.pad(pictures, ((0, 0), (0, 0), (0, 0), (0, 2)), constant_values=255)
+    return np.concatenate(list(padded.transpose(0, 2, 3, 1)), axis=1)
+
+
+def _publish_map(axes: Axes, placed: pd.DataFrame) -> None:
+    image = axes.imshow(_token_sheet(placed).largest, vmin=0, vmax=1, cmap="cividis")
+    axes.set_axis_off()
+    axes.set_title("Largest p of each token", loc="left", fontsize="medium")
+    axes.figure.colorbar(image, ax=axes, orientation="horizontal", fraction=0.08, label="p*")

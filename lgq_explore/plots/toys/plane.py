@@ -1,0 +1,290 @@
+"""Who takes each place of a plane, hard and soft, and where do the codes lie?"""
+
+from __future__ import annotations
+
+import colorsys
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from lgq_explore.errors import InputError
+
+from ..geometry.net import broken_line, line_ends
+from ..pictures.images import png_uri
+from ..style import EVEN_COLOURS, GUIDE, INK, Title, layout, new_figure, note, publication_style, publish_title
+
+GOLDEN_TURN = (3 - math.sqrt(5)) / 2
+PALE = 0.55
+"""How much of a code's colour its places take; the rest is white, so that points and codes stand out."""
+EDGE = 0.45
+"""Brightness of the line between two cells, of that of the cell."""
+SMALLEST, LARGEST = 9, 34
+"""Screen pixels of a code that holds next to nothing, and of one that holds everything."""
+NET_OPACITY = 0.6
+GAP = 0.035
+POINTS_SHOWN = 400
+"""Points drawn, at most: more would hide the field, which they only illustrate."""
+
+COLUMNS = {"code", "x", "y", "share", "together"}
+
+
+@dataclass(frozen=True, eq=False)
+class PlanePanel:
+    """One square plane. field: [rows, columns] codes, or [rows, columns, K] responsibilities, rows from the lowest y.
+
+    x, y: centres of the pixels. codes: a row a code: code, x, y, share, together, and dead where codes can be. edges:
+    code, neighbour, to be joined by lines.
+    """
+
+    heading: str
+    field: NDArray[Any]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    codes: pd.DataFrame
+    edges: pd.DataFrame | None = None
+
+
+def draw_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating], title: Title) -> go.Figure:
+    """Planes side by side, each with its field of colours, the points [N, 2] and its codes, as large as their share.
+
+    Hard cells have edges; soft ones mix the colours of the codes by their responsibilities. Four traces a panel:
+    points (their customdata is their number), lines between codes, codes, and dead codes, as crosses. The fields lie in
+    layout.images.
+
+    Raises:
+        InputError: a frame without the columns that are drawn, or points that are no [N, 2].
+    """
+    shown = _shown(points)
+    count = len(panels)
+    width = (1 - GAP * (count - 1)) / count
+    traces, axes, images, notes = [], {}, [], []
+    for number, panel in enumerate(panels):
+        _require(panel.codes)
+        name = str(number + 1) if number else ""
+        left = number * (width + GAP)
+        traces += _traces(panel, points, shown, name)
+        ends = _ends(panel)
+        side: dict[str, Any] = {"showgrid": False, "zeroline": False, "ticks": "", "showticklabels": False}
+        side |= {"mirror": True, "showline": True, "linecolor": "#BBBBBB", "constrain": "domain", "automargin": False}
+        axes["xaxis" + name] = {**side, "domain": [left, left + width], "anchor": "y" + name, "range": ends.x}
+        # What the planes leave free of the figure's height is below them, not between them and their headings.
+        upward = {"scaleanchor": "x" + name, "constraintoward": "top"}
+        axes["yaxis" + name] = {**side, **upward, "anchor": "x" + name, "range": ends.y}
+        images.append(_image(panel, name))
+        notes.append(note(panel.heading, left, 1.0, shift=4))
+    return go.Figure(
+        traces,
+        layout(
+            title,
+            height=400,
+            margin={"l": 8, "r": 8, "t": 84, "b": 8},
+            showlegend=False,
+            dragmode=False,
+            images=images,
+            annotations=notes,
+            **axes,
+        ),
+    )
+
+
+def publish_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating], title: Title) -> Figure:
+    """What `draw_toy_plane` shows, to print. Errors are the same."""
+    shown = _shown(points)
+    with publication_style():
+        figure = new_figure(3.5 * len(panels), 4.15, palette=EVEN_COLOURS)
+        for axes, panel in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
+            _require(panel.codes)
+            _publish_panel(axes, panel, points[shown])
+        publish_title(figure, title)
+    return figure
+
+
+def code_colours(codes: int) -> NDArray[np.float64]:
+    """[K, 3] in [0, 1]: hues a golden turn apart, so that neighbours in number are far apart in colour."""
+    hues = np.arange(codes) * GOLDEN_TURN % 1
+    bright = (0.46, 0.62, 0.36)
+    return np.array([colorsys.hls_to_rgb(hue, bright[code % 3], 0.72) for code, hue in enumerate(hues)])
+
+
+def field_picture(field: NDArray[Any], codes: int) -> NDArray[np.uint8]:
+    """[rows, columns, 3]: the colour of every pixel, from the highest y down, as a picture is stored.
+
+    field: of a `PlanePanel`. Codes give their own colour and dark edges; responsibilities mix the colours.
+    """
+    colours = 1 - PALE * (1 - code_colours(codes))
+    if field.ndim == 3:
+        mixed = field @ colours
+    else:
+        mixed = colours[field]
+        edge = np.zeros(field.shape, dtype=bool)
+        edge[:-1] |= field[:-1] != field[1:]
+        edge[:, :-1] |= field[:, :-1] != field[:, 1:]
+        mixed[edge] *= EDGE
+    return np.round(255 * mixed[::-1]).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class _Ends:
+    x: list[float]
+    y: list[float]
+
+
+def _ends(panel: PlanePanel) -> _Ends:
+    """The borders of the outermost pixels."""
+
+    def borders(centres: NDArray[np.float64]) -> list[float]:
+        half = (centres[1] - centres[0]) / 2
+        return [float(centres[0] - half), float(centres[-1] + half)]
+
+    return _Ends(borders(panel.x), borders(panel.y))
+
+
+def _traces(panel: PlanePanel, points: NDArray[np.floating], shown: NDArray[np.int64], name: str) -> list[go.Scatter]:
+    place: dict[str, Any] = {"xaxis": "x" + name, "yaxis": "y" + name}
+    dead = _dead(panel.codes)
+    live, lost = panel.codes[~dead], panel.codes[dead]
+    colours = code_colours(len(panel.codes))[live["code"].to_numpy()]
+    lines = broken_line(line_ends(panel.codes, panel.edges))
+    return [
+        go.Scatter(
+            x=points[shown, 0],
+            y=points[shown, 1],
+            customdata=shown,
+            mode="markers",
+            marker={"size": 4, "color": INK, "opacity": 0.35},
+            hoverinfo="skip",
+            name="points",
+            **place,
+        ),
+        go.Scatter(
+            x=lines[0],
+            y=lines[1],
+            mode="lines",
+            line={"color": INK, "width": 1},
+            opacity=NET_OPACITY,
+            hoverinfo="skip",
+            name="grid",
+            **place,
+        ),
+        go.Scatter(
+            x=live["x"].to_numpy(),
+            y=live["y"].to_numpy(),
+            meta=live["code"].tolist(),
+            mode="markers+text",
+            text=_together(live),
+            textfont={"size": 12, "color": "white"},
+            marker={
+                "size": _sizes(live),
+                "color": [_css(colour) for colour in colours],
+                "line": {"color": "white", "width": 1.5},
+                "opacity": 1,
+            },
+            hovertext=[f"code {row.code}: {row.share:.1%} of the points" for row in live.itertuples()],
+            hoverinfo="text",
+            name="codes",
+            **place,
+        ),
+        go.Scatter(
+            x=lost["x"].to_numpy(),
+            y=lost["y"].to_numpy(),
+            meta=lost["code"].tolist(),
+            mode="markers",
+            marker={"size": 11, "symbol": "x", "color": "white", "line": {"color": INK, "width": 1.5}},
+            hovertext=[f"code {row.code} is dead: no point takes it" for row in lost.itertuples()],
+            hoverinfo="text",
+            name="dead codes",
+            **place,
+        ),
+    ]
+
+
+def _together(live: pd.DataFrame) -> list[str]:
+    """How many codes lie at one place, once a place: on the last, which lies on top."""
+    places = live[["x", "y"]].round(2).apply(tuple, axis=1) if len(live) else pd.Series(dtype=object)
+    last = ~places.duplicated(keep="last")
+    return [
+        f"{row.together}×" if on_top and row.together > 1 else ""
+        for row, on_top in zip(live.itertuples(), last, strict=True)
+    ]
+
+
+def _image(panel: PlanePanel, name: str) -> dict[str, Any]:
+    ends = _ends(panel)
+    return {
+        "source": png_uri(field_picture(panel.field, len(panel.codes))),
+        "xref": "x" + name,
+        "yref": "y" + name,
+        "x": ends.x[0],
+        "y": ends.y[1],
+        "sizex": ends.x[1] - ends.x[0],
+        "sizey": ends.y[1] - ends.y[0],
+        "sizing": "stretch",
+        "layer": "below",
+    }
+
+
+def _publish_panel(axes: Axes, panel: PlanePanel, points: NDArray[np.floating]) -> None:
+    ends, dead = _ends(panel), _dead(panel.codes)
+    live, lost = panel.codes[~dead], panel.codes[dead]
+    # The eye sees no difference, and a file with such a picture is half as large.
+    picture = field_picture(panel.field, len(panel.codes)) & 0xF8
+    axes.imshow(picture, extent=(ends.x[0], ends.x[1], ends.y[0], ends.y[1]), interpolation="nearest", aspect="equal")
+    axes.scatter(points[:, 0], points[:, 1], s=5, color=INK, alpha=0.3, linewidths=0)
+    axes.add_collection(
+        LineCollection(list(line_ends(panel.codes, panel.edges)), colors=INK, linewidths=0.8, alpha=NET_OPACITY)
+    )
+    colours = code_colours(len(panel.codes))[live["code"].to_numpy()]
+    sizes = (0.72 * _sizes(live)) ** 2
+    axes.scatter(live["x"], live["y"], s=sizes, c=colours, edgecolors="white", linewidths=1.2, zorder=3)
+    for row, label in zip(live.itertuples(), _together(live), strict=True):
+        axes.annotate(label, (row.x, row.y), color="white", ha="center", va="center", fontsize=8, zorder=4)
+    axes.scatter(lost["x"], lost["y"], s=70, marker="X", color="white", edgecolors=INK, linewidths=1.2, zorder=3)
+    axes.set(xlim=ends.x, ylim=ends.y, xticks=[], yticks=[])
+    subject, _, detail = panel.heading.replace("<b>", "").replace("</b>", "").partition("<br>")
+    axes.set_title(f"{subject}\n{_plain(detail)}", loc="left", fontsize="small", color=INK)
+    for spine in axes.spines.values():
+        spine.set_color(GUIDE)
+
+
+def _plain(text: str) -> str:
+    """A heading without the marks that only a browser reads."""
+    return text.replace("<sub>", "").replace("</sub>", "").replace("<br>", "\n")
+
+
+def _dead(codes: pd.DataFrame) -> NDArray[np.bool_]:
+    return codes["dead"].to_numpy(dtype=bool) if "dead" in codes else np.zeros(len(codes), dtype=bool)
+
+
+def _sizes(codes: pd.DataFrame) -> NDArray[np.float64]:
+    """By what is held at the place: codes that coincide look like the one that they are."""
+    held = (codes["share"] * codes["together"]).clip(upper=1)
+    return SMALLEST + (LARGEST - SMALLEST) * np.sqrt(held.to_numpy(dtype=float))
+
+
+def _css(colour: NDArray[np.float64]) -> str:
+    red, green, blue = np.round(255 * colour).astype(int)
+    return f"rgb({red},{green},{blue})"
+
+
+def _shown(points: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Numbers of the points that are drawn: spread over all."""
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise InputError(f"points have shape {list(points.shape)}: give points in the plane, [N, 2]")
+    return np.linspace(0, len(points) - 1, min(len(points), POINTS_SHOWN)).round().astype(np.int64)
+
+
+def _require(codes: pd.DataFrame) -> None:
+    missing = COLUMNS - set(codes.columns)
+    if missing:
+        raise InputError(
+            f"the frame of codes lacks {', '.join(sorted(missing))}: give that of hard_codes or soft_codes"
+        )

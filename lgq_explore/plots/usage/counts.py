@@ -1,0 +1,334 @@
+"""Which codes are used, and how unevenly?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import seaborn
+from matplotlib import colormaps
+from matplotlib.colors import LinearSegmentedColormap, to_hex
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from lgq_explore.errors import InputError
+
+from ..style import (
+    DEAD,
+    GUIDE,
+    VERMILION,
+    Title,
+    axis,
+    layout,
+    method_colour,
+    new_figure,
+    publication_style,
+    publish_sentence,
+    publish_title,
+    sentence_when_empty,
+)
+
+Order = Literal["code", "rank"]
+ORDERS = ("code", "rank")
+X_TITLES = {"code": "code", "rank": "rank of the code, most used first"}
+
+MOST_BARS = 1_000
+"""Codebooks up to this size get a bar a code. 16,384 bars take 1.6 s to redraw, and nobody can see one."""
+BINS = 512
+
+NO_TOKENS = "No tokens have been counted yet."
+
+DEAD_SHARE = 0.08
+"""Share of the colour bar that dead codes take, below the one of the counts."""
+MOST_SEPARATE_COLUMNS = 64
+"""Grids up to this width show a gap between codes; beyond, it would take up more pixels than they do."""
+
+
+def draw_per_code(usage: pd.DataFrame, *, by: Order = "code", method: str = "lgq") -> go.Figure:
+    """Tokens a code, as bars beside the count that uniform usage would give. Two traces: bars, line.
+
+    usage: code, count of all K codes. by: along the code, or sorted from the most to the least used. method: whose
+    colour to use. Above `MOST_BARS` codes a bar is the mean of neighbouring codes, in `BINS` bars.
+
+    Raises:
+        InputError: another order, or a frame without code and count.
+    """
+    bars = _bars(usage, by)
+    return go.Figure(
+        [
+            go.Bar(
+                x=bars.left,
+                y=bars.height,
+                width=bars.width,
+                offset=0,
+                customdata=np.stack([bars.left, bars.left + bars.width - 1], axis=1),
+                marker={"color": method_colour(method), "line": {"width": 0}},
+                name="tokens",
+                showlegend=False,
+                hovertemplate=_hover_line(by, bars) + "<br>%{y:,.4~g} tokens a code<extra></extra>",
+            ),
+            go.Scatter(
+                x=[0, bars.codebook_size],
+                y=[bars.uniform] * 2,
+                mode="lines",
+                line={"color": GUIDE, "width": 1.5, "dash": "dash"},
+                name=_uniform_label(bars),
+                showlegend=not usage.empty,
+                hoverinfo="skip",
+            ),
+        ],
+        layout(
+            _title(usage),
+            height=320,
+            bargap=0,
+            hovermode="x",  # thin bars need not be hit
+            legend={
+                "x": 1,
+                "xanchor": "right",
+                "y": 1,
+                "yref": "container",
+                "yanchor": "top",
+                "bgcolor": "rgba(0,0,0,0)",
+                "font": {"size": 12},
+            },
+            xaxis=axis(
+                X_TITLES[by],
+                range=[0, max(1, bars.codebook_size)],
+                showgrid=False,
+                tickformat=",d",
+                visible=not usage.empty,
+            ),
+            yaxis=axis(_y_title(bars), rangemode="tozero", visible=not usage.empty),
+            annotations=[sentence_when_empty(NO_TOKENS, empty=usage.empty)],
+        ),
+    )
+
+
+def publish_per_code(usage: pd.DataFrame, *, by: Order = "code", method: str = "lgq") -> Figure:
+    """What `usage.draw_per_code` shows, to print. Arguments and errors are the same."""
+    bars = _bars(usage, by)
+    with publication_style():
+        figure = new_figure(7, 2.8)
+        if usage.empty:
+            return publish_sentence(figure, NO_TOKENS)
+        axes = figure.subplots()
+        axes.bar(bars.left, bars.height, bars.width, align="edge", color=method_colour(method), linewidth=0)
+        axes.axhline(
+            bars.uniform, color=GUIDE, linestyle="--", linewidth=1.2, label=f"uniform: N/K = {bars.uniform:,.4g}"
+        )
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, borderaxespad=0)
+        axes.set(xlabel=X_TITLES[by], ylabel=_y_title(bars), xlim=(0, bars.codebook_size))
+        publish_title(figure, _title(usage))
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.grid(axis="x", visible=False)
+        seaborn.despine(figure)
+    return figure
+
+
+def draw_grid(grid: pd.DataFrame, selected: Sequence[int] = (), run: str = "") -> go.Figure:
+    """Tokens a code over the whole codebook, a cell a code, on a logarithmic scale; dead codes grey.
+
+    grid: counts; index the first code of each row, columns the offset from it; NaN where there is no code.
+    selected: codes to mark. run: whose codes they are, for the title. Two traces: cells, with their codes as
+    customdata, and marks.
+    """
+    scale = _log_scale(grid)
+    codes = grid.index.to_numpy()[:, None] + grid.columns.to_numpy()[None, :]
+    empty = grid.empty
+    cells = go.Heatmap(
+        z=scale.levels,
+        x=grid.columns.to_numpy(),
+        y=grid.index.to_numpy(),
+        zmin=scale.bottom,
+        zmax=scale.top,
+        customdata=codes.astype(np.int32),
+        text=scale.counts,
+        hovertemplate="code %{customdata:,d}<br>%{text:,d} tokens<extra></extra>",
+        hoverongaps=False,
+        colorscale=[[position, colour] for position, colour in SCALE_WITH_DEAD],
+        colorbar={
+            "title": {"text": "tokens", "font": {"size": 12}},
+            "tickvals": scale.ticks,
+            "ticktext": scale.tick_labels,
+            "tickfont": {"size": 11},
+            "thickness": 14,
+            "outlinewidth": 0,
+            "xpad": 8,
+        },
+        showscale=not empty,
+        xgap=_gap(grid),
+        ygap=_gap(grid),
+    )
+    rows, columns = np.divmod(np.asarray(selected, dtype=np.int64), max(1, grid.shape[1]))
+    marks = go.Scatter(
+        x=columns.tolist(),
+        y=(rows * grid.shape[1]).tolist(),
+        mode="markers",
+        marker={"symbol": "square-open", "size": 14, "color": VERMILION, "line": {"width": 3}},
+        showlegend=False,
+        hoverinfo="skip",
+    )
+    return go.Figure(
+        [cells, marks],
+        layout(
+            _grid_title(scale.counts, run),
+            height=440,
+            xaxis=axis("offset in the row", showgrid=False, showline=False, visible=not empty),
+            yaxis=axis(
+                "first code of the row",
+                autorange="reversed",
+                showgrid=False,
+                showline=False,
+                tickformat=",d",
+                dtick=grid.shape[1] * max(1, grid.shape[0] // 8),
+                visible=not empty,
+            ),
+            annotations=[sentence_when_empty(NO_TOKENS, empty=empty)],
+        ),
+    )
+
+
+def publish_grid(grid: pd.DataFrame, selected: Sequence[int] = (), run: str = "") -> Figure:
+    """What `usage.draw_grid` shows, to print."""
+    scale = _log_scale(grid)
+    with publication_style():
+        figure = new_figure(6, 4)
+        if grid.empty:
+            return publish_sentence(figure, NO_TOKENS)
+        axes, colour_bar = figure.subplots(1, 2, width_ratios=(30, 1))
+        seaborn.heatmap(
+            pd.DataFrame(scale.levels, grid.index, grid.columns),
+            ax=axes,
+            cbar_ax=colour_bar,
+            cmap=LinearSegmentedColormap.from_list("usage", SCALE_WITH_DEAD),
+            vmin=scale.bottom,
+            vmax=scale.top,
+            linewidths=0.4 * _gap(grid),
+            linecolor="white",
+            xticklabels=max(1, grid.shape[1] // 8),
+            yticklabels=max(1, grid.shape[0] // 8),
+            cbar_kws={"label": "tokens"},
+        )
+        colour_bar.set_yticks(scale.ticks, scale.tick_labels)
+        colour_bar.tick_params(length=0)
+        axes.tick_params(length=0, labelrotation=0)
+        for code in selected:
+            row, column = divmod(code, grid.shape[1])
+            axes.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor=VERMILION, linewidth=1.5))
+        publish_title(figure, _grid_title(scale.counts, run))
+    return figure
+
+
+@dataclass(frozen=True)
+class _Bars:
+    """left, width: of each bar, in codes. height: mean count of the codes it stands for. uniform: N/K."""
+
+    left: NDArray[np.float64]
+    width: NDArray[np.float64]
+    height: NDArray[np.float64]
+    uniform: float
+    codebook_size: int
+
+
+def _bars(usage: pd.DataFrame, by: Order) -> _Bars:
+    if by not in ORDERS:
+        raise InputError(f"by is {by!r}: choose one of {', '.join(ORDERS)}")
+    if not {"code", "count"} <= set(usage.columns):
+        raise InputError(f"a frame with the columns {list(usage.columns)}: give one with code and count")
+    ordered = usage.sort_values("code") if by == "code" else usage.sort_values("count", ascending=False)
+    counts = ordered["count"].to_numpy(dtype=np.float64)
+    size = len(counts)
+    edges = np.arange(size + 1) if size <= MOST_BARS else np.linspace(0, size, BINS + 1).round().astype(int)
+    width = np.diff(edges).astype(np.float64)
+    height = np.add.reduceat(counts, edges[:-1]) / width if size else counts
+    uniform = float(counts.mean()) if size else 0.0
+    return _Bars(edges[:-1].astype(np.float64), width, height, uniform, size)
+
+
+def _hover_line(by: Order, bars: _Bars) -> str:
+    if bars.codebook_size <= MOST_BARS:
+        return f"{by} %{{customdata[0]:,d}}"
+    return f"{by}s %{{customdata[0]:,d}} – %{{customdata[1]:,d}}"
+
+
+def _uniform_label(bars: _Bars) -> str:
+    return f"uniform: N/K = {bars.uniform:,.4g}"
+
+
+def _y_title(bars: _Bars) -> str:
+    if bars.codebook_size <= MOST_BARS:
+        return "tokens a code"
+    codes = bars.codebook_size / BINS
+    return f"tokens a code, mean of {'' if codes.is_integer() else 'about '}{codes:.3g}"
+
+
+def _title(usage: pd.DataFrame) -> Title:
+    if usage.empty:
+        return Title("Code usage", "")
+    used, tokens = int((usage["count"] > 0).sum()), int(usage["count"].sum())
+    return Title("Code usage", f"{used:,d} of {len(usage):,d} codes used, N = {tokens:,d} tokens")
+
+
+def _grid_title(counts: NDArray[np.floating], run: str) -> Title:
+    codes = counts[~np.isnan(counts)]
+    title = _title(pd.DataFrame({"count": codes}))
+    return replace(title, subject=f"{title.subject} of {run}") if run else title
+
+
+@dataclass(frozen=True)
+class _LogScale:
+    """Counts and their logarithms (to base 10; dead codes at `bottom`, NaN where there is no code), with labels."""
+
+    counts: NDArray[np.float32]
+    levels: NDArray[np.float32]
+    bottom: float
+    top: float
+    ticks: list[float]
+    tick_labels: list[str]
+
+
+def _log_scale(grid: pd.DataFrame) -> _LogScale:
+    """One scale for all codes: the dead ones lie at its bottom, so that its colour bar explains them, too."""
+    counts = grid.to_numpy(dtype=np.float32)
+    most = int(np.nanmax(counts, initial=1))
+    top = math.log10(max(most, 2))
+    bottom = -top * DEAD_SHARE / (1 - DEAD_SHARE)
+    with np.errstate(divide="ignore"):
+        levels = np.maximum(np.log10(counts), np.float32(bottom))
+    labelled = _decades(most)
+    return _LogScale(
+        counts=counts,
+        levels=levels,
+        bottom=bottom,
+        top=top,
+        ticks=[bottom / 2, *(math.log10(count) for count in labelled)],
+        tick_labels=["dead", *(f"{count:,d}" for count in labelled)],
+    )
+
+
+def _decades(most: int) -> list[int]:
+    """1, 10, … up to `most`, and `most` itself where it stands clear of them."""
+    decades = [10**power for power in range(len(str(most)))]
+    return [*decades, most] if most >= 2 * decades[-1] else decades
+
+
+def _scale_with_dead() -> list[tuple[float, str]]:
+    """Viridis over the counts, and one grey below them: (position, colour) from 0 to 1."""
+    positions = np.linspace(0, 1, 16)
+    colours = [to_hex(colour) for colour in colormaps["viridis"](positions)]
+    edge = DEAD_SHARE - 0.01
+    counted = [(DEAD_SHARE + (1 - DEAD_SHARE) * at, colour) for at, colour in zip(positions, colours, strict=True)]
+    return [(0.0, DEAD), (edge, DEAD), (edge, colours[0]), *counted]
+
+
+SCALE_WITH_DEAD = _scale_with_dead()
+
+
+def _gap(grid: pd.DataFrame) -> float:
+    return 1.0 if grid.shape[1] <= MOST_SEPARATE_COLUMNS else 0.0

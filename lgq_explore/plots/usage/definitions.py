@@ -1,0 +1,141 @@
+"""Who uses more of the codebook, by which definition?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import seaborn
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from ..run_looks import RunRows, rows_of_runs
+from ..style import GUIDE, Title, axis, layout, new_figure, publication_style, publish_title
+from .inequality import CURVE_HEIGHT, legend_inside
+
+COLUMNS = ("definition", "tokens", "codes", "utilization", "rank", "why")
+TITLE = Title("Definitions of usage", "in a point: the run's rank")
+Y_TITLE = "codes used, % of K"
+TOO_FEW = "too few<br>tokens"
+TICKS = [base * 10.0**power for power in range(-4, 3) for base in (1, 2, 5)]
+NOTE: dict[str, Any] = {"ha": "center", "va": "center", "color": GUIDE, "fontsize": "small"}
+
+
+def draw_definitions(definitions: pd.DataFrame, methods: Mapping[str, str]) -> go.Figure:
+    """The share of the codebook that each definition says is used, a line a run; crossings are changes of ranking.
+
+    definitions: run, definition, tokens, codes, utilization, rank, why (NaN in codes where the set is too small).
+    methods: each run's name and method. What could not be counted leaves a gap.
+
+    Raises:
+        InputError: a column is missing, or a run's method is not said.
+    """
+    traces = []
+    for part in rows_of_runs(definitions, COLUMNS, methods):
+        percent = 100 * part.rows["utilization"]
+        traces.append(
+            go.Scatter(
+                x=_wrapped(part.rows["definition"]),
+                y=percent.to_numpy(),
+                text=_ranks(part),
+                customdata=part.rows[["codes", "tokens"]].to_numpy(),
+                name=part.live,
+                mode="lines+markers+text",
+                textposition="middle center",
+                textfont={"color": "white", "size": 11},
+                line={"color": part.look.colour, "dash": part.look.dash, "width": 2},
+                marker={"size": 17},
+                cliponaxis=False,
+                hovertemplate=f"{part.live}: %{{customdata[0]:,.0f}} codes, %{{y:.1f}} % of K"
+                "<br>among %{customdata[1]:,d} tokens<extra></extra>",
+            )
+        )
+    return go.Figure(
+        traces,
+        layout(
+            TITLE,
+            height=CURVE_HEIGHT,
+            legend=legend_inside(left=True, bottom=True),
+            margin={"l": 64, "r": 24, "t": 64, "b": 56},
+            xaxis=axis("", type="category", tickangle=0, showgrid=False),
+            yaxis=axis(
+                Y_TITLE,
+                type="log",
+                range=np.log10(_limits(definitions)).tolist(),
+                tickvals=TICKS,
+                ticktext=[f"{tick:g}" for tick in TICKS],
+            ),
+            annotations=[
+                {"x": name, "y": 0.5, "yref": "paper", "text": TOO_FEW, "showarrow": False, "font": {"color": GUIDE}}
+                for name in _wrapped(_uncounted(definitions))
+            ],
+        ),
+    )
+
+
+def publish_definitions(definitions: pd.DataFrame, methods: Mapping[str, str]) -> Figure:
+    """What `usage.draw_definitions` shows, to print. Arguments and errors are the same."""
+    with publication_style():
+        figure = new_figure(5.6, 3.4)
+        plot_usage_definitions(figure.subplots(), definitions, methods)
+        publish_title(figure, TITLE)
+    return figure
+
+
+def plot_usage_definitions(axes: Axes, definitions: pd.DataFrame, methods: Mapping[str, str]) -> None:
+    """`usage.publish_definitions` in axes of another figure."""
+    for part in rows_of_runs(definitions, COLUMNS, methods):
+        places, percent = range(len(part.rows)), 100 * part.rows["utilization"]
+        colour, style = part.look.colour, part.look.linestyle
+        axes.plot(places, percent, color=colour, linestyle=style, marker="o", markersize=11, label=part.printed)
+        for place, height, rank in zip(places, percent, _ranks(part), strict=True):
+            axes.annotate(rank, (place, height), ha="center", va="center_baseline", color="white", fontsize="small")
+        axes.set_xticks(places, [_in_lines(name) for name in _wrapped(part.rows["definition"])])
+    names = definitions["definition"].unique().tolist()
+    for name in _uncounted(definitions):
+        axes.text(names.index(name), 0.5, _in_lines(TOO_FEW), transform=axes.get_xaxis_transform(), **NOTE)
+    low, high = _limits(definitions)
+    axes.set(yscale="log", ylabel=Y_TITLE, ylim=(low, high))
+    axes.set_yticks(shown := [tick for tick in TICKS if low <= tick <= high], [f"{tick:g}" for tick in shown])
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.grid(axis="x", visible=False)
+    axes.legend(frameon=False, loc="lower left", markerscale=0.6)
+    seaborn.despine(ax=axes)
+
+
+def _ranks(part: RunRows) -> list[str]:
+    return ["" if pd.isna(rank) else f"{rank:.0f}" for rank in part.rows["rank"]]
+
+
+def _limits(definitions: pd.DataFrame) -> tuple[float, float]:
+    """Of the axis in per cent: from a labelled tick below all points to a little above them."""
+    percent = 100 * definitions["utilization"]
+    counted = percent[percent > 0]
+    if counted.empty:
+        return 1.0, 100.0
+    below = [tick for tick in TICKS if tick < counted.min() / 1.1]
+    return max(below, default=TICKS[0]), 1.4 * counted.max()
+
+
+def _uncounted(definitions: pd.DataFrame) -> pd.Series:
+    """Definitions that no run has tokens enough for."""
+    counted = definitions.groupby("definition", sort=False)["codes"].count()
+    return counted.index[counted == 0].to_series()
+
+
+def _in_lines(text: str) -> str:
+    return text.replace("<br>", "\n")
+
+
+def _wrapped(names: pd.Series) -> list[str]:
+    """Names in two lines of about the same length, since five stand side by side."""
+    wrapped = []
+    for name in names:
+        spaces = [at for at, letter in enumerate(name) if letter == " "]
+        middle = min(spaces, key=lambda at: abs(at - len(name) / 2), default=None)
+        wrapped.append(name if middle is None else f"{name[:middle]}<br>{name[middle + 1 :]}")
+    return wrapped

@@ -1,0 +1,118 @@
+"""How did codes gain and lose tokens while the codebook moved?"""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+from matplotlib.figure import Figure
+
+from lgq_explore.errors import InputError
+
+from ..pictures.patches import NO_CODES
+from ..style import (
+    Title,
+    axis,
+    layout,
+    method_colour,
+    new_figure,
+    publication_style,
+    publish_sentence,
+    publish_title,
+    sentence_when_empty,
+)
+
+TITLE = "Tokens over training"
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+PRINTED_DASHES = ("-", "--", ":", "-.", (0, (8, 3)), (0, (8, 3, 1, 3)))
+"""Codes of one method share its colour; their lines differ."""
+
+
+def draw_code_history(
+    history: pd.DataFrame, *, method: str = "lgq", detail: str = "", sentence: str = NO_CODES
+) -> go.Figure:
+    """A line a code: the tokens that each snapshot of the codebook gives to it, against the step.
+
+    history: that of `analysis.usage.code_history`, of up to six codes; empty where there is none, and then the `sentence`
+    says why.
+
+    Raises:
+        InputError: a frame of something else, or more codes than there are kinds of lines.
+    """
+    codes = _codes(history)
+    return go.Figure(
+        [
+            go.Scatter(
+                x=rows["step"].tolist(),
+                y=rows["count"].tolist(),
+                mode="lines+markers",
+                line={"color": method_colour(method), "width": 2, "dash": dash},
+                marker={"size": 5},
+                name=str(code),
+                hovertemplate=f"code {code}, step %{{x:,d}}<br>%{{y:,d}} tokens<extra></extra>",
+            )
+            for (code, rows), dash in zip(codes, DASHES, strict=False)
+        ],
+        layout(
+            Title(TITLE, detail),
+            height=300,
+            margin={"l": 56, "r": 8, "t": 76, "b": 48},
+            showlegend=bool(codes),
+            legend={
+                "title": {"text": "code"},
+                "orientation": "h",
+                "x": 0,
+                "y": 1.02,
+                "yanchor": "bottom",
+                "font": {"size": 11},
+            },
+            xaxis=axis("step", visible=bool(codes)),
+            yaxis=axis("tokens", rangemode="tozero", visible=bool(codes)),
+            annotations=[sentence_when_empty(_wrapped(sentence), empty=not codes)],
+        ),
+    )
+
+
+def publish_code_history(
+    history: pd.DataFrame, *, method: str = "lgq", detail: str = "", sentence: str = NO_CODES
+) -> Figure:
+    """What `draw_code_history` shows, to print. Arguments and errors are the same."""
+    codes = _codes(history)
+    with publication_style():
+        figure = new_figure(4.2, 2.6)
+        if not codes:
+            return publish_sentence(figure, _wrapped(sentence, "\n"))
+        axes = figure.subplots()
+        for (code, rows), dash in zip(codes, PRINTED_DASHES, strict=False):
+            axes.plot(
+                rows["step"],
+                rows["count"],
+                color=method_colour(method),
+                linestyle=dash,
+                marker="o",
+                markersize=3,
+                label=f"code {code}",
+            )
+        axes.set(xlabel="step", ylabel="tokens")
+        axes.set_ylim(bottom=0)
+        axes.legend(frameon=False, fontsize="x-small")
+        publish_title(figure, Title(TITLE, detail))
+    return figure
+
+
+def _codes(history: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
+    missing = {"step", "code", "count"} - set(history.columns)
+    if missing:
+        raise InputError(f"the frame lacks the columns {sorted(missing)}: give one of analysis.usage.code_history")
+    codes = list(history.groupby("code", sort=False))
+    if len(codes) > len(DASHES):
+        raise InputError(f"{len(codes)} codes are too many lines to tell apart: give at most {len(DASHES)}")
+    return codes
+
+
+def _wrapped(sentence: str, line_break: str = "<br>") -> str:
+    """In two lines at its comma or colon: half a panel is narrow."""
+    for mark in (": ", ", "):
+        head, found, rest = sentence.partition(mark)
+        if found:
+            return f"{head}{mark.strip()}{line_break}{rest}"
+    return sentence

@@ -1,0 +1,7 @@
+"""Soft assignment of queries to keys in linear memory, with derived gradients, by several backends."""
+
+from __future__ import annotations
+
+from .autograd import soft_assign
+
+__all__ = ["soft_assign"]

@@ -1,0 +1,1 @@
+"""Run folders, and what their tokenizers make of pictures."""

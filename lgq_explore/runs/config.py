@@ -1,0 +1,366 @@
+"""What is a recipe, and how is one read, changed and named?"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import math
+import types
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from lgq_explore.errors import InputError
+from lgq_explore.models import BackboneConfig
+from lgq_explore.quantizers import QUANTIZERS, LGQConfig, QuantizerConfig
+
+_Config = TypeVar("_Config")
+
+RECONSTRUCTION_LOSSES = {"l1": 1.0}
+"""Losses that every method is trained with, and their default weights."""
+
+NOT_IN_RECIPE = ("seed", "rounding_replicate", "log_steps", "checkpoint_steps", "snapshot_steps")
+"""Fields that a recipe's hash leaves out: what is repeated, and what only decides when something is written."""
+
+MOST_ROUNDING_REPLICATES = 100
+"""Beyond, the initial weights would differ by more than rounding (see TrainConfig.rounding_replicate)."""
+
+
+EXACT = 2.0**53
+"""Below, every integer is a float of its own."""
+
+DEEPEST_PATH = 10
+"""Dots in the path of a field: more than any recipe has."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides the weights of a run. An ablation is `dataclasses.replace` of one field."""
+
+    data: str = "photos"  # a SPEC
+    image_size: int = 32  # S, pixels
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    quantizer: QuantizerConfig = field(default_factory=LGQConfig)
+    steps: int = 300  # optimiser steps
+    batch_size: int = 32  # images a step, over all processes
+    learning_rate: float = 1e-3  # AdamW's, after the warm-up
+    final_learning_rate: float = 1e-4  # at the last step, reached along half a cosine
+    warmup_steps: int = 20  # optimiser steps of linear rise
+    weight_decay: float = 1e-4  # of the backbone's matrices and kernels; the quantizer's parameters never decay
+    gradient_clip: float = 1.0  # largest norm of the whole gradient
+    loss_weights: dict[str, float] = field(
+        default_factory=dict
+    )  # by name; empty: l1 1, and the method's published ones
+    seed: int = 0
+    rounding_replicate: int = 0  # R: the encoder's initial weights times 1 + R·1e-6; what changes then is rounding
+    log_steps: int = 10  # steps between rows of history.csv
+    window_steps: int = 32  # steps over which the history counts code usage and speed
+    checkpoint_steps: int = 100  # steps between checkpoints
+    snapshot_steps: int = 50  # steps between snapshots of the codebook
+
+    def __post_init__(self) -> None:
+        for name in (
+            "steps",
+            "batch_size",
+            "log_steps",
+            "window_steps",
+            "checkpoint_steps",
+            "snapshot_steps",
+        ):
+            self._require(name, getattr(self, name) >= 1, "it must be at least 1")
+        for name in ("learning_rate", "gradient_clip", "final_learning_rate", "weight_decay"):
+            self._require(name, math.isfinite(getattr(self, name)), "it must be a finite number")
+        for name in ("learning_rate", "gradient_clip"):
+            self._require(name, getattr(self, name) > 0, "it must be above 0")
+        for name in ("final_learning_rate", "warmup_steps", "weight_decay", "seed"):
+            self._require(name, getattr(self, name) >= 0, "it must not be negative")
+        for name in (
+            "seed",
+            "steps",
+            "warmup_steps",
+            "log_steps",
+            "window_steps",
+            "checkpoint_steps",
+            "snapshot_steps",
+        ):
+            self._require(name, getattr(self, name) < 2**63, "it must be below 2^63")
+        is_replicate = 0 <= self.rounding_replicate <= MOST_ROUNDING_REPLICATES
+        self._require("rounding_replicate", is_replicate, f"it must be from 0 to {MOST_ROUNDING_REPLICATES}")
+        factor = self.backbone.factor
+        whole_latents = self.image_size >= factor and self.image_size % factor == 0
+        self._require("image_size", whole_latents, f"it must be a multiple of the backbone's factor {factor}")
+        tokens = self.batch_size * (self.image_size // factor) ** 2
+        alone = tokens == 1 and getattr(self.quantizer, "norm", None) == "batch"
+        self._require("batch_size", not alone, "a batch of one token has no variance for quantizer.norm=batch")
+        self._fill_loss_weights()
+
+    def _require(self, name: str, condition: bool, remedy: str) -> None:
+        if not condition:
+            raise ValueError(f"{name} is {getattr(self, name)!r}: {remedy}")
+
+    def _fill_loss_weights(self) -> None:
+        published = {**RECONSTRUCTION_LOSSES, **self.quantizer.default_loss_weights}
+        weights = self.loss_weights or published
+        unknown = [name for name in weights if name not in published]
+        missing = [name for name in published if name not in weights]
+        for name in unknown + missing:
+            trouble = "is missing" if name in published else f"is unknown to {self.quantizer.method}"
+            raise ValueError(
+                f"loss_weights: {name!r} {trouble}; give {', '.join(published)}, or none at all for defaults"
+            )
+        for name, weight in weights.items():
+            if not 0 <= weight < math.inf:
+                raise ValueError(f"loss_weights: {name} is {weight}: give a finite number of at least 0")
+        object.__setattr__(self, "loss_weights", dict(weights))
+
+    @property
+    def recipe_hash(self) -> str:
+        """12 hexadecimal digits that are equal for equal recipes, whatever their seeds."""
+        return _hash(self._named_fields())
+
+    def had_hash(self, stored: Mapping[str, Any], recipe_hash: str) -> bool:
+        """Whether this version or an earlier one gave `recipe_hash` to the recipe, whose JSON values are `stored`."""
+        # Some versions left window_steps out, and the first ones took numbers as they were written.
+        without_window = {name: value for name, value in self._named_fields().items() if name != "window_steps"}
+        as_written = {name: value for name, value in stored.items() if name not in NOT_IN_RECIPE}
+        return recipe_hash in (self.recipe_hash, _hash(without_window), _hash(as_written))
+
+    def _named_fields(self) -> dict[str, Any]:
+        """The JSON values that make the recipe's hash."""
+        read_back = config_to_json(config_from_json(config_to_json(self)))  # 1 and 1.0 are one learning rate
+        recipe = {name: value for name, value in read_back.items() if name not in NOT_IN_RECIPE}
+        for setting in fields(self.quantizer):
+            if "unnamed_at" in setting.metadata and recipe["quantizer"][setting.name] == setting.metadata["unnamed_at"]:
+                del recipe["quantizer"][setting.name]
+        return recipe
+
+
+def _hash(recipe: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
+
+
+PRESETS: Mapping[str, TrainConfig] = types.MappingProxyType(
+    {
+        "tiny": TrainConfig(),
+        "small": TrainConfig(
+            image_size=64,
+            backbone=BackboneConfig(channels=(32, 64, 128, 128), blocks=1, dim=8),
+            steps=3000,
+            warmup_steps=100,
+            checkpoint_steps=500,
+            snapshot_steps=250,
+        ),
+    }
+)
+"""Whole recipes by name: `tiny` (32 px, a laptop's minutes) and `small` (64 px)."""
+
+
+def preset(name: str, quantizer: str = "lgq", codebook_size: int | None = None) -> TrainConfig:
+    """A whole recipe with the named method, at its default codebook size or at the one nearest to `codebook_size`.
+
+    Raises InputError for a name that is not in PRESETS or QUANTIZERS, or a size the method cannot have.
+    """
+    if name not in PRESETS:
+        raise InputError(f"unknown preset {name!r}{near_matches(name, PRESETS)}; choose one of {', '.join(PRESETS)}")
+    return replace(PRESETS[name], quantizer=quantizer_config(quantizer, codebook_size), loss_weights={})
+
+
+def quantizer_config(method: str, codebook_size: int | None = None) -> QuantizerConfig:
+    """The named method's default settings, with a codebook size if one is given. Raises InputError."""
+    if method not in QUANTIZERS:
+        raise InputError(
+            f"unknown quantizer {method!r}{near_matches(method, QUANTIZERS)}; choose one of {', '.join(QUANTIZERS)}"
+        )
+    defaults = QUANTIZERS[method]()
+    return defaults if codebook_size is None else _resized(defaults, codebook_size)
+
+
+def _resized(quantizer: QuantizerConfig, codebook_size: int) -> QuantizerConfig:
+    try:
+        return quantizer.resized(codebook_size)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def with_quantizer(config: TrainConfig, method: str | None, codebook_size: int | None) -> TrainConfig:
+    """The recipe with another method or codebook size; None leaves either as it is. Raises InputError.
+
+    A new method comes with its own settings and published loss weights; a new size leaves all else as it is.
+    """
+    if method is not None and method != config.quantizer.method:
+        return replace(config, quantizer=quantizer_config(method, codebook_size), loss_weights={})
+    if codebook_size is None:
+        return config
+    return replace(config, quantizer=_resized(config.quantizer, codebook_size))
+
+
+def read_recipe(path: Path) -> TrainConfig:
+    """The recipe in a JSON file, or in a run's config.json. Raises InputError."""
+    values = read_json(path)
+    return config_from_json(values.get("recipe", values))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file. Raises InputError where there is none."""
+    try:
+        content = json.loads(path.read_bytes(), object_pairs_hook=each_once)
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}. Name a JSON file.") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON ({plain_cause(error)}): name a JSON file") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds {type(content).__name__}, not an object: give the fields of a recipe")
+    return content
+
+
+def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Python's own reader would take the last of two values of one name."""
+    read = dict(pairs)
+    for name in read:
+        if sum(name == other for other, _ in pairs) > 1:
+            raise InputError(f"{name!r} is given twice: leave one of them out")
+    return read
+
+
+def plain_cause(error: Exception) -> str:
+    """Why a JSON reader raised, in words."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"line {error.lineno}, column {error.colno}: {error.msg}"
+    return "it is nested too deep" if isinstance(error, RecursionError) else "it is no text"
+
+
+def config_to_json(config: TrainConfig) -> dict[str, Any]:
+    """The recipe as JSON values; the quantizer's fields lie under its method's name."""
+    return {**asdict(config), "quantizer": {"method": config.quantizer.method, **asdict(config.quantizer)}}
+
+
+def config_from_json(values: Mapping[str, Any]) -> TrainConfig:
+    """The recipe of `config_to_json`; fields that are left out take their defaults.
+
+    Raises InputError which names a field that is unknown, with its near matches, or whose value does not do.
+    """
+    if not isinstance(values, Mapping):
+        raise InputError(f"a recipe is {values!r}: give an object with its fields")
+    settings = values.get("quantizer", {})
+    if not isinstance(settings, Mapping):
+        raise InputError(f"quantizer is {settings!r}: give an object with the method's name and settings")
+    settings = dict(settings)
+    method = settings.pop("method", LGQConfig.method)
+    if not isinstance(method, str):
+        raise InputError(f"quantizer.method is {method!r}: choose one of {', '.join(QUANTIZERS)}")
+    defaults = quantizer_config(method)
+    return _build(TrainConfig, {**values, "quantizer": _build(type(defaults), settings, "quantizer.")})
+
+
+def override(values: Mapping[str, Any], assignment: str) -> dict[str, Any]:
+    """`values` with one `key.path=value` applied; the value is read as JSON, else taken as text.
+
+    An object sets the fields that it names and leaves the others as they are. Raises InputError for an assignment
+    without "=", for a path through something that has no fields, and for an object without any.
+    """
+    path, equals, text = assignment.partition("=")
+    if not equals or not all(path.split(".")):
+        raise InputError(f"{shortened(assignment)!r} is not an assignment: write key.path=value")
+    if path.count(".") > DEEPEST_PATH:
+        raise InputError(f"{shortened(path)!r} has {path.count('.')} dots: no field lies so deep")
+    try:
+        value = json.loads(text, object_pairs_hook=each_once)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except RecursionError:
+        raise InputError(f"{path} is {shortened(text)!r}: no field holds values that are nested so deep") from None
+    except ValueError:
+        value = text
+    if value == {}:
+        raise InputError(f"{assignment} sets no field: write {path}.FIELD=VALUE")
+    return _with_value(values, path, value)
+
+
+def _with_value(values: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
+    head, _, rest = path.partition(".")
+    if not rest:
+        return _merged(values, {head: value})
+    inner = values.get(head, {})
+    if not isinstance(inner, Mapping):
+        raise InputError(f"{path!r} leads through {head!r}, which has no fields of its own")
+    return {**values, head: _with_value(inner, rest, value)}
+
+
+def _merged(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`before` with the fields of `changes`, and those of objects within."""
+    merged = dict(before)
+    for name, value in changes.items():
+        inner = merged.get(name)
+        if isinstance(inner, Mapping) and isinstance(value, Mapping):
+            value = _merged(inner, value)
+        merged[name] = value
+    return merged
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text that nobody would read to its end."""
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def near_matches(name: str, known: Mapping[str, Any] | list[str]) -> str:
+    """The words that ask whether a near match was meant, or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=2)
+    return f" (did you mean {' or '.join(close)}?)" if close else ""
+
+
+def _build(config_class: type[_Config], values: Mapping[str, Any], path: str = "") -> _Config:
+    """A dataclass from JSON values, its own dataclass fields included; every name and type is checked.
+
+    Nothing is converted but what JSON doesn't tell apart: 3.0 is 3, and a list is a tuple. True is no number.
+    """
+    hints = get_type_hints(config_class)
+    known = [entry.name for entry in fields(config_class)]  # type: ignore[arg-type]
+    built = {}
+    for name, value in values.items():
+        if name not in known:
+            raise InputError(
+                f"unknown field {path + name!r}{near_matches(name, known)}; the fields are {', '.join(known)}"
+            )
+        built[name] = _field_value(hints[name], value, path + name)
+    try:
+        return config_class(**built)
+    except ValueError as error:  # a check of the dataclass, which names its field and value
+        raise InputError(path + str(error)) from error
+
+
+def _field_value(kind: Any, value: Any, path: str) -> Any:
+    if is_dataclass(kind):
+        if isinstance(value, Mapping):
+            return _build(kind, value, f"{path}.")  # type: ignore[arg-type]
+        if isinstance(value, kind):  # type: ignore[arg-type]
+            return value
+        raise InputError(f"{path} is {shortened(repr(value))}: give an object with its fields")
+    try:
+        return TypeAdapter(kind).validate_python(_as_read(value), strict=True)
+    except ValidationError as error:
+        raise InputError(_in_one_line(error, path, value)) from error
+
+
+def _as_read(value: Any) -> Any:
+    """Lists as tuples, and whole numbers as integers, however they are written (1e3)."""
+    if isinstance(value, list | tuple):
+        return tuple(map(_as_read, value))
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < EXACT else value
+
+
+_EXPECTED = {"tuple_type": "give a list", "dict_type": "give an object with its fields"}
+"""What pydantic calls otherwise in JSON."""
+
+
+def _in_one_line(error: ValidationError, path: str, value: Any) -> str:
+    first = error.errors(include_url=False)[0]
+    where = ".".join(map(str, (path, *first["loc"])))
+    given = first["input"] if first["loc"] else value
+    expected = _EXPECTED.get(first["type"], first["msg"][0].lower() + first["msg"][1:])
+    return f"{where} is {shortened(repr(given))}: {expected}"

@@ -1,0 +1,316 @@
+"""What does a trained tokenizer make of pictures: latents, codes, reconstructions?"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from lgq_explore.errors import InputError, printable
+from lgq_explore.files import given_path, new_file, new_folder
+from lgq_explore.images.photographs import (
+    Crops,
+    ImageData,
+    Photographs,
+    evaluation_crops,
+    load_images,
+    to_model_range,
+    to_uint8,
+)
+from lgq_explore.models import Tokenizer, TokenizerOutput
+
+from .arrays import read_arrays
+from .run import Run, TrainedTokenizer, open_run
+
+BATCH_SIZE = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Encoding:
+    """N pictures and what a tokenizer made of them, as arrays: all that an analysis takes.
+
+    images, reconstructions: uint8 [N, 3, S, S]. latents: float32 [N, D, H, W], raw. codes: int64 [N, G, H, W].
+    levels: int64 [G]. photograph: int64 [N], index into photograph_names.
+
+    Whose it is, each empty or 0 where that is not known. weights: digest of those that encoded (as in
+    `TrainedTokenizer`). steps: that they had seen. data: SPEC of the pictures. split: of them, "held out", "training"
+    or "everything". crops: the most that were asked for.
+    """
+
+    images: NDArray[np.uint8]
+    latents: NDArray[np.float32]
+    codes: NDArray[np.int64]
+    reconstructions: NDArray[np.uint8]
+    levels: NDArray[np.int64]
+    photograph: NDArray[np.int64]
+    photograph_names: NDArray[np.str_]
+    weights: str = ""
+    steps: int = 0
+    data: str = ""
+    split: str = ""
+    crops: int = 0
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all of it to one new .npz. Raises InputError where it is there already, or cannot be written."""
+        require_new(path)
+        try:
+            with new_file(Path(path)) as target:
+                np.savez_compressed(target, **{entry.name: getattr(self, entry.name) for entry in fields(self)})
+        except FileExistsError:  # it came meanwhile
+            require_new(path)
+            raise
+        except OSError as error:
+            raise InputError(
+                f"{printable(path)} can't be written: {error.strerror}. Name a file in a folder that exists."
+            ) from error
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Encoding:
+        """Read what `save` wrote. Raises InputError for anything else; nothing is unpickled."""
+        file = given_path(path)
+        try:
+            values: dict[str, Any] = read_arrays(file, [entry.name for entry in fields(cls)])
+            encoding = cls(**values | {name: values[name].item() for name in OWNER if name in values})
+            check_encoding(encoding)
+        except OSError as error:
+            raise InputError(
+                f"{printable(path)} can't be read: {error.strerror or error}.\n"
+                "Name a file that lgq-explore encode wrote."
+            ) from error
+        except (TypeError, ValueError) as error:  # arrays are missing, damaged, or do not fit each other
+            why = "arrays are missing" if isinstance(error, TypeError) else printable(error)
+            raise InputError(
+                f"{printable(path)} is not an encoding, or damaged: {why}.\nMake one with lgq-explore encode."
+            ) from error
+        return encoding
+
+
+OWNER = {"weights": str, "steps": int, "data": str, "split": str, "crops": int}
+"""Fields of an encoding that say whose it is, and their types; older files lack them."""
+
+
+def check_encoding(encoding: Encoding) -> None:
+    """Raise ValueError where types, shapes or values of the parts of an encoding do not go together."""
+    values = vars(encoding)
+    for name, kind in OWNER.items():
+        _require(type(values[name]) is kind, f"{name} is {values[name]!r}")
+    kinds = {
+        "images": ("uint8", 4),
+        "latents": ("float32", 4),
+        "codes": ("int64", 4),
+        "reconstructions": ("uint8", 4),
+        "levels": ("int64", 1),
+        "photograph": ("int64", 1),
+    }
+    for name, (dtype, axes) in kinds.items():
+        array = values[name]
+        _require((array.dtype, array.ndim) == (np.dtype(dtype), axes), f"{name} is {array.dtype} {list(array.shape)}")
+    images, latents, codes, levels = encoding.images, encoding.latents, encoding.codes, encoding.levels
+    count, channels, height, width = images.shape
+    _require(count > 0 and channels == 3 and height == width, f"images have shape {list(images.shape)}")
+    _require(encoding.reconstructions.shape == images.shape, "images and reconstructions have other shapes")
+    _require(codes.shape == (count, len(levels), *latents.shape[2:]), "codes do not fit latents and levels")
+    _require(len(latents) == count and latents.size > 0, "latents do not fit images")
+    _require(latents.shape[2] == latents.shape[3] and height % latents.shape[2] == 0, "latents do not fit images")
+    _require(bool(np.isfinite(latents).all()), "latents hold more than finite numbers")
+    _require(bool(((codes >= 0) & (codes < levels[:, None, None])).all()), "codes lie outside of the levels")
+    _check_names(encoding.photograph, encoding.photograph_names, count)
+
+
+def _check_names(photograph: NDArray[np.int64], names: NDArray[np.str_], count: int) -> None:
+    _require(names.dtype.kind == "U" and names.ndim == 1 and names.dtype.isnative, "photograph_names are no text")
+    letters = np.ascontiguousarray(names).view(np.uint32)
+    _require(bool((letters <= sys.maxunicode).all()), "photograph_names are no text")
+    _require(photograph.shape == (count,), "photograph does not fit images")
+    _require(bool(((photograph >= 0) & (photograph < len(names))).all()), "photograph points at no name")
+
+
+def _require(condition: bool, trouble: str) -> None:
+    if not condition:
+        raise ValueError(trouble)
+
+
+def require_new(path: str | os.PathLike[str]) -> None:
+    """Raise InputError where something lies at `path`: ask before hours of work, and again before writing."""
+    if os.path.lexists(given_path(path)):
+        raise InputError(f"{printable(path)} exists already: name a new file")
+
+
+@dataclass(frozen=True)
+class CodedBatch:
+    """A batch of pictures, uint8 [B, 3, S, S], what the tokenizer gave for it, and its 8-bit reconstructions."""
+
+    images: Tensor
+    output: TokenizerOutput
+    reconstructions: Tensor
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """The photographs that a run is judged on, and the crops of them; SPEC and split that they are of, and `limit`."""
+
+    photographs: Photographs
+    crops: Crops
+    data: str
+    split: str
+    limit: int
+
+
+def evaluation_set(run: Run, data: str | None, crops: int) -> EvaluationSet:
+    """The run's held-out split, or all photographs of another SPEC, in at most `crops` crops.
+
+    Raises InputError where the data can't be used, or where the run's are no longer those that it was trained on.
+    """
+    if data is None:
+        return _evaluation_set(images_of(run), "held out", crops)
+    return _evaluation_set(load_images(data, run.config.image_size, split=False), "everything", crops)
+
+
+def _evaluation_set(data: ImageData, split: str, limit: int) -> EvaluationSet:
+    photographs = {"held out": data.held_out, "training": data.training}.get(split, data.everything)
+    crops = evaluation_crops(photographs, data.image_size, limit=limit)
+    return EvaluationSet(photographs, crops, data.spec, split, limit)
+
+
+def images_of(run: Run) -> ImageData:
+    """The run's photographs, both splits as it was trained. Raises InputError where they are no longer the same.
+
+    A folder that gained or lost a picture would be split anew, and pictures that were trained on held out.
+    """
+    data = load_images(run.config.data, run.config.image_size)
+    if data.fingerprint != run.environment.data_fingerprint:
+        spec, name = printable(run.config.data), printable(run.path)
+        raise InputError(
+            f"the pictures of {spec} are no longer those that {name} was trained on: {_what_changed(run, data)}.\n"
+            "Put them back, or name other pictures as data."
+        )
+    return data
+
+
+def _what_changed(run: Run, data: ImageData) -> str:
+    now = len(data.training), len(data.held_out)
+    then = run.environment.training_photographs, run.environment.held_out_photographs
+    if now == then:  # of each picture no more was kept than what all have in common
+        return f"as many as then ({now[0]} to train, {now[1]} held out), but some were replaced, edited or renamed"
+    return f"{now[0]} to train and {now[1]} held out now, {then[0]} and {then[1]} then"
+
+
+@torch.no_grad()
+def coded_batches(tokenizer: Tokenizer, images: Tensor, batch_size: int = BATCH_SIZE) -> Iterator[CodedBatch]:
+    """Pictures uint8 [N, 3, S, S] through a tokenizer in eval mode, on its device, a batch at a time."""
+    device = next(tokenizer.parameters()).device
+    for batch in images.split(batch_size):
+        output = tokenizer(to_model_range(batch.to(device)))
+        yield CodedBatch(batch, output, to_uint8(output.reconstruction).cpu())
+
+
+def encode(
+    run: Run | str | os.PathLike[str],
+    data: str | None = None,
+    *,
+    crops: int = 1024,
+    trained: TrainedTokenizer | None = None,
+) -> Encoding:
+    """Encode crops of the run's held-out split, or of all photographs of another SPEC.
+
+    trained: weights of the run that were read before (`Run.trained`); by default its newest.
+    Raises InputError where the run has no weights, or the data can't be used.
+    """
+    run = run if isinstance(run, Run) else open_run(run)
+    return _encoded(trained or run.trained(), evaluation_set(run, data, crops))
+
+
+def encode_training(run: Run | str | os.PathLike[str], *, crops: int = 1024) -> Encoding:
+    """Encode crops of the photographs that the run was trained on, from a fixed grid as those that it is judged on.
+
+    What is fitted to latents is fitted to these. Raises InputError where the run has no weights, or its data are gone.
+    """
+    run = run if isinstance(run, Run) else open_run(run)
+    return _encoded(run.trained(), _evaluation_set(images_of(run), "training", crops))
+
+
+def _encoded(trained: TrainedTokenizer, chosen: EvaluationSet) -> Encoding:
+    tokenizer = trained.tokenizer
+    batches = list(coded_batches(tokenizer, chosen.crops.images))
+    return Encoding(
+        images=chosen.crops.images.numpy(),
+        latents=torch.cat([batch.output.latents for batch in batches]).numpy(),
+        codes=torch.cat([batch.output.coded.codes for batch in batches]).numpy(),
+        reconstructions=torch.cat([batch.reconstructions for batch in batches]).numpy(),
+        levels=np.array(tokenizer.quantizer.levels),
+        photograph=chosen.crops.photograph,
+        photograph_names=np.array(chosen.photographs.names),
+        weights=trained.digest,
+        steps=trained.finished_steps,
+        data=chosen.data,
+        split=chosen.split,
+        crops=chosen.limit,
+    )
+
+
+@torch.no_grad()
+def decode(
+    run: Run | str | os.PathLike[str],
+    codes: NDArray[np.int64],
+    *,
+    batch_size: int = BATCH_SIZE,
+    trained: TrainedTokenizer | None = None,
+) -> NDArray[np.uint8]:
+    """Codes [N, G, H, W] → pictures uint8 [N, 3, S, S] by the run's decoder.
+
+    trained: as in `encode`. Raises InputError where the codes are not of the run's levels or grid.
+    """
+    run = run if isinstance(run, Run) else open_run(run)
+    tokenizer = (trained or run.trained()).tokenizer
+    levels = tokenizer.quantizer.levels
+    side = run.config.image_size // run.config.backbone.factor
+    if not np.issubdtype(codes.dtype, np.integer):
+        raise InputError(f"codes are of type {codes.dtype}, not whole numbers: encode with the same run")
+    if codes.ndim != 4 or codes.shape[1:] != (len(levels), side, side):
+        raise InputError(
+            f"codes have shape {list(codes.shape)}, but {printable(run.path)} decodes "
+            f"[N, {len(levels)}, {side}, {side}]: encode with the same run"
+        )
+    limits = np.array(levels)[:, None, None]
+    if not ((codes >= 0) & (codes < limits)).all():
+        raise InputError(
+            f"codes reach from {codes.min()} to {codes.max()}, but the levels are {levels}: encode with the same run"
+        )
+    pictures = [
+        to_uint8(tokenizer.decode(tokenizer.quantizer.lookup(batch)))
+        for batch in torch.from_numpy(codes.astype(np.int64)).split(batch_size)
+    ]
+    return torch.cat(pictures).numpy()
+
+
+def write_pictures(folder: str | os.PathLike[str], pictures: NDArray[np.uint8]) -> None:
+    """Pictures uint8 [N, 3, S, S] as numbered PNG files in a new folder, all or none. Raises InputError."""
+    path = given_path(folder)
+    _require_new_folder(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with new_folder(path) as target:
+            for number, picture in enumerate(pictures):
+                Image.fromarray(picture.transpose(1, 2, 0)).save(target / f"{number:05d}.png")
+    except OSError as error:
+        _require_new_folder(path)  # it came meanwhile
+        raise InputError(
+            f"{printable(path)} can't be made: {error.strerror}. Name a folder that can be written."
+        ) from error
+
+
+def _require_new_folder(path: Path) -> None:
+    if os.path.lexists(path):  # False, unlike Path.exists, for a name that no folder can have
+        raise InputError(f"{printable(path)} exists already: name a new folder")

@@ -1,0 +1,82 @@
+"""How good is a run's tokenizer on pictures it has not seen, in numbers that all runs share?"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+
+from lgq_explore.metrics import (
+    LPIPS,
+    CodeCounts,
+    FrechetDistance,
+    ImageQuality,
+    QuantizationError,
+    bits_per_pixel,
+)
+from lgq_explore.quantizers import joint_codes
+
+from .encoding import coded_batches, evaluation_set
+from .run import Run, open_run
+
+LPIPS_NET = "alex"
+
+
+@torch.no_grad()
+def evaluate(
+    run: Run | str | os.PathLike[str],
+    data: str | None = None,
+    *,
+    crops: int = 1024,
+    fd_features: str = "auto",
+) -> dict[str, Any]:
+    """Every metric of a run's newest weights, on its held-out split or on all photographs of another SPEC.
+
+    Pictures are compared as 8-bit values in [0, 1]. Usage is over `tokens` tokens of `images` crops from `photographs`
+    photographs, which show `scenes` scenes; compare runs at equal numbers only. `lpips` and `fd` are objects whose
+    `value` is None, and `why` says why, where their networks' weights are not at hand. `bits_per_pixel` is the entropy
+    over f² pixels. `pandas.json_normalize` makes a table of such results, with columns as `fd.value`.
+    Raises InputError where the run has no weights, or the data can't be used.
+    """
+    run = run if isinstance(run, Run) else open_run(run)
+    config = run.config
+    trained = run.trained()
+    quantizer = trained.tokenizer.quantizer
+    chosen = evaluation_set(run, data, crops)
+    counts, quality, error = CodeCounts(quantizer.codebook_size), ImageQuality(), QuantizationError()
+    lpips, frechet = LPIPS(LPIPS_NET), FrechetDistance(fd_features)
+    for batch in coded_batches(trained.tokenizer, chosen.crops.images):
+        images, reconstructions = batch.images.float() / 255, batch.reconstructions.float() / 255
+        for metric in (quality, lpips, frechet):
+            metric.update(images, reconstructions)
+        codes = batch.output.coded.codes
+        counts.update(joint_codes(codes, quantizer.levels))
+        error.update(quantizer.continuous(batch.output.latents), quantizer.discrete(codes))
+    pixels, usage, perceived, distance = quality.compute(), counts.usage(), lpips.compute(), frechet.compute()
+    return {
+        "run": run.name,
+        "quantizer": config.quantizer.method,
+        "codebook_size": usage.codebook_size,
+        "dim": config.backbone.dim,
+        "images": pixels.images,
+        "photographs": len(set(chosen.crops.photograph.tolist())),
+        "tokens": usage.tokens,
+        "psnr_db": pixels.psnr_db,
+        "ssim": pixels.ssim,
+        "l1": pixels.l1,
+        "lpips": {"value": perceived.value, "net": perceived.net, "why": perceived.why},
+        "fd": {"value": distance.value, "features": distance.features, "why": distance.why},
+        "active_codes": usage.active_codes,
+        "utilization": usage.utilization,
+        "perplexity": usage.perplexity,
+        "entropy_bits": usage.entropy_bits,
+        "bits_per_pixel": bits_per_pixel(usage.entropy_bits, config.backbone.factor),
+        "gini": usage.gini,
+        "quantization_error": error.compute().value,
+        "seed": config.seed,
+        "steps": trained.finished_steps,
+        "recipe_hash": config.recipe_hash,
+        "rounding_replicate": config.rounding_replicate,
+        "scenes": len({chosen.photographs.groups[index] for index in chosen.crops.photograph.tolist()}),
+    }

@@ -1,0 +1,169 @@
+"""How is a run's history written, read and cut, although a row may have been torn?
+
+A row is written by one call. Where that was cut short (a full disk, a kill) the last line has no end: readers pass it
+over, and it is cut off before the run goes on. A damaged line before whole ones is not guessed at: it is named.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+
+from lgq_explore.errors import InputError, printable
+from lgq_explore.files import whole_file
+
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?|[-+]?inf|nan|", re.ASCII | re.IGNORECASE)
+
+
+def read_history(path: Path) -> pd.DataFrame:
+    """A row a logged step, in order; empty before the first. Raises InputError, by line, for a damaged file."""
+    return history_of(history_content(path), path)
+
+
+def history_content(path: Path) -> bytes:
+    """The bytes of a history; empty before the first row. Raises InputError for a file that cannot be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise InputError(f"{printable(path)} can't be read: {error.strerror}.\nMake it a readable file.") from error
+
+
+def history_of(content: bytes, path: Path) -> pd.DataFrame:
+    """As `read_history`, of what was read from `path`."""
+    lines = _whole_lines(content)
+    if not lines:
+        return pd.DataFrame({"step": pd.Series(dtype=int)})
+    for row in _rows(lines, path):
+        row.require_whole(path)
+    # The one engine that reads every float exactly as it was written, whichever pandas is installed.
+    return pd.read_csv(StringIO("".join(f"{line}\n" for line in lines)), engine="python")
+
+
+def missing_end(content: bytes, path: Path, steps: int) -> str:
+    """What a history lacks that nobody writes any more, and should reach to `steps`: a sentence or two; or empty."""
+    try:
+        last = history_of(content, path)["step"].max()
+    except InputError as error:
+        return str(error).replace("\n", " ")
+    reached, is_torn = 0 if pd.isna(last) else int(last), not content.endswith(b"\n") and content != b""
+    if reached >= steps and not is_torn:
+        return ""
+    torn = ", and a torn row follows" if is_torn else ""
+    return (
+        f"{printable(path)} ends with step {reached:,d} of {steps:,d}{torn}: curves and rules lack the rest. "
+        "Put back the file that training wrote."
+    )
+
+
+def cut_history(path: Path, step: int) -> None:
+    """Drop the rows after `step`, and what is torn or damaged from there on: the run continues from that step.
+
+    Raises InputError where a damaged line stands before rows that would be kept.
+    """
+    lines = _whole_lines(history_content(path))
+    if not lines and not path.exists():
+        return
+    rows = _rows(lines, path) if lines else []
+    kept = sum(row.step is not None and row.step <= step for row in rows)
+    for row in rows[:kept]:
+        row.require_whole(path)
+    with whole_file(path) as target:
+        target.write("".join(f"{line}\n" for line in lines[: kept + 1] if kept).encode())
+
+
+def append_row(path: Path, row: Mapping[str, float | None]) -> None:
+    """Add one row by one call, whole or not at all; the first one names the columns. Raises OSError."""
+    lines = _first_line(path)
+    columns = _cells(lines[0]) if lines else list(row)  # those of the file, whichever version began it
+    with path.open("ab", buffering=0) as target:
+        start = target.tell()
+        text = pd.DataFrame([row], columns=columns).to_csv(index=False, header=start == 0).encode()
+        written = 0
+        try:
+            written = target.write(text)
+        finally:
+            if written != len(text):
+                target.truncate(start)
+    if written != len(text):  # the system writes a part of it where a disk gets full
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def _whole_lines(content: bytes) -> list[str]:
+    """The lines that have an end, the header first."""
+    return content.decode(errors="replace").split("\n")[:-1]
+
+
+def _first_line(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            line = file.readline()
+    except FileNotFoundError:
+        return []
+    return [line.decode(errors="replace").rstrip("\n")] if line else []
+
+
+@dataclass(frozen=True)
+class _Row:
+    """line: its number in the file. step: None where the line is no row that comes next, and `trouble` says why."""
+
+    line: int
+    step: int | None
+    trouble: str = ""
+
+    def require_whole(self, path: Path) -> None:
+        if self.step is None:
+            raise _unusable(path, f"line {self.line} {self.trouble}", "that line")
+
+
+def _rows(lines: list[str], path: Path) -> list[_Row]:
+    """What stands below the header. Raises InputError where that is none."""
+    columns = _cells(lines[0])
+    if "step" not in columns:
+        raise _unusable(path, "it has no column step", "it")
+    if len(set(columns)) < len(columns):
+        raise _unusable(path, "two of its columns have one name", "it")
+    rows: list[_Row] = []
+    last = -1
+    for number, line in enumerate(lines[1:], start=2):
+        cells = _cells(line)
+        trouble = _trouble(cells, columns, last)
+        if not trouble:
+            last = int(cells[columns.index("step")])
+        rows.append(_Row(number, None if trouble else last, trouble))
+    return rows
+
+
+def _trouble(cells: list[str], columns: list[str], last: int) -> str:
+    """Why the cells are no row of these columns that follows step `last`, the end of a sentence; or empty."""
+    if len(cells) != len(columns):
+        return f"has {len(cells)} {'column' if len(cells) == 1 else 'columns'}, not {len(columns)}"
+    for cell, column in zip(cells, columns, strict=True):
+        if not _NUMBER.fullmatch(cell):
+            return f"holds {printable(cell)[:20]!r} in its column {column}"
+    step = cells[columns.index("step")]
+    if not (re.fullmatch(r"\d{1,18}", step, re.ASCII) and int(step) > last):
+        return f"is of step {step}, but follows step {last}"
+    return ""
+
+
+def _cells(line: str) -> list[str]:
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:  # longer than any field may be
+        return []
+
+
+def _unusable(path: Path, why: str, what: str) -> InputError:
+    return InputError(
+        f"{printable(path)} can't be used: {why}.\nPut back the file that training wrote, or delete {what}."
+    )

@@ -1,0 +1,41 @@
+"""Can what a command will write be written? Asked before hours of work."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lgq_explore.errors import InputError, printable
+from lgq_explore.files import hidden_beside
+
+
+def require_writable(path: str | os.PathLike[str]) -> None:
+    """Raise InputError where no file can be written beside what is at `path`. Leaves nothing behind."""
+    try:
+        _try_name(Path(path))
+    except OSError as error:
+        raise InputError(
+            f"{printable(path)} can't be written: {error.strerror}. Name a file in a folder that exists."
+        ) from error
+
+
+def require_folder_to_make(path: str | os.PathLike[str]) -> None:
+    """Raise InputError where no new folder can be made at `path`, with the folders above it. Leaves nothing behind."""
+    target = Path(os.path.abspath(path))
+    if os.path.lexists(target):
+        raise InputError(f"{printable(path)} exists already: name a new folder")
+    above = next(parent for parent in target.parents if os.path.lexists(parent))
+    try:
+        for name in target.relative_to(above).parts:
+            _try_name(above / name)
+    except OSError as error:
+        raise InputError(
+            f"{printable(path)} can't be made: {error.strerror}. Name a folder that can be written."
+        ) from error
+
+
+def _try_name(path: Path) -> None:
+    """Write a file beside `path` and remove it, under a name as long as what is written there has at first."""
+    trial = hidden_beside(path)
+    trial.open("xb").close()
+    trial.unlink()

@@ -1,0 +1,392 @@
+"""What does a run folder hold, and how is it written?"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pandas as pd
+import torch
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+from safetensors.torch import load
+
+from lgq_explore.errors import InputError, printable
+from lgq_explore.files import given_path, new_folder, remove_folder, remove_leftovers, whole_file
+from lgq_explore.models import Tokenizer, build_tokenizer
+
+from .config import TrainConfig
+from .history import append_row, cut_history, history_content, history_of, missing_end
+from .run_description import Environment, RunReplaced, read_description, require_run, write_description
+from .run_files import (
+    CodebookSnapshots,
+    WeightsHeader,
+    damaged_weights,
+    files_by_step,
+    require_origin,
+    require_same_weights,
+    serialized_weights,
+    unreadable,
+    weights_header,
+)
+from .run_paths import default_run_path, new_run_path
+
+CHECKPOINTS_KEPT = 2
+
+
+@dataclass(frozen=True)
+class TrainedTokenizer:
+    """A run's weights as they were at one moment, whatever its trainer writes afterwards.
+
+    tokenizer: in eval mode, on the CPU. finished_steps: optimiser steps that its weights have seen. digest: SHA-256
+    (hexadecimal) of the weights' file; whatever is kept of a tokenizer is kept by it.
+    """
+
+    tokenizer: Tokenizer
+    finished_steps: int
+    digest: str
+
+
+class Run:
+    """An opened run folder. It reads, and does nothing else; what it gives is what the folder holds now.
+
+    The run may train on meanwhile. Where another one was trained at the same path instead, or the folder was deleted,
+    whatever is asked of the folder raises RunReplaced.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(os.path.expanduser(given_path(path)))
+        self._description = read_description(self.path)
+        self.config, self.environment = self._description.config, self._description.environment
+
+    def __repr__(self) -> str:
+        config = self.config
+        try:
+            progress = f"{self.finished_steps} of {config.steps} steps"
+        except RunReplaced:
+            progress = "no longer in its folder"
+        except InputError:
+            progress = "its weights can't be read"
+        return f"Run({self.name!r}: {config.quantizer.method}, K = {config.quantizer.size}, {progress})"
+
+    @property
+    def identity(self) -> str:
+        """Which training this is, however far it went and wherever its folder lies: digest of its config.json."""
+        return self._description.identity
+
+    def require_unchanged(self) -> None:
+        """Raise RunReplaced where the folder no longer holds the run that was opened."""
+        require_run(self.path, self.identity)
+
+    @property
+    def name(self) -> str:
+        """The folder's own name, also where the run was given as `.`."""
+        return Path(os.path.abspath(self.path)).name
+
+    @property
+    def finished_steps(self) -> int:
+        """Optimiser steps that the run's weights have seen; 0 where there are no weights yet."""
+        with self._reading():
+            try:
+                with self._weights.open("rb") as file:
+                    return self._own_header(file).finished_steps
+            except FileNotFoundError:
+                return 0
+            except OSError as error:
+                raise unreadable(self._weights, error) from error
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every step of the recipe was made."""
+        return self.finished_steps >= self.config.steps
+
+    def history(self) -> pd.DataFrame:
+        """A row a logged step, in order; empty before the first. A row that is still being written is left out.
+
+        Raises InputError, by line, for a damaged file.
+        """
+        return history_of(self._history_content(), self._history)
+
+    def remarks(self) -> list[str]:
+        """What a finished run lacks without being refused, a sentence or two each; of most runs there are none."""
+        lacking = missing_end(self._history_content(), self._history, self.config.steps) if self.is_finished else ""
+        return [lacking] if lacking else []
+
+    def tokenizer(self) -> Tokenizer:
+        """The trained tokenizer in eval mode, on the CPU. Raises InputError where there are no weights yet."""
+        return self.trained().tokenizer
+
+    def trained(self) -> TrainedTokenizer:
+        """The newest weights, all of one moment. Raises InputError where there are none yet, or not for this recipe."""
+        with self._reading():
+            content = self._weights_content()
+            header = self._own_header(BytesIO(content))
+            if header.origin is None:
+                checkpoint = self._checkpoints / f"step-{header.finished_steps:08d}"
+                require_same_weights(content, self._weights, checkpoint)
+        finished_steps = header.finished_steps
+        try:
+            weights = load(content)
+        except Exception as error:  # safetensors lets through what its header's values make of it
+            raise damaged_weights(self._weights, "it holds no tensors") from error
+        tokenizer = build_tokenizer(self.config.backbone, self.config.quantizer, self.config.seed)
+        try:
+            tokenizer.load_state_dict(weights)
+        except RuntimeError as error:
+            raise InputError(
+                f"{printable(self._weights)} does not fit the recipe in config.json beside it.\n"
+                "Put back the config.json that the run was trained with."
+            ) from error
+        tokenizer.quantizer.anneal(progress_at(finished_steps - 1, self.config.steps))
+        return TrainedTokenizer(tokenizer.eval(), finished_steps, hashlib.sha256(content).hexdigest())
+
+    def codebook_snapshots(self) -> Mapping[int, NDArray[np.float32]]:
+        """Finished steps → codebook [K, D], float32, by memory map; empty for fixed grids.
+
+        Those of the steps that the newest weights have seen, where there are weights: later ones are still in training.
+        """
+        newest = self.finished_steps or math.inf
+        files = {step: file for step, file in files_by_step(self._codebooks, ".npy").items() if step <= newest}
+        # Learned codes lie where latents of width D are rounded: a codebook is as wide as they are.
+        return CodebookSnapshots(files, (self.config.quantizer.size, self.config.backbone.dim), self._reading)
+
+    def cached_map(self, key: str) -> Path:
+        """Where the map of latents with this key is kept, once it was made; nothing else depends on the file."""
+        return self.path / "maps" / f"{key}.npz"
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """What is read in this context is this run's. Raises RunReplaced, last: a folder comes with its config.json."""
+        try:
+            yield
+        finally:  # whatever was wrong with another run's files
+            self.require_unchanged()
+
+    def _weights_content(self) -> bytes:
+        try:
+            return self._weights.read_bytes()
+        except FileNotFoundError:
+            name = printable(self.path)
+            raise InputError(f"{name} has no weights yet.\nTrain it first: lgq-explore resume {name}") from None
+        except OSError as error:
+            raise unreadable(self._weights, error) from error
+
+    def _own_header(self, weights: BinaryIO) -> WeightsHeader:
+        header = weights_header(weights, self._weights)
+        require_origin(header, self._description.origin, self._weights)
+        return header
+
+    def _history_content(self) -> bytes:
+        with self._reading():
+            return history_content(self._history)
+
+    @property
+    def _weights(self) -> Path:
+        return self.path / "weights.safetensors"
+
+    @property
+    def _history(self) -> Path:
+        return self.path / "history.csv"
+
+    @property
+    def _codebooks(self) -> Path:
+        return self.path / "codebooks"
+
+    @property
+    def _checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+
+class RunWriter(Run):
+    """A run folder opened by its trainer, the only one who writes there.
+
+    What keeps it from writing (no room, no permission, a folder that was deleted) is an InputError; what was kept
+    before is still there then.
+    """
+
+    _held: int | None = None  # the folder's descriptor while it is claimed: its number is not given away until then
+
+    @classmethod
+    def create(cls, path: Path, config: TrainConfig, environment: Environment) -> RunWriter:
+        """A new folder with its config. Raises InputError where something is there already, and leaves it alone."""
+        path = new_run_path(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with new_folder(path) as folder:
+                write_description(folder, config, environment)
+        except (OSError, ValueError) as error:  # ValueError for a name that no folder can have
+            new_run_path(path)  # another trainer may have come first
+            why = error.strerror if isinstance(error, OSError) else error
+            raise InputError(f"{printable(path)} can't be made: {why}. Give a folder that can be written.") from error
+        return cls(path)
+
+    @classmethod
+    def create_by_default(cls, config: TrainConfig, environment: Environment) -> RunWriter:
+        """A new folder under data/runs, by another name where a trainer of the same recipe comes first."""
+        while True:
+            path = default_run_path(config)
+            try:
+                return cls.create(path, config, environment)
+            except InputError:
+                if not os.path.lexists(path):
+                    raise
+
+    def newest_checkpoint(self) -> Path | None:
+        """The folder of the newest whole checkpoint, or None."""
+        return next(reversed(self._whole_checkpoints().values()), None)
+
+    def save_checkpoint(self, step: int, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
+        """Weights and trainer state at `step`: whole or absent. The run's newest weights follow, last."""
+        weights = serialized_weights(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tokenizer.state_dict().items()},
+            WeightsHeader(step, self._description.origin),
+        )
+        serialized = BytesIO()  # to a file that can't be written, torch answers with errors that do not say why
+        torch.save(dict(state), serialized)
+        with self._writing():
+            self._checkpoints.mkdir(exist_ok=True)
+            with new_folder(self._checkpoints / f"step-{step:08d}") as folder:
+                (folder / "weights.safetensors").write_bytes(weights)
+                (folder / "state.pt").write_bytes(serialized.getbuffer())
+            for old in list(self._whole_checkpoints().values())[:-CHECKPOINTS_KEPT]:
+                remove_folder(old)
+            self._publish(weights)  # last: a run that is finished by its weights has nothing left to be removed
+
+    def publish_weights(self, checkpoint: Path) -> None:
+        """Make a checkpoint's weights the run's newest, where a crash came between both, or they are other ones."""
+        with self._writing():
+            weights = (checkpoint / "weights.safetensors").read_bytes()
+            if not (self._weights.exists() and self._weights.read_bytes() == weights):
+                self._publish(weights)
+
+    def load_checkpoint(self, checkpoint: Path, tokenizer: Tokenizer) -> dict[str, Any]:
+        """Fill the tokenizer's weights, and give the state that was saved with them. Raises InputError if damaged."""
+        weights = checkpoint / "weights.safetensors"
+        with damage_named(checkpoint):
+            content = weights.read_bytes()
+            header = weights_header(BytesIO(content), weights)
+        require_origin(header, self._description.origin, weights)
+        with damage_named(checkpoint):
+            tokenizer.load_state_dict(load(content))
+            return torch.load(BytesIO((checkpoint / "state.pt").read_bytes()), weights_only=True)
+
+    def save_codebook(self, step: int, codebook: torch.Tensor) -> None:
+        """A snapshot [K, D] after `step` finished steps."""
+        with self._writing():
+            self._codebooks.mkdir(exist_ok=True)
+            with whole_file(self._codebooks / f"step-{step:08d}.npy") as target:
+                np.save(target, codebook.float().cpu().numpy(), allow_pickle=False)
+
+    def cut_history(self, step: int) -> None:
+        """Drop what was logged and seen after `step`, and what is torn: a run continues from there."""
+        with self._writing():
+            cut_history(self._history, step)
+            for seen, snapshot in files_by_step(self._codebooks, ".npy").items():
+                if seen > step:
+                    snapshot.unlink()
+
+    def append_history(self, row: Mapping[str, float | None]) -> None:
+        """One row, whole or not at all; the first row names the columns."""
+        with self._writing():
+            append_row(self._history, row)
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Holds the folder while training, so that nobody else trains here, and removes what killed trainers left.
+
+        Raises InputError where somebody trains here already, or the folder can't be written.
+        """
+        lock = FileLock(self.path / ".lock")
+        with self._writing():
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                raise InputError(f"{printable(self.path)} is being trained already: wait for it, or stop it") from None
+        try:
+            self._held = os.open(self.path, os.O_RDONLY)
+            self.require_unchanged()  # since it was opened
+            with self._writing():
+                self._remove_leftovers()
+            yield
+        finally:
+            if self._held is not None:
+                os.close(self._held)
+                self._held = None
+            lock.release()
+
+    def _publish(self, weights: bytes) -> None:
+        with whole_file(self._weights) as target:
+            target.write(weights)
+
+    def _whole_checkpoints(self) -> dict[int, Path]:
+        """Step → folder, ascending. A version that removed them file by file may have left half of one."""
+        parts = ("weights.safetensors", "state.pt")
+        return {
+            step: folder
+            for step, folder in files_by_step(self._checkpoints).items()
+            if all(os.path.isfile(folder / part) for part in parts)
+        }
+
+    def _remove_leftovers(self) -> None:
+        for folder in (self.path, self._checkpoints, self._codebooks):
+            remove_leftovers(folder, unchanged_for=0)
+        remove_leftovers(self.path / "maps")  # panels of other processes write there, too
+        whole = self._whole_checkpoints()
+        for step, half in files_by_step(self._checkpoints).items():
+            if step not in whole and half.is_dir():
+                remove_folder(half)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self._require_folder()
+        try:
+            yield
+        except OSError as error:
+            self._require_folder()
+            raise InputError(
+                f"{printable(self.path)} can't be written: {error.strerror or error}. What was kept before is there.\n"
+                f"Give it room and leave to write, then continue: lgq-explore resume {printable(self.path)}"
+            ) from error
+
+    def _require_folder(self) -> None:
+        """Raise InputError where the folder was deleted or replaced: half of it must not come back."""
+        try:
+            is_same = self._held is None or os.path.samestat(os.fstat(self._held), os.stat(self.path))
+        except OSError:
+            is_same = False
+        if not (is_same and os.path.isfile(self.path / "config.json")):
+            raise InputError(
+                f"{printable(self.path)} was deleted or replaced while it was trained: training ends.\n"
+                "Train it again in a folder that stays."
+            )
+
+
+@contextmanager
+def damage_named(checkpoint: Path) -> Iterator[None]:
+    """Whatever is raised while a checkpoint is taken over becomes an InputError by its path."""
+    try:
+        yield
+    except Exception as error:  # on bytes that were changed, the unpickler raises whatever they make of it
+        why = "damaged weights" if isinstance(error, InputError) else type(error).__name__
+        raise InputError(
+            f"{printable(checkpoint)} can't be read ({why}).\n"
+            "Delete it and resume the run: it continues from the checkpoint before, or from the start."
+        ) from error
+
+
+def open_run(path: str | os.PathLike[str]) -> Run:
+    """The run in a folder. Raises InputError where there is none, or its config can't be read."""
+    return Run(path)
+
+
+def progress_at(step: int, steps: int) -> float:
+    """The share of training finished at `step`, counted from 0: 0 at the first step, 1 at the last."""
+    return step / max(1, steps - 1)

@@ -1,0 +1,154 @@
+"""Which run does a folder hold, by what its config.json says?"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from lgq_explore.errors import InputError, printable
+from lgq_explore.images.cache import runs_folder
+
+from .config import TrainConfig, config_from_json, config_to_json, each_once, plain_cause
+from .run_files import Origin, unreadable
+
+CONFIG = "config.json"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What a recipe does not decide, but a result may depend on.
+
+    processor, threads: the CPU, and how many of its threads PyTorch used. With the versions they decide how sums are
+    rounded, and so every digit of the weights; "" and 0 in runs from before they were kept.
+    """
+
+    versions: dict[str, str]
+    device: str
+    precision: str
+    world_size: int
+    data_fingerprint: str
+    training_photographs: int
+    held_out_photographs: int
+    skipped_files: int
+    processor: str = ""
+    threads: int = 0
+
+    def rounding_changes(self, now: Environment) -> list[str]:
+        """What rounds otherwise now than here, in words; what was not kept here is passed over."""
+        pairs = {
+            "device": (self.device, now.device),
+            "processor": (self.processor, now.processor),
+            "threads": (self.threads, now.threads),
+            "torch": (self.versions.get("torch"), now.versions.get("torch")),
+        }
+        return [f"{name} {new} instead of {old}" for name, (old, new) in pairs.items() if old and new != old]
+
+
+@dataclass(frozen=True)
+class RunDescription:
+    """What a run's config.json says.
+
+    recipe_hash: as the version that began the run took it. identity: SHA-256 (hexadecimal) of the file, which stays as
+    it is while the run trains on: another run, in the same folder or not, has another one.
+    """
+
+    config: TrainConfig
+    environment: Environment
+    recipe_hash: str
+    identity: str
+
+    @property
+    def origin(self) -> Origin:
+        """The marks that the run's weights carry."""
+        config = self.config
+        return Origin(self.recipe_hash, config.seed, config.rounding_replicate, self.environment.data_fingerprint)
+
+
+def write_description(folder: Path, config: TrainConfig, environment: Environment) -> None:
+    """Make the config.json of a new run. Raises OSError."""
+    description = {
+        "recipe": config_to_json(config),
+        "recipe_hash": config.recipe_hash,
+        "environment": environment.__dict__,
+    }
+    (folder / CONFIG).write_text(json.dumps(description, indent=2) + "\n")
+
+
+def read_description(folder: Path) -> RunDescription:
+    """What the config.json in a folder says. Raises InputError where there is none, or it can't be used."""
+    file = folder / CONFIG
+    if not os.path.isfile(file):  # False, unlike Path.is_file, for an impossible name
+        raise InputError(
+            f"{printable(folder)} is not a run folder: there is no {CONFIG} in it.\nName one that "
+            f"lgq-explore train made; lgq-explore list runs shows those in {printable(runs_folder())}."
+        )
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise unreadable(file, error) from error
+    try:
+        values = _object(content)
+        config = config_from_json(values["recipe"])
+        environment = TypeAdapter(Environment).validate_python(values["environment"])
+        recipe_hash = str(values["recipe_hash"])
+    except (KeyError, ValidationError, InputError) as error:
+        raise _unusable(file, _trouble(error)) from error
+    if not config.had_hash(values["recipe"], recipe_hash):
+        trouble = f"its recipe ({config.recipe_hash}) is not the one that was trained ({recipe_hash})"
+        raise _unusable(file, trouble, f"train it as it is now: lgq-explore train --config {printable(file)}")
+    return RunDescription(config, environment, recipe_hash, identity_of(content))
+
+
+def identity_of(content: bytes) -> str:
+    """Of the run with this config.json."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def require_run(folder: Path, identity: str) -> None:
+    """Raise RunReplaced unless the folder still holds the run of this identity."""
+    try:
+        found = identity_of((folder / CONFIG).read_bytes())
+    except OSError:
+        found = ""
+    if found != identity:
+        name = printable(folder)
+        what = "holds another run now than when it was opened" if found else "was moved or deleted since it was opened"
+        raise RunReplaced(f"{name} {what}.\nOpen it again: lgq.open_run({name!r}).")
+
+
+class RunReplaced(InputError):
+    """A run's folder was deleted after it was opened, or another run was trained at its path."""
+
+
+def _object(content: bytes) -> Mapping[str, Any]:
+    try:
+        values = json.loads(content, object_pairs_hook=each_once)
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"it is not JSON ({plain_cause(error)})") from error
+    if not isinstance(values, dict):
+        raise InputError(f"it holds {type(values).__name__}, not an object")
+    return values
+
+
+def _trouble(error: Exception) -> str:
+    match error:
+        case KeyError():
+            return f"it lacks {error}"
+        case ValidationError():
+            return "its environment is not as training writes it"
+    return str(error).splitlines()[0]
+
+
+def _unusable(file: Path, why: str, otherwise: str = "train the run again") -> InputError:
+    return InputError(
+        f"{printable(file)} can't be used: {why}.\nPut back the file that training wrote, or {otherwise}."
+    )

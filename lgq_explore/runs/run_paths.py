@@ -1,0 +1,35 @@
+"""Where do runs lie, and what is the folder of a new one called?"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lgq_explore.errors import InputError, printable
+from lgq_explore.files import given_path
+from lgq_explore.images.cache import runs_folder
+
+from .config import TrainConfig
+
+
+def new_run_path(path: str | os.PathLike[str]) -> Path:
+    """The path, ~ expanded, where there is nothing yet. Raises InputError where there is."""
+    new = Path(os.path.expanduser(given_path(path)))
+    if os.path.lexists(new):  # False, unlike Path.exists, for an impossible name
+        name = printable(new)
+        raise InputError(f"{name} exists already.\nContinue it with lgq-explore resume {name}, or give another folder.")
+    return new
+
+
+def run_folders(folder: Path | None = None) -> list[Path]:
+    """The run folders in a folder (data/runs), by name; others in it are passed over."""
+    runs = runs_folder() if folder is None else folder
+    return [path.parent for path in sorted(runs.glob("[!.]*/config.json"))]
+
+
+def default_run_path(config: TrainConfig) -> Path:
+    """A free folder under data/runs, named by method, codebook size, recipe and seed."""
+    name = f"{config.quantizer.method}-{config.quantizer.size}-{config.recipe_hash}-seed{config.seed}"
+    folder = runs_folder()
+    repeats = (folder / (name if repeat == 1 else f"{name}-{repeat}") for repeat in range(1, 10**6))
+    return next(path for path in repeats if not os.path.lexists(path))

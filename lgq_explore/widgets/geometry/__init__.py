@@ -1,0 +1,1 @@
+"""Panels on the shape of a codebook beside its latents."""

@@ -1,0 +1,171 @@
+"""How does a map of a run's latents become a picture, with what is to be said of it below?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import pandas as pd
+
+from lgq_explore import analysis, plots
+from lgq_explore.analysis.geometry.embedding import Report
+from lgq_explore.quantizers import Quantizer
+from lgq_explore.runs.encoding import Encoding
+from lgq_explore.runs.frozen_run import FrozenRun
+
+PRINCIPAL_AXES = ("first principal axis", "second principal axis")
+PANES_KEPT = 16
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A map that is asked for: by `method`, in `space`, together with a fitted grid or alone."""
+
+    method: str
+    space: str = "rounding"
+    with_grid: bool = False
+
+
+@dataclass(eq=False)
+class Subject:
+    """A run whose codebook is looked at, its held-out tokens, and the maps that were made of them so far."""
+
+    run: FrozenRun
+    encoding: Encoding
+    levels: tuple[int, ...] | None = None  # of the grid that is fitted; by default those nearest to the run's K
+    maps: dict[Wish, analysis.geometry.LatentMap] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.quantizer: Quantizer = self.run.tokenizer().quantizer
+        self.grid: analysis.geometry.FittedGrid | None = None
+        self._regularity = lru_cache(maxsize=PANES_KEPT)(self._regularity_of)
+        self.pane = lru_cache(maxsize=PANES_KEPT)(self._pane)
+        self.grid_pane = lru_cache(maxsize=PANES_KEPT)(self._grid_pane)
+
+    def map(self, wish: Wish, report: Report) -> analysis.geometry.LatentMap:
+        """The map, made now if it was not before."""
+        if wish not in self.maps:
+            if wish.with_grid and self.grid is None:
+                report("fitting the grid to the tokens")
+                self.grid = analysis.geometry.fit_grid(self.quantizer, self.encoding, self.levels)
+            grid = self.grid if wish.with_grid else None
+            self.maps[wish] = analysis.geometry.latent_map(
+                self.run, self.encoding, wish.method, space=wish.space, grid=grid, report=report
+            )
+        return self.maps[wish]
+
+    def _pane(self, wish: Wish, colour: str, step: int | None = None) -> plots.geometry.MapPane:
+        """A map that was made already, with the codes of `step` (today's by default) on it."""
+        mapped = self.maps[wish]
+        step = mapped.steps[-1] if step is None else step
+        method, size = self.run.config.quantizer.method, f"{self.quantizer.codebook_size:,d}"
+        if not self.quantizer.codebook_is_fixed:
+            heading = f"{method}: {size} learned codes, step {step:,d}"
+        elif wish.space == "latents":
+            heading = f"{method}: {_levels(self.quantizer.levels)} grid, projected out, among its raw latents"
+        else:
+            heading = f"{method}: {_levels(self.quantizer.levels)} grid, in its own space"
+        colours = analysis.geometry.map_colours(self.run, self.encoding, step, _costly(colour))
+        regularity = self._regularity(wish.space, step)
+        pane = _pane(mapped, mapped.of("code", step), colours, regularity, heading, self.quantizer.lattice)
+        if self.quantizer.codebook_is_fixed or not self.quantizer.lattice:
+            return pane
+        joined = "" if pane.edges.empty else ": lines join those that were neighbours"
+        began = f"Codes began as a grid of {_levels(self.quantizer.lattice)}{joined}. "
+        return replace(pane, under=(began + pane.under[0], *pane.under[1:]))
+
+    def _grid_pane(self, wish: Wish, colour: str) -> plots.geometry.MapPane:
+        """The fitted grid on the same map."""
+        assert self.grid is not None
+        mapped, grid = self.maps[wish], self.grid
+        colours = analysis.geometry.grid_colours(self.quantizer, self.encoding, grid, _costly(colour))
+        heading = f"{_levels(grid.levels)} grid, fitted to the same tokens"
+        regularity = analysis.geometry.lattice_regularity(grid.points)
+        pane = _pane(mapped, mapped.of("grid"), colours, regularity, heading, grid.levels)
+        return replace(of_the_same_map(pane), selectable=False)
+
+    def _regularity_of(self, space: str, step: int) -> analysis.geometry.LatticeRegularity:
+        """Of the codes of a snapshot: apart from the pane, for no colour changes it."""
+        if space == "latents":
+            return analysis.geometry.lattice_regularity(analysis.geometry.decoded_points(self.quantizer))
+        return analysis.geometry.lattice_regularity(analysis.geometry.codebook_at(self.run, self.quantizer, step))
+
+
+def of_the_same_map(pane: plots.geometry.MapPane) -> plots.geometry.MapPane:
+    """A pane whose map stands beside it once more: what is said of the map is said there."""
+    return replace(pane, under=pane.under[:1], warning="")
+
+
+def numbers_of(
+    pane: plots.geometry.MapPane, mapped: analysis.geometry.LatentMap, prefix: str = ""
+) -> Mapping[str, int | float | str]:
+    """What is said of a pane, by name."""
+    quality = mapped.quality
+    return {
+        f"{prefix}codes": len(pane.codes),
+        f"{prefix}unused_codes": int((pane.codes["count"] == 0).sum()),
+        f"{prefix}tokens": mapped.tokens,
+        f"{prefix}trustworthiness": quality.trustworthiness,
+        f"{prefix}continuity": quality.continuity,
+        f"{prefix}neighbour_overlap": quality.neighbour_overlap,
+        f"{prefix}chance_overlap": quality.chance_overlap,
+        f"{prefix}neighbours": quality.neighbours,
+        f"{prefix}quality_points": quality.points,
+        f"{prefix}fitted_points": mapped.fitted,
+        f"{prefix}placed_points": mapped.placed,
+    }
+
+
+def _pane(
+    mapped: analysis.geometry.LatentMap,
+    codes: pd.DataFrame,
+    colours: pd.DataFrame,
+    regularity: analysis.geometry.LatticeRegularity,
+    heading: str,
+    levels: tuple[int, ...],
+) -> plots.geometry.MapPane:
+    codes = codes[["code", "x", "y", "fitted"]].merge(colours, on="code")
+    unused = int((codes["count"] == 0).sum())
+    return plots.geometry.MapPane(
+        heading=heading,
+        codes=codes,
+        tokens=mapped.of("token"),
+        # Only a linear map leaves straight what is straight.
+        edges=analysis.geometry.lattice_edges(levels if mapped.method == "pca" else ()),
+        axes=_axes(mapped),
+        span=mapped.span,
+        under=(
+            f"{unused:,d} of {len(codes):,d} codes unused by {mapped.tokens:,d} tokens. Lattice regularity "
+            f"{_signed(regularity.value)} (1 lattice, 0 random; N = {regularity.points:,d} codes).",
+            f"{mapped.sentence}.",
+            f"{mapped.quality.sentence}.",
+        ),
+        warning=mapped.quality.warning,
+        tokens_in_all=mapped.tokens,
+    )
+
+
+def _costly(colour: str) -> list[str]:
+    """The columns that are made for this colour alone."""
+    return [
+        column for column in analysis.geometry.COSTLY_COLOURS if column == plots.geometry.CODE_COLOURS[colour].column
+    ]
+
+
+def _axes(mapped: analysis.geometry.LatentMap) -> tuple[str, str]:
+    if mapped.explained_variance is None:
+        return "UMAP 1 (no unit)", "UMAP 2 (no unit)"
+    first, second = (
+        f"{name}, {share:.0%} of the variance"
+        for name, share in zip(PRINCIPAL_AXES, mapped.explained_variance, strict=True)
+    )
+    return first, second
+
+
+def _signed(number: float) -> str:
+    return f"{number:.2f}".replace("-", "−")
+
+
+def _levels(levels: tuple[int, ...]) -> str:
+    return " × ".join(map(str, levels))

@@ -1,0 +1,1 @@
+"""Panels on whether a run is healthy."""

@@ -1,0 +1,154 @@
+"""Is a run healthy, by which evidence, and what is to be changed where it is not?"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import ipywidgets
+import pandas as pd
+import plotly.graph_objects as go
+import traitlets
+from matplotlib.figure import Figure
+
+from lgq_explore import analysis, plots
+from lgq_explore.analysis.health import Evidence
+from lgq_explore.errors import InputError, printable
+from lgq_explore.runs.frozen_run import FolderWatch, stamp_of
+from lgq_explore.runs.run import Run, open_run
+
+from ..copy_code import CopyCode
+from ..explorer import Explorer, RunLike, as_run, one_of, run_argument, run_names
+from ..panel import ERROR_COLOUR
+from .tables import in_one_sentence, overview_table, verdict_table
+
+
+class HealthPanel(Explorer):
+    """What the rules of `analysis.health.assess` say of a run, the curves they read, and what to change as a command.
+
+        HealthPanel(lgq.tutorial_run("lgq"))
+
+    runs: opened, folders, or names under data/runs; of several, `shown` names the one that is told in words. A run may
+    still be training: the button looks at it again.
+
+    Raises:
+        InputError: no runs, one that can't be opened, or an unknown name in `shown`.
+    """
+
+    STATE: ClassVar[tuple[str, ...]] = ("shown",)
+    shown = traitlets.Unicode()
+
+    def __init__(self, *runs: RunLike, shown: str | None = None) -> None:
+        if not runs:
+            raise InputError("no runs to look at: give at least one, such as lgq.tutorial_run('lgq')")
+        opened = [as_run(run) for run in runs]
+        for run in opened:
+            run.require_unchanged()  # from now on the folders are read anew
+        names = run_names(opened)
+        self._runs: dict[str, Run] = {}
+        self._evidence: dict[str, Evidence] = {}
+        self._paths = {name: run.path for name, run in zip(names, opened, strict=True)}
+        self._gather()
+        self._overview, self._table = ipywidgets.HTML(), ipywidgets.HTML()
+        self._command = CopyCode(
+            label="copy command", title="put the command that follows all advice into the clipboard"
+        )
+        super().__init__([self._controls(names), self._overview, self._table], [self._command])
+        self._begin(shown=names[0] if shown is None else shown)
+
+    def __repr__(self) -> str:
+        return f"HealthPanel({', '.join(self._runs)})"
+
+    def look_again(self) -> None:
+        """Read the runs' folders anew, and show what they say now."""
+        try:
+            self._gather()
+        except InputError as error:  # what was said before stays
+            self._say(str(error), ERROR_COLOUR)
+        else:
+            self._redraw()
+
+    def draw(self) -> list[go.Figure]:
+        verdicts, run = self._verdicts[self.shown], self._runs[self.shown]
+        self._overview.value = overview_table(self._verdicts) if len(self._runs) > 1 else ""
+        heading = f"{self.shown}: {in_one_sentence(verdicts)}"
+        self._table.value = verdict_table(verdicts, heading)
+        self._command.code = analysis.health.advised_command(run, verdicts)
+        self._command.layout.display = None if self._command.code else "none"
+        return [
+            plots.health.draw_verdicts(
+                analysis.health.rule_curves(self._evidence[self.shown]), verdicts, self._of_what()
+            )
+        ]
+
+    def figure(self) -> Figure:
+        curves = analysis.health.rule_curves(self._evidence[self.shown])
+        return plots.health.publish_verdicts(curves, self._verdicts[self.shown], self._of_what())
+
+    def frame(self) -> pd.DataFrame:
+        """That of `analysis.health.assess`, a row a run and rule."""
+        return analysis.comparison.of_several_runs(self._verdicts)
+
+    def summary(self) -> dict[str, int | float | str]:
+        """The state of each rule, "RUN RULE", and the most severe, "RUN state"; and the N that was looked at."""
+        numbers: dict[str, int | float | str] = {}
+        for name, verdicts in self._verdicts.items():
+            numbers[f"{name} state"] = analysis.health.worst_state(verdicts)
+            numbers |= {f"{name} {row['rule']}": row["state"] for row in verdicts.to_dict("records")}
+            numbers[f"{name} held-out tokens"] = self._evidence[name].held_out_tokens
+        return numbers
+
+    def caption(self) -> str:
+        run, evidence = self._runs[self.shown], self._evidence[self.shown]
+        return (
+            f"{self._of_what()} · run {printable(run.name)} · {len(evidence.history):,d} logged steps of "
+            f"N = {evidence.tokens_a_step:,d} tokens · N = {evidence.held_out_tokens:,d} held-out tokens. "
+            "The rules speak of this run alone, and compare no methods."
+        )
+
+    def subjects(self) -> list[str]:
+        return [run_argument(run) for run in self._runs.values()]
+
+    @traitlets.validate("shown")
+    def _check_shown(self, proposal: Any) -> str:
+        return one_of("shown", proposal["value"], self._runs)
+
+    def moved_on(self) -> list[str]:
+        return [watch.moved_on("press look again to see it") for watch in self._watches]
+
+    def remarks(self) -> list[str]:
+        return self._remarks
+
+    def _gather(self) -> None:
+        """Open the runs anew: the recipe belongs to what is read."""
+        stamps = {name: stamp_of(path) for name, path in self._paths.items()}
+        runs = {name: open_run(path) for name, path in self._paths.items()}
+        evidence = {name: analysis.health.gather_evidence(run) for name, run in runs.items()}
+        self._remarks = [remark for run in runs.values() for remark in run.remarks()]
+        self._runs, self._evidence = runs, evidence
+        self._watches = [
+            FolderWatch(runs[name], found.weights, found.finished_steps, stamps[name])
+            for name, found in evidence.items()
+        ]
+        self._verdicts = {name: analysis.health.judge(evidence) for name, evidence in self._evidence.items()}
+
+    def _of_what(self) -> str:
+        config, evidence = self._runs[self.shown].config, self._evidence[self.shown]
+        return (
+            f"{config.quantizer.method}, K = {config.quantizer.size:,d}, D = {config.backbone.dim}, "
+            f"seed {config.seed}, step {evidence.finished_steps:,d} of {config.steps:,d}"
+        )
+
+    def _controls(self, names: list[str]) -> ipywidgets.Widget:
+        again = ipywidgets.Button(description="look again", tooltip="read the run folders anew")
+        again.on_click(self._look_again)
+        if len(names) == 1:
+            return ipywidgets.HBox([again])
+        # All names in sight: the table below tells of all of them.
+        chosen = ipywidgets.RadioButtons(
+            options=names, description="health of", orientation="horizontal", layout={"width": "auto"}
+        )
+        traitlets.link((chosen, "value"), (self, "shown"))
+        return ipywidgets.HBox([chosen, again])
+
+    def _look_again(self, button: Any) -> None:
+        self.look_again()

@@ -1,0 +1,1 @@
+"""Panels on what codes mean in pixels."""

@@ -1,0 +1,248 @@
+"""What does each code mean in pictures, and what would they be without it?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import ipywidgets
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import traitlets
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from lgq_explore import analysis, plots
+from lgq_explore.errors import InputError, printable
+from lgq_explore.plots.pictures.patches import NO_CODES
+from lgq_explore.plots.style import Title
+from lgq_explore.runs.run import Run
+
+from ..charts import Picked
+from ..codes_box import CodesBox
+from ..explorer import CROPS, Explorer, RunLike, frozen_run, held_out, run_argument, run_caption, snapshots_caption
+
+MOST_CODES = 5
+"""Rows of patches: a lasso may catch hundreds of codes, and the most used of them are shown."""
+
+MOST_PATCHES = 12
+PICTURES = 4
+
+PATCHES, SHARES, NEIGHBOURS = 0, 1, 2
+"""The places among the charts of those that can be clicked."""
+
+NO_HISTORY = pd.DataFrame({"step": [], "code": [], "count": []}, dtype="int64")
+
+
+class CodeInspector(Explorer):
+    """Patches that use the selected codes, their share of the loss, their neighbours, and the pictures without some.
+
+        inspector = CodeInspector(lgq.tutorial_run("lgq"), selection=[3, 17])
+        lgq.widgets.link(usage, inspector)
+
+    run: opened, its folder, or its name under data/runs; looked at through at most `crops` held-out crops.
+    selection, turned_off: joint codes, 0 … K − 1. Tokens of codes that are turned off take the nearest one left.
+    A click on a patch puts its picture, row and column into the trait `patch`, which a `PatchInspector` can be linked
+    to; a click on a neighbour adds it to the selection, one on a bar selects its code only.
+
+    Raises:
+        InputError: a run that can't be opened, has no weights, or more codes than can be listed.
+    """
+
+    STATE: ClassVar[tuple[str, ...]] = ("selection", "turned_off")
+    selection = traitlets.List(traitlets.Int())
+    turned_off = traitlets.List(traitlets.Int())
+    patch = traitlets.List(traitlets.Int())
+
+    def __init__(
+        self, run: RunLike, selection: Sequence[int] = (), turned_off: Sequence[int] = (), crops: int = CROPS
+    ) -> None:
+        self.run, self._crops = frozen_run(run), crops
+        self._encoding = held_out(self.run, crops)
+        self._tokenizer = self.run.tokenizer()
+        quantizer = self._tokenizer.quantizer
+        self._size = quantizer.codebook_size
+        self._tokens = analysis.pictures.token_table(quantizer, self._encoding)
+        self._distortion = analysis.pictures.distortion(self._tokens, self._size)
+        self._field = analysis.pictures.receptive_field(self._tokenizer, self._encoding)
+        self._reach = analysis.pictures.reach_holding(self._field)
+        self._method = self.run.config.quantizer.method
+        self._history: pd.DataFrame | None = None
+        self._why_no_history = NO_CODES
+        self._without: analysis.pictures.TurnedOff | None = None
+        super().__init__(self._controls())
+        self.charts.on_select(self._take)
+        self._begin(selection=list(selection), turned_off=list(turned_off))
+
+    def __repr__(self) -> str:
+        return f"CodeInspector({printable(self.run.name)}, {len(self.selection)} codes, {len(self.turned_off)} off)"
+
+    def patches(self) -> list[analysis.pictures.CodePatches]:
+        """The patches of each code that is shown: of the selected ones the most used, ascending."""
+        return [
+            analysis.pictures.code_patches(
+                self._tokenizer, self._encoding, self._tokens, code, self._reach, MOST_PATCHES
+            )
+            for code in self._shown()
+        ]
+
+    def without(self) -> analysis.pictures.TurnedOff:
+        """The pictures with the codes in `turned_off` off."""
+        codes = analysis.usage.checked_codes(self.turned_off, self._size)
+        if self._without is None or self._without.turned_off != codes:
+            self._without = analysis.pictures.turn_codes_off(self._tokenizer, self._encoding, codes)
+        return self._without
+
+    def frame(self) -> pd.DataFrame:
+        """A row a selected code: code, count (tokens), shares of the whole, its nearest code and how far that is."""
+        chosen = analysis.usage.checked_codes(self.selection, self._size)
+        nearest = analysis.geometry.code_neighbours(self._tokenizer.quantizer, chosen, neighbours=1)
+        return self._distortion.loc[chosen].merge(nearest.drop(columns="rank"), on="code")
+
+    def summary(self) -> dict[str, int | float | str]:
+        sums = self._distortion.loc[analysis.usage.checked_codes(self.selection, self._size)].sum()
+        without = self.without()
+        return {
+            "selected_codes": len(self.selection),
+            "codebook_size": self._size,
+            "tokens": without.tokens,
+            "tokens_of_selection": int(sums["count"]),
+            "token_share": float(sums["token_share"]),
+            "quantization_error_share": float(sums["quantization_error_share"]),
+            "pixel_error_share": float(sums["pixel_error_share"]),
+            "turned_off_codes": len(without.turned_off),
+            "reassigned_tokens": without.reassigned,
+            "pictures": len(self._encoding),
+            "psnr_change_db": without.change_db,
+        }
+
+    def runs(self) -> list[Run]:
+        return [self.run]
+
+    def draw(self) -> list[go.Figure]:
+        codes = self._shown()
+        drawn = [
+            plots.pictures.draw_code_patches(self._rows(), self._reach, self._detail()),
+            plots.pictures.draw_distortion(self._distortion.loc[codes], method=self._method),
+            plots.geometry.draw_code_neighbours(analysis.geometry.code_neighbours(self._tokenizer.quantizer, codes)),
+            plots.usage.draw_code_history(self._history_of(codes), method=self._method, sentence=self._why_no_history),
+        ]
+        if self.turned_off:
+            drawn.append(plots.pictures.draw_images(self._pictures(), self._picture_title()))
+        return drawn
+
+    def figure(self) -> Figure:
+        """The patches; `figures` adds the shares, the neighbours, the history and the pictures without codes."""
+        return plots.pictures.publish_code_patches(self._rows(), self._reach, self._detail())
+
+    def figures(self) -> list[Figure]:
+        codes = self._shown()
+        printed = [self.figure()]
+        if codes:
+            printed += [
+                plots.pictures.publish_distortion(self._distortion.loc[codes], method=self._method),
+                plots.geometry.publish_code_neighbours(
+                    analysis.geometry.code_neighbours(self._tokenizer.quantizer, codes)
+                ),
+            ]
+        if codes and len(history := self._history_of(codes)):
+            printed.append(plots.usage.publish_code_history(history, method=self._method))
+        if self.turned_off:
+            printed.append(plots.pictures.publish_images(self._pictures(), self._picture_title()))
+        return printed
+
+    def caption(self) -> str:
+        side = analysis.pictures.patch_side(self._encoding)
+        seen = self._field.set_index("reach").loc[self._reach]
+        whose = run_caption(self.run, self._encoding) + snapshots_caption(self.run)
+        return (
+            f"{whose}. Patches: a token's own {side} × {side} pixels, outlined, in a "
+            f"window of {seen['side']:.0f} pixels that holds {seen['share']:.0%} of what moves its latents (squared "
+            "gradients with respect to the picture)."
+        )
+
+    def subjects(self) -> list[str]:
+        return [run_argument(self.run)] if self._crops == CROPS else [run_argument(self.run), f"crops={self._crops}"]
+
+    def hint(self) -> str:
+        sentences = [] if self.selection else ["Select codes: pick some in a linked panel, or type them into the box."]
+        if self.turned_off:
+            without = self.without()
+            sentences.append(
+                f"{_codes(without)} turned off: {without.reassigned:,d} of {without.tokens:,d} tokens reassigned to "
+                f"the nearest code left, ΔPSNR {without.change_db:+.3f} dB over {len(self._encoding):,d} pictures."
+            )
+        return "\n".join(sentences)
+
+    def _controls(self) -> list[ipywidgets.Widget]:
+        chosen, off = CodesBox("codes:", self._size), CodesBox("turned off:", self._size)
+        traitlets.link((self, "selection"), (chosen, "codes"))
+        traitlets.link((self, "turned_off"), (off, "codes"))
+        turn_off = ipywidgets.Button(description="Turn selection off", layout={"width": "150px"})
+        turn_on = ipywidgets.Button(description="Turn all on", layout={"width": "110px"})
+        turn_off.on_click(self._turn_selection_off)
+        turn_on.on_click(lambda button: self.set_trait("turned_off", []))
+        return [ipywidgets.HBox([chosen, turn_off]), ipywidgets.HBox([off, turn_on])]
+
+    def _turn_selection_off(self, button: Any) -> None:
+        self.turned_off = analysis.usage.checked_codes([*self.turned_off, *self.selection], self._size)
+
+    def _take(self, picked: Picked) -> None:
+        match picked:
+            case Picked(figure=place, codes=[token]) if place == PATCHES:
+                self.patch = [int(value) for value in self._tokens.loc[token, ["image", "row", "column"]]]
+            case Picked(figure=place, codes=[code]) if place == SHARES:
+                self.selection = [code]
+            case Picked(figure=place, codes=[code]) if place == NEIGHBOURS:
+                self.selection = analysis.usage.checked_codes([*self.selection, code], self._size)
+
+    def _shown(self) -> list[int]:
+        chosen = self._distortion.loc[analysis.usage.checked_codes(self.selection, self._size)]
+        return chosen.nlargest(MOST_CODES, "count")["code"].sort_values().tolist()
+
+    def _rows(self) -> list[plots.pictures.PatchRow]:
+        return [
+            plots.pictures.PatchRow(
+                name=f"code {found.code}<br>{found.count:,d} token{'' if found.count == 1 else 's'}",
+                alone=found.alone,
+                mean_input=found.mean_input,
+                mean_reconstruction=found.mean_reconstruction,
+                patches=found.patches,
+                numbers=found.tokens["token"].to_numpy(),
+            )
+            for found in self.patches()
+        ]
+
+    def _detail(self) -> str:
+        shown, chosen = len(self._shown()), len(self.selection)
+        spread = f"up to {MOST_PATCHES} of each, evenly spread over all that hold it"
+        return f"the {shown} most used of {chosen:,d} selected, {spread}" if chosen > shown else spread if shown else ""
+
+    def _history_of(self, codes: list[int]) -> pd.DataFrame:
+        if not codes:
+            return NO_HISTORY
+        if self._history is None:
+            try:
+                self._history = analysis.usage.code_history(self.run, self._encoding, list(range(self._size)))
+            except InputError as error:
+                self._history, self._why_no_history = NO_HISTORY, str(error)
+        return self._history[self._history["code"].isin(codes)]
+
+    def _pictures(self) -> dict[str, NDArray[np.uint8]]:
+        without = self.without()
+        touched = without.pictures.nlargest(PICTURES, "reassigned")["image"].sort_values().to_numpy()
+        return {
+            "input": self._encoding.images[touched],
+            "all codes": self._encoding.reconstructions[touched],
+            "without": without.reconstructions[touched],
+        }
+
+    def _picture_title(self) -> Title:
+        without = self.without()
+        return Title(f"Without {_codes(without)}", f"{without.reassigned:,d} tokens, {without.change_db:+.3f} dB")
+
+
+def _codes(without: analysis.pictures.TurnedOff) -> str:
+    count = len(without.turned_off)
+    return f"{count} code{'s' * (count > 1)}"

@@ -1,0 +1,1 @@
+"""Panels on soft assignment at each temperature."""

@@ -1,0 +1,1 @@
+"""Panels on points in the plane whose best codebook is known."""

@@ -1,0 +1,502 @@
+"""How does one see, in a plane, what a method learns, what a temperature does, and where a codebook splits?"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Self
+
+import ipywidgets
+import pandas as pd
+import plotly.graph_objects as go
+import traitlets
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from lgq_explore import analysis, plots
+from lgq_explore.analysis.toys import ToyFit, ToySetting, ToyView
+from lgq_explore.analysis.toys.fits import TEMPERATURES
+from lgq_explore.errors import InputError
+from lgq_explore.plots.style import Title
+from lgq_explore.quantizers import QUANTIZERS, SoftQuantizer
+from lgq_explore.quantizers.initialization import INITIALIZATIONS
+from lgq_explore.quantizers.lgq import USAGE_FORMS
+from lgq_explore.runs.config import quantizer_config
+
+from ..explorer import Explorer, one_of
+from ..panel import ERROR_COLOUR, running_loop
+from ..training.trainer import State
+from .trainer import ToyProgress, ToyTrainer
+
+WEIGHTS = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Of a regularizer; 0.005 is the published one."""
+FEWEST_CODES, MOST_CODES = 3, 64
+POLL_SECONDS = 0.25
+SETTING = (
+    "data",
+    "method",
+    "codes",
+    "peakedness",
+    "usage",
+    "usage_form",
+    "initialization",
+    "seed",
+    "steps",
+    "batch_size",
+)
+"""Traits on which depends what is learned."""
+
+AT_LEAST = {"codes": FEWEST_CODES, "seed": 0, "steps": 1, "batch_size": 2}
+
+
+class ToyLab(Explorer):
+    """A mixture in the plane whose best codebook is known, and any method that learns it, live.
+
+    Three planes: whose place is whose, by the method's own hard choice; the same codes, shared at the temperature of
+    the slider; and the codebook that minimises the free energy at that temperature, whose centres all coincide above
+    τ_c. Below, where these part on the way from hot to cold, and how near training came to the best codebook.
+
+    The button Train learns in the background; `train()` learns in the cell, and gives the lab back. It is the same
+    either way: deterministic, by one recipe for all methods.
+
+    data: one of `lgq.analysis.toys.TOYS`. method: one of `lgq.QUANTIZERS`. codes: K, by default what suits the data; a grid
+    takes the nearest product. temperature: of the slider; what LGQ trains with is its published schedule, 1.0 to 0.1.
+    peakedness, usage: weights of LGQ's regularizers; usage_form: published or unbiased. initialization: where codes
+    start, of methods that can be told: random, kmeans++, kmeans, grid; empty for the method's own. batch_size: points a
+    step.
+
+    Raises:
+        InputError: a name or number that does not do.
+    """
+
+    STATE = ("data", "method", "codes", "temperature", *SETTING[3:])
+
+    data = traitlets.Unicode()
+    method = traitlets.Unicode()
+    codes = traitlets.Int()
+    temperature = traitlets.Float()
+    peakedness = traitlets.Float()
+    usage = traitlets.Float()
+    usage_form = traitlets.Unicode()
+    initialization = traitlets.Unicode()
+    seed = traitlets.Int()
+    steps = traitlets.Int()
+    batch_size = traitlets.Int()
+
+    def __init__(
+        self,
+        data: str = "ring",
+        method: str = "lgq",
+        codes: int | None = None,
+        temperature: float = 0.4,
+        peakedness: float = 0.005,
+        usage: float = 0.005,
+        usage_form: str = "published",
+        initialization: str = "",
+        seed: int = 0,
+        steps: int = 500,
+        batch_size: int = 512,
+    ) -> None:
+        self._fit: ToyFit | None = None
+        self._live: ToyProgress | None = None  # of the present setting, while it is learned
+        self._trainer: ToyTrainer | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._seen: tuple[Any, ToyView] | None = None
+        self._build_controls()
+        super().__init__([self._subject_row, self._training_row, self._weights_row, self._temperature_row])
+        self.observe(self._forget, list(SETTING))
+        self._begin(
+            data=data,
+            method=method,
+            codes=analysis.toys.toy_named(data).codes if codes is None else codes,
+            temperature=temperature,
+            peakedness=peakedness,
+            usage=usage,
+            usage_form=usage_form,
+            initialization=initialization,
+            seed=seed,
+            steps=steps,
+            batch_size=batch_size,
+        )
+
+    def __repr__(self) -> str:
+        return f"ToyLab({self.data}, {self.method}, {self.codes} codes)"
+
+    @property
+    def setting(self) -> ToySetting:
+        """What is learned, and how."""
+        return ToySetting(**{name: getattr(self, name) for name in SETTING})
+
+    @property
+    def fit(self) -> ToyFit | None:
+        """What was learned with the present setting; None before."""
+        return self._fit
+
+    def train(self) -> Self:
+        """Learn the present setting in this cell, draw it, and give the lab back. Raises what learning raised."""
+        self._require_idle()
+        self._fit = analysis.toys.fit_toy(self.setting)
+        self._redraw()
+        self.renew_pictures()
+        return self
+
+    def start(self) -> None:
+        """Learn the present setting in the background; `await finished()` joins it. Raises InputError if busy."""
+        loop = running_loop()
+        if loop is None:
+            raise InputError("the background needs an event loop, as in a notebook; in a script use lab.train()")
+        self._require_idle()
+        trainer = ToyTrainer(self.setting)
+        trainer.start()
+        self._trainer, self._kernel_loop = trainer, loop
+        self._fit = self._live = None
+        self._following = loop.create_task(self._follow_trainer(trainer))
+
+    def stop(self) -> None:
+        """Keep what was learned so far."""
+        if self._trainer is not None:
+            self._trainer.stop()
+
+    async def finished(self) -> ToyFit:
+        """Wait for what `start` began, and return what was learned, stopped or not, or raise what learning raised."""
+        if self._following is None or self._trainer is None:
+            raise InputError("nothing is training here: call lab.start() first, or lab.train()")
+        trainer = self._trainer
+        try:
+            await asyncio.shield(self._following)
+        except asyncio.CancelledError:  # the kernel was interrupted
+            trainer.stop()
+            await asyncio.shield(self._following)
+            raise
+        if trainer.error is not None:
+            raise trainer.error
+        assert trainer.fit is not None
+        return trainer.fit
+
+    def draw(self) -> list[go.Figure]:
+        self._say_numbers()
+        view, path = self._view, self._view.path
+        planes = plots.toys.draw_toy_plane(self._planes(), view.tokens.numpy(), self._title())
+        return [
+            planes,
+            plots.temperature.draw_bifurcation(path.centres, path.states, path.critical_temperature, self.temperature),
+            plots.toys.draw_toy_distance(self._curves(), self._distance_detail(), self.steps),
+        ]
+
+    def figure(self) -> Figure:
+        """The three planes."""
+        return plots.toys.publish_toy_plane(self._planes(), self._view.tokens.numpy(), self._title())
+
+    def figures(self) -> list[Figure]:
+        path = self._view.path
+        return [
+            self.figure(),
+            plots.temperature.publish_bifurcation(
+                path.centres, path.states, path.critical_temperature, self.temperature
+            ),
+            plots.toys.publish_toy_distance(self._curves(), self._distance_detail(), self.steps),
+        ]
+
+    def frame(self) -> pd.DataFrame:
+        """A row a code: `analysis.toys.ToyView.frame` at the present temperature."""
+        return self._view.frame(self.temperature)
+
+    def summary(self) -> dict[str, int | float | str]:
+        """`analysis.toys.ToyView.numbers` at the present temperature, and the steps that were made."""
+        made: dict[str, int | float | str] = {
+            "data": self.data,
+            "method": self.method,
+            "finished_steps": self._finished_steps(),
+        }
+        return {**made, **self._view.numbers(self.temperature)}
+
+    def caption(self) -> str:
+        view = self._view
+        return (
+            f"{self.method} on {self.data}: {analysis.toys.toy_named(self.data).what} · K = {len(view.codebook)} · seed "
+            f"{self.seed} · step {self._finished_steps():,d} of {self.steps:,d}, {self.batch_size:,d} points each · "
+            f"measured on N = {len(view.tokens):,d} held-out tokens · least distortion {view.optimum.distortion:.4f} "
+            f"{view.optimum.how}. Colours mix where codes share a place, down to grey where all do; a code is as large "
+            "as what it holds."
+        )
+
+    def subjects(self) -> list[str]:
+        return []
+
+    def code(self) -> str:
+        is_trained = self._fit is not None and self._finished_steps() == self.steps
+        return super().code() + (".train()" if is_trained else "")
+
+    def hint(self) -> str:
+        sentences = []
+        if self._is_training:
+            sentences.append("Training: the charts follow.")
+        elif self._fit is None:
+            sentences.append(
+                "Not trained yet: press Train, or call lab.train(). The planes show the codes at their start."
+            )
+        if not isinstance(self._view.quantizer, SoftQuantizer):
+            sentences.append(
+                f"{self.method} has no temperature: the plane in the middle shows what a soft assignment would make of "
+                "its codes, and its own cells are those at the left."
+            )
+        return "\n".join(sentences)
+
+    @property
+    def _is_training(self) -> bool:
+        return self._trainer is not None and self._trainer.state is State.TRAINING
+
+    @property
+    def _view(self) -> ToyView:
+        """Of what was learned, what is being learned, or the start; the newest is kept."""
+        setting, source = self.setting, self._fit or self._live
+        key = (setting, source)
+        if self._seen is None or self._seen[0] != key:
+            shown = analysis.toys.fit_toy(replace(setting, steps=0)) if source is None else source
+            self._seen = key, ToyView(setting, shown.quantizer)
+        return self._seen[1]
+
+    def _curves(self) -> dict[str, pd.DataFrame]:
+        if self._fit is not None:
+            return {self.method: self._fit.curve}
+        return {} if self._live is None else {self.method: self._live.curve}
+
+    def _finished_steps(self) -> int:
+        curve = self._curves().get(self.method)
+        return 0 if curve is None else int(curve["step"].iloc[-1])
+
+    def _planes(self) -> list[plots.toys.PlanePanel]:
+        view, temperature, plane = self._view, self.temperature, self._view.plane
+        numbers = view.numbers(temperature)
+        soft, equilibrium = view.soft(temperature), view.equilibrium(temperature)
+        dead = f", {numbers['dead_codes']} dead (×)" if numbers["dead_codes"] else ""
+        together, parting = numbers["distinct_centres"], "" if numbers["settled"] else ", still parting"
+        headings = (
+            f"<b>Hard:</b> the cells of {self.method}<br>"
+            f"{numbers['active_codes']} of {numbers['codes']} codes used{dead}",
+            f"<b>Soft:</b> the same codes at τ = {temperature:.3g}<br>"
+            f"{numbers['effective_codes']:.2f} effective codes a point",
+            f"<b>Equilibrium</b> at τ = {temperature:.3g}<br>"
+            f"{together} distinct centre{'s' * (together != 1)} of {numbers['codes']}{parting}",
+        )
+        fields: tuple[NDArray[Any], ...] = (view.hard.cells, soft.shared, equilibrium.shared)
+        codes = (view.hard.codes, soft.codes, equilibrium.codes)
+        edges = (view.hard.edges, view.hard.edges, None)
+        return [
+            plots.toys.PlanePanel(heading, field, plane.centres_x, plane.centres_y, frame, lines)
+            for heading, field, frame, lines in zip(headings, fields, codes, edges, strict=True)
+        ]
+
+    def _title(self) -> Title:
+        view = self._view
+        return Title(
+            f"{self.method} on {self.data}",
+            f"K = {len(view.codebook)}, seed {self.seed}, step {self._finished_steps():,d}; {plots.toys.POINTS_SHOWN} of "
+            f"N = {len(view.tokens):,d} held-out points",
+        )
+
+    def _distance_detail(self) -> str:
+        return f"N = {len(self._view.tokens):,d}"
+
+    def _build_controls(self) -> None:
+        names: dict[str, Any] = {"style": {"description_width": "initial"}, "layout": {"width": "auto"}}
+        data = ipywidgets.Dropdown(options=list(analysis.toys.TOYS), description="data", **names)
+        method = ipywidgets.Dropdown(options=list(QUANTIZERS), description="method", **names)
+        codes = _number("codes K", FEWEST_CODES, MOST_CODES)
+        seed, steps = _number("seed", 0, 2**31 - 1), _number("steps", 1, 100_000)
+        batch = _number("points a step", 2, 100_000, width="170px")
+        form = ipywidgets.Dropdown(options=USAGE_FORMS, description="usage as", **names)
+        self._train_button = _button("Train", "play", "learn this setting", self._train_clicked)
+        self._stop_button = _button("Stop", "stop", "keep what was learned so far", lambda button: self.stop())
+        self._status, self._numbers = ipywidgets.HTML(), ipywidgets.HTML()
+        self._peakedness = _slider("λ peakedness", WEIGHTS)
+        self._usage = _slider("λ usage", WEIGHTS)
+        self._temperature = _slider("temperature τ", TEMPERATURES, width="560px")
+        self._usage_form = form
+        starts = [("its own", ""), *((name, name) for name in INITIALIZATIONS)]
+        self._start = ipywidgets.Dropdown(options=starts, description="start", **names)
+        for name, control in {
+            "data": data,
+            "method": method,
+            "codes": codes,
+            "seed": seed,
+            "steps": steps,
+            "batch_size": batch,
+            "usage_form": form,
+            "initialization": self._start,
+        }.items():
+            self._join(name, control)
+        for name, slider in {
+            "peakedness": self._peakedness,
+            "usage": self._usage,
+            "temperature": self._temperature,
+        }.items():
+            self._join_slider(name, slider)
+        self._subject_row = ipywidgets.HBox([data, method, codes, seed, steps, batch])
+        self._training_row = ipywidgets.HBox([self._train_button, self._stop_button, self._status])
+        self._weights_row = ipywidgets.HBox([self._peakedness, self._usage, form, self._start])
+        self._temperature_row = ipywidgets.VBox([self._temperature, self._numbers])
+
+    def _join(self, name: str, control: ipywidgets.Widget) -> None:
+        """A control and a trait that follow each other."""
+        control.observe(lambda change: self._set(name, change["new"]), "value")
+        self.observe(lambda change: setattr(control, "value", change["new"]), name)
+
+    def _join_slider(self, name: str, slider: ipywidgets.SelectionSlider) -> None:
+        """The same of a slider that stops at some values only; one set from Python may lie between."""
+
+        def slide(change: Any) -> None:
+            if change["new"] != _nearest(slider, getattr(self, name)):
+                self._set(name, change["new"])
+
+        def follow(change: Any) -> None:
+            slider.value = _nearest(slider, change["new"])
+
+        slider.observe(slide, "value")
+        self.observe(follow, name)
+
+    def _set(self, name: str, value: Any) -> None:
+        """What a reader sets; where it does not do, the panel says so."""
+        if getattr(self, name) != value:
+            try:
+                self.set_trait(name, value)
+            except InputError as error:
+                self._say(str(error), ERROR_COLOUR)
+
+    def _forget(self, change: Any) -> None:
+        """Another setting has learned nothing yet."""
+        self._fit = self._live = None
+        self.stop()
+        if not self.method:
+            return  # the first state is still being taken
+        has_weights = "peakedness" in QUANTIZERS[self.method].default_loss_weights
+        for control in (self._peakedness, self._usage, self._usage_form):
+            control.disabled = not has_weights
+        self._start.disabled = not analysis.toys.can_start_otherwise(self.method)
+
+    def _say_numbers(self) -> None:
+        numbers = self._view.numbers(self.temperature)
+        training = self._is_training
+        self._train_button.disabled, self._stop_button.disabled = training, not training
+        state = "training" if training else "trained" if self._fit is not None else "not trained"
+        self._status.value = html.escape(
+            f"{state}, step {self._finished_steps():,d} of {self.steps:,d}: distortion {numbers['distortion']:.4f} = "
+            f"{numbers['ratio']:.2f} × the least ({numbers['optimum_how']}) · {numbers['active_codes']} codes used, "
+            f"{numbers['dead_codes']} dead · N = {numbers['tokens']:,d} · seed {numbers['seed']}"
+        )
+        self._numbers.value = html.escape(
+            f"τ_c = {numbers['critical_temperature']:.3g} · {numbers['effective_codes']:.2f} effective codes · over "
+            f"{numbers['batch_tokens']:,d} points: peakedness {numbers['peakedness']:.3f}, usage "
+            f"{numbers['usage_published']:.3f} published (at least {numbers['usage_bound']:.3f}), "
+            f"{numbers['usage_unbiased']:.3f} unbiased"
+        )
+
+    async def _follow_trainer(self, trainer: ToyTrainer) -> None:
+        """Draw what is new until the trainer's thread ends, and once more then."""
+        try:
+            while trainer.state is State.TRAINING:
+                newest = trainer.newest()
+                if newest is not self._live and trainer.setting == self.setting:
+                    self._live = newest
+                    self._redraw()
+                await asyncio.sleep(POLL_SECONDS)
+        except BaseException:
+            trainer.stop()  # nobody watches any more
+            raise
+        if trainer.setting != self.setting:
+            return  # the reader has turned to something else
+        self._fit, self._live = trainer.fit, None
+        self._redraw()
+        if trainer.error is not None:
+            self._say(str(trainer.error), ERROR_COLOUR)
+        self.renew_pictures()
+
+    def _train_clicked(self, button: Any) -> None:
+        """Begin where the cells run: a click may arrive in another thread."""
+        if self._kernel_loop is not None and not self._kernel_loop.is_closed():
+            self._kernel_loop.call_soon_threadsafe(self._start_and_report)
+
+    def _start_and_report(self) -> None:
+        try:
+            self.start()
+        except InputError as error:
+            self._say(str(error), ERROR_COLOUR)
+
+    def _require_idle(self) -> None:
+        if self._is_training:
+            raise InputError("this lab is training already: press Stop, or await lab.finished()")
+
+    @traitlets.validate("data")
+    def _check_data(self, proposal: Any) -> str:
+        analysis.toys.toy_named(proposal["value"])
+        return proposal["value"]
+
+    @traitlets.validate("method")
+    def _check_method(self, proposal: Any) -> str:
+        quantizer_config(proposal["value"])
+        return proposal["value"]
+
+    @traitlets.validate("usage_form")
+    def _check_usage_form(self, proposal: Any) -> str:
+        return one_of("usage_form", proposal["value"], USAGE_FORMS)
+
+    @traitlets.validate("initialization")
+    def _check_initialization(self, proposal: Any) -> str:
+        value = proposal["value"]
+        return one_of("initialization", value, INITIALIZATIONS) if value else value
+
+    @traitlets.validate("temperature")
+    def _check_temperature(self, proposal: Any) -> float:
+        if not 0 < proposal["value"] < math.inf:
+            raise InputError(f"temperature is {proposal['value']}: give a positive number")
+        return proposal["value"]
+
+    @traitlets.validate("peakedness", "usage")
+    def _check_weight(self, proposal: Any) -> float:
+        if not 0 <= proposal["value"] < math.inf:
+            raise InputError(f"{proposal['trait'].name} is {proposal['value']}: give a number of at least 0")
+        return proposal["value"]
+
+    @traitlets.validate("codes", "seed", "steps", "batch_size")
+    def _check_number(self, proposal: Any) -> int:
+        name, value = proposal["trait"].name, proposal["value"]
+        if value < AT_LEAST[name]:
+            raise InputError(f"{name} is {value}: give at least {AT_LEAST[name]}")
+        if name == "codes" and value > MOST_CODES:
+            raise InputError(f"codes is {value}: at most {MOST_CODES} can be told apart in a plane")
+        return value
+
+
+def _number(description: str, least: int, most: int, width: str = "130px") -> ipywidgets.BoundedIntText:
+    return ipywidgets.BoundedIntText(
+        value=least,
+        min=least,
+        max=most,
+        description=description,
+        style={"description_width": "initial"},
+        layout={"width": width},
+        continuous_update=False,
+    )
+
+
+def _slider(description: str, values: tuple[float, ...], width: str = "300px") -> ipywidgets.SelectionSlider:
+    return ipywidgets.SelectionSlider(
+        options=[(f"{value:.3g}", value) for value in values],
+        description=description,
+        style={"description_width": "96px"},
+        layout={"width": width},
+    )
+
+
+def _button(description: str, icon: str, tooltip: str, act: Callable[[Any], None]) -> ipywidgets.Button:
+    button = ipywidgets.Button(description=description, icon=icon, tooltip=tooltip, layout={"width": "90px"})
+    button.on_click(act)
+    return button
+
+
+def _nearest(slider: ipywidgets.SelectionSlider, value: float) -> float:
+    values = [option for _, option in slider.options]
+    return min(values, key=lambda other: abs(math.log(max(other, 1e-9) / max(value, 1e-9))))

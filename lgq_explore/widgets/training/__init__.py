@@ -1,0 +1,1 @@
+"""Panels on a run while it trains."""

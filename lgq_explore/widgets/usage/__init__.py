@@ -1,0 +1,1 @@
+"""Panels on how often codes are used."""

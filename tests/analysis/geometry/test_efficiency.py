@@ -1,0 +1,242 @@
+"""Are codes as good as they are known to be, in latents and in what the decoder shows of them?"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lgq_explore.analysis.geometry import efficiency, kmeans_codebooks
+from lgq_explore.analysis.geometry.decoder_sensitivity import decoded_step
+from lgq_explore.errors import InputError
+from lgq_explore.models import BackboneConfig, Tokenizer, build_tokenizer
+from lgq_explore.quantizers import QUANTIZERS, FSQConfig, LGQConfig, Quantizer, VQConfig
+from lgq_explore.runs.encoding import Encoding
+from tests.analysis.planted_tokenizer import encoding_of, method_tokenizer, noise_pictures
+from tests.process_state import process_untouched
+
+CHANNELS, SIDE = 3, 4
+
+
+def linear_tokenizer(quantizer: Quantizer) -> Tokenizer:
+    """A decoder that is an affine map of each token to a pixel; there is no encoder to speak of."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        decoder = nn.Conv2d(quantizer.dim, CHANNELS, 1)
+    return Tokenizer(nn.Identity(), quantizer, decoder).eval()
+
+
+def encoding_of_latents(quantizer: Quantizer, tokens: Tensor) -> Encoding:
+    """Tokens [N, D] as the latents of N/16 pictures of 4 × 4 tokens, with their codes."""
+    latents = tokens.float().reshape(-1, SIDE, SIDE, quantizer.dim).movedim(3, 1).contiguous()
+    pictures = np.zeros((len(latents), CHANNELS, SIDE, SIDE), dtype=np.uint8)
+    return Encoding(
+        images=pictures,
+        latents=latents.numpy(),
+        codes=quantizer(latents).codes.numpy(),
+        reconstructions=pictures,
+        levels=np.array(quantizer.levels),
+        photograph=np.arange(len(latents)),
+        photograph_names=np.array([f"photograph {number}" for number in range(len(latents))]),
+    )
+
+
+def vq(codebook: Tensor) -> Quantizer:
+    quantizer = VQConfig(codebook_size=len(codebook)).build(codebook.shape[1]).eval()
+    quantizer.codebook.copy_(codebook)
+    return quantizer
+
+
+def uniform(tokens: int, width: int, seed: int) -> Tensor:
+    return torch.rand(tokens, width, generator=torch.Generator().manual_seed(seed))
+
+
+def efficiency_of(quantizer: Quantizer, training: Tensor, held_out: Tensor, restarts: int = 5) -> dict:
+    kmeans = kmeans_codebooks(quantizer, encoding_of_latents(quantizer, training), restarts=restarts, progress=False)
+    tokenizer = linear_tokenizer(quantizer)
+    frame = efficiency(tokenizer, encoding_of_latents(quantizer, held_out), kmeans)
+    return frame.set_index("measure").to_dict("index")
+
+
+def test_codes_that_are_k_means_centres_are_as_good_as_k_means() -> None:
+    generator = torch.Generator().manual_seed(0)
+    training, held_out = (torch.randn(4096, 3, generator=generator) for _ in range(2))
+    placeholder = vq(torch.randn(64, 3))
+    of_another_seed = kmeans_codebooks(
+        placeholder, encoding_of_latents(placeholder, training), restarts=2, seed=100, progress=False
+    )
+    found = efficiency_of(vq(of_another_seed.best), training, held_out, restarts=8)
+    for measure in ("latents", "pixels, first order", "pixels"):
+        row = found[measure]
+        assert row["efficiency"] == pytest.approx(1, abs=max(4 * row["spread"], 0.01)), measure
+        assert 0 < row["spread"] < 0.05
+        # They are means of their cells already, up to the last iteration.
+        assert row["cell_means_efficiency"] == pytest.approx(row["efficiency"], rel=0.01)
+
+
+def test_half_the_codes_of_a_uniform_line_lose_four_times_as_much() -> None:
+    """A cell of width 1/n has the error 1/(12 n²)."""
+    training, held_out = uniform(8192, 1, 0), uniform(4096, 1, 1)
+    centres = (torch.arange(16.0)[:, None] + 0.5) / 16
+    halves = ((torch.arange(8.0)[:, None] + 0.5) / 8).repeat(2, 1)  # sixteen codes, of which eight are of use
+    whole, half = (efficiency_of(vq(codes), training, held_out, restarts=20)["latents"] for codes in (centres, halves))
+    assert whole["codes"] == pytest.approx(1 / (12 * 16**2), rel=0.05)
+    # On a line k-means creeps, and stops a little short of it.
+    assert whole["efficiency"] == pytest.approx(1, abs=0.06)
+    assert half["efficiency"] == pytest.approx(1 / 4, abs=0.02)
+
+
+def test_codes_beside_their_cells_means_lose_the_square_of_the_way() -> None:
+    training, held_out = uniform(8192, 1, 0), uniform(4096, 1, 1)
+    aside = (torch.arange(8.0)[:, None] + 0.5) / 8 + torch.tensor([[1 / 32], [-1 / 32]]).repeat(4, 1)
+    found = efficiency_of(vq(aside), training, held_out)["latents"]
+    # Codes at 3/32, 5/32, 11/32, …: cells of 1/8 all the same, with the code a quarter of that beside the middle.
+    assert found["codes"] == pytest.approx(1 / (12 * 8**2) + 1 / 32**2, rel=0.05)
+    assert found["cell_means"] == pytest.approx(1 / (12 * 8**2), rel=0.05)
+    assert found["cell_means_efficiency"] == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize("level", [5, 8])
+def test_a_grid_on_its_own_uniform_cube_wastes_half_of_its_outer_cells(level: int) -> None:
+    """FSQ bounds to the outermost codes, whose cells are half as wide: L codes lie L − 1 cells apart in all."""
+    quantizer = FSQConfig((level, level)).build(2).eval()
+    with torch.no_grad():
+        quantizer.project_in.weight.copy_(torch.eye(2))
+        quantizer.project_in.bias.zero_()
+    shift, reach = quantizer.shift.flatten(), 2 * uniform(16384 + 8192, 2, 2) - 1
+    tokens = torch.atanh(0.9999 * reach) - shift
+    found = efficiency_of(quantizer, tokens[:16384], tokens[16384:], restarts=3)["latents"]
+    assert found["codes"] == pytest.approx(2 * (1 / (level // 2)) ** 2 / 12, rel=0.03)
+    assert found["efficiency"] == pytest.approx(((level - 1) / level) ** 2, rel=0.05)
+
+
+def test_the_pixels_of_an_affine_decoder_are_its_matrix_times_the_error() -> None:
+    quantizer = vq(torch.randn(32, 5, generator=torch.Generator().manual_seed(3)))
+    held_out = encoding_of_latents(quantizer, uniform(1024, 5, 4))
+    tokenizer = linear_tokenizer(quantizer)
+    kmeans = kmeans_codebooks(
+        quantizer, encoding_of_latents(quantizer, uniform(1024, 5, 5)), restarts=1, progress=False
+    )
+    found = efficiency(tokenizer, held_out, kmeans).set_index("measure")
+    latents = torch.from_numpy(held_out.latents).double()
+    matrix = tokenizer.decoder.weight[:, :, 0, 0].double()
+    error = torch.einsum("cd, bdhw -> bchw", matrix, latents - quantizer.lookup(torch.from_numpy(held_out.codes)))
+    exact = (error.square().mean() / 4).item()  # from [−1, 1] to [0, 1]
+    assert found.loc["pixels, first order", "codes"] == pytest.approx(exact, rel=1e-5)
+    assert found.loc["pixels", "codes"] == pytest.approx(exact, rel=1e-4)
+    assert np.isnan(found["spread"]).all()
+    assert found["restarts"].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("config", [LGQConfig(16), FSQConfig((5, 4, 3))], ids=lambda config: config.method)
+def test_first_order_is_the_limit_of_small_steps(config: object) -> None:
+    tokenizer = build_tokenizer(BackboneConfig(channels=(8, 8, 8), dim=6), config, seed=0).eval().double()
+    generator = torch.Generator().manual_seed(6)
+    latents = torch.randn(3, 6, 4, 4, generator=generator, dtype=torch.float64)
+    place = tokenizer.quantizer.continuous(latents).detach()
+    step = torch.randn(place.shape, generator=generator, dtype=torch.float64)
+    found = decoded_step(tokenizer, place, step)
+    ahead, behind = (decoded_step(tokenizer, place + sign * 1e-4 * step, step).pictures for sign in (1, -1))
+    torch.testing.assert_close((ahead - behind) / 2e-4, found.first_order, rtol=1e-5, atol=1e-6)
+    assert found.first_order.abs().max() > 1e-3
+    torch.testing.assert_close(found.pictures, tokenizer.decode(tokenizer.quantizer.decoder_input(place)).detach())
+
+
+def test_a_decoder_is_derived_without_touching_what_other_threads_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = build_tokenizer(BackboneConfig(channels=(8, 8, 8), dim=6), LGQConfig(codebook_size=16), seed=0).eval()
+    generator = torch.Generator().manual_seed(0)
+    place, step = (torch.randn(3, 6, 4, 4, generator=generator) for _ in range(2))
+    kernels, decode = [], tokenizer.decode
+
+    def watched(quantized: Tensor) -> Tensor:
+        kernels.append(torch.backends.cuda.flash_sdp_enabled())
+        return decode(quantized)
+
+    monkeypatch.setattr(tokenizer, "decode", watched)
+    with process_untouched(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = decoded_step(tokenizer, place, step)
+    assert kernels == [True]
+    assert not found.pictures.requires_grad
+    assert not found.first_order.requires_grad
+    assert all(weight.grad is None for weight in tokenizer.parameters())
+
+
+@pytest.mark.parametrize("method", QUANTIZERS)
+def test_every_method_is_measured_on_its_own_codes(method: str) -> None:
+    tokenizer = method_tokenizer(method, size=16)
+    training, held_out = (encoding_of(tokenizer, noise_pictures(40, seed)) for seed in (0, 1))
+    kmeans = kmeans_codebooks(tokenizer.quantizer, training, restarts=2, progress=False)
+    found = efficiency(tokenizer, held_out, kmeans, pictures=8).set_index("measure")
+    quantizer = tokenizer.quantizer
+    error = quantizer.continuous(torch.from_numpy(held_out.latents)) - quantizer.discrete(
+        torch.from_numpy(held_out.codes)
+    )
+    assert found.loc["latents", "codes"] == pytest.approx(error.square().sum(1).mean().item(), rel=1e-4)
+    assert found["tokens"].tolist() == [640, 128, 128]
+    assert found["images"].tolist() == [40, 8, 8]
+    assert (found["fit_tokens"] == 640).all()
+    assert (found["codebook_size"] == quantizer.codebook_size).all()
+    # The painter is affine wherever the pictures stay in range: first order is all there is.
+    assert found.loc["pixels", "codes"] == pytest.approx(found.loc["pixels, first order", "codes"], rel=1e-3)
+
+
+def test_another_codebook_is_judged_as_if_it_were_the_runs() -> None:
+    codes = torch.randn(16, 3, generator=torch.Generator().manual_seed(8))
+    one, other = vq(torch.zeros(16, 3)), vq(codes)
+    training, held_out = uniform(512, 3, 9), uniform(256, 3, 10)
+    kmeans = kmeans_codebooks(one, encoding_of_latents(one, training), restarts=2, progress=False)
+    judged = efficiency(linear_tokenizer(one), encoding_of_latents(one, held_out), kmeans, codebook=codes)
+    own = efficiency(linear_tokenizer(other), encoding_of_latents(other, held_out), kmeans)
+    pd.testing.assert_frame_equal(judged, own)
+
+
+def test_restarts_come_best_first_and_the_same_again() -> None:
+    quantizer = vq(torch.randn(32, 2))
+    training = encoding_of_latents(quantizer, uniform(512, 2, 7))
+    first, again = (kmeans_codebooks(quantizer, training, restarts=4, seed=1, progress=False) for _ in range(2))
+    assert (np.diff(first.distortion) >= 0).all()
+    assert torch.equal(first.centres, again.centres)
+    assert torch.equal(first.best, first.centres[0])
+    distances = torch.cdist(first.tokens, first.best).amin(1).square()
+    assert distances.mean().item() == pytest.approx(first.distortion[0], rel=1e-4)
+    fewer = kmeans_codebooks(quantizer, training, restarts=1, tokens=100, progress=False)
+    assert fewer.tokens.shape == (100, 2)
+
+
+def test_codes_without_tokens_stay_where_they_are_and_perfect_ones_have_no_bound() -> None:
+    places = torch.randn(8, 2)
+    quantizer = vq(torch.cat([places, torch.full((1, 2), 50.0)]))
+    held_out = encoding_of_latents(quantizer, places.repeat(20, 1))
+    kmeans = kmeans_codebooks(
+        quantizer, encoding_of_latents(quantizer, torch.randn(160, 2)), restarts=1, progress=False
+    )
+    latents = efficiency(linear_tokenizer(quantizer), held_out, kmeans).iloc[0]
+    assert latents["codes"] == 0
+    assert latents["efficiency"] == np.inf
+
+
+def test_nonsense_is_refused() -> None:
+    tokenizer = method_tokenizer("vq", size=16)
+    encoding = encoding_of(tokenizer, noise_pictures(8))
+    with pytest.raises(InputError, match="restarts is 0"):
+        kmeans_codebooks(tokenizer.quantizer, encoding, restarts=0)
+    with pytest.raises(InputError, match="16 different tokens are too few for k-means with 16 codes"):
+        kmeans_codebooks(tokenizer.quantizer, encoding, tokens=16)
+    kmeans = kmeans_codebooks(tokenizer.quantizer, encoding, restarts=1, progress=False)
+    with pytest.raises(InputError, match="pictures is 0"):
+        efficiency(tokenizer, encoding, kmeans, pictures=0)
+    other = method_tokenizer("vq", size=20)
+    with pytest.raises(InputError, match="with as many codes"):
+        efficiency(other, encoding_of(other, noise_pictures(2)), kmeans)
+    with pytest.raises(InputError, match="encode with the same run"):
+        efficiency(other, encoding, kmeans)
+    empty = copy.copy(encoding_of(tokenizer, noise_pictures(1)))
+    object.__setattr__(empty, "images", empty.images[:0])
+    with pytest.raises(InputError, match="0 pictures"):
+        efficiency(tokenizer, empty, kmeans)

@@ -1,0 +1,121 @@
+"""Is each quantity one line in its panel, and the same line from the first row on?"""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lgq_explore.errors import InputError
+from lgq_explore.plots.health import draw_training_curves, publish_training_curves
+
+LOSSES = ["weighted sum", "l1"]
+USAGE = ["active codes, last 32 steps", "perplexity, last 32 steps", "tokens, last 32 steps", "codebook size"]
+GRID_METHOD = {"losses": LOSSES, "active codes": USAGE}
+SOFT_METHOD = {
+    "losses": [*LOSSES, "quantization", "peakedness", "usage"],
+    "active codes": USAGE,
+    "effective codes and gain": ["effective codes", "encoder gain, mean", "encoder gain, median"],
+    "temperature": ["temperature", "temperature, set by hand"],
+}
+
+
+def curves_of(panels: dict[str, list[str]], steps: int = 5) -> pd.DataFrame:
+    rows = [
+        (step, panel, quantity, 100.0 * index + step)
+        for panel, quantities in panels.items()
+        for index, quantity in enumerate(quantities)
+        for step in range(1, steps + 1)
+    ]
+    return pd.DataFrame(rows, columns=["step", "panel", "quantity", "value"])
+
+
+@pytest.mark.parametrize(("panels", "axes"), [(GRID_METHOD, 2), (SOFT_METHOD, 4)])
+def test_a_panel_a_group_and_a_line_a_quantity_but_for_the_tokens_counted(panels: dict, axes: int) -> None:
+    figure = draw_training_curves(curves_of(panels))
+    assert len(list(figure.select_xaxes())) == axes
+    assert len(figure.data) == sum(map(len, panels.values())) - 1
+    assert not any("tokens" in trace.name for trace in figure.data)
+
+
+def test_lines_hold_the_values_of_their_quantity() -> None:
+    figure = draw_training_curves(curves_of(SOFT_METHOD))
+    (perplexity,) = figure.select_traces({"name": "perplexity"})
+    assert perplexity.x.tolist() == [1, 2, 3, 4, 5]
+    assert perplexity.y.tolist() == [101, 102, 103, 104, 105]
+
+
+def test_gain_has_an_axis_of_its_own_beside_effective_codes() -> None:
+    figure = draw_training_curves(curves_of(SOFT_METHOD))
+    (effective,) = figure.select_traces({"name": "effective codes"})
+    (gain,) = figure.select_traces({"name": "gain, mean"})
+    assert effective.xaxis == gain.xaxis
+    assert figure.layout["yaxis" + effective.yaxis[1:]].title.text == "codes a token"
+    assert figure.layout["yaxis" + gain.yaxis[1:]].title.text == "encoder gain"
+
+
+def test_the_title_says_steps_window_and_tokens() -> None:
+    title = draw_training_curves(curves_of(GRID_METHOD, steps=1200)).layout.title.text
+    assert "1,200 steps; usage over the last 32 steps, N = 1,400 tokens" in title
+
+
+def test_every_line_is_named_above_its_panel_in_its_colour() -> None:
+    figure = draw_training_curves(curves_of(SOFT_METHOD))
+    headings = " ".join(annotation.text for annotation in figure.layout.annotations)
+    for trace in figure.data:
+        assert f'color:{trace.line.color}; font-size:11px">{trace.name}<' in headings
+
+
+def test_lines_of_one_panel_differ_in_look() -> None:
+    figure = draw_training_curves(curves_of(SOFT_METHOD))
+    looks = [(trace.xaxis, trace.line.color, trace.line.dash) for trace in figure.data]
+    assert len(set(looks)) == len(looks)
+
+
+def test_the_first_row_alone_is_seen() -> None:
+    figure = draw_training_curves(curves_of(GRID_METHOD, steps=1))
+    assert all("markers" in trace.mode for trace in figure.data if trace.name != "codebook size K")
+
+
+def test_updates_keep_number_order_and_axes_of_the_lines() -> None:
+    early, late = (draw_training_curves(curves_of(SOFT_METHOD, steps)) for steps in (1, 500))
+    assert [(trace.name, trace.yaxis) for trace in early.data] == [(trace.name, trace.yaxis) for trace in late.data]
+    assert len(early.layout.annotations) == len(late.layout.annotations)
+
+
+def test_an_empty_frame_says_so_in_both_forms() -> None:
+    empty = curves_of({})
+    assert "No step has been logged yet." in [note.text for note in draw_training_curves(empty).layout.annotations]
+    figure = publish_training_curves(empty)
+    assert [text.get_text() for text in figure.texts] == ["No step has been logged yet."]
+
+
+@pytest.mark.parametrize("panels", [GRID_METHOD, SOFT_METHOD, {"losses": LOSSES}])
+def test_the_printed_lines_are_those_of_the_interactive_ones(panels: dict) -> None:
+    curves = curves_of(panels)
+    figure = publish_training_curves(curves)
+    printed = {line.get_label(): line for axes in figure.axes for line in axes.get_lines()}
+    drawn = draw_training_curves(curves).data
+    assert printed.keys() == {trace.name for trace in drawn}
+    for trace in drawn:
+        np.testing.assert_allclose(printed[trace.name].get_ydata(), trace.y, rtol=1e-6)
+        assert printed[trace.name].get_color() == trace.line.color
+
+
+def test_a_curve_without_any_value_is_printed_too() -> None:
+    curves = curves_of(SOFT_METHOD)
+    curves.loc[curves["quantity"] == "temperature, set by hand", "value"] = np.nan
+    publish_training_curves(curves).savefig(BytesIO())
+    assert np.isnan(draw_training_curves(curves).data[-1].y).all()
+
+
+def test_an_unknown_panel_is_refused() -> None:
+    with pytest.raises(InputError, match="unknown panel 'weather'"):
+        draw_training_curves(curves_of({"weather": ["rain"]}))
+
+
+def test_another_frame_is_refused() -> None:
+    with pytest.raises(InputError, match="step, panel, quantity, value"):
+        publish_training_curves(pd.DataFrame({"loss": [1.0]}))

@@ -1,0 +1,196 @@
+"""Do the figures of a toy show the frames they are given, hot at left, and name what they lack?"""
+
+from __future__ import annotations
+
+import base64
+import math
+from dataclasses import replace
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from PIL import Image
+
+from lgq_explore import plots
+from lgq_explore.errors import InputError
+from lgq_explore.plots.style import Title
+from lgq_explore.plots.toys.plane import PALE, code_colours, field_picture
+
+TITLE = Title("a plane", "N = 5")
+X = np.array([-1.0, 0.0, 1.0, 2.0])
+Y = np.array([10.0, 11.0, 12.0])
+POINTS = np.array([[-1.0, 10.0], [0.0, 11.0], [1.0, 12.0], [2.0, 10.0], [0.5, 10.5]])
+CODES = pd.DataFrame(
+    {
+        "code": [0, 1, 2],
+        "x": [-0.5, 1.5, 1.5],
+        "y": [11.0, 11.0, 11.0],
+        "share": [0.75, 0.25, 0.0],
+        "together": [1, 2, 2],
+    }
+)
+HARD = np.array([[0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 1, 2]])
+STATES = pd.DataFrame(
+    {
+        "temperature": [2.0, 0.2],
+        "effective_centres": [1.0, 1.9],
+        "distinct_centres": [1, 2],
+        "converged": [True, True],
+        "tokens": [50, 50],
+    }
+)
+CENTRES = pd.DataFrame(
+    {
+        "temperature": [2.0, 2.0, 0.2, 0.2],
+        "code": [0, 1, 0, 1],
+        "axis_0": [0.0, 0.0, -1.0, 1.0],
+        "axis_1": [0.0, 0.0, 0.5, 0.5],
+        "mass": [0.5] * 4,
+    }
+)
+CURVE = pd.DataFrame({"step": [0, 10], "ratio": [4.0, 1.05]})
+TABLE = pd.DataFrame(
+    {
+        "data": ["ring", "ring", "grid", "grid"],
+        "method": ["lgq", "vq", "lgq", "vq"],
+        "seed": [0, 0, 0, 0],
+        "ratio": [1.1, 1.0, 2.0, 1.2],
+        "tokens": [100] * 4,
+    }
+)
+
+
+def panel(codes: pd.DataFrame = CODES, field: np.ndarray = HARD) -> plots.toys.PlanePanel:
+    return plots.toys.PlanePanel("<b>Hard</b><br>two used", field, X, Y, codes)
+
+
+def pixels_of(source: str) -> np.ndarray:
+    return np.asarray(Image.open(BytesIO(base64.b64decode(source.partition(",")[2]))).convert("RGB"))
+
+
+def test_hard_cells_have_their_codes_colours_with_the_highest_y_on_top_and_dark_edges() -> None:
+    picture = field_picture(HARD, 3)
+    pale = np.round(255 * (1 - PALE * (1 - code_colours(3))))
+    assert picture.shape == (3, 4, 3)
+    assert picture[2, 0] == pytest.approx(pale[0], abs=1)  # the lowest row comes last
+    assert picture[0, 3] == pytest.approx(pale[2], abs=1)
+    assert picture[2, 1].sum() < pale[0].sum() / 2
+
+
+def test_soft_places_mix_the_colours_by_their_responsibilities() -> None:
+    shared = np.full((3, 4, 2), 0.5)
+    shared[0, 0] = [1.0, 0.0]
+    picture, pale = field_picture(shared, 2), 255 * (1 - PALE * (1 - code_colours(2)))
+    assert picture[0, 0] == pytest.approx(pale.mean(0), abs=1)
+    assert picture[2, 0] == pytest.approx(pale[0], abs=1)
+
+
+def test_colours_of_many_codes_differ() -> None:
+    colours = code_colours(64)
+    assert ((colours >= 0) & (colours <= 1)).all()
+    assert len(np.unique(colours.round(3), axis=0)) == 64
+
+
+def test_a_plane_has_its_field_points_and_codes() -> None:
+    figure = plots.toys.draw_toy_plane([panel(), panel()], POINTS, TITLE)
+    points, lines, live, dead, *others = figure.data
+    assert len(others) == 4
+    assert len(lines.x) == 0
+    assert points.customdata.tolist() == [0, 1, 2, 3, 4]
+    assert (live.x.tolist(), live.y.tolist()) == (CODES["x"].tolist(), CODES["y"].tolist())
+    alone, *together = live.marker.size
+    assert alone > together[0] > together[1]  # 0.75; two of 0.25; two of 0
+    assert len(dead.x) == 0
+    image = figure.layout.images[0]
+    assert (image.x, image.y, image.sizex, image.sizey) == (-1.5, 12.5, 4.0, 3.0)
+    assert (pixels_of(image.source) == field_picture(HARD, 3)).all()
+    assert [note.text for note in figure.layout.annotations] == ["<b>Hard</b><br>two used"] * 2
+
+
+def test_codes_at_one_place_are_counted_once_and_dead_ones_are_crosses() -> None:
+    *_, live, dead = plots.toys.draw_toy_plane([panel()], POINTS, TITLE).data
+    assert list(live.text) == ["", "", "2×"]
+    marked = CODES.assign(dead=[False, False, True])
+    *_, live, dead = plots.toys.draw_toy_plane([panel(marked)], POINTS, TITLE).data
+    assert (len(live.x), dead.x.tolist(), dead.marker.symbol) == (2, [1.5], "x")
+    assert "dead" in dead.hovertext[0]
+
+
+def test_lines_join_neighbours_of_a_grid_under_the_codes() -> None:
+    edges = pd.DataFrame({"group": [0, 0], "code": [0, 2], "neighbour": [2, 1]})
+    netted = replace(panel(), edges=edges)
+    _, lines, _, _ = plots.toys.draw_toy_plane([netted], POINTS, TITLE).data
+    assert lines.x == pytest.approx([-0.5, 1.5, math.nan, 1.5, 1.5, math.nan], nan_ok=True)
+    axes, *_ = plots.toys.publish_toy_plane([netted], POINTS, TITLE).axes
+    (net,) = (drawn for drawn in axes.collections if isinstance(drawn, LineCollection))
+    assert [line.tolist() for line in net.get_segments()] == [[[-0.5, 11], [1.5, 11]], [[1.5, 11], [1.5, 11]]]
+
+
+def test_many_points_are_thinned_evenly() -> None:
+    many = np.random.default_rng(0).normal(size=(10_000, 2))
+    points = plots.toys.draw_toy_plane([panel()], many, TITLE).data[0]
+    assert len(points.x) == plots.toys.POINTS_SHOWN
+    assert (points.customdata[0], points.customdata[-1]) == (0, 9_999)
+
+
+def test_the_bifurcation_is_hot_at_left_with_both_temperatures_marked() -> None:
+    figure = plots.temperature.draw_bifurcation(CENTRES, STATES, 1.0, 0.5)
+    first, second, effective, distinct = figure.data
+    assert first.y.tolist() == [0.0, -1.0]
+    assert second.y.tolist() == [0.0, 1.0]
+    assert effective.y.tolist() == [1.0, 1.9]
+    assert distinct.y.tolist() == [1, 2]
+    left, right = figure.layout.xaxis.range
+    assert (10**left, 10**right) == pytest.approx((2.0, 0.2))
+    assert [shape.x0 for shape in figure.layout.shapes] == [1.0, 0.5]
+    assert "N = 50" in figure.layout.title.text
+    assert plots.temperature.draw_bifurcation(CENTRES, STATES, 1.0, along=1).data[0].y.tolist() == [0.0, 0.5]
+
+
+def test_centres_that_have_not_come_to_rest_are_not_counted() -> None:
+    moving = STATES.assign(converged=[True, False])
+    assert np.isnan(plots.temperature.draw_bifurcation(CENTRES, moving, 1.0).data[3].y).tolist() == [False, True]
+
+
+def test_the_distance_is_a_line_a_method_above_one() -> None:
+    figure = plots.toys.draw_toy_distance({"lgq": CURVE}, "N = 5", steps=10)
+    assert figure.data[0].y.tolist() == [4.0, 1.05]
+    assert figure.layout.shapes[0].y0 == 1
+    low, high = figure.layout.yaxis.range
+    assert 10**low < 1 < 4 < 10**high
+    assert not plots.toys.draw_toy_distance({}, "N = 5", steps=10).data
+
+
+def test_the_table_has_a_mark_a_fit() -> None:
+    figure = plots.toys.draw_toy_table(TABLE)
+    assert [(trace.name, trace.y.tolist()) for trace in figure.data] == [("lgq", [1.1, 2.0]), ("vq", [1.0, 1.2])]
+    assert list(figure.layout.xaxis.ticktext) == ["ring", "grid"]
+    assert "1 seed;" in figure.layout.title.text
+
+
+def test_every_figure_has_a_printed_twin() -> None:
+    for printed in (
+        plots.toys.publish_toy_plane([panel(CODES.assign(dead=[False, False, True]))], POINTS, TITLE),
+        plots.temperature.publish_bifurcation(CENTRES, STATES, 1.0, 0.5),
+        plots.toys.publish_toy_distance({"lgq": CURVE, "vq": CURVE}, "N = 5", steps=10),
+        plots.toys.publish_toy_table(TABLE),
+    ):
+        assert isinstance(printed, Figure)
+        assert printed.axes[0].has_data()
+        assert printed._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
+
+
+def test_what_a_frame_lacks_is_named() -> None:
+    with pytest.raises(InputError, match="lacks share"):
+        plots.toys.draw_toy_plane([panel(CODES.drop(columns="share"))], POINTS, TITLE)
+    with pytest.raises(InputError, match=r"\[5, 1\]"):
+        plots.toys.publish_toy_plane([panel()], POINTS[:, :1], TITLE)
+    with pytest.raises(InputError, match="axis_2"):
+        plots.temperature.draw_bifurcation(CENTRES, STATES, 1.0, along=2)
+    with pytest.raises(InputError, match="lacks ratio"):
+        plots.toys.draw_toy_distance({"lgq": CURVE.drop(columns="ratio")}, "", 1)
+    with pytest.raises(InputError, match="lacks seed"):
+        plots.toys.publish_toy_table(TABLE.drop(columns="seed"))

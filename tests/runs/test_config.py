@@ -1,0 +1,380 @@
+"""Is a recipe checked, written, read and named so that equal ones are equal and wrong ones are told why?"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lgq_explore.errors import InputError
+from lgq_explore.models import BackboneConfig
+from lgq_explore.quantizers import (
+    QUANTIZERS,
+    FSQConfig,
+    LGQConfig,
+    SimVQConfig,
+    TemperatureSchedule,
+    VQConfig,
+)
+from lgq_explore.runs.config import (
+    PRESETS,
+    TrainConfig,
+    config_from_json,
+    config_to_json,
+    near_matches,
+    override,
+    preset,
+    quantizer_config,
+    read_recipe,
+    with_quantizer,
+)
+
+
+def read_back(config: TrainConfig) -> TrainConfig:
+    return config_from_json(json.loads(json.dumps(config_to_json(config))))
+
+
+# Checks
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"steps": 0}, "steps is 0: it must be at least 1"),
+        ({"steps": -5}, "steps is -5"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"log_steps": 0}, "log_steps is 0"),
+        ({"window_steps": 0}, "window_steps is 0"),
+        ({"checkpoint_steps": 0}, "checkpoint_steps is 0"),
+        ({"snapshot_steps": 0}, "snapshot_steps is 0"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0: it must be above 0"),
+        ({"learning_rate": math.nan}, "learning_rate is nan"),
+        ({"gradient_clip": -1.0}, "gradient_clip is -1.0"),
+        ({"final_learning_rate": -1e-9}, "final_learning_rate is -1e-09"),
+        ({"warmup_steps": -1}, "warmup_steps is -1"),
+        ({"weight_decay": -0.1}, "weight_decay is -0.1"),
+        ({"seed": -1}, "seed is -1"),
+        ({"rounding_replicate": -1}, "rounding_replicate is -1: it must be from 0 to 100"),
+        ({"rounding_replicate": 101}, "rounding_replicate is 101"),
+        ({"image_size": 30}, "image_size is 30: it must be a multiple of the backbone's factor 4"),
+        ({"image_size": 0}, "image_size is 0"),
+        ({"image_size": 36, "backbone": BackboneConfig((8, 8, 8, 8))}, "factor 8"),
+    ],
+)
+def test_a_value_that_cannot_be_is_named(settings: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        TrainConfig(**settings)
+
+
+def test_loss_weights_left_out_are_the_published_ones() -> None:
+    assert TrainConfig().loss_weights == {"l1": 1.0, "quantization": 1.0, "peakedness": 0.005, "usage": 0.005}
+    assert TrainConfig(quantizer=FSQConfig()).loss_weights == {"l1": 1.0}
+    assert TrainConfig(quantizer=VQConfig()).loss_weights == {"l1": 1.0, "commitment": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("weights", "complaint"),
+    [
+        ({"l1": 1.0, "commitment": 0.25, "usage": 1.0}, "'usage' is unknown to vq; give l1, commitment"),
+        ({"l1": 1.0}, "'commitment' is missing; give l1, commitment"),
+    ],
+)
+def test_a_loss_weight_unknown_or_missing_is_named(weights: dict[str, float], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        TrainConfig(quantizer=VQConfig(), loss_weights=weights)
+
+
+def test_loss_weights_are_the_recipes_own() -> None:
+    weights = {"l1": 2.0, "commitment": 1.0}
+    config = TrainConfig(quantizer=VQConfig(), loss_weights=weights)
+    weights["l1"] = 5.0
+    assert config.loss_weights["l1"] == 2.0
+
+
+# JSON
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("method", QUANTIZERS)
+def test_recipes_go_through_json_and_back(name: str, method: str) -> None:
+    config = preset(name, method, 256)
+    assert read_back(config) == config
+    assert read_back(config).recipe_hash == config.recipe_hash
+
+
+def test_every_field_goes_through_json_and_back() -> None:
+    config = TrainConfig(
+        data="folder:/pictures",
+        image_size=64,
+        backbone=BackboneConfig((8, 16, 24, 32), 2, 5),
+        quantizer=LGQConfig(
+            77, TemperatureSchedule(9.0, 1.5, "cosine", "effective_codes"), "batch", "kmeans", "unbiased"
+        ),
+        steps=7,
+        batch_size=3,
+        learning_rate=0.125,
+        final_learning_rate=0.0,
+        warmup_steps=0,
+        weight_decay=0.5,
+        gradient_clip=2.0,
+        loss_weights={"l1": 1.5, "quantization": 0.5, "peakedness": 0.0, "usage": 0.1},
+        seed=11,
+        rounding_replicate=3,
+        log_steps=2,
+        window_steps=4,
+        checkpoint_steps=5,
+        snapshot_steps=6,
+    )
+    defaults = TrainConfig()
+    assert all(getattr(config, name) != getattr(defaults, name) for name in config.__dataclass_fields__)
+    assert read_back(config) == config
+
+
+def test_fields_left_out_take_their_defaults() -> None:
+    assert config_from_json({}) == TrainConfig()
+    assert config_from_json({"quantizer": {"method": "vq"}}) == TrainConfig(quantizer=VQConfig())
+    assert config_from_json({"quantizer": {"codebook_size": 64}}).quantizer == LGQConfig(64)
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"stepz": 3}, r"unknown field 'stepz' \(did you mean steps"),
+        ({"nonsense": 3}, r"unknown field 'nonsense'; the fields are data, image_size"),
+        ({"backbone": {"chanels": [8, 8, 8]}}, r"unknown field 'backbone.chanels' \(did you mean channels\?\)"),
+        ({"quantizer": {"codebok_size": 3}}, r"unknown field 'quantizer.codebok_size' \(did you mean codebook_size"),
+        (
+            {"quantizer": {"temperature": {"strat": 3}}},
+            r"unknown field 'quantizer.temperature.strat' \(did you mean start",
+        ),
+        ({"quantizer": {"method": "fsqq"}}, r"unknown quantizer 'fsqq' \(did you mean fsq\?\)"),
+        ({"quantizer": {"method": ["fsq"]}}, r"quantizer.method is \['fsq'\]"),
+        ({"quantizer": {"method": "fsq", "levels": [8, 2]}}, r"quantizer.levels is \(8, 2\)"),
+        ({"quantizer": {"method": "fsq", "levels": [8] * 30}}, "quantizer.levels is .*below 2"),
+        ({"quantizer": {"codebook_size": 1}}, "quantizer.codebook_size is 1"),
+        ({"quantizer": {"temperature": {"start": -1}}}, "quantizer.temperature.start is -1"),
+        ({"quantizer": "lgq"}, "quantizer is 'lgq'"),
+        ({"steps": "many"}, "steps is 'many'.*integer"),
+        ({"steps": 1.5}, "steps is 1.5.*integer"),
+        ({"steps": None}, "steps is None"),
+        ({"backbone": 5}, "backbone is 5"),
+        ({"backbone": {"channels": [8, 8, "x"]}}, "backbone.channels.2 is 'x'"),
+        ({"loss_weights": {"l1": "heavy"}}, "loss_weights.l1 is 'heavy'"),
+        ({"loss_weights": {"l2": 1}}, "loss_weights"),
+        ({"image_size": 30}, "image_size is 30"),
+        ({"steps": True}, "steps is True: input should be a valid integer"),
+        ({"steps": "5"}, "steps is '5': input should be a valid integer"),
+        ({"steps": 1e300}, r"steps is 1e\+300: input should be a valid integer"),
+        ({"seed": False}, "seed is False.*integer"),
+        ({"learning_rate": True}, "learning_rate is True: input should be a valid number"),
+        ({"learning_rate": "1e-3"}, "learning_rate is '1e-3'.*number"),
+        ({"loss_weights": [1]}, r"loss_weights is \[1\]: give an object with its fields"),
+        ({"window_steps": 10**20}, r"window_steps is 1000+: it must be below 2\^63"),
+        ({"data": 3}, "data is 3: input should be a valid string"),
+        ({"loss_weights": {"l1": True}}, "loss_weights.l1 is True.*number"),
+        ({"backbone": {"channels": [8, 8, True]}}, "backbone.channels.2 is True.*integer"),
+        ({"backbone": {"channels": "888"}}, "backbone.channels is '888': give a list"),
+        ({"quantizer": {"codebook_size": True}}, "quantizer.codebook_size is True.*integer"),
+        ({"quantizer": {"temperature": {"start": True}}}, "quantizer.temperature.start is True.*number"),
+        ({"quantizer": {"temperature": 3}}, "quantizer.temperature is 3: give an object with its fields"),
+        ({"quantizer": {"method": "fsq", "levels": [8, "5"]}}, "quantizer.levels.1 is '5'.*integer"),
+        ({"quantizer": {"method": "vq", "decay": False}}, "quantizer.decay is False.*number"),
+        ({"quantizer": {"method": "simvq", "bias": 1}}, "quantizer.bias is 1: input should be a valid boolean"),
+        ([1, 2], r"a recipe is \[1, 2\]"),
+    ],
+)
+def test_what_is_wrong_in_json_is_named_in_one_line_with_its_value(values: Any, complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint) as error:
+        config_from_json(values)
+    assert "\n" not in str(error.value)
+
+
+def test_whole_numbers_are_integers_however_they_are_written() -> None:
+    read = config_from_json({"steps": 3.0, "learning_rate": 1, "backbone": {"channels": [8.0, 8, 1.6e1]}})
+    assert read == TrainConfig(steps=3, learning_rate=1.0, backbone=BackboneConfig((8, 8, 16)))
+    assert [type(value) for value in (read.steps, read.learning_rate, read.backbone.channels[0])] == [int, float, int]
+
+
+def test_recipes_are_read_from_files(tmp_path: Path) -> None:
+    config = preset("tiny", "vq", 64)
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps(config_to_json(config)))
+    assert read_recipe(path) == config
+    path.write_text(json.dumps({"recipe": config_to_json(config), "environment": {}}))
+    assert read_recipe(path) == config
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        ('{"steps" 3}', r"recipe.json is not JSON \(line 1, column 10: .*\): name a JSON file"),
+        ("\xff", r"recipe.json is not JSON \(it is no text\): name a JSON file"),
+        ("[" * 100_000, r"recipe.json is not JSON \(it is nested too deep\)"),
+        ('{"steps": 3, "steps": 5}', "recipe.json: 'steps' is given twice"),
+    ],
+)
+def test_a_file_is_refused_in_plain_words(tmp_path: Path, content: str, cause: str) -> None:
+    path = tmp_path / "recipe.json"
+    path.write_text(content, encoding="latin-1")
+    with pytest.raises(InputError, match=cause):
+        read_recipe(path)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '"lgq"', "", '{"recipe": [1]}', "\0\xff"])
+def test_files_that_hold_no_recipe_are_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "recipe.json"
+    path.write_text(content, encoding="latin-1")
+    with pytest.raises(InputError, match=r"recipe(\.json)?"):
+        read_recipe(path)
+    with pytest.raises(InputError, match="nowhere"):
+        read_recipe(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=str(tmp_path)):
+        read_recipe(tmp_path)
+
+
+# Overrides
+
+
+@pytest.mark.parametrize(
+    ("assignment", "expected"),
+    [
+        ("steps=7", lambda config: config.steps == 7),
+        ("steps=1e3", lambda config: config.steps == 1000),
+        ("learning_rate=1e-4", lambda config: config.learning_rate == 1e-4),
+        ("data=folder:/a=b", lambda config: config.data == "folder:/a=b"),
+        ("backbone.channels=[8,8,8,8]", lambda config: config.backbone.factor == 8),
+        ("quantizer.temperature.start=0.5", lambda config: config.quantizer.temperature.start == 0.5),
+        ("quantizer.norm=none", lambda config: config.quantizer.norm == "none"),
+        ("loss_weights.usage=0", lambda config: config.loss_weights["usage"] == 0),
+        (
+            'quantizer={"norm": "none", "temperature": {"end": 0.5}}',
+            lambda config: config.quantizer == LGQConfig(temperature=TemperatureSchedule(1.0, 0.5), norm="none"),
+        ),
+    ],
+)
+def test_one_field_is_set_by_its_path(assignment: str, expected: Callable[[TrainConfig], bool]) -> None:
+    before = config_to_json(TrainConfig())
+    after = config_from_json(override(before, assignment))
+    assert expected(after)
+    assert before == config_to_json(TrainConfig())
+    assert after != TrainConfig()
+
+
+@pytest.mark.parametrize(
+    ("assignment", "complaint"),
+    [
+        ("steps", "'steps' is not an assignment"),
+        ("=3", "'=3' is not an assignment"),
+        (".=3", "'.=3' is not an assignment"),
+        ("steps.=3", "'steps.=3' is not an assignment"),
+        ('quantizer={"norm": "none", "norm": "layer"}', "quantizer: 'norm' is given twice"),
+        ("quantizer={}", r"quantizer=\{\} sets no field: write quantizer.FIELD=VALUE"),
+        ("steps.more=3", "leads through 'steps'"),
+        ("quantizer.tempertaure.start=3", "did you mean temperature"),
+        ("quantiser.norm=none", "did you mean quantizer"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_told(assignment: str, complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint):
+        config_from_json(override(config_to_json(TrainConfig()), assignment))
+
+
+def test_near_matches() -> None:
+    assert near_matches("simvqq", QUANTIZERS).startswith(" (did you mean simvq")
+    assert near_matches("zzz", QUANTIZERS) == ""
+
+
+# Names
+
+
+def test_the_hash_of_a_recipe_ignores_what_is_repeated_and_when_things_are_written() -> None:
+    config = TrainConfig()
+    for same in (
+        {"seed": 5},
+        {"rounding_replicate": 1},
+        {"log_steps": 1},
+        {"checkpoint_steps": 7},
+        {"snapshot_steps": 7},
+    ):
+        assert replace(config, **same).recipe_hash == config.recipe_hash
+    assert len(config.recipe_hash) == 12
+    int(config.recipe_hash, 16)
+
+
+def test_the_hash_of_a_recipe_heeds_all_else() -> None:
+    config = TrainConfig()
+    others = [
+        replace(config, data="fake"),
+        replace(config, steps=301),
+        replace(config, batch_size=31),
+        replace(config, learning_rate=2.1e-3),
+        replace(config, backbone=BackboneConfig(dim=9)),
+        replace(config, quantizer=LGQConfig(1023)),
+        replace(config, quantizer=LGQConfig(norm="none")),
+        replace(config, quantizer=LGQConfig(drop=1e-9)),
+        replace(config, quantizer=VQConfig(), loss_weights={}),
+        replace(config, quantizer=SimVQConfig(), loss_weights={}),
+        replace(config, quantizer=SimVQConfig(bias=True), loss_weights={}),
+        replace(config, quantizer=FSQConfig(), loss_weights={}),
+        replace(config, quantizer=FSQConfig(bound="paper"), loss_weights={}),
+        replace(config, loss_weights={**config.loss_weights, "usage": 0.0}),
+    ]
+    assert len({other.recipe_hash for other in (config, *others)}) == len(others) + 1
+
+
+@pytest.mark.parametrize(
+    ("quantizer", "name"),
+    [(LGQConfig(), "1c684c03eca5"), (FSQConfig(), "0058ad2e2301"), (SimVQConfig(), "aadab8088b13")],
+)
+def test_settings_that_came_later_leave_older_recipes_their_names(quantizer: Any, name: str) -> None:
+    assert TrainConfig(quantizer=quantizer, learning_rate=2e-3).recipe_hash == name
+
+
+def test_numbers_written_otherwise_are_the_same_recipe() -> None:
+    assert TrainConfig(learning_rate=1).recipe_hash == TrainConfig(learning_rate=1.0).recipe_hash
+    schedules = (TemperatureSchedule(1, 0.1), TemperatureSchedule(1.0, 0.1))
+    hashes = {TrainConfig(quantizer=LGQConfig(temperature=schedule)).recipe_hash for schedule in schedules}
+    assert len(hashes) == 1
+
+
+# Presets
+
+
+def test_a_preset_takes_a_method_and_a_size() -> None:
+    config = preset("small", "fsq", 1024)
+    assert config.image_size == 64
+    assert config.quantizer == FSQConfig((8, 5, 5, 5))
+    assert config.loss_weights == {"l1": 1.0}
+    assert preset("tiny") == TrainConfig()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("tinny",), r"unknown preset 'tinny' \(did you mean tiny\?\); choose one of tiny, small"),
+        (("tiny", "vqq"), r"unknown quantizer 'vqq' \(did you mean vq"),
+        (("tiny", "lgq", 1), "codebook_size is 1"),
+        (("tiny", "fsq", 2), "codebook_size is 2"),
+    ],
+)
+def test_names_that_are_none_are_answered_with_those_that_are(arguments: tuple[Any, ...], complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint):
+        preset(*arguments)
+
+
+def test_a_recipe_changes_its_method_or_its_size() -> None:
+    config = TrainConfig(quantizer=LGQConfig(norm="none"), steps=9)
+    assert with_quantizer(config, None, None) == config
+    assert with_quantizer(config, "lgq", 64).quantizer == LGQConfig(64, norm="none")
+    changed = with_quantizer(config, "vq", 64)
+    assert changed.quantizer == VQConfig(64)
+    assert changed.steps == 9
+    assert changed.loss_weights == {"l1": 1.0, "commitment": 0.25}
+    assert quantizer_config("vq") == VQConfig()
+    with pytest.raises(InputError, match="codebook_size is 0"):
+        with_quantizer(config, None, 0)

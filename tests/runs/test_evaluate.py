@@ -1,0 +1,195 @@
+"""Are the numbers of an evaluation those of the pictures and codes it speaks of, computed once more by hand?"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from lgq_explore import Encoding, InputError, Run, TrainConfig, encode, evaluate, train
+from lgq_explore.metrics import perceptual
+from lgq_explore.models import BackboneConfig
+from lgq_explore.quantizers import FSQConfig
+from lgq_explore.runs.encoding import EvaluationSet, evaluation_set
+from lgq_explore.runs.run import RunWriter
+
+pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
+
+KEYS = (
+    "run quantizer codebook_size dim images photographs tokens psnr_db ssim l1 lpips fd active_codes utilization "
+    "perplexity entropy_bits bits_per_pixel gini quantization_error seed steps recipe_hash "
+    "rounding_replicate scenes"
+)
+
+CONFIG = TrainConfig(
+    data="fake",
+    steps=4,
+    batch_size=4,
+    backbone=BackboneConfig(channels=(8, 8, 8), dim=4),
+    quantizer=FSQConfig((5, 4, 3)),
+    seed=7,
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train(CONFIG, tmp_path_factory.mktemp("run") / "grid", device="cpu", progress=False)
+
+
+@pytest.fixture(scope="module")
+def result(run: Run) -> dict[str, Any]:
+    return evaluate(run)
+
+
+@pytest.fixture(scope="module")
+def encoding(run: Run) -> Encoding:
+    return encode(run)
+
+
+def test_the_keys_are_the_promised_ones_in_their_order(result: dict[str, Any]) -> None:
+    assert " ".join(result) == KEYS
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+
+
+def test_it_says_which_run_and_how_much_it_speaks_of(result: dict[str, Any], run: Run, encoding: Encoding) -> None:
+    assert result["run"] == "grid"
+    assert (result["quantizer"], result["codebook_size"], result["dim"]) == ("fsq", 60, 4)
+    assert (result["seed"], result["steps"], result["recipe_hash"]) == (7, 4, run.config.recipe_hash)
+    assert result["rounding_replicate"] == 0
+    assert result["images"] == len(encoding)
+    assert result["photographs"] == len(encoding.photograph_names)
+    assert result["tokens"] == len(encoding) * 8 * 8
+
+
+def test_versions_of_a_picture_are_one_scene(run: Run, tmp_path: Path) -> None:
+    for index, name in enumerate(("lake.png", "lake-dark.png", "hill.png")):
+        pixels = np.random.default_rng(index).integers(256, size=(32, 32, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / name)
+    result = evaluate(run, f"folder:{tmp_path}")
+    assert (result["photographs"], result["scenes"]) == (3, 2)
+
+
+def test_pixel_metrics_are_those_of_scikit_image(result: dict[str, Any], encoding: Encoding) -> None:
+    pairs = list(zip(encoding.images, encoding.reconstructions, strict=True))
+    psnr = np.mean([peak_signal_noise_ratio(*pair, data_range=255) for pair in pairs])
+    ssim = np.mean(
+        [
+            structural_similarity(
+                *(picture / 255 for picture in pair),
+                channel_axis=0,
+                data_range=1,
+                gaussian_weights=True,
+                use_sample_covariance=False,
+            )
+            for pair in pairs
+        ]
+    )
+    l1 = np.abs(encoding.images / 255 - encoding.reconstructions / 255).mean()
+    assert result["psnr_db"] == pytest.approx(psnr, abs=1e-4)
+    assert result["ssim"] == pytest.approx(ssim, abs=1e-4)
+    assert result["l1"] == pytest.approx(l1, abs=1e-6)
+
+
+def test_usage_is_that_of_the_codes(result: dict[str, Any], encoding: Encoding) -> None:
+    joint = np.ravel_multi_index(tuple(np.moveaxis(encoding.codes, 1, 0)), tuple(encoding.levels))
+    _, counts = np.unique(joint, return_counts=True)
+    shares = counts / counts.sum()
+    entropy = -(shares * np.log2(shares)).sum()
+    assert result["active_codes"] == len(counts)
+    assert result["utilization"] == pytest.approx(len(counts) / 60)
+    assert result["entropy_bits"] == pytest.approx(entropy)
+    assert result["perplexity"] == pytest.approx(2**entropy)
+    assert result["bits_per_pixel"] == pytest.approx(entropy / 4**2)
+
+
+def test_quantization_error_is_over_what_the_method_rounds(
+    result: dict[str, Any], run: Run, encoding: Encoding
+) -> None:
+    quantizer = run.tokenizer().quantizer
+    with torch.no_grad():
+        rounded = quantizer.continuous(torch.from_numpy(encoding.latents)).double().numpy()
+    levels = [book[:, 0].double().numpy() for book in quantizer.codebooks()]
+    points = np.stack([levels[group][encoding.codes[:, group]] for group in range(3)], axis=1)
+    error = ((rounded - points) ** 2).sum(axis=1).mean() / rounded.var(axis=(0, 2, 3)).sum()
+    assert result["quantization_error"] == pytest.approx(error, rel=1e-4)
+
+
+def test_without_weights_there_is_a_reason_and_no_number(result: dict[str, Any]) -> None:
+    assert list(result["lpips"]) == ["value", "net", "why"]
+    assert list(result["fd"]) == ["value", "features", "why"]
+    assert (result["lpips"]["value"], result["lpips"]["net"]) == (None, "alex")
+    assert len(result["lpips"]["why"].splitlines()) == 1
+
+
+def test_features_that_are_not_at_hand_name_the_remedy(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(perceptual, "find_spec", lambda name: None)
+    distance = evaluate(run, crops=8, fd_features="inception")["fd"]
+    assert (distance["value"], distance["features"]) == (None, "inception")
+    assert 'pip install "lgq_explore[fid]"' in distance["why"]
+    assert "efficientnet-lite0" in distance["why"]
+    assert evaluate(run, crops=8)["fd"] == distance  # nor are any others at hand
+
+
+def test_the_frechet_distance_is_by_the_features_that_are_at_hand(run: Run) -> None:
+    distance = evaluate(run, crops=8)["fd"]
+    assert distance["why"] is None
+    assert distance["features"] == "efficientnet-lite0"
+    assert distance["value"] > 0
+
+
+def test_results_make_a_table_of_numbers_and_names(result: dict[str, Any]) -> None:
+    (row,) = pd.json_normalize([result, result]).drop_duplicates().to_dict("records")
+    assert (row["psnr_db"], row["fd.value"]) == (result["psnr_db"], result["fd"]["value"])
+    assert {"lpips.net", "lpips.why", "fd.features"} <= row.keys()
+    assert not any(isinstance(value, dict | list) for value in row.values())
+
+
+def test_another_spec_is_used_whole_and_crops_are_a_limit(run: Run, result: dict[str, Any]) -> None:
+    everything = evaluate(run, "fake", crops=32)
+    assert (everything["images"], everything["photographs"], everything["tokens"]) == (32, 16, 32 * 64)
+    assert result["photographs"] < 16
+    few = evaluate(run, crops=3)
+    assert (few["images"], few["photographs"]) == (3, 3)
+
+
+def test_a_path_does_as_well_as_an_opened_run(run: Run, result: dict[str, Any]) -> None:
+    assert evaluate(run.path) == result
+    assert evaluate(str(run.path)) == result
+
+
+def test_a_run_without_weights_is_refused(run: Run, tmp_path: Path) -> None:
+    untrained = RunWriter.create(tmp_path / "untrained", run.config, run.environment)
+    with pytest.raises(InputError, match="no weights yet"):
+        evaluate(untrained)
+
+
+def test_features_that_are_not_known_are_refused(run: Run) -> None:
+    with pytest.raises(InputError, match="'incepton'"):
+        evaluate(run, fd_features="incepton")
+
+
+def test_the_steps_are_those_of_the_weights_that_were_measured(
+    tmp_path: Path, result: dict[str, Any], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = RunWriter(shutil.copytree(run.path, tmp_path / "grid"))
+
+    def while_training_goes_on(*arguments: Any) -> EvaluationSet:
+        chosen = evaluation_set(*arguments)
+        moved = run.tokenizer()
+        with torch.no_grad():
+            for weight in moved.parameters():
+                weight.zero_()
+        training.save_checkpoint(5, moved, {})
+        return chosen
+
+    monkeypatch.setattr("lgq_explore.runs.evaluate.evaluation_set", while_training_goes_on)
+    assert evaluate(training.path) == result
+    assert result["steps"] == 4

@@ -1,0 +1,328 @@
+"""Does the geometry panel show what the analysis says, follow its traits and gestures, and wait for nothing?"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import html
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+import numpy as np
+import pytest
+import traitlets
+
+import lgq_explore as lgq
+from lgq_explore import analysis
+from lgq_explore.errors import InputError
+from lgq_explore.models import BackboneConfig
+from lgq_explore.quantizers import FSQConfig, LGQConfig
+from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.run import Run
+from lgq_explore.widgets import GeometryExplorer
+from lgq_explore.widgets.explorer import held_out
+
+TOKENS, LINES, HOLLOW, COLOURED, SELECTED = range(5)
+
+RECIPE = TrainConfig(
+    data="fake",
+    batch_size=4,
+    steps=6,
+    log_steps=1,
+    snapshot_steps=3,
+    backbone=BackboneConfig(channels=(8, 8, 8), dim=4),
+    quantizer=LGQConfig(codebook_size=16),
+)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    """One that learns its codes, and one whose codes are a grid."""
+    grid = replace(RECIPE, quantizer=FSQConfig((4, 3)), loss_weights={})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LGQ_EXPLORE_DATA", str(tmp_path_factory.mktemp("data")))
+        folder = tmp_path_factory.mktemp("runs")
+        return [lgq.train(recipe, folder / name) for recipe, name in ((RECIPE, "lgq"), (grid, "fsq"))]
+
+
+def figure_of(panel: GeometryExplorer) -> dict[str, Any]:
+    (figure,) = panel.charts.figures
+    return json.loads(figure)
+
+
+def numbers(encoded: Any) -> list[float]:
+    """What a trace holds: bytes, or an empty list."""
+    if not encoded:
+        return []
+    return np.frombuffer(base64.b64decode(encoded["bdata"]), encoded["dtype"]).tolist()
+
+
+def places(panel: GeometryExplorer, pane: int = 0) -> dict[int, tuple[float, float]]:
+    """Code → its place in a pane that is drawn, hollow and coloured ones."""
+    found = {}
+    for trace in figure_of(panel)["data"][5 * pane + HOLLOW : 5 * pane + COLOURED + 1]:
+        codes, x, y = (numbers(trace[name]) if name in trace else [] for name in ("customdata", "x", "y"))
+        found |= {int(code): (left, up) for code, left, up in zip(codes, x, y, strict=True)}
+    return found
+
+
+def expected_places(codes: Any) -> dict[int, tuple[float, float]]:
+    return {int(row.code): (row.x, row.y) for row in codes.itertuples()}
+
+
+def said_by(panel: GeometryExplorer) -> str:
+    return "\n".join(html.unescape(part.value) for part in panel.children if isinstance(part, ipywidgets.HTML))
+
+
+def test_it_opens_on_todays_codes_by_pca_beside_the_lattice(runs: list[Run]) -> None:
+    panel = GeometryExplorer(*runs)
+    mapped = analysis.geometry.latent_map(runs[0], held_out(runs[0]))
+    assert places(panel) == expected_places(mapped.of("code", 6))
+    layout = figure_of(panel)["layout"]
+    headings = [note["text"] for note in layout["annotations"] if note["text"].startswith("<b>")]
+    assert headings == ["<b>lgq: 16 learned codes, step 6</b>", "<b>fsq: 4 × 3 grid, in its own space</b>"]
+    assert "matches" not in layout["xaxis2"]
+    assert "two pairs of axes" in panel.caption()
+    lattice = analysis.geometry.latent_map(runs[1], held_out(runs[1]))
+    right = figure_of(panel)["data"][5:]
+    drawn = sorted(numbers(right[HOLLOW]["x"]) + numbers(right[COLOURED]["x"]))
+    assert drawn == sorted(lattice.of("code")["x"].tolist())
+    assert len(numbers(right[LINES]["x"])) == 3 * (3 * 3 + 2 * 4)
+    summary = panel.summary()
+    assert summary["trustworthiness"] == mapped.quality.trustworthiness
+    assert summary["beside_neighbour_overlap"] == lattice.quality.neighbour_overlap
+    assert (summary["codes"], summary["beside_codes"]) == (16, 12)
+    assert summary["unused_codes"] == (analysis.usage.per_code(held_out(runs[0]))["count"] == 0).sum()
+
+
+def test_every_map_says_how_far_it_can_be_believed(runs: list[Run]) -> None:
+    panel = GeometryExplorer(*runs)
+    quality = analysis.geometry.latent_map(runs[0], held_out(runs[0])).quality
+    below = " ".join(note["text"].replace("<br>", " ") for note in figure_of(panel)["layout"]["annotations"])
+    assert below.count("Trustworthiness") == 2
+    assert quality.sentence in below
+    assert "Lattice regularity 1.00" in below
+    assert "placed by projection" in below
+    assert quality.warning in below
+
+
+def test_the_slider_replays_the_codes_on_axes_that_stay(runs: list[Run]) -> None:
+    panel = GeometryExplorer(runs[0])
+    mapped = analysis.geometry.latent_map(runs[0], held_out(runs[0]))
+    before = figure_of(panel)["layout"]
+    for step in (0, 3):
+        slider_of(panel, "codes of step").value = step
+        assert panel.snapshot == step
+        assert places(panel) == expected_places(mapped.of("code", step))
+    after = figure_of(panel)["layout"]
+    assert (before["xaxis"]["range"], before["yaxis"]["range"]) == (after["xaxis"]["range"], after["yaxis"]["range"])
+    panel.snapshot = 6
+    assert slider_of(panel, "codes of step").value == 6
+
+
+def test_a_lasso_selects_codes_that_are_marked_typed_and_linked(runs: list[Run]) -> None:
+    panel, inspector = GeometryExplorer(*runs), lgq.widgets.CodeInspector(runs[0])
+    traitlets.link((panel, "selection"), (inspector, "selection"))
+    panel.charts._handle_custom_msg({"figure": 0, "codes": [9, 2, 5]}, [])
+    assert panel.selection == inspector.selection == [2, 5, 9]
+    marked = figure_of(panel)["data"][SELECTED]
+    where = places(panel)
+    assert list(zip(numbers(marked["x"]), numbers(marked["y"]), strict=True)) == [where[code] for code in (2, 5, 9)]
+    inspector.selection = [1]
+    assert panel.selection == [1]
+    # What lies in the other pane is of another codebook.
+    assert all("customdata" not in trace for trace in figure_of(panel)["data"][5:])
+    panel.selection = [16]
+    assert "code 16 is outside 0 … 15" in said_by(panel)
+
+
+def test_the_start_shares_the_axes_and_may_be_picked_from(runs: list[Run]) -> None:
+    panel = GeometryExplorer(*runs, beside_as="start", selection=[3])
+    mapped = analysis.geometry.latent_map(runs[0], held_out(runs[0]))
+    assert places(panel) == expected_places(mapped.of("code", 6))
+    assert places(panel, 1) == expected_places(mapped.of("code", 0))
+    figure = figure_of(panel)
+    assert figure["layout"]["xaxis2"]["matches"] == "x"
+    assert figure["data"][TOKENS]["x"] == figure["data"][5 + TOKENS]["x"]
+    assert [numbers(pane["x"]) for pane in (figure["data"][SELECTED], figure["data"][5 + SELECTED])] == [
+        [places(panel, pane)[3][0]] for pane in (0, 1)
+    ]
+    assert "where they started" in panel.caption()
+    start = panel.frame().query("kind == 'code' and map.str.endswith('step 0')")
+    assert len(start) == 16
+    assert panel.summary()["beside_unused_codes"] == (start["count"] == 0).sum()
+
+
+def test_codes_that_began_as_a_grid_keep_its_lines(runs: list[Run], tmp_path: Path) -> None:
+    """A net of 4 × 4 has 24 lines; evenly spaced at step 0, stretched by training since."""
+    quantizer = LGQConfig(codebook_size=16, initialization="grid")
+    begun = replace(RECIPE, quantizer=quantizer, learning_rate=2e-3)
+    panel = GeometryExplorer(lgq.train(begun, tmp_path / "begun"), beside_as="start")
+    figure = figure_of(panel)
+    headings = [note["text"] for note in figure["layout"]["annotations"] if note["text"].startswith("<b>")]
+    assert headings == [f"<b>lgq: 16 learned codes, step {step}</b>" for step in (6, 0)]
+    below = " ".join(note["text"].replace("<br>", " ") for note in figure["layout"]["annotations"])
+    assert below.count("Codes began as a grid of 4 × 4") == 2
+    lengths = []
+    for lines in (figure["data"][LINES], figure["data"][5 + LINES]):
+        ends = np.array([numbers(lines["x"]), numbers(lines["y"])]).T.reshape(24, 3, 2)
+        lengths.append(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1))
+    now, start = lengths
+    assert start[:12] == pytest.approx(start[0].repeat(12), rel=1e-3)
+    assert np.ptp(now[:12]) > 10 * np.ptp(start[:12])
+    trained = panel.run.tokenizer().quantizer
+    codebooks = [analysis.geometry.codebook_at(panel.run, trained, step) for step in (6, 0)]
+    learned, begun_as = (analysis.geometry.lattice_regularity(codebook).value for codebook in codebooks)
+    assert begun_as == pytest.approx(1, abs=1e-3)
+    assert learned < begun_as - 0.005
+    panel.method = "umap"  # where lines are not drawn
+    below = " ".join(note["text"].replace("<br>", " ") for note in figure_of(panel)["layout"]["annotations"])
+    assert below.count("Codes began as a grid of 4 × 4. ") == 2
+    assert "lines join" not in below
+
+
+def test_a_fitted_grid_shares_the_axes_and_the_tokens(runs: list[Run]) -> None:
+    panel = GeometryExplorer(*runs, beside_as="fitted")
+    figure = figure_of(panel)
+    assert figure["layout"]["xaxis2"]["matches"] == "x"
+    assert figure["data"][TOKENS]["x"] == figure["data"][5 + TOKENS]["x"]
+    encoding = held_out(runs[0])
+    grid = analysis.geometry.fit_grid(runs[0].tokenizer().quantizer, encoding, (4, 3))
+    mapped = analysis.geometry.latent_map(runs[0], encoding, grid=grid)
+    right = figure["data"][5:]
+    drawn = sorted(numbers(right[HOLLOW]["x"]) + numbers(right[COLOURED]["x"]))
+    assert drawn == sorted(mapped.of("grid")["x"].tolist())
+    assert places(panel) == expected_places(mapped.of("code"))
+    assert "favours the grid" in panel.caption()
+    alone = GeometryExplorer(runs[0], beside_as="fitted")
+    assert "grid, fitted to the same tokens" in alone.charts.figures[0]
+
+
+def test_raw_latents_of_the_grid_are_shown_with_what_its_codes_decode_to(runs: list[Run]) -> None:
+    panel = GeometryExplorer(*runs, beside_as="latents")
+    mapped = analysis.geometry.latent_map(runs[1], held_out(runs[1]), space="latents")
+    right = figure_of(panel)["data"][5:]
+    drawn = sorted(numbers(right[HOLLOW]["x"]) + numbers(right[COLOURED]["x"]))
+    assert drawn == sorted(mapped.of("code")["x"].tolist())
+    assert "projected out, among its raw latents" in panel.charts.figures[0]
+
+
+@pytest.mark.parametrize("colour", lgq.plots.geometry.CODE_COLOURS)
+def test_every_colour_comes_from_the_analysis(runs: list[Run], colour: str) -> None:
+    panel = GeometryExplorer(*runs, colour=colour)
+    column = lgq.plots.geometry.CODE_COLOURS[colour].column
+    expected = analysis.geometry.map_colours(runs[0], held_out(runs[0]), costly=analysis.geometry.COSTLY_COLOURS)[
+        column
+    ]
+    shown = panel.frame().query("kind == 'code'").iloc[:16][column]
+    np.testing.assert_allclose(shown.to_numpy(dtype=float), expected.to_numpy(dtype=float))
+
+
+@pytest.mark.slow
+def test_umap_is_made_at_once_in_a_script(runs: list[Run]) -> None:
+    panel = GeometryExplorer(runs[0], method="umap")
+    mapped = analysis.geometry.latent_map(runs[0], held_out(runs[0]), "umap")
+    assert places(panel) == expected_places(mapped.of("code"))
+    assert panel.summary()["method"] == "umap"
+    assert "UMAP 1 (no unit)" in panel.charts.figures[0]
+
+
+@pytest.mark.slow
+def test_umap_follows_pca_where_a_kernels_loop_runs(runs: list[Run]) -> None:
+    encoding = held_out(runs[0])
+    by_pca = expected_places(analysis.geometry.latent_map(runs[0], encoding).of("code"))
+    for kept in (runs[0].path / "maps").glob("*"):
+        kept.unlink()
+
+    async def open_and_wait() -> tuple[GeometryExplorer, list[str], set[int]]:
+        panel = GeometryExplorer(runs[0], method="umap")
+        assert places(panel) == by_pca
+        said, threads = [], set()
+        message = next(part for part in panel.children if isinstance(part, ipywidgets.HTML))
+
+        def hear(change: traitlets.Bunch) -> None:
+            said.append(change["new"])
+            threads.add(threading.get_ident())
+
+        message.observe(hear, "value")
+        await panel.ready()
+        return panel, said, threads
+
+    panel, said, threads = asyncio.run(open_and_wait())
+    assert places(panel) == expected_places(analysis.geometry.latent_map(runs[0], encoding, "umap").of("code"))
+    assert any("Drawn by PCA until UMAP is made: fitting" in sentence for sentence in said)
+    assert said[-1] == ""
+    assert threads == {threading.get_ident()}
+
+
+def test_a_grid_asked_for_is_there_when_it_is_waited_for(runs: list[Run]) -> None:
+    async def ask() -> tuple[int, int]:
+        panel = GeometryExplorer(runs[0])
+        alone = len(figure_of(panel)["data"])
+        panel.beside_as = "fitted"
+        await panel.ready()
+        return alone, len(figure_of(panel)["data"])
+
+    assert asyncio.run(ask()) == (5, 10)
+
+
+def test_what_fails_in_the_background_is_said_and_not_tried_again(runs: list[Run]) -> None:
+    async def fail() -> tuple[str, dict[str, Any], int]:
+        panel = GeometryExplorer(runs[0])
+        latents = np.full_like(held_out(runs[0]).latents, np.nan)
+        panel._subject.encoding = replace(held_out(runs[0]), latents=latents)
+        panel.method = "umap"
+        await asyncio.sleep(0.1)
+        await panel.ready()
+        return said_by(panel), panel.summary(), len(panel._failures)
+
+    said, summary, failures = asyncio.run(fail())
+    assert "not finite: the model has diverged" in said
+    assert summary["method"] == "pca"
+    assert failures == 1
+
+
+def test_its_code_makes_it_again(runs: list[Run]) -> None:
+    panel = GeometryExplorer(*runs, colour="density", snapshot=3, beside_as="latents", selection=[4])
+    again = eval(panel.code(), {"lgq": lgq})
+    assert again.code() == panel.code()
+    assert again.charts.figures == panel.charts.figures
+    assert repr(again) == "GeometryExplorer(lgq, beside fsq)"
+    assert repr(GeometryExplorer(runs[0])) == "GeometryExplorer(lgq)"
+
+
+def test_it_leaves_a_picture_of_itself(runs: list[Run]) -> None:
+    assert GeometryExplorer(*runs)._repr_mimebundle_()["image/png"].startswith(b"\x89PNG")
+
+
+def test_a_grid_can_be_looked_at_on_its_own(runs: list[Run]) -> None:
+    panel = GeometryExplorer(runs[1], colour="drift")
+    assert panel.snapshot == 6
+    assert len(places(panel)) == 12
+    assert panel.frame()["drift"].isna().all()
+
+
+def test_nonsense_is_refused_in_a_sentence(runs: list[Run]) -> None:
+    for state, sentence in (
+        ({"method": "tsne"}, "method is 'tsne': choose one of pca, umap"),
+        ({"colour": "red"}, "colour is 'red': choose one of usage"),
+        ({"beside_as": "overlay"}, "beside_as is 'overlay': choose one of lattice, latents, fitted"),
+        ({"snapshot": 5}, "no snapshot of step 5 on the map: choose one of 0, 3, 6"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            GeometryExplorer(runs[0], **state)
+
+
+def slider_of(panel: GeometryExplorer, description: str) -> ipywidgets.SelectionSlider:
+    found = [part for part in below(panel) if getattr(part, "description", "") == description]
+    assert len(found) == 1
+    return found[0]
+
+
+def below(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
+    children = getattr(widget, "children", ())
+    return [*children, *(part for child in children for part in below(child))]

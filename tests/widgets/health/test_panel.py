@@ -1,0 +1,129 @@
+"""Does the health panel say what the rules say, in words a reader can act on, and follow a run that goes on?"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import ipywidgets
+import pandas as pd
+import pytest
+
+import lgq_explore as lgq
+from lgq_explore import analysis
+from lgq_explore.errors import InputError
+from lgq_explore.plots.health import STATE_LOOKS
+from lgq_explore.quantizers import FSQConfig
+from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.run import Run
+from lgq_explore.training.controls import Controls
+from lgq_explore.training.loop import LogEvent, resume, train
+from lgq_explore.widgets import HealthPanel
+from lgq_explore.widgets.copy_code import CopyCode
+
+
+@pytest.fixture
+def runs(recipe: TrainConfig, tmp_path: Path) -> list[Run]:
+    """Two runs of two methods; that of lgq has more codes than tokens in the window of usage."""
+    many = replace(recipe, quantizer=replace(recipe.quantizer, codebook_size=2048))  # type: ignore[type-var]
+    grid = replace(recipe, quantizer=FSQConfig(levels=(4, 4)), loss_weights={})
+    return [train(many, tmp_path / "lgq"), train(grid, tmp_path / "fsq")]
+
+
+def said_by(panel: HealthPanel) -> str:
+    parts = [part.value for part in panel.children if isinstance(part, ipywidgets.HTML)]
+    return html.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", "\n".join(parts), flags=re.DOTALL))
+
+
+def commands(panel: HealthPanel) -> list[str]:
+    copies = [part for part in panel.children if isinstance(part, CopyCode)]
+    return [part.code for part in copies if part.layout.display != "none"]
+
+
+def test_the_panel_says_what_the_rules_say(runs: list[Run]) -> None:
+    panel = HealthPanel(runs[0])
+    verdicts = analysis.health.assess(runs[0])
+    for verdict in verdicts.itertuples():
+        assert f"{verdict.rule}?" in said_by(panel)
+        assert verdict.finding in said_by(panel)
+        assert re.search(rf"{STATE_LOOKS[verdict.state].symbol}\s+{verdict.state}", said_by(panel))
+    advised = verdicts.loc[verdicts["settings"] != "", "settings"]
+    assert len(advised)
+    for options in advised:
+        assert options in said_by(panel)
+    (figure,) = (json.loads(text) for text in panel.charts.figures)
+    curves = [trace for trace in figure["data"] if trace["mode"] == "lines+markers"]
+    assert len(curves) == analysis.health.rule_curves(analysis.health.gather_evidence(runs[0]))["rule"].nunique() == 4
+
+
+def test_its_data_are_the_analysis_s(runs: list[Run]) -> None:
+    panel = HealthPanel(*runs)
+    expected = {name: analysis.health.assess(run) for name, run in zip(("lgq", "fsq"), runs, strict=True)}
+    pd.testing.assert_frame_equal(panel.frame(), analysis.comparison.of_several_runs(expected))
+    assert panel.summary()["lgq state"] == "trouble"
+    assert panel.summary()["fsq soft–hard gap left at the end"] == "not applicable"
+    assert panel.summary()["lgq held-out tokens"] == analysis.health.gather_evidence(runs[0]).held_out_tokens > 0
+    assert "lgq, K = 2,048, D = 4, seed 0, step 6 of 6 · run lgq" in panel.caption()
+
+
+def test_of_several_runs_one_is_told_in_words_and_all_in_the_overview(runs: list[Run]) -> None:
+    panel = HealthPanel(*runs)
+    assert re.search(r"rule\s+lgq\s+fsq\s+too few tokens for K\?\s+✖\s+trouble\s+✓\s+fine", said_by(panel))
+    assert "fixed grid" not in said_by(panel)
+    (chosen,) = [part for part in panel.children[0].children if isinstance(part, ipywidgets.RadioButtons)]
+    chosen.value = "fsq"
+    assert panel.shown == "fsq"
+    assert "fixed grid" in said_by(panel)
+    assert "soft–hard gap left at the end?" in said_by(panel)
+    with pytest.raises(InputError, match="shown is 'vq': choose one of lgq, fsq"):
+        panel.shown = "vq"
+
+
+def test_all_advice_is_one_command_that_can_be_copied(runs: list[Run]) -> None:
+    panel = HealthPanel(*runs)
+    command, code = commands(panel)
+    assert command == analysis.health.advised_command(runs[0], analysis.health.assess(runs[0]))
+    assert "--set quantizer.usage_form=unbiased" in command
+    assert eval(code, {"lgq": lgq}).code() == panel.code() == code
+
+
+def test_a_panel_without_advice_offers_no_command(runs: list[Run]) -> None:
+    panel = HealthPanel(runs[1])
+    assert (panel.frame()["settings"] == "").all()
+    assert commands(panel) == [panel.code()]
+
+
+def test_it_looks_again_at_a_run_that_went_on(recipe: TrainConfig, tmp_path: Path) -> None:
+    controls = Controls()
+
+    def stop(event: LogEvent) -> None:
+        controls.stop()
+
+    run = train(recipe, tmp_path / "run", controls=controls, on_log=stop)
+    panel = HealthPanel(run)
+    assert "Step 1 of 6." in said_by(panel)
+    assert f"lgq-explore resume {run.path}" in said_by(panel)
+    resume(run.path)
+    (again,) = [part for part in panel.children[0].children if isinstance(part, ipywidgets.Button)]
+    again.click()
+    assert "all 6 steps were made" in said_by(panel)
+    (run.path / "history.csv").write_text("step,loss\n1,much\n")
+    again.click()
+    assert "history.csv can't be used" in said_by(panel)
+    assert "all 6 steps were made" in said_by(panel)
+
+
+def test_it_leaves_a_picture_and_a_name_that_stays(runs: list[Run]) -> None:
+    bundle = HealthPanel(*runs)._repr_mimebundle_()
+    assert bundle["text/plain"] == "HealthPanel(lgq, fsq)"
+    assert bundle["image/png"].startswith(b"\x89PNG")
+
+
+def test_no_run_is_refused(runs: list[Run]) -> None:
+    with pytest.raises(InputError, match="at least one"):
+        HealthPanel()
+    with pytest.raises(InputError, match="shown is 'vq'"):
+        HealthPanel(runs[0], shown="vq")

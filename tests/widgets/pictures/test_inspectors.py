@@ -1,0 +1,260 @@
+"""Do the inspectors show what the analysis says of the codes and the patch in their traits?"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from pathlib import Path
+
+import ipywidgets
+import numpy as np
+import pytest
+import traitlets
+
+from lgq_explore import analysis
+from lgq_explore.errors import InputError
+from lgq_explore.models import BackboneConfig
+from lgq_explore.quantizers import QUANTIZERS
+from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.encoding import Encoding, encode
+from lgq_explore.runs.run import Run
+from lgq_explore.training.loop import train
+from lgq_explore.widgets import CodeInspector, PatchInspector
+from lgq_explore.widgets.codes_box import CodesBox
+
+CROPS = 6
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture
+def data(shared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of data whose runs all tests here share."""
+    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(shared))
+    return shared
+
+
+def trained(data: Path, method: str) -> Run:
+    path = data / "runs" / method
+    config = TrainConfig(
+        data="fake",
+        batch_size=4,
+        steps=4,
+        snapshot_steps=2,
+        backbone=BackboneConfig(channels=(8, 8, 8), dim=4),
+        quantizer=QUANTIZERS[method].for_codebook_size(64),
+    )
+    return Run(path) if path.exists() else train(config, path)
+
+
+@pytest.fixture
+def run(data: Path) -> Run:
+    return trained(data, "lgq")
+
+
+@pytest.fixture
+def encoding(run: Run) -> Encoding:
+    return encode(run, crops=CROPS)
+
+
+def used(encoding: Encoding) -> list[int]:
+    """The codes in use, most used first."""
+    usage = analysis.usage.per_code(encoding)
+    return usage[usage["count"] > 0].sort_values("count", ascending=False, kind="stable")["code"].tolist()
+
+
+def send(panel: ipywidgets.Widget, content: object) -> None:
+    """What arrives when the page calls model.send(content) in the panel's charts."""
+    panel.charts._handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
+
+
+def parts_of(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
+    return [widget, *(part for child in getattr(widget, "children", ()) for part in parts_of(child))]
+
+
+def text_of(panel: ipywidgets.Widget) -> str:
+    return "\n".join(html.unescape(part.value) for part in parts_of(panel) if isinstance(part, ipywidgets.HTML))
+
+
+def press(panel: ipywidgets.Widget, label: str) -> None:
+    (button,) = [part for part in parts_of(panel) if getattr(part, "description", None) == label]
+    button.click()
+
+
+def drawn(panel: ipywidgets.Widget) -> list[dict]:
+    return [json.loads(figure) for figure in panel.charts.figures]
+
+
+def picks(figure: dict) -> list[int]:
+    """The customdata of the figure's clickable points."""
+    (numbers,) = [trace["customdata"] for trace in figure["data"] if "customdata" in trace]
+    if isinstance(numbers, list):
+        return numbers
+    return np.frombuffer(base64.b64decode(numbers["bdata"]), numbers["dtype"]).tolist()
+
+
+def test_a_selection_is_filled_with_patches_that_hold_the_code(run: Run, encoding: Encoding) -> None:
+    first, second, *_ = used(encoding)
+    inspector = CodeInspector(run, crops=CROPS)
+    assert "Select codes" in text_of(inspector)
+    inspector.selection = [first, second]
+    assert "Select codes" not in text_of(inspector)
+    held = encoding.codes[:, 0].reshape(-1)
+    shown = picks(drawn(inspector)[0])
+    assert set(held[shown]) == {first, second}
+    assert [found.count for found in inspector.patches()] == [(held == code).sum() for code in sorted([first, second])]
+
+
+def test_turning_codes_off_gives_the_numbers_of_the_analysis(run: Run, encoding: Encoding) -> None:
+    first, *_ = used(encoding)
+    inspector = CodeInspector(run, selection=[first], crops=CROPS)
+    assert len(drawn(inspector)) == 4
+    press(inspector, "Turn selection off")
+    assert inspector.turned_off == [first]
+    expected = analysis.pictures.turn_codes_off(run.tokenizer(), encoding, [first])
+    assert expected.reassigned == (encoding.codes == first).sum() > 0
+    summary = inspector.summary()
+    assert summary["reassigned_tokens"] == expected.reassigned
+    assert summary["psnr_change_db"] == pytest.approx(expected.change_db)
+    assert summary["tokens"] == encoding.codes.size
+    title = drawn(inspector)[4]["layout"]["title"]["text"]
+    assert f"{expected.reassigned:,d} tokens, {expected.change_db:+.3f} dB" in title
+    assert f"{expected.reassigned:,d} of {encoding.codes.size:,d} tokens reassigned" in text_of(inspector)
+    press(inspector, "Turn all on")
+    assert inspector.turned_off == []
+    assert len(drawn(inspector)) == 4
+    assert inspector.summary()["psnr_change_db"] == 0
+
+
+def test_clicks_select_codes_and_patches(run: Run, encoding: Encoding) -> None:
+    first, second, *_ = used(encoding)
+    inspector = CodeInspector(run, selection=[first], crops=CROPS)
+    token = picks(drawn(inspector)[0])[-1]
+    send(inspector, {"figure": 0, "codes": [int(token)]})
+    image, row, column = inspector.patch
+    assert encoding.codes[image, 0, row, column] == first
+    send(inspector, {"figure": 2, "codes": [second]})
+    assert inspector.selection == sorted([first, second])
+    send(inspector, {"figure": 1, "codes": [second]})
+    assert inspector.selection == [second]
+
+
+def test_codes_can_be_typed(run: Run) -> None:
+    inspector = CodeInspector(run, crops=CROPS)
+    chosen, off = (part for part in parts_of(inspector) if isinstance(part, CodesBox))
+    chosen.children[0].value = "5, 3"
+    off.children[0].value = "7"
+    assert (inspector.selection, inspector.turned_off) == ([3, 5], [7])
+
+
+def test_the_frame_holds_a_row_a_selected_code(run: Run, encoding: Encoding) -> None:
+    chosen = used(encoding)[:3]
+    frame = CodeInspector(run, selection=chosen, crops=CROPS).frame()
+    assert frame["code"].tolist() == sorted(chosen)
+    usage = analysis.usage.per_code(encoding).set_index("code")["count"]
+    assert frame["count"].tolist() == usage[sorted(chosen)].tolist()
+    assert (frame["neighbour"] != frame["code"]).all()
+
+
+def test_of_many_codes_the_most_used_are_shown(run: Run, encoding: Encoding) -> None:
+    inspector = CodeInspector(run, selection=list(range(64)), crops=CROPS)
+    assert [found.code for found in inspector.patches()] == sorted(used(encoding)[:5])
+    assert inspector.summary()["tokens_of_selection"] == encoding.codes.size
+    assert "5 most used of 64" in drawn(inspector)[0]["layout"]["title"]["text"]
+
+
+def test_a_code_that_does_not_exist_is_shown_to_be_wrong(run: Run) -> None:
+    inspector = CodeInspector(run, crops=CROPS)
+    inspector.selection = [64]
+    assert "code 64 is outside 0 … 63" in text_of(inspector)
+    inspector.selection = []
+    inspector.turned_off = list(range(64))
+    assert "leave at least one on" in text_of(inspector)
+
+
+@pytest.mark.parametrize("method", ["fsq", "vq", "simvq"])
+def test_methods_of_other_kinds_are_inspected_too(data: Path, method: str) -> None:
+    run = trained(data, method)
+    encoding = encode(run, crops=CROPS)
+    code = int(analysis.usage.per_code(encoding)["count"].argmax())
+    inspector = CodeInspector(run, selection=[code], turned_off=[code], crops=CROPS)
+    assert inspector.summary()["reassigned_tokens"] == analysis.usage.per_code(encoding)["count"].max()
+    history = drawn(inspector)[3]
+    said = history["layout"]["annotations"][0]
+    assert said["visible"] == (method == "fsq")
+    assert ("fixed grid" in said["text"]) == (method == "fsq")
+    patch = PatchInspector(run, patch=[0, 1, 2], crops=CROPS)
+    assert "responsibility" not in patch.summary()
+    assert "Distance" in drawn(patch)[1]["layout"]["title"]["text"]
+    assert len(inspector.figures()) == (4 if method == "fsq" else 5)
+    assert len(patch.figures()) == 2
+
+
+def test_a_patch_shows_the_posterior_of_the_analysis(run: Run, encoding: Encoding) -> None:
+    inspector = PatchInspector(run, patch=[2, 3, 1], temperature=0.5, crops=CROPS)
+    expected = analysis.pictures.posterior(run.tokenizer(), encoding, 2, 3, 1, temperature=0.5)
+    assert inspector.summary()["code"] == expected.code == encoding.codes[2, 0, 3, 1]
+    assert inspector.summary()["runner_up"] == expected.runner_up
+    assert inspector.summary()["margin"] == pytest.approx(expected.margin)
+    assert inspector.frame().equals(expected.candidates)
+    (bars,) = drawn(inspector)[1]["data"]
+    assert bars["customdata"] == expected.candidates["code"].tolist()
+
+
+def test_a_patch_is_moved_by_boxes_clicks_and_links(run: Run, encoding: Encoding) -> None:
+    inspector, codes = PatchInspector(run, crops=CROPS), CodeInspector(run, crops=CROPS)
+    picture, row, column = (part for part in parts_of(inspector) if isinstance(part, ipywidgets.BoundedIntText))
+    picture.value, row.value = 3, 2
+    assert inspector.patch == [3, 2, 0]
+    token = picks(drawn(inspector)[0])[5]
+    send(inspector, {"figure": 0, "codes": [int(token)]})
+    assert [picture.value, row.value, column.value] == inspector.patch
+    assert inspector.patch[0] == 3
+    traitlets.link((inspector, "patch"), (codes, "patch"))
+    codes.patch = [1, 1, 1]
+    assert [picture.value, row.value, column.value] == inspector.patch == [1, 1, 1]
+    traitlets.link((inspector, "selection"), (codes, "selection"))
+    candidate = inspector.frame()["code"].iloc[1]
+    send(inspector, {"figure": 1, "codes": [int(candidate)]})
+    assert codes.selection == [candidate]
+
+
+def test_the_temperature_of_the_posterior_follows_its_slider_and_its_trait(run: Run) -> None:
+    inspector = PatchInspector(run, crops=CROPS)
+    (slider,) = [part for part in parts_of(inspector) if isinstance(part, ipywidgets.FloatLogSlider)]
+    assert slider.value == pytest.approx(run.tokenizer().quantizer.temperature)
+    slider.value = 10.0
+    warm = inspector.summary()
+    inspector.temperature = 0.01
+    assert slider.value == pytest.approx(0.01)
+    assert inspector.summary()["responsibility"] > warm["responsibility"]
+    inspector.temperature = 1e-6
+    assert inspector.temperature == 1e-6, "the slider's ends are not the trait's"
+
+
+def test_a_patch_that_does_not_exist_is_shown_to_be_wrong(run: Run) -> None:
+    inspector = PatchInspector(run, crops=CROPS)
+    inspector.patch = [CROPS, 0, 0]
+    assert f"image {CROPS} is outside" in text_of(inspector)
+    inspector.patch = [1, 2]
+    assert "give the number of the picture, a row and a column" in text_of(inspector)
+    with pytest.raises(InputError):
+        inspector.summary()
+
+
+def test_the_code_of_a_panel_makes_it_again(run: Run) -> None:
+    inspector = CodeInspector(run, selection=[5], turned_off=[7], crops=CROPS)
+    assert inspector.code() == f"lgq.widgets.CodeInspector('lgq', crops={CROPS}, selection=[5], turned_off=[7])"
+    again = eval(inspector.code().removeprefix("lgq.widgets."))
+    assert again.summary() == inspector.summary()
+    patch = PatchInspector(run, patch=[1, 2, 3], crops=CROPS)
+    assert eval(patch.code().removeprefix("lgq.widgets.")).summary() == patch.summary()
+
+
+def test_captions_carry_run_seed_and_n(run: Run, encoding: Encoding) -> None:
+    for panel in (CodeInspector(run, crops=CROPS), PatchInspector(run, crops=CROPS)):
+        assert f"run lgq · seed 0 · step 4 · N = {encoding.codes.size:,d} tokens" in text_of(panel)

@@ -1,0 +1,192 @@
+"""Does the temperature panel show what the analyses say, and follow its traits, its sliders and clicks?"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lgq_explore as lgq
+from lgq_explore import analysis
+from lgq_explore.analysis.temperature.view import SWEEP_TOKENS
+from lgq_explore.errors import InputError
+from lgq_explore.models import BackboneConfig
+from lgq_explore.quantizers import FSQConfig, LGQConfig
+from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.run import Run
+from lgq_explore.widgets import TemperatureExplorer
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    recipe = TrainConfig(
+        data="fake",
+        batch_size=4,
+        steps=6,
+        log_steps=1,
+        snapshot_steps=3,
+        backbone=BackboneConfig(channels=(8, 8, 8), dim=4),
+        quantizer=LGQConfig(codebook_size=16),
+    )
+    return lgq.train(recipe, tmp_path_factory.mktemp("runs") / "lgq", progress=False)
+
+
+def figures(panel: TemperatureExplorer) -> list[Any]:
+    return [json.loads(figure) for figure in panel.charts.figures]
+
+
+def click(panel: TemperatureExplorer, figure: int, *codes: int) -> None:
+    panel.charts._handle_custom_msg({"figure": figure, "codes": list(codes)}, [])
+
+
+def test_it_opens_on_the_temperature_training_ended_with_and_the_newest_codebook(run: Run) -> None:
+    panel = TemperatureExplorer(run)
+    ended = run.history()["temperature"].iloc[-1]
+    assert panel.temperature == pytest.approx(ended, rel=1e-6)
+    assert panel.snapshot == 6
+    assert len(figures(panel)) == 5
+    views = analysis.temperature.TemperatureViews(run.tokenizer(), lgq.encode(run))
+    assert panel.frame().equals(views.at(panel.temperature).tokens)
+    summary = panel.summary()
+    assert summary["tokens"] == len(panel.frame())
+    assert summary["effective_codes"] == pytest.approx(math.exp(panel.frame()["entropy"].mean()))
+    assert summary["training ended"] == ended
+    assert f"{summary['effective_codes']:.3g} effective codes" in panel._numbers.value
+    assert run.path.name in panel.caption()
+    assert "seed 0" in panel.caption()
+
+
+def test_a_temperature_changes_the_soft_pictures_and_the_distributions_and_no_hard_picture(run: Run) -> None:
+    panel = TemperatureExplorer(run, temperature=0.01)
+    before = figures(panel)
+    panel.temperature = 5.0
+    after = figures(panel)
+    pictures = [{row["name"]: row["source"] for row in drawn[3]["data"]} for drawn in (before, after)]
+    assert pictures[0]["hard"] == pictures[1]["hard"]
+    assert pictures[0]["soft"] != pictures[1]["soft"]
+    assert before[1]["data"] != after[1]["data"]
+    assert panel.summary()["effective_codes"] > 2
+
+
+def test_slider_and_trait_follow_each_other(run: Run) -> None:
+    panel = TemperatureExplorer(run)
+    panel.temperature = 0.137
+    assert panel.temperature == 0.137
+    assert panel._temperature_slider.value == pytest.approx(10**-0.9)
+    panel._temperature_slider.value = panel._grid[-1]
+    assert panel.temperature == panel._grid[-1]
+    panel._snapshot_slider.value = 3
+    assert panel.snapshot == 3
+    assert "since step 0" in panel._change.value
+    panel._token_box.value = 5
+    assert panel.token == 5
+    panel.token = 7
+    assert panel._token_box.value == 7
+
+
+def test_a_snapshot_answers_with_its_own_codebook(run: Run) -> None:
+    panel = TemperatureExplorer(run, snapshot=0, temperature=1.0)
+    views = analysis.temperature.TemperatureViews(run.tokenizer(), lgq.encode(run), run.codebook_snapshots()[0])
+    assert np.array_equal(panel.frame()["code"], views.at(1.0).tokens["code"])
+    assert "codebook of step 0, encoder and decoder of step 6" in panel.caption()
+
+
+def test_a_click_on_the_map_chooses_a_token_and_one_on_a_bar_a_code(run: Run) -> None:
+    panel = TemperatureExplorer(run, temperature=0.1)
+    click(panel, 4, 17)
+    assert panel.token == 17
+    bars = figures(panel)[2]["data"][0]
+    views = analysis.temperature.TemperatureViews(run.tokenizer(), lgq.encode(run))
+    assert bars["x"] == [str(code) for code in views.top(17, 0.1)["code"]]
+    click(panel, 2, int(bars["x"][1]))
+    assert panel.selection == [int(bars["x"][1])]
+    click(panel, 3, 5)
+    assert (panel.token, panel.selection) == (17, [int(bars["x"][1])])
+
+
+def test_its_code_makes_it_again(run: Run) -> None:
+    panel = TemperatureExplorer(run, temperature=0.137, snapshot=3, token=9, selection=[4])
+    again = eval(panel.code(), {"lgq": lgq})
+    assert (again.temperature, again.snapshot, again.token, again.selection) == (0.137, 3, 9, [4])
+    assert again.code() == panel.code()
+    assert repr(again) == f"TemperatureExplorer({run.path.name})"
+
+
+def test_it_leaves_a_picture_of_itself(run: Run) -> None:
+    panel = TemperatureExplorer(run)
+    assert panel._repr_mimebundle_()["image/png"].startswith(b"\x89PNG")
+
+
+def test_neighbouring_temperatures_are_made_ready_while_nobody_moves(run: Run) -> None:
+    async def wait() -> TemperatureExplorer:
+        panel = TemperatureExplorer(run, temperature=0.1)
+        assert panel._ahead is not None
+        await panel._ahead
+        return panel
+
+    panel = asyncio.run(wait())
+    place = panel._grid.index(0.1)
+    assert all(panel._views.is_known(near) for near in panel._grid[place - 5 : place + 6])
+    assert not panel._views.is_known(panel._grid[0])
+
+
+def test_a_temperature_that_is_not_ready_is_previewed_and_followed_by_the_whole(run: Run) -> None:
+    async def until_it_says(panel: TemperatureExplorer, holds: Callable[[str], bool]) -> None:
+        async with asyncio.timeout(60):
+            while not holds(panel._caption.value):
+                await asyncio.sleep(0.01)
+
+    async def move() -> None:
+        panel = TemperatureExplorer(run, temperature=0.1)
+        whole = len(panel._views.sample)
+        assert whole > SWEEP_TOKENS
+        assert panel._ahead is not None
+        await panel._ahead
+        await until_it_says(panel, lambda said: "follow" not in said)
+        panel.temperature = 7.3
+        await until_it_says(panel, lambda said: f"{SWEEP_TOKENS} of them (all {whole:,d} follow)" in said)
+        assert f"N = {SWEEP_TOKENS} tokens" in figures(panel)[1]["layout"]["title"]["text"]
+        assert panel.summary()["tokens"] == whole
+        await until_it_says(panel, lambda said: "follow" not in said)
+        assert f"N = {whole:,d} tokens" in figures(panel)[1]["layout"]["title"]["text"]
+
+    asyncio.run(move())
+
+
+def test_a_preview_is_followed_though_somebody_else_asked_for_the_whole(run: Run) -> None:
+    """A display does, for its picture."""
+
+    async def show() -> TemperatureExplorer:
+        panel = TemperatureExplorer(run, temperature=0.1)
+        assert "follow" in panel._caption.value
+        panel.figure()
+        async with asyncio.timeout(60):
+            while "follow" in panel._caption.value:
+                await asyncio.sleep(0.01)
+        return panel
+
+    panel = asyncio.run(show())
+    assert f"N = {len(panel._views.sample):,d} tokens" in figures(panel)[1]["layout"]["title"]["text"]
+
+
+def test_what_cannot_be_shown_is_refused_in_a_sentence(run: Run, recipe: TrainConfig) -> None:
+    panel = TemperatureExplorer(run)
+    with pytest.raises(InputError, match=r"temperature is 0\.0: give a positive number"):
+        panel.temperature = 0.0
+    with pytest.raises(InputError, match="no snapshot of step 5: choose one of 0, 3, 6"):
+        panel.snapshot = 5
+    panel.selection = [16]
+    assert "code 16 is outside 0 … 15" in panel._message.value
+    panel.selection = [15]
+    assert "outside" not in panel._message.value
+    with pytest.raises(InputError, match="token is 1000000: the 6 pictures have 0 … 383"):
+        panel.token = 10**6
+    grid = lgq.train(replace(recipe, quantizer=FSQConfig(), loss_weights={}), progress=False)
+    with pytest.raises(InputError, match="FSQ chooses its codes without a temperature"):
+        TemperatureExplorer(grid)

@@ -1,0 +1,197 @@
+"""Does the usage explorer show what the analysis says of its runs, follow its traits, and refuse what it can't show?"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import ipywidgets
+import pytest
+import traitlets
+
+import lgq_explore as lgq
+from lgq_explore import analysis
+from lgq_explore.errors import InputError
+from lgq_explore.plots import METHOD_COLOURS
+from lgq_explore.quantizers import VQConfig
+from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.run import Run
+from lgq_explore.training.loop import train
+from lgq_explore.widgets import UsageExplorer
+from lgq_explore.widgets.charts import Picked
+from lgq_explore.widgets.explorer import held_out
+from lgq_explore.widgets.usage.explorer import MAP
+
+
+@pytest.fixture
+def runs(recipe: TrainConfig, tmp_path: Path) -> list[Run]:
+    """Two runs of two methods over one data set."""
+    vq = replace(recipe, quantizer=VQConfig(codebook_size=16), loss_weights={})
+    return [train(recipe, tmp_path / "lgq"), train(vq, tmp_path / "vq")]
+
+
+def figures_of(explorer: UsageExplorer) -> list[dict]:
+    return [json.loads(text) for text in explorer.charts.figures]
+
+
+def said_by(explorer: UsageExplorer) -> str:
+    return "\n".join(html.unescape(part.value) for part in explorer.children if isinstance(part, ipywidgets.HTML))
+
+
+def test_the_panel_shows_what_the_analysis_says(runs: list[Run]) -> None:
+    explorer = UsageExplorer(*runs, hits=3, batch_images=2, window_tokens=1024)
+    usage_map, ranks, lorenz, accumulation, definitions = figures_of(explorer)
+    assert "Code usage of lgq" in usage_map["layout"]["title"]["text"]
+    for curves in (ranks, lorenz, accumulation, definitions):
+        assert {METHOD_COLOURS["lgq"], METHOD_COLOURS["vq"]} <= {trace["line"].get("color") for trace in curves["data"]}
+    for run, name in zip(runs, ("lgq", "vq"), strict=True):
+        encoding = held_out(run)
+        (numbers,) = analysis.usage.summary(encoding).to_dict("records")
+        assert {explorer.summary()[f"{name} {number}"] for number in ("perplexity", "tokens", "chao2")} == {
+            numbers[number] for number in ("perplexity", "tokens", "chao2")
+        }
+        counted = explorer.frame().query("run == @name")
+        assert counted["count"].tolist() == analysis.usage.per_code(encoding)["count"].tolist()
+        assert f"{numbers['tokens']:,d} tokens" in said_by(explorer)
+    expected = analysis.usage.definitions(
+        {name: held_out(run) for run, name in zip(runs, ("lgq", "vq"), strict=True)},
+        batch_images=2,
+        window_tokens=1024,
+        hits=3,
+    )
+    assert explorer.frames.definitions.equals(expected)
+
+
+def test_a_move_changes_the_definitions_and_nothing_else(runs: list[Run]) -> None:
+    explorer = UsageExplorer(*runs, hits=1)
+    before = explorer.charts.figures
+    explorer.hits = 37  # not among those that the slider offers
+    after = explorer.charts.figures
+    assert [old == new for old, new in zip(before, after, strict=True)] == [True, True, True, True, False]
+    assert "at least 37 hits" in said_by(explorer)
+    counts = analysis.usage.per_code(held_out(runs[1]))["count"]
+    row = explorer.frames.definitions.query("run == 'vq' and definition == 'at least 37 hits'")
+    assert row["codes"].item() == (counts >= 37).sum()
+
+
+def test_sliders_and_traits_follow_each_other(runs: list[Run]) -> None:
+    explorer = UsageExplorer(runs[0], hits=3)
+    (slider,) = [part for part in descendants(explorer) if getattr(part, "description", "") == "at least m hits"]
+    assert (slider.label, slider.value) == ("3", 3)
+    slider.value = 10
+    assert explorer.hits == 10
+    explorer.hits = 7
+    assert slider.value == 7
+    assert explorer.hits == 7
+
+
+def test_what_is_picked_in_the_map_is_selected_marked_and_linked(runs: list[Run]) -> None:
+    explorer, other = UsageExplorer(*runs), UsageExplorer(runs[0])
+    traitlets.link((explorer, "selection"), (other, "selection"))
+    explorer._take(Picked(MAP, [5, 9]))
+    explorer._take(Picked(MAP + 1, [1]))
+    assert explorer.selection == other.selection == [5, 9]
+    marks = figures_of(explorer)[MAP]["data"][1]
+    assert (marks["x"], marks["y"]) == ([1, 1], [4, 8])
+    assert "selection=[5, 9]" in explorer.code()
+
+
+def test_another_run_in_the_map_forgets_the_selected_codes(runs: list[Run]) -> None:
+    explorer = UsageExplorer(*runs, selection=[3])
+    explorer.shown = "vq"
+    assert explorer.selection == []
+    assert "Code usage of vq" in figures_of(explorer)[MAP]["layout"]["title"]["text"]
+
+
+def test_its_code_makes_the_panel_again(runs: list[Run]) -> None:
+    explorer = UsageExplorer(*runs, shown="vq", hits=2, window_tokens=512, selection=[1, 4], crops=8)
+    again = eval(explorer.code(), {"lgq": lgq})
+    assert again.code() == explorer.code()
+    assert again.charts.figures == explorer.charts.figures
+
+
+def test_runs_of_one_method_are_told_apart_by_seed_then_by_folder(recipe: TrainConfig, tmp_path: Path) -> None:
+    short = replace(recipe, steps=1)
+    first, again = (train(short, tmp_path / name) for name in ("first", "again"))
+    second = train(replace(short, seed=1), tmp_path / "second")
+    assert repr(UsageExplorer(first, second)) == "UsageExplorer(lgq, seed 0, lgq, seed 1)"
+    assert repr(UsageExplorer(first, again)) == "UsageExplorer(first, again)"
+    with pytest.raises(InputError, match="first is given more than once: give each run once"):
+        UsageExplorer(first, first)
+
+
+def test_runs_in_folders_of_one_name_are_told_apart_by_the_folders_that_hold_them(
+    recipe: TrainConfig, tmp_path: Path
+) -> None:
+    short = replace(recipe, steps=1)
+    runs = [train(short, tmp_path / day / "run") for day in ("monday", "_$tuesday$")]
+    explorer = UsageExplorer(*runs, shown="_$tuesday$/run")
+    assert repr(explorer) == "UsageExplorer(monday/run, _$tuesday$/run)"
+    explorer._repr_mimebundle_()
+    assert eval(explorer.code(), {"lgq": lgq}).shown == explorer.shown
+
+
+def test_a_run_given_as_the_folder_one_stands_in_has_its_name(
+    recipe: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(replace(recipe, steps=1), tmp_path / "data" / "runs" / "mine")
+    monkeypatch.chdir(tmp_path / "data" / "runs" / "mine")
+    explorer = UsageExplorer(".")
+    assert "run mine" in explorer.caption()
+    assert explorer.code().startswith("lgq.widgets.UsageExplorer('mine', ")
+
+
+def test_it_leaves_a_picture_and_a_name_that_stays(runs: list[Run]) -> None:
+    bundle = UsageExplorer(*runs)._repr_mimebundle_()
+    assert bundle["text/plain"] == "UsageExplorer(lgq, vq)"
+    assert bundle["image/png"].startswith(b"\x89PNG")
+
+
+def test_nonsense_is_refused_in_python_and_told_in_the_panel(runs: list[Run]) -> None:
+    with pytest.raises(InputError, match="at least one"):
+        UsageExplorer()
+    with pytest.raises(InputError, match="shown is 'fsq': choose one of lgq"):
+        UsageExplorer(runs[0], shown="fsq")
+    explorer = UsageExplorer(runs[0])
+    drawn = explorer.charts.figures
+    explorer.selection = [16]
+    assert "code 16 is outside 0 … 15" in said_by(explorer)
+    assert explorer.charts.figures == drawn
+    explorer.selection = []
+    explorer.hits = 0
+    assert "hits is 0" in said_by(explorer)
+
+
+def test_runs_counted_over_different_numbers_of_tokens_are_shown_and_not_ranked(
+    recipe: TrainConfig, tmp_path: Path
+) -> None:
+    coarse_backbone = replace(recipe.backbone, channels=(8, 8, 8, 8))
+    coarse = train(replace(recipe, steps=1, seed=1, backbone=coarse_backbone), tmp_path / "coarse")
+    fine = train(replace(recipe, steps=1), tmp_path / "fine")
+    explorer = UsageExplorer(fine, coarse)
+    assert "different numbers of tokens" in said_by(explorer)
+    assert "(of the first run)" in explorer.figure().get_suptitle()
+    assert not any("rank by whole set" in name for name in explorer.summary())
+
+
+def test_fast_moves_are_drawn_once(runs: list[Run]) -> None:
+    async def slide() -> tuple[int, float]:
+        explorer = UsageExplorer(runs[0])
+        drawn = []
+        explorer.charts.observe(lambda change: drawn.append(change["new"]), "figures")
+        for hits in (2, 5, 10, 20):
+            explorer.hits = hits
+        await asyncio.sleep(0.5)
+        return len(drawn), explorer.frames.definitions["codes"].iloc[3]
+
+    times, codes = asyncio.run(slide())
+    assert times == 1
+    assert codes == (analysis.usage.per_code(held_out(runs[0]))["count"] >= 20).sum()
+
+
+def descendants(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
+    children = getattr(widget, "children", ())
+    return [*children, *(below for child in children for below in descendants(child))]
