@@ -29,7 +29,6 @@ def add_bench(commands: Any) -> None:
     _add_bench_soft_assignment(benches)
     _add_bench_training(benches)
     _add_bench_explorers(benches)
-    _add_bench_browser(benches)
 
 
 def _add_bench_quantizers(benches: Any) -> None:
@@ -184,31 +183,6 @@ def _bench_explorers(options: argparse.Namespace) -> int:
 
     results_folder(options.results)
     measured = measure_explorers(options.tokens, options.codebook_size, options.moves)
-    return _report_benchmark(options, measured, markdown_table)
-
-
-def _add_bench_browser(benches: Any) -> None:
-    parser = benches.add_parser(
-        "browser", help="panels, and a map of a large codebook drawn in two ways, in a real browser (10 minutes)"
-    )
-    parser.add_argument("--codebook-size", type=int, default=16384, metavar="K", help="codes (default: 16384)")
-    parser.add_argument("--tokens", type=int, default=20000, metavar="N", help="tokens on the map (default: 20000)")
-    parser.add_argument("--moves", type=int, default=20, metavar="N", help="of the temperature (default: 20)")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="of the map, in turn (default: 5)")
-    parser.add_argument("--data", default="photos", metavar="SPEC", help="pictures of the panel (default: photos)")
-    _add_results(parser)
-    parser.set_defaults(command=_bench_browser)
-
-
-def _bench_browser(options: argparse.Namespace) -> int:
-    from benchmarks.browser.explorers import BrowserSizes, measure_browser
-    from benchmarks.browser.table import markdown_table
-
-    from ..bench.results import results_folder
-
-    sizes = BrowserSizes(options.codebook_size, options.tokens, options.moves, options.rounds, options.data)
-    results_folder(options.results)
-    measured = measure_browser(sizes, say=tell)
     return _report_benchmark(options, measured, markdown_table)
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from benchmarks.browser import page as browser_page
+from benchmarks.browser.__main__ import main
 from benchmarks.browser.cells import MAPS, map_notebook
 from benchmarks.browser.explorers import NEEDS, REPEATS, BrowserSizes
 from benchmarks.browser.page import require_browser
 from benchmarks.browser.table import MAP_COLUMNS, markdown_table
-from lgq_explore.cli import main
 from lgq_explore.errors import InputError
 
 SMALL = ("--codebook-size", "64", "--tokens", "100", "--moves", "2", "--rounds", "1", "--data", "fake")
@@ -25,7 +25,7 @@ SMALL = ("--codebook-size", "64", "--tokens", "100", "--moves", "2", "--rounds",
 def test_the_command_measures_in_a_browser_and_keeps_what_it_prints(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    assert main(["bench", "browser", *SMALL, "--json", "--results", str(tmp_path)]) == 0
+    assert main([*SMALL, "--json", "--out", str(tmp_path)]) == 0
     streams = capfd.readouterr()
     measured = json.loads(streams.out)
     (file,) = tmp_path.iterdir()

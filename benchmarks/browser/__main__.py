@@ -1,0 +1,54 @@
+"""Measure panels, and a map of a large codebook drawn in two ways, in a real browser.
+
+    python -m benchmarks.browser [--codebook-size 16384] [--tokens 20000] [--moves 20] [--rounds 5] [--data photos]
+
+The result is kept as dated JSON in `benchmarks/results/`, and printed as a table or with --json as it is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lgq_explore.bench.results import results_folder, save_result
+from lgq_explore.errors import InputError, printable
+
+from .explorers import BrowserSizes, measure_browser
+from .table import markdown_table
+
+FOLDER = Path(__file__).parents[1] / "results"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print and keep the result; 2 where an input can't be used, told on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.browser", description=__doc__.splitlines()[0])
+    defaults = BrowserSizes()
+    parser.add_argument("--codebook-size", type=int, default=defaults.codes, metavar="K", help="codes")
+    parser.add_argument("--tokens", type=int, default=defaults.tokens, metavar="N", help="tokens on the map")
+    parser.add_argument("--moves", type=int, default=defaults.moves, metavar="N", help="of the temperature")
+    parser.add_argument("--rounds", type=int, default=defaults.rounds, metavar="N", help="of the map, in turn")
+    parser.add_argument("--data", default=defaults.data, metavar="SPEC", help="pictures of the panel")
+    parser.add_argument("--out", type=Path, default=FOLDER, metavar="FOLDER", help="for the result")
+    parser.add_argument("--json", action="store_true", help="print the result as it is kept")
+    options = parser.parse_args(arguments)
+    try:
+        sizes = BrowserSizes(options.codebook_size, options.tokens, options.moves, options.rounds, options.data)
+        results_folder(options.out)
+        measured = measure_browser(sizes, say=_tell)
+        _tell(printable(save_result(measured, options.out)))
+    except InputError as error:
+        _tell(str(error))
+        return 2
+    print(json.dumps(measured) if options.json else markdown_table(measured))
+    return 0
+
+
+def _tell(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
