@@ -16,8 +16,8 @@ COLUMNS = ("code", "squared_distance", "responsibility")
 def draw_posterior(candidates: pd.DataFrame, *, method: str = "lgq", detail: str = "") -> go.Figure:
     """A bar a candidate, nearest first: its responsibility, or its squared distance where the method has none.
 
-    candidates: those of `analysis.pictures.posterior`. One trace; the code that was chosen is in the method's colour, and
-    a click picks a code.
+    candidates: those of `analysis.pictures.posterior`. One trace; the code that was chosen is in the method's colour. A
+    click picks a code.
 
     Raises:
         InputError: a frame of something else, or without a row.

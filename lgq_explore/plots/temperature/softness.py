@@ -96,8 +96,8 @@ TOKEN_COLUMNS = {"max_p", "entropy", "code", "token"}
 def draw_sweep(sweep: pd.DataFrame, flips: pd.DataFrame, marks: pd.DataFrame, temperature: float) -> go.Figure:
     """Gap, encoder gain and flips against the temperature, with the marks and the present temperature as lines.
 
-    Frames are those of `analysis.temperature.TemperatureProbe.sweep`, `flips_over_temperatures` and `temperature_marks`. Traces are
-    the lines of SWEEP_PANELS in their order.
+    Frames are those of `TemperatureProbe.sweep`, `flips_over_temperatures` and `temperature_marks` in
+    `analysis.temperature`. Traces are the lines of SWEEP_PANELS in their order.
 
     Raises:
         InputError: a frame without the columns that are drawn.

@@ -32,8 +32,8 @@ def draw_code_history(
 ) -> go.Figure:
     """A line a code: the tokens that each snapshot of the codebook gives to it, against the step.
 
-    history: that of `analysis.usage.code_history`, of up to six codes; empty where there is none, and then the `sentence`
-    says why.
+    history: that of `analysis.usage.code_history`, of up to six codes; empty where there is none, and then the
+    `sentence` says why.
 
     Raises:
         InputError: a frame of something else, or more codes than there are kinds of lines.

@@ -43,7 +43,7 @@ class GeometryExplorer(Explorer):
         GeometryExplorer(lgq.tutorial_run("lgq"), beside=lgq.tutorial_run("fsq"))
 
     run, beside: opened, folders, or names under data/runs. method: `pca`, drawn at once, or `umap`, which is made in
-    the background where a kernel's loop runs, and kept in the run's folder. colour: one of `plots.geometry.CODE_COLOURS`.
+    the background where a kernel's loop runs, and kept in the run's folder. colour: of `plots.geometry.CODE_COLOURS`.
     snapshot: the step of a saved codebook, by default the newest; tokens are always those of today's encoder.
     beside_as: `lattice`, in the space where the run beside rounds; `latents`, as what its codes decode to among its raw
     latents; both on axes of their own. Or on the same axes: `fitted`, a grid with the levels of `beside` (without: of

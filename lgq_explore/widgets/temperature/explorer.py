@@ -130,7 +130,7 @@ class TemperatureExplorer(Explorer):
         )
 
     def frame(self) -> pd.DataFrame:
-        """A row a token of the sample: `analysis.temperature.TemperatureProbe.at` of the present temperature and snapshot."""
+        """One row per token of the sample, from `TemperatureProbe.at` at the present temperature and snapshot."""
         return self._view.tokens
 
     def summary(self) -> dict[str, int | float | str]:

@@ -62,8 +62,8 @@ class ToyLab(Explorer):
     The button Train learns in the background; `train()` learns in the cell, and gives the lab back. It is the same
     either way: deterministic, by one recipe for all methods.
 
-    data: one of `lgq.analysis.toys.TOYS`. method: one of `lgq.QUANTIZERS`. codes: K, by default what suits the data; a grid
-    takes the nearest product. temperature: of the slider; what LGQ trains with is its published schedule, 1.0 to 0.1.
+    data: one of `lgq.analysis.toys.TOYS`. method: one of `lgq.QUANTIZERS`. codes: K, by default what suits the data; a
+    grid takes the nearest product. temperature: of the slider; LGQ trains with its published schedule, 1.0 to 0.1.
     peakedness, usage: weights of LGQ's regularizers; usage_form: published or unbiased. initialization: where codes
     start, of methods that can be told: random, kmeans++, kmeans, grid; empty for the method's own. batch_size: points a
     step.
@@ -216,9 +216,9 @@ class ToyLab(Explorer):
     def caption(self) -> str:
         view = self._view
         return (
-            f"{self.method} on {self.data}: {analysis.toys.toy_named(self.data).what} · K = {len(view.codebook)} · seed "
-            f"{self.seed} · step {self._finished_steps():,d} of {self.steps:,d}, {self.batch_size:,d} points each · "
-            f"measured on N = {len(view.tokens):,d} held-out tokens · least distortion {view.optimum.distortion:.4f} "
+            f"{self.method} on {self.data}: {analysis.toys.toy_named(self.data).what} · K = {len(view.codebook)} "
+            f"· seed {self.seed} · step {self._finished_steps():,d} of {self.steps:,d}, "
+            f"{self.batch_size:,d} points each · measured on N = {len(view.tokens):,d} held-out tokens · least distortion {view.optimum.distortion:.4f} "
             f"{view.optimum.how}. Colours mix where codes share a place, down to grey where all do; a code is as large "
             "as what it holds."
         )
@@ -294,8 +294,8 @@ class ToyLab(Explorer):
         view = self._view
         return Title(
             f"{self.method} on {self.data}",
-            f"K = {len(view.codebook)}, seed {self.seed}, step {self._finished_steps():,d}; {plots.toys.POINTS_SHOWN} of "
-            f"N = {len(view.tokens):,d} held-out points",
+            f"K = {len(view.codebook)}, seed {self.seed}, step {self._finished_steps():,d}; "
+            f"{plots.toys.POINTS_SHOWN} of N = {len(view.tokens):,d} held-out points",
         )
 
     def _distance_detail(self) -> str:

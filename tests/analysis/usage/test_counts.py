@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lgq_explore.analysis.usage import grid as usage_grid
-from lgq_explore.analysis.usage import of_counts, per_code
+from lgq_explore.analysis.usage import grid, of_counts, per_code
 from lgq_explore.errors import InputError
 from tests.analysis.encodings import encoding_of
 
@@ -57,16 +56,16 @@ def test_counts_that_are_none_are_refused(counts: list, told: str) -> None:
 @pytest.mark.parametrize("codebook_size", [1, 2, 240, 1000, 1024, 16384])
 def test_every_code_lies_at_index_plus_column(codebook_size: int) -> None:
     usage = of_counts(np.arange(1, codebook_size + 1))
-    grid = usage_grid(usage.sample(frac=1, random_state=0))
-    rows, columns = grid.shape
+    cells_of_grid = grid(usage.sample(frac=1, random_state=0))
+    rows, columns = cells_of_grid.shape
     assert columns == math.ceil(math.sqrt(codebook_size))
     assert columns - 1 <= rows <= columns
-    cells = grid.stack().dropna().reset_index().set_axis(["first", "offset", "count"], axis=1)
+    cells = cells_of_grid.stack().dropna().reset_index().set_axis(["first", "offset", "count"], axis=1)
     assert (cells["first"] + cells["offset"] + 1 == cells["count"]).all()
     assert len(cells) == codebook_size
-    assert np.isnan(grid.to_numpy().ravel()[codebook_size:]).all()
+    assert np.isnan(cells_of_grid.to_numpy().ravel()[codebook_size:]).all()
 
 
 def test_a_frame_of_something_else_has_no_grid() -> None:
     with pytest.raises(InputError, match="'step'"):
-        usage_grid(pd.DataFrame({"step": [1]}))
+        grid(pd.DataFrame({"step": [1]}))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lgq_explore.analysis.usage import by_rank
-from lgq_explore.analysis.usage import lorenz as usage_lorenz
+from lgq_explore.analysis.usage import by_rank, lorenz
 from lgq_explore.analysis.usage.inequality import COUNTED, LARGEST_CURVE, UNIFORM
 from lgq_explore.errors import InputError
 from lgq_explore.metrics import gini, gini_uniform
@@ -40,14 +39,14 @@ def test_a_long_curve_is_thinned_and_keeps_its_ends() -> None:
     assert ranked["rank"].is_unique
     assert ranked["rank"].iloc[[0, 1, -1]].tolist() == [1, 2, 3000]
     assert (ranked["count"] == 3001 - ranked["rank"]).all()
-    lorenz = usage_lorenz(encoding_with_counts(counts)).query("curve == @COUNTED")
-    assert len(lorenz) <= LARGEST_CURVE
-    assert area_based_gini(lorenz) == pytest.approx(gini(counts, len(counts)), abs=1e-4)
+    curve = lorenz(encoding_with_counts(counts)).query("curve == @COUNTED")
+    assert len(curve) <= LARGEST_CURVE
+    assert area_based_gini(curve) == pytest.approx(gini(counts, len(counts)), abs=1e-4)
 
 
 def test_the_curves_hold_their_gini_and_the_kink_where_dead_codes_end() -> None:
     counts = np.array([0] * 600 + [3] * 399 + [500])
-    curves = usage_lorenz(encoding_with_counts(counts))
+    curves = lorenz(encoding_with_counts(counts))
     counted, uniform = (curves[curves["curve"] == name] for name in (COUNTED, UNIFORM))
     assert area_based_gini(counted) == pytest.approx(gini(counts, 1000))
     assert area_based_gini(uniform) == pytest.approx(gini_uniform(int(counts.sum()), 1000), abs=1e-3)
@@ -56,11 +55,11 @@ def test_the_curves_hold_their_gini_and_the_kink_where_dead_codes_end() -> None:
         assert curve[["code_share", "token_share"]].iloc[[0, -1]].to_numpy().tolist() == [[0, 0], [1, 1]]
 
 
-@pytest.mark.parametrize("analysis", [by_rank, usage_lorenz])
+@pytest.mark.parametrize("analysis", [by_rank, lorenz])
 def test_an_encoding_without_tokens_is_refused(analysis: object) -> None:
     with pytest.raises(InputError, match="no tokens"):
         analysis(encoding_of(np.zeros((0, 1, 2, 2), dtype=np.int64), [4]))
 
 
-def area_based_gini(lorenz: object) -> float:
-    return 1 - 2 * np.trapezoid(lorenz["token_share"], lorenz["code_share"])
+def area_based_gini(curve: object) -> float:
+    return 1 - 2 * np.trapezoid(curve["token_share"], curve["code_share"])
