@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "plots": set(),
     "report": {"runs", "analysis", "plots"},
     "widgets": {"quantizers", "models", "images", "runs", "training", "analysis", "plots"},
-    "bench": {"quantizers", "models", "runs", "training", "analysis", "plots"},
+    "bench": {"quantizers", "models", "images", "runs", "training", "analysis", "plots"},
     "cli": {"quantizers", "models", "metrics", "images", "runs", "training", "analysis", "report", "bench"},
     "__main__": {"cli"},
     "__init__": set(),

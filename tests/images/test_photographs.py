@@ -316,7 +316,7 @@ def test_data_directory_is_where_the_environment_says(monkeypatch: pytest.Monkey
     monkeypatch.delenv("LGQ_EXPLORE_DATA")
     checkout = Path(__file__).parents[2]
     assert data_directory() == checkout / "data"
-    monkeypatch.setattr(image_cache, "__file__", "/site-packages/lgq_explore/training/image_cache.py")
+    monkeypatch.setattr(image_cache, "__file__", "/site-packages/lgq_explore/images/cache.py")
     assert data_directory() == Path("/somewhere/.cache/lgq-explore")
 
 

@@ -65,9 +65,10 @@ def draw_code_cells(cells: pd.DataFrame, exponents: pd.DataFrame, *, name: str =
     """Volume, occupancy and anisotropy of each cell against the latents' density there; a dot a code that is used.
 
     cells, exponents: of `analysis.geometry.code_cells` and `density_exponents`. name: the run's, for the title. In the
-    first two panels, colour is anisotropy, grey where there are too few tokens for it; red: the fitted power of the density,
-    black and dashed: theory's for an optimal codebook, dotted: a uniform grid's, all through the middle of the cells.
-    A dot's customdata is its code and the number of its tokens. Traces of a panel: grey dots, coloured ones, lines.
+    first two panels, colour is anisotropy, grey where there are too few tokens for it; red: the fitted power of the
+    density, black and dashed: theory's for an optimal codebook, dotted: a uniform grid's, all through the middle of the
+    cells. A dot's customdata is its code and the number of its tokens. Traces of a panel: grey dots, coloured ones,
+    lines.
 
     Raises:
         InputError: a frame of something else.

@@ -218,7 +218,8 @@ class ToyLab(Explorer):
         return (
             f"{self.method} on {self.data}: {analysis.toys.toy_named(self.data).what} · K = {len(view.codebook)} "
             f"· seed {self.seed} · step {self._finished_steps():,d} of {self.steps:,d}, "
-            f"{self.batch_size:,d} points each · measured on N = {len(view.tokens):,d} held-out tokens · least distortion {view.optimum.distortion:.4f} "
+            f"{self.batch_size:,d} points each · measured on N = {len(view.tokens):,d} held-out tokens "
+            f"· least distortion {view.optimum.distortion:.4f} "
             f"{view.optimum.how}. Colours mix where codes share a place, down to grey where all do; a code is as large "
             "as what it holds."
         )
