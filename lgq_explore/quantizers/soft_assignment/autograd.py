@@ -31,8 +31,7 @@ from torch import Tensor
 from lgq_explore.errors import InputError
 
 from ..assignment import InputGradients, OutputGradients, SoftAssignment, common_offset, require_finite
-from . import sparse as sparse_assignment
-from . import tiled as tiled_assignment
+from . import sparse, tiled
 from .tiles import first_largest
 
 BACKENDS = ("auto", "triton", "tiled", "dense")
@@ -88,8 +87,8 @@ class Backend:
     gradients: Callable[[Tensor, Tensor, Tensor, SoftAssignment, OutputGradients, float], InputGradients]
 
 
-TILED = Backend(tiled_assignment.assign, tiled_assignment.gradients)
-SPARSE = Backend(sparse_assignment.assign, sparse_assignment.gradients)
+TILED = Backend(tiled.assign, tiled.gradients)
+SPARSE = Backend(sparse.assign, sparse.gradients)
 
 
 class _SoftAssign(torch.autograd.Function):
@@ -171,9 +170,9 @@ def require_backend_for(device: str) -> None:
 
 def _triton() -> Backend:
     with _failure_names_the_switch():
-        from . import triton_backend as triton_assignment
+        from . import triton_backend
     guarded = _failure_names_the_switch()
-    return Backend(guarded(triton_assignment.assign), guarded(triton_assignment.gradients))
+    return Backend(guarded(triton_backend.assign), guarded(triton_backend.gradients))
 
 
 @contextmanager

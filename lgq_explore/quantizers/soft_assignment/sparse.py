@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..assignment import InputGradients, OutputGradients, SoftAssignment
-from . import tiled as tiled_assignment
+from . import tiled
 from .tiles import Largest, Strip, places_above, strip_buffer, strips
 
 PAIRS_PER_TOKEN = 128
@@ -56,9 +56,9 @@ def assign(q: Tensor, k: Tensor, v: Tensor, drop: float) -> SoftAssignment:
         usage.index_add_(0, kept.columns, kept.p)
         crowded[rows] = False
     if crowded.any():
-        tiled = tiled_assignment.assign(q[crowded], k, v, drop)
-        out[crowded], lse[crowded], s2[crowded], codes[crowded] = tiled.out, tiled.lse, tiled.s2, tiled.codes
-        usage += tiled.usage * len(tiled.codes)
+        whole = tiled.assign(q[crowded], k, v, drop)
+        out[crowded], lse[crowded], s2[crowded], codes[crowded] = whole.out, whole.lse, whole.s2, whole.codes
+        usage += whole.usage * len(whole.codes)
     return SoftAssignment(out, lse, s2, usage / tokens, codes)
 
 
@@ -85,10 +85,10 @@ def gradients(
         here = OutputGradients(
             upstream.out[crowded], upstream.lse[crowded], upstream.s2[crowded], per_token_usage * crowded.sum()
         )
-        tiled = tiled_assignment.gradients(q[crowded], k, v, assignment.of_tokens(crowded), here, drop)
-        dq[crowded] = tiled.q
-        dk += tiled.k
-        dv += tiled.v
+        whole = tiled.gradients(q[crowded], k, v, assignment.of_tokens(crowded), here, drop)
+        dq[crowded] = whole.q
+        dk += whole.k
+        dv += whole.v
     return InputGradients(dq, dk, dv)
 
 

@@ -1,6 +1,6 @@
 """What do the programs of the soft assignment do on a GPU, each with the tokens or codes that it owns?
 
-How they work together, and what keeps them exact, stands in `triton_assignment`.
+How they work together, and what keeps them exact, stands in `triton_backend`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from . import tiled as tiled_assignment
+from . import tiled
 
 PARTS = tl.constexpr(3)
 """Numbers of bfloat16 that a float32 is cut into."""
@@ -25,10 +25,10 @@ VALUES = tl.constexpr(64)
 SLICE = tl.constexpr(64)
 """Columns of two other tables that are multiplied at once: the operands of more do not fit into shared memory."""
 
-SMALLEST_EXPONENT = tl.constexpr(tiled_assignment.SMALLEST_EXPONENT)
+SMALLEST_EXPONENT = tl.constexpr(tiled.SMALLEST_EXPONENT)
 """Subnormal numbers cost a GPU nothing: the bound is here so that unused codes have the same usage as on a CPU."""
 
-LOG2_E = tl.constexpr(tiled_assignment.LOG2_E)
+LOG2_E = tl.constexpr(tiled.LOG2_E)
 """eˣ is 2 to the power of x log₂e, which takes a GPU two instructions, and eˣ as such six."""
 
 

@@ -10,10 +10,7 @@ import torch
 from torch import Tensor
 
 from lgq_explore.quantizers import SoftAssignment, soft_assign
-from lgq_explore.quantizers.soft_assignment import autograd as soft_assignment
-from lgq_explore.quantizers.soft_assignment import sparse as sparse_assignment
-from lgq_explore.quantizers.soft_assignment import tiled as tiled_assignment
-from lgq_explore.quantizers.soft_assignment import tiles
+from lgq_explore.quantizers.soft_assignment import autograd, sparse, tiled, tiles
 
 TOKENS, CODES, WIDTH, VALUES = 11, 5, 3, 4
 BACKENDS = ("dense", "tiled")
@@ -248,7 +245,7 @@ def test_float32_keeps_four_digits_at_any_temperature(temperature: float, offset
 
 
 def test_an_offset_that_all_keys_share_costs_no_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(soft_assignment, "LOGIT_ERROR", math.inf)  # without float64 to the rescue
+    monkeypatch.setattr(autograd, "LOGIT_ERROR", math.inf)  # without float64 to the rescue
     q, k, v = random_inputs(torch.float32, tokens=200, codes=600)
     single = [q, (k.detach() + 30000).requires_grad_(), v]
     double = [tensor.detach().double().requires_grad_() for tensor in single]
@@ -317,7 +314,7 @@ def _recording(function: Callable[..., Tensor], seen: list[Tensor]) -> Callable[
 def test_what_is_dropped_is_dropped_in_values_and_gradients(
     monkeypatch: pytest.MonkeyPatch, drop: float, pairs_per_token: int
 ) -> None:
-    monkeypatch.setattr(sparse_assignment, "PAIRS_PER_TOKEN", pairs_per_token)
+    monkeypatch.setattr(sparse, "PAIRS_PER_TOKEN", pairs_per_token)
     inputs = random_inputs()
     tiled, reference = soft_assign(*inputs, backend="tiled", drop=drop), definition(*inputs, drop)
     if drop > 0.01:
@@ -330,12 +327,12 @@ def test_what_is_dropped_is_dropped_in_values_and_gradients(
 
 def test_a_strip_is_crowded_by_the_pairs_of_all_its_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two codes a tile and token are kept in each of three tiles: few in each, and too many together."""
-    monkeypatch.setattr(sparse_assignment, "PAIRS_PER_TOKEN", 4)
+    monkeypatch.setattr(sparse, "PAIRS_PER_TOKEN", 4)
     monkeypatch.setitem(tiles.TILE_ELEMENTS, "cpu", 8)
     monkeypatch.setattr(tiles, "FEWEST_ROWS", 4)
     asked: list[int] = []
-    by_tiles = tiled_assignment.assign
-    monkeypatch.setattr(tiled_assignment, "assign", lambda q, *rest: asked.append(len(q)) or by_tiles(q, *rest))
+    by_tiles = tiled.assign
+    monkeypatch.setattr(tiled, "assign", lambda q, *rest: asked.append(len(q)) or by_tiles(q, *rest))
     soft_assign(torch.zeros(4, 1), torch.ones(6, 1), torch.ones(6, 1), backend="tiled", drop=0.5)
     assert asked == [4]
     soft_assign(torch.zeros(4, 1), torch.ones(4, 1), torch.ones(4, 1), backend="tiled", drop=0.5)
@@ -370,16 +367,16 @@ def test_a_drop_that_is_no_share_is_refused(drop: float) -> None:
 
 def test_the_environment_chooses_where_the_caller_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = random_inputs()
-    monkeypatch.setenv(soft_assignment.BACKEND_VARIABLE, "tiled")
+    monkeypatch.setenv(autograd.BACKEND_VARIABLE, "tiled")
     assert "_SoftAssign" in type(soft_assign(*inputs).out.grad_fn).__name__
     assert "_SoftAssign" not in type(soft_assign(*inputs, backend="dense").out.grad_fn).__name__
-    monkeypatch.setenv(soft_assignment.BACKEND_VARIABLE, "tilde")
+    monkeypatch.setenv(autograd.BACKEND_VARIABLE, "tilde")
     with pytest.raises(ValueError, match="LGQ_EXPLORE_BACKEND is 'tilde': choose one of auto, triton, tiled, dense"):
         soft_assign(*inputs)
 
 
 def test_small_problems_are_dense_and_large_ones_tiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(soft_assignment.BACKEND_VARIABLE, raising=False)
+    monkeypatch.delenv(autograd.BACKEND_VARIABLE, raising=False)
     small, large = random_inputs(), random_inputs(torch.float32, tokens=300, codes=600)
     assert "_SoftAssign" not in type(soft_assign(*small).out.grad_fn).__name__
     assert "_SoftAssign" in type(soft_assign(*large).out.grad_fn).__name__

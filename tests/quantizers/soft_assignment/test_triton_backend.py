@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from lgq_explore.quantizers.assignment import InputGradients, OutputGradients, SoftAssignment
-from lgq_explore.quantizers.soft_assignment import tiled as tiled_assignment
+from lgq_explore.quantizers.soft_assignment import tiled
 
 # torch brings triton where CUDA exists. CI is such a place, and fails where something is skipped.
-triton_assignment = pytest.importorskip("lgq_explore.quantizers.soft_assignment.triton_backend")
+triton_backend = pytest.importorskip("lgq_explore.quantizers.soft_assignment.triton_backend")
 
 Call = Callable[..., Any]
 
@@ -112,9 +112,9 @@ def call(request: pytest.FixtureRequest) -> Iterator[Call]:
 
 
 def solve(call: Call, given: Problem) -> Solution:
-    assignment = call(triton_assignment.assign, given.q, given.k, given.v, given.drop)
+    assignment = call(triton_backend.assign, given.q, given.k, given.v, given.drop)
     arguments = (given.q, given.k, given.v, assignment, given.upstream, given.drop)
-    return Solution(assignment, call(triton_assignment.gradients, *arguments))
+    return Solution(assignment, call(triton_backend.gradients, *arguments))
 
 
 def assert_close(solution: Solution, reference: Solution, tolerance: float) -> None:
@@ -169,7 +169,7 @@ def test_exact_ties_go_to_the_lowest_index(call: Call) -> None:
     keys[[7, 9, 40, 290], 0] = 1.0
     keys[[130, 131, 299], 1] = 1.0
     tokens = torch.tensor([[2.0, 1], [1, 2], [-1, -1], [0, 0]])
-    assert call(triton_assignment.assign, tokens, keys, keys, 0.0).codes.tolist() == [7, 130, 0, 0]
+    assert call(triton_backend.assign, tokens, keys, keys, 0.0).codes.tolist() == [7, 130, 0, 0]
 
 
 @pytest.mark.parametrize("temperature", [1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0])
@@ -205,10 +205,10 @@ def test_codes_under_a_share_of_the_largest_count_as_zero_in_both_directions(cal
 
 def test_unused_codes_get_the_usage_that_the_tiled_computation_gives_them(call: Call) -> None:
     given = lgq_problem(temperature=1e-2)
-    tiled = tiled_assignment.assign(given.q.double(), given.k.double(), given.v.double(), 0.0).usage
-    assert tiled.min() < 1e-25
-    usage = call(triton_assignment.assign, given.q, given.k, given.v, 0.0).usage
-    torch.testing.assert_close(usage.log(), tiled.log().float(), rtol=0, atol=1e-2)
+    expected = tiled.assign(given.q.double(), given.k.double(), given.v.double(), 0.0).usage
+    assert expected.min() < 1e-25
+    usage = call(triton_backend.assign, given.q, given.k, given.v, 0.0).usage
+    torch.testing.assert_close(usage.log(), expected.log().float(), rtol=0, atol=1e-2)
 
 
 def test_tensors_need_not_be_contiguous(call: Call) -> None:
@@ -253,8 +253,8 @@ def compiled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRITON_CACHE_DIR", str(tmp_path_factory.mktemp("triton")))
         patch.setattr(JITFunction, "run", compile_only)
-        triton_assignment.assign(q, k, v, given.drop)
-        triton_assignment.gradients(q, k, v, assignment, given.upstream, given.drop)
+        triton_backend.assign(q, k, v, given.drop)
+        triton_backend.gradients(q, k, v, assignment, given.upstream, given.drop)
     return kernels
 
 
@@ -309,8 +309,8 @@ def test_a_gpu_holds_no_table_of_all_pairs() -> None:
     given = moved(problem(2**15, 2**16, 17, 17), "cuda")
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
-    assignment = triton_assignment.assign(given.q, given.k, given.k, 0.0)
-    triton_assignment.gradients(given.q, given.k, given.k, assignment, given.upstream, 0.0)
+    assignment = triton_backend.assign(given.q, given.k, given.k, 0.0)
+    triton_backend.gradients(given.q, given.k, given.k, assignment, given.upstream, 0.0)
     table = 4 * len(given.q) * len(given.k)
     assert torch.cuda.max_memory_allocated() - before < table / 50
 
@@ -322,7 +322,7 @@ def test_a_gpu_chooses_the_codes_of_float64() -> None:
     tokens, centres = (torch.randn(rows, 16, generator=generator) for rows in (4096, 16384))
     keys = torch.cat([centres, centres.square().sum(1, keepdim=True)], 1)
     queries = torch.cat([2 * tokens, -torch.ones(4096, 1)], 1)
-    codes = on_cuda(triton_assignment.assign, queries, keys, keys, 0.0).codes
+    codes = on_cuda(triton_backend.assign, queries, keys, keys, 0.0).codes
     nearest = torch.cdist(tokens.double(), centres.double()).square().topk(2, largest=False)
     clear = nearest.values.diff(dim=1)[:, 0] > 1e-5 * nearest.values[:, 0]
     assert clear.float().mean() > 0.99
@@ -339,11 +339,11 @@ def test_long_sums_on_a_gpu_do_not_drift(temperature: float) -> None:
     queries = torch.cat([2 * tokens, -torch.ones(2**14, 1)], 1) / temperature
     given = moved(with_upstream(queries, keys, keys), "cuda")
     inputs, in_float64 = (given.q, given.k, given.v), (given.q.double(), given.k.double(), given.v.double())
-    assignment = triton_assignment.assign(*inputs, 0.0)
-    reference = tiled_assignment.assign(*in_float64, 0.0)
+    assignment = triton_backend.assign(*inputs, 0.0)
+    reference = tiled.assign(*in_float64, 0.0)
     upstream = OutputGradients(*(getattr(given.upstream, field.name).double() for field in fields(OutputGradients)))
-    gradients = triton_assignment.gradients(*inputs, assignment, given.upstream, 0.0)
-    expected = tiled_assignment.gradients(*in_float64, reference, upstream, 0.0)
+    gradients = triton_backend.gradients(*inputs, assignment, given.upstream, 0.0)
+    expected = tiled.gradients(*in_float64, reference, upstream, 0.0)
     assert (assignment.codes == reference.codes).float().mean() > 0.999
     errors = {
         field.name: relative_error(getattr(gradients, field.name), getattr(expected, field.name))
