@@ -8,32 +8,18 @@ import torch
 from torch import Tensor
 
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import Quantizer, split_codes, to_tokens
+from lgq_explore.quantizers import Quantizer, to_tokens
 from lgq_explore.runs.encoding import Encoding
-
-MOST_POINTS = 2**22
-"""Joint codes whose points are listed: 4,194,304, some hundred megabytes."""
 
 
 def code_points(quantizer: Quantizer) -> Tensor:
-    """Every joint code's point [K, E] in the space of `Quantizer.continuous`; for grids E is the number of groups.
-
-    In eval mode each token's code is the one whose point is nearest to the token's.
-
-    Raises:
-        InputError: more than `MOST_POINTS` joint codes.
-    """
-    require_listed(quantizer)
-    (book, *_) = quantizer.codebooks()
-    every = torch.arange(quantizer.codebook_size, device=book.device)[None, :, None]
-    return to_tokens(quantizer.discrete(split_codes(every, quantizer.levels)))
+    """`Quantizer.code_points`."""
+    return quantizer.code_points()
 
 
 def require_listed(quantizer: Quantizer) -> None:
-    """Raise InputError where there are more joint codes than `MOST_POINTS`."""
-    size = quantizer.codebook_size
-    if size > MOST_POINTS:
-        raise InputError(f"levels {quantizer.levels} make {size:,d} joint codes: at most {MOST_POINTS:,d} are listed")
+    """`Quantizer.require_listed`."""
+    quantizer.require_listed()
 
 
 @torch.no_grad()

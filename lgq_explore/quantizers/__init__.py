@@ -1,4 +1,4 @@
-"""Which methods are there? Latents in, codes out, one method a file.
+"""Latents in, codes out, one method per file.
 
 `QUANTIZERS` is the one list: a name there is known to configs, the command line, the contract tests and every table.
 """
@@ -10,15 +10,16 @@ from .base import (
     Quantizer,
     QuantizerConfig,
     QuantizerOutput,
-    SoftQuantizer,
     joint_codes,
+    require_numbered,
     split_codes,
     to_grid,
     to_tokens,
 )
+from .capabilities import HasTemperature, SoftQuantizer, StartsFromData, TakesCodebooks
 from .fsq import FSQConfig
 from .lgq import LGQConfig, LGQPaperConfig
-from .nearest import nearest_codes
+from .nearest import Metric, SquaredEuclidean, nearest_codes
 from .simvq import SimVQConfig, SimVQMLPConfig
 from .soft_assignment.autograd import soft_assign
 from .temperature import TemperatureSchedule
@@ -40,8 +41,10 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
 __all__ = [
     "QUANTIZERS",
     "FSQConfig",
+    "HasTemperature",
     "LGQConfig",
     "LGQPaperConfig",
+    "Metric",
     "Quantizer",
     "QuantizerConfig",
     "QuantizerOutput",
@@ -50,11 +53,15 @@ __all__ = [
     "SoftAssignment",
     "SoftQuantizer",
     "Softness",
+    "SquaredEuclidean",
+    "StartsFromData",
+    "TakesCodebooks",
     "TemperatureSchedule",
     "VQConfig",
     "VQGradientConfig",
     "joint_codes",
     "nearest_codes",
+    "require_numbered",
     "soft_assign",
     "split_codes",
     "to_grid",

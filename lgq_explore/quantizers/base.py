@@ -1,7 +1,8 @@
-"""What does every quantizer take, give back and answer?
+"""The contract of all quantizers: what they take, what they return, and how near points are to their codes.
 
 Axis letters, throughout the package: B images in a batch · D width of the backbone's latents · H, W the grid of
-latents · N = B·H·W tokens · G groups (codes a position) · K codebook size · S image side in pixels.
+latents · N = B·H·W tokens · G groups (codes a position) · K codebook size ·
+P width of the space in which points are rounded · S image side in pixels.
 """
 
 from __future__ import annotations
@@ -15,8 +16,15 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from .assignment import SoftAssignment, Softness
-from .initialization import OnRound, unheard
+from lgq_explore.errors import InputError
+
+from .nearest import Metric, SquaredEuclidean
+
+MOST_LISTED = 2**22
+"""Joint codes that are listed at most: 4,194,304, some hundred megabytes of points."""
+
+MOST_NUMBERED = 2**63
+"""Joint codes are numbered in int64 only where there are fewer."""
 
 
 # Not frozen: Lightning Fabric casts the fields of what a wrapped module returns.
@@ -39,25 +47,24 @@ class QuantizerOutput:
 class Quantizer(nn.Module):
     """Latents [B, D, H, W] in, codes and their vectors out. Normalisation and projection are the method's own.
 
-    dim: width D of the latents. levels: number of codes of each of the G groups.
+    dim: width D of the latents. levels: number of codes of each of the G groups. What else a method can do (a
+    temperature, a start from data, an exchange of its codebooks) are classes of `capabilities` that it inherits.
     """
 
-    codebook_is_fixed: bool = False
-    """Whether the codes are a grid that never moves, so that snapshots of it would tell nothing."""
+    metric: Metric = SquaredEuclidean()
+    """In which points are rounded to codes."""
 
-    init_tokens: int = 0
-    """Tokens that `initialize` wants before the first step; 0 where the codebook does not come from data."""
+    assigns_nearest: bool = True
+    """Whether `assign` takes the joint code of least `distances`; False where it searches greedily, stage by stage."""
 
     def __init__(self, dim: int, levels: Sequence[int]) -> None:
         super().__init__()
         self.dim = dim
         self.levels = tuple(levels)
-        if self.codebook_size >= 2**63:
-            raise ValueError(f"levels {self.levels} make {self.codebook_size} codes: joint codes must stay below 2^63")
 
     @property
     def codebook_size(self) -> int:
-        """K, the product of the levels."""
+        """K, the number of joint codes: the product of the levels, of any size."""
         return math.prod(self.levels)
 
     def forward(self, latents: Tensor) -> QuantizerOutput:
@@ -69,21 +76,34 @@ class Quantizer(nn.Module):
         return self.decoder_input(self.discrete(codes))
 
     def codebooks(self) -> list[Tensor]:
-        """The G codebooks [levels[g], D_g] in the space of `continuous`, without gradient."""
+        """The G codebooks [levels[g], P_g] in the space of `continuous`, without gradient."""
         raise NotImplementedError("abstract: a method says where its codes lie")
+
+    @property
+    def learned_groups(self) -> tuple[int, ...]:
+        """Groups whose codebooks are learned, ascending; the others are fixed, and no snapshots of them are kept."""
+        return tuple(range(len(self.levels)))
+
+    @property
+    def codebook_is_fixed(self) -> bool:
+        """Whether no codebook is learned, as in a grid."""
+        return not self.learned_groups
 
     @property
     def lattice(self) -> tuple[int, ...]:
         """Levels of the lattice that joint codes form, or, where they are learned, started as; () for none."""
-        return self.levels if len(self.levels) > 1 else ()
+        return ()
 
     def continuous(self, latents: Tensor) -> Tensor:
-        """What is rounded, before rounding: [B, D, H, W] for vector methods, [B, G, H, W] for grids."""
+        """What is rounded, before rounding: [B, P, H, W]. P is D for vector methods and G for grids."""
         raise NotImplementedError("abstract: a method says what it rounds")
 
     def discrete(self, codes: Tensor) -> Tensor:
-        """Codes [B, G, H, W] → their points in the space of `continuous`, whose distance is the quantization error."""
-        vectors = [book[codes[:, g]] for g, book in enumerate(self.codebooks())]  # each [B, H, W, D_g]
+        """Codes [B, G, H, W] → their points [B, P, H, W]; their squared distance is the quantization error.
+
+        Each group has its own coordinates here. A method whose groups add up says so itself.
+        """
+        vectors = [book[codes[:, g]] for g, book in enumerate(self.codebooks())]  # each [B, H, W, P_g]
         return rearrange(torch.cat(vectors, dim=-1), "b h w d -> b d h w")
 
     def decoder_input(self, points: Tensor) -> Tensor:
@@ -93,55 +113,79 @@ class Quantizer(nn.Module):
         """
         return points
 
-    def initialize(self, tokens: Tensor, generator: torch.Generator | None = None, on_round: OnRound = unheard) -> None:
-        """Take the codebook from raw latents [N, D], N ≥ `init_tokens`, once, before the first step.
+    def distances(self, points: Tensor) -> Tensor:
+        """Points [N, P] → their distances to all joint codes [N, K] in the method's `metric`; smaller is nearer.
 
-        generator: on the CPU; what is drawn comes from it, or from torch's global one. on_round: hears of each round
-        of spreading the codes, where there are any.
+        Raises InputError where there are too many joint codes to list.
         """
+        return self.metric.distances(points, self.code_points())
+
+    def assign(self, points: Tensor, allowed: Tensor | None = None) -> Tensor:
+        """Points [N, P] → the codes [N, G] int64 that they are rounded to.
+
+        In eval mode the codes of `forward` are those of `continuous`. allowed: a bool mask [K] of joint codes, or some
+        of their numbers; by default all. At equal distances the lowest joint code is taken.
+        Raises InputError where `allowed` is empty, or names a code that there is not.
+        """
+        if allowed is None:
+            return self._assign_each_group(points)
+        codes = split_codes(self.allowed_codes(allowed)[:, None, None], self.levels)[:, :, 0, 0]
+        return codes[self.metric.nearest(points, self._points_of(codes))]
+
+    def _assign_each_group(self, points: Tensor) -> Tensor:
+        """The nearest code of each group to its own coordinates: the nearest joint code, never listing them."""
+        books = self.codebooks()
+        parts = points.split([book.shape[1] for book in books], dim=1)
+        return torch.stack([self.metric.nearest(part, book) for part, book in zip(parts, books, strict=True)], dim=1)
+
+    @torch.no_grad()
+    def code_points(self) -> Tensor:
+        """Points [K, P] of all joint codes in the space of `continuous`. Raises InputError where they are too many."""
+        self.require_listed()
+        every = torch.arange(self.codebook_size, device=self._device)[:, None, None]
+        return self._points_of(split_codes(every, self.levels)[:, :, 0, 0])
+
+    @property
+    def can_be_listed(self) -> bool:
+        """Whether there are at most `MOST_LISTED` joint codes."""
+        return self.codebook_size <= MOST_LISTED
+
+    def require_listed(self) -> None:
+        """Raise InputError where there are too many joint codes to list."""
+        if not self.can_be_listed:
+            raise InputError(
+                f"{_groups(self.levels)} make {self.codebook_size:,d} joint codes: at most {MOST_LISTED:,d} are listed"
+            )
+
+    def allowed_codes(self, allowed: Tensor) -> Tensor:
+        """The numbers of joint codes, int64, ascending, each once, of what `assign` takes. Raises InputError."""
+        size = self.codebook_size
+        require_numbered(self.levels)
+        if allowed.dtype == torch.bool:
+            if allowed.shape != (size,):
+                raise InputError(f"allowed is a mask of shape {list(allowed.shape)}: give one of [{size}] joint codes")
+            allowed = allowed.nonzero()[:, 0]
+        if allowed.numel() == 0:
+            raise InputError("allowed holds no code: allow at least one")
+        if allowed.is_floating_point() or allowed.is_complex():
+            raise InputError(f"allowed is {allowed.dtype}: give a bool mask, or numbers of joint codes")
+        codes = allowed.to(self._device, torch.int64).unique()
+        for code in (codes[0].item(), codes[-1].item()):
+            if not 0 <= code < size:
+                raise InputError(f"code {code} is outside 0 … {size - 1}: allow joint codes of this codebook")
+        return codes
 
     def anneal(self, progress: float) -> None:
         """Move schedules to `progress`, the finished share of training in [0, 1]; called before every step."""
 
-
-class SoftQuantizer(Quantizer):
-    """A quantizer whose assignment is soft at a temperature and becomes nearest-neighbour as it falls to 0."""
-
-    def __init__(self, dim: int, levels: Sequence[int]) -> None:
-        super().__init__(dim, levels)
-        self._override: float | None = None
+    @torch.no_grad()
+    def _points_of(self, codes: Tensor) -> Tensor:
+        """Codes [M, G] → their points [M, P]."""
+        return self.discrete(codes[:, :, None, None])[:, :, 0, 0]
 
     @property
-    def scheduled_temperature(self) -> float:
-        """The temperature that the schedule gives at the progress last announced to `anneal`."""
-        raise NotImplementedError("abstract: a method has its own schedule")
-
-    @property
-    def temperature(self) -> float:
-        """The temperature in force. Set a number to hold it by hand, or None to give it back to the schedule."""
-        return self.scheduled_temperature if self._override is None else self._override
-
-    @temperature.setter
-    def temperature(self, value: float | None) -> None:
-        if value is not None and not 0 < value < math.inf:
-            raise ValueError(f"temperature {value}: give a positive number, or None for the schedule")
-        self._override = value
-
-    def soft_assign(self, latents: Tensor, temperature: float) -> SoftAssignment:
-        """Latents [B, D, H, W] → the soft assignment of their N tokens, in the order of (b h w)."""
-        raise NotImplementedError("abstract: a method has its own logits")
-
-    def soft(self, latents: Tensor, temperature: float) -> Tensor:
-        """Latents [B, D, H, W] → expected code vectors [B, D, H, W] at `temperature`."""
-        raise NotImplementedError("abstract: a method has its own vectors")
-
-    def softness(self, latents: Tensor, temperature: float) -> Softness:
-        """Latents [B, D, H, W] → how far from a hard choice their N tokens are, in the order of (b h w)."""
-        raise NotImplementedError("abstract: a method has its own logits")
-
-    def with_codebook(self, codebook: Tensor) -> Self:
-        """A copy with this codebook [K, D], as `codebooks` gives it. K may be another; ValueError where D is."""
-        raise NotImplementedError("abstract: a method keeps its own codes")
+    def _device(self) -> torch.device:
+        return self.codebooks()[0].device
 
 
 @dataclass(frozen=True)
@@ -171,6 +215,26 @@ class QuantizerConfig:
     def temperatures(self, dim: int) -> tuple[float, float] | None:
         """The first and the last of the schedule, for latents of width `dim`; None for a method without."""
         return None
+
+    def learned_shapes(self, dim: int) -> list[tuple[int, ...]]:
+        """Shapes [levels[g], P_g] of the learned codebooks, in the order of groups, for latents of width `dim`."""
+        quantizer = self.build(dim, torch.Generator())
+        books = quantizer.codebooks()
+        return [tuple(books[group].shape) for group in quantizer.learned_groups]
+
+    @property
+    def normalizes(self) -> bool:
+        """Whether tokens are normalised, so that codes do not lie among raw latents."""
+        return False
+
+    @property
+    def fewest_tokens(self) -> int:
+        """Tokens that a batch needs at least, for a step to be defined."""
+        return 1
+
+    def for_raw_tokens(self, dim: int) -> Self:
+        """The same settings for tokens [N, D = `dim`] that no encoder makes: no normalisation, no dimension lost."""
+        return self
 
     def build(self, dim: int, generator: torch.Generator | None = None) -> Quantizer:
         """A new quantizer for latents of width `dim`, drawn from `generator`, or from torch's global one."""
@@ -214,6 +278,9 @@ class VectorQuantizerConfig(QuantizerConfig):
     def resized(self, codebook_size: int) -> Self:
         return replace(self, codebook_size=codebook_size)
 
+    def learned_shapes(self, dim: int) -> list[tuple[int, ...]]:
+        return [(self.codebook_size, dim)]
+
 
 def to_tokens(latents: Tensor) -> Tensor:
     """[B, D, H, W] → [N, D], tokens in the order of (b h w)."""
@@ -232,7 +299,11 @@ def straight_through(value: Tensor, gradient_of: Tensor) -> Tensor:
 
 
 def joint_codes(codes: Tensor, levels: Sequence[int]) -> Tensor:
-    """Codes [B, G, H, W] → one number in [0, prod(levels)) a position [B, H, W], mixed radix, first group slowest."""
+    """Codes [B, G, H, W] → one number in [0, prod(levels)) a position [B, H, W], mixed radix, first group slowest.
+
+    Raises InputError where the product of the levels is 2^63 or more.
+    """
+    require_numbered(levels)
     joint = torch.zeros_like(codes[:, 0])
     for group, level in enumerate(levels):
         joint = joint * level + codes[:, group]
@@ -246,3 +317,14 @@ def split_codes(joint: Tensor, levels: Sequence[int]) -> Tensor:
         groups.append(joint % level)
         joint = joint // level
     return torch.stack(groups[::-1], dim=1)
+
+
+def require_numbered(levels: Sequence[int]) -> None:
+    """Raise InputError where joint codes need more than 63 bits: they then have no number, but their codes have."""
+    size = math.prod(levels)
+    if size >= MOST_NUMBERED:
+        raise InputError(f"{_groups(levels)} make {size:,d} joint codes: a joint code has a number only below 2^63")
+
+
+def _groups(levels: Sequence[int]) -> str:
+    return f"{len(levels)} group{'s' if len(levels) > 1 else ''} of codes"

@@ -59,7 +59,6 @@ class FSQConfig(QuantizerConfig):
         self._require("levels", min(self.levels, default=3) >= 3, "each level must be at least 3")
         # Beyond, the margin of the bound reaches half a step, and the outermost values would round out of the grid.
         self._require("levels", max(self.levels, default=3) < 1 / BOUND_MARGIN, "each level must be below 1000")
-        self._require("levels", self.size < 2**63, "their product, the codebook size, must stay below 2^63")
 
     @property
     def size(self) -> int:
@@ -67,6 +66,10 @@ class FSQConfig(QuantizerConfig):
 
     def resized(self, codebook_size: int) -> Self:
         return replace(self, levels=nearest_levels(codebook_size))
+
+    def for_raw_tokens(self, dim: int) -> Self:
+        # A single level would project a plane to a line.
+        return self if len(self.levels) >= min(dim, 2) else replace(self, levels=two_levels(self.size))
 
     def build(self, dim: int, generator: torch.Generator | None = None) -> FSQ:
         return FSQ(dim, self, generator)
@@ -88,10 +91,16 @@ def nearest_levels(codebook_size: int) -> tuple[int, ...]:
     return min(candidates, key=lambda levels: abs(math.log(math.prod(levels) / codebook_size)))
 
 
+def two_levels(codebook_size: int) -> tuple[int, int]:
+    """Two levels of at least 3 whose product is nearest to K in ratio, the squarer of equals; the larger first."""
+    sides = range(3, max(3, codebook_size // 3) + 1)
+    pairs = ((wide, high) for wide in sides for high in range(3, wide + 1))
+    return min(pairs, key=lambda pair: (abs(math.log(pair[0] * pair[1] / codebook_size)), pair[0] - pair[1]))
+
+
 class FSQ(Quantizer):
     """Rounding on a grid of `levels`, between two learned projections."""
 
-    codebook_is_fixed = True
     half_range: Tensor
     offset: Tensor
     shift: Tensor
@@ -123,12 +132,24 @@ class FSQ(Quantizer):
         points = straight_through(rounded, gradient_of=bounded) / self.half_width
         return QuantizerOutput(self.decoder_input(points), (rounded + self.half_width).long())
 
+    @property
+    def learned_groups(self) -> tuple[int, ...]:
+        return ()
+
+    @property
+    def lattice(self) -> tuple[int, ...]:
+        return self.levels if len(self.levels) > 1 else ()
+
     def codebooks(self) -> list[Tensor]:
         grids = (torch.arange(level).to(self.half_width) - level // 2 for level in self.levels)
         return [grid[:, None] / (level // 2) for grid, level in zip(grids, self.levels, strict=True)]
 
     def continuous(self, latents: Tensor) -> Tensor:
         return self._bounded(latents) / self.half_width
+
+    def _assign_each_group(self, points: Tensor) -> Tensor:
+        half_width, last = self.half_width[:, 0, 0], torch.tensor(self.levels, device=points.device) - 1
+        return ((points * half_width).round() + half_width).long().clamp(min=torch.zeros_like(last), max=last)
 
     def decoder_input(self, points: Tensor) -> Tensor:
         return self.project_out(points.movedim(1, -1)).movedim(-1, 1)

@@ -17,7 +17,8 @@ dq/dz = (2/τ) Cov_p(c), not through the identity: its mean diagonal is reported
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
 import torch
@@ -27,15 +28,14 @@ from torch.nn import functional
 from .assignment import SoftAssignment, Softness, common_offset
 from .base import (
     QuantizerOutput,
-    SoftQuantizer,
     VectorQuantizerConfig,
     straight_through,
     to_grid,
     to_tokens,
     unnamed_at,
 )
+from .capabilities import SoftQuantizer, StartsFromData, TakesCodebooks, require_vectors
 from .initialization import INITIALIZATIONS, OnRound, initial_codebook, start_levels, tokens_needed, unheard
-from .nearest import nearest_codes
 from .ranks import mean_over_ranks, world_size
 from .soft_assignment.autograd import soft_assign
 from .temperature import TemperatureSchedule, temperature_for
@@ -79,6 +79,18 @@ class LGQConfig(VectorQuantizerConfig):
         first, last = (self.temperature.absolute(self.temperature.at(progress), dim) for progress in (0.0, 1.0))
         return first or UNSOLVED, last or UNSOLVED
 
+    @property
+    def normalizes(self) -> bool:
+        return self.norm != "none"
+
+    @property
+    def fewest_tokens(self) -> int:
+        return 2 if self.norm == "batch" else 1  # a single token has no variance
+
+    def for_raw_tokens(self, dim: int) -> Self:
+        # A LayerNorm over few dimensions leaves hardly any of them; over two, two points.
+        return replace(self, norm="none")
+
     def build(self, dim: int, generator: torch.Generator | None = None) -> LGQ:
         return LGQ(dim, self, generator)
 
@@ -91,7 +103,7 @@ class LGQPaperConfig(LGQConfig):
     initialization: str = "random"
 
 
-class LGQ(SoftQuantizer):
+class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
     """Learnable Geometric Quantization of latents [B, D, H, W] with K centres."""
 
     solved_temperature: Tensor
@@ -140,7 +152,7 @@ class LGQ(SoftQuantizer):
     def forward(self, latents: Tensor) -> QuantizerOutput:
         tokens = self._normalized(latents)
         if not self.training:
-            codes = to_grid(nearest_codes(tokens, self.centres)[:, None], latents)
+            codes = to_grid(self.assign(tokens), latents)
             return QuantizerOutput(self.lookup(codes), codes)
         self._calibrate(tokens)
         temperature = self.temperature
@@ -174,12 +186,11 @@ class LGQ(SoftQuantizer):
         tokens = self._normalized(latents)
         return self._softness(tokens, self._assign(tokens, temperature), temperature)
 
-    def with_codebook(self, codebook: Tensor) -> Self:
-        if codebook.ndim != 2 or codebook.shape[1] != self.dim or len(codebook) < 2:
-            raise ValueError(f"the codebook has shape {list(codebook.shape)}: give [K, {self.dim}], K at least 2")
+    def with_codebooks(self, codebooks: Sequence[Tensor]) -> Self:
+        codebook = require_vectors(codebooks, self.dim)
         other = copy.deepcopy(self)
         other.levels = (len(codebook),)
-        other.centres = nn.Parameter(codebook.detach().to(self.centres).clone())
+        other.centres = nn.Parameter(codebook.to(self.centres).clone())
         return other
 
     def _normalized(self, latents: Tensor) -> Tensor:

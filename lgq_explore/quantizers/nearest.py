@@ -1,4 +1,4 @@
-"""Which code is nearest to each token, and how far is it, without an N×K tensor?"""
+"""Nearest codes in a method's own metric, without an N×K tensor."""
 
 from __future__ import annotations
 
@@ -9,6 +9,45 @@ from torch import Tensor
 
 from .assignment import common_offset
 from .soft_assignment.tiles import beside, strip_buffer, strips
+
+DISTANCES_AT_ONCE = 2**20
+"""Distances that a metric without a search of its own holds at a time."""
+
+
+class Metric:
+    """How near points are to codes: smaller is nearer, and negative distances are allowed."""
+
+    name: str
+    """As an axis names it."""
+
+    def distances(self, points: Tensor, codes: Tensor) -> Tensor:
+        """Points [N, P] and codes [K, P] → [N, K], in float32 at least, under autocast too."""
+        dtype = torch.promote_types(points.dtype, torch.float32)
+        with torch.autocast(points.device.type, enabled=False):
+            return self.formula(points.to(dtype), codes.to(dtype))
+
+    @torch.no_grad()
+    def nearest(self, points: Tensor, codes: Tensor) -> Tensor:
+        """Index [N] int64 of the code [K, P] nearest to each point [N, P]; ties go to the lowest index."""
+        parts = points.split(max(1, DISTANCES_AT_ONCE // len(codes)))
+        return torch.cat([self.distances(part, codes).argmin(1) for part in parts])
+
+    def formula(self, points: Tensor, codes: Tensor) -> Tensor:
+        """What `distances` gives, of float32 at least."""
+        raise NotImplementedError("abstract: a metric has its own formula")
+
+
+class SquaredEuclidean(Metric):
+    """|z − c|², summed over the P dimensions."""
+
+    name = "squared Euclidean distance"
+
+    def formula(self, points: Tensor, codes: Tensor) -> Tensor:
+        # Not by products of points and codes, whose difference loses what both have in common.
+        return torch.cdist(points, codes, compute_mode="donot_use_mm_for_euclid_dist").square()
+
+    def nearest(self, points: Tensor, codes: Tensor) -> Tensor:
+        return nearest_codes(points, codes)
 
 
 @dataclass(frozen=True)

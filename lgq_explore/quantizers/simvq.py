@@ -16,8 +16,10 @@ and the gradient is rotated (arXiv 2410.06424) where it goes straight through he
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -31,8 +33,8 @@ from .base import (
     to_tokens,
     unnamed_at,
 )
+from .capabilities import TakesCodebooks, require_vectors
 from .drawn_layers import linear
-from .nearest import nearest_codes
 from .vq import vector_losses
 
 
@@ -61,7 +63,7 @@ class SimVQMLPConfig(VectorQuantizerConfig):
         return SimVQ(dim, self.codebook_size, mapping, generator)
 
 
-class SimVQ(Quantizer):
+class SimVQ(TakesCodebooks, Quantizer):
     """Nearest code among K frozen vectors moved by `mapping`, a module from [K, D] to [K, D]."""
 
     frozen: Tensor
@@ -76,7 +78,7 @@ class SimVQ(Quantizer):
     def forward(self, latents: Tensor) -> QuantizerOutput:
         tokens = to_tokens(latents)
         codebook = self._mapped()
-        codes = nearest_codes(tokens, codebook)
+        codes = self.metric.nearest(tokens, codebook)
         vectors = codebook[codes]
         code_grid = to_grid(codes[:, None], latents)
         if not self.training:
@@ -90,6 +92,13 @@ class SimVQ(Quantizer):
 
     def continuous(self, latents: Tensor) -> Tensor:
         return latents
+
+    def with_codebooks(self, codebooks: Sequence[Tensor]) -> Self:
+        codebook = require_vectors(codebooks, self.dim).to(self.frozen)
+        other = copy.deepcopy(self)
+        other.levels = (len(codebook),)
+        other.frozen, other.mapping = codebook.clone(), nn.Identity()
+        return other
 
     def _mapped(self) -> Tensor:
         # Distances are taken in float32, so the codes are made in it too.

@@ -10,8 +10,10 @@ Dhariwal et al. 2020, arXiv 2005.00341. Each token takes its nearest code with t
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -25,8 +27,8 @@ from .base import (
     to_grid,
     to_tokens,
 )
+from .capabilities import StartsFromData, TakesCodebooks, require_vectors
 from .initialization import INITIALIZATIONS, OnRound, initial_codebook, start_levels, tokens_needed, unheard
-from .nearest import nearest_codes
 
 SMOOTHING = 1e-5
 
@@ -68,7 +70,7 @@ class VQConfig(VQGradientConfig):
         return MovingAverageVQ(dim, self, generator)
 
 
-class VQ(Quantizer):
+class VQ(StartsFromData, TakesCodebooks, Quantizer):
     """Nearest of K codes [K, D], learned by gradient."""
 
     codebook: Tensor
@@ -93,7 +95,7 @@ class VQ(Quantizer):
 
     def forward(self, latents: Tensor) -> QuantizerOutput:
         tokens = to_tokens(latents).to(self.codebook.dtype)
-        codes = nearest_codes(tokens, self.codebook)
+        codes = self.assign(tokens)[:, 0]
         vectors = self.codebook[codes]
         code_grid = to_grid(codes[:, None], latents)
         if not self.training:
@@ -111,6 +113,14 @@ class VQ(Quantizer):
 
     def continuous(self, latents: Tensor) -> Tensor:
         return latents
+
+    def with_codebooks(self, codebooks: Sequence[Tensor]) -> Self:
+        codebook = require_vectors(codebooks, self.dim).to(self.codebook)
+        other = copy.deepcopy(self)
+        other.levels = (len(codebook),)
+        del other.codebook
+        other._hold_codebook(codebook.clone())
+        return other
 
 
 class MovingAverageVQ(VQ):
@@ -135,6 +145,12 @@ class MovingAverageVQ(VQ):
         super().initialize(tokens, generator, on_round)
         self.counts.fill_(1.0)
         self.sums.copy_(self.codebook)
+
+    def with_codebooks(self, codebooks: Sequence[Tensor]) -> Self:
+        other = super().with_codebooks(codebooks)
+        other.counts = torch.ones_like(other.codebook[:, 0])
+        other.sums = other.codebook.clone()
+        return other
 
     def _learn(self, tokens: Tensor, codes: Tensor, vectors: Tensor) -> dict[str, Tensor]:
         self._follow(tokens.detach(), codes)

@@ -94,8 +94,9 @@ class TrainConfig:
         whole_latents = self.image_size >= factor and self.image_size % factor == 0
         self._require("image_size", whole_latents, f"it must be a multiple of the backbone's factor {factor}")
         tokens = self.batch_size * (self.image_size // factor) ** 2
-        alone = tokens == 1 and getattr(self.quantizer, "norm", None) == "batch"
-        self._require("batch_size", not alone, "a batch of one token has no variance for quantizer.norm=batch")
+        fewest = self.quantizer.fewest_tokens
+        remedy = f"it makes {tokens} tokens, and this {self.quantizer.method} needs a batch of at least {fewest}"
+        self._require("batch_size", tokens >= fewest, remedy)
         self._fill_loss_weights()
 
     def _require(self, name: str, condition: bool, remedy: str) -> None:

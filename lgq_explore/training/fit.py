@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -23,11 +22,11 @@ from lgq_explore.errors import InputError
 from lgq_explore.metrics import CodeCounts
 from lgq_explore.progress import Progress
 from lgq_explore.quantizers import (
-    FSQConfig,
+    HasTemperature,
     Quantizer,
     QuantizerConfig,
     QuantizerOutput,
-    SoftQuantizer,
+    StartsFromData,
     joint_codes,
     split_codes,
     to_tokens,
@@ -144,12 +143,7 @@ def without_encoder(method: str, codes: int, dim: int) -> QuantizerConfig:
     Raises:
         InputError: an unknown method, or a size it cannot have.
     """
-    config = quantizer_config(method, codes)
-    if isinstance(config, FSQConfig) and len(config.levels) < min(dim, 2):
-        return FSQConfig(_two_levels(codes))
-    if any(setting.name == "norm" for setting in fields(config)):
-        return replace(config, norm="none")  # type: ignore[call-arg]
-    return config
+    return quantizer_config(method, codes).for_raw_tokens(dim)
 
 
 @torch.no_grad()
@@ -225,7 +219,7 @@ class _Fitting:
         """One step of the optimiser. What it gives makes the step's part of a row, where one is wanted."""
         quantizer, recipe = self.quantizer.train(), self.recipe
         quantizer.anneal(progress_at(step, recipe.steps))
-        if isinstance(quantizer, SoftQuantizer):
+        if isinstance(quantizer, HasTemperature):
             quantizer.temperature = temperature
         chosen = torch.randint(len(self.tokens), (recipe.batch_size,), generator=self.draws)
         latents = as_latents(self.tokens[chosen])
@@ -276,12 +270,12 @@ def _started(recipe: FitRecipe, tokens: Tensor) -> Quantizer:
     """A new quantizer before its first step, its codebook taken from the tokens where the method's is."""
     generator = torch.Generator().manual_seed(recipe.seed)
     quantizer = recipe.quantizer.build(tokens.shape[1], generator)
-    if len(tokens) < quantizer.init_tokens:
-        raise InputError(
-            f"{len(tokens)} tokens are too few to start {quantizer.codebook_size} codes from: "
-            f"give at least {quantizer.init_tokens}"
-        )
-    if quantizer.init_tokens:
+    if isinstance(quantizer, StartsFromData):
+        if len(tokens) < quantizer.init_tokens:
+            raise InputError(
+                f"{len(tokens)} tokens are too few to start {quantizer.codebook_size} codes from: "
+                f"give at least {quantizer.init_tokens}"
+            )
         quantizer.initialize(tokens, generator)
     quantizer.anneal(0.0)
     return quantizer
@@ -322,16 +316,8 @@ def _checked_tokens(tokens: ArrayLike | Tensor) -> Tensor:
 
 
 def _require_unnormalized(config: QuantizerConfig) -> None:
-    norm: Any = getattr(config, "norm", "none")
-    if norm != "none":
+    if config.normalizes:
         raise InputError(
-            f"norm is {norm!r}: codes would be fitted to normalised tokens, and compared with these.\n"
-            "Give norm='none', or tokens that are normalised already."
+            f"{config.method} normalises tokens: codes would be fitted to normalised ones, and compared with these.\n"
+            "Give it norm='none', as without_encoder does."
         )
-
-
-def _two_levels(codes: int) -> tuple[int, int]:
-    """Two levels of at least 3 whose product is nearest to K in ratio, the squarer of equals; the larger first."""
-    sides = range(3, max(3, codes // 3) + 1)
-    pairs = ((wide, high) for wide in sides for high in range(3, wide + 1))
-    return min(pairs, key=lambda pair: (abs(math.log(pair[0] * pair[1] / codes)), pair[0] - pair[1]))

@@ -21,7 +21,7 @@ from lgq_explore.images.photographs import ImageData, load_images, to_model_rang
 from lgq_explore.memory import lacks_memory
 from lgq_explore.models import Tokenizer, TokenizerOutput, build_tokenizer
 from lgq_explore.progress import Progress, tell
-from lgq_explore.quantizers import SoftQuantizer, joint_codes, to_tokens
+from lgq_explore.quantizers import HasTemperature, StartsFromData, joint_codes, to_tokens
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.encoding import images_of
 from lgq_explore.runs.outputs import require_folder_to_make
@@ -206,7 +206,7 @@ class _Training:
         started = time.perf_counter()
         config, quantizer = self.config, self.tokenizer.quantizer
         quantizer.anneal(progress_at(self.step, config.steps))
-        if isinstance(quantizer, SoftQuantizer):
+        if isinstance(quantizer, HasTemperature):
             quantizer.temperature = temperature
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(config, self.step)
@@ -276,7 +276,7 @@ class _Training:
             **usage_and_speed,
             **{name: value.item() for name, value in output.coded.diagnostics.items()},
         }
-        if isinstance(self.tokenizer.quantizer, SoftQuantizer):
+        if isinstance(self.tokenizer.quantizer, HasTemperature):
             row["temperature_override"] = self.override
         self.writer.append_history(row)
         active = usage_and_speed[f"active_codes_last_{self.config.window_steps}_steps"]
@@ -326,9 +326,9 @@ class _Training:
 
     @torch.no_grad()
     def _initialize_codebook(self) -> None:
-        """Let the quantizer take its codebook from as many batches of latents as it needs."""
+        """Let a quantizer that starts from data take its codebooks from as many batches of latents as it needs."""
         quantizer = self.tokenizer.quantizer
-        if quantizer.init_tokens == 0:
+        if not isinstance(quantizer, StartsFromData):
             return
         collected: list[Tensor] = []
         gathered = 0

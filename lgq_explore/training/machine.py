@@ -14,7 +14,6 @@ from lightning_fabric.plugins.environments import LightningEnvironment
 from lgq_explore import __version__
 from lgq_explore.errors import InputError
 from lgq_explore.images.photographs import ImageData
-from lgq_explore.quantizers.base import VectorQuantizerConfig
 from lgq_explore.quantizers.soft_assignment.autograd import require_backend_for
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Environment
@@ -91,7 +90,7 @@ def least_bytes(config: TrainConfig) -> int:
     """
     backbone, levels = config.backbone, range(len(config.backbone.channels))
     convolutions = [2 * 2 * backbone.blocks * 9 * width**2 for width in backbone.channels]
-    codebook = config.quantizer.size * backbone.dim if isinstance(config.quantizer, VectorQuantizerConfig) else 0
+    codebook = sum(codes * width for codes, width in config.quantizer.learned_shapes(backbone.dim))
     sides = [config.image_size // 2**level for level in levels]
     kept = [2 * 2 * backbone.blocks * backbone.channels[level] * sides[level] ** 2 for level in levels]
     return BYTES * (COPIES * (sum(convolutions) + codebook) + config.batch_size * sum(kept))

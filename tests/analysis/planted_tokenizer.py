@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lgq_explore.images.photographs import to_model_range, to_uint8
 from lgq_explore.models import Tokenizer
-from lgq_explore.quantizers import QUANTIZERS, Quantizer, VQConfig
+from lgq_explore.quantizers import QUANTIZERS, Quantizer, StartsFromData, VQConfig
 from lgq_explore.runs.encoding import Encoding
 
 SIDE, GRID = 16, 4
@@ -40,7 +40,9 @@ def method_tokenizer(method: str, size: int = 64, dim: int = 4) -> Tokenizer:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         quantizer: Quantizer = QUANTIZERS[method].for_codebook_size(size).build(dim)
-        quantizer.initialize(torch.randn(max(256, quantizer.init_tokens), dim))
+        noise = torch.randn(max(256, 2 * size), dim)
+        if isinstance(quantizer, StartsFromData):
+            quantizer.initialize(noise)
         encoder = nn.Conv2d(3, dim, FACTOR, stride=FACTOR)
     return Tokenizer(encoder, quantizer, Painter()).eval()
 

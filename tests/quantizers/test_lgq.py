@@ -10,6 +10,7 @@ import torch
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
+from lgq_explore.errors import InputError
 from lgq_explore.quantizers import LGQConfig, SoftAssignment, TemperatureSchedule, VQGradientConfig
 from lgq_explore.quantizers.lgq import CALIBRATION_STEPS, LGQ, encoder_gain, usage_regularizers
 from lgq_explore.quantizers.temperature import UNITS
@@ -140,15 +141,15 @@ def test_softness_of_a_token_is_its_definition(temperature: float) -> None:
 def test_another_codebook_makes_another_quantizer_and_leaves_this_one_alone() -> None:
     quantizer, latents = lgq_without_norm(), random_latents()
     before = quantizer.centres.detach().clone()
-    other = quantizer.with_codebook(before[:7].float() + 1)
+    other = quantizer.with_codebooks([before[:7].float() + 1])
     tokens = as_tokens(latents)
     assert other.codebook_size == 7
     assert torch.equal(other.softness(latents, 1.0).codes, torch.cdist(tokens, other.centres).argmin(1))
     torch.testing.assert_close(other.codebooks()[0], before[:7].float().double() + 1)
     assert torch.equal(quantizer.centres, before)
     assert quantizer.codebook_size == 16
-    with pytest.raises(ValueError, match=r"shape \[7, 4\]: give \[K, 5\]"):
-        quantizer.with_codebook(before[:7, :4])
+    with pytest.raises(InputError, match=r"shapes \[\[7, 4\]\]: give one \[K, 5\]"):
+        quantizer.with_codebooks([before[:7, :4]])
 
 
 def test_hardens_into_nearest_neighbours_as_the_temperature_falls() -> None:

@@ -206,5 +206,5 @@ def test_tokens_that_do_not_do_are_named(tokens: Tensor, told: str) -> None:
 
 
 def test_a_norm_is_refused() -> None:
-    with pytest.raises(InputError, match="norm is 'layer'"):
+    with pytest.raises(InputError, match="lgq normalises tokens"):
         fit_quantizer(LGQConfig(codebook_size=4), corners())

@@ -71,7 +71,7 @@ class TemperatureViews:
     ) -> None:
         quantizer = require_soft(tokenizer.quantizer)
         if codebook is not None:
-            quantizer = quantizer.with_codebook(torch.from_numpy(np.array(codebook)))
+            quantizer = quantizer.with_codebooks([torch.from_numpy(np.array(codebook))])
         self.quantizer = quantizer
         self.tokenizer = Tokenizer(tokenizer.encoder, quantizer, tokenizer.decoder).eval()
         chosen = np.linspace(0, len(encoding) - 1, min(pictures, len(encoding))).round().astype(int)

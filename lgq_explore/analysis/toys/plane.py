@@ -128,7 +128,7 @@ def soft_numbers(codebook: Tensor, tokens: Tensor, temperature: float) -> dict[s
 def as_mixture(codebook: Tensor) -> LGQ:
     """Codes [K, D] as the soft assignment sees them, whatever method they come from."""
     anything = LGQConfig(codebook_size=2, norm="none").build(codebook.shape[1], torch.Generator())
-    return anything.with_codebook(codebook.float()).eval()
+    return anything.with_codebooks([codebook.float()]).eval()
 
 
 def _code_frame(codebook: Tensor, tokens: Tensor, share: NDArray[np.float64]) -> pd.DataFrame:

@@ -24,7 +24,7 @@ WEIGHTS = torch.tensor([2.0, -1.0, 0.5], dtype=torch.float64)
 def planted(codebook: Tensor) -> LGQ:
     """LGQ without a norm, in float64, with this codebook [K, D]."""
     quantizer = LGQConfig(codebook_size=2, norm="none").build(codebook.shape[1]).double().eval()
-    return quantizer.with_codebook(codebook)
+    return quantizer.with_codebooks([codebook])
 
 
 def random_case(dim: int = 3) -> tuple[LGQ, Tensor]:

@@ -33,7 +33,7 @@ TEMPERATURES = [0.01, 0.1, 1.0, 10.0]
 def planted(codebook: Tensor) -> LGQ:
     """LGQ without a norm, in float64, with this codebook [K, D]."""
     quantizer = LGQConfig(codebook_size=2, norm="none").build(codebook.shape[1]).double().eval()
-    return quantizer.with_codebook(codebook)
+    return quantizer.with_codebooks([codebook])
 
 
 def random_probe(size: int = 12, dim: int = 3, tokens: int = 60) -> TemperatureProbe:
