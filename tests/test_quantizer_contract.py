@@ -483,15 +483,10 @@ def exchanging_method(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def learned_books(quantizer: Quantizer) -> list[Tensor]:
-    books = quantizer.codebooks()
-    return [books[group] for group in quantizer.learned_groups]
-
-
 def test_a_quantizer_with_its_own_codebooks_is_the_same(exchanging_method: str) -> None:
     quantizer, latents = built(exchanging_method).eval(), random_latents()
     assert isinstance(quantizer, TakesCodebooks)
-    same = quantizer.with_codebooks(learned_books(quantizer))
+    same = quantizer.with_codebooks(quantizer.learned_codebooks())
     assert torch.equal(same(latents).codes, quantizer(latents).codes)
     torch.testing.assert_close(same(latents).quantized, quantizer(latents).quantized)
     if isinstance(quantizer, SoftQuantizer):
@@ -503,9 +498,9 @@ def test_a_quantizer_takes_other_codebooks_and_stays_as_it_was(exchanging_method
     quantizer, latents = built(exchanging_method).eval(), random_latents()
     assert isinstance(quantizer, TakesCodebooks)
     before = [book.clone() for book in quantizer.codebooks()]
-    others = [book + 1 for book in learned_books(built(exchanging_method, size, seed=6))]
+    others = [book + 1 for book in built(exchanging_method, size, seed=6).learned_codebooks()]
     moved = quantizer.with_codebooks(others)
-    for given, held in zip(others, learned_books(moved), strict=True):
+    for given, held in zip(others, moved.learned_codebooks(), strict=True):
         torch.testing.assert_close(held, given)
     assert moved.levels == tuple(len(book) for book in moved.codebooks())
     assert torch.equal(to_grid(moved.assign(rounded_points(moved, latents)), latents), moved(latents).codes)
@@ -516,7 +511,7 @@ def test_a_quantizer_takes_other_codebooks_and_stays_as_it_was(exchanging_method
 def test_codebooks_of_another_width_or_number_are_refused(exchanging_method: str) -> None:
     quantizer = built(exchanging_method)
     assert isinstance(quantizer, TakesCodebooks)
-    books = learned_books(quantizer)
+    books = quantizer.learned_codebooks()
     for wrong in ([], [*books, *books], [book[:, :-1] for book in books]):
         with pytest.raises(InputError, match="give"):
             quantizer.with_codebooks(wrong)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import Quantizer, to_tokens
+from lgq_explore.quantizers import Quantizer, TakesCodebooks, to_tokens
 from lgq_explore.runs.encoding import Encoding
+from lgq_explore.runs.run import Run
 
 
 def code_points(quantizer: Quantizer) -> Tensor:
@@ -32,6 +35,25 @@ def token_points(quantizer: Quantizer, encoding: Encoding) -> Tensor:
     require_fit(quantizer, encoding)
     (book, *_) = quantizer.codebooks()
     return to_tokens(quantizer.continuous(torch.from_numpy(encoding.latents).to(book.device)))
+
+
+def quantizer_at(run: Run, quantizer: Quantizer, step: int) -> Quantizer:
+    """The run's quantizer with the codebooks of a snapshot; all else is as it is today.
+
+    Raises:
+        InputError: a step without snapshot, or a method that takes no other codebooks.
+    """
+    snapshots = run.codebook_snapshots()
+    if step not in snapshots:
+        raise InputError(f"there is no snapshot of step {step}: choose one of {', '.join(map(str, snapshots))}")
+    return with_snapshot(quantizer, snapshots[step])
+
+
+def with_snapshot(quantizer: Quantizer, codebooks: Sequence[ArrayLike]) -> Quantizer:
+    """The quantizer with other learned codebooks. Raises InputError for a method that takes no others."""
+    if not isinstance(quantizer, TakesCodebooks):
+        raise InputError(f"{type(quantizer).__name__} takes no other codebooks than its own: look at today's")
+    return quantizer.with_codebooks([torch.from_numpy(np.array(codebook)) for codebook in codebooks])
 
 
 def require_fit(quantizer: Quantizer, encoding: Encoding) -> None:

@@ -8,6 +8,7 @@ with a frozen result by `compute`; a value never depends on how the data were cu
 from __future__ import annotations
 
 from lgq_explore.metrics.accumulation import accumulated_codes, chao2
+from lgq_explore.metrics.group_usage import GroupedCodeCounts
 from lgq_explore.metrics.image import PSNR_CAP_DB, ImageQuality, ImageQualityResult, psnr_db
 from lgq_explore.metrics.perceptual import (
     FD_FEATURES,
@@ -40,6 +41,7 @@ __all__ = [
     "CodeUsage",
     "FrechetDistance",
     "FrechetDistanceResult",
+    "GroupedCodeCounts",
     "ImageQuality",
     "ImageQualityResult",
     "LPIPSResult",

@@ -1,4 +1,4 @@
-"""How evenly is the codebook used, and how many bits does a token carry?
+"""Counts of codes, and what they tell: how evenly a codebook is used, and how many bits a token carries.
 
 K is the codebook size, N the number of tokens counted, x_k the count of code k, p_k = x_k / N.
 Every number depends on N (more tokens find more codes), so compare methods at one N and print it.
@@ -32,6 +32,10 @@ class CodeCounts:
 
     def __init__(self, codebook_size: int) -> None:
         self.codebook_size = _checked_codebook_size(codebook_size)
+        if not is_numbered(self.codebook_size):
+            raise InputError(
+                f"codebook_size is {codebook_size}: joint codes have numbers below 2^63 only; count each group"
+            )
         self.tokens = 0
         self._dense: NDArray[np.int64] | None = None
         if self.codebook_size <= LARGEST_DENSE_CODEBOOK:
@@ -45,7 +49,7 @@ class CodeCounts:
         Raises:
             InputError: if the codes are not integers or one is outside 0 … K − 1; nothing is counted then.
         """
-        flat = _checked_codes(codes, self.codebook_size)
+        flat = checked_codes(codes, self.codebook_size)
         if flat.size == 0:
             return
         self.tokens += flat.size
@@ -139,6 +143,11 @@ class CodeUsage:
     def bits_per_token_active(self) -> float:
         """log2 of the active codes: bits of a fixed-length code for the codes that are used."""
         return math.log2(self.active_codes)
+
+
+def is_numbered(codebook_size: int) -> bool:
+    """Whether joint codes of a codebook have numbers in int64."""
+    return codebook_size < 2**63
 
 
 def code_usage(counts: Tensor | ArrayLike, codebook_size: int) -> CodeUsage:
@@ -246,7 +255,7 @@ def lorenz_curve(counts: Tensor | ArrayLike, codebook_size: int) -> LorenzCurve:
     """
     codebook_size = _checked_codebook_size(codebook_size)
     active = np.sort(_active_counts(counts, codebook_size))
-    code_share = 1 - np.arange(len(active), -1, -1) / codebook_size
+    code_share = 1 - np.arange(len(active), -1, -1) / float(codebook_size)
     token_share = np.concatenate([[0], np.cumsum(active)]) / active.sum()
     if len(active) < codebook_size:
         code_share, token_share = np.concatenate([[0.0], code_share]), np.concatenate([[0.0], token_share])
@@ -303,8 +312,8 @@ def bits_per_pixel(bits_per_token: float, downsampling: int) -> float:
 
 def _checked_codebook_size(codebook_size: int) -> int:
     size = operator.index(codebook_size)
-    if not 1 <= size < 2**63:
-        raise InputError(f"codebook_size is {size}: give a whole number from 1 to 2^63 − 1")
+    if size < 1:
+        raise InputError(f"codebook_size is {size}: give a whole number of at least 1")
     return size
 
 
@@ -313,7 +322,8 @@ def _check_tokens(tokens: int) -> None:
         raise InputError(f"tokens is {tokens}: give at least 1")
 
 
-def _checked_codes(codes: Tensor | NDArray[np.integer], codebook_size: int) -> NDArray[np.int64]:
+def checked_codes(codes: Tensor | NDArray[np.integer], codebook_size: int) -> NDArray[np.int64]:
+    """Codes of any shape in one dimension, int64. Raises InputError for one that is none of 0 … K − 1."""
     values = codes.detach().cpu().numpy() if isinstance(codes, Tensor) else np.asarray(codes)
     if values.dtype.kind not in "iu":
         raise InputError(f"codes are {values.dtype}: give integer codes")

@@ -1,4 +1,4 @@
-"""How are several runs told apart in one figure?"""
+"""Colours and dashes that tell several runs apart in one figure."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ DASHES = {"solid": "-", "dash": "--", "dashdot": "-.", "dot": ":"}
 
 @dataclass(frozen=True)
 class RunLook:
-    """How a run's lines look. colour: its method's. dash: plotly's name; another for each further run of a method."""
+    """How a run's lines look. colour: its method's. dash: as plotly takes it; another for each further run of a method."""
 
     colour: str
     dash: str
 
     @property
-    def linestyle(self) -> str:
-        """The dash as matplotlib calls it."""
-        return DASHES[self.dash]
+    def linestyle(self) -> str | tuple[int, tuple[float, ...]]:
+        """The dash as matplotlib takes it."""
+        if self.dash in DASHES:
+            return DASHES[self.dash]
+        return 0, tuple(float(length.removesuffix("px")) for length in self.dash.split(","))
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +50,19 @@ class RunRows:
 
 def run_looks(methods: Mapping[str, str]) -> dict[str, RunLook]:
     """The look of each run. methods: the run's name → its method, in the order they were given."""
-    names, seen = list(DASHES), Counter[str]()
-    looks = {}
+    seen, looks = Counter[str](), {}
     for run, method in methods.items():
-        looks[run] = RunLook(method_colour(method), names[seen[method] % len(names)])
+        looks[run] = RunLook(method_colour(method), _dash(seen[method]))
         seen[method] += 1
     return looks
+
+
+def _dash(number: int) -> str:
+    """The dashes that have names, and then a long one with more dots each time."""
+    names = list(DASHES)
+    if number < len(names):
+        return names[number]
+    return ",".join(["12px", "3px", *["2px", "3px"] * (number - len(names) + 2)])
 
 
 def rows_of_runs(frame: pd.DataFrame, columns: Sequence[str], methods: Mapping[str, str]) -> Iterator[RunRows]:

@@ -6,6 +6,8 @@ Colours are Okabe and Ito's, which people with any kind of colour vision can tel
 
 from __future__ import annotations
 
+import colorsys
+import hashlib
 import html
 import re
 import threading
@@ -37,7 +39,8 @@ METHOD_COLOURS: dict[str, str] = {
 }
 """One colour a method, the same in every figure. The eighth of the palette, yellow, is too faint on white."""
 
-OTHER_METHOD = "#666666"
+OTHER_LIGHTNESS, OTHER_SATURATION = (0.28, 0.4, 0.52), 0.6
+"""Of the colours of other methods, dark enough on white; the hue is any."""
 WORD_JOINER = "\N{WORD JOINER}"
 """No space, no ink."""
 
@@ -59,8 +62,13 @@ class Title:
 
 
 def method_colour(method: str) -> str:
-    """The method's colour; grey for one that METHOD_COLOURS does not know."""
-    return METHOD_COLOURS.get(method, OTHER_METHOD)
+    """The method's colour; for one that METHOD_COLOURS does not know, one that its name decides, always the same."""
+    if method in METHOD_COLOURS:
+        return METHOD_COLOURS[method]
+    drawn = int.from_bytes(hashlib.sha256(method.encode()).digest()[:8], "big")
+    hue, lightness = divmod(drawn, len(OTHER_LIGHTNESS))
+    rgb = colorsys.hls_to_rgb(hue % 3600 / 3600, OTHER_LIGHTNESS[lightness], OTHER_SATURATION)
+    return "#" + "".join(f"{round(255 * part):02X}" for part in rgb)
 
 
 AXES = {"automargin": True, "ticks": "", "title": {"standoff": 15}, "zerolinecolor": "#EEEEEE"}

@@ -84,6 +84,11 @@ class Quantizer(nn.Module):
         """Groups whose codebooks are learned, ascending; the others are fixed, and no snapshots of them are kept."""
         return tuple(range(len(self.levels)))
 
+    def learned_codebooks(self) -> list[Tensor]:
+        """The codebooks of `learned_groups`, in their order: what a snapshot holds, and `with_codebooks` takes."""
+        books = self.codebooks()
+        return [books[group] for group in self.learned_groups]
+
     @property
     def codebook_is_fixed(self) -> bool:
         """Whether no codebook is learned, as in a grid."""
@@ -219,8 +224,7 @@ class QuantizerConfig:
     def learned_shapes(self, dim: int) -> list[tuple[int, ...]]:
         """Shapes [levels[g], P_g] of the learned codebooks, in the order of groups, for latents of width `dim`."""
         quantizer = self.build(dim, torch.Generator())
-        books = quantizer.codebooks()
-        return [tuple(books[group].shape) for group in quantizer.learned_groups]
+        return [tuple(book.shape) for book in quantizer.learned_codebooks()]
 
     @property
     def normalizes(self) -> bool:

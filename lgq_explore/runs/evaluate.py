@@ -9,13 +9,13 @@ import torch
 
 from lgq_explore.metrics import (
     LPIPS,
-    CodeCounts,
+    CodeUsage,
     FrechetDistance,
+    GroupedCodeCounts,
     ImageQuality,
     QuantizationError,
     bits_per_pixel,
 )
-from lgq_explore.quantizers import joint_codes
 
 from .encoding import coded_batches, evaluation_set
 from .run import Run, open_run
@@ -36,7 +36,8 @@ def evaluate(
     Pictures are compared as 8-bit values in [0, 1]. Usage is over `tokens` tokens of `images` crops from `photographs`
     photographs, which show `scenes` scenes; compare runs at equal numbers only. `lpips` and `fd` are objects whose
     `value` is None, and `why` says why, where their networks' weights are not at hand. `bits_per_pixel` is the entropy
-    over f² pixels. `pandas.json_normalize` makes a table of such results, with columns as `fd.value`.
+    over f² pixels. Where a token has several codes, these are of their tuples; `groups` has the usage of each group's
+    own codes, by the group's number. `pandas.json_normalize` makes a table of such results, with columns as `fd.value`.
     Raises InputError where the run has no weights, or the data can't be used.
     """
     run = run if isinstance(run, Run) else open_run(run)
@@ -44,14 +45,14 @@ def evaluate(
     trained = run.trained()
     quantizer = trained.tokenizer.quantizer
     chosen = evaluation_set(run, data, crops)
-    counts, quality, error = CodeCounts(quantizer.codebook_size), ImageQuality(), QuantizationError()
+    counts, quality, error = GroupedCodeCounts(quantizer.levels), ImageQuality(), QuantizationError()
     lpips, frechet = LPIPS(LPIPS_NET), FrechetDistance(fd_features)
     for batch in coded_batches(trained.tokenizer, chosen.crops.images):
         images, reconstructions = batch.images.float() / 255, batch.reconstructions.float() / 255
         for metric in (quality, lpips, frechet):
             metric.update(images, reconstructions)
         codes = batch.output.coded.codes
-        counts.update(joint_codes(codes, quantizer.levels))
+        counts.update(codes)
         error.update(quantizer.continuous(batch.output.latents), quantizer.discrete(codes))
     pixels, usage, perceived, distance = quality.compute(), counts.usage(), lpips.compute(), frechet.compute()
     return {
@@ -79,4 +80,17 @@ def evaluate(
         "recipe_hash": config.recipe_hash,
         "rounding_replicate": config.rounding_replicate,
         "scenes": len({chosen.photographs.groups[index] for index in chosen.crops.photograph.tolist()}),
+        "groups": {str(group): _of_group(usage) for group, usage in enumerate(counts.group_usages())},
+    }
+
+
+def _of_group(usage: CodeUsage) -> dict[str, Any]:
+    """Usage of the codes of one group; the keys mean what those of the joint codes do."""
+    return {
+        "codebook_size": usage.codebook_size,
+        "active_codes": usage.active_codes,
+        "utilization": usage.utilization,
+        "perplexity": usage.perplexity,
+        "entropy_bits": usage.entropy_bits,
+        "gini": usage.gini,
     }

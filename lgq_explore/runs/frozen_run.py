@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
 
 from .encoding import Encoding
 from .history import history_of
 from .run import Run, TrainedTokenizer
+from .snapshots import Codebooks
 
 MOST_SNAPSHOTS = 32
 """Snapshots that are read of a run: each costs an analysis a look at all tokens."""
@@ -54,7 +54,7 @@ class FrozenRun(Run):
     def trained(self) -> TrainedTokenizer:
         return self._trained
 
-    def codebook_snapshots(self) -> dict[int, NDArray[np.float32]]:
+    def codebook_snapshots(self) -> dict[int, Codebooks]:
         """Those of the steps that the weights have seen, at most MOST_SNAPSHOTS."""
         return dict(self._snapshots)
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
 import pandas as pd
 import torch
 from filelock import FileLock, Timeout
-from numpy.typing import NDArray
 from safetensors.torch import load
 
 from lgq_explore.errors import InputError, printable
@@ -27,7 +25,6 @@ from .config import TrainConfig
 from .history import append_row, cut_history, history_content, history_of, missing_end
 from .run_description import Environment, RunReplaced, read_description, require_run, write_description
 from .run_files import (
-    CodebookSnapshots,
     WeightsHeader,
     damaged_weights,
     files_by_step,
@@ -38,6 +35,7 @@ from .run_files import (
     weights_header,
 )
 from .run_paths import default_run_path, new_run_path
+from .snapshots import Codebooks, remove_snapshots_after, snapshots_in, write_snapshot
 
 CHECKPOINTS_KEPT = 2
 
@@ -148,15 +146,14 @@ class Run:
         tokenizer.quantizer.anneal(progress_at(finished_steps - 1, self.config.steps))
         return TrainedTokenizer(tokenizer.eval(), finished_steps, hashlib.sha256(content).hexdigest())
 
-    def codebook_snapshots(self) -> Mapping[int, NDArray[np.float32]]:
-        """Finished steps → codebook [K, D], float32, by memory map; empty for fixed grids.
+    def codebook_snapshots(self) -> Mapping[int, Codebooks]:
+        """Finished steps → the learned codebooks, one array [levels[g], P_g] a group; empty where none is learned.
 
-        Those of the steps that the newest weights have seen, where there are weights: later ones are still in training.
+        `with_codebooks` of the tokenizer's quantizer takes them. Of the steps that the newest weights have seen, where
+        there are weights: later ones are still in training.
         """
-        newest = self.finished_steps or math.inf
-        files = {step: file for step, file in files_by_step(self._codebooks, ".npy").items() if step <= newest}
-        # Learned codes lie where latents of width D are rounded: a codebook is as wide as they are.
-        return CodebookSnapshots(files, (self.config.quantizer.size, self.config.backbone.dim), self._reading)
+        shapes = self.config.quantizer.learned_shapes(self.config.backbone.dim)
+        return snapshots_in(self._codebooks, shapes, self.finished_steps or math.inf, self._reading)
 
     def cached_map(self, key: str) -> Path:
         """Where the map of latents with this key is kept, once it was made; nothing else depends on the file."""
@@ -278,20 +275,16 @@ class RunWriter(Run):
             tokenizer.load_state_dict(load(content))
             return torch.load(BytesIO((checkpoint / "state.pt").read_bytes()), weights_only=True)
 
-    def save_codebook(self, step: int, codebook: torch.Tensor) -> None:
-        """A snapshot [K, D] after `step` finished steps."""
+    def save_codebooks(self, step: int, codebooks: Sequence[torch.Tensor]) -> None:
+        """A snapshot of the learned codebooks after `step` finished steps."""
         with self._writing():
-            self._codebooks.mkdir(exist_ok=True)
-            with whole_file(self._codebooks / f"step-{step:08d}.npy") as target:
-                np.save(target, codebook.float().cpu().numpy(), allow_pickle=False)
+            write_snapshot(self._codebooks, step, [codebook.float().cpu().numpy() for codebook in codebooks])
 
     def cut_history(self, step: int) -> None:
         """Drop what was logged and seen after `step`, and what is torn: a run continues from there."""
         with self._writing():
             cut_history(self._history, step)
-            for seen, snapshot in files_by_step(self._codebooks, ".npy").items():
-                if seen > step:
-                    snapshot.unlink()
+            remove_snapshots_after(self._codebooks, step)
 
     def append_history(self, row: Mapping[str, float | None]) -> None:
         """One row, whole or not at all; the first row names the columns."""

@@ -4,56 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor
 
 from lgq_explore.errors import InputError, printable
 
-from .arrays import DamagedArrays, mapped_array
-
 _OF_A_STEP = re.compile(r"step-(\d{8,18})", re.ASCII)
-
-
-class CodebookSnapshots(Mapping[int, NDArray[np.float32]]):
-    """Finished steps → codebook [K, D], float32, ascending; each is mapped into memory when it is asked for.
-
-    reading: a context in which each is read, which refuses what is no longer this run's. Asking for a damaged one
-    raises InputError, by its path.
-    """
-
-    def __init__(
-        self, files: Mapping[int, Path], shape: tuple[int, int], reading: Callable[[], AbstractContextManager[None]]
-    ) -> None:
-        self._files, self._shape, self._reading = files, shape, reading
-
-    def __getitem__(self, step: int) -> NDArray[np.float32]:
-        path = self._files[step]
-        with self._reading():
-            return self._mapped(path)
-
-    def _mapped(self, path: Path) -> NDArray[np.float32]:
-        try:
-            return mapped_array(path, np.float32, self._shape)
-        except (DamagedArrays, OSError) as error:
-            why = error.strerror if isinstance(error, OSError) else error
-            raise InputError(
-                f"{printable(path)} is no snapshot of this run's codebook: {why}.\n"
-                "Put back the file that training wrote, or delete it."
-            ) from error
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._files)
-
-    def __len__(self) -> int:
-        return len(self._files)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lgq_explore.errors import InputError
-from lgq_explore.metrics import CodeCounts
+from lgq_explore.metrics import GroupedCodeCounts
 from lgq_explore.progress import Progress
 from lgq_explore.quantizers import (
     HasTemperature,
@@ -150,8 +150,10 @@ def without_encoder(method: str, codes: int, dim: int) -> QuantizerConfig:
 def code_vectors(quantizer: Quantizer) -> Tensor:
     """Where each joint code is decoded to, in the space of the latents: [K, D], on the CPU.
 
-    For a grid these are the points of its lattice sent through its own projection.
+    For a grid these are the points of its lattice sent through its own projection. Raises InputError where they are
+    too many to list.
     """
+    quantizer.require_listed()
     every = torch.arange(quantizer.codebook_size).split(CODES_AT_ONCE)
     device = quantizer.codebooks()[0].device
     parts = [quantizer.lookup(split_codes(part[:, None, None].to(device), quantizer.levels)) for part in every]
@@ -247,16 +249,16 @@ class _Fitting:
     @torch.no_grad()
     def _log(self, step: int, of_step: dict[str, float]) -> None:
         quantizer = self.quantizer.eval()
-        counts, squared_distance = CodeCounts(quantizer.codebook_size), 0.0
+        counts, squared_distance = GroupedCodeCounts(quantizer.levels), 0.0
         for part in self.tokens.split(TOKENS_AT_ONCE):
             output = quantizer(as_latents(part))
-            counts.update(joint_codes(output.codes, quantizer.levels))
+            counts.update(output.codes)
             squared_distance += (to_tokens(output.quantized) - part).double().square().sum().item()
         row = {
             "step": step,
             **of_step,
             "distortion": squared_distance / len(self.tokens),
-            "active_codes": len(counts.active_codes()),
+            "active_codes": counts.usage().active_codes,
             "tokens": len(self.tokens),
         }
         self.rows.append(row)

@@ -9,19 +9,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
-from numpy.typing import NDArray
 from torch import Tensor
 
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import remove_folder
 from lgq_explore.images.photographs import ImageData, load_images, to_model_range, training_batch
 from lgq_explore.memory import lacks_memory
+from lgq_explore.metrics import GroupedCodeCounts
 from lgq_explore.models import Tokenizer, TokenizerOutput, build_tokenizer
 from lgq_explore.progress import Progress, tell
-from lgq_explore.quantizers import HasTemperature, StartsFromData, joint_codes, to_tokens
+from lgq_explore.quantizers import HasTemperature, StartsFromData, to_tokens
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.encoding import images_of
 from lgq_explore.runs.outputs import require_folder_to_make
@@ -45,13 +44,13 @@ FILES_NAMED = 3
 
 @dataclass(frozen=True)
 class LogEvent:
-    """What a logged step tells: its row of the history, the hits of each code [K] in the window, the live tokenizer.
+    """What a logged step tells: its row of the history, the hits of codes in the window, the live tokenizer.
 
     The tokenizer may be used inside the callback only; the loop puts it back into training mode afterwards.
     """
 
     row: dict[str, float | None]
-    code_counts: NDArray[np.int64]
+    counts: GroupedCodeCounts
     tokenizer: Tokenizer
 
 
@@ -183,7 +182,7 @@ class _Training:
         self.tokenizer = build_tokenizer(self.config.backbone, self.config.quantizer, self.config.seed)
         round_otherwise(self.tokenizer, self.config.rounding_replicate)
         self.optimizer = adamw(self.tokenizer, self.config)
-        self.window = StepWindow(self.config.window_steps, self.tokenizer.quantizer.codebook_size)
+        self.window = StepWindow(self.config.window_steps, self.tokenizer.quantizer.levels)
         self.model, self.fabric_optimizer = self.fabric.setup(self.tokenizer, self.optimizer)
 
     def run(self) -> Run:
@@ -224,9 +223,8 @@ class _Training:
         self._check_finite(loss.item(), gradient_norm.item())
         self.fabric_optimizer.step()
 
-        codes = joint_codes(output.coded.codes, quantizer.levels)
         seconds = time.perf_counter() - started
-        self.window.add(StepTrace(codes, len(images), seconds))
+        self.window.add(StepTrace(output.coded.codes, len(images), seconds))
         self.step += 1
         self.seconds += seconds
         bar.advance(len(images))
@@ -266,7 +264,8 @@ class _Training:
         return images.to(memory_format=torch.channels_last)
 
     def _log(self, loss: Tensor, losses: dict[str, Tensor], output: TokenizerOutput, bar: Progress) -> None:
-        usage_and_speed = self.window.columns()
+        counts = self.window.counts()
+        usage_and_speed = self.window.columns(counts)
         row: dict[str, float | None] = {
             "step": self.step,
             "seconds": round(self.seconds, 3),
@@ -280,16 +279,15 @@ class _Training:
             row["temperature_override"] = self.override
         self.writer.append_history(row)
         active = usage_and_speed[f"active_codes_last_{self.config.window_steps}_steps"]
-        bar.note(f"loss {loss.item():.3f}, {active} of {self.window.codebook_size} codes active")
+        bar.note(f"loss {loss.item():.3f}, {active} of {counts.codebook_size} codes active")
         if self.on_log is not None:
-            self.on_log(LogEvent(row, self.window.counts().counts(), self.tokenizer))
+            self.on_log(LogEvent(row, counts, self.tokenizer))
             self.tokenizer.train()
 
     def _snapshot(self) -> None:
-        quantizer = self.tokenizer.quantizer
-        if not quantizer.codebook_is_fixed:
-            (codebook,) = quantizer.codebooks()
-            self.writer.save_codebook(self.step, codebook)
+        learned = self.tokenizer.quantizer.learned_codebooks()
+        if learned:
+            self.writer.save_codebooks(self.step, learned)
 
     def _save(self) -> None:
         """A checkpoint of the finished steps, unless they are saved already."""

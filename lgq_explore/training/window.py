@@ -1,22 +1,24 @@
-"""How many codes were used, and how fast did training go, over the last few steps?"""
+"""Usage of codes, and speed, over the last few training steps."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from lgq_explore.metrics import CodeCounts
+from lgq_explore.metrics import GroupedCodeCounts
+from lgq_explore.quantizers import joint_codes, split_codes
+from lgq_explore.quantizers.base import MOST_NUMBERED
 
 
 @dataclass(frozen=True)
 class StepTrace:
-    """codes: joint codes of the step's tokens, any shape. images: in the step. seconds: that the step took."""
+    """codes: [B, G, H, W] of the step. images: in the step. seconds: that the step took."""
 
     codes: Tensor
     images: int
@@ -26,35 +28,42 @@ class StepTrace:
 class StepWindow:
     """The last `steps` steps, from which the history's usage and speed are counted."""
 
-    def __init__(self, steps: int, codebook_size: int, traces: Sequence[StepTrace] = ()) -> None:
-        self.codebook_size = codebook_size
-        self._traces = deque(traces, maxlen=steps)
+    def __init__(self, steps: int, levels: Sequence[int]) -> None:
+        self.levels = tuple(levels)
+        self._traces: deque[StepTrace] = deque(maxlen=steps)
 
     def add(self, trace: StepTrace) -> None:
         self._traces.append(trace)
 
-    def counts(self) -> CodeCounts:
-        """Hits of the codes in the window."""
-        counts = CodeCounts(self.codebook_size)
-        counts.update(torch.cat([trace.codes.flatten() for trace in self._traces]))
+    def counts(self) -> GroupedCodeCounts:
+        """Hits in the window: of each group's codes, and of their tuples."""
+        counts = GroupedCodeCounts(self.levels)
+        counts.update(torch.cat([trace.codes.movedim(1, 0).flatten(1) for trace in self._traces], dim=1).T)
         return counts
 
-    def columns(self) -> dict[str, float]:
-        """The history's columns; each name says the window, and the tokens in it stand beside."""
-        usage = self.counts().usage()
+    def columns(self, counts: GroupedCodeCounts) -> dict[str, float]:
+        """The history's columns; each name says the window, and the tokens in it stand beside.
+
+        Of several groups, the plain names are those of their tuples, and each group has columns of its own.
+        """
+        usage = counts.usage()
         seconds = sum(trace.seconds for trace in self._traces)
         images = sum(trace.images for trace in self._traces)
         span = f"last_{self._traces.maxlen}_steps"
-        return {
+        columns = {
             f"active_codes_{span}": usage.active_codes,
             f"perplexity_{span}": usage.perplexity,
             f"tokens_{span}": usage.tokens,
             f"images_per_second_{span}": images / seconds,
         }
+        for group, of_group in enumerate(counts.group_usages() if len(self.levels) > 1 else ()):
+            columns[f"active_codes_group_{group}_{span}"] = of_group.active_codes
+            columns[f"perplexity_group_{group}_{span}"] = of_group.perplexity
+        return columns
 
     def state(self) -> list[dict[str, Any]]:
-        """The window as plain tensors and numbers, for a checkpoint."""
-        return [{**vars(trace), "codes": trace.codes.cpu()} for trace in self._traces]
+        """The window as plain tensors and numbers, for a checkpoint: joint codes [B, H, W], where they have numbers."""
+        return [{**vars(trace), "codes": self._packed(trace.codes.cpu())} for trace in self._traces]
 
     def load(self, state: Sequence[dict[str, Any]], device: torch.device) -> None:
         """Continue from what `state` gave, with codes on the device of those to come.
@@ -62,10 +71,26 @@ class StepWindow:
         Raises TypeError or ValueError for what it can't have given.
         """
         self._traces.clear()
-        for values in state:
-            trace = StepTrace(**values)
-            if trace.codes.dtype != torch.int64 or not ((trace.codes >= 0) & (trace.codes < self.codebook_size)).all():
-                raise ValueError(f"codes of a step are not 0 … {self.codebook_size - 1}")
+        for trace in self._unpacked(state):
             if not (isinstance(trace.images, int) and trace.images > 0 and 0 < trace.seconds < math.inf):
                 raise ValueError(f"a step has {trace.images} images and took {trace.seconds} s")
-            self.add(replace(trace, codes=trace.codes.to(device)))
+            self.add(StepTrace(trace.codes.to(device), trace.images, trace.seconds))
+
+    @property
+    def _is_numbered(self) -> bool:
+        return math.prod(self.levels) < MOST_NUMBERED
+
+    def _packed(self, codes: Tensor) -> Tensor:
+        return joint_codes(codes, self.levels) if self._is_numbered else codes
+
+    def _unpacked(self, state: Sequence[dict[str, Any]]) -> Iterator[StepTrace]:
+        sizes = torch.tensor([math.prod(self.levels)] if self._is_numbered else self.levels)
+        for values in state:
+            trace = StepTrace(**values)
+            axes = 3 if self._is_numbered else 4
+            if trace.codes.dtype != torch.int64 or trace.codes.ndim != axes:
+                raise ValueError(f"codes of a step are {trace.codes.dtype} {list(trace.codes.shape)}")
+            if not ((trace.codes >= 0) & (trace.codes < sizes[:, None, None])).all():
+                raise ValueError(f"codes of a step are not 0 … {sizes.tolist()} − 1")
+            codes = split_codes(trace.codes, self.levels) if self._is_numbered else trace.codes
+            yield StepTrace(codes, trace.images, trace.seconds)

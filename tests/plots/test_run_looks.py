@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
+from matplotlib.lines import Line2D
 
 from lgq_explore.errors import InputError
 from lgq_explore.plots import METHOD_COLOURS
@@ -15,6 +17,14 @@ def test_runs_of_one_method_share_its_colour_and_differ_in_their_dash() -> None:
     assert [look.colour for look in looks.values()] == [METHOD_COLOURS[name] for name in ("lgq", "fsq", "lgq")]
     assert [look.dash for look in looks.values()] == ["solid", "solid", "dash"]
     assert [look.linestyle for look in looks.values()] == ["-", "-", "--"]
+
+
+def test_any_number_of_runs_of_a_method_differ_in_their_dash() -> None:
+    looks = list(run_looks({f"run {number}": "lgq" for number in range(9)}).values())
+    assert len({look.dash for look in looks}) == len({look.linestyle for look in looks}) == 9
+    figure = go.Figure([go.Scatter(line={"dash": look.dash}) for look in looks])
+    assert len(figure.data) == 9
+    Line2D([0, 1], [0, 1], linestyle=looks[-1].linestyle)
 
 
 def test_rows_come_in_the_order_of_the_methods_with_their_runs() -> None:

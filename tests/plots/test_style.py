@@ -21,9 +21,15 @@ def test_each_method_has_a_colour_of_its_own_that_everybody_can_tell() -> None:
     assert set(METHOD_COLOURS.values()) < OKABE_ITO
 
 
-def test_an_unknown_method_is_grey() -> None:
-    red, green, blue = (method_colour("brought from elsewhere")[start : start + 2] for start in (1, 3, 5))
-    assert red == green == blue
+def test_any_other_method_has_a_colour_of_its_own_that_stays() -> None:
+    names = [f"brought from elsewhere {number}" for number in range(20)]
+    colours = [method_colour(name) for name in names]
+    assert len({*colours, *METHOD_COLOURS.values()}) == 27
+    assert colours == [method_colour(name) for name in names]
+    assert method_colour("planted-cosine") == "#CE3B72"
+    for colour in colours:
+        red, green, blue = (int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5))
+        assert 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.8  # seen on white
 
 
 def test_publishing_leaves_no_style_and_no_figure_behind() -> None:

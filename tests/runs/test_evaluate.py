@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
 KEYS = (
     "run quantizer codebook_size dim images photographs tokens psnr_db ssim l1 lpips fd active_codes utilization "
     "perplexity entropy_bits bits_per_pixel gini quantization_error seed steps recipe_hash "
-    "rounding_replicate scenes"
+    "rounding_replicate scenes groups"
 )
 
 CONFIG = TrainConfig(
@@ -108,6 +108,16 @@ def test_usage_is_that_of_the_codes(result: dict[str, Any], encoding: Encoding) 
     assert result["entropy_bits"] == pytest.approx(entropy)
     assert result["perplexity"] == pytest.approx(2**entropy)
     assert result["bits_per_pixel"] == pytest.approx(entropy / 4**2)
+
+
+def test_each_group_has_the_usage_of_its_own_codes(result: dict[str, Any], encoding: Encoding) -> None:
+    assert list(result["groups"]) == ["0", "1", "2"]
+    for group, level in enumerate((5, 4, 3)):
+        of_group = result["groups"][str(group)]
+        _, counts = np.unique(encoding.codes[:, group], return_counts=True)
+        shares = counts / counts.sum()
+        assert (of_group["codebook_size"], of_group["active_codes"]) == (level, len(counts))
+        assert of_group["perplexity"] == pytest.approx(2 ** -(shares * np.log2(shares)).sum())
 
 
 def test_quantization_error_is_over_what_the_method_rounds(

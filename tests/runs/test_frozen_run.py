@@ -76,7 +76,7 @@ def test_it_stays_as_it_was_while_training_goes_on(tmp_path: Path) -> None:
 
 def test_what_was_written_ahead_of_the_weights_does_not_belong_to_them(tmp_path: Path) -> None:
     live = stopped_after(3, tmp_path / "mine")
-    RunWriter(live.path).save_codebook(4, torch.zeros(16, 4))
+    RunWriter(live.path).save_codebooks(4, [torch.zeros(16, 4)])
     RunWriter(live.path).append_history({**live.history().iloc[-1], "step": 4})
     then = frozen(live)
     assert max(then.codebook_snapshots()) == 3
@@ -86,14 +86,14 @@ def test_what_was_written_ahead_of_the_weights_does_not_belong_to_them(tmp_path:
 def test_another_run_at_the_same_path_is_told_from_it(tmp_path: Path) -> None:
     live = train(RECIPE, tmp_path / "mine", progress=False)
     then = frozen(live)
-    first = np.array(then.codebook_snapshots()[0])
+    first = np.array(then.codebook_snapshots()[0][0])
     assert then.watch.moved_on() == ""
     shutil.rmtree(live.path)
     assert then.watch.moved_on("look").startswith("The folder of mine was moved since")
     again = train(replace(RECIPE, seed=1), live.path, progress=False)
     assert then.watch.moved_on("look") == ("Another run has since been trained in the place of mine, to step 6: look.")
     assert then.identity != again.identity
-    assert np.array_equal(first, then.codebook_snapshots()[0])
+    assert np.array_equal(first, then.codebook_snapshots()[0][0])
     # What was opened before is not taken for what is there now.
     with pytest.raises(InputError, match=r"mine holds another run now .*\nOpen it again: lgq\.open_run"):
         frozen(live)

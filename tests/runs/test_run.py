@@ -565,7 +565,7 @@ def test_half_a_header_is_no_history(writer: RunWriter) -> None:
 def test_what_came_after_a_step_is_cut(writer: RunWriter) -> None:
     for step in (1, 2, 3, 4):
         writer.append_history(row(step))
-        writer.save_codebook(step, torch.zeros(16, 4))
+        writer.save_codebooks(step, [torch.zeros(16, 4)])
     kept = writer.history()[:2]
     writer.cut_history(2)
     assert writer.history().equals(kept)
@@ -577,12 +577,13 @@ def test_what_came_after_a_step_is_cut(writer: RunWriter) -> None:
 
 def test_snapshots_are_read_by_memory_map_in_order(writer: RunWriter) -> None:
     for step in (100, 9, 0):
-        writer.save_codebook(step, torch.full((16, 4), float(step), dtype=torch.float64))
+        writer.save_codebooks(step, [torch.full((16, 4), float(step), dtype=torch.float64)])
     snapshots = writer.codebook_snapshots()
     assert list(snapshots) == [0, 9, 100]
-    assert all(isinstance(codebook, np.memmap) for codebook in snapshots.values())
-    assert snapshots[9].dtype == np.float32
-    assert snapshots[9].tolist() == [[9] * 4] * 16
+    assert all(isinstance(codebook, np.memmap) for (codebook,) in snapshots.values())
+    assert snapshots[9][0].dtype == np.float32
+    assert snapshots[9][0].tolist() == [[9] * 4] * 16
+    assert (writer.path / "codebooks" / "step-00000009.npy").exists()  # the name and format of older versions
 
 
 @pytest.mark.parametrize(
@@ -598,12 +599,12 @@ def test_snapshots_are_read_by_memory_map_in_order(writer: RunWriter) -> None:
 )
 def test_a_snapshot_of_another_kind_is_named_when_it_is_asked_for(writer: RunWriter, content: np.ndarray) -> None:
     for step in (1, 2):
-        writer.save_codebook(step, torch.zeros(16, 4))
+        writer.save_codebooks(step, [torch.zeros(16, 4)])
     path = writer.path / "codebooks" / "step-00000002.npy"
     with path.open("wb") as file:
         np.lib.format.write_array(file, content)
     snapshots = writer.codebook_snapshots()
-    assert snapshots[1].shape == (16, 4)
+    assert snapshots[1][0].shape == (16, 4)
     with pytest.raises(InputError, match=r"step-00000002\.npy is no snapshot of this run's codebook") as told:
         _ = snapshots[2]
     assert len(str(told.value).splitlines()) == 2
@@ -612,7 +613,7 @@ def test_a_snapshot_of_another_kind_is_named_when_it_is_asked_for(writer: RunWri
 
 def test_snapshots_go_no_further_than_the_weights(writer: RunWriter) -> None:
     for step in (0, 3, 6):
-        writer.save_codebook(step, torch.zeros(16, 4))
+        writer.save_codebooks(step, [torch.zeros(16, 4)])
     writer.save_checkpoint(4, built(), {})
     assert list(writer.codebook_snapshots()) == [0, 3]
     (writer.path / "codebooks" / "step-mine.npy").write_text("not a snapshot")

@@ -95,17 +95,18 @@ def test_moments_that_do_not_fit_are_refused(change: Callable[[dict[str, Any]], 
     "trace",
     [
         {"codes": 1},
-        {"codes": torch.tensor([0, 4]), "images": 1, "seconds": 0.1},
-        {"codes": torch.tensor([-1]), "images": 1, "seconds": 0.1},
-        {"codes": torch.tensor([0.5]), "images": 1, "seconds": 0.1},
-        {"codes": torch.tensor([0]), "images": 0, "seconds": 0.1},
-        {"codes": torch.tensor([0]), "images": 1, "seconds": math.nan},
-        {"codes": torch.tensor([0]), "images": 1, "seconds": 0.0},
+        {"codes": torch.tensor([[[0, 4]]]), "images": 1, "seconds": 0.1},
+        {"codes": torch.tensor([0, 3]), "images": 1, "seconds": 0.1},
+        {"codes": torch.tensor([[[-1]]]), "images": 1, "seconds": 0.1},
+        {"codes": torch.tensor([[[0.5]]]), "images": 1, "seconds": 0.1},
+        {"codes": torch.tensor([[[0]]]), "images": 0, "seconds": 0.1},
+        {"codes": torch.tensor([[[0]]]), "images": 1, "seconds": math.nan},
+        {"codes": torch.tensor([[[0]]]), "images": 1, "seconds": 0.0},
     ],
 )
 def test_a_window_that_does_not_fit_is_refused(trace: dict[str, Any]) -> None:
-    window = StepWindow(2, codebook_size=4)
-    window.load([vars(StepTrace(torch.tensor([0, 3]), 1, 0.1))], CPU)
-    assert window.columns()["active_codes_last_2_steps"] == 2
+    window = StepWindow(2, levels=(4,))
+    window.load([vars(StepTrace(torch.tensor([[[0, 3]]]), 1, 0.1))], CPU)
+    assert window.counts().usage().active_codes == 2
     with pytest.raises(REFUSED):
         window.load([trace], CPU)

@@ -19,7 +19,7 @@ from lgq_explore.runs.encoding import Encoding
 from lgq_explore.runs.frozen_run import frozen, spread_over
 from lgq_explore.runs.run import Run
 
-from ..code_space import code_points, token_points
+from ..code_space import quantizer_at, token_points
 from ..usage.counts import token_codes
 from .embedding import EPOCHS, METHODS, MIN_DIST, NEIGHBOURS, Embedding, Report, embed, say_nothing
 from .fsq_grid import FittedGrid, decoded_points, fingerprint, raw_tokens
@@ -165,12 +165,8 @@ def codebook_at(run: Run, quantizer: Quantizer, step: int) -> NDArray[np.float32
         InputError: a step of which there is no snapshot.
     """
     run = frozen(run)
-    snapshots = {} if quantizer.codebook_is_fixed else run.codebook_snapshots()
-    if step == run.finished_steps:
-        return code_points(quantizer).float().cpu().numpy()
-    if step not in snapshots:
-        raise InputError(f"there is no snapshot of step {step}: choose one of {', '.join(map(str, snapshots))}")
-    return np.array(snapshots[step])
+    shown = quantizer if step == run.finished_steps else quantizer_at(run, quantizer, step)
+    return shown.code_points().float().cpu().numpy()
 
 
 def _require_shared(tokens: NDArray[np.float32], grid: FittedGrid | None, space: str) -> None:
@@ -190,8 +186,8 @@ def _codebooks(run: Run, quantizer: Quantizer, space: str) -> dict[int, NDArray[
     today = run.finished_steps
     if space == "latents":
         return {today: decoded_points(quantizer)}
-    steps = [] if quantizer.codebook_is_fixed else sorted(run.codebook_snapshots())
-    return {step: codebook_at(run, quantizer, step) for step in spread_over(sorted({*steps, today}), MOST_SNAPSHOTS)}
+    steps = spread_over(sorted({*run.codebook_snapshots(), today}), MOST_SNAPSHOTS)
+    return {step: codebook_at(run, quantizer, step) for step in steps}
 
 
 def _rows(

@@ -114,8 +114,8 @@ def _with_centres(evidence: Evidence, quantizer: Quantizer, encoding: Encoding, 
         return _lacking(evidence, "centres", "the codes are a fixed grid, which cannot leave")
     if len(quantizer.levels) > 1:
         return _lacking(evidence, "centres", "the codes are made of several codebooks")
-    (today,) = quantizer.codebooks()
-    stored = {step: torch.from_numpy(np.array(book)) for step, book in run.codebook_snapshots().items()}
+    today = quantizer.code_points()
+    stored = {step: torch.from_numpy(np.array(book)) for step, (book,) in run.codebook_snapshots().items()}
     books = {step: book for step, book in stored.items() if step < run.finished_steps} | {run.finished_steps: today}
     chosen = spread_over(sorted(books), SNAPSHOTS)
     places = centre_places(token_points(quantizer, encoding), {step: books[step] for step in chosen})

@@ -34,6 +34,7 @@ from lgq_explore.runs.encoding import Encoding
 from lgq_explore.runs.frozen_run import frozen
 from lgq_explore.runs.run import Run
 
+from ..code_space import with_snapshot
 from .softness import TOKENS, critical_temperature, require_soft, require_temperature, sample_latents
 
 LEAST_MASS = 2.0
@@ -240,7 +241,7 @@ def bifurcations(run: Run, encoding: Encoding, tokens: int = TOKENS, seed: int =
     rows = []
     for step, stored in sorted(snapshots.items()):
         temperature = temperature_at(history, step)
-        codebook = torch.from_numpy(np.array(stored)).double()
+        codebook = with_snapshot(quantizer, stored).code_points().double()
         split = split_temperatures(points, codebook, temperature)["split_temperature"]
         state, _ = _state(points, codebook, temperature)
         rows.append(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import ArrayLike
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from lgq_explore.quantizers import Quantizer, nearest_codes, to_tokens
 
+from ..code_space import with_snapshot
 from .softness import require_soft
 
 
@@ -40,19 +40,23 @@ def flips_over_temperatures(quantizer: Quantizer, latents: Tensor, temperatures:
     )
 
 
-def flips_over_snapshots(quantizer: Quantizer, latents: Tensor, snapshots: Mapping[int, ArrayLike]) -> pd.DataFrame:
-    """Which share of the same tokens changes its nearest code from one snapshot of the codebook to the next.
+def flips_over_snapshots(
+    quantizer: Quantizer, latents: Tensor, snapshots: Mapping[int, Sequence[ArrayLike]]
+) -> pd.DataFrame:
+    """Which share of the same tokens changes its code from one snapshot (`Run.codebook_snapshots`) to the next.
 
     A row a pair of neighbours: from_step, to_step, share. Tokens are those of today's encoder: what is measured is
-    how far the codes moved, not the tokens.
+    how far the codes moved, not the tokens. Raises InputError for a method that takes no other codebooks.
     """
     steps = sorted(snapshots)
     with torch.no_grad():
         tokens = to_tokens(quantizer.continuous(latents))
-    codes = [nearest_codes(tokens, torch.as_tensor(np.array(snapshots[step]))) for step in steps]
+    codes = [with_snapshot(quantizer, snapshots[step]).assign(tokens) for step in steps]
     return pd.DataFrame({"from_step": steps[:-1], "to_step": steps[1:], "share": _flipped(codes)})
 
 
 def _flipped(codes: Sequence[Tensor]) -> list[float]:
     """Of neighbours in the sequence, the share of tokens whose code differs."""
-    return [(before != after).double().mean().item() for before, after in pairwise(codes)]
+    return [
+        (before != after).reshape(len(before), -1).any(1).double().mean().item() for before, after in pairwise(codes)
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,6 +17,7 @@ from lgq_explore.models import Tokenizer
 from lgq_explore.quantizers import to_grid
 from lgq_explore.runs.encoding import Encoding
 
+from ..code_space import with_snapshot
 from ..pictures.reconstructions import Reconstructions, decoded_pictures
 from .flips import flips_over_temperatures
 from .softness import (
@@ -54,7 +56,7 @@ class TemperatureViews:
     With many codes `at` takes a while; `preview` is quick, for it looks at fewer tokens. Both may be asked in different
     threads.
 
-    tokenizer: in eval mode; its quantizer has a temperature. codebook: [K, D], a past one to put in place of its own;
+    tokenizer: in eval mode; its quantizer has a temperature. codebooks: of a snapshot, to put in place of its own;
     encoder and decoder stay those of today. tokens: size of the sample. pictures: how many, spread over the encoding.
 
     Raises:
@@ -65,13 +67,13 @@ class TemperatureViews:
         self,
         tokenizer: Tokenizer,
         encoding: Encoding,
-        codebook: ArrayLike | None = None,
+        codebooks: Sequence[ArrayLike] | None = None,
         tokens: int = TOKENS,
         pictures: int = PICTURES,
     ) -> None:
         quantizer = require_soft(tokenizer.quantizer)
-        if codebook is not None:
-            quantizer = quantizer.with_codebooks([torch.from_numpy(np.array(codebook))])
+        if codebooks is not None:
+            quantizer = require_soft(with_snapshot(quantizer, codebooks))
         self.quantizer = quantizer
         self.tokenizer = Tokenizer(tokenizer.encoder, quantizer, tokenizer.decoder).eval()
         chosen = np.linspace(0, len(encoding) - 1, min(pictures, len(encoding))).round().astype(int)

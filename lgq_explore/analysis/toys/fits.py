@@ -24,7 +24,6 @@ from torch import Tensor
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import (
     QUANTIZERS,
-    LGQConfig,
     Quantizer,
     QuantizerConfig,
     TemperatureSchedule,
@@ -149,8 +148,9 @@ class ToySetting:
         try:
             if self.initialization and can_start_otherwise(self.method):
                 config = replace(config, initialization=self.initialization)  # type: ignore[call-arg]
-            if isinstance(config, LGQConfig):
-                config = replace(config, usage_form=self.usage_form, temperature=self.temperature)
+            given = {"usage_form": self.usage_form, "temperature": self.temperature}
+            known = {setting.name for setting in fields(config)}
+            config = replace(config, **{name: value for name, value in given.items() if name in known})
         except ValueError as error:
             raise InputError(str(error)) from error
         return config

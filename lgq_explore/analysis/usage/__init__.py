@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..code_space import checked_codes
 from .accumulation import accumulation
-from .counts import grid, of_counts, per_code
+from .counts import grid, of_counts, of_groups, per_code
 from .definitions import definitions
 from .history import code_history
 from .inequality import by_rank, lorenz
@@ -19,6 +19,7 @@ __all__ = [
     "grid",
     "lorenz",
     "of_counts",
+    "of_groups",
     "per_code",
     "summary",
 ]

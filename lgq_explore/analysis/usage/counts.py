@@ -10,8 +10,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from lgq_explore.errors import InputError
-from lgq_explore.metrics import CodeCounts
+from lgq_explore.metrics import CodeCounts, GroupedCodeCounts
 from lgq_explore.quantizers import joint_codes
+from lgq_explore.quantizers.base import MOST_LISTED
 from lgq_explore.runs.encoding import Encoding
 
 
@@ -59,6 +60,16 @@ def of_counts(counts: ArrayLike) -> pd.DataFrame:
     if tokens == 0:
         raise InputError(f"{values.size} codes were counted over 0 tokens: encode at least one picture first")
     return pd.DataFrame({"code": np.arange(values.size), "count": values.astype(np.int64), "share": values / tokens})
+
+
+def of_groups(counts: GroupedCodeCounts) -> pd.DataFrame:
+    """The frame of `usage.per_code` for counts of groups: of joint codes, or of each group's where those are too many.
+
+    Then the codes of the groups follow each other, and each token counts once in every group.
+    """
+    if counts.codebook_size <= MOST_LISTED:
+        return of_counts(counts.joint.counts())
+    return of_counts(np.concatenate([group.counts() for group in counts.groups]))
 
 
 def grid(usage: pd.DataFrame) -> pd.DataFrame:

@@ -131,12 +131,12 @@ def publish_per_code(usage: pd.DataFrame, *, by: Order = "code", method: str = "
     return figure
 
 
-def draw_grid(grid: pd.DataFrame, selected: Sequence[int] = (), run: str = "") -> go.Figure:
+def draw_grid(grid: pd.DataFrame, selected: Sequence[int] = (), run: str = "", groups: int = 1) -> go.Figure:
     """Tokens a code over the whole codebook, a cell a code, on a logarithmic scale; dead codes grey.
 
     grid: counts; index the first code of each row, columns the offset from it; NaN where there is no code.
-    selected: codes to mark. run: whose codes they are, for the title. Two traces: cells, with their codes as
-    customdata, and marks.
+    selected: codes to mark. run: whose codes they are, for the title. groups: codes that a token has among these. Two
+    traces: cells, with their codes as customdata, and marks.
     """
     scale = _log_scale(grid)
     codes = grid.index.to_numpy()[:, None] + grid.columns.to_numpy()[None, :]
@@ -177,7 +177,7 @@ def draw_grid(grid: pd.DataFrame, selected: Sequence[int] = (), run: str = "") -
     return go.Figure(
         [cells, marks],
         layout(
-            _grid_title(scale.counts, run),
+            _grid_title(scale.counts, run, groups),
             height=440,
             xaxis=axis("offset in the row", showgrid=False, showline=False, visible=not empty),
             yaxis=axis(
@@ -194,7 +194,7 @@ def draw_grid(grid: pd.DataFrame, selected: Sequence[int] = (), run: str = "") -
     )
 
 
-def publish_grid(grid: pd.DataFrame, selected: Sequence[int] = (), run: str = "") -> Figure:
+def publish_grid(grid: pd.DataFrame, selected: Sequence[int] = (), run: str = "", groups: int = 1) -> Figure:
     """What `usage.draw_grid` shows, to print."""
     scale = _log_scale(grid)
     with publication_style():
@@ -221,7 +221,7 @@ def publish_grid(grid: pd.DataFrame, selected: Sequence[int] = (), run: str = ""
         for code in selected:
             row, column = divmod(code, grid.shape[1])
             axes.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor=VERMILION, linewidth=1.5))
-        publish_title(figure, _grid_title(scale.counts, run))
+        publish_title(figure, _grid_title(scale.counts, run, groups))
     return figure
 
 
@@ -275,9 +275,13 @@ def _title(usage: pd.DataFrame) -> Title:
     return Title("Code usage", f"{used:,d} of {len(usage):,d} codes used, N = {tokens:,d} tokens")
 
 
-def _grid_title(counts: NDArray[np.floating], run: str) -> Title:
+def _grid_title(counts: NDArray[np.floating], run: str, groups: int) -> Title:
     codes = counts[~np.isnan(counts)]
     title = _title(pd.DataFrame({"count": codes}))
+    if groups > 1 and codes.size:
+        used, tokens = int((codes > 0).sum()), round(codes.sum(dtype=np.float64) / groups)
+        detail = f"{used:,d} of {codes.size:,d} codes in {groups} groups used, N = {tokens:,d} tokens"
+        title = replace(title, detail=detail)
     return replace(title, subject=f"{title.subject} of {run}") if run else title
 
 

@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 
 from lgq_explore import analysis, plots
 from lgq_explore.errors import InputError, printable
-from lgq_explore.quantizers import FSQConfig
 from lgq_explore.runs.run import Run
 
 from ..charts import Picked
@@ -77,7 +76,8 @@ class GeometryExplorer(Explorer):
         if beside is not None:
             other = frozen_run(beside)
             self._other = Subject(other, held_out(other))
-            levels = other.config.quantizer.levels if isinstance(other.config.quantizer, FSQConfig) else None
+            grid = other.tokenizer().quantizer
+            levels = grid.lattice or None if grid.codebook_is_fixed else None
         self._subject = Subject(self.run, held_out(self.run), levels)
         self._steps = self._subject.map(Wish("pca"), _nobody).steps
         self._size = self._subject.quantizer.codebook_size

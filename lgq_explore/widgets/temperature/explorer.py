@@ -189,8 +189,8 @@ class TemperatureExplorer(Explorer):
         return self._marks_of(self.snapshot)
 
     def _make_views(self, snapshot: int) -> TemperatureViews:
-        codebook = None if snapshot == self.run.finished_steps else self._books[snapshot]
-        return TemperatureViews(self._tokenizer, self._encoding, codebook)
+        codebooks = None if snapshot == self.run.finished_steps else self._books[snapshot]
+        return TemperatureViews(self._tokenizer, self._encoding, codebooks)
 
     def _make_marks(self, snapshot: int) -> pd.DataFrame:
         views = self._views_of(snapshot)

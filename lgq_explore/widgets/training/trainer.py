@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from lgq_explore import analysis
@@ -38,10 +39,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What the newest logged step told: its row, the hits of each code [K] in the window, some held-out crops."""
+    """What the newest logged step told. usage: of codes in the window, as `analysis.usage.of_groups` gives it."""
 
     row: dict[str, float | None]
-    code_counts: NDArray[np.int64]
+    usage: pd.DataFrame
     reconstructions: Reconstructions
 
 
@@ -192,6 +193,6 @@ class Trainer:
             run = self.run or open_run(path)
             with self._lock:
                 self._run = run
-                self._snapshot = Snapshot(event.row, event.code_counts, reconstructions)
+                self._snapshot = Snapshot(event.row, analysis.usage.of_groups(event.counts), reconstructions)
 
         return take

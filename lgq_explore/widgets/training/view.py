@@ -27,10 +27,11 @@ ERROR_LINES = 2
 
 @dataclass(frozen=True)
 class _Tables:
-    """What is drawn: tidy curves, the grid of usage, and rows of pictures by name."""
+    """What is drawn: tidy curves, the grid of usage and how many codes a token has in it, rows of pictures by name."""
 
     curves: pd.DataFrame
     usage: pd.DataFrame
+    groups: int
     pictures: dict[str, NDArray[np.uint8] | None]
 
 
@@ -65,7 +66,7 @@ class TrainingView(ipywidgets.VBox):
     def draw(self, history: pd.DataFrame, snapshot: Snapshot) -> None:
         """Bring the charts and the temperature to the newest logged step."""
         tables = _tables(self.config, history, snapshot)
-        usage = plots.usage.draw_grid(tables.usage)
+        usage = plots.usage.draw_grid(tables.usage, groups=tables.groups)
         usage.update_layout(title={"xref": "container", "pad_l": 8})  # in half a panel the title needs all its width
         self.charts.show(
             [plots.health.draw_training_curves(tables.curves), usage, plots.pictures.draw_images(tables.pictures)]
@@ -77,7 +78,7 @@ class TrainingView(ipywidgets.VBox):
         tables = _tables(self.config, history, snapshot)
         return [
             plots.health.publish_training_curves(tables.curves),
-            plots.usage.publish_grid(tables.usage),
+            plots.usage.publish_grid(tables.usage, groups=tables.groups),
             plots.pictures.publish_images(tables.pictures),
         ]
 
@@ -134,10 +135,13 @@ def _duration(seconds: float) -> str:
 
 
 def _tables(config: TrainConfig, history: pd.DataFrame, snapshot: Snapshot) -> _Tables:
-    shown = snapshot.reconstructions
+    shown, usage, size = snapshot.reconstructions, snapshot.usage, config.quantizer.size
+    is_listed = len(usage) == size
+    tokens = snapshot.row[f"tokens_last_{config.window_steps}_steps"]
     return _Tables(
-        curves=analysis.health.training_curves(history, config.quantizer.size),
-        usage=analysis.usage.grid(analysis.usage.of_counts(snapshot.code_counts)),
+        curves=analysis.health.training_curves(history, size if is_listed else None),
+        usage=analysis.usage.grid(usage),
+        groups=1 if is_listed else round(usage["count"].sum() / tokens),
         pictures={"input": shown.images, "soft": shown.soft, "hard": shown.hard},
     )
 

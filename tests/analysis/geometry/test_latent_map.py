@@ -77,7 +77,7 @@ def test_it_holds_the_codes_of_eight_snapshots_and_every_token_once(run: Run, en
 
 def test_places_are_those_of_scikit_learns_pca_in_the_space_of_rounding(run: Run, encoding: Encoding) -> None:
     made, quantizer = latent_map(run, encoding), run.tokenizer().quantizer
-    books = run.codebook_snapshots()
+    books = {step: book for step, (book,) in run.codebook_snapshots().items()}
     tokens = token_points(quantizer, encoding).numpy()
     points = np.concatenate([*(books[step] for step in STEPS), tokens]).astype(np.float64)
     fitted = made.points["fitted"].to_numpy()

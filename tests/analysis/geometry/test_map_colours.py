@@ -47,7 +47,7 @@ def test_counts_are_those_of_usage_and_of_the_codes_history(run: Run) -> None:
 
 
 def test_moves_are_distances_between_snapshots(run: Run) -> None:
-    encoding, books = lgq.encode(run), run.codebook_snapshots()
+    encoding, books = lgq.encode(run), {step: book for step, (book,) in run.codebook_snapshots().items()}
     colours = map_colours(run, encoding, 4)
     np.testing.assert_allclose(colours["drift"], np.linalg.norm(books[4] - books[0], axis=1))
     np.testing.assert_allclose(colours["last_move"], np.linalg.norm(books[4] - books[2], axis=1))
@@ -85,9 +85,8 @@ def test_what_costs_is_there_on_request(run: Run) -> None:
     np.testing.assert_allclose(colours["log_density"], log_density(book.numpy(), tokens))
     np.testing.assert_allclose(colours["anisotropy"], code_cells(quantizer, encoding, dimension=4.0)["anisotropy"])
     early = map_colours(run, encoding, 0, costly=["anisotropy"])
-    of_then = code_cells(
-        quantizer, encoding, codebook=torch.from_numpy(np.array(run.codebook_snapshots()[0])), dimension=4.0
-    )
+    (then,) = run.codebook_snapshots()[0]
+    of_then = code_cells(quantizer, encoding, codebook=torch.from_numpy(np.array(then)), dimension=4.0)
     np.testing.assert_allclose(early["anisotropy"], of_then["anisotropy"])
     with pytest.raises(
         InputError, match=r"costly holds \['size'\]: choose of log_density, anisotropy, split_temperature"

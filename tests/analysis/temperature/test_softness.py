@@ -194,7 +194,7 @@ def test_no_temperature_changes_the_hard_code_and_a_high_one_the_code_of_the_sof
 def test_flips_between_snapshots_are_those_of_tokens_whose_nearest_code_moved_away() -> None:
     quantizer = planted(torch.tensor([[-1.0], [1.0]]))
     latents = torch.tensor([-0.9, -0.2, 0.2, 0.9], dtype=torch.float64)[:, None, None, None]
-    snapshots = {20: np.array([[-1.0], [2.0]]), 10: np.array([[-1.0], [1.0]]), 30: np.array([[2.0], [-1.0]])}
+    snapshots = {20: [np.array([[-1.0], [2.0]])], 10: [np.array([[-1.0], [1.0]])], 30: [np.array([[2.0], [-1.0]])]}
     flips = flips_over_snapshots(quantizer, latents, snapshots)
     assert flips.to_dict("list") == {"from_step": [10, 20], "to_step": [20, 30], "share": [0.25, 1.0]}
 

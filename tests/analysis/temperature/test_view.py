@@ -78,7 +78,7 @@ def test_no_temperature_changes_the_hard_pictures(model: Tokenizer) -> None:
 
 def test_another_codebook_takes_the_place_of_the_tokenizers_own(model: Tokenizer) -> None:
     encoding, own = encoded(model), model.quantizer.codebooks()[0]
-    views = TemperatureViews(model, encoding, codebook=np.roll(own.numpy(), 1, axis=0))
+    views = TemperatureViews(model, encoding, codebooks=[np.roll(own.numpy(), 1, axis=0)])
     same = TemperatureViews(model, encoding)
     assert np.array_equal(views.at(0.5).tokens["code"], (same.at(0.5).tokens["code"] + 1) % 16)
     assert torch.equal(model.quantizer.codebooks()[0], own)

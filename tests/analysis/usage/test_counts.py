@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lgq_explore.analysis.usage import grid, of_counts, per_code
+from lgq_explore.analysis.usage import grid, of_counts, of_groups, per_code
 from lgq_explore.errors import InputError
+from lgq_explore.metrics import GroupedCodeCounts
 from tests.analysis.encodings import encoding_of
 
 
@@ -69,3 +70,20 @@ def test_every_code_lies_at_index_plus_column(codebook_size: int) -> None:
 def test_a_frame_of_something_else_has_no_grid() -> None:
     with pytest.raises(InputError, match="'step'"):
         grid(pd.DataFrame({"step": [1]}))
+
+
+def counted(levels: tuple[int, ...], codes: list[list[int]]) -> GroupedCodeCounts:
+    counts = GroupedCodeCounts(levels)
+    counts.update(np.array(codes, dtype=np.int64))
+    return counts
+
+
+def test_counts_of_groups_are_of_joint_codes_where_these_can_be_listed() -> None:
+    usage = of_groups(counted((2, 3), [[1, 2], [1, 2], [0, 1]]))
+    assert usage["count"].tolist() == [0, 1, 0, 0, 0, 2]
+
+
+def test_counts_of_groups_whose_joint_codes_are_too_many_follow_each_other() -> None:
+    usage = of_groups(counted((2,) * 36, [[1] * 36, [1] + [0] * 35]))
+    assert len(usage) == 72
+    assert usage["count"].tolist() == [0, 2] + [1, 1] * 35

@@ -44,7 +44,7 @@ def test_the_last_snapshot_counts_as_usage_does(run: Run) -> None:
 
 
 def test_a_planted_snapshot_is_followed(run: Run) -> None:
-    stored = np.array(run.codebook_snapshots()[4])
+    stored = np.array(run.codebook_snapshots()[4][0])
     planted = np.full_like(stored, 1000.0)
     planted[5] = 0  # all tokens are nearest to it
     np.save(run.path / "codebooks" / "step-00000001.npy", planted)
