@@ -18,7 +18,7 @@ DASHES = {"solid": "-", "dash": "--", "dashdot": "-.", "dot": ":"}
 
 @dataclass(frozen=True)
 class RunLook:
-    """How a run's lines look. colour: its method's. dash: as plotly takes it; another for each further run of a method."""
+    """How a run's lines look. colour: its method's. dash: as plotly takes it, another for each run of a method."""
 
     colour: str
     dash: str

@@ -1,6 +1,7 @@
 """Latents in, codes out, one method per file.
 
 `QUANTIZERS` is the one list: a name there is known to configs, the command line, the contract tests and every table.
+Another package adds its methods by entry points (`registry`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from .capabilities import HasTemperature, SoftQuantizer, StartsFromData, TakesCo
 from .fsq import FSQConfig
 from .lgq import LGQConfig, LGQPaperConfig
 from .nearest import Metric, SquaredEuclidean, nearest_codes
+from .registry import methods_of_other_packages
 from .simvq import SimVQConfig, SimVQMLPConfig
 from .soft_assignment.autograd import soft_assign
 from .temperature import TemperatureSchedule
@@ -37,6 +39,8 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         VQGradientConfig,
     )
 }
+for name, config in methods_of_other_packages().items():  # the names above stay ours
+    QUANTIZERS.setdefault(name, config)
 
 __all__ = [
     "QUANTIZERS",

@@ -1,0 +1,191 @@
+"""Methods that the package does not know train, resume, are evaluated, encode and decode, by a line of registration."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lgq_explore import Run, TrainConfig, encode, evaluate, open_run, resume, train
+from lgq_explore.analysis.code_space import quantizer_at
+from lgq_explore.errors import InputError
+from lgq_explore.models import BackboneConfig
+from lgq_explore.quantizers import QUANTIZERS, TakesCodebooks
+from lgq_explore.runs.config import preset
+from lgq_explore.runs.encoding import decode
+from lgq_explore.training.loop import LogEvent
+from lgq_explore.widgets import TrainingMonitor
+
+from . import PLANTED
+from .residual import ResidualConfig
+
+pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
+
+STEPS = 6
+DEEP = "eight stages of 1024"
+RECIPES = {**{name: config.for_codebook_size(64) for name, config in PLANTED.items()}}
+RECIPES["planted-signs"] = PLANTED["planted-signs"]()  # all 36 of them
+RECIPES[DEEP] = ResidualConfig(codes=1024, stages=8)
+FIXED = ("planted-signs",)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def registered() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, config in PLANTED.items():
+            patch.setitem(QUANTIZERS, name, config)
+        yield
+
+
+def recipe(name: str) -> TrainConfig:
+    return replace(
+        preset("tiny", "lgq"),
+        data="fake",
+        backbone=BackboneConfig(channels=(8, 8, 8), dim=4),
+        quantizer=RECIPES[name],
+        loss_weights={},
+        steps=STEPS,
+        batch_size=4,
+        warmup_steps=2,
+        log_steps=2,
+        window_steps=2,
+        checkpoint_steps=2,
+        snapshot_steps=3,
+    )
+
+
+@pytest.fixture(scope="module", params=RECIPES)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def run(name: str, registered: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train(recipe(name), tmp_path_factory.mktemp("runs") / "planted", device="cpu", progress=False)
+
+
+def weights(run: Run) -> dict[str, torch.Tensor]:
+    return run.tokenizer().state_dict()
+
+
+def test_its_history_has_columns_for_each_group_and_for_their_tuples(run: Run) -> None:
+    history, levels = run.history(), run.tokenizer().quantizer.levels
+    assert history["step"].tolist() == [1, 2, 4, 6]
+    assert (history["active_codes_last_2_steps"] >= 1).all()
+    for group in range(len(levels) if len(levels) > 1 else 0):
+        of_group = history[f"active_codes_group_{group}_last_2_steps"]
+        assert ((of_group >= 1) & (of_group <= history["active_codes_last_2_steps"])).all()
+    assert ("active_codes_group_0_last_2_steps" in history) == (len(levels) > 1)
+
+
+class Crash(BaseException):
+    """What nobody catches, as when the process is killed."""
+
+
+def test_a_killed_run_comes_to_the_same_weights(name: str, run: Run, tmp_path: Path) -> None:
+    def crash(event: LogEvent) -> None:
+        if event.row["step"] == 4:
+            raise Crash
+
+    with pytest.raises(Crash):
+        train(recipe(name), tmp_path / "killed", device="cpu", on_log=crash, progress=False)
+    killed = open_run(tmp_path / "killed")
+    assert killed.finished_steps == 2
+    again = resume(killed.path, device="cpu", progress=False)
+    assert all(torch.equal(tensor, weights(again)[part]) for part, tensor in weights(run).items())
+    timeless = [column for column in run.history() if "second" not in column]
+    assert again.history()[timeless].equals(run.history()[timeless])
+    assert list(again.codebook_snapshots()) == list(run.codebook_snapshots())
+
+
+def test_snapshots_hold_the_learned_codebooks(name: str, run: Run) -> None:
+    snapshots, quantizer = run.codebook_snapshots(), run.tokenizer().quantizer
+    if name in FIXED:
+        assert snapshots == {}
+        assert not (run.path / "codebooks").exists()
+        return
+    assert list(snapshots) == [0, 3, 6]
+    for book, today in zip(snapshots[STEPS], quantizer.learned_codebooks(), strict=True):
+        assert np.array_equal(book, today.numpy())
+    assert isinstance(quantizer, TakesCodebooks)
+    past = quantizer_at(run, quantizer, 0)
+    assert not torch.equal(past.codebooks()[0], quantizer.codebooks()[0])
+
+
+def test_a_damaged_snapshot_of_several_codebooks_is_named(tmp_path: Path) -> None:
+    config = replace(recipe("planted-residual"), steps=1)
+    path = train(config, tmp_path / "run", device="cpu", progress=False).path
+    snapshot = path / "codebooks" / "step-00000001.npz"
+    content = snapshot.read_bytes()
+    for damaged in (b"", content[:-40], content.replace(b"codebook-0", b"codebook-7")):
+        snapshot.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"step-00000001\.npz is no snapshot of this run's codebook"):
+            _ = open_run(path).codebook_snapshots()[1]
+    np.savez(snapshot, **{"codebook-0": np.zeros((8, 4), np.float32), "codebook-1": np.zeros((9, 4), np.float32)})
+    with pytest.raises(InputError, match=r"it holds .*'codebook-1': .9, 4."):
+        _ = open_run(path).codebook_snapshots()[1]
+
+
+def test_it_is_evaluated_by_tuples_and_by_groups(run: Run) -> None:
+    result, encoding = evaluate(run), encode(run)
+    tuples = np.moveaxis(encoding.codes, 1, -1).reshape(-1, len(encoding.levels))
+    assert result["codebook_size"] == run.config.quantizer.size
+    assert result["active_codes"] == len(np.unique(tuples, axis=0))
+    assert [of_group["active_codes"] for of_group in result["groups"].values()] == [
+        len(np.unique(tuples[:, group])) for group in range(tuples.shape[1])
+    ]
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+
+
+def test_its_codes_are_decoded_to_what_encoding_reconstructed(run: Run) -> None:
+    encoding = encode(run, crops=4)
+    assert np.array_equal(decode(run, encoding.codes), encoding.reconstructions)
+
+
+def test_it_trains_under_the_monitor(name: str, run: Run) -> None:
+    monitor = TrainingMonitor(recipe(name), pictures=2)
+    watched = asyncio.run(monitor.train())
+    assert all(torch.equal(tensor, weights(watched)[part]) for part, tensor in weights(run).items())
+    assert len(monitor.figures()) == 3
+
+
+def registered_elsewhere(folder: Path, *entries: str) -> dict[str, str]:
+    """The environment of a process in which a package with these entry points is installed."""
+    metadata = folder / "planted-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: planted\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[lgq_explore.quantizers]\n" + "".join(f"{line}\n" for line in entries))
+    here = Path(__file__).parents[2]
+    paths = [str(folder), str(here), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "LGQ_EXPLORE_DATA": str(folder / "data")}
+
+
+def command(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "lgq_explore", *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.slow
+def test_the_command_line_knows_a_method_by_the_entry_point_of_another_package(tmp_path: Path) -> None:
+    environment = registered_elsewhere(
+        tmp_path, "cosine = tests.planted_methods.cosine:CosineConfig", "broken = tests.planted_methods.nowhere:Config"
+    )
+    listed = command(environment, "list", "quantizers")
+    assert "planted-cosine" in listed.stdout
+    assert "the quantizer 'broken' can't be loaded" in listed.stderr
+    run = str(tmp_path / "run")
+    settings = ("--set", "steps=2", "--set", "backbone.channels=[8,8,8]", "--set", "quantizer.codebook_size=32")
+    given = ("--quantizer", "planted-cosine", "--data", "fake", "--batch-size", "4", *settings)
+    trained = command(environment, "train", *given, "--run", run, "--device", "cpu")
+    assert trained.returncode == 0, trained.stderr
+    evaluated = command(environment, "evaluate", run, "--json")
+    assert json.loads(evaluated.stdout)["quantizer"] == "planted-cosine"
