@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +63,8 @@ class CodebookSnapshots(Mapping[int, Codebooks]):
         if len(self._shapes) == 1:
             return [mapped_array(path, np.float32, self._shapes[0])]
         arrays = read_arrays(path, _names(len(self._shapes)))
-        if [(book.dtype, book.shape) for book in arrays.values()] != [(np.float32, shape) for shape in self._shapes]:
+        wanted = [(np.dtype(np.float32), shape) for shape in self._shapes]
+        if [(book.dtype, book.shape) for book in arrays.values()] != wanted:
             found = {name: list(book.shape) for name, book in arrays.items()}
             raise DamagedArrays(f"it holds {found}, not {[list(shape) for shape in self._shapes]}")
         return list(arrays.values())
@@ -86,7 +88,8 @@ def write_snapshot(folder: Path, step: int, codebooks: Sequence[NDArray[np.float
         if len(arrays) == 1:
             np.save(target, arrays[0], allow_pickle=False)
         else:
-            np.savez(target, **dict(zip(_names(len(arrays)), arrays, strict=True)))
+            named: dict[str, Any] = dict(zip(_names(len(arrays)), arrays, strict=True))
+            np.savez(target, **named)
 
 
 def remove_snapshots_after(folder: Path, step: int) -> None:

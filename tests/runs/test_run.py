@@ -219,7 +219,7 @@ def trained_writer(path: Path, seed: int, step: int = 7) -> RunWriter:
     """A run of its own seed, with a row, a snapshot and weights."""
     writer = RunWriter.create(path, replace(CONFIG, seed=seed), ENVIRONMENT)
     writer.append_history(row(step))
-    writer.save_codebook(step, torch.full((16, 4), float(seed)))
+    writer.save_codebooks(step, [torch.full((16, 4), float(seed))])
     writer.save_checkpoint(step, built(seed), {})
     return writer
 
