@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 SHOWS = {"report", "plots", "widgets"}
 
-WRITTEN_FOR_GPUS = {Path(f"quantizers/soft_assignment/triton_{part}.py") for part in ("backend", "kernels")}
+WRITTEN_FOR_GPUS = {Path(f"quantizers/soft_assignment/triton_{part}.py") for part in ("backend", "kernels", "steps")}
 
 DRAWING_AND_NOTEBOOKS = {
     "anywidget",

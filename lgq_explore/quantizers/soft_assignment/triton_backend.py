@@ -41,10 +41,6 @@ from torch import Tensor
 
 from ..assignment import InputGradients, OutputGradients, SoftAssignment
 from .triton_kernels import (
-    FACTORS,
-    PARTS,
-    PRODUCTS,
-    VALUES,
     code_gradients,
     cut,
     find_largest,
@@ -53,6 +49,7 @@ from .triton_kernels import (
     sum_over_tokens,
     token_gradients,
 )
+from .triton_steps import FACTORS, PARTS, PRODUCTS, VALUES
 
 FEWEST_STEPS = 4
 """Steps in a part of a walk, at least: fewer don't pay for a program's start and for adding its sums."""
