@@ -8,12 +8,11 @@ from .run_bifurcations import draw_bifurcations, publish_bifurcations
 from .softness import (
     TemperatureFrames,
     draw_softness,
-    draw_sweep,
     draw_token_map,
     draw_top_responsibilities,
-    publish_sweep,
     publish_temperature,
 )
+from .sweep import draw_sweep, publish_sweep
 
 __all__ = [
     "TemperatureFrames",

@@ -1,9 +1,8 @@
-"""What does the temperature do to a codebook's choices, to the encoder, and to single tokens?"""
+"""Assignments of tokens at a temperature, and all that the temperature panel prints."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,157 +11,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from lgq_explore.errors import InputError
-
 from ..style import (
-    BLACK,
     BLUE,
-    GREEN,
-    GUIDE,
     ORANGE,
-    PURPLE,
-    SKY_BLUE,
     VERMILION,
     Title,
     axis,
     layout,
     new_figure,
-    note,
     publication_style,
     publish_title,
 )
+from .sweep import SWEEP_PANELS, curves_of, publish_panel, require_columns
 
 BINS = 40
 """Bars of a distribution: as many as half a cell's width keeps apart."""
-TEMPERATURE = "temperature τ"
-MARK_COLOURS = {"training began": SKY_BLUE, "training ended": BLUE, "gap under 1 %": GREEN, "critical": VERMILION}
-MARK_LABELS = {"gap under 1 %": "gap 1 %", "critical": "τ<sub>c</sub>"}
-PRINTED_LABELS = {"gap under 1 %": "gap 1 %", "critical": r"$\tau_c$"}
-SMALLEST_SHOWN = 1e-5
-"""Lower end of log axes for quantities that vanish with the temperature."""
-DASHES = {"solid": "-", "dash": "--", "dot": ":"}
-
-
-@dataclass(frozen=True)
-class _Line:
-    column: str
-    label: str
-    colour: str
-    dash: str = "solid"
-
-
-@dataclass(frozen=True)
-class _Panel:
-    heading: str
-    measure: str
-    lines: tuple[_Line, ...]
-    log: bool = False
-
-
-SWEEP_PANELS = (
-    _Panel(
-        "How far soft lies from hard",
-        "relative to the tokens' spread",
-        (
-            _Line("relative_bound", "bound (1 − p*) max|c − c*|", GUIDE, "dash"),
-            _Line("relative_gap", "gap |q_soft − q_hard|", BLUE),
-            _Line("relative_free_energy_gap", "free-energy gap −τ log p*", ORANGE, "dot"),
-        ),
-        log=True,
-    ),
-    _Panel(
-        "What the encoder hears",
-        "encoder gain",
-        (
-            _Line("straight_through", "straight-through: 1", GUIDE, "dash"),
-            _Line("encoder_gain", "LGQ, mean", VERMILION),
-            _Line("encoder_gain_median", "median", VERMILION, "dot"),
-        ),
-    ),
-    _Panel(
-        "Codes that flip to the next τ",
-        "share of tokens",
-        (
-            _Line("soft", "code nearest to q_soft", PURPLE),
-            _Line("hard", "code chosen: never", GUIDE, "dash"),
-        ),
-    ),
-)
-SWEEP_COLUMNS = {"temperature", "relative_gap", "relative_bound", "relative_free_energy_gap", "encoder_gain"}
-FLIP_COLUMNS = {"from_temperature", "to_temperature", "hard", "soft"}
 TOKEN_COLUMNS = {"max_p", "entropy", "code", "token"}
-
-
-def draw_sweep(sweep: pd.DataFrame, flips: pd.DataFrame, marks: pd.DataFrame, temperature: float) -> go.Figure:
-    """Gap, encoder gain and flips against the temperature, with the marks and the present temperature as lines.
-
-    Frames are those of `TemperatureProbe.sweep`, `flips_over_temperatures` and `temperature_marks` in
-    `analysis.temperature`. Traces are the lines of SWEEP_PANELS in their order.
-
-    Raises:
-        InputError: a frame without the columns that are drawn.
-    """
-    curves = _curves(sweep, flips)
-    spans = [(0.0, 0.27), (0.37, 0.63), (0.74, 1.0)]
-    traces, axes, shapes, notes = [], {}, [], []
-    for number, (panel, span) in enumerate(zip(SWEEP_PANELS, spans, strict=True)):
-        name = str(number + 1) if number else ""
-        for line in panel.lines:
-            values = curves[line.column]
-            traces.append(
-                go.Scatter(
-                    x=values.index.to_numpy(),
-                    y=_shown(values, panel),
-                    name=line.label,
-                    mode="lines",
-                    line={"color": line.colour, "dash": line.dash, "width": 2},
-                    hovertemplate="%{y:.3~g}",
-                    xaxis="x" + name,
-                    yaxis="y" + name,
-                )
-            )
-        x_axis: dict[str, Any] = {
-            "type": "log",
-            "dtick": 1,
-            "tickformat": "~g",
-            "range": _log_range(sweep),
-            "anchor": "y" + name,
-        }
-        axes["xaxis" + name] = axis(TEMPERATURE, domain=span, unifiedhovertitle={"text": "τ = %{x:.3~g}"}, **x_axis)
-        scale: dict[str, Any] = (
-            {"type": "log", "dtick": 1, "tickformat": "~g"} if panel.log else {"rangemode": "tozero"}
-        )
-        axes["yaxis" + name] = axis(panel.measure, anchor="x" + name, **scale)
-        shapes += [_vertical(value, colour, name) for value, colour in _verticals(marks, temperature)]
-        notes.append(_heading(panel, span[0]))
-    # Names of marks stand in the panel whose lines leave the most room at the foot.
-    notes += _mark_names(marks)
-    return go.Figure(
-        traces,
-        layout(
-            Title("From soft to hard", f"means over N = {int(sweep['tokens'].iloc[0]):,d} tokens"),
-            height=330,
-            margin={"l": 64, "r": 12, "t": 112, "b": 48},
-            showlegend=False,
-            hovermode="x unified",
-            shapes=shapes,
-            annotations=notes,
-            **axes,
-        ),
-    )
-
-
-def publish_sweep(
-    sweep: pd.DataFrame, flips: pd.DataFrame, marks: pd.DataFrame, temperature: float | None = None
-) -> Figure:
-    """What `temperature.draw_sweep` shows, to print, with or without a present temperature. Errors are the same."""
-    curves = _curves(sweep, flips)
-    with publication_style():
-        figure = new_figure(10.5, 3.3)
-        for axes, panel in zip(figure.subplots(1, 3), SWEEP_PANELS, strict=True):
-            _publish_panel(axes, panel, curves, marks, temperature)
-        publish_title(figure, Title("From soft to hard", f"means over N = {int(sweep['tokens'].iloc[0]):,d} tokens"))
-    return figure
 
 
 def draw_softness(tokens: pd.DataFrame, codebook_size: int) -> go.Figure:
@@ -173,7 +37,7 @@ def draw_softness(tokens: pd.DataFrame, codebook_size: int) -> go.Figure:
     Raises:
         InputError: a frame without the columns that are drawn.
     """
-    _require(tokens, TOKEN_COLUMNS)
+    require_columns(tokens, TOKEN_COLUMNS)
     bars = [_largest_bars(tokens), _entropy_bars(tokens, codebook_size)]
     names = ["", "2"]
     return go.Figure(
@@ -212,7 +76,7 @@ def draw_top_responsibilities(top: pd.DataFrame, token: int) -> go.Figure:
     Raises:
         InputError: a frame without the columns that are drawn.
     """
-    _require(top, {"code", "responsibility", "distance"})
+    require_columns(top, {"code", "responsibility", "distance"})
     rest = max(0.0, 1 - float(top["responsibility"].sum()))
     return go.Figure(
         [
@@ -298,13 +162,13 @@ class TemperatureFrames:
 
 def publish_temperature(frames: TemperatureFrames) -> Figure:
     """What the temperature panel shows, to print: the sweep, the tokens' distributions, one token, and pictures."""
-    curves = _curves(frames.sweep, frames.flips)
+    curves = curves_of(frames.sweep, frames.flips)
     with publication_style():
         figure = new_figure(10.5, 8.6)
         grid = figure.add_gridspec(3, 6, height_ratios=[1.05, 1, 1.05])
         for number, panel in enumerate(SWEEP_PANELS):
             axes = figure.add_subplot(grid[0, 2 * number : 2 * number + 2])
-            _publish_panel(axes, panel, curves, frames.marks, frames.temperature)
+            publish_panel(axes, panel, curves, frames.marks, frames.temperature)
         bars = [_largest_bars(frames.tokens), _entropy_bars(frames.tokens, frames.codebook_size)]
         for number, bar in enumerate(bars):
             _publish_bars(figure.add_subplot(grid[1, 2 * number : 2 * number + 2]), bar, len(frames.tokens))
@@ -314,81 +178,6 @@ def publish_temperature(frames: TemperatureFrames) -> Figure:
         detail = f"τ = {frames.temperature:.3g}; means over {int(frames.sweep['tokens'].iloc[0]):,d} tokens"
         publish_title(figure, Title("From soft to hard", detail))
     return figure
-
-
-def _require(frame: pd.DataFrame, columns: set[str]) -> None:
-    if frame.empty or not columns <= set(frame.columns):
-        raise InputError(
-            f"a frame of {len(frame)} rows with the columns {list(frame.columns)}: give one with {sorted(columns)}"
-        )
-
-
-def _curves(sweep: pd.DataFrame, flips: pd.DataFrame) -> dict[str, pd.Series]:
-    """Each column that is drawn, by temperature; of flips at the geometric middle of both temperatures."""
-    _require(sweep, SWEEP_COLUMNS)
-    _require(flips, FLIP_COLUMNS)
-    by_temperature = sweep.set_index("temperature").assign(straight_through=1.0)
-    middle = np.sqrt(flips["from_temperature"] * flips["to_temperature"])
-    between = flips.set_index(middle)
-    return {**{name: by_temperature[name] for name in by_temperature}, "hard": between["hard"], "soft": between["soft"]}
-
-
-def _shown(values: pd.Series, panel: _Panel) -> NDArray[np.float64]:
-    """Values as drawn: on a log axis those next to nothing are left out."""
-    numbers = values.to_numpy(dtype=np.float64)
-    return np.where(numbers > SMALLEST_SHOWN, numbers, np.nan) if panel.log else numbers
-
-
-def _log_range(sweep: pd.DataFrame) -> list[float]:
-    return [float(np.log10(sweep["temperature"].iloc[place])) for place in (0, -1)]
-
-
-def _verticals(marks: pd.DataFrame, temperature: float | None) -> list[tuple[float, str]]:
-    named = [(row.temperature, MARK_COLOURS[row.mark]) for row in marks.itertuples() if row.mark in MARK_COLOURS]
-    return named if temperature is None else [*named, (temperature, BLACK)]
-
-
-def _vertical(temperature: float, colour: str, name: str) -> dict[str, Any]:
-    return {
-        "type": "line",
-        "x0": temperature,
-        "x1": temperature,
-        "y0": 0,
-        "y1": 1,
-        "xref": "x" + name,
-        "yref": "y" + name + " domain",
-        "layer": "below",
-        "line": {
-            "color": colour,
-            "width": 3 if colour == BLACK else 1.5,
-            "dash": "solid" if colour == BLACK else "dot",
-        },
-    }
-
-
-def _mark_names(marks: pd.DataFrame) -> list[dict[str, Any]]:
-    """Names along the lines of the second panel, upwards from its foot."""
-    return [
-        {
-            "text": MARK_LABELS.get(row.mark, row.mark),
-            "x": float(np.log10(row.temperature)),
-            "y": 0.02,
-            "xref": "x2",
-            "yref": "y2 domain",
-            "xanchor": "right",
-            "yanchor": "bottom",
-            "textangle": -90,
-            "showarrow": False,
-            "font": {"size": 10, "color": MARK_COLOURS[row.mark]},
-        }
-        for row in marks.itertuples()
-        if row.mark in MARK_COLOURS
-    ]
-
-
-def _heading(panel: _Panel, left: float) -> dict[str, Any]:
-    lines = [f'<span style="color:{line.colour}; font-size:11px">{line.label}</span>' for line in panel.lines]
-    return note("<br>".join([f"<b>{panel.heading}</b>", *lines]), left, 1)
 
 
 @dataclass(frozen=True)
@@ -426,7 +215,7 @@ class _TokenSheet:
 
 
 def _token_sheet(placed: pd.DataFrame) -> _TokenSheet:
-    _require(placed, {"picture", "row", "column", "token", "max_p"})
+    require_columns(placed, {"picture", "row", "column", "token", "max_p"})
     height, width = placed["row"].max() + 1, placed["column"].max() + 1
     pictures = placed["picture"].max() + 1
     largest = np.full((height, pictures * (width + 1) - 1), np.nan)
@@ -435,41 +224,6 @@ def _token_sheet(placed: pd.DataFrame) -> _TokenSheet:
     largest[placed["row"], columns] = placed["max_p"]
     tokens[placed["row"], columns] = placed["token"]
     return _TokenSheet(largest, tokens)
-
-
-def _publish_panel(
-    axes: Axes, panel: _Panel, curves: dict[str, pd.Series], marks: pd.DataFrame, temperature: float | None
-) -> None:
-    for line in panel.lines:
-        values = curves[line.column]
-        axes.plot(values.index, _shown(values, panel), color=line.colour, linestyle=DASHES[line.dash], label=line.label)
-    for value, colour in _verticals(marks, temperature):
-        axes.axvline(
-            value, color=colour, linewidth=2 if colour == BLACK else 1, linestyle="-" if colour == BLACK else ":"
-        )
-    axes.set_xscale("log")
-    if panel.log:
-        axes.set_yscale("log")
-    else:
-        axes.set_ylim(bottom=0)
-    axes.set(xlabel=TEMPERATURE, ylabel=panel.measure)
-    axes.tick_params(which="minor", length=0)
-    if panel is SWEEP_PANELS[1]:
-        for row in marks.itertuples():
-            label = PRINTED_LABELS.get(row.mark, row.mark)
-            axes.annotate(
-                label,
-                (row.temperature, 0.03),
-                xycoords=("data", "axes fraction"),
-                rotation=90,
-                ha="right",
-                va="bottom",
-                fontsize="x-small",
-                color=MARK_COLOURS.get(row.mark, GUIDE),
-            )
-    axes.set_title(panel.heading, loc="left", fontweight="bold", fontsize="medium")
-    axes.legend(fontsize="x-small", frameon=False, loc="best")
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _publish_bars(axes: Axes, bars: _Bars, tokens: int) -> None:
