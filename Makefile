@@ -109,7 +109,7 @@ notebooks: $(INSTALLED) browser  ## execute the notebooks and save them with out
 	$(BIN)/python -m notebooks.bake notebooks/*.ipynb
 
 gpu: $(INSTALLED)  ## check and measure on an NVIDIA GPU, in ten minutes and without a network
-	$(BIN)/python -m benchmarks.gpu
+	$(BIN)/python -m benchmarks.gpu $(if $(DATA),--data $(DATA)) $(if $(MINUTES),--minutes $(MINUTES))
 
 browser: $(INSTALLED)
 	@if $(BIN)/python -c '$(HAS_BROWSER)'; then \

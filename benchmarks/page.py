@@ -32,6 +32,7 @@ from lgq_explore.files import whole_file
 
 from .browser import table as browser_table
 from .figures import COST_COLUMNS
+from .gpu import runs_table as gpu_runs_table
 from .gpu import table as gpu_table
 
 PAGE = "README.md"
@@ -156,6 +157,8 @@ SECTIONS = {
     ),
     "learning-rates": Section(learning_rates.markdown_table),
     "gpu-soft-assignment": Section(gpu_table.markdown_table),
+    "gpu-training": Section(gpu_runs_table.training_table),
+    "gpu-quantizers": Section(gpu_runs_table.quantizers_table),
     "explorers": Section(explorers.markdown_table),
     "browser": Section(browser_table.markdown_table),
 }

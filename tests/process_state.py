@@ -9,16 +9,18 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 import torch
 
-# These add filters of warnings as they are imported, which is when they are first needed.
+# These add filters of warnings as they are imported, which is when they are first needed. The first two are not there
+# where only training is.
 for _module in ("plotly.graph_objs._deprecations", "plotly.tools", "torchmetrics.image.fid"):
-    import_module(_module)
+    with suppress(ModuleNotFoundError):
+        import_module(_module)
 
 
 @contextmanager

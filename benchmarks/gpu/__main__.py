@@ -1,9 +1,12 @@
 """Check and measure all that needs a GPU, in ten minutes, without a network.
 
-    python -m benchmarks.gpu [--minutes 10] [--out FOLDER] [--parts tests tiles soft-assignment training]
+    python -m benchmarks.gpu [--minutes 10] [--out FOLDER] [--parts tests tiles soft-assignment training quantizers]
+                             [--data folder:PATH] [--steps N]
 
-Each part is a process of its own and writes a dated JSON file when it ends. The next starts only if it may still end in
-time. With GPU_DRY_RUN=1 in the environment everything runs on the CPU, at toy size, and nothing is kept beside FOLDER.
+Each part is a process of its own and writes a dated JSON file when it ends; those that take longest also write what
+they have so far. The next starts only if it may still end in time. `quantizers` compares methods on photographs, and
+says nothing on the few that come with the package: give it a folder of hundreds, and more minutes. With GPU_DRY_RUN=1
+in the environment everything runs on the CPU, at toy size, and nothing is kept beside FOLDER.
 """
 
 from __future__ import annotations
@@ -13,63 +16,40 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from lgq_explore.bench.results import results_folder, save_result
-from lgq_explore.bench.training import METHODS, measure_shares
-from lgq_explore.models import BackboneConfig
-from lgq_explore.runs.config import preset
+from lgq_explore.bench.results import results_folder, rewrite_result, save_result
+from lgq_explore.errors import InputError
+from lgq_explore.images.specs import resolve_spec
 
-from . import assignment, checks, tiles
+from . import assignment, checks, comparison, throughput, tiles
+from .job import Job
 
 FOLDER = Path(__file__).parents[1] / "results"
-CODEBOOK_SIZE, TOY_CODEBOOK_SIZE = 16384, 64
 RESERVE = 10.0
 """Seconds that are left for a part to be ended, and its result to be written."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """measure(device, seconds, toy) gives a result. fewest, most: seconds it needs, and may take."""
+    """measure(job) gives a result. fewest, most: seconds it needs, and may take."""
 
-    measure: Callable[[torch.device, float, bool], dict[str, Any]]
+    measure: Callable[[Job], dict[str, Any]]
     fewest: float
     most: float
 
 
-def training(device: torch.device, seconds: float, toy: bool) -> dict[str, Any]:
-    """Images a second and the quantizer's share of a step, of the `small` recipe by method, as many as time allows."""
-    deadline, longest = time.monotonic() + seconds, 0.0
-    size = TOY_CODEBOOK_SIZE if toy else CODEBOOK_SIZE
-    shares: list[dict[str, Any]] = []
-    for method in METHODS[:2] if toy else METHODS:
-        recipe = replace(preset("small", method, size), data="fake" if toy else "photos")
-        if toy:
-            recipe = replace(recipe, image_size=16, batch_size=2, backbone=BackboneConfig((8, 8, 8), dim=8))
-        started = time.monotonic()
-        if shares and started + longest > deadline:
-            break
-        shares.append(measure_shares([recipe], device=device.type, progress=False))
-        longest = max(longest, time.monotonic() - started)
-    results = [{**each, "images_per_second": _images_per_second(each)} for share in shares for each in share["results"]]
-    recipes = {name: recipe for share in shares for name, recipe in share["recipes"].items()}
-    return {**shares[0], "benchmark": "gpu-training", "recipes": recipes, "results": results}
-
-
-def _images_per_second(result: dict[str, Any]) -> float | None:
-    return result["batch_size"] / result["median_step_seconds"] if result["median_step_seconds"] else None
-
-
 PARTS = {
-    "tests": Part(checks.run_checks, 60, 240),
-    "tiles": Part(tiles.tune, 60, 150),
-    "soft-assignment": Part(assignment.compare, 40, 240),
-    "training": Part(training, 60, 150),
+    "tests": Part(lambda job: checks.run_checks(job.device, job.seconds, job.toy), 60, 240),
+    "tiles": Part(lambda job: tiles.tune(job.device, job.seconds, job.toy), 60, 150),
+    "soft-assignment": Part(lambda job: assignment.compare(job.device, job.seconds, job.toy), 40, 240),
+    "training": Part(throughput.measure_training, 60, 240),
+    "quantizers": Part(comparison.compare, 60, 3600),
 }
 
 
@@ -78,28 +58,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=10.0, help="that all parts may take together")
     parser.add_argument("--out", type=Path, default=FOLDER, metavar="FOLDER", help="for the results")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="which, in this order")
+    parser.add_argument("--data", default="photos", metavar="SPEC", help="photographs to train on (default: photos)")
+    parser.add_argument("--steps", type=int, metavar="N", help=f"of a run of quantizers (default: {comparison.STEPS})")
     parser.add_argument("--here", type=float, metavar="SECONDS", help=argparse.SUPPRESS)  # a part, in its own process
     options = parser.parse_args(arguments)
     toy = os.environ.get("GPU_DRY_RUN", "0") not in ("", "0")
     if not toy and not torch.cuda.is_available():
         print("torch sees no CUDA device: set GPU_DRY_RUN=1 to try everything on the CPU", file=sys.stderr)
         return 2
-    results_folder(options.out)
-    if options.here is not None:
-        _measure(options.parts[0], options.out, options.here, toy)
-        return 0
-    return _run_all(options.parts, options.out, time.monotonic() + 60 * options.minutes)
+    try:
+        resolve_spec(options.data)
+        results_folder(options.out)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if options.here is None:
+        return _run_all(options, time.monotonic() + 60 * options.minutes)
+    _measure(options, toy)
+    return 0
 
 
-def _run_all(names: Sequence[str], out: Path, deadline: float) -> int:
+def _run_all(options: argparse.Namespace, deadline: float) -> int:
     failed = 0
-    for name in names:
+    for name in options.parts:
         part, left = PARTS[name], deadline - time.monotonic() - RESERVE
         if left < part.fewest:
             print(f"{name}: not started, {left:.0f} seconds are left", flush=True)
             continue
         seconds, started = min(left, part.most), time.monotonic()
-        command = [sys.executable, "-m", "benchmarks.gpu", "--parts", name, "--out", str(out), "--here", str(seconds)]
+        command = [sys.executable, "-m", "benchmarks.gpu", "--parts", name, "--here", str(seconds)]
+        command += ["--out", str(options.out.absolute()), "--data", resolve_spec(options.data)]
+        command += [] if options.steps is None else ["--steps", str(options.steps)]
         try:
             status = subprocess.run(command, cwd=FOLDER.parents[1], timeout=seconds + RESERVE / 2).returncode
         except subprocess.TimeoutExpired:
@@ -109,12 +98,29 @@ def _run_all(names: Sequence[str], out: Path, deadline: float) -> int:
     return 1 if failed else 0
 
 
-def _measure(name: str, out: Path, seconds: float, toy: bool) -> None:
-    device = torch.device("cpu" if toy else "cuda")
-    result = PARTS[name].measure(device, seconds, toy)
-    print(save_result(result, out))
+def _measure(options: argparse.Namespace, toy: bool) -> None:
+    kept = _KeptResult(options.out)
+    (name,) = options.parts
+    device, data = (torch.device("cpu"), "fake") if toy else (torch.device("cuda"), options.data)
+    result = PARTS[name].measure(Job(device, options.here, toy, data, options.steps, kept.write))
+    kept.write(result)
+    print(kept.path)
     if name == "tiles" and not toy:
         tiles.keep_tiles(result)
+
+
+@dataclass
+class _KeptResult:
+    """The one file of a result, written again whenever there is more of it."""
+
+    folder: Path
+    path: Path | None = None
+
+    def write(self, result: Mapping[str, Any]) -> None:
+        if self.path is None:
+            self.path = save_result(result, self.folder)
+        else:
+            rewrite_result(result, self.path)
 
 
 if __name__ == "__main__":

@@ -40,19 +40,23 @@ class ProcessFailed(RuntimeError):
     """A process that measured a case did not come to its end; the message says why, in a line."""
 
 
-def in_fresh_process(measure: Measure, case: dict[str, Any]) -> dict[str, Any]:
+def in_fresh_process(measure: Measure, case: dict[str, Any], seconds: float | None = None) -> dict[str, Any]:
     """`measure(case)` in a process of its own, on one thread. `measure` is a function at the top of a module.
 
-    Raises InputError where it did, and ProcessFailed for any other end but a result.
+    Raises InputError where it did, and ProcessFailed for any other end but a result, after `seconds` at the latest.
     """
     target = f"{measure.__module__}:{measure.__name__}"
-    done = subprocess.run(
-        [sys.executable, "-m", __name__, target, json.dumps(case)],
-        # Libraries read these when they are loaded, before anybody can set a number of threads.
-        env={**os.environ, "OMP_NUM_THREADS": str(THREADS), "MKL_NUM_THREADS": str(THREADS)},
-        capture_output=True,
-        text=True,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", __name__, target, json.dumps(case)],
+            # Libraries read these when they are loaded, before anybody can set a number of threads.
+            env={**os.environ, "OMP_NUM_THREADS": str(THREADS), "MKL_NUM_THREADS": str(THREADS)},
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired:
+        raise ProcessFailed("no time was left for it to end") from None
     if done.returncode == 0:
         result: dict[str, Any] = json.loads(done.stdout)
         return result
@@ -60,7 +64,7 @@ def in_fresh_process(measure: Measure, case: dict[str, Any]) -> dict[str, Any]:
         raise InputError(done.stderr.strip())
     if done.returncode < 0:
         raise ProcessFailed(f"its process was ended by {signal.Signals(-done.returncode).name}")
-    raise ProcessFailed(done.stderr.strip().splitlines()[-1])
+    raise ProcessFailed((done.stderr.strip().splitlines() or [f"its process ended with status {done.returncode}"])[-1])
 
 
 @dataclass(frozen=True)

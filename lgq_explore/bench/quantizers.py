@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from lgq_explore.errors import InputError
-from lgq_explore.runs.config import MOST_ROUNDING_REPLICATES, TrainConfig
+from lgq_explore.images.specs import resolve_spec
+from lgq_explore.runs.config import MOST_ROUNDING_REPLICATES, TrainConfig, config_from_json
 from lgq_explore.runs.evaluate import evaluate
 from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
@@ -57,7 +60,7 @@ class Repeats:
             raise InputError(str(error)) from error
 
 
-def trained_runs(recipes: Sequence[TrainConfig], device: str) -> Iterator[Run]:
+def trained_runs(recipes: Sequence[TrainConfig], device: str) -> Generator[Run]:
     """Train one recipe after the other; a run's folder is there until the next one is asked for."""
     for recipe in recipes:
         with tempfile.TemporaryDirectory(prefix="lgq-explore-bench-") as folder:
@@ -74,14 +77,29 @@ def compare_quantizers(recipes: Sequence[TrainConfig], repeats: Repeats, device:
     where nothing is to be trained, or one method twice.
     """
     require_each_method_once(recipes)
+    recipes = [resolved(recipe) for recipe in recipes]
     results, environment = [], {}
     for run in trained_runs([config for recipe in recipes for config in repeats.of(recipe)], device):
         results.append(evaluate(run))
         environment = run.environment.__dict__
-    return {
-        **about_runs("quantizers", recipes, environment),
-        "results": results,
-    }
+    return {**about_runs("quantizers", recipes, environment), "results": results}
+
+
+def resolved(recipe: TrainConfig) -> TrainConfig:
+    """The recipe as its run will have it, whose hash the results name: a folder's path is part of it."""
+    return replace(recipe, data=resolve_spec(recipe.data))
+
+
+def measure_run(case: Mapping[str, Any]) -> dict[str, Any]:
+    """Train `recipe` on `device` and evaluate it on at most `crops` crops; to be run in a fresh process."""
+    runs = trained_runs([config_from_json(case["recipe"])], case["device"])
+    with closing(runs):
+        run = next(runs)
+        return {
+            "result": evaluate(run, crops=case["crops"], device=case["device"]),
+            "environment": run.environment.__dict__,
+            "training_seconds": float(run.history()["seconds"].iloc[-1]),
+        }
 
 
 def require_each_method_once(recipes: Sequence[TrainConfig]) -> None:
@@ -100,34 +118,39 @@ def rounding_spread(results: Sequence[Mapping[str, Any]], key: str) -> float | N
     """
     of_seed: dict[int, list[float | None]] = {}
     for result in results:
-        of_seed.setdefault(result["seed"], []).append(result[key])
+        of_seed.setdefault(result["seed"], []).append(_value(result, key))
     replicated = [[value for value in values if value is not None] for values in of_seed.values() if len(values) > 1]
     return max((max(values) - min(values) for values in replicated if values), default=None)
 
 
-def markdown_table(comparison: dict[str, Any]) -> str:
-    """A row a method, the value of every seed in every cell, and the recipe, seeds and N under it.
+def markdown_table(comparison: dict[str, Any], columns: Mapping[str, tuple[str, str]] = COLUMNS) -> str:
+    """A row a method and number of codes, the value of every seed in every cell; under it recipe, seeds and N.
 
     Where seeds have rounding replicates, a value is their mean, and the rounding spread stands behind it in brackets.
     """
     results = comparison["results"]
     lines = [
-        "| method | codes K | " + " | ".join(COLUMNS) + " |",
-        "|---|---:|" + "---:|" * len(COLUMNS),
+        "| method | codes K | " + " | ".join(columns) + " |",
+        "|---|---:|" + "---:|" * len(columns),
     ]
-    for method in dict.fromkeys(result["quantizer"] for result in results):
-        of_method = [result for result in results if result["quantizer"] == method]
-        cells = [_cell(of_method, key, style) for key, style in COLUMNS.values()]
-        lines.append(f"| `{method}` | {of_method[0]['codebook_size']} | " + " | ".join(cells) + " |")
+    for method, size in dict.fromkeys((result["quantizer"], result["codebook_size"]) for result in results):
+        of_row = [result for result in results if (result["quantizer"], result["codebook_size"]) == (method, size)]
+        cells = [_cell(of_row, key, style) for key, style in columns.values()]
+        lines.append(f"| `{method}` | {size} | " + " | ".join(cells) + " |")
     return "\n".join([*lines, "", _caption(comparison)])
 
 
 def _cell(results: Sequence[Mapping[str, Any]], key: str, style: str) -> str:
     seeds = dict.fromkeys(result["seed"] for result in results)
-    values = [_mean([result[key] for result in results if result["seed"] == seed]) for seed in seeds]
+    values = [_mean([_value(result, key) for result in results if result["seed"] == seed]) for seed in seeds]
     spread = rounding_spread(results, key)
     floor = "" if spread is None else f" ({spread:{style}})"
     return " · ".join(_number(value, style) for value in values) + floor
+
+
+def _value(result: Mapping[str, Any], key: str) -> Any:
+    """Of a nested key its dots lead to, such as `fd.value`."""
+    return reduce(lambda inner, name: inner[name], key.split("."), result)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -35,13 +35,25 @@ def save_result(result: Mapping[str, Any], folder: Path) -> Path:
     folder = results_folder(folder)
     draft = hidden_beside(folder / f"{stem}.json")
     try:
-        with whole_file(draft) as target:
-            target.write((json.dumps(result, indent=1) + "\n").encode())
+        _write(result, draft)
         return next(path for path in map(folder.joinpath, names) if _took_name(draft, path))
     except OSError as error:
         raise _unwritable(folder, error) from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def rewrite_result(result: Mapping[str, Any], path: Path) -> None:
+    """Write what has become of a result over what `save_result` kept of it before. Raises InputError."""
+    try:
+        _write(result, path)
+    except OSError as error:
+        raise _unwritable(path.parent, error) from error
+
+
+def _write(result: Mapping[str, Any], path: Path) -> None:
+    with whole_file(path) as target:
+        target.write((json.dumps(result, indent=1) + "\n").encode())
 
 
 def _took_name(draft: Path, path: Path) -> bool:

@@ -139,16 +139,16 @@ class _StepWatch:
 
     def __call__(self, event: LogEvent) -> None:
         device = next(event.tokenizer.parameters()).device
-        step, now = int(event.row["step"] or 0), _now(device)
+        step, now = int(event.row["step"] or 0), clock(device)
         if step > WARM_UP_STEPS:
             self.step_seconds.append(now - self.started)
         if step == WARM_UP_STEPS + TIMED_STEPS:
-            self.quantizer_seconds = _quantizer_seconds(event.tokenizer, self.config, _crops(self.config, step, device))
+            self.quantizer_seconds = quantizer_seconds(event.tokenizer, self.config, _crops(self.config, step, device))
             self.controls.stop()
-        self.started = _now(device)
+        self.started = clock(device)
 
 
-def _now(device: torch.device) -> float:
+def clock(device: torch.device) -> float:
     """CPU time of the process, or the time at which the GPU has done all that it was given, in seconds."""
     if device.type == "cpu":
         return time.process_time()
@@ -165,7 +165,7 @@ def _crops(config: TrainConfig, step: int, device: torch.device) -> Tensor:
     return to_model_range(batch.to(device)).to(memory_format=torch.channels_last)
 
 
-def _quantizer_seconds(tokenizer: Tokenizer, config: TrainConfig, images: Tensor) -> list[float]:
+def quantizer_seconds(tokenizer: Tokenizer, config: TrainConfig, images: Tensor) -> list[float]:
     """Each of several passes, forward and backward, through the quantizer alone, after one that warms up."""
     quantizer, device = tokenizer.quantizer.train(), images.device
     weights = {"decoder": 1.0, **{name: config.loss_weights[name] for name in config.quantizer.default_loss_weights}}
@@ -175,12 +175,12 @@ def _quantizer_seconds(tokenizer: Tokenizer, config: TrainConfig, images: Tensor
             latents = tokenizer.encode(images)
         upstream = torch.empty_like(latents).normal_(generator=torch.Generator(device).manual_seed(0))
         for _ in range(1 + TIMED_STEPS):
-            started = _now(device)
+            started = clock(device)
             quantizer.zero_grad()
             coded = quantizer(latents.detach().requires_grad_())
             losses = {"decoder": (coded.quantized * upstream).mean(), **coded.losses}
             weighted_sum(losses, weights).backward()
-            seconds.append(_now(device) - started)
+            seconds.append(clock(device) - started)
     return seconds[1:]
 
 

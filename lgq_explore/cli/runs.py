@@ -26,6 +26,7 @@ def add_evaluate(commands: Any) -> None:
         metavar="NAME",
         help="inception, efficientnet-lite0, or auto (default): inception where its weights are at hand",
     )
+    parser.add_argument("--device", default="cpu", metavar="NAME", help="of LPIPS and FD: cpu (default) or cuda")
     add_json(parser)
     parser.set_defaults(command=_evaluate)
 
@@ -35,7 +36,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from ..runs.run import open_run
 
     run = open_run(options.run)
-    result = evaluate(run, options.data, crops=options.crops, fd_features=options.fd_features)
+    result = evaluate(run, options.data, crops=options.crops, fd_features=options.fd_features, device=options.device)
     _tell_remarks(run)
     if options.json:
         say(json.dumps(result))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .nearest import nearest, nearest_codes
+from .nearest import nearest, nearest_codes, sums_by_code
 
 INITIALIZATIONS = ("random", "kmeans++", "kmeans", "grid")
 FEWEST_LEVELS = 5
@@ -139,7 +139,7 @@ def _lloyd(tokens: Tensor, centres: Tensor, on_round: OnRound) -> Tensor:
     for finished in range(1, rounds + 1):
         codes = nearest_codes(tokens, centres)
         counts = torch.bincount(codes, minlength=len(centres)).to(tokens.dtype)
-        sums = torch.zeros_like(centres).index_add_(0, codes, tokens)
+        sums = sums_by_code(tokens, codes, len(centres))
         centres = torch.where(counts[:, None] > 0, sums / counts.clamp(min=1)[:, None], centres)
         on_round(finished, rounds)
     return centres

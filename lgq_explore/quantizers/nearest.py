@@ -84,3 +84,12 @@ def nearest(tokens: Tensor, codebook: Tensor) -> Nearest:
             best = strip.largest_products(queries[strip.rows], keys, strip.tiles_of(buffer))
             scores[strip.rows], codes[strip.rows] = best.values, best.indices
     return Nearest(codes, (tokens.square().sum(1) - 2 * scores).clamp_(min=0))
+
+
+def sums_by_code(tokens: Tensor, codes: Tensor, codebook_size: int) -> Tensor:
+    """Of the tokens [N, D], the sum of those with each code [N]: [K, D], the same bits each time, on a GPU too."""
+    sums = tokens.new_zeros(codebook_size, tokens.shape[1])
+    if tokens.device.type == "cpu":
+        return sums.index_add_(0, codes, tokens)
+    # There index_add_ adds in whatever order threads come, and sums round otherwise each time; index_put_ sorts first.
+    return sums.index_put_((codes,), tokens, accumulate=True)

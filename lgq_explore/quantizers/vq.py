@@ -29,6 +29,7 @@ from .base import (
 )
 from .capabilities import StartsFromData, TakesCodebooks, require_vectors
 from .initialization import INITIALIZATIONS, OnRound, initial_codebook, start_levels, tokens_needed, unheard
+from .nearest import sums_by_code
 
 SMOOTHING = 1e-5
 
@@ -161,7 +162,7 @@ class MovingAverageVQ(VQ):
         """Move every code towards the tokens that chose it, then restart the dead ones."""
         chosen = torch.bincount(codes, minlength=self.codebook_size).to(tokens.dtype)
         self.counts.lerp_(chosen, 1 - self.config.decay)
-        self.sums.lerp_(torch.zeros_like(self.sums).index_add_(0, codes, tokens), 1 - self.config.decay)
+        self.sums.lerp_(sums_by_code(tokens, codes, self.codebook_size), 1 - self.config.decay)
         total = self.counts.sum()
         # Laplace smoothing keeps a code with a vanishing count from being thrown far away by a division.
         smoothed = (self.counts + SMOOTHING) / (total + self.codebook_size * SMOOTHING) * total

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from lgq_explore.errors import InputError
 from lgq_explore.metrics import (
     LPIPS,
     CodeUsage,
@@ -30,6 +31,7 @@ def evaluate(
     *,
     crops: int = 1024,
     fd_features: str = "auto",
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """Every metric of a run's newest weights, on its held-out split or on all photographs of another SPEC.
 
@@ -38,8 +40,12 @@ def evaluate(
     `value` is None, and `why` says why, where their networks' weights are not at hand. `bits_per_pixel` is the entropy
     over f² pixels. Where a token has several codes, these are of their tuples; `groups` has the usage of each group's
     own codes, by the group's number. `pandas.json_normalize` makes a table of such results, with columns as `fd.value`.
-    Raises InputError where the run has no weights, or the data can't be used.
+    device: of the networks of LPIPS and FD, which take most of the time, cpu or cuda. All else is the CPU's, so that
+    codes and pictures are the same wherever they are evaluated; FD differs in its third digit.
+    Raises InputError where the run has no weights, or the data or the device can't be used.
     """
+    if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
+        raise InputError(f"device is {device!r}, which torch does not see here: give cpu")
     run = run if isinstance(run, Run) else open_run(run)
     config = run.config
     trained = run.trained()
@@ -49,8 +55,9 @@ def evaluate(
     lpips, frechet = LPIPS(LPIPS_NET), FrechetDistance(fd_features)
     for batch in coded_batches(trained.tokenizer, chosen.crops.images):
         images, reconstructions = batch.images.float() / 255, batch.reconstructions.float() / 255
-        for metric in (quality, lpips, frechet):
-            metric.update(images, reconstructions)
+        quality.update(images, reconstructions)
+        for metric in (lpips, frechet):
+            metric.update(images.to(device), reconstructions.to(device))
         codes = batch.output.coded.codes
         counts.update(codes)
         error.update(quantizer.continuous(batch.output.latents), quantizer.discrete(codes))

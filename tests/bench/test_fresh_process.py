@@ -60,3 +60,8 @@ def test_a_process_that_fails_or_is_killed_says_so() -> None:
         in_fresh_process(json.loads, 1)  # type: ignore[arg-type]
     with pytest.raises(ProcessFailed, match=r"^its process was ended by SIGKILL$"):
         in_fresh_process(signal.raise_signal, signal.SIGKILL)  # type: ignore[arg-type]
+
+
+def test_a_process_that_does_not_end_in_time_is_ended() -> None:
+    with pytest.raises(ProcessFailed, match="no time was left"):
+        in_fresh_process(json.loads, {}, seconds=0.01)

@@ -6,15 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from lgq_explore import InputError, TrainConfig, evaluate, train
-from lgq_explore.bench.quantizers import Repeats, compare_quantizers, markdown_table, rounding_spread
+from lgq_explore.bench.fresh_process import in_fresh_process
+from lgq_explore.bench.quantizers import Repeats, compare_quantizers, markdown_table, measure_run, rounding_spread
 from lgq_explore.bench.results import device_name
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig, LGQConfig
-from lgq_explore.runs.config import config_from_json
+from lgq_explore.runs.config import config_from_json, config_to_json
 from lgq_explore.training.rounding import processor_name
 
 pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
@@ -135,3 +138,34 @@ def test_what_can_not_be_compared_is_refused_before_training() -> None:
             Repeats((0,), replicates)
     with pytest.raises(InputError, match="seed is -1"):
         Repeats((-1,)).of(LGQ)
+
+
+def test_results_on_a_folder_name_a_recipe_that_is_there(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name, shade in (("a", 10), ("b", 90), ("c", 170), ("d", 250)):
+        Image.fromarray(np.random.default_rng(shade).integers(0, shade, (32, 32, 3), dtype=np.uint8)).save(
+            folder / f"{name}.png"
+        )
+    compared = compare_quantizers([replace(LGQ, data=f"folder:{folder}/../pictures")], Repeats((0,)), device="cpu")
+    assert [result["recipe_hash"] for result in compared["results"]] == list(compared["recipes"])
+
+
+def test_a_table_has_a_row_a_method_and_number_of_codes_and_reads_nested_values(comparison: dict[str, Any]) -> None:
+    results = [
+        {**comparison["results"][0], "quantizer": method, "codebook_size": size, "seed": seed, "fd": {"value": value}}
+        for method, size, seed, value in [("lgq", 16, 0, 1.0), ("lgq", 64, 0, 2.0), ("lgq", 16, 1, None)]
+    ]
+    table = markdown_table({**comparison, "results": results}, {"FD": ("fd.value", ".1f")})
+    assert table.splitlines()[:4] == [
+        "| method | codes K | FD |",
+        "|---|---:|---:|",
+        "| `lgq` | 16 | 1.0 · – |",
+        "| `lgq` | 64 | 2.0 |",
+    ]
+
+
+def test_a_run_in_a_process_of_its_own_gives_the_result_that_the_comparison_has(comparison: dict[str, Any]) -> None:
+    measured = in_fresh_process(measure_run, {"recipe": config_to_json(LGQ), "device": "cpu", "crops": 1024})
+    assert measured["result"] == comparison["results"][0]
+    assert measured["training_seconds"] > 0

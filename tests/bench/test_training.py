@@ -32,13 +32,13 @@ def test_whole_steps_are_timed_and_then_the_quantizer_on_the_last_step_s_latents
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[torch.Tensor] = []
-    measured = training._quantizer_seconds
+    measured = training.quantizer_seconds
 
     def look(tokenizer: Any, config: TrainConfig, images: torch.Tensor) -> list[float]:
         seen.append(images)
         return measured(tokenizer, config, images)
 
-    monkeypatch.setattr(training, "_quantizer_seconds", look)
+    monkeypatch.setattr(training, "quantizer_seconds", look)
     share = measure_share({"recipe": config_to_json(RECIPE), "device": "cpu"})
     assert len(share["step_seconds"]) == len(share["quantizer_seconds"]) == TIMED_STEPS
     assert min(*share["step_seconds"], *share["quantizer_seconds"]) > 0
@@ -54,7 +54,7 @@ def test_the_quantizer_goes_forward_and_backward_alone_in_training_mode(quantize
     config = replace(RECIPE, quantizer=quantizer, loss_weights={})
     passes: list[Quantizer] = []
     tokenizer.quantizer.register_forward_hook(lambda module, *_: passes.append(module))
-    assert len(training._quantizer_seconds(tokenizer, config, torch.randn(4, 3, 32, 32))) == TIMED_STEPS
+    assert len(training.quantizer_seconds(tokenizer, config, torch.randn(4, 3, 32, 32))) == TIMED_STEPS
     assert len(passes) == TIMED_STEPS + 1  # one warms up
     assert all(module.training for module in passes)
     assert all(weight.grad is not None for weight in tokenizer.quantizer.parameters())

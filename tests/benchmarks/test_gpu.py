@@ -6,15 +6,20 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from benchmarks.gpu import assignment, checks, tiles
-from benchmarks.gpu.__main__ import PARTS, main
+from benchmarks.gpu import assignment, checks, comparison, throughput, tiles
+from benchmarks.gpu.__main__ import PARTS, _KeptResult, main
+from benchmarks.gpu.job import Job
+from lgq_explore.bench.fresh_process import ProcessFailed
+from lgq_explore.errors import InputError
 from lgq_explore.quantizers.soft_assignment.triton_backend import Tile, measured_tiles, tile_for
+from lgq_explore.runs.config import config_from_json
 
 ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
@@ -23,6 +28,7 @@ CPU = torch.device("cpu")
 @pytest.mark.slow
 def test_every_part_leaves_a_dated_result(tmp_path: Path) -> None:
     environment = {**os.environ, "GPU_DRY_RUN": "1", "LGQ_EXPLORE_DATA": str(tmp_path / "data")}
+    environment |= dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")  # no weights are looked for
     command = [sys.executable, "-m", "benchmarks.gpu", "--out", str(tmp_path / "results")]
     kept = (ROOT / "lgq_explore" / "quantizers" / "soft_assignment" / "triton_tiles.json").read_bytes()
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -37,7 +43,16 @@ def test_every_part_leaves_a_dated_result(tmp_path: Path) -> None:
     assert results["gpu-tests"]["counts"]["passed"] > 0
     assert results["gpu-tests"]["counts"]["failed"] == 0
     assert all(each["milliseconds"] for each in results["gpu-soft-assignment"]["results"])
-    assert all(each["images_per_second"] > 0 for each in results["gpu-training"]["results"])
+    training, quantizers = results["gpu-training"], results["gpu-quantizers"]
+    assert all(each["images_per_second"] > 0 for each in training["results"])
+    assert all(each["images_per_second"] > 0 for each in training["variants"])
+    assert all(each["median_milliseconds"] > 0 for each in training["initializations"])
+    assert [each["quantizer"] for each in quantizers["results"]] == ["lgq", "fsq"]
+    assert {each["recipe_hash"] for each in quantizers["results"]} == quantizers["recipes"].keys()
+    assert quantizers["not_run"] == []
+    for each in quantizers["sharing"]:
+        assert len(each["alone"]) == 2
+        assert set(each["shared"]) == set(each["alone"]), "sharing the processor changed weights"
     assert (ROOT / "lgq_explore" / "quantizers" / "soft_assignment" / "triton_tiles.json").read_bytes() == kept
 
 
@@ -46,6 +61,15 @@ def test_without_a_gpu_nothing_starts(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert main(["--out", str(tmp_path / "results")]) == 2
     assert "GPU_DRY_RUN" in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()
+
+
+def test_photographs_that_are_not_there_are_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setenv("GPU_DRY_RUN", "1")
+    assert main(["--out", str(tmp_path / "results"), "--data", f"folder:{tmp_path}/nowhere"]) == 2
+    assert "nowhere" in capsys.readouterr().err
     assert not (tmp_path / "results").exists()
 
 
@@ -86,6 +110,77 @@ def test_a_case_without_time_or_memory_says_so() -> None:
     case = assignment.Case("tiled", "both", 32, 16, 4)
     assert assignment._obstacle(case, CPU, deadline=0.0) == "no time was left"
     assert assignment._obstacle(case, CPU, deadline=float("inf")) is None
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    return Job(CPU, 60.0, toy=True, data="fake", steps=None, keep=lambda result: None)
+
+
+def test_a_comparison_keeps_every_cell_at_once_and_tells_what_is_missing(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(measure: Any, case: dict[str, Any], seconds: float | None = None) -> dict[str, Any]:
+        if measure is comparison.weights_after:
+            return {"digests": {"lgq": ["a"] * case["times"], "fsq": ["b"] * case["times"]}}
+        recipe = config_from_json(case["recipe"])
+        if recipe.quantizer.method == "fsq":
+            raise ProcessFailed("no time was left for it to end")
+        result = {"quantizer": "lgq", "seed": recipe.seed, "recipe_hash": recipe.recipe_hash}
+        environment = {"device": "a GPU", "threads": 1}
+        return {"result": result, "environment": environment, "training_seconds": 1.0}
+
+    kept: list[dict[str, Any]] = []
+    monkeypatch.setattr(comparison, "in_fresh_process", measured)
+    result = comparison.compare(replace(job, keep=lambda result: kept.append(json.loads(json.dumps(result)))))
+    assert [len(each["results"]) for each in kept][-1] == 1
+    assert [each["quantizer"] for each in result["results"]] == ["lgq"]
+    assert result["not_run"] == [
+        {"quantizer": "fsq", "codebook_size": 16, "seed": 0, "why": "no time was left for it to end"}
+    ]
+    assert result["device"] == "a GPU"
+    assert result["sharing"][1] == {"quantizer": "fsq", "alone": ["b", "b"], "shared": ["b"]}
+    assert sum(len(split) for split in result["photographs"].values()) == 16
+
+
+def test_cells_come_in_the_order_of_sizes_then_seeds_then_methods(job: Job) -> None:
+    cells = comparison._cells(replace(job, toy=False))
+    sizes = [cell.quantizer.size for cell in cells]
+    assert (len(cells), len({cell.recipe_hash for cell in cells})) == (36, 12)
+    assert [cell.quantizer.method for cell in cells[:4]] == ["lgq", "fsq", "simvq", "vq"]
+    assert [cell.seed for cell in cells[:12]] == [0] * 4 + [1] * 4 + [2] * 4
+    assert set(sizes[:12]) == {1024, 1000}
+    alike = {(cell.steps, cell.learning_rate, cell.batch_size, cell.image_size, cell.backbone) for cell in cells}
+    assert len(alike) == 1, "one recipe for all"
+
+
+def test_a_cell_without_time_is_not_begun(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison, "in_fresh_process", pytest.fail)
+    (recipe, *_) = comparison._cells(job)
+    assert comparison._cell(recipe, job, 8, deadline=0.0)["not_run"]["why"] == "no time was left to begin it"
+
+
+def test_a_recipe_without_time_or_memory_says_so(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    def train(*_: Any, **__: Any) -> None:
+        raise InputError("memory ran out: make image_size smaller\nand more")
+
+    monkeypatch.setattr(throughput, "train", train)
+    result = throughput.measure_training(job)
+    assert [each["not_run"] for each in result["results"]] == ["memory ran out: make image_size smaller"] * 2
+    late = throughput.measure_training(replace(job, seconds=0.0))
+    assert late["results"][1]["not_run"] == "no time was left"
+    assert late["results"][1]["images_per_second"] is None
+
+
+def test_a_result_that_grows_has_one_file(tmp_path: Path) -> None:
+    kept = _KeptResult(tmp_path)
+    head = {"date": "2020-02-29", "benchmark": "gpu-x"}
+    kept.write({**head, "results": [1]})
+    kept.write({**head, "results": [1, 2]})
+    (path,) = tmp_path.iterdir()
+    assert json.loads(path.read_bytes())["results"] == [1, 2]
+    _KeptResult(tmp_path).write({**head, "results": []})  # another day's run takes another name
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["2020-02-29-gpu-x-2.json", "2020-02-29-gpu-x.json"]
 
 
 def test_files_with_gpu_tests_are_found_by_their_marks() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lgq_explore.quantizers import nearest_codes
-from lgq_explore.quantizers.nearest import nearest
+from lgq_explore.quantizers.nearest import nearest, sums_by_code
 from lgq_explore.quantizers.soft_assignment import tiles
 
 
@@ -70,3 +70,21 @@ def test_bfloat16_autocast_and_inputs_are_computed_in_float32() -> None:
 def test_has_no_gradient() -> None:
     tokens, codebook = random_data()
     assert not nearest(tokens.requires_grad_(), codebook.requires_grad_()).squared_distances.requires_grad
+
+
+def test_tokens_are_summed_by_code() -> None:
+    tokens, codes = random_data()[0], torch.arange(300) % 7
+    sums = sums_by_code(tokens, codes, 8)
+    expected = torch.stack([tokens[codes == code].sum(0) for code in range(8)])
+    torch.testing.assert_close(sums, expected)
+    in_order = torch.zeros(8, 6, dtype=tokens.dtype).index_add_(0, codes, tokens)
+    assert torch.equal(sums, in_order), "runs on a CPU would no longer end with the same weights"
+
+
+@pytest.mark.gpu
+def test_a_gpu_gives_the_same_sums_each_time() -> None:
+    generator = torch.Generator().manual_seed(0)
+    tokens, codes = torch.randn(2**16, 8, generator=generator), torch.randint(64, (2**16,), generator=generator)
+    first, *others = (sums_by_code(tokens.cuda(), codes.cuda(), 64) for _ in range(5))
+    assert all(torch.equal(first, other) for other in others)
+    torch.testing.assert_close(first.cpu().double(), sums_by_code(tokens.double(), codes, 64), rtol=0, atol=1e-2)

@@ -203,3 +203,17 @@ def test_the_steps_are_those_of_the_weights_that_were_measured(
     monkeypatch.setattr("lgq_explore.runs.evaluate.evaluation_set", while_training_goes_on)
     assert evaluate(training.path) == result
     assert result["steps"] == 4
+
+
+def test_a_device_that_is_not_there_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for device in ("cuda", "gpu"):
+        with pytest.raises(InputError, match=f"device is '{device}'"):
+            evaluate(run, device=device)
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_all_but_the_networks_is_the_cpu_s(run: Run, result: dict[str, Any]) -> None:
+    there = evaluate(run, device="cuda")
+    assert {**there, "fd": None} == {**result, "fd": None}
+    assert there["fd"]["value"] == pytest.approx(result["fd"]["value"], rel=1e-2)

@@ -1,0 +1,177 @@
+"""Which method does best on photographs by one recipe, trained on a GPU: LGQ, FSQ, SimVQ and VQ, three seeds each?
+
+It is the comparison of `lgq-explore bench quantizers` at three sizes of the codebook, with the recipe of the `small`
+preset. Every run is trained and evaluated in a process of its own, several of which share the GPU: that changes how
+long they take, so no time is reported, and nothing else, as the digests of weights in `sharing` show. Results are kept
+run by run, the small codebooks of all methods and seeds first.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from lgq_explore.bench.fresh_process import ProcessFailed, in_fresh_process
+from lgq_explore.bench.quantizers import measure_run, resolved, trained_runs
+from lgq_explore.bench.results import about_runs
+from lgq_explore.bench.training import METHODS
+from lgq_explore.errors import InputError
+from lgq_explore.images.cache import digest_of
+from lgq_explore.images.photographs import load_images
+from lgq_explore.models import BackboneConfig
+from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json, preset
+
+from .job import Job
+
+CODEBOOK_SIZES, TOY_CODEBOOK_SIZES = (1024, 4096, 16384), (16,)
+SEEDS, TOY_SEEDS = (0, 1, 2), (0,)
+STEPS, TOY_STEPS = 500, 2
+CROPS, TOY_CROPS = 1024, 8
+SHARING_STEPS = 30
+MOST_PROCESSES = 12
+SPARE_PROCESSORS = 2
+
+
+@dataclass
+class _Comparison:
+    """The cells so far, in the order of the recipes, whichever ends first."""
+
+    recipes: Sequence[TrainConfig]
+    fixed: Mapping[str, Any]
+    measured: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    def result(self) -> dict[str, Any] | None:
+        """None before the first cell: what it ran on is not known yet."""
+        cells = [self.measured[index] for index in sorted(self.measured)]
+        done = [cell for cell in cells if "result" in cell]
+        if not done:
+            return None
+        named = {recipe.recipe_hash: recipe for recipe in reversed(self.recipes)}  # the first seed of each
+        recipes = list(reversed(named.values()))
+        return {
+            **about_runs("gpu-quantizers", recipes, done[0]["environment"]),
+            **self.fixed,
+            "results": [cell["result"] for cell in done],
+            "not_run": [cell["not_run"] for cell in cells if "not_run" in cell],
+        }
+
+
+def compare(job: Job) -> dict[str, Any]:
+    """Train and evaluate every cell that time allows."""
+    deadline = time.monotonic() + job.seconds
+    recipes, processes = _cells(job), _processes(job)
+    sharing = _Sharing.begun_alone(job, recipes)
+    fixed: dict[str, Any] = {"protocol": {"processes": processes}, "photographs": _photographs(recipes[0])}
+    comparison = _Comparison(recipes, fixed)
+    crops = TOY_CROPS if job.toy else CROPS
+    with ThreadPoolExecutor(processes) as pool:
+        shared = [pool.submit(sharing.trained_again, deadline) for _ in range(min(2, processes))]
+        cells = {pool.submit(_cell, recipe, job, crops, deadline): index for index, recipe in enumerate(recipes)}
+        for done in as_completed([*shared, *cells]):
+            if done in cells:
+                comparison.measured[cells[done]] = done.result()
+            fixed["sharing"] = sharing.digests()
+            if (result := comparison.result()) is not None:
+                job.keep(result)
+    result = comparison.result()
+    if result is None:
+        reasons = dict.fromkeys(cell["not_run"]["why"] for cell in comparison.measured.values())
+        raise InputError(f"no run came to its end: {'; '.join(reasons)}")
+    return result
+
+
+def _cells(job: Job) -> list[TrainConfig]:
+    """Recipes with their seeds: sizes last, so that what is cut off leaves whole rows."""
+    return [
+        resolved(replace(_recipe(job, method, size), seed=seed))
+        for size in (TOY_CODEBOOK_SIZES if job.toy else CODEBOOK_SIZES)
+        for seed in (TOY_SEEDS if job.toy else SEEDS)
+        for method in (METHODS[:2] if job.toy else METHODS)
+    ]
+
+
+def _recipe(job: Job, method: str, size: int) -> TrainConfig:
+    recipe = replace(preset("small", method, size), data=job.data, steps=job.steps or (TOY_STEPS if job.toy else STEPS))
+    if not job.toy:
+        return recipe
+    return replace(recipe, image_size=16, batch_size=2, backbone=BackboneConfig((8, 8, 8), dim=8))
+
+
+def _processes(job: Job) -> int:
+    return 1 if job.toy else max(1, min(MOST_PROCESSES, (os.cpu_count() or 1) - SPARE_PROCESSORS))
+
+
+def _cell(recipe: TrainConfig, job: Job, crops: int, deadline: float) -> dict[str, Any]:
+    """`result` and `environment`, or `not_run`: which cell it would have been, and why it is none."""
+    started, quantizer = time.monotonic(), recipe.quantizer
+    cell = {"quantizer": quantizer.method, "codebook_size": quantizer.size, "seed": recipe.seed}
+    try:
+        if started > deadline:
+            raise ProcessFailed("no time was left to begin it")
+        case = {"recipe": config_to_json(recipe), "device": job.device.type, "crops": crops}
+        measured = in_fresh_process(measure_run, case, seconds=deadline - started)
+    except ProcessFailed as error:
+        return {"not_run": {**cell, "why": str(error)}}
+    steps, whole = measured["training_seconds"], time.monotonic() - started
+    print(f"{cell}: {steps:.0f} s of {whole:.0f} in steps", flush=True)
+    return measured
+
+
+@dataclass
+class _Sharing:
+    """Are the weights the same, bit for bit, whether a run has the GPU to itself or shares it?
+
+    A few steps of every method are trained twice alone, and twice while others train.
+    """
+
+    case: dict[str, Any]
+    alone: dict[str, list[str]]
+    shared: list[dict[str, list[str]]] = field(default_factory=list)
+
+    @classmethod
+    def begun_alone(cls, job: Job, recipes: Sequence[TrainConfig]) -> _Sharing:
+        of_method = {recipe.quantizer.method: recipe for recipe in reversed(recipes)}  # the first of each
+        steps = TOY_STEPS if job.toy else SHARING_STEPS
+        shortened = [config_to_json(replace(recipe, steps=steps)) for recipe in of_method.values()]
+        case = {"recipes": shortened, "device": job.device.type}
+        return cls(case, in_fresh_process(weights_after, {**case, "times": 2})["digests"])
+
+    def trained_again(self, deadline: float) -> None:
+        left = deadline - time.monotonic()
+        try:
+            self.shared.append(in_fresh_process(weights_after, {**self.case, "times": 1}, seconds=left)["digests"])
+        except ProcessFailed:
+            return
+
+    def digests(self) -> list[dict[str, Any]]:
+        """A row a method: SHA-256 of its weights, each time alone and each time shared."""
+        return [
+            {
+                "quantizer": method,
+                "alone": digests,
+                "shared": [digest for again in self.shared for digest in again[method]],
+            }
+            for method, digests in self.alone.items()
+        ]
+
+
+def weights_after(case: Mapping[str, Any]) -> dict[str, Any]:
+    """Digests of the weights that each of `recipes` ends with, trained `times` times; for a fresh process."""
+    digests: dict[str, list[str]] = {}
+    for recipe in map(config_from_json, case["recipes"]):
+        for run in trained_runs([recipe] * case["times"], case["device"]):
+            digests.setdefault(recipe.quantizer.method, []).append(run.trained().digest)
+    return {"digests": digests}
+
+
+def _photographs(recipe: TrainConfig) -> dict[str, dict[str, str]]:
+    """Names and SHA-256 of the prepared pixels, by split: who rebuilds the folder can see that it is the same."""
+    data = load_images(recipe.data, recipe.image_size)
+    return {
+        split: {name: digest_of(pixels) for name, pixels in zip(photographs.names, photographs.pixels, strict=True)}
+        for split, photographs in (("training", data.training), ("held_out", data.held_out))
+    }

@@ -1,0 +1,108 @@
+"""How do training on a GPU and a comparison of methods trained there read?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lgq_explore.bench import quantizers
+from lgq_explore.bench.markdown import count, number, table
+
+TRAINING_HEADER = ["method", "codes K", "px", "images a step", "images a second", "step, ms"]
+TRAINING_HEADER += ["quantizer, ms", "share", "making a batch, ms", "GB"]
+
+COLUMNS = {
+    "PSNR, dB": quantizers.COLUMNS["PSNR, dB"],
+    "SSIM": quantizers.COLUMNS["SSIM"],
+    "FD": ("fd.value", ".0f"),
+    **{name: quantizers.COLUMNS[name] for name in ("active codes", "perplexity", "bits a pixel")},
+}
+
+
+def training_table(measured: Mapping[str, Any]) -> str:
+    """A row a method and shape: speed, and what takes the time of a step; how it was measured."""
+    rows = [_training_row(result) for result in measured["results"]]
+    return table(TRAINING_HEADER, rows, left=1) + "\n\n" + _training_caption(measured)
+
+
+def _training_row(result: Mapping[str, Any]) -> list[str]:
+    head = [f"`{result['quantizer']}`", *(str(result[key]) for key in ("codebook_size", "image_size", "batch_size"))]
+    if result["not_run"]:
+        return [*head, result["not_run"], "–", "–", "–", "–", "–"]
+    return [
+        *head,
+        number(result["images_per_second"]),
+        _milliseconds(result["step_seconds"]),
+        _milliseconds(result["quantizer_seconds"]),
+        f"{100 * result['share']:.3g} %",
+        _milliseconds(result["batch_seconds"]),
+        number(result["megabytes"] and result["megabytes"] / 1e3),
+    ]
+
+
+def _training_caption(measured: Mapping[str, Any]) -> str:
+    protocol, versions = measured["protocol"], measured["environment"]["versions"]
+    (photographs,) = {recipe["data"] for recipe in measured["recipes"].values()}
+    sentences = [
+        f"The loop of `lgq-explore train` with the `small` preset's recipe but for size and batch ({photographs}),",
+        f"{protocol['precision']}, channels last: medians of {protocol['intervals']} intervals of",
+        f"{protocol['log_steps']} steps, with a row of the history in each. `quantizer` is its forward and backward",
+        "alone, `making a batch` the crops and their way to the GPU, GB the most that its memory held.",
+        *_variants(measured["variants"]),
+        *_initializations(measured["initializations"]),
+        f"{measured['date']}, {measured['device']}, PyTorch {versions['torch']}.",
+    ]
+    return " ".join(sentences)
+
+
+def _variants(variants: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not variants:
+        return []
+    first = variants[0]
+    told = ", ".join(
+        f"{each['variant']} {each['not_run'] or number(each['median_milliseconds']) + ' ms'}" for each in variants
+    )
+    return [f"A step by itself with FSQ, of {first['batch_size']} images of {first['image_size']} px: {told}."]
+
+
+def _initializations(drawn: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A sentence a kind of first codebook."""
+    sentences = []
+    for kind in dict.fromkeys(each["initialization"] for each in drawn):
+        of_kind = [each for each in drawn if each["initialization"] == kind]
+        times = ", ".join(f"{number(each['median_milliseconds'])} ms for {each['codebook_size']}" for each in of_kind)
+        sentences.append(f"First codes from two tokens each by {kind}: {times}.")
+    return sentences
+
+
+def quantizers_table(comparison: Mapping[str, Any]) -> str:
+    """The table of `bench quantizers` with the Fréchet distance; what is missing, and what sharing the GPU changed."""
+    results = comparison["results"]
+    (features,) = {result["fd"]["features"] for result in results}
+    sentences = [quantizers.markdown_table(comparison, COLUMNS), f"FD is in the features of {features}."]
+    if missing := comparison["not_run"]:
+        made = len(results)
+        sentences.append(f"{made} of {made + len(missing)} runs came to their end in the time that there was.")
+    sentences.append(_sharing(comparison))
+    return " ".join(sentences)
+
+
+def _sharing(comparison: Mapping[str, Any]) -> str:
+    """Whether weights hang on who else trains: equal digests say that they do not."""
+    of_kind: dict[str, list[str]] = {"same": [], "shared": [], "alone": []}
+    for each in comparison["sharing"]:
+        alone, shared = set(each["alone"]), set(each["shared"])
+        kind = "alone" if len(alone) > 1 else "same" if alone == shared else "shared"
+        of_kind[kind].append(f"`{each['quantizer']}`")
+    told = {
+        "same": "end with the same weights, bit for bit, alone and beside others",
+        "shared": "end with the same weights alone, and others beside others",
+        "alone": "end with other weights each time, alone too",
+    }
+    halves = [f"{', '.join(names)} {told[kind]}" for kind, names in of_kind.items() if names]
+    processes = count(comparison["protocol"]["processes"], "run")
+    return f"Up to {processes} at a time shared the GPU. In a short training {'; '.join(halves)}."
+
+
+def _milliseconds(seconds: float) -> str:
+    return number(1000 * seconds)

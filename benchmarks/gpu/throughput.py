@@ -1,0 +1,251 @@
+"""How many images a second does training take on a GPU, and where does the time of a step go?
+
+Measured is the loop of `lgq-explore train` with the recipe of the `small` preset at 128 and 256 px: intervals of
+LOG_STEPS steps with all that belongs to them, a row of the history included. Then the quantizer alone, forward and
+backward on the last step's latents, and the making of a batch alone: crops, their way to the device, their range.
+`variants` are the same step outside of the loop, by the layout of memory and with torch.compile, which the loop does
+not use. `initializations` are first codebooks, from two tokens a code.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lgq_explore.bench.results import today
+from lgq_explore.bench.training import METHODS, clock, quantizer_seconds
+from lgq_explore.errors import InputError
+from lgq_explore.images.photographs import load_images, to_model_range, training_batch
+from lgq_explore.models import BackboneConfig, Tokenizer, build_tokenizer
+from lgq_explore.quantizers.initialization import initial_codebook, tokens_needed
+from lgq_explore.runs.config import TrainConfig, config_to_json, preset
+from lgq_explore.training.controls import Controls
+from lgq_explore.training.loop import LogEvent, train
+from lgq_explore.training.losses import named_losses, weighted_sum
+from lgq_explore.training.optimizer import adamw
+
+from .clock import cost_of, on_what
+from .job import Job
+
+CODEBOOK_SIZE, TOY_CODEBOOK_SIZE = 16384, 64
+SHAPES = ((128, 32), (256, 32), (128, 128), (256, 128))
+"""Image sizes in pixels, and images a step."""
+TOY_SHAPES = ((16, 2),)
+LOG_STEPS, INTERVALS = 10, 4
+"""Steps between rows of the history, as in all presets; and how many such intervals, the first of which warms up."""
+BATCHES = 5
+"""That are made to see how long one takes."""
+INITIALIZATIONS = ("kmeans++", "kmeans")
+INITIALIZED_SIZES, TOY_INITIALIZED_SIZES = (1024, 16384, 65536), (64,)
+VARIANTS = {"contiguous": (torch.contiguous_format, False), "channels last": (torch.channels_last, False)}
+COMPILED = {"channels last, compiled": (torch.channels_last, True)}
+LONGEST_COMPILATION = 75.0
+"""Seconds that must be left for torch.compile to be tried."""
+
+
+def measure_training(job: Job) -> dict[str, Any]:
+    """All shapes with all methods, as many as time allows, the smaller first."""
+    deadline, longest = time.monotonic() + job.seconds, 0.0
+    recipes = list(_recipes(job))
+    result: dict[str, Any] = {
+        "benchmark": "gpu-training",
+        "date": today(),
+        **on_what(job.device),
+        "protocol": {
+            "clock": "GPU time" if job.device.type == "cuda" else "CPU time",
+            "log_steps": LOG_STEPS,
+            "intervals": INTERVALS - 1,
+            "precision": "bf16-mixed" if job.device.type == "cuda" else "32-true",
+        },
+        "recipes": {recipe.recipe_hash: config_to_json(recipe) for recipe in recipes},
+        "initializations": list(_initializations(job)),
+        "variants": [],
+        "results": [],
+    }
+    result["variants"] += [_variant(recipes[0], job, name, *variant) for name, variant in VARIANTS.items()]
+    job.keep(result)
+    for recipe in recipes:
+        started = time.monotonic()
+        if started + longest > deadline:
+            result["results"].append(_row(recipe, None, "no time was left"))
+            continue
+        result["results"].append(_measured(recipe, job.device))
+        longest = max(longest, time.monotonic() - started)
+        job.keep(result)
+    if job.toy or time.monotonic() + LONGEST_COMPILATION < deadline:
+        result["variants"] += [_variant(recipes[0], job, name, *variant) for name, variant in COMPILED.items()]
+    return result
+
+
+def _recipes(job: Job) -> Iterator[TrainConfig]:
+    size = TOY_CODEBOOK_SIZE if job.toy else CODEBOOK_SIZE
+    for image_size, batch_size in TOY_SHAPES if job.toy else SHAPES:
+        for method in METHODS[:2] if job.toy else METHODS:
+            recipe = replace(preset("small", method, size), data=job.data)
+            recipe = replace(recipe, image_size=image_size, batch_size=batch_size, log_steps=LOG_STEPS)
+            yield replace(recipe, backbone=BackboneConfig((8, 8, 8), dim=8)) if job.toy else recipe
+
+
+@dataclass
+class _Watch:
+    """Called by the loop after each row of the history: times the intervals between them, then the quantizer alone."""
+
+    config: TrainConfig
+    batch: Callable[[int], Tensor]
+    controls: Controls = field(default_factory=Controls)
+    interval_seconds: list[float] = field(default_factory=list)
+    quantizer_seconds: list[float] = field(default_factory=list)
+    started: float = 0.0
+
+    def __call__(self, event: LogEvent) -> None:
+        device = next(event.tokenizer.parameters()).device
+        step, now = int(event.row["step"] or 0), clock(device)
+        if step > LOG_STEPS:
+            self.interval_seconds.append(now - self.started)
+        if step == LOG_STEPS * INTERVALS:
+            self.quantizer_seconds = quantizer_seconds(event.tokenizer, self.config, self.batch(step - 1))
+            self.controls.stop()
+        self.started = clock(device)
+
+
+def _measured(recipe: TrainConfig, device: torch.device) -> dict[str, Any]:
+    photographs = load_images(recipe.data, recipe.image_size).training
+
+    def batch(step: int) -> Tensor:
+        crops = training_batch(
+            photographs, recipe.image_size, seed=recipe.seed, step=step, batch_size=recipe.batch_size
+        )
+        return to_model_range(crops.to(device)).to(memory_format=torch.channels_last)
+
+    watch = _Watch(recipe, batch)
+    _forget_peak(device)
+    with tempfile.TemporaryDirectory(prefix="lgq-explore-bench-") as folder:
+        try:
+            train(
+                replace(recipe, checkpoint_steps=10**9, snapshot_steps=10**9),
+                Path(folder) / "run",
+                device=device.type,
+                on_log=watch,
+                controls=watch.controls,
+                progress=False,
+            )
+        except InputError as error:  # what does not fit into the memory
+            return _row(recipe, None, str(error).splitlines()[0])
+    peak = torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else None
+    return _row(recipe, watch, None, batch_seconds=_batch_seconds(batch, device), megabytes=peak)
+
+
+def _batch_seconds(batch: Callable[[int], Tensor], device: torch.device) -> float:
+    seconds = []
+    for step in range(BATCHES):
+        started = clock(device)
+        batch(step)
+        seconds.append(clock(device) - started)
+    return statistics.median(seconds)
+
+
+def _row(recipe: TrainConfig, watch: _Watch | None, not_run: str | None, **costs: float | None) -> dict[str, Any]:
+    measured: dict[str, Any] = dict.fromkeys(
+        ("step_seconds", "images_per_second", "quantizer_seconds", "share", "batch_seconds", "megabytes")
+    )
+    if watch is not None:
+        step = statistics.median(watch.interval_seconds) / LOG_STEPS
+        quantizer = statistics.median(watch.quantizer_seconds)
+        measured |= {"step_seconds": step, "images_per_second": recipe.batch_size / step}
+        measured |= {"quantizer_seconds": quantizer, "share": quantizer / step, **costs}
+        measured["intervals"] = watch.interval_seconds
+    return {
+        "quantizer": recipe.quantizer.method,
+        "codebook_size": recipe.quantizer.size,
+        "dim": recipe.backbone.dim,
+        "image_size": recipe.image_size,
+        "batch_size": recipe.batch_size,
+        "tokens": recipe.batch_size * (recipe.image_size // recipe.backbone.factor) ** 2,
+        "recipe_hash": recipe.recipe_hash,
+        **measured,
+        "not_run": not_run,
+    }
+
+
+def _variant(recipe: TrainConfig, job: Job, name: str, layout: torch.memory_format, compiled: bool) -> dict[str, Any]:
+    """A step by itself with FSQ, whose quantizer takes least, so that what is seen is the backbone."""
+    device = job.device
+    recipe = replace(recipe, quantizer=preset("small", "fsq", recipe.quantizer.size).quantizer, loss_weights={})
+    tokenizer = build_tokenizer(recipe.backbone, recipe.quantizer, recipe.seed).to(device, memory_format=layout)
+    if compiled:
+        for part in (tokenizer.encoder, tokenizer.decoder):
+            part.compile(backend="eager" if job.toy else "inductor")
+    generator = torch.Generator(device).manual_seed(0)
+    shape = (recipe.batch_size, 3, recipe.image_size, recipe.image_size)
+    images = torch.rand(shape, device=device, generator=generator).mul(2).sub(1).to(memory_format=layout)
+    head = {"variant": name, "image_size": recipe.image_size, "batch_size": recipe.batch_size}
+    try:
+        started = time.monotonic()
+        step = _step(tokenizer, recipe, images)
+        step()
+        first = time.monotonic() - started
+        cost = cost_of(step, device, seconds=2.0)
+    except Exception as error:  # whatever a compiler can't do here
+        return {**head, "median_milliseconds": None, "not_run": (str(error).splitlines() or [repr(error)])[0]}
+    images_per_second = recipe.batch_size / cost.median * 1e3
+    return {
+        **head,
+        "milliseconds": cost.milliseconds,
+        "median_milliseconds": cost.median,
+        "images_per_second": images_per_second,
+        "first_step_seconds": first,
+        "not_run": None,
+    }
+
+
+def _step(tokenizer: Tokenizer, recipe: TrainConfig, images: Tensor) -> Callable[[], object]:
+    parameters = list(tokenizer.parameters())
+    optimizer = adamw(tokenizer, recipe)
+    kind = images.device.type
+
+    def step() -> None:
+        with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
+            output = tokenizer(images)
+            loss = weighted_sum(named_losses(output, images), recipe.loss_weights)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, recipe.gradient_clip)
+        optimizer.step()
+
+    return step
+
+
+def _initializations(job: Job) -> Iterator[dict[str, Any]]:
+    """First codebooks from 2K tokens of the `small` preset's width, drawn from a unit normal distribution."""
+    dim = preset("small").backbone.dim
+    for size in TOY_INITIALIZED_SIZES if job.toy else INITIALIZED_SIZES:
+        generator = torch.Generator(job.device).manual_seed(0)
+        tokens = torch.randn(tokens_needed(size), dim, device=job.device, generator=generator)
+        for initialization in INITIALIZATIONS:
+
+            def draw(size: int = size, tokens: Tensor = tokens, initialization: str = initialization) -> Tensor:
+                return initial_codebook(tokens, size, initialization, torch.Generator().manual_seed(0))
+
+            cost = cost_of(draw, job.device, seconds=1.0)
+            yield {
+                "initialization": initialization,
+                "codebook_size": size,
+                "tokens": len(tokens),
+                "dim": dim,
+                "milliseconds": cost.milliseconds,
+                "median_milliseconds": cost.median,
+            }
+
+
+def _forget_peak(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
