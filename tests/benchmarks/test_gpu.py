@@ -185,5 +185,5 @@ def test_a_result_that_grows_has_one_file(tmp_path: Path) -> None:
 
 def test_files_with_gpu_tests_are_found_by_their_marks() -> None:
     names = {path.name for path in checks.files_with_gpu_tests()}
-    assert {"test_triton_assignment.py", "test_quantizer_contract.py", "test_loop.py"} <= names
+    assert {"test_triton_backend.py", "test_quantizer_contract.py", "test_loop.py"} <= names
     assert "test_environment.py" not in names
