@@ -14,6 +14,8 @@ from .runs.encoding import encode_training as encode_training
 from .runs.evaluate import evaluate as evaluate
 from .runs.run import Run as Run
 from .runs.run import open_run as open_run
+from .runs.study import Study as Study
+from .runs.study import study as study
 from .training.controls import Controls as Controls
 from .training.loop import LogEvent as LogEvent
 from .training.loop import resume as resume

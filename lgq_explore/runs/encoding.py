@@ -232,13 +232,24 @@ def encode(
     return _encoded(trained or run.trained(), evaluation_set(run, data, crops))
 
 
-def encode_training(run: Run | str | os.PathLike[str], *, crops: int = 1024) -> Encoding:
+def encode_training(
+    run: Run | str | os.PathLike[str], *, crops: int = 1024, trained: TrainedTokenizer | None = None
+) -> Encoding:
     """Encode crops of the photographs that the run was trained on, from a fixed grid as those that it is judged on.
 
-    What is fitted to latents is fitted to these. Raises InputError where the run has no weights, or its data are gone.
+    What is fitted to latents is fitted to these. trained: as in `encode`. Raises InputError where the run has no
+    weights, or its data are gone.
     """
     run = run if isinstance(run, Run) else open_run(run)
-    return _encoded(run.trained(), _evaluation_set(images_of(run), "training", crops))
+    return _encoded(trained or run.trained(), _evaluation_set(images_of(run), "training", crops))
+
+
+def encode_pictures(trained: TrainedTokenizer, pictures: NDArray[np.uint8]) -> Encoding:
+    """Encode pictures uint8 [N, 3, S, S] that come from nowhere, each a photograph of its own."""
+    names = tuple(f"picture {number}" for number in range(len(pictures)))
+    photographs = Photographs(list(pictures.transpose(0, 2, 3, 1)), names, names)
+    crops = Crops(torch.from_numpy(pictures), np.arange(len(pictures), dtype=np.int64))
+    return _encoded(trained, EvaluationSet(photographs, crops, "", "everything", len(pictures)))
 
 
 def _encoded(trained: TrainedTokenizer, chosen: EvaluationSet) -> Encoding:

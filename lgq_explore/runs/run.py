@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import pandas as pd
 import torch
 from filelock import FileLock, Timeout
-from safetensors.torch import load
+from safetensors.torch import load, save
 
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import given_path, new_folder, remove_folder, remove_leftovers, whole_file
@@ -42,15 +42,21 @@ CHECKPOINTS_KEPT = 2
 
 @dataclass(frozen=True)
 class TrainedTokenizer:
-    """A run's weights as they were at one moment, whatever its trainer writes afterwards.
+    """A tokenizer's weights as they were at one moment, whatever a trainer writes afterwards.
 
-    tokenizer: in eval mode, on the CPU. finished_steps: optimiser steps that its weights have seen. digest: SHA-256
-    (hexadecimal) of the weights' file; whatever is kept of a tokenizer is kept by it.
+    tokenizer: in eval mode, on the CPU. finished_steps: optimiser steps that its weights have seen; 0 where that is not
+    known. digest: SHA-256 (hexadecimal) of the weights' file; whatever is kept of a tokenizer is kept by it.
     """
 
     tokenizer: Tokenizer
     finished_steps: int
     digest: str
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer) -> TrainedTokenizer:
+        """A tokenizer that comes from no run folder, put into eval mode; its digest is that of its weights alone."""
+        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in tokenizer.state_dict().items()}
+        return cls(tokenizer.eval(), 0, hashlib.sha256(save(weights)).hexdigest())
 
 
 class Run:

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lgq_explore.images.photographs import to_model_range, to_uint8
 from lgq_explore.models import Tokenizer
 from lgq_explore.quantizers import QUANTIZERS, Quantizer, StartsFromData, VQConfig
-from lgq_explore.runs.encoding import Encoding
+from lgq_explore.runs.encoding import encode_pictures
+from lgq_explore.runs.run import TrainedTokenizer
+from lgq_explore.runs.study import Study
 
 SIDE, GRID = 16, 4
 FACTOR = SIDE // GRID
@@ -47,19 +48,10 @@ def method_tokenizer(method: str, size: int = 64, dim: int = 4) -> Tokenizer:
     return Tokenizer(encoder, quantizer, Painter()).eval()
 
 
-@torch.no_grad()
-def encoding_of(tokenizer: Tokenizer, images: np.ndarray) -> Encoding:
-    """What `encode` makes of pictures uint8 [N, 3, S, S], each its own photograph."""
-    output = tokenizer(to_model_range(torch.from_numpy(images)))
-    return Encoding(
-        images=images,
-        latents=output.latents.numpy(),
-        codes=output.coded.codes.numpy(),
-        reconstructions=to_uint8(output.reconstruction).numpy(),
-        levels=np.array(tokenizer.quantizer.levels),
-        photograph=np.arange(len(images)),
-        photograph_names=np.array([f"photograph {number}" for number in range(len(images))]),
-    )
+def study_of(tokenizer: Tokenizer, images: np.ndarray) -> Study:
+    """The tokenizer with its encoding of pictures uint8 [N, 3, S, S], each its own photograph."""
+    trained = TrainedTokenizer.of(tokenizer)
+    return Study(trained, encode_pictures(trained, images))
 
 
 def noise_pictures(count: int, seed: int = 0) -> np.ndarray:

@@ -1,0 +1,143 @@
+"""A tokenizer, what it made of held-out pictures, and its run where it has one: what every analysis takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lgq_explore.errors import InputError, printable
+from lgq_explore.models import Tokenizer
+from lgq_explore.quantizers import Quantizer, joint_codes, to_tokens
+
+from .encoding import Encoding, encode, encode_training
+from .frozen_run import FrozenRun, frozen
+from .run import Run, TrainedTokenizer, open_run
+
+CROPS = 1024
+"""Held-out crops of a study, at most; `encode` spreads them over the photographs."""
+
+STUDIES_KEPT = 4
+"""Studies that are kept for whoever asks again: each may hold some hundred megabytes."""
+
+
+class Study:
+    """A tokenizer with its encoding of held-out pictures, each made once and kept.
+
+    trained: the tokenizer, with the digest of its weights. encoding: what these weights made of pictures. run: as its
+    folder held it when the study was made; None for a tokenizer that was trained elsewhere. An encoding made with other
+    weights is refused, so that no analysis can pair a tokenizer with what another one made.
+
+    Raises:
+        InputError: an encoding made with other weights, or one that does not say with which.
+    """
+
+    def __init__(self, trained: TrainedTokenizer, encoding: Encoding, run: FrozenRun | None = None) -> None:
+        require_own(trained, encoding)
+        self.trained, self.encoding, self.run = trained, encoding, run
+
+    def __repr__(self) -> str:
+        of = "a tokenizer without a run" if self.run is None else printable(self.run.name)
+        return f"Study({of}, step {self.trained.finished_steps}, {len(self.encoding)} pictures)"
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """In eval mode, on the CPU, and not to be changed."""
+        return self.trained.tokenizer
+
+    @property
+    def quantizer(self) -> Quantizer:
+        return self.tokenizer.quantizer
+
+    @cached_property
+    def latents(self) -> Tensor:
+        """The raw latents of all tokens [N, D], in the order of (image, row, column)."""
+        return to_tokens(torch.from_numpy(self.encoding.latents))
+
+    @cached_property
+    def points(self) -> Tensor:
+        """All tokens [N, P] in the space of `Quantizer.continuous`, before rounding, in the same order."""
+        with torch.no_grad():
+            return to_tokens(self.quantizer.continuous(torch.from_numpy(self.encoding.latents)))
+
+    @cached_property
+    def codes(self) -> NDArray[np.int64]:
+        """The joint code of each token [N]. Raises InputError where joint codes are too many to be numbered."""
+        return joint_codes(torch.from_numpy(self.encoding.codes), self.quantizer.levels).flatten().numpy()
+
+    @cached_property
+    def code_points(self) -> Tensor:
+        """The point of each joint code [K, P]. Raises InputError where they are too many to be listed."""
+        return self.quantizer.code_points()
+
+    @cached_property
+    def training_encoding(self) -> Encoding:
+        """What the same weights make of as many crops of the training photographs: what is fitted is fitted to these.
+
+        Raises InputError for a study without a run.
+        """
+        return encode_training(self.require_run(), crops=self.encoding.crops, trained=self.trained)
+
+    @property
+    def snapshots(self) -> Mapping[int, NDArray[np.float32]]:
+        """Finished steps → codebook of the run's snapshots, up to those weights; empty where there are none."""
+        return {} if self.run is None else self.run.codebook_snapshots()
+
+    def require_run(self) -> FrozenRun:
+        """The run. Raises InputError for a study without one."""
+        if self.run is None:
+            raise InputError(f"{self!r} has no run, and so no history, recipe or snapshots: make one of a run folder")
+        return self.run
+
+
+def study(
+    run: Run | str | os.PathLike[str],
+    data: str | None = None,
+    *,
+    crops: int = CROPS,
+    encoding: Encoding | None = None,
+) -> Study:
+    """The study of a run's newest weights on its held-out split, or on all photographs of another SPEC.
+
+    run: opened, or its folder. encoding: made before with these weights, instead of `data` and `crops`. Whoever asks
+    again for the held-out split of the same weights gets the same object.
+
+    Raises:
+        InputError: a run without weights, data that can't be used, or an encoding made with other weights.
+    """
+    run = frozen(run if isinstance(run, Run) else open_run(run))
+    if encoding is None and data is None:
+        return _studied(_Asked(run.trained().digest, run.identity, crops, run))
+    return Study(run.trained(), encoding or encode(run, data, crops=crops, trained=run.trained()), run)
+
+
+def require_own(trained: TrainedTokenizer, encoding: Encoding) -> None:
+    """Raise InputError unless the encoding was made with these weights."""
+    if encoding.weights != trained.digest:
+        made = f"with weights {encoding.weights[:12]}" if encoding.weights else "with weights that it does not name"
+        raise InputError(
+            f"the encoding was made {made}, and these are {trained.digest[:12]} of step {trained.finished_steps}.\n"
+            "Encode again with these: lgq.study(run)."
+        )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Whose study of what: weights, recipe and pictures by their content, whichever folder they lie in."""
+
+    weights: str
+    identity: str
+    crops: int
+    run: FrozenRun = field(compare=False)
+
+
+@lru_cache(maxsize=STUDIES_KEPT)
+def _studied(asked: _Asked) -> Study:
+    trained = asked.run.trained()
+    return Study(trained, encode(asked.run, crops=asked.crops, trained=trained), asked.run)
