@@ -1,4 +1,4 @@
-"""What did a run folder hold at one moment, and does it still?"""
+"""A run as its folder held it at one moment, and whether the folder still does."""
 
 from __future__ import annotations
 
@@ -50,6 +50,12 @@ class FrozenRun(Run):
     @property
     def finished_steps(self) -> int:
         return self._trained.finished_steps
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """Equal for two readings of one folder that found the same recipe, weights, history and snapshots."""
+        folder = Path(os.path.abspath(self.path))
+        return folder, self.identity, self._trained.digest, self._history_then, tuple(self._snapshots)
 
     def trained(self) -> TrainedTokenizer:
         return self._trained

@@ -1,4 +1,4 @@
-"""A tokenizer, what it made of held-out pictures, and its run where it has one: what every analysis takes."""
+"""A tokenizer, its encoding of held-out pictures, and its run where it has one: what every analysis takes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from torch import Tensor
 
 from lgq_explore.errors import InputError, printable
 from lgq_explore.models import Tokenizer
-from lgq_explore.quantizers import Quantizer, joint_codes, to_tokens
+from lgq_explore.quantizers import Quantizer, TakesCodebooks, joint_codes, to_tokens
 
 from .encoding import Encoding, encode, encode_training
 from .frozen_run import FrozenRun, frozen
 from .run import Run, TrainedTokenizer, open_run
+from .snapshots import Codebooks
 
 CROPS = 1024
 """Held-out crops of a study, at most; `encode` spreads them over the photographs."""
@@ -85,9 +86,26 @@ class Study:
         return encode_training(self.require_run(), crops=self.encoding.crops, trained=self.trained)
 
     @property
-    def snapshots(self) -> Mapping[int, NDArray[np.float32]]:
-        """Finished steps → codebook of the run's snapshots, up to those weights; empty where there are none."""
+    def snapshots(self) -> Mapping[int, Codebooks]:
+        """Finished steps → learned codebooks of the run's snapshots, up to those weights; empty without any."""
         return {} if self.run is None else self.run.codebook_snapshots()
+
+    def quantizer_at(self, step: int) -> Quantizer:
+        """The quantizer with the codebooks of a snapshot; all else is as it is today.
+
+        Raises:
+            InputError: a step without snapshot, or a method that takes no other codebooks.
+        """
+        if step == self.trained.finished_steps:
+            return self.quantizer
+        snapshots = self.snapshots
+        if step not in snapshots:
+            steps = ", ".join(map(str, sorted({*snapshots, self.trained.finished_steps})))
+            raise InputError(f"there is no snapshot of step {step}: choose one of {steps}")
+        if not isinstance(self.quantizer, TakesCodebooks):
+            method = type(self.quantizer).__name__
+            raise InputError(f"{method} takes no other codebooks than its own: look at step {self.encoding.steps}")
+        return self.quantizer.with_codebooks([torch.from_numpy(np.array(book)) for book in snapshots[step]])
 
     def require_run(self) -> FrozenRun:
         """The run. Raises InputError for a study without one."""
@@ -106,14 +124,14 @@ def study(
     """The study of a run's newest weights on its held-out split, or on all photographs of another SPEC.
 
     run: opened, or its folder. encoding: made before with these weights, instead of `data` and `crops`. Whoever asks
-    again for the held-out split of the same weights gets the same object.
+    again for the held-out split of a run that has not changed gets the same object.
 
     Raises:
         InputError: a run without weights, data that can't be used, or an encoding made with other weights.
     """
     run = frozen(run if isinstance(run, Run) else open_run(run))
     if encoding is None and data is None:
-        return _studied(_Asked(run.trained().digest, run.identity, crops, run))
+        return _studied(_Asked(run.content, crops, run))
     return Study(run.trained(), encoding or encode(run, data, crops=crops, trained=run.trained()), run)
 
 
@@ -129,10 +147,9 @@ def require_own(trained: TrainedTokenizer, encoding: Encoding) -> None:
 
 @dataclass(frozen=True)
 class _Asked:
-    """Whose study of what: weights, recipe and pictures by their content, whichever folder they lie in."""
+    """Whose study of what: a run by its folder and the content of what was read there."""
 
-    weights: str
-    identity: str
+    content: tuple[object, ...]
     crops: int
     run: FrozenRun = field(compare=False)
 

@@ -1,4 +1,4 @@
-"""What do all panels that explore trained runs have in common?"""
+"""What all panels that explore trained tokenizers have in common."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from lgq_explore.images.cache import data_directory
 from lgq_explore.runs.encoding import Encoding, encode
 from lgq_explore.runs.frozen_run import FrozenRun, frozen
 from lgq_explore.runs.run import Run, open_run
+from lgq_explore.runs.study import Study, study
 
 from .charts import Charts
 from .copy_code import CopyCode
@@ -35,6 +36,9 @@ MAKE_AGAIN = "make the panel again to see it"
 
 RunLike = Run | str | os.PathLike[str]
 """A run: opened, its folder, or its name under data/runs."""
+
+StudyLike = Study | RunLike
+"""What a panel looks at: a study, or a run whose study of its held-out pictures is meant."""
 
 
 class Explorer(Panel):
@@ -62,9 +66,13 @@ class Explorer(Panel):
         self._kernel_loop = running_loop()
         self._is_due = False
 
-    def runs(self) -> list[Run]:
-        """Runs whose codes can be picked here, first the one that is shown at the moment; by default there are none."""
+    def studies(self) -> list[Study]:
+        """Whose codes can be picked here, first the one that is shown at the moment; by default there are none."""
         return []
+
+    def runs(self) -> list[Run]:
+        """The runs of the studies that have one."""
+        return [study.run for study in self.studies() if study.run is not None]
 
     def moved_on(self) -> list[str]:
         """A sentence for each run whose folder holds something else by now than what is shown."""
@@ -96,7 +104,7 @@ class Explorer(Panel):
         raise NotImplementedError("abstract: an explorer says what it shows")
 
     def subjects(self) -> list[str]:
-        """The positional arguments that make this panel again, as Python; `run_argument` writes that of a run."""
+        """The positional arguments that make this panel again, as Python; `study_argument` writes that of a study."""
         raise NotImplementedError("abstract: an explorer knows what it was made of")
 
     def hint(self) -> str:
@@ -159,6 +167,11 @@ class Explorer(Panel):
         self._message.value = said if sentence else ""
 
 
+def as_study(subject: StudyLike, crops: int = CROPS) -> Study:
+    """A study as it is; of a run that of at most `crops` held-out crops of its newest weights. Raises InputError."""
+    return subject if isinstance(subject, Study) else study(as_run(subject), crops=crops)
+
+
 def frozen_run(run: RunLike) -> FrozenRun:
     """The run that is meant, as its folder holds it now: what a panel looks at. Raises InputError."""
     return frozen(as_run(run))
@@ -183,6 +196,17 @@ def run_argument(run: Run) -> str:
     """How `Explorer.code` names a run: by its name where that is enough."""
     is_named = run.path.resolve().parent == (data_directory() / "runs").resolve()
     return repr(run.name if is_named else str(run.path))
+
+
+def study_argument(study: Study) -> str:
+    """How `Explorer.code` names a study: by its run where that is enough; one without a run is called `study`."""
+    run, encoding = study.run, study.encoding
+    if run is None:
+        return "study"
+    if encoding.split == "held out" and encoding.crops == CROPS:
+        return run_argument(run)
+    data = "" if encoding.split == "held out" else f", {encoding.data!r}"
+    return f"lgq.study({str(run.path)!r}{data}, crops={encoding.crops})"
 
 
 def run_names(runs: Sequence[Run]) -> list[str]:
@@ -223,10 +247,27 @@ def _encoded(asked: _Asked) -> Encoding:
     return encode(asked.run, crops=asked.crops, trained=asked.run.trained())
 
 
-def snapshots_caption(run: FrozenRun) -> str:
+def snapshots_caption(subject: Study | FrozenRun) -> str:
     """How many of the saved codebooks are looked at, where these are not all."""
+    run = subject.run if isinstance(subject, Study) else subject
+    if run is None:
+        return ""
     looked_at = len(run.codebook_snapshots())
     return "" if looked_at == run.saved_snapshots else f" · {looked_at} of its {run.saved_snapshots:,d} saved codebooks"
+
+
+def study_caption(study: Study) -> str:
+    """The words about a tokenizer and its pictures that captions begin with."""
+    images, _, height, width = study.encoding.codes.shape
+    photographs = len(set(study.encoding.photograph.tolist()))
+    run, size = study.run, study.quantizer.codebook_size
+    if run is None:
+        whose = f"a tokenizer without a run, K = {size:,d}"
+    else:
+        name = f"run {printable(run.name)} · seed {run.config.seed} · step {study.encoding.steps:,d}"
+        whose = f"{run.config.quantizer.method}, K = {size:,d} · {name}"
+    kind = {"held out": "held-out crops", "training": "training crops"}.get(study.encoding.split, "crops")
+    return f"{whose} · N = {images * height * width:,d} tokens of {images:,d} {kind} from {photographs} photographs"
 
 
 def run_caption(run: Run, encoding: Encoding) -> str:

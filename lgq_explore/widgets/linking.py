@@ -1,4 +1,4 @@
-"""How do panels share what a reader picks?"""
+"""Panels that share what is picked in one of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lgq_explore.errors import InputError
+from lgq_explore.runs.study import Study
 
 from .explorer import Explorer
 
@@ -76,4 +77,12 @@ def _picking(panel: Explorer) -> list[str]:
 
 def _identities(panel: Explorer) -> list[tuple[str, str]]:
     """Place and training of each run: another one may have been trained at the same place between two panels."""
+    if panel.studies():
+        return [_identity(study) for study in panel.studies()]
     return [(str(run.path.resolve()), run.identity) for run in panel.runs()]
+
+
+def _identity(study: Study) -> tuple[str, str]:
+    if study.run is None:
+        return "", study.trained.digest
+    return str(study.run.path.resolve()), study.run.identity

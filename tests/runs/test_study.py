@@ -1,0 +1,88 @@
+"""Tests of studies: whose encoding they take, what they keep, and what they do without a run."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import lgq_explore as lgq
+from lgq_explore.errors import InputError
+from lgq_explore.models import BackboneConfig
+from lgq_explore.quantizers import LGQConfig
+from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.encoding import encode
+from lgq_explore.runs.run import Run
+from tests.analysis.planted_tokenizer import colour_tokenizer, noise_pictures, study_of
+
+RECIPE = TrainConfig(
+    data="fake",
+    batch_size=4,
+    steps=6,
+    log_steps=1,
+    backbone=BackboneConfig(channels=(8, 8, 8), dim=4),
+    quantizer=LGQConfig(codebook_size=16),
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return lgq.train(RECIPE, tmp_path_factory.mktemp("runs") / "mine", progress=False)
+
+
+def test_it_is_made_once_for_a_folder_that_has_not_changed(run: Run, tmp_path: Path) -> None:
+    study = lgq.study(run, crops=5)
+    assert lgq.study(run.path, crops=5) is study
+    assert len(study.encoding) == 5
+    assert len(lgq.study(run, crops=4).encoding) == 4
+    copy = shutil.copytree(run.path, tmp_path / "copy")
+    elsewhere = lgq.study(copy, crops=5)
+    assert elsewhere.require_run().name == "copy"
+    history = copy / "history.csv"
+    history.write_bytes(history.read_bytes()[:-3])
+    assert lgq.study(copy, crops=5).require_run().remarks() != elsewhere.require_run().remarks() == []
+
+
+def test_its_parts_are_those_of_its_own_encoding(run: Run) -> None:
+    study = lgq.study(run)
+    encoding = encode(run)
+    assert np.array_equal(study.encoding.codes, encoding.codes)
+    assert study.latents.shape == (encoding.codes[:, 0].size, run.config.backbone.dim)
+    assert np.array_equal(study.codes, encoding.codes.reshape(-1))
+    assert torch.equal(study.quantizer.assign(study.points)[:, 0], torch.from_numpy(study.codes))
+    assert set(study.training_encoding.photograph_names).isdisjoint(encoding.photograph_names)
+    assert sorted(study.snapshots) == sorted(run.codebook_snapshots())
+
+
+def test_the_quantizer_of_a_snapshot_has_its_codebook(run: Run) -> None:
+    study = lgq.study(run)
+    first, *_, last = sorted(study.snapshots)
+    then = study.quantizer_at(first)
+    assert np.array_equal(then.code_points().numpy(), study.snapshots[first][0])
+    assert not torch.equal(then.code_points(), study.code_points)
+    assert study.quantizer_at(last) is study.quantizer
+    with pytest.raises(InputError, match="no snapshot of step 4: choose one of 0, 6"):
+        study.quantizer_at(4)
+
+
+def test_an_encoding_of_other_weights_is_refused(run: Run, tmp_path: Path) -> None:
+    other = lgq.train(replace(RECIPE, seed=1), tmp_path / "other", progress=False)
+    with pytest.raises(InputError, match=f"made with weights {other.trained().digest[:12]}, and these are"):
+        lgq.study(run, encoding=encode(other))
+    with pytest.raises(InputError, match="with weights that it does not name"):
+        lgq.study(run, encoding=replace(encode(run), weights=""))
+    assert lgq.study(run, encoding=encode(run, crops=3)).encoding.crops == 3
+
+
+def test_one_without_a_run_says_so_where_a_run_is_needed() -> None:
+    study = study_of(colour_tokenizer([[0, 0, 0], [1, 1, 1]]), noise_pictures(2))
+    assert repr(study) == "Study(a tokenizer without a run, step 0, 2 pictures)"
+    assert study.snapshots == {}
+    with pytest.raises(InputError, match="has no run, and so no history, recipe or snapshots"):
+        study.require_run()
+    with pytest.raises(InputError, match="has no run"):
+        _ = study.training_encoding
