@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
@@ -36,11 +36,13 @@ class Study:
     weights is refused, so that no analysis can pair a tokenizer with what another one made.
 
     Raises:
-        InputError: an encoding made with other weights, or one that does not say with which.
+        InputError: an encoding made with other weights, or that does not say with which, or with codes outside its
+            levels.
     """
 
     def __init__(self, trained: TrainedTokenizer, encoding: Encoding, run: FrozenRun | None = None) -> None:
         require_own(trained, encoding)
+        _require_codes(encoding, trained.tokenizer.quantizer.levels)
         self.trained, self.encoding, self.run = trained, encoding, run
 
     def __repr__(self) -> str:
@@ -55,6 +57,11 @@ class Study:
     @property
     def quantizer(self) -> Quantizer:
         return self.tokenizer.quantizer
+
+    @property
+    def method(self) -> str:
+        """The name of the quantizer's method, by which figures colour it; that of its class where there is no run."""
+        return type(self.quantizer).__name__ if self.run is None else self.run.config.quantizer.method
 
     @cached_property
     def latents(self) -> Tensor:
@@ -143,6 +150,20 @@ def require_own(trained: TrainedTokenizer, encoding: Encoding) -> None:
             f"the encoding was made {made}, and these are {trained.digest[:12]} of step {trained.finished_steps}.\n"
             "Encode again with these: lgq.study(run)."
         )
+
+
+def _require_codes(encoding: Encoding, levels: Sequence[int]) -> None:
+    """Out of its own group's range a code would still make a joint code, another one's."""
+    codes = encoding.codes
+    if codes.ndim != 4 or codes.shape[1] != len(levels) or encoding.levels.tolist() != list(levels):
+        raise InputError(
+            f"the encoding has codes {list(codes.shape)} of levels {encoding.levels.tolist()}, the tokenizer makes "
+            f"[N, {len(levels)}, H, W] of levels {list(levels)}: encode again"
+        )
+    for group, level in enumerate(levels):
+        outside = codes[:, group][(codes[:, group] < 0) | (codes[:, group] >= level)]
+        if outside.size:
+            raise InputError(f"code {outside[0]} of group {group} is outside 0 … {level - 1}: encode again")
 
 
 @dataclass(frozen=True)

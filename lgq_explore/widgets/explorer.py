@@ -209,6 +209,18 @@ def study_argument(study: Study) -> str:
     return f"lgq.study({str(run.path)!r}{data}, crops={encoding.crops})"
 
 
+def study_names(studies: Sequence[Study]) -> list[str]:
+    """As short as tells the studies apart: those of `run_names`, or methods, numbered, where one has no run.
+
+    Raises InputError where a run was given twice.
+    """
+    runs = [study.run for study in studies if study.run is not None]
+    if len(runs) == len(studies):
+        return run_names(runs)
+    methods = [study.method for study in studies]
+    return [f"{method} {methods[:place].count(method) + 1}" for place, method in enumerate(methods)]
+
+
 def run_names(runs: Sequence[Run]) -> list[str]:
     """As short as tells the runs apart: methods, methods with seeds, folders, or folders with those that hold them.
 
@@ -261,13 +273,18 @@ def study_caption(study: Study) -> str:
     images, _, height, width = study.encoding.codes.shape
     photographs = len(set(study.encoding.photograph.tolist()))
     run, size = study.run, study.quantizer.codebook_size
+    whose = f"{study.method}, K = {size:,d} · "
     if run is None:
-        whose = f"a tokenizer without a run, K = {size:,d}"
+        whose += "without a run"
     else:
-        name = f"run {printable(run.name)} · seed {run.config.seed} · step {study.encoding.steps:,d}"
-        whose = f"{run.config.quantizer.method}, K = {size:,d} · {name}"
-    kind = {"held out": "held-out crops", "training": "training crops"}.get(study.encoding.split, "crops")
-    return f"{whose} · N = {images * height * width:,d} tokens of {images:,d} {kind} from {photographs} photographs"
+        whose += f"run {printable(run.name)} · seed {run.config.seed} · step {study.encoding.steps:,d}"
+    tokens = f"N = {images * height * width:,d} tokens of {images:,d} {kind_of_crops(study)}"
+    return f"{whose} · {tokens} from {photographs} photographs"
+
+
+def kind_of_crops(study: Study) -> str:
+    """What the pictures of a study are called."""
+    return {"held out": "held-out crops", "training": "training crops"}.get(study.encoding.split, "crops")
 
 
 def run_caption(run: Run, encoding: Encoding) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page
 
+import lgq_explore as lgq
 from lgq_explore import analysis
 from lgq_explore.quantizers import FSQConfig
 from lgq_explore.runs.encoding import encode
@@ -75,7 +76,7 @@ def test_a_lasso_fills_the_inspector_and_the_slider_moves_the_codes(run: Run, no
     assert {boxes.nth(place).input_value() for place in range(boxes.count())} >= {said}
     notebook.wait_for_text(f"selection={inside}, turned_off=[])")
     patches = 'document.querySelectorAll(".lgq-charts")[1].querySelector(".js-plotly-plot")'
-    shown = analysis.usage.per_code(encode(run)).loc[inside].nlargest(5, "count")["code"].sort_values().tolist()
+    shown = analysis.usage.per_code(lgq.study(run)).loc[inside].nlargest(5, "count")["code"].sort_values().tolist()
     notebook.wait_until(f"{patches}._fullData.length > 2")
     names = notebook.page.evaluate(f"{patches}._fullData.slice(0, -1).map(trace => trace.name)")
     assert [int(name.split("<br>")[0].removeprefix("code ")) for name in names] == shown

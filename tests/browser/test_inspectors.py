@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, Position
 
+import lgq_explore as lgq
 from lgq_explore import analysis
 from lgq_explore.runs.encoding import Encoding, encode
 from lgq_explore.runs.run import Run
@@ -109,7 +110,7 @@ def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookP
         chart.wait_until("true")
     encoding = encode(run)
     held = encoding.codes.reshape(-1)
-    code = int(analysis.usage.per_code(encoding)["count"].argmax())
+    code = int(analysis.usage.per_code(lgq.study(run, encoding=encoding))["count"].argmax())
 
     patches.wait_for_answer("chart._fullData.length === 2", lambda: click_code(usage_map, code))
     assert_patches_hold(patches, encoding, [code])
@@ -117,7 +118,7 @@ def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookP
     codes = codes_in_box()
     patches.wait_for_answer("chart._fullData.length > 2", lambda: drag_box(usage_map))
     assert text_in(notebook, "codes:") == ", ".join(map(str, codes))
-    shown = analysis.usage.per_code(encoding).loc[codes].nlargest(5, "count")["code"]
+    shown = analysis.usage.per_code(lgq.study(run, encoding=encoding)).loc[codes].nlargest(5, "count")["code"]
     assert_patches_hold(patches, encoding, sorted(shown))
 
     notebook.button("Turn selection off").click()

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Page
 
+import lgq_explore as lgq
 from lgq_explore import analysis
 from lgq_explore.quantizers import VQConfig
-from lgq_explore.runs.encoding import encode
 from lgq_explore.training.loop import train
 from tests.browser.notebook_page import SMALL, NotebookPage, chart, opened_notebook
 
@@ -44,7 +44,7 @@ def test_a_slider_changes_the_definition_a_click_selects_a_code_and_keys_change_
 ) -> None:
     notebook.run_all()
     notebook.wait_for_charts(5)
-    counts = analysis.usage.per_code(encode(lab.data / "runs" / "vq"))["count"]
+    counts = analysis.usage.per_code(lgq.study(lab.data / "runs" / "vq"))["count"]
     assert share_drawn(notebook, "whole<br>set") == pytest.approx(100 * (counts > 0).sum() / CODES)
 
     notebook.slider("at least m hits").focus()

@@ -12,6 +12,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+import lgq_explore as lgq
 from lgq_explore.analysis.usage import code_history
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
@@ -126,15 +127,14 @@ def test_other_weights_of_the_same_step_are_told_from_it(tmp_path: Path) -> None
     then, encoding = frozen(live), encode(live, crops=2)
     content = (live.path / "weights.safetensors").read_bytes()
     scale_weights(live)
-    with pytest.raises(InputError, match=r"made with other weights than those of .*mine, step 6"):
-        code_history(live, encoding, [3])
-    code_history(live, replace(encoding, weights=""), [3])  # of nobody knows which: taken
+    with pytest.raises(InputError, match=r"made with weights .*, and these are .* of step 6"):
+        lgq.study(live, encoding=encoding)
     assert then.watch.moved_on("look") == "mine has since got other weights of step 6: look."
     other = live.path / "other"
     other.write_bytes(content)
     other.replace(live.path / "weights.safetensors")
     assert then.watch.moved_on("look") == ""  # written anew, and the same
-    then.require_own(encoding)
+    assert lgq.study(then, encoding=encoding).run is then
 
 
 def test_of_many_snapshots_some_are_read_the_first_and_the_last_among_them(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_of_many_snapshots_some_are_read_the_first_and_the_last_among_them(tmp_p
     steps = sorted(then.codebook_snapshots())
     assert (len(steps), steps[0], steps[-1], then.saved_snapshots) == (MOST_SNAPSHOTS, 0, 60, 61)
     assert set(np.diff(steps)) == {1, 2}
-    history = code_history(live, encode(live, crops=2), [3])
+    history = code_history(lgq.study(live, crops=2), [3])
     assert history["step"].tolist() == steps
     assert spread_over([5, 6, 7, 8, 9], 3) == [5, 7, 9]
     assert spread_over(range(13), 8) == [0, 2, 3, 5, 7, 9, 10, 12]

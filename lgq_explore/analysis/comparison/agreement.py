@@ -1,4 +1,4 @@
-"""Do two runs agree on which tokens are alike?
+"""Agreement of two runs on which tokens are alike.
 
 Codes of two runs have nothing in common but the tokens that hold them. The mutual information of the two codes at a
 place says how well one is known from the other, whatever they are called; chance alone makes it large where there are
@@ -20,34 +20,37 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 from scipy.stats import entropy
 from sklearn.metrics import mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix, expected_mutual_information
 
 from lgq_explore.errors import InputError
+from lgq_explore.quantizers import joint_codes
 from lgq_explore.runs.encoding import Encoding
-
-from ..usage.counts import token_codes
+from lgq_explore.runs.study import Study
 
 DRAWS = 20
 """Pairings with other images that the null is taken from."""
 
 
-def agreement(encodings: Mapping[str, Encoding], *, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
-    """A row a pair of runs, in their order: first, second, agreement (AMI, position by position).
+def agreement(studies: Mapping[str, Study | Encoding], *, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
+    """One row per pair of runs, in their order: first, second, agreement (AMI, position by position).
 
     null, null_spread: mean and standard deviation of the AMI over `draws` pairings of each image with another one,
     drawn by `seed`. bits: mutual information as counted, and bits_null that of the null: both grow with the number of
     codes and fall with that of tokens. Then tokens, images and photographs (N), and draws.
 
-    encodings: of the same images by each run, by its name. Codes of several groups count as joint codes.
+    studies: of the same images, by the run's name; an encoding will do, such as one with other codes. Codes of several
+    groups count as joint codes.
 
     Raises:
-        InputError: fewer than 2 encodings, of other images or grids, of fewer than 2 images, or fewer than 2 draws.
+        InputError: fewer than 2 studies, of other images or grids, of fewer than 2 images, or fewer than 2 draws.
     """
     if draws < 2:
         raise InputError(f"draws is {draws}: give at least 2")
+    encodings = {run: one.encoding if isinstance(one, Study) else one for run, one in studies.items()}
     codes = _codes(encodings)
     (first, *_) = encodings.values()
     partners = _partners(len(first), draws, seed)
@@ -111,8 +114,8 @@ def _partners(images: int, draws: int, seed: int) -> list[NDArray[np.intp]]:
 
 def _codes(encodings: Mapping[str, Encoding]) -> list[_RunCodes]:
     if len(encodings) < 2:
-        raise InputError(f"{len(encodings)} encodings make no pair: give at least 2")
-    found = [_RunCodes(run, token_codes(encoding)) for run, encoding in encodings.items()]
+        raise InputError(f"{len(encodings)} studies make no pair: give at least 2")
+    found = [_RunCodes(run, _joint(encoding)) for run, encoding in encodings.items()]
     reference, *others = encodings.items()
     for run, encoding in others:
         if not np.array_equal(encoding.images, reference[1].images):
@@ -124,3 +127,8 @@ def _codes(encodings: Mapping[str, Encoding]) -> list[_RunCodes]:
                 f"{list(found[0].codes.shape[1:])}: compare runs of one factor"
             )
     return found
+
+
+def _joint(encoding: Encoding) -> NDArray[np.int64]:
+    """Joint codes [N, H, W]."""
+    return joint_codes(torch.from_numpy(encoding.codes), encoding.levels.tolist()).numpy()

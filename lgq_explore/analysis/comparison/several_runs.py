@@ -1,4 +1,4 @@
-"""How do the frames of several runs stand in one?"""
+"""The frames of several runs in one."""
 
 from __future__ import annotations
 

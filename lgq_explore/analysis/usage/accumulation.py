@@ -1,4 +1,4 @@
-"""How many codes would fewer images have shown, and how many more would more of them show?"""
+"""Active codes by the number of images, and a bound on those that more images would show."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from scipy.sparse import csr_array
 
 from lgq_explore.errors import InputError
 from lgq_explore.metrics import accumulated_codes, chao2
-from lgq_explore.runs.encoding import Encoding
-
-from .counts import codebook_size, token_codes
+from lgq_explore.runs.study import Study
 
 Unit = Literal["photograph", "image"]
 UNITS = ("photograph", "image")
@@ -44,26 +42,24 @@ class CodeIncidence:
         return np.asarray(self.holds.sum(axis=0), dtype=np.int64)
 
 
-def code_incidence(encoding: Encoding) -> CodeIncidence:
-    """Which images of an encoding hold which of the codes that it holds at all.
+def code_incidence(study: Study) -> CodeIncidence:
+    """Which images of a study hold which of the codes that are used at all.
 
     Raises:
-        InputError: an encoding without tokens, or a code outside its levels.
+        InputError: a study without tokens.
     """
-    codes = token_codes(encoding)
-    if codes.size == 0:
-        raise InputError(f"{len(encoding)} pictures with no tokens: encode at least one picture first")
+    if study.codes.size == 0:
+        raise InputError(f"{len(study.encoding)} pictures with no tokens: encode at least one picture first")
+    codes = study.codes.reshape(len(study.encoding), -1)
     _, columns = np.unique(codes, return_inverse=True)
     rows = np.repeat(np.arange(len(codes)), codes[0].size)
     holds = csr_array((np.ones(codes.size, dtype=np.int64), (rows, columns.reshape(-1))))
     holds.sum_duplicates()
     holds.data[:] = 1  # however often an image holds a code
-    return CodeIncidence(holds, encoding.photograph)
+    return CodeIncidence(holds, study.encoding.photograph)
 
 
-def accumulation(
-    encoding: Encoding, *, unit: Unit | None = None, resamples: int = RESAMPLES, seed: int = 0
-) -> pd.DataFrame:
+def accumulation(study: Study, *, unit: Unit | None = None, resamples: int = RESAMPLES, seed: int = 0) -> pd.DataFrame:
     """The mean number of active codes in n of the N images, for `POINTS` values of n, with a bootstrap band.
 
     Columns: images (n), tokens, active_codes, low, high, and the same in all rows: codebook_size, chao2 (a lower bound
@@ -75,24 +71,24 @@ def accumulation(
     of one are not independent; of fewer than `FEWEST_PHOTOGRAPHS` it is the image by default, and the band too narrow.
 
     Raises:
-        InputError: an encoding without tokens, another unit, fewer than 2 resamples, or fewer than 2 units.
+        InputError: a study without tokens, another unit, fewer than 2 resamples, or fewer than 2 units.
     """
     if resamples < 2:
         raise InputError(f"resamples is {resamples}: give at least 2")
-    incidence = code_incidence(encoding)
+    incidence = code_incidence(study)
     unit = unit or ("photograph" if incidence.photographs >= FEWEST_PHOTOGRAPHS else "image")
-    images, found = len(encoding), incidence.images_of_codes()
+    images, found = len(study.encoding), incidence.images_of_codes()
     sizes = np.unique(np.linspace(1, images, min(POINTS, images)).round().astype(np.int64))
     active_codes = accumulated_codes(found, images, sizes)
     band = _band(incidence, unit, resamples, seed, sizes)
     return pd.DataFrame(
         {
             "images": sizes,
-            "tokens": sizes * encoding.codes[0, 0].size,
+            "tokens": sizes * (study.codes.size // images),
             "active_codes": active_codes,
             "low": np.maximum(active_codes + band.below, 0),
-            "high": np.minimum(active_codes + band.above, codebook_size(encoding)),
-            "codebook_size": codebook_size(encoding),
+            "high": np.minimum(active_codes + band.above, study.quantizer.codebook_size),
+            "codebook_size": study.quantizer.codebook_size,
             "chao2": chao2(found, images),
             "unit": unit,
         }
@@ -111,7 +107,7 @@ def _band(incidence: CodeIncidence, unit: str, resamples: int, seed: int, sizes:
     unit_of_image = _units(incidence, unit)
     units = int(unit_of_image.max()) + 1
     if units < 2:
-        raise InputError(f"there is 1 {unit} to resample: give an encoding of more, or resample images")
+        raise InputError(f"there is 1 {unit} to resample: study more, or resample images")
     draws = np.random.default_rng(seed).multinomial(units, np.full(units, 1 / units), size=resamples)
     curves = []
     for times in draws[:, unit_of_image]:

@@ -1,4 +1,4 @@
-"""How often is each code used?"""
+"""Counts of each code."""
 
 from __future__ import annotations
 
@@ -14,17 +14,24 @@ from lgq_explore.metrics import CodeCounts, GroupedCodeCounts
 from lgq_explore.quantizers import joint_codes
 from lgq_explore.quantizers.base import MOST_LISTED
 from lgq_explore.runs.encoding import Encoding
+from lgq_explore.runs.study import Study
 
 
-def per_code(encoding: Encoding) -> pd.DataFrame:
-    """A row a joint code, unused ones included: code (0 … K − 1), count (tokens), share (of all N tokens).
+def per_code(study: Study) -> pd.DataFrame:
+    """One row per joint code, unused ones included: code (0 … K − 1), count (tokens), share (of all N tokens).
 
     Raises:
-        InputError: an encoding without tokens, a code outside its levels, or more codes than can be listed.
+        InputError: a study without tokens, or more codes than can be listed.
     """
-    counts = CodeCounts(codebook_size(encoding))
-    counts.update(token_codes(encoding))
-    return of_counts(counts.counts())
+    return of_counts(code_counts(study).counts())
+
+
+def code_counts(study: Study) -> CodeCounts:
+    """Tokens per joint code. Raises InputError where joint codes are too many to be numbered."""
+    codes = study.codes
+    counts = CodeCounts(study.quantizer.codebook_size)
+    counts.update(codes)
+    return counts
 
 
 def codebook_size(encoding: Encoding) -> int:

@@ -1,4 +1,4 @@
-"""How much of the codebook is used, by each of the definitions that papers use, and who comes first by which?"""
+"""The used share of the codebook by each of the definitions that papers use, and the ranking by each."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 
 from lgq_explore.errors import InputError
-from lgq_explore.metrics import CodeCounts, accumulated_codes
-from lgq_explore.runs.encoding import Encoding
+from lgq_explore.metrics import accumulated_codes
+from lgq_explore.runs.study import Study
 
 from .accumulation import code_incidence
-from .counts import codebook_size, token_codes
+from .counts import code_counts
 
 
 @dataclass(frozen=True)
 class _Count:
-    """Codes that a definition counts among `tokens` tokens; None and why where the encoding is too small for it."""
+    """Codes that a definition counts among `tokens` tokens; None and why where the study is too small for it."""
 
     definition: str
     tokens: int
@@ -27,9 +27,11 @@ class _Count:
 
 
 def definitions(
-    encodings: Mapping[str, Encoding], *, batch_images: int = 32, window_tokens: int = 65_536, hits: int = 5
+    studies: Mapping[str, Study], *, batch_images: int = 32, window_tokens: int = 65_536, hits: int = 5
 ) -> pd.DataFrame:
-    """A row a definition and run: run, definition, tokens, codes, codebook_size, utilization (codes / K), rank, why.
+    """One row per definition and run: run, definition, tokens, codes, codebook_size, utilization, rank, why.
+
+    utilization is codes / K; of the definitions,
 
         batch of b images        codes hit at least once in b images, the mean over all choices of b
         window of w tokens       the same in as many images as have w tokens, as LlamaGen counts while training
@@ -38,21 +40,21 @@ def definitions(
         perplexity               2^entropy of the whole set
 
     rank: 1 for the run with the highest utilization, equal for equals; NaN where runs were counted over different
-    numbers of tokens, since usage grows with them. Codes, utilization and rank are NaN, and why says why, where an
-    encoding has fewer tokens than the definition asks for.
+    numbers of tokens, since usage grows with them. Codes, utilization and rank are NaN, and why says why, where a
+    study has fewer tokens than the definition asks for.
 
     Raises:
-        InputError: no encodings, one without tokens, a code outside its levels, or a batch, window or hits below 1.
+        InputError: no studies, one without tokens, or a batch, window or hits below 1.
     """
     for name, value in (("batch_images", batch_images), ("window_tokens", window_tokens), ("hits", hits)):
         if value < 1:
             raise InputError(f"{name} is {value}: give at least 1")
-    if not encodings:
-        raise InputError("no encodings to count codes in: give at least one run")
+    if not studies:
+        raise InputError("no studies to count codes in: give at least one")
     rows = [
-        {"run": run, **vars(count), "codebook_size": codebook_size(encoding)}
-        for run, encoding in encodings.items()
-        for count in _counts(encoding, batch_images, window_tokens, hits)
+        {"run": run, **vars(count), "codebook_size": study.quantizer.codebook_size}
+        for run, study in studies.items()
+        for count in _counts(study, batch_images, window_tokens, hits)
     ]
     frame = pd.DataFrame(rows).astype({"codes": "float64"})
     frame["utilization"] = frame["codes"] / frame["codebook_size"]
@@ -62,19 +64,18 @@ def definitions(
     return frame[["run", "definition", "tokens", "codes", "codebook_size", "utilization", "rank", "why"]]
 
 
-def _counts(encoding: Encoding, batch_images: int, window_tokens: int, hits: int) -> list[_Count]:
-    counts = CodeCounts(codebook_size(encoding))
-    counts.update(token_codes(encoding))
-    incidence = code_incidence(encoding).images_of_codes()
+def _counts(study: Study, batch_images: int, window_tokens: int, hits: int) -> list[_Count]:
+    counts, encoded = code_counts(study), len(study.encoding)
+    incidence = code_incidence(study).images_of_codes()
     usage, active = counts.usage(), counts.active_counts()
-    tokens_an_image = usage.tokens // len(encoding)
+    tokens_an_image = usage.tokens // encoded
     window_images = -(-window_tokens // tokens_an_image)
 
     def among(images: int, definition: str) -> _Count:
         tokens = images * tokens_an_image
-        if images > len(encoding):
+        if images > encoded:
             return _Count(definition, tokens, None, f"{usage.tokens:,} tokens were encoded: encode more crops")
-        return _Count(definition, tokens, accumulated_codes(incidence, len(encoding), [images]).item())
+        return _Count(definition, tokens, accumulated_codes(incidence, encoded, [images]).item())
 
     return [
         among(batch_images, f"batch of {batch_images:,} image{'s' * (batch_images > 1)}"),

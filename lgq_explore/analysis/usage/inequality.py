@@ -1,4 +1,4 @@
-"""How unevenly are the tokens spread over the codes?"""
+"""How unevenly tokens are spread over codes: usage by rank, and Lorenz curves."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
 from lgq_explore.metrics import CodeCounts, LorenzCurve, lorenz_curve, lorenz_curve_uniform
-from lgq_explore.runs.encoding import Encoding
+from lgq_explore.runs.study import Study
 
-from .counts import codebook_size, token_codes
+from .counts import code_counts
 
 LARGEST_CURVE = 512
 """Points of a curve that are kept: as many as half a screen can show."""
@@ -18,15 +18,15 @@ LARGEST_CURVE = 512
 COUNTED, UNIFORM = "counted", "uniform sampling"
 
 
-def by_rank(encoding: Encoding) -> pd.DataFrame:
+def by_rank(study: Study) -> pd.DataFrame:
     """The active codes from the most to the least used: rank (from 1), code, count (tokens), share (of all N tokens).
 
     Of more than `LARGEST_CURVE` codes some are left out, evenly along the logarithm of the rank; the last stays.
 
     Raises:
-        InputError: an encoding without tokens, or a code outside its levels.
+        InputError: a study without tokens.
     """
-    counts = _counts(encoding)
+    counts = _counts(study)
     active = counts.active_counts()
     order = np.argsort(-active, kind="stable")
     kept = _spread_logarithmically(len(order))
@@ -34,15 +34,15 @@ def by_rank(encoding: Encoding) -> pd.DataFrame:
     return pd.DataFrame(frame).assign(share=lambda ranked: ranked["count"] / counts.tokens)
 
 
-def lorenz(encoding: Encoding) -> pd.DataFrame:
+def lorenz(study: Study) -> pd.DataFrame:
     """Two Lorenz curves: curve (COUNTED, or UNIFORM: N tokens drawn uniformly), code_share, token_share, ascending.
 
     `metrics.lorenz_curve` and `lorenz_curve_uniform` say what they are; at most `LARGEST_CURVE` points of each.
 
     Raises:
-        InputError: an encoding without tokens, or a code outside its levels.
+        InputError: a study without tokens.
     """
-    counts = _counts(encoding)
+    counts = _counts(study)
     curves = {
         COUNTED: lorenz_curve(counts.active_counts(), counts.codebook_size),
         UNIFORM: lorenz_curve_uniform(counts.tokens, counts.codebook_size),
@@ -50,11 +50,10 @@ def lorenz(encoding: Encoding) -> pd.DataFrame:
     return pd.concat([_frame(name, curve) for name, curve in curves.items()], ignore_index=True)
 
 
-def _counts(encoding: Encoding) -> CodeCounts:
-    counts = CodeCounts(codebook_size(encoding))
-    counts.update(token_codes(encoding))
+def _counts(study: Study) -> CodeCounts:
+    counts = code_counts(study)
     if not counts.tokens:
-        raise InputError(f"{len(encoding)} pictures with no tokens: encode at least one picture first")
+        raise InputError(f"{len(study.encoding)} pictures with no tokens: encode at least one picture first")
     return counts
 
 

@@ -1,18 +1,18 @@
-"""How is the codebook used, in one row of numbers?"""
+"""All numbers of usage in one row."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-from lgq_explore.metrics import CodeCounts, chao2, top_share
-from lgq_explore.runs.encoding import Encoding
+from lgq_explore.metrics import chao2, top_share
+from lgq_explore.runs.study import Study
 
 from .accumulation import code_incidence
-from .counts import codebook_size, token_codes
+from .counts import code_counts
 
 
-def summary(encoding: Encoding) -> pd.DataFrame:
-    """One row: every number of usage that is in use, with what it was counted over. Bits are a token's.
+def summary(study: Study) -> pd.DataFrame:
+    """One row: every number of usage that is in use, with what it was counted over. Bits are per token.
 
         images, photographs, tokens, codebook_size      what was counted, over how many codes
         active_codes, utilization                       codes hit at least once, and their share of K
@@ -25,20 +25,19 @@ def summary(encoding: Encoding) -> pd.DataFrame:
     `metrics.code_usage` has the formulas.
 
     Raises:
-        InputError: an encoding without tokens, or a code outside its levels.
+        InputError: a study without tokens.
     """
-    counts = CodeCounts(codebook_size(encoding))
-    counts.update(token_codes(encoding))
+    counts, encoded = code_counts(study), len(study.encoding)
     usage, active = counts.usage(), counts.active_counts()
-    incidence = code_incidence(encoding)
+    incidence = code_incidence(study)
     row = {
-        "images": len(encoding),
+        "images": encoded,
         "photographs": incidence.photographs,
         "tokens": usage.tokens,
         "codebook_size": usage.codebook_size,
         "active_codes": usage.active_codes,
         "utilization": usage.utilization,
-        "chao2": chao2(incidence.images_of_codes(), len(encoding)),
+        "chao2": chao2(incidence.images_of_codes(), encoded),
         "entropy_bits": usage.entropy_bits,
         "entropy_bits_miller_madow": usage.entropy_bits_miller_madow,
         "bits_codebook": usage.bits_per_token_codebook,

@@ -21,7 +21,17 @@ from lgq_explore.runs.run import Run
 
 from ..charts import Picked
 from ..codes_box import CodesBox
-from ..explorer import CROPS, Explorer, RunLike, frozen_run, held_out, run_argument, run_caption, snapshots_caption
+from ..explorer import (
+    CROPS,
+    Explorer,
+    RunLike,
+    as_study,
+    frozen_run,
+    held_out,
+    run_argument,
+    run_caption,
+    snapshots_caption,
+)
 
 MOST_CODES = 5
 """Rows of patches: a lasso may catch hundreds of codes, and the most used of them are shown."""
@@ -224,7 +234,7 @@ class CodeInspector(Explorer):
             return NO_HISTORY
         if self._history is None:
             try:
-                self._history = analysis.usage.code_history(self.run, self._encoding, list(range(self._size)))
+                self._history = analysis.usage.code_history(as_study(self.run, self._crops), range(self._size))
             except InputError as error:
                 self._history, self._why_no_history = NO_HISTORY, str(error)
         return self._history[self._history["code"].isin(codes)]

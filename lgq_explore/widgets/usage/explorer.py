@@ -1,9 +1,8 @@
-"""Who gets used? Usage of the codebook, of one run or of several beside each other."""
+"""Usage of the codebook, of one tokenizer or of several side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import ipywidgets
@@ -14,13 +13,21 @@ from matplotlib.figure import Figure
 
 from lgq_explore import analysis, plots
 from lgq_explore.errors import InputError
-from lgq_explore.runs.encoding import Encoding
-from lgq_explore.runs.frozen_run import FrozenRun
-from lgq_explore.runs.run import Run
+from lgq_explore.runs.study import Study
 
 from ..charts import Picked
 from ..codes_box import CodesBox, checked_codes
-from ..explorer import CROPS, Explorer, RunLike, frozen_run, held_out, one_of, run_argument, run_caption, run_names
+from ..explorer import (
+    CROPS,
+    Explorer,
+    StudyLike,
+    as_study,
+    kind_of_crops,
+    one_of,
+    study_argument,
+    study_caption,
+    study_names,
+)
 from .tables import definitions_table, numbers_table, side_by_side
 
 HITS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -32,24 +39,13 @@ MAP = 0
 """The place of the map of codes among the charts."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Subject:
-    """A run that is looked at, and its held-out pictures."""
-
-    run: FrozenRun
-    encoding: Encoding
-
-    @property
-    def method(self) -> str:
-        return self.run.config.quantizer.method
-
-
 class UsageExplorer(Explorer):
     """Which codes are used, how unevenly, how many more there may be, and by whose definition.
 
         UsageExplorer(lgq.tutorial_run("lgq"), lgq.tutorial_run("vq"))
 
-    runs: opened, folders, or names under data/runs; all are looked at through the same held-out crops, at most `crops`.
+    runs: studies, or runs: opened, folders, or names under data/runs, which are looked at through the same held-out
+    crops, at most `crops`.
     The map shows one of them, `shown`: the name that the legends give it. Clicks and boxes in the map select codes.
     `hits`, `batch_images` and `window_tokens` are what the definitions ask for (`analysis.usage.definitions`).
 
@@ -66,7 +62,7 @@ class UsageExplorer(Explorer):
 
     def __init__(
         self,
-        *runs: RunLike,
+        *runs: StudyLike,
         shown: str | None = None,
         hits: int = 5,
         batch_images: int = 32,
@@ -76,14 +72,13 @@ class UsageExplorer(Explorer):
     ) -> None:
         if not runs:
             raise InputError("no runs to look at: give at least one, such as lgq.tutorial_run('lgq')")
-        opened = [frozen_run(run) for run in runs]
-        names = run_names(opened)
-        self._crops = crops
-        self._subjects = {name: _Subject(run, held_out(run, crops)) for name, run in zip(names, opened, strict=True)}
+        studies = [as_study(run, crops) for run in runs]
+        names = study_names(studies)
+        self._studies = dict(zip(names, studies, strict=True))
         if shown is not None:
             one_of("shown", shown, names)
-        self._methods = {name: subject.method for name, subject in self._subjects.items()}
-        self._usage = {name: analysis.usage.per_code(subject.encoding) for name, subject in self._subjects.items()}
+        self._methods = {name: study.method for name, study in self._studies.items()}
+        self._usage = {name: analysis.usage.per_code(study) for name, study in self._studies.items()}
         self._summary = self._of_all(analysis.usage.summary)
         self._ranks = self._of_all(analysis.usage.by_rank)
         self._lorenz = self._of_all(analysis.usage.lorenz)
@@ -106,7 +101,7 @@ class UsageExplorer(Explorer):
         self.observe(self._forget_selection, "shown")
 
     def __repr__(self) -> str:
-        return f"UsageExplorer({', '.join(self._subjects)})"
+        return f"UsageExplorer({', '.join(self._studies)})"
 
     @property
     def frames(self) -> plots.usage.UsageFrames:
@@ -116,7 +111,7 @@ class UsageExplorer(Explorer):
         )
 
     def frame(self) -> pd.DataFrame:
-        """A row a run and code, unused ones included: run, code, count (tokens), share."""
+        """One row per run and code, unused ones included: run, code, count (tokens), share."""
         return analysis.comparison.of_several_runs(self._usage)
 
     def summary(self) -> dict[str, int | float | str]:
@@ -130,9 +125,9 @@ class UsageExplorer(Explorer):
         ranked = self._definitions().dropna(subset="rank").to_dict("records")
         return numbers | {f"{row['run']} rank by {row['definition']}": int(row["rank"]) for row in ranked}
 
-    def runs(self) -> list[Run]:
-        others = [subject.run for name, subject in self._subjects.items() if name != self.shown]
-        return [self._subjects[self.shown].run, *others]
+    def studies(self) -> list[Study]:
+        others = [study for name, study in self._studies.items() if name != self.shown]
+        return [self._studies[self.shown], *others]
 
     def draw(self) -> list[go.Figure]:
         definitions = self._definitions()
@@ -149,26 +144,23 @@ class UsageExplorer(Explorer):
         return [self.figure(), plots.usage.publish_grid(self._grid(), self._checked_selection(), self.shown)]
 
     def caption(self) -> str:
-        runs = "; ".join(run_caption(subject.run, subject.encoding) for subject in self._subjects.values())
-        return f"Map: {self.shown}. {runs}. {self._about_the_band()}"
+        studies = "; ".join(map(study_caption, self._studies.values()))
+        return f"Map: {self.shown}. {studies}. {self._about_the_band()}"
 
     def subjects(self) -> list[str]:
-        runs = [run_argument(subject.run) for subject in self._subjects.values()]
-        return runs if self._crops == CROPS else [*runs, f"crops={self._crops}"]
+        return [study_argument(study) for study in self._studies.values()]
 
     def hint(self) -> str:
         if self._summary["tokens"].nunique() > 1:
             return "The runs were counted over different numbers of tokens, and usage grows with them: not ranked."
         return ""
 
-    def _of_all(self, question: Callable[[Encoding], pd.DataFrame]) -> pd.DataFrame:
-        return analysis.comparison.of_several_runs(
-            {name: question(subject.encoding) for name, subject in self._subjects.items()}
-        )
+    def _of_all(self, question: Callable[[Study], pd.DataFrame]) -> pd.DataFrame:
+        return analysis.comparison.of_several_runs({name: question(study) for name, study in self._studies.items()})
 
     def _definitions(self) -> pd.DataFrame:
         return analysis.usage.definitions(
-            {name: subject.encoding for name, subject in self._subjects.items()},
+            self._studies,
             batch_images=self.batch_images,
             window_tokens=self.window_tokens,
             hits=self.hits,
@@ -185,9 +177,13 @@ class UsageExplorer(Explorer):
         first = self._summary.iloc[0]
         more = " (of the first run)" if self._summary["tokens"].nunique() > 1 else ""
         return (
-            f"N = {first['tokens']:,d} tokens of {first['images']:,d} held-out crops from {first['photographs']} "
-            f"photographs{more}"
+            f"N = {first['tokens']:,d} tokens of {first['images']:,d} {self._kind_of_crops()} from "
+            f"{first['photographs']} photographs{more}"
         )
+
+    def _kind_of_crops(self) -> str:
+        kinds = {kind_of_crops(study) for study in self._studies.values()}
+        return kinds.pop() if len(kinds) == 1 else "crops"
 
     def _about_the_band(self) -> str:
         if (self._accumulation["unit"] == "photograph").all():

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_mutual_info_score, mutual_info_score
 
 from lgq_explore.analysis.comparison import agreement
 from lgq_explore.errors import InputError
-from tests.analysis.encodings import encoding_of
+from tests.analysis.planted_codes import study_of_codes
 
 GENERATOR = np.random.default_rng(0)
 CODES = GENERATOR.integers(0, 30, (40, 1, 4, 4))
@@ -19,7 +17,7 @@ NOISY = np.where(GENERATOR.uniform(size=CODES.shape) < 0.5, CODES, INDEPENDENT)
 
 
 def of(*codes: np.ndarray) -> dict:
-    return {f"run {number}": encoding_of(one, [30]) for number, one in enumerate(codes)}
+    return {f"run {number}": study_of_codes(one, [30]) for number, one in enumerate(codes)}
 
 
 def test_other_names_for_the_same_codes_agree() -> None:
@@ -64,8 +62,8 @@ def test_no_image_is_its_own_partner() -> None:
 
 
 def test_groups_count_as_joint_codes() -> None:
-    groups = encoding_of(np.concatenate([CODES // 6, CODES % 6], axis=1), [5, 6])
-    assert agreement({"joint": groups, "one": encoding_of(CODES, [30])})["agreement"][0] == pytest.approx(1)
+    groups = study_of_codes(np.concatenate([CODES // 6, CODES % 6], axis=1), [5, 6])
+    assert agreement({"joint": groups, "one": study_of_codes(CODES, [30])})["agreement"][0] == pytest.approx(1)
 
 
 def test_a_seed_draws_the_null() -> None:
@@ -81,14 +79,14 @@ def test_one_code_for_all_is_an_agreement_as_in_scikit_learn() -> None:
 
 
 def test_nonsense_is_refused() -> None:
-    encodings = of(CODES, NOISY)
+    studies = of(CODES, NOISY)
     with pytest.raises(InputError, match="draws is 1"):
-        agreement(encodings, draws=1)
+        agreement(studies, draws=1)
     with pytest.raises(InputError, match="make no pair"):
         agreement(of(CODES))
-    other = replace(encodings["run 1"], images=encodings["run 1"].images + 1)
+    other = study_of_codes(NOISY, [30], pictures=np.ones((len(NOISY), 3, 4, 4), dtype=np.uint8))
     with pytest.raises(InputError, match="run 1 and run 0 hold different images"):
-        agreement(encodings | {"run 1": other})
+        agreement(studies | {"run 1": other})
     with pytest.raises(InputError, match=r"grid \[2, 4\]"):
         agreement(of(CODES, CODES[:, :, :2]))
     with pytest.raises(InputError, match="encode at least 2"):

@@ -40,8 +40,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_counts_are_those_of_usage_and_of_the_codes_history(run: Run) -> None:
     encoding = lgq.encode(run)
-    assert map_colours(run, encoding)["count"].tolist() == per_code(encoding)["count"].tolist()
-    history = code_history(run, encoding, list(range(16)))
+    assert map_colours(run, encoding)["count"].tolist() == per_code(lgq.study(run, encoding=encoding))["count"].tolist()
+    history = code_history(lgq.study(run, encoding=encoding), range(16))
     early = history.query("step == 2")["count"]
     assert map_colours(run, encoding, 2)["count"].tolist() == early.tolist()
 
@@ -99,7 +99,7 @@ def test_a_grid_does_not_move(run: Run, tmp_path: Path, monkeypatch: pytest.Monk
     grid_run = lgq.train(replace(RECIPE, quantizer=FSQConfig((3, 3)), loss_weights={}), progress=False)
     encoding = lgq.encode(grid_run)
     colours = map_colours(grid_run, encoding, costly=["split_temperature"])
-    assert colours["count"].tolist() == per_code(encoding)["count"].tolist()
+    assert colours["count"].tolist() == per_code(lgq.study(grid_run, encoding=encoding))["count"].tolist()
     assert colours[["drift", "last_move", "split_temperature"]].isna().all(axis=None)
     quantizer, encoding = run.tokenizer().quantizer, lgq.encode(run)
     fitted = fit_grid(quantizer, encoding, (3, 3), steps=20)

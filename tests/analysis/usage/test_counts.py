@@ -11,12 +11,12 @@ import pytest
 from lgq_explore.analysis.usage import grid, of_counts, of_groups, per_code
 from lgq_explore.errors import InputError
 from lgq_explore.metrics import GroupedCodeCounts
-from tests.analysis.encodings import encoding_of
+from tests.analysis.planted_codes import study_of_codes
 
 
 def test_planted_counts_of_one_group() -> None:
     codes = np.array([0, 3, 3, 3, 1, 1, 3, 0]).reshape(2, 1, 2, 2)
-    usage = per_code(encoding_of(codes, [5]))
+    usage = per_code(study_of_codes(codes, [5]))
     assert usage["code"].tolist() == [0, 1, 2, 3, 4]
     assert usage["count"].tolist() == [2, 2, 0, 4, 0]
     assert usage["share"].tolist() == [0.25, 0.25, 0, 0.5, 0]
@@ -24,7 +24,7 @@ def test_planted_counts_of_one_group() -> None:
 
 def test_groups_make_joint_codes_with_the_first_group_slowest() -> None:
     codes = np.array([[1, 2, 0], [0, 0, 1]]).reshape(2, 3, 1, 1)
-    usage = per_code(encoding_of(codes, [2, 3, 2]))
+    usage = per_code(study_of_codes(codes, [2, 3, 2]))
     assert len(usage) == 12
     assert usage.loc[usage["count"] > 0, "code"].tolist() == [0 * 6 + 0 * 2 + 1, 1 * 6 + 2 * 2 + 0]
 
@@ -32,17 +32,17 @@ def test_groups_make_joint_codes_with_the_first_group_slowest() -> None:
 def test_a_code_beyond_its_own_group_is_refused_though_a_joint_code_exists() -> None:
     codes = np.array([0, 2]).reshape(1, 2, 1, 1)
     with pytest.raises(InputError, match=r"code 2 of group 1 is outside 0 … 1"):
-        per_code(encoding_of(codes, [4, 2]))
+        per_code(study_of_codes(codes, [4, 2]))
 
 
 def test_codes_of_another_number_of_groups_are_refused() -> None:
-    with pytest.raises(InputError, match=r"\[1, 1, 2, 2\]"):
-        per_code(encoding_of(np.zeros((1, 1, 2, 2), dtype=np.int64), [4, 2]))
+    with pytest.raises(InputError, match=r"codes \[1, 1, 2, 2\].*makes \[N, 2, H, W\]"):
+        per_code(study_of_codes(np.zeros((1, 1, 2, 2), dtype=np.int64), [4, 2]))
 
 
 def test_a_codebook_too_large_to_list_is_refused() -> None:
     with pytest.raises(InputError, match="too large"):
-        per_code(encoding_of(np.zeros((1, 40, 1, 1), dtype=np.int64), [2] * 40))
+        per_code(study_of_codes(np.zeros((1, 40, 1, 1), dtype=np.int64), [2] * 40))
 
 
 @pytest.mark.parametrize(

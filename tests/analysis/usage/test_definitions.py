@@ -7,7 +7,8 @@ import pytest
 
 from lgq_explore.analysis.usage import definitions
 from lgq_explore.errors import InputError
-from tests.analysis.encodings import encoding_of
+from lgq_explore.runs.study import Study
+from tests.analysis.planted_codes import study_of_codes
 
 STEADY = np.arange(16).reshape(4, 4)
 """Four images of four tokens: every code once."""
@@ -15,8 +16,8 @@ CONCENTRATED = np.array([[0, 1, 2, 3]] * 3 + [[0, 1, 4, 5]])
 """The same four codes in nearly every image."""
 
 
-def of(codes: np.ndarray, levels: int = 16) -> object:
-    return encoding_of(codes.reshape(len(codes), 1, 2, 2), [levels])
+def of(codes: np.ndarray, levels: int = 16) -> Study:
+    return study_of_codes(codes.reshape(len(codes), 1, 2, 2), [levels])
 
 
 def test_each_definition_by_hand() -> None:
@@ -84,5 +85,5 @@ def test_definitions_that_count_nothing_are_refused(name: str) -> None:
 
 
 def test_no_runs_are_refused() -> None:
-    with pytest.raises(InputError, match="at least one run"):
+    with pytest.raises(InputError, match="no studies to count codes in: give at least one"):
         definitions({})

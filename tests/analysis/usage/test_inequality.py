@@ -9,16 +9,17 @@ from lgq_explore.analysis.usage import by_rank, lorenz
 from lgq_explore.analysis.usage.inequality import COUNTED, LARGEST_CURVE, UNIFORM
 from lgq_explore.errors import InputError
 from lgq_explore.metrics import gini, gini_uniform
-from tests.analysis.encodings import encoding_of
+from lgq_explore.runs.study import Study
+from tests.analysis.planted_codes import study_of_codes
 
 
-def encoding_with_counts(counts: np.ndarray | list[int]) -> object:
+def study_with_counts(counts: np.ndarray | list[int]) -> Study:
     codes = np.repeat(np.arange(len(counts)), counts)
-    return encoding_of(np.random.default_rng(0).permutation(codes).reshape(-1, 1, 1, 1), [len(counts)])
+    return study_of_codes(np.random.default_rng(0).permutation(codes).reshape(-1, 1, 1, 1), [len(counts)])
 
 
 def test_codes_by_rank() -> None:
-    ranked = by_rank(encoding_with_counts([2, 0, 5, 1]))
+    ranked = by_rank(study_with_counts([2, 0, 5, 1]))
     assert ranked["rank"].tolist() == [1, 2, 3]
     assert ranked["code"].tolist() == [2, 0, 3]
     assert ranked["count"].tolist() == [5, 2, 1]
@@ -27,26 +28,26 @@ def test_codes_by_rank() -> None:
 
 def test_a_planted_power_law_is_a_line_of_its_slope() -> None:
     counts = np.rint(1e5 / np.arange(1, 101)).astype(int)
-    ranked = by_rank(encoding_with_counts(counts))
+    ranked = by_rank(study_with_counts(counts))
     slope, _ = np.polyfit(np.log(ranked["rank"]), np.log(ranked["count"]), 1)
     assert slope == pytest.approx(-1, abs=1e-3)
 
 
 def test_a_long_curve_is_thinned_and_keeps_its_ends() -> None:
     counts = np.arange(1, 3001)
-    ranked = by_rank(encoding_with_counts(counts))
+    ranked = by_rank(study_with_counts(counts))
     assert len(ranked) <= LARGEST_CURVE
     assert ranked["rank"].is_unique
     assert ranked["rank"].iloc[[0, 1, -1]].tolist() == [1, 2, 3000]
     assert (ranked["count"] == 3001 - ranked["rank"]).all()
-    curve = lorenz(encoding_with_counts(counts)).query("curve == @COUNTED")
+    curve = lorenz(study_with_counts(counts)).query("curve == @COUNTED")
     assert len(curve) <= LARGEST_CURVE
     assert area_based_gini(curve) == pytest.approx(gini(counts, len(counts)), abs=1e-4)
 
 
 def test_the_curves_hold_their_gini_and_the_kink_where_dead_codes_end() -> None:
     counts = np.array([0] * 600 + [3] * 399 + [500])
-    curves = lorenz(encoding_with_counts(counts))
+    curves = lorenz(study_with_counts(counts))
     counted, uniform = (curves[curves["curve"] == name] for name in (COUNTED, UNIFORM))
     assert area_based_gini(counted) == pytest.approx(gini(counts, 1000))
     assert area_based_gini(uniform) == pytest.approx(gini_uniform(int(counts.sum()), 1000), abs=1e-3)
@@ -56,9 +57,9 @@ def test_the_curves_hold_their_gini_and_the_kink_where_dead_codes_end() -> None:
 
 
 @pytest.mark.parametrize("analysis", [by_rank, lorenz])
-def test_an_encoding_without_tokens_is_refused(analysis: object) -> None:
+def test_a_study_without_tokens_is_refused(analysis: object) -> None:
     with pytest.raises(InputError, match="no tokens"):
-        analysis(encoding_of(np.zeros((0, 1, 2, 2), dtype=np.int64), [4]))
+        analysis(study_of_codes(np.zeros((0, 1, 2, 2), dtype=np.int64), [4]))
 
 
 def area_based_gini(curve: object) -> float:

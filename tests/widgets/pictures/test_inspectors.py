@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import traitlets
 
+import lgq_explore as lgq
 from lgq_explore import analysis
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
@@ -61,9 +62,9 @@ def encoding(run: Run) -> Encoding:
     return encode(run, crops=CROPS)
 
 
-def used(encoding: Encoding) -> list[int]:
+def used(run: Run) -> list[int]:
     """The codes in use, most used first."""
-    usage = analysis.usage.per_code(encoding)
+    usage = analysis.usage.per_code(lgq.study(run, crops=CROPS))
     return usage[usage["count"] > 0].sort_values("count", ascending=False, kind="stable")["code"].tolist()
 
 
@@ -98,7 +99,7 @@ def picks(figure: dict) -> list[int]:
 
 
 def test_a_selection_is_filled_with_patches_that_hold_the_code(run: Run, encoding: Encoding) -> None:
-    first, second, *_ = used(encoding)
+    first, second, *_ = used(run)
     inspector = CodeInspector(run, crops=CROPS)
     assert "Select codes" in text_of(inspector)
     inspector.selection = [first, second]
@@ -110,7 +111,7 @@ def test_a_selection_is_filled_with_patches_that_hold_the_code(run: Run, encodin
 
 
 def test_turning_codes_off_gives_the_numbers_of_the_analysis(run: Run, encoding: Encoding) -> None:
-    first, *_ = used(encoding)
+    first, *_ = used(run)
     inspector = CodeInspector(run, selection=[first], crops=CROPS)
     assert len(drawn(inspector)) == 4
     press(inspector, "Turn selection off")
@@ -131,7 +132,7 @@ def test_turning_codes_off_gives_the_numbers_of_the_analysis(run: Run, encoding:
 
 
 def test_clicks_select_codes_and_patches(run: Run, encoding: Encoding) -> None:
-    first, second, *_ = used(encoding)
+    first, second, *_ = used(run)
     inspector = CodeInspector(run, selection=[first], crops=CROPS)
     token = picks(drawn(inspector)[0])[-1]
     send(inspector, {"figure": 0, "codes": [int(token)]})
@@ -152,17 +153,17 @@ def test_codes_can_be_typed(run: Run) -> None:
 
 
 def test_the_frame_holds_a_row_a_selected_code(run: Run, encoding: Encoding) -> None:
-    chosen = used(encoding)[:3]
+    chosen = used(run)[:3]
     frame = CodeInspector(run, selection=chosen, crops=CROPS).frame()
     assert frame["code"].tolist() == sorted(chosen)
-    usage = analysis.usage.per_code(encoding).set_index("code")["count"]
+    usage = analysis.usage.per_code(lgq.study(run, crops=CROPS)).set_index("code")["count"]
     assert frame["count"].tolist() == usage[sorted(chosen)].tolist()
     assert (frame["neighbour"] != frame["code"]).all()
 
 
 def test_of_many_codes_the_most_used_are_shown(run: Run, encoding: Encoding) -> None:
     inspector = CodeInspector(run, selection=list(range(64)), crops=CROPS)
-    assert [found.code for found in inspector.patches()] == sorted(used(encoding)[:5])
+    assert [found.code for found in inspector.patches()] == sorted(used(run)[:5])
     assert inspector.summary()["tokens_of_selection"] == encoding.codes.size
     assert "5 most used of 64" in drawn(inspector)[0]["layout"]["title"]["text"]
 
@@ -179,10 +180,10 @@ def test_a_code_that_does_not_exist_is_shown_to_be_wrong(run: Run) -> None:
 @pytest.mark.parametrize("method", ["fsq", "vq", "simvq"])
 def test_methods_of_other_kinds_are_inspected_too(data: Path, method: str) -> None:
     run = trained(data, method)
-    encoding = encode(run, crops=CROPS)
-    code = int(analysis.usage.per_code(encoding)["count"].argmax())
+    counts = analysis.usage.per_code(lgq.study(run, crops=CROPS))["count"]
+    code = int(counts.argmax())
     inspector = CodeInspector(run, selection=[code], turned_off=[code], crops=CROPS)
-    assert inspector.summary()["reassigned_tokens"] == analysis.usage.per_code(encoding)["count"].max()
+    assert inspector.summary()["reassigned_tokens"] == counts.max()
     history = drawn(inspector)[3]
     said = history["layout"]["annotations"][0]
     assert said["visible"] == (method == "fsq")

@@ -22,8 +22,8 @@ from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
 from lgq_explore.widgets import UsageExplorer
 from lgq_explore.widgets.charts import Picked
-from lgq_explore.widgets.explorer import held_out
 from lgq_explore.widgets.usage.explorer import MAP
+from tests.analysis.planted_tokenizer import method_tokenizer, noise_pictures, study_of
 
 
 @pytest.fixture
@@ -48,16 +48,16 @@ def test_the_panel_shows_what_the_analysis_says(runs: list[Run]) -> None:
     for curves in (ranks, lorenz, accumulation, definitions):
         assert {METHOD_COLOURS["lgq"], METHOD_COLOURS["vq"]} <= {trace["line"].get("color") for trace in curves["data"]}
     for run, name in zip(runs, ("lgq", "vq"), strict=True):
-        encoding = held_out(run)
-        (numbers,) = analysis.usage.summary(encoding).to_dict("records")
+        study = lgq.study(run)
+        (numbers,) = analysis.usage.summary(study).to_dict("records")
         assert {explorer.summary()[f"{name} {number}"] for number in ("perplexity", "tokens", "chao2")} == {
             numbers[number] for number in ("perplexity", "tokens", "chao2")
         }
         counted = explorer.frame().query("run == @name")
-        assert counted["count"].tolist() == analysis.usage.per_code(encoding)["count"].tolist()
+        assert counted["count"].tolist() == analysis.usage.per_code(study)["count"].tolist()
         assert f"{numbers['tokens']:,d} tokens" in said_by(explorer)
     expected = analysis.usage.definitions(
-        {name: held_out(run) for run, name in zip(runs, ("lgq", "vq"), strict=True)},
+        {name: lgq.study(run) for run, name in zip(runs, ("lgq", "vq"), strict=True)},
         batch_images=2,
         window_tokens=1024,
         hits=3,
@@ -72,7 +72,7 @@ def test_a_move_changes_the_definitions_and_nothing_else(runs: list[Run]) -> Non
     after = explorer.charts.figures
     assert [old == new for old, new in zip(before, after, strict=True)] == [True, True, True, True, False]
     assert "at least 37 hits" in said_by(explorer)
-    counts = analysis.usage.per_code(held_out(runs[1]))["count"]
+    counts = analysis.usage.per_code(lgq.study(runs[1]))["count"]
     row = explorer.frames.definitions.query("run == 'vq' and definition == 'at least 37 hits'")
     assert row["codes"].item() == (counts >= 37).sum()
 
@@ -177,6 +177,21 @@ def test_runs_counted_over_different_numbers_of_tokens_are_shown_and_not_ranked(
     assert not any("rank by whole set" in name for name in explorer.summary())
 
 
+def test_studies_of_other_pictures_and_of_tokenizers_without_a_run_are_shown(runs: list[Run]) -> None:
+    crops = lgq.study(runs[0], "fake", crops=6)
+    explorer = UsageExplorer(crops, runs[1], shown="lgq")
+    assert "tokens of 6 crops from" in explorer.caption()
+    again = eval(explorer.code(), {"lgq": lgq})
+    assert again.charts.figures == explorer.charts.figures
+    assert again.code() == explorer.code()
+    planted = study_of(method_tokenizer("vq"), noise_pictures(4))
+    without = UsageExplorer(planted, crops)
+    assert repr(without) == "UsageExplorer(MovingAverageVQ 1, lgq 1)"
+    assert "MovingAverageVQ, K = 64 · without a run · N = 64 tokens of 4 crops" in without.caption()
+    assert without.subjects()[0] == "study"
+    assert without._repr_mimebundle_()["image/png"]
+
+
 def test_fast_moves_are_drawn_once(runs: list[Run]) -> None:
     async def slide() -> tuple[int, float]:
         explorer = UsageExplorer(runs[0])
@@ -189,7 +204,7 @@ def test_fast_moves_are_drawn_once(runs: list[Run]) -> None:
 
     times, codes = asyncio.run(slide())
     assert times == 1
-    assert codes == (analysis.usage.per_code(held_out(runs[0]))["count"] >= 20).sum()
+    assert codes == (analysis.usage.per_code(lgq.study(runs[0]))["count"] >= 20).sum()
 
 
 def descendants(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
