@@ -63,6 +63,11 @@ class Study:
         """The name of the quantizer's method, by which figures colour it; that of its class where there is no run."""
         return type(self.quantizer).__name__ if self.run is None else self.run.config.quantizer.method
 
+    @property
+    def name(self) -> str:
+        """The run's; the method's where there is no run."""
+        return self.method if self.run is None else self.run.name
+
     @cached_property
     def latents(self) -> Tensor:
         """The raw latents of all tokens [N, D], in the order of (image, row, column)."""

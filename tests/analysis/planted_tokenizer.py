@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lgq_explore.models import Tokenizer
-from lgq_explore.quantizers import QUANTIZERS, Quantizer, StartsFromData, VQConfig
+from lgq_explore.quantizers import QUANTIZERS, Quantizer, QuantizerConfig, StartsFromData, VQConfig
 from lgq_explore.runs.encoding import Encoding, encode_pictures
 from lgq_explore.runs.run import TrainedTokenizer
 from lgq_explore.runs.study import Study
@@ -38,9 +38,15 @@ def colour_tokenizer(colours: list[list[float]]) -> Tokenizer:
 
 def method_tokenizer(method: str, size: int = 64, dim: int = 4) -> Tokenizer:
     """Any method between an encoder of one convolution and the painter, its codebook taken from noise."""
+    return config_tokenizer(QUANTIZERS[method].for_codebook_size(size), dim)
+
+
+def config_tokenizer(config: QuantizerConfig, dim: int = 4) -> Tokenizer:
+    """As `method_tokenizer`, of a method that need not be registered."""
+    size = config.size
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        quantizer: Quantizer = QUANTIZERS[method].for_codebook_size(size).build(dim)
+        quantizer: Quantizer = config.build(dim)
         noise = torch.randn(max(256, 2 * size), dim)
         if isinstance(quantizer, StartsFromData):
             quantizer.initialize(noise)

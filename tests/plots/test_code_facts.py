@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,15 +27,19 @@ NEIGHBOURS = pd.DataFrame(
     {"code": [3, 3, 17, 17], "rank": [1, 2, 1, 2], "neighbour": [5, 17, 3, 9], "distance": [0.5, 0.75, 0.75, 1.0]}
 )
 HISTORY = pd.DataFrame({"step": [0, 0, 50, 50], "code": [3, 17, 3, 17], "count": [4, 0, 6, 2]})
-CANDIDATES = pd.DataFrame(
-    {"rank": [1, 2], "code": [3, 9], "squared_distance": [0.25, 0.5], "responsibility": [0.75, 0.25]}
-)
+CANDIDATES = pd.DataFrame({"rank": [1, 2], "code": [3, 9], "distance": [0.25, 0.5], "responsibility": [0.75, 0.25]})
 FRAMES = {
-    "code_distortion": DISTORTION,
-    "code_neighbours": NEIGHBOURS,
-    "code_history": HISTORY,
-    "patch_posterior": CANDIDATES,
+    "pictures.distortion": DISTORTION,
+    "geometry.code_neighbours": NEIGHBOURS,
+    "usage.code_history": HISTORY,
+    "pictures.posterior": CANDIDATES,
 }
+
+
+def drawing(name: str, form: str) -> Callable[[pd.DataFrame], Any]:
+    """`draw_` or `publish_` of a topic's name."""
+    topic, of = name.split(".")
+    return getattr(getattr(plots, topic), f"{form}_{of}")
 
 
 def test_shares_are_drawn_in_percent_a_bar_a_code() -> None:
@@ -88,22 +93,24 @@ def test_the_posterior_is_drawn_where_there_is_one_and_distances_elsewhere() -> 
     hard = plots.pictures.draw_posterior(CANDIDATES.assign(responsibility=np.nan))
     assert list(hard.data[0].y) == [0.25, 0.5]
     assert "Distance" in hard.layout.title.text
+    assert hard.layout.yaxis.title.text == "squared Euclidean distance"
+    other = plots.pictures.draw_posterior(CANDIDATES.assign(responsibility=np.nan), metric="1 − cosine")
+    assert other.layout.yaxis.title.text == "1 − cosine"
     printed = plots.pictures.publish_posterior(CANDIDATES).axes[0].patches
     assert [bar.get_height() for bar in printed] == [0.75, 0.25]
 
 
-@pytest.mark.parametrize("name", ["code_distortion", "code_neighbours", "code_history"])
+@pytest.mark.parametrize("name", ["pictures.distortion", "geometry.code_neighbours", "usage.code_history"])
 def test_no_codes_say_what_to_do(name: str) -> None:
-    figure = getattr(plots, f"draw_{name}")(FRAMES[name].head(0))
+    figure = drawing(name, "draw")(FRAMES[name].head(0))
     assert figure.layout.annotations[0].visible
     assert figure.layout.annotations[0].text.replace("<br>", " ") == NO_CODES
-    printed = getattr(plots, f"publish_{name}")(FRAMES[name].head(0))
+    printed = drawing(name, "publish")(FRAMES[name].head(0))
     assert printed.texts[0].get_text().replace("\n", " ") == NO_CODES
 
 
 @pytest.mark.parametrize("form", ["draw", "publish"])
 @pytest.mark.parametrize("name", FRAMES)
 def test_a_frame_of_something_else_is_refused(name: str, form: str) -> None:
-    draw: Callable[[pd.DataFrame], object] = getattr(plots, f"{form}_{name}")
     with pytest.raises(InputError, match=f"analysis.{name}"):
-        draw(FRAMES[name].drop(columns="code"))
+        drawing(name, form)(FRAMES[name].drop(columns="code"))

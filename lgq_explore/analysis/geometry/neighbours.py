@@ -1,4 +1,4 @@
-"""Which codes lie nearest to a code?"""
+"""The nearest codes of each code."""
 
 from __future__ import annotations
 
@@ -7,34 +7,35 @@ import pandas as pd
 import torch
 
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import Quantizer
+from lgq_explore.runs.study import Study
 
-from ..code_space import checked_codes, code_points
+from ..code_space import checked_codes
 
 NEIGHBOURS = 8
 
 
-def code_neighbours(quantizer: Quantizer, codes: list[int], neighbours: int = NEIGHBOURS) -> pd.DataFrame:
-    """The nearest other codes of each joint code: code, rank (from 1), neighbour, distance; a row a pair.
+def code_neighbours(study: Study, codes: list[int], neighbours: int = NEIGHBOURS) -> pd.DataFrame:
+    """The nearest other codes of each joint code: code, rank (from 1), neighbour, distance; a row per pair.
 
-    distance: Euclidean, in the space of `Quantizer.continuous`, where a token takes the nearest code. Ties go to the
-    lower code. Fewer than `neighbours` where the codebook has no more.
+    Nearest is the method's own: to a token that lies at the code. distance: Euclidean, in the space of
+    `Quantizer.continuous`. Ties go to the lower code. Fewer than `neighbours` where the codebook has no more.
 
     Raises:
-        InputError: a code outside 0 … K − 1, or fewer than one neighbour.
+        InputError: a code outside 0 … K − 1, fewer than one neighbour, or more codes than can be listed.
     """
     if neighbours < 1:
         raise InputError(f"neighbours is {neighbours}: give at least 1")
-    codes = checked_codes(codes, quantizer.codebook_size)
-    points = code_points(quantizer).double()
-    distances = torch.cdist(points[codes], points, compute_mode="donot_use_mm_for_euclid_dist")
-    distances[range(len(codes)), codes] = torch.inf
-    order = distances.argsort(dim=1, stable=True)[:, : min(neighbours, len(points) - 1)]
+    codes = checked_codes(codes, study.quantizer.codebook_size)
+    points = study.code_points.double()
+    nearness = study.quantizer.distances(points[codes])
+    nearness[range(len(codes)), codes] = torch.inf
+    order = nearness.argsort(dim=1, stable=True)[:, : min(neighbours, len(points) - 1)]
+    distances = (points[codes][:, None] - points[order]).norm(dim=2)
     return pd.DataFrame(
         {
             "code": np.repeat(codes, order.shape[1]),
             "rank": np.tile(np.arange(1, order.shape[1] + 1), len(codes)),
-            "neighbour": order.reshape(-1).cpu().numpy(),
-            "distance": distances.gather(1, order).reshape(-1).cpu().numpy(),
+            "neighbour": order.reshape(-1).numpy(),
+            "distance": distances.reshape(-1).numpy(),
         }
     )

@@ -1,4 +1,4 @@
-"""Which pictures do codes stand for?"""
+"""Pictures decoded from codes."""
 
 from __future__ import annotations
 

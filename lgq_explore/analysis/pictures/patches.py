@@ -1,4 +1,4 @@
-"""Which pieces of pictures use a code?"""
+"""The patches of pictures that hold a code, and what the code is decoded to."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
-from lgq_explore.models import Tokenizer
-from lgq_explore.runs.encoding import Encoding
+from lgq_explore.runs.study import Study
 
 from .decoding import decode_alone
 from .tokens import patch_side
@@ -40,8 +39,7 @@ class CodePatches:
 
 
 def code_patches(
-    tokenizer: Tokenizer,
-    encoding: Encoding,
+    study: Study,
     tokens: pd.DataFrame,
     code: int,
     reach: int = 0,
@@ -49,7 +47,7 @@ def code_patches(
 ) -> CodePatches:
     """The patches that hold a joint code; none for a dead one, which can still be decoded alone.
 
-    tokens: `token_table` of this encoding. reach: pixels shown beyond the token's own, on each side.
+    tokens: `token_table` of this study. reach: pixels shown beyond the token's own, on each side.
     most: patches to show, at most.
 
     Raises:
@@ -57,9 +55,10 @@ def code_patches(
     """
     if reach < 0 or most < 1:
         raise InputError(f"reach is {reach} and most is {most}: give at least 0 pixels and 1 patch")
+    encoding, side = study.encoding, patch_side(study)
     _, _, height, width = encoding.codes.shape
-    (picture,) = decode_alone(tokenizer, [code], height, width)
-    (alone,) = _cut(picture[None], np.array([[0, height // 2, width // 2]]), patch_side(encoding), reach)
+    (picture,) = decode_alone(study.tokenizer, [code], height, width)
+    (alone,) = _cut(picture[None], np.array([[0, height // 2, width // 2]]), side, reach)
     own = tokens[tokens["code"] == code]
     shown = own.iloc[np.linspace(0, len(own) - 1, min(most, len(own))).round().astype(int)]
     return CodePatches(
@@ -67,9 +66,9 @@ def code_patches(
         count=len(own),
         reach=reach,
         tokens=shown.reset_index(drop=True),
-        patches=patches_of(encoding.images, shown, patch_side(encoding), reach),
-        mean_input=_mean(encoding.images, own, patch_side(encoding), reach),
-        mean_reconstruction=_mean(encoding.reconstructions, own, patch_side(encoding), reach),
+        patches=patches_of(encoding.images, shown, side, reach),
+        mean_input=_mean(encoding.images, own, side, reach),
+        mean_reconstruction=_mean(encoding.reconstructions, own, side, reach),
         alone=alone.astype(np.uint8),
     )
 

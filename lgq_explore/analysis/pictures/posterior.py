@@ -1,4 +1,4 @@
-"""Which codes could a patch have taken, and what would the next one change?"""
+"""The codes that a patch could have taken, and what the runner-up would change."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
-from lgq_explore.models import Tokenizer
-from lgq_explore.quantizers import Quantizer, SoftQuantizer, split_codes
+from lgq_explore.quantizers import SoftQuantizer, split_codes
 from lgq_explore.runs.encoding import Encoding
+from lgq_explore.runs.study import Study
 
-from ..code_space import code_points, token_points
-from ..usage.counts import token_codes
 from .decoding import decode_codes
 from .reconstructions import checked_temperature
 
@@ -27,9 +25,10 @@ CANDIDATES = 10
 class PatchPosterior:
     """One token's choice. Image, row and column say which; `code` is the joint code it holds.
 
-    candidates: a row a code, nearest first: rank (from 1), code, squared_distance, responsibility (p at `temperature`;
-    NaN where the method has none). margin: how much farther the runner-up is than the nearest, in squared distance.
-    Pictures are uint8 [3, S, S]: the input, decoded from its own codes, and with the runner-up at this one position.
+    candidates: a row per code, nearest first: rank (from 1), code, distance (in `metric`, the method's own),
+    responsibility (p at `temperature`; NaN where the method has none). margin: how much farther the runner-up is than
+    the nearest. Pictures are uint8 [3, S, S]: the input, decoded from its own codes, and with the runner-up at this one
+    position.
     """
 
     image: int
@@ -38,6 +37,7 @@ class PatchPosterior:
     code: int
     runner_up: int
     temperature: float | None
+    metric: str
     candidates: pd.DataFrame
     margin: float
     picture: NDArray[np.uint8]
@@ -51,8 +51,7 @@ class PatchPosterior:
 
 
 def posterior(
-    tokenizer: Tokenizer,
-    encoding: Encoding,
+    study: Study,
     image: int,
     row: int,
     column: int,
@@ -65,24 +64,23 @@ def posterior(
     runner-up need no temperature: for several groups they are of the joint codes.
 
     Raises:
-        InputError: a place outside the encoding, an encoding of another tokenizer, fewer than 2 candidates, or a
+        InputError: a place outside the encoding, fewer than 2 candidates, more joint codes than can be listed, or a
             temperature that is not positive, or for a method without.
     """
-    quantizer = tokenizer.quantizer
+    quantizer, encoding = study.quantizer, study.encoding
     _require_place(encoding, image, row, column)
     if candidates < 2:
         raise InputError(f"candidates is {candidates}: give at least 2, the nearest and the runner-up")
     temperature = checked_temperature(quantizer, temperature)
-    only = _only(encoding, image)
-    _, _, _, width = encoding.codes.shape
-    token = token_points(quantizer, only)[row * width + column].double()
-    squared = (code_points(quantizer).double() - token).square().sum(1)
-    nearest = squared.argsort(stable=True)[:candidates]
-    code = int(token_codes(only)[0, row, column])
-    ranked = _chosen_first(nearest.tolist(), code)
-    swapped = only.codes.copy()
-    swapped[0, :, row, column] = split_codes(torch.tensor([[[ranked[1]]]]), quantizer.levels)[0, :, 0, 0].numpy()
-    decoded, decoded_runner_up = decode_codes(tokenizer, np.concatenate([only.codes, swapped]))
+    _, _, height, width = encoding.codes.shape
+    token = (image * height + row) * width + column
+    distances = quantizer.distances(study.points[token : token + 1].double())[0]
+    code = int(study.codes[token])
+    ranked = _chosen_first(distances.argsort(stable=True)[:candidates].tolist(), code)
+    codes = encoding.codes[image]
+    swapped = codes.copy()
+    swapped[:, row, column] = split_codes(torch.tensor([[[ranked[1]]]]), quantizer.levels)[0, :, 0, 0].numpy()
+    decoded, decoded_runner_up = decode_codes(study.tokenizer, np.stack([codes, swapped]))
     return PatchPosterior(
         image=image,
         row=row,
@@ -90,15 +88,16 @@ def posterior(
         code=code,
         runner_up=ranked[1],
         temperature=temperature,
+        metric=quantizer.metric.name,
         candidates=pd.DataFrame(
             {
                 "rank": np.arange(1, len(ranked) + 1),
                 "code": ranked,
-                "squared_distance": squared[ranked].cpu().numpy(),
-                "responsibility": _responsibilities(quantizer, only, row, column, temperature, ranked),
+                "distance": distances[ranked].numpy(),
+                "responsibility": _responsibilities(study, token, temperature, ranked),
             }
         ),
-        margin=(squared[ranked[1]] - squared[ranked[0]]).item(),
+        margin=(distances[ranked[1]] - distances[ranked[0]]).item(),
         picture=encoding.images[image],
         decoded=decoded,
         decoded_runner_up=decoded_runner_up,
@@ -111,27 +110,13 @@ def _chosen_first(nearest: list[int], code: int) -> list[int]:
 
 
 @torch.no_grad()
-def _responsibilities(
-    quantizer: Quantizer, only: Encoding, row: int, column: int, temperature: float | None, codes: list[int]
-) -> NDArray[np.float64]:
+def _responsibilities(study: Study, token: int, temperature: float | None, codes: list[int]) -> NDArray[np.float64]:
+    quantizer = study.quantizer
     if temperature is None or not isinstance(quantizer, SoftQuantizer):
         return np.full(len(codes), math.nan)
-    latent = torch.from_numpy(only.latents[:, :, row : row + 1, column : column + 1])
+    latent = study.latents[token, None, :, None, None]
     # The mean over a single token is that token's.
-    return quantizer.soft_assign(latent, temperature).usage[codes].double().cpu().numpy()
-
-
-def _only(encoding: Encoding, image: int) -> Encoding:
-    kept = slice(image, image + 1)
-    return Encoding(
-        encoding.images[kept],
-        encoding.latents[kept],
-        encoding.codes[kept],
-        encoding.reconstructions[kept],
-        encoding.levels,
-        encoding.photograph[kept],
-        encoding.photograph_names,
-    )
+    return quantizer.soft_assign(latent, temperature).usage[codes].double().numpy()
 
 
 def _require_place(encoding: Encoding, image: int, row: int, column: int) -> None:

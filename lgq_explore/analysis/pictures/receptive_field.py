@@ -1,4 +1,4 @@
-"""How far around its own pixels does a token see?
+"""How far beyond its own pixels a token sees.
 
 The structure alone does not tell: self-attention and the statistics of GroupNorm connect every latent to every pixel.
 What tells is the gradient of the latents with respect to the picture, the effective receptive field (Luo et al. 2016,
@@ -15,7 +15,7 @@ from torch import Tensor
 from lgq_explore.errors import InputError
 from lgq_explore.images.photographs import to_model_range
 from lgq_explore.models import Tokenizer
-from lgq_explore.runs.encoding import Encoding
+from lgq_explore.runs.study import Study
 
 from .tokens import patch_side
 
@@ -26,11 +26,11 @@ MOST_OF_IT = 0.9
 """Share of the squared gradient that a window around the token holds to be called its receptive field."""
 
 
-def receptive_field(tokenizer: Tokenizer, encoding: Encoding, tokens: int = TOKENS) -> pd.DataFrame:
+def receptive_field(study: Study, tokens: int = TOKENS) -> pd.DataFrame:
     """How much of what moves a token lies within a window around it: a row a reach, from 0 pixels up.
 
     reach: pixels beyond the token's own f × f on each side. side: of the window, f + 2 reach. share: of the squared
-    gradient Σ_d |∂z_d/∂x|² inside of it, summed over `tokens` tokens evenly spread over the encoding.
+    gradient Σ_d |∂z_d/∂x|² inside of it, summed over `tokens` tokens evenly spread over the study's.
     The sum over the D latents is estimated by one draw of signs a token, E|∂(Σ_d ±z_d)/∂x|², seeded.
 
     Raises:
@@ -38,19 +38,18 @@ def receptive_field(tokenizer: Tokenizer, encoding: Encoding, tokens: int = TOKE
     """
     if tokens < 1:
         raise InputError(f"tokens is {tokens}: give at least 1")
+    encoding, own = study.encoding, patch_side(study)
     count, _, height, width = encoding.latents.shape
     every = count * height * width
     chosen = np.unique(np.linspace(0, every - 1, min(tokens, every)).round().astype(int))
     images, rows, columns = np.unravel_index(chosen, (count, height, width))
-    energy = _squared_gradients(tokenizer, torch.from_numpy(encoding.images[images]), rows, columns)
-    reach = _reaches(rows, columns, patch_side(encoding), encoding.images.shape[-1])
+    energy = _squared_gradients(study.tokenizer, torch.from_numpy(encoding.images[images]), rows, columns)
+    reach = _reaches(rows, columns, own, encoding.images.shape[-1])
     held = np.bincount(reach.reshape(-1), weights=energy.reshape(-1))
     if held.sum() == 0:
         raise InputError("no pixel moves these latents: their encoder gives the same for every picture")
     beyond = np.arange(len(held))
-    return pd.DataFrame(
-        {"reach": beyond, "side": patch_side(encoding) + 2 * beyond, "share": np.cumsum(held) / held.sum()}
-    )
+    return pd.DataFrame({"reach": beyond, "side": own + 2 * beyond, "share": np.cumsum(held) / held.sum()})
 
 
 def reach_holding(field: pd.DataFrame, share: float = MOST_OF_IT) -> int:

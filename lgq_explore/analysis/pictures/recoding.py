@@ -1,45 +1,76 @@
-"""What would a tokenizer make of pictures if it rounded to other codes?"""
+"""A tokenizer that rounds to other codes than its own."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from lgq_explore.errors import InputError
-from lgq_explore.images.photographs import to_uint8
 from lgq_explore.models import Tokenizer
-from lgq_explore.quantizers import nearest_codes, to_grid
-from lgq_explore.runs.encoding import BATCH_SIZE, Encoding
+from lgq_explore.quantizers import Quantizer, QuantizerOutput, to_grid, to_tokens
+from lgq_explore.runs.run import TrainedTokenizer
+from lgq_explore.runs.study import Study
 
-from ..code_space import token_points
+from .decoding import decode_codes
+
+
+class OtherCodes(Quantizer):
+    """Latents of another quantizer, rounded to the nearest of other codes [K, P] in the space where it rounds.
+
+    For evaluation only. Nearest is Euclidean, whatever the other's metric: the codes may come from k-means.
+    """
+
+    codebook: Tensor
+
+    def __init__(self, space: Quantizer, codebook: Tensor) -> None:
+        super().__init__(space.dim, [len(codebook)])
+        self.space = space
+        self.register_buffer("codebook", codebook)
+
+    def forward(self, latents: Tensor) -> QuantizerOutput:
+        codes = to_grid(self.assign(to_tokens(self.continuous(latents))), latents)
+        return QuantizerOutput(self.lookup(codes), codes)
+
+    def codebooks(self) -> list[Tensor]:
+        return [self.codebook]
+
+    @property
+    def learned_groups(self) -> tuple[int, ...]:
+        return ()
+
+    def continuous(self, latents: Tensor) -> Tensor:
+        return self.space.continuous(latents)
+
+    def decoder_input(self, points: Tensor) -> Tensor:
+        return self.space.decoder_input(points)
 
 
 @torch.no_grad()
-def recoded(tokenizer: Tokenizer, encoding: Encoding, codebook: Tensor) -> Encoding:
-    """The encoding with the nearest codes of `codebook` [K', E] in place of its own, and what they decode to.
+def recoded(study: Study, codebook: Tensor) -> Study:
+    """The study of the same pictures with the nearest codes of `codebook` [K', P] in place of the method's own.
 
-    E is the width of the space of `Quantizer.continuous`; there is one group of K' codes. Encoder and decoder are as
+    P is the width of the space of `Quantizer.continuous`; there is one group of K' codes. Encoder and decoder are as
     they were, and have never seen these codes.
 
     Raises:
-        InputError: an encoding of another tokenizer, or a codebook of another width or with fewer than 2 codes.
+        InputError: a codebook of another width, or with fewer than 2 codes.
     """
-    quantizer = tokenizer.quantizer
-    points = token_points(quantizer, encoding)
-    if codebook.ndim != 2 or codebook.shape[1] != points.shape[1] or len(codebook) < 2:
-        raise InputError(f"the codebook has shape {list(codebook.shape)}: give [K, {points.shape[1]}], K at least 2")
-    codebook = codebook.to(points)
-    codes = to_grid(nearest_codes(points, codebook)[:, None], torch.from_numpy(encoding.latents))
-    pictures = [
-        to_uint8(tokenizer.decode(quantizer.decoder_input(codebook[batch[:, 0]].movedim(-1, 1)))).cpu()
-        for batch in codes.split(BATCH_SIZE)
-    ]
-    return replace(
-        encoding,
-        codes=codes.cpu().numpy(),
-        reconstructions=torch.cat(pictures).numpy(),
-        levels=np.array([len(codebook)]),
+    width = study.points.shape[1]
+    if codebook.ndim != 2 or codebook.shape[1] != width or len(codebook) < 2:
+        raise InputError(f"the codebook has shape {list(codebook.shape)}: give [K, {width}], K at least 2")
+    encoder, decoder = study.tokenizer.encoder, study.tokenizer.decoder
+    quantizer = OtherCodes(study.quantizer, codebook.to(study.points))
+    trained = replace(
+        TrainedTokenizer.of(Tokenizer(encoder, quantizer, decoder)), finished_steps=study.trained.finished_steps
     )
+    codes = to_grid(quantizer.assign(study.points), torch.from_numpy(study.encoding.latents)).numpy()
+    encoding = replace(
+        study.encoding,
+        codes=codes,
+        reconstructions=decode_codes(trained.tokenizer, codes),
+        levels=torch.tensor(quantizer.levels).numpy(),
+        weights=trained.digest,
+    )
+    return Study(trained, encoding)

@@ -1,4 +1,4 @@
-"""What do pictures look like after soft and after hard assignment, and how close are they?"""
+"""Pictures after soft and after hard assignment, and how close they are to the originals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lgq_explore.images.photographs import to_model_range, to_uint8
 from lgq_explore.metrics import psnr_db
 from lgq_explore.models import Tokenizer
 from lgq_explore.quantizers import Quantizer, SoftQuantizer
-from lgq_explore.runs.encoding import Encoding
+from lgq_explore.runs.study import Study
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ def reconstruct(
         tokenizer.train(was_training)
 
 
-def reconstruction_quality(encoding: Encoding) -> pd.DataFrame:
+def reconstruction_quality(study: Study) -> pd.DataFrame:
     """A row a picture: image (its number), photograph (the name of the one it was cut from), psnr_db.
 
     `metrics.psnr_db` says what is computed.
@@ -62,6 +62,7 @@ def reconstruction_quality(encoding: Encoding) -> pd.DataFrame:
     Raises:
         InputError: an encoding without pictures, or with reconstructions of another shape.
     """
+    encoding = study.encoding
     if len(encoding.images) == 0 or encoding.images.shape != encoding.reconstructions.shape:
         raise InputError(
             f"images have shape {list(encoding.images.shape)} and reconstructions "

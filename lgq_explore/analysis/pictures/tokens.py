@@ -1,4 +1,4 @@
-"""Where is each token, which code does it hold, and how much is lost there?"""
+"""Place, code and loss of each token."""
 
 from __future__ import annotations
 
@@ -7,37 +7,35 @@ import pandas as pd
 import torch
 
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import Quantizer, to_tokens
-from lgq_explore.runs.encoding import Encoding
+from lgq_explore.quantizers import to_tokens
+from lgq_explore.runs.study import Study
 
-from ..code_space import checked_codes, token_points
-from ..usage.counts import token_codes
+from ..code_space import checked_codes
 
 
 @torch.no_grad()
-def token_table(quantizer: Quantizer, encoding: Encoding) -> pd.DataFrame:
-    """A row a token: token (its number), image, row, column, code (joint), and what is lost there in two units.
+def token_table(study: Study) -> pd.DataFrame:
+    """A row per token: token (its number), image, row, column, code (joint), and what is lost there in two units.
 
     Tokens go by image, row and column, and the index is their number.
-    quantization_error: squared distance of the token to its code, in the space of `Quantizer.continuous`.
+    quantization_error: squared Euclidean distance of the token to its code, in the space of `Quantizer.continuous`.
     pixel_error: squared error of the reconstruction over the token's own f × f pixels, 8-bit values, three channels.
 
     Raises:
-        InputError: an encoding of another quantizer, or whose pictures its grid does not divide.
+        InputError: pictures that the grid of codes does not divide, or joint codes too many to be numbered.
     """
-    codes = token_codes(encoding)
-    points = token_points(quantizer, encoding)
-    own = to_tokens(quantizer.discrete(torch.from_numpy(encoding.codes).to(points.device)))
-    images, rows, columns = np.indices(codes.shape).reshape(3, -1)
+    encoding = study.encoding
+    own = to_tokens(study.quantizer.discrete(torch.from_numpy(encoding.codes)))
+    images, rows, columns = np.indices((len(encoding), *encoding.codes.shape[2:])).reshape(3, -1)
     return pd.DataFrame(
         {
-            "token": np.arange(codes.size),
+            "token": np.arange(len(study.codes)),
             "image": images,
             "row": rows,
             "column": columns,
-            "code": codes.reshape(-1),
-            "quantization_error": (points.double() - own.double()).square().sum(1).cpu().numpy(),
-            "pixel_error": _pixel_errors(encoding).reshape(-1),
+            "code": study.codes,
+            "quantization_error": (study.points.double() - own.double()).square().sum(1).numpy(),
+            "pixel_error": _pixel_errors(study).reshape(-1),
         }
     )
 
@@ -70,18 +68,18 @@ def distortion(tokens: pd.DataFrame, codebook_size: int) -> pd.DataFrame:
     )
 
 
-def patch_side(encoding: Encoding) -> int:
+def patch_side(study: Study) -> int:
     """f, the pixels along the side of one token. Raises InputError where the grid does not divide the pictures."""
-    *_, side = encoding.images.shape
-    _, _, height, width = encoding.codes.shape
+    *_, side = study.encoding.images.shape
+    _, _, height, width = study.encoding.codes.shape
     if height == 0 or side % height or height != width:
         raise InputError(f"pictures of {side} pixels and codes on a grid of {height} × {width}: encode with one run")
     return side // height
 
 
-def _pixel_errors(encoding: Encoding) -> np.ndarray:
+def _pixel_errors(study: Study) -> np.ndarray:
     """[N, H, W]."""
-    factor = patch_side(encoding)
+    factor, encoding = patch_side(study), study.encoding
     errors = np.square(encoding.images.astype(np.int64) - encoding.reconstructions).sum(axis=1)
     images, side, _ = errors.shape
     return errors.reshape(images, side // factor, factor, side // factor, factor).sum(axis=(2, 4))

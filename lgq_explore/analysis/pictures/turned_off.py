@@ -1,4 +1,4 @@
-"""What do pictures lose without some codes?"""
+"""What pictures lose without some codes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
 from lgq_explore.metrics import psnr_db
-from lgq_explore.models import Tokenizer
-from lgq_explore.quantizers import nearest_codes, split_codes
 from lgq_explore.runs.encoding import Encoding
+from lgq_explore.runs.study import Study
 
-from ..code_space import checked_codes, code_points, token_points
-from ..usage.counts import token_codes
+from ..code_space import checked_codes
 from .decoding import decode_codes
 
 
@@ -42,27 +40,26 @@ class TurnedOff:
         return float(self.pictures["change_db"].mean())
 
 
-def turn_codes_off(tokenizer: Tokenizer, encoding: Encoding, codes: list[int]) -> TurnedOff:
+def turn_codes_off(study: Study, codes: list[int]) -> TurnedOff:
     """Give the tokens of these joint codes to the nearest code that stays on, and decode again what they change.
 
-    Nearest in the space of `Quantizer.continuous`: with one code off it is the runner-up. The encoding is left alone.
+    Nearest is the method's own (`Quantizer.assign`): with one code off it is the runner-up. The study is left alone.
 
     Raises:
-        InputError: an encoding without pictures or of another tokenizer, a code outside 0 … K − 1, or all of them.
+        InputError: an encoding without pictures, a code outside 0 … K − 1, or all of them.
     """
-    quantizer = tokenizer.quantizer
+    quantizer, encoding = study.quantizer, study.encoding
     off = checked_codes(codes, quantizer.codebook_size)
     if len(off) == quantizer.codebook_size:
         raise InputError(f"all {len(off)} codes are turned off: leave at least one on")
     if len(encoding) == 0:
         raise InputError("the encoding holds 0 pictures: encode at least one first")
-    held = token_codes(encoding)
-    lost = np.isin(held, off)
-    changed = _reassigned(tokenizer, encoding, off, lost)
+    lost = np.isin(study.codes, off).reshape(len(encoding), *encoding.codes.shape[2:])
+    changed = _reassigned(study, off, lost)
     reconstructions = encoding.reconstructions.copy()
     touched = np.flatnonzero(lost.any(axis=(1, 2)))
     if len(touched):
-        reconstructions[touched] = decode_codes(tokenizer, changed[touched])
+        reconstructions[touched] = decode_codes(study.tokenizer, changed[touched])
     return TurnedOff(
         turned_off=off,
         codes=changed,
@@ -73,17 +70,15 @@ def turn_codes_off(tokenizer: Tokenizer, encoding: Encoding, codes: list[int]) -
     )
 
 
-def _reassigned(tokenizer: Tokenizer, encoding: Encoding, off: list[int], lost: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _reassigned(study: Study, off: list[int], lost: NDArray[np.bool_]) -> NDArray[np.int64]:
     """The codes [N, G, H, W] with those at `lost` [N, H, W] replaced by the nearest that stay on."""
-    quantizer = tokenizer.quantizer
-    points = token_points(quantizer, encoding)[lost.reshape(-1)]
-    codes = encoding.codes.copy()
-    if not len(points):
-        return codes
-    stays_on = np.setdiff1d(np.arange(quantizer.codebook_size), off)
-    nearest = stays_on[nearest_codes(points, code_points(quantizer)[stays_on]).cpu().numpy()]
-    groups = split_codes(torch.from_numpy(nearest)[:, None, None], quantizer.levels)[:, :, 0, 0]
-    codes.transpose(0, 2, 3, 1)[lost] = groups.numpy()  # a view: group by group into the copy
+    codes, quantizer = study.encoding.codes.copy(), study.quantizer
+    if lost.any():
+        quantizer.require_listed()
+        stays_on = torch.ones(quantizer.codebook_size, dtype=torch.bool)
+        stays_on[off] = False
+        nearest = quantizer.assign(study.points[torch.from_numpy(lost.reshape(-1))], allowed=stays_on)
+        codes.transpose(0, 2, 3, 1)[lost] = nearest.numpy()  # a view: group by group into the copy
     return codes
 
 

@@ -1,4 +1,4 @@
-"""Between which codes did a patch choose?"""
+"""The codes between which a patch chose."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from lgq_explore.errors import InputError
 
 from ..style import GUIDE, Title, axis, layout, method_colour, new_figure, publication_style, publish_title
 
-COLUMNS = ("code", "squared_distance", "responsibility")
+COLUMNS = ("code", "distance", "responsibility")
+DISTANCE = "squared Euclidean distance"
 
 
-def draw_posterior(candidates: pd.DataFrame, *, method: str = "lgq", detail: str = "") -> go.Figure:
-    """A bar a candidate, nearest first: its responsibility, or its squared distance where the method has none.
+def draw_posterior(
+    candidates: pd.DataFrame, *, method: str = "lgq", metric: str = DISTANCE, detail: str = ""
+) -> go.Figure:
+    """A bar per candidate, nearest first: its responsibility, or its distance where the method has none.
 
-    candidates: those of `analysis.pictures.posterior`. One trace; the code that was chosen is in the method's colour. A
-    click picks a code.
+    candidates: those of `analysis.pictures.posterior`. metric: names their distances. One trace; the code that was
+    chosen is in the method's colour. A click picks a code.
 
     Raises:
         InputError: a frame of something else, or without a row.
@@ -40,12 +43,14 @@ def draw_posterior(candidates: pd.DataFrame, *, method: str = "lgq", detail: str
             height=300,
             margin={"l": 64, "r": 8, "t": 64, "b": 48},
             xaxis=axis("code, nearest first", type="category", showgrid=False),
-            yaxis=axis(_axis_title(value), rangemode="tozero"),
+            yaxis=axis(_axis_title(value, metric), rangemode="tozero"),
         ),
     )
 
 
-def publish_posterior(candidates: pd.DataFrame, *, method: str = "lgq", detail: str = "") -> Figure:
+def publish_posterior(
+    candidates: pd.DataFrame, *, method: str = "lgq", metric: str = DISTANCE, detail: str = ""
+) -> Figure:
     """What `pictures.draw_posterior` shows, to print. Arguments and errors are the same."""
     shown = _checked(candidates)
     value = _value(shown)
@@ -54,7 +59,7 @@ def publish_posterior(candidates: pd.DataFrame, *, method: str = "lgq", detail: 
         axes = figure.subplots()
         bars = axes.bar(shown["code"].astype(str), shown[value], color=_colours(shown, method), linewidth=0)
         axes.bar_label(bars, fmt="{:.2g}", fontsize="x-small", padding=2)
-        axes.set(xlabel="code, nearest first", ylabel=_axis_title(value))
+        axes.set(xlabel="code, nearest first", ylabel=_axis_title(value, metric))
         axes.margins(y=0.12)
         axes.grid(axis="x", visible=False)
         publish_title(figure, Title(_title(value), detail))
@@ -72,15 +77,15 @@ def _checked(candidates: pd.DataFrame) -> pd.DataFrame:
 
 
 def _value(candidates: pd.DataFrame) -> str:
-    return "squared_distance" if candidates["responsibility"].isna().all() else "responsibility"
+    return "distance" if candidates["responsibility"].isna().all() else "responsibility"
 
 
 def _title(value: str) -> str:
     return "Posterior over codes" if value == "responsibility" else "Distance to the nearest codes"
 
 
-def _axis_title(value: str) -> str:
-    return "responsibility" if value == "responsibility" else "squared distance"
+def _axis_title(value: str, metric: str) -> str:
+    return "responsibility" if value == "responsibility" else metric
 
 
 def _colours(candidates: pd.DataFrame, method: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What does each code mean in pictures, and what would they be without it?"""
+"""A panel on what codes mean in pictures."""
 
 from __future__ import annotations
 
@@ -17,21 +17,11 @@ from lgq_explore import analysis, plots
 from lgq_explore.errors import InputError, printable
 from lgq_explore.plots.pictures.patches import NO_CODES
 from lgq_explore.plots.style import Title
-from lgq_explore.runs.run import Run
+from lgq_explore.runs.study import Study
 
 from ..charts import Picked
 from ..codes_box import CodesBox
-from ..explorer import (
-    CROPS,
-    Explorer,
-    RunLike,
-    as_study,
-    frozen_run,
-    held_out,
-    run_argument,
-    run_caption,
-    snapshots_caption,
-)
+from ..explorer import CROPS, Explorer, StudyLike, as_study, snapshots_caption, study_argument, study_caption
 
 MOST_CODES = 5
 """Rows of patches: a lasso may catch hundreds of codes, and the most used of them are shown."""
@@ -51,7 +41,8 @@ class CodeInspector(Explorer):
         inspector = CodeInspector(lgq.tutorial_run("lgq"), selection=[3, 17])
         lgq.widgets.link(usage, inspector)
 
-    run: opened, its folder, or its name under data/runs; looked at through at most `crops` held-out crops.
+    study: made before, or of a run: opened, its folder, or its name under data/runs, looked at through at most `crops`
+    held-out crops.
     selection, turned_off: joint codes, 0 … K − 1. Tokens of codes that are turned off take the nearest one left.
     A click on a patch puts its picture, row and column into the trait `patch`, which a `PatchInspector` can be linked
     to; a click on a neighbour adds it to the selection, one on a bar selects its code only.
@@ -66,18 +57,16 @@ class CodeInspector(Explorer):
     patch = traitlets.List(traitlets.Int())
 
     def __init__(
-        self, run: RunLike, selection: Sequence[int] = (), turned_off: Sequence[int] = (), crops: int = CROPS
+        self, study: StudyLike, selection: Sequence[int] = (), turned_off: Sequence[int] = (), crops: int = CROPS
     ) -> None:
-        self.run, self._crops = frozen_run(run), crops
-        self._encoding = held_out(self.run, crops)
-        self._tokenizer = self.run.tokenizer()
-        quantizer = self._tokenizer.quantizer
-        self._size = quantizer.codebook_size
-        self._tokens = analysis.pictures.token_table(quantizer, self._encoding)
+        self.study = as_study(study, crops)
+        self.study.quantizer.require_listed()
+        self._size = self.study.quantizer.codebook_size
+        self._tokens = analysis.pictures.token_table(self.study)
         self._distortion = analysis.pictures.distortion(self._tokens, self._size)
-        self._field = analysis.pictures.receptive_field(self._tokenizer, self._encoding)
+        self._field = analysis.pictures.receptive_field(self.study)
         self._reach = analysis.pictures.reach_holding(self._field)
-        self._method = self.run.config.quantizer.method
+        self._method = self.study.method
         self._history: pd.DataFrame | None = None
         self._why_no_history = NO_CODES
         self._without: analysis.pictures.TurnedOff | None = None
@@ -86,14 +75,12 @@ class CodeInspector(Explorer):
         self._begin(selection=list(selection), turned_off=list(turned_off))
 
     def __repr__(self) -> str:
-        return f"CodeInspector({printable(self.run.name)}, {len(self.selection)} codes, {len(self.turned_off)} off)"
+        return f"CodeInspector({printable(self.study.name)}, {len(self.selection)} codes, {len(self.turned_off)} off)"
 
     def patches(self) -> list[analysis.pictures.CodePatches]:
         """The patches of each code that is shown: of the selected ones the most used, ascending."""
         return [
-            analysis.pictures.code_patches(
-                self._tokenizer, self._encoding, self._tokens, code, self._reach, MOST_PATCHES
-            )
+            analysis.pictures.code_patches(self.study, self._tokens, code, self._reach, MOST_PATCHES)
             for code in self._shown()
         ]
 
@@ -101,13 +88,13 @@ class CodeInspector(Explorer):
         """The pictures with the codes in `turned_off` off."""
         codes = analysis.usage.checked_codes(self.turned_off, self._size)
         if self._without is None or self._without.turned_off != codes:
-            self._without = analysis.pictures.turn_codes_off(self._tokenizer, self._encoding, codes)
+            self._without = analysis.pictures.turn_codes_off(self.study, codes)
         return self._without
 
     def frame(self) -> pd.DataFrame:
         """A row a selected code: code, count (tokens), shares of the whole, its nearest code and how far that is."""
         chosen = analysis.usage.checked_codes(self.selection, self._size)
-        nearest = analysis.geometry.code_neighbours(self._tokenizer.quantizer, chosen, neighbours=1)
+        nearest = analysis.geometry.code_neighbours(self.study, chosen, neighbours=1)
         return self._distortion.loc[chosen].merge(nearest.drop(columns="rank"), on="code")
 
     def summary(self) -> dict[str, int | float | str]:
@@ -123,19 +110,19 @@ class CodeInspector(Explorer):
             "pixel_error_share": float(sums["pixel_error_share"]),
             "turned_off_codes": len(without.turned_off),
             "reassigned_tokens": without.reassigned,
-            "pictures": len(self._encoding),
+            "pictures": len(self.study.encoding),
             "psnr_change_db": without.change_db,
         }
 
-    def runs(self) -> list[Run]:
-        return [self.run]
+    def studies(self) -> list[Study]:
+        return [self.study]
 
     def draw(self) -> list[go.Figure]:
         codes = self._shown()
         drawn = [
             plots.pictures.draw_code_patches(self._rows(), self._reach, self._detail()),
             plots.pictures.draw_distortion(self._distortion.loc[codes], method=self._method),
-            plots.geometry.draw_code_neighbours(analysis.geometry.code_neighbours(self._tokenizer.quantizer, codes)),
+            plots.geometry.draw_code_neighbours(analysis.geometry.code_neighbours(self.study, codes)),
             plots.usage.draw_code_history(self._history_of(codes), method=self._method, sentence=self._why_no_history),
         ]
         if self.turned_off:
@@ -152,9 +139,7 @@ class CodeInspector(Explorer):
         if codes:
             printed += [
                 plots.pictures.publish_distortion(self._distortion.loc[codes], method=self._method),
-                plots.geometry.publish_code_neighbours(
-                    analysis.geometry.code_neighbours(self._tokenizer.quantizer, codes)
-                ),
+                plots.geometry.publish_code_neighbours(analysis.geometry.code_neighbours(self.study, codes)),
             ]
         if codes and len(history := self._history_of(codes)):
             printed.append(plots.usage.publish_code_history(history, method=self._method))
@@ -163,9 +148,9 @@ class CodeInspector(Explorer):
         return printed
 
     def caption(self) -> str:
-        side = analysis.pictures.patch_side(self._encoding)
+        side = analysis.pictures.patch_side(self.study)
         seen = self._field.set_index("reach").loc[self._reach]
-        whose = run_caption(self.run, self._encoding) + snapshots_caption(self.run)
+        whose = study_caption(self.study) + snapshots_caption(self.study)
         return (
             f"{whose}. Patches: a token's own {side} × {side} pixels, outlined, in a "
             f"window of {seen['side']:.0f} pixels that holds {seen['share']:.0%} of what moves its latents (squared "
@@ -173,7 +158,7 @@ class CodeInspector(Explorer):
         )
 
     def subjects(self) -> list[str]:
-        return [run_argument(self.run)] if self._crops == CROPS else [run_argument(self.run), f"crops={self._crops}"]
+        return [study_argument(self.study)]
 
     def hint(self) -> str:
         sentences = [] if self.selection else ["Select codes: pick some in a linked panel, or type them into the box."]
@@ -181,7 +166,7 @@ class CodeInspector(Explorer):
             without = self.without()
             sentences.append(
                 f"{_codes(without)} turned off: {without.reassigned:,d} of {without.tokens:,d} tokens reassigned to "
-                f"the nearest code left, ΔPSNR {without.change_db:+.3f} dB over {len(self._encoding):,d} pictures."
+                f"the nearest code left, ΔPSNR {without.change_db:+.3f} dB over {len(self.study.encoding):,d} pictures."
             )
         return "\n".join(sentences)
 
@@ -234,7 +219,7 @@ class CodeInspector(Explorer):
             return NO_HISTORY
         if self._history is None:
             try:
-                self._history = analysis.usage.code_history(as_study(self.run, self._crops), range(self._size))
+                self._history = analysis.usage.code_history(self.study, list(range(self._size)))
             except InputError as error:
                 self._history, self._why_no_history = NO_HISTORY, str(error)
         return self._history[self._history["code"].isin(codes)]
@@ -243,8 +228,8 @@ class CodeInspector(Explorer):
         without = self.without()
         touched = without.pictures.nlargest(PICTURES, "reassigned")["image"].sort_values().to_numpy()
         return {
-            "input": self._encoding.images[touched],
-            "all codes": self._encoding.reconstructions[touched],
+            "input": self.study.encoding.images[touched],
+            "all codes": self.study.encoding.reconstructions[touched],
             "without": without.reconstructions[touched],
         }
 

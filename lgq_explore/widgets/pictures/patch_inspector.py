@@ -1,4 +1,4 @@
-"""Which codes could a patch have taken, and what would the next one change?"""
+"""A panel on the codes that one patch could have taken."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from lgq_explore import analysis, plots
 from lgq_explore.errors import InputError, printable
 from lgq_explore.quantizers import SoftQuantizer
-from lgq_explore.runs.run import Run
+from lgq_explore.runs.study import Study
 
 from ..charts import Picked
-from ..explorer import CROPS, Explorer, RunLike, frozen_run, held_out, run_argument, run_caption
+from ..explorer import CROPS, Explorer, StudyLike, as_study, study_argument, study_caption
 
 PICTURES, POSTERIOR = 0, 1
 """The places of the charts."""
@@ -34,7 +34,8 @@ class PatchInspector(Explorer):
 
         PatchInspector(lgq.tutorial_run("lgq"), patch=[5, 3, 3])
 
-    run: opened, its folder, or its name under data/runs; looked at through at most `crops` held-out crops.
+    study: made before, or of a run: opened, its folder, or its name under data/runs, looked at through at most `crops`
+    held-out crops.
     patch: number of the picture, row and column of the token; empty for the first.
     temperature: of the posterior; None for the one in force at the end of training, which is all that a method without
     a temperature takes: its distances are shown instead.
@@ -51,16 +52,14 @@ class PatchInspector(Explorer):
 
     def __init__(
         self,
-        run: RunLike,
+        study: StudyLike,
         patch: Sequence[int] = (0, 0, 0),
         temperature: float | None = None,
         crops: int = CROPS,
     ) -> None:
-        self.run, self._crops = frozen_run(run), crops
-        self._encoding = held_out(self.run, crops)
-        self._tokenizer = self.run.tokenizer()
-        self._tokens = analysis.pictures.token_table(self._tokenizer.quantizer, self._encoding)
-        self._method = self.run.config.quantizer.method
+        self.study = as_study(study, crops)
+        self._tokens = analysis.pictures.token_table(self.study)
+        self._method = self.study.method
         self._answer: analysis.pictures.PatchPosterior | None = None
         self._asked: list[Any] = []
         super().__init__(self._controls())
@@ -68,21 +67,19 @@ class PatchInspector(Explorer):
         self._begin(patch=list(patch), temperature=temperature)
 
     def __repr__(self) -> str:
-        return f"PatchInspector({printable(self.run.name)}, patch {self.patch})"
+        return f"PatchInspector({printable(self.study.name)}, patch {self.patch})"
 
     def posterior(self) -> analysis.pictures.PatchPosterior:
         """Of the patch at the temperature in the traits. Raises InputError where one of them is no such thing."""
         asked = [self.patch, self.temperature]
         if self._answer is None or asked != self._asked:
             image, row, column = self._checked_patch()
-            self._answer = analysis.pictures.posterior(
-                self._tokenizer, self._encoding, image, row, column, self.temperature
-            )
+            self._answer = analysis.pictures.posterior(self.study, image, row, column, self.temperature)
             self._asked = asked
         return self._answer
 
     def frame(self) -> pd.DataFrame:
-        """A row a candidate, nearest first: rank, code, squared_distance, responsibility."""
+        """A row a candidate, nearest first: rank, code, distance, responsibility."""
         return self.posterior().candidates
 
     def summary(self) -> dict[str, int | float | str]:
@@ -94,7 +91,7 @@ class PatchInspector(Explorer):
             "column": answer.column,
             "code": answer.code,
             "runner_up": answer.runner_up,
-            "squared_distance": first.squared_distance,
+            "distance": first.distance,
             "margin": answer.margin,
             "largest_change": answer.largest_change,
         }
@@ -106,8 +103,8 @@ class PatchInspector(Explorer):
             "responsibility_runner_up": second.responsibility,
         }
 
-    def runs(self) -> list[Run]:
-        return [self.run]
+    def studies(self) -> list[Study]:
+        return [self.study]
 
     def draw(self) -> list[go.Figure]:
         answer = self.posterior()
@@ -115,7 +112,9 @@ class PatchInspector(Explorer):
             plots.pictures.draw_patch_pictures(
                 self._pictures(), self._numbers(), answer.row, answer.column, self._detail()
             ),
-            plots.pictures.draw_posterior(answer.candidates, method=self._method, detail=self._at()),
+            plots.pictures.draw_posterior(
+                answer.candidates, method=self._method, metric=answer.metric, detail=self._at()
+            ),
         ]
 
     def figure(self) -> Figure:
@@ -126,17 +125,20 @@ class PatchInspector(Explorer):
         )
 
     def figures(self) -> list[Figure]:
-        candidates = self.posterior().candidates
-        return [self.figure(), plots.pictures.publish_posterior(candidates, method=self._method, detail=self._at())]
+        answer = self.posterior()
+        printed = plots.pictures.publish_posterior(
+            answer.candidates, method=self._method, metric=answer.metric, detail=self._at()
+        )
+        return [self.figure(), printed]
 
     def caption(self) -> str:
-        return run_caption(self.run, self._encoding)
+        return study_caption(self.study)
 
     def subjects(self) -> list[str]:
-        return [run_argument(self.run)] if self._crops == CROPS else [run_argument(self.run), f"crops={self._crops}"]
+        return [study_argument(self.study)]
 
     def _controls(self) -> list[ipywidgets.Widget]:
-        images, _, height, width = self._encoding.codes.shape
+        images, _, height, width = self.study.encoding.codes.shape
         ends = {"picture": images, "row": height, "column": width}
         self._place = [
             ipywidgets.BoundedIntText(description=name, min=0, max=range(end)[-1], layout={"width": "170px"})
@@ -145,7 +147,7 @@ class PatchInspector(Explorer):
         for part in self._place:
             part.observe(self._read_place, "value")
         self.observe(self._write_place, "patch")
-        quantizer = self._tokenizer.quantizer
+        quantizer = self.study.quantizer
         sliders = [self._temperature_slider(quantizer.temperature)] if isinstance(quantizer, SoftQuantizer) else []
         return [ipywidgets.HBox([*self._place, *sliders], layout={"flex_flow": "row wrap"})]
 
@@ -200,13 +202,13 @@ class PatchInspector(Explorer):
         }
 
     def _numbers(self) -> NDArray[np.int64]:
-        _, _, height, width = self._encoding.codes.shape
+        _, _, height, width = self.study.encoding.codes.shape
         own = self._tokens[self._tokens["image"] == self.posterior().image]
         return own["token"].to_numpy().reshape(height, width)
 
     def _detail(self) -> str:
         answer = self.posterior()
-        photograph = self._encoding.photograph_names[self._encoding.photograph[answer.image]]
+        photograph = self.study.encoding.photograph_names[self.study.encoding.photograph[answer.image]]
         return (
             f"row {answer.row}, column {answer.column} of picture {answer.image} ({photograph}) · margin "
             f"{answer.margin:.3g} · the runner-up changes a value by {answer.largest_change} of 255 at most"

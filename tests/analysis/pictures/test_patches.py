@@ -7,8 +7,8 @@ import pytest
 
 from lgq_explore.analysis.pictures import code_patches, token_table
 from lgq_explore.errors import InputError
-from lgq_explore.runs.encoding import Encoding
-from tests.analysis.planted_tokenizer import FACTOR, colour_tokenizer, encoding_of, noise_pictures
+from lgq_explore.runs.study import Study
+from tests.analysis.planted_tokenizer import FACTOR, colour_tokenizer, noise_pictures, study_of
 
 BLACK, WHITE, RED = [-1.0, -1.0, -1.0], [1.0, 1.0, 1.0], [1.0, -1.0, -1.0]
 NEVER = [9.0, 9.0, 9.0]
@@ -16,28 +16,28 @@ TOKENIZER = colour_tokenizer([BLACK, WHITE, RED, NEVER])
 
 
 @pytest.fixture
-def encoding() -> Encoding:
+def study() -> Study:
     """Black pictures with two reddish squares: 200 in the first picture's corner, 240 inside the second."""
     images = np.zeros((2, 3, 16, 16), dtype=np.uint8)
     images[0, 0, :FACTOR, :FACTOR] = 200
     images[1, 0, FACTOR : 2 * FACTOR, 2 * FACTOR : 3 * FACTOR] = 240
-    return encoding_of(TOKENIZER, images)
+    return study_of(TOKENIZER, images)
 
 
-def test_the_planted_patches_are_found_with_what_lies_around(encoding: Encoding) -> None:
-    tokens = token_table(TOKENIZER.quantizer, encoding)
-    red = code_patches(TOKENIZER, encoding, tokens, 2, reach=1)
+def test_the_planted_patches_are_found_with_what_lies_around(study: Study) -> None:
+    tokens = token_table(study)
+    red = code_patches(study, tokens, 2, reach=1)
     assert red.count == 2
     assert red.tokens[["image", "row", "column"]].to_numpy().tolist() == [[0, 0, 0], [1, 1, 2]]
-    np.testing.assert_array_equal(red.patches[1], encoding.images[1, :, 3:9, 7:13])
-    np.testing.assert_array_equal(red.patches[0][:, 1:, 1:], encoding.images[0, :, :5, :5])
+    np.testing.assert_array_equal(red.patches[1], study.encoding.images[1, :, 3:9, 7:13])
+    np.testing.assert_array_equal(red.patches[0][:, 1:, 1:], study.encoding.images[0, :, :5, :5])
     assert (red.patches[0][:, 0, :] == 255).all(), "beyond the picture's edge it is white"
     assert (red.patches[0][:, :, 0] == 255).all()
 
 
-def test_means_are_over_all_tokens_that_have_the_pixel(encoding: Encoding) -> None:
-    tokens = token_table(TOKENIZER.quantizer, encoding)
-    red = code_patches(TOKENIZER, encoding, tokens, 2, reach=1, most=1)
+def test_means_are_over_all_tokens_that_have_the_pixel(study: Study) -> None:
+    tokens = token_table(study)
+    red = code_patches(study, tokens, 2, reach=1, most=1)
     assert len(red.patches) == 1
     assert red.mean_input is not None
     assert red.mean_reconstruction is not None
@@ -46,38 +46,38 @@ def test_means_are_over_all_tokens_that_have_the_pixel(encoding: Encoding) -> No
     assert red.mean_reconstruction[:, 2, 2].tolist() == [255, 0, 0]
 
 
-def test_a_code_alone_is_the_decoders_picture_of_it(encoding: Encoding) -> None:
-    tokens = token_table(TOKENIZER.quantizer, encoding)
-    red = code_patches(TOKENIZER, encoding, tokens, 2, reach=3)
+def test_a_code_alone_is_the_decoders_picture_of_it(study: Study) -> None:
+    tokens = token_table(study)
+    red = code_patches(study, tokens, 2, reach=3)
     assert red.alone.shape == (3, FACTOR + 6, FACTOR + 6)
     assert red.alone[:, 0, 0].tolist() == [255, 0, 0]
 
 
-def test_a_dead_code_has_no_patches_and_is_still_decoded(encoding: Encoding) -> None:
-    dead = code_patches(TOKENIZER, encoding, token_table(TOKENIZER.quantizer, encoding), 3)
+def test_a_dead_code_has_no_patches_and_is_still_decoded(study: Study) -> None:
+    dead = code_patches(study, token_table(study), 3)
     assert dead.count == len(dead.tokens) == len(dead.patches) == 0
     assert dead.mean_input is dead.mean_reconstruction is None
     assert (dead.alone == 255).all()
 
 
 def test_patches_shown_are_spread_over_all_that_hold_the_code() -> None:
-    encoding = encoding_of(TOKENIZER, noise_pictures(20))
-    tokens = token_table(TOKENIZER.quantizer, encoding)
-    shown = code_patches(TOKENIZER, encoding, tokens, 0, most=5)
+    study = study_of(TOKENIZER, noise_pictures(20))
+    tokens = token_table(study)
+    shown = code_patches(study, tokens, 0, most=5)
     assert len(shown.patches) == 5 < shown.count == (tokens["code"] == 0).sum()
     assert shown.tokens["image"].iloc[0] < 4
     assert shown.tokens["image"].iloc[-1] > 15
     for patch, token in zip(shown.patches, shown.tokens.itertuples(), strict=True):
-        assert encoding.codes[token.image, 0, token.row, token.column] == 0
+        assert study.encoding.codes[token.image, 0, token.row, token.column] == 0
         y, x = token.row * FACTOR, token.column * FACTOR
-        np.testing.assert_array_equal(patch, encoding.images[token.image, :, y : y + FACTOR, x : x + FACTOR])
+        np.testing.assert_array_equal(patch, study.encoding.images[token.image, :, y : y + FACTOR, x : x + FACTOR])
 
 
-def test_nonsense_is_refused(encoding: Encoding) -> None:
-    tokens = token_table(TOKENIZER.quantizer, encoding)
+def test_nonsense_is_refused(study: Study) -> None:
+    tokens = token_table(study)
     with pytest.raises(InputError, match="code 4 is outside"):
-        code_patches(TOKENIZER, encoding, tokens, 4)
+        code_patches(study, tokens, 4)
     with pytest.raises(InputError, match="reach is -1"):
-        code_patches(TOKENIZER, encoding, tokens, 2, reach=-1)
+        code_patches(study, tokens, 2, reach=-1)
     with pytest.raises(InputError, match="most is 0"):
-        code_patches(TOKENIZER, encoding, tokens, 2, most=0)
+        code_patches(study, tokens, 2, most=0)

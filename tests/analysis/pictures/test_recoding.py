@@ -6,36 +6,44 @@ import numpy as np
 import pytest
 import torch
 
-from lgq_explore.analysis.code_space import code_points
 from lgq_explore.analysis.pictures import recoded
-from lgq_explore.analysis.usage.counts import token_codes
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import QUANTIZERS
-from tests.analysis.planted_tokenizer import colour_tokenizer, encoding_of, method_tokenizer, noise_pictures
+from tests.analysis.planted_tokenizer import colour_tokenizer, method_tokenizer, noise_pictures, study_of
 
 
 @pytest.mark.parametrize("method", QUANTIZERS)
 def test_its_own_codes_change_nothing(method: str) -> None:
     tokenizer = method_tokenizer(method)
-    encoding = encoding_of(tokenizer, noise_pictures(70))
-    again = recoded(tokenizer, encoding, code_points(tokenizer.quantizer))
-    np.testing.assert_array_equal(token_codes(again), token_codes(encoding))
-    np.testing.assert_array_equal(again.reconstructions, encoding.reconstructions)
-    assert again.levels.tolist() == [tokenizer.quantizer.codebook_size]
+    study = study_of(tokenizer, noise_pictures(70))
+    again = recoded(study, study.code_points)
+    np.testing.assert_array_equal(again.codes, study.codes)
+    np.testing.assert_array_equal(again.encoding.reconstructions, study.encoding.reconstructions)
+    assert again.encoding.levels.tolist() == [tokenizer.quantizer.codebook_size]
 
 
 def test_other_codes_are_those_of_a_tokenizer_that_has_them() -> None:
     colours = [[1.0, 1.0, 1.0], [-1.0, -1.0, -1.0], [0.0, 0.5, -0.5]]
     one, other = colour_tokenizer([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]), colour_tokenizer(colours)
     pictures = noise_pictures(3)
-    again = recoded(one, encoding_of(one, pictures), torch.tensor(colours))
-    expected = encoding_of(other, pictures)
+    again = recoded(study_of(one, pictures), torch.tensor(colours))
+    expected = study_of(other, pictures)
     np.testing.assert_array_equal(again.codes, expected.codes)
-    np.testing.assert_array_equal(again.reconstructions, expected.reconstructions)
+    np.testing.assert_array_equal(again.encoding.reconstructions, expected.encoding.reconstructions)
+
+
+def test_it_is_a_study_of_its_own_that_encodes_to_what_it_holds() -> None:
+    study = study_of(method_tokenizer("fsq"), noise_pictures(5))
+    again = recoded(study, torch.randn(7, study.points.shape[1], generator=torch.Generator().manual_seed(0)))
+    assert again.trained.digest != study.trained.digest
+    fresh = study_of(again.tokenizer, study.encoding.images)
+    np.testing.assert_array_equal(fresh.codes, again.codes)
+    np.testing.assert_array_equal(fresh.encoding.reconstructions, again.encoding.reconstructions)
+    torch.testing.assert_close(fresh.points, again.points)
 
 
 @pytest.mark.parametrize("shape", [(8, 3), (8,), (1, 4)])
 def test_a_codebook_of_another_width_is_refused(shape: tuple[int, ...]) -> None:
     tokenizer = method_tokenizer("vq")
     with pytest.raises(InputError, match=r"give \[K, 4\]"):
-        recoded(tokenizer, encoding_of(tokenizer, noise_pictures(1)), torch.zeros(shape))
+        recoded(study_of(tokenizer, noise_pictures(1)), torch.zeros(shape))

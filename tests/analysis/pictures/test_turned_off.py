@@ -9,35 +9,40 @@ import numpy as np
 import pytest
 import torch
 
-from lgq_explore.analysis.code_space import code_points, token_points
 from lgq_explore.analysis.pictures import turn_codes_off
-from lgq_explore.analysis.usage.counts import token_codes
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import QUANTIZERS
-from lgq_explore.runs.encoding import Encoding
+from lgq_explore.quantizers import QUANTIZERS, QuantizerConfig
+from lgq_explore.runs.study import Study
 from tests.analysis.planted_tokenizer import (
     FACTOR,
     GRID,
     SIDE,
     colour_tokenizer,
-    encoding_of,
+    config_tokenizer,
     method_tokenizer,
     noise_pictures,
+    study_of,
 )
+from tests.planted_methods.cosine import CosineConfig
+from tests.planted_methods.dot_product import DotProductConfig
+from tests.planted_methods.residual import ResidualConfig
+
+OTHER_METRICS = (DotProductConfig(16), CosineConfig(16), ResidualConfig(codes=4))
+"""Methods whose tokens need not take the code at the least Euclidean distance."""
 
 GREYS = colour_tokenizer([[level] * 3 for level in (-1.0, 0.0, 0.2, 1.0)])
 
 
 @pytest.fixture
-def encoding() -> Encoding:
+def study() -> Study:
     """A black picture, and another with two squares of code 2 (0.2, that is 153 of 255)."""
     images = np.zeros((2, 3, SIDE, SIDE), dtype=np.uint8)
     images[1, :, :FACTOR, : 2 * FACTOR] = 153
-    return encoding_of(GREYS, images)
+    return study_of(GREYS, images)
 
 
-def test_the_planted_tokens_take_the_runner_up_and_cost_what_they_should(encoding: Encoding) -> None:
-    without = turn_codes_off(GREYS, encoding, [2])
+def test_the_planted_tokens_take_the_runner_up_and_cost_what_they_should(study: Study) -> None:
+    without = turn_codes_off(study, [2])
     assert without.reassigned == 2
     assert without.tokens == 2 * GRID * GRID
     assert without.codes[1, 0, 0].tolist() == [1, 1, 0, 0]
@@ -50,42 +55,59 @@ def test_the_planted_tokens_take_the_runner_up_and_cost_what_they_should(encodin
     assert without.change_db == pytest.approx((expected - without.pictures["psnr_db"].iloc[1]) / 2)
 
 
-def test_the_encoding_is_left_alone(encoding: Encoding) -> None:
+def test_the_encoding_is_left_alone(study: Study) -> None:
+    encoding = study.encoding
     codes, reconstructions = encoding.codes.copy(), encoding.reconstructions.copy()
-    turn_codes_off(GREYS, encoding, [0, 2])
+    turn_codes_off(study, [0, 2])
     np.testing.assert_array_equal(encoding.codes, codes)
     np.testing.assert_array_equal(encoding.reconstructions, reconstructions)
 
 
 @pytest.mark.parametrize("codes", [[], [1]])
-def test_codes_that_nobody_holds_change_nothing(encoding: Encoding, codes: list[int]) -> None:
-    without = turn_codes_off(GREYS, encoding, codes)
+def test_codes_that_nobody_holds_change_nothing(study: Study, codes: list[int]) -> None:
+    without = turn_codes_off(study, codes)
     assert without.reassigned == 0
     assert without.change_db == 0
-    np.testing.assert_array_equal(without.reconstructions, encoding.reconstructions)
+    np.testing.assert_array_equal(without.reconstructions, study.encoding.reconstructions)
 
 
 @pytest.mark.parametrize("method", QUANTIZERS)
 def test_every_method_gives_its_tokens_to_the_nearest_code_that_stays_on(method: str) -> None:
     tokenizer = method_tokenizer(method)
-    encoding = encoding_of(tokenizer, noise_pictures(6))
-    held = token_codes(encoding)
+    study = study_of(tokenizer, noise_pictures(6))
+    held = study.codes
     off = np.unique(held)[:3].tolist()
-    without = turn_codes_off(tokenizer, encoding, off)
-    distances = torch.cdist(token_points(tokenizer.quantizer, encoding), code_points(tokenizer.quantizer))
+    without = turn_codes_off(study, off)
+    distances = torch.cdist(study.points, study.code_points)
     distances[:, off] = torch.inf
-    after = token_codes(replace(encoding, codes=without.codes))
-    np.testing.assert_array_equal(after.reshape(-1), distances.argmin(1).numpy())
+    after = Study(study.trained, replace(study.encoding, codes=without.codes)).codes
+    np.testing.assert_array_equal(after, distances.argmin(1).numpy())
     assert without.reassigned == np.isin(held, off).sum() == (after != held).sum()
 
 
-def test_nonsense_is_refused(encoding: Encoding) -> None:
+@pytest.mark.parametrize("config", OTHER_METRICS, ids=lambda config: config.method)
+def test_nearest_is_the_methods_own(config: QuantizerConfig) -> None:
+    study = study_of(config_tokenizer(config), noise_pictures(6))
+    off = np.unique(study.codes)[:2].tolist()
+    without = turn_codes_off(study, off)
+    stays_on = np.setdiff1d(np.arange(study.quantizer.codebook_size), off)
+    expected = study.quantizer.assign(study.points, allowed=torch.from_numpy(stays_on))
+    lost = np.isin(study.codes, off)
+    assert 0 < lost.sum() < lost.size
+    np.testing.assert_array_equal(by_token(without.codes)[lost], expected.numpy()[lost])
+    np.testing.assert_array_equal(by_token(without.codes)[~lost], by_token(study.encoding.codes)[~lost])
+
+
+def by_token(codes: np.ndarray) -> np.ndarray:
+    """[N, G, H, W] → [tokens, G]."""
+    return codes.transpose(0, 2, 3, 1).reshape(-1, codes.shape[1])
+
+
+def test_nonsense_is_refused(study: Study) -> None:
     with pytest.raises(InputError, match="all 4 codes are turned off"):
-        turn_codes_off(GREYS, encoding, [0, 1, 2, 3])
+        turn_codes_off(study, [0, 1, 2, 3])
     with pytest.raises(InputError, match="code 4 is outside"):
-        turn_codes_off(GREYS, encoding, [4])
-    with pytest.raises(InputError, match="encode with the same run"):
-        turn_codes_off(method_tokenizer("vq"), encoding, [0])
-    nothing = replace(encoding, images=encoding.images[:0])
+        turn_codes_off(study, [4])
+    nothing = Study(study.trained, replace(study.encoding, images=study.encoding.images[:0]))
     with pytest.raises(InputError, match="0 pictures"):
-        turn_codes_off(GREYS, nothing, [0])
+        turn_codes_off(nothing, [0])

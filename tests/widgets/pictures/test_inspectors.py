@@ -12,17 +12,18 @@ import numpy as np
 import pytest
 import traitlets
 
-import lgq_explore as lgq
 from lgq_explore import analysis
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import QUANTIZERS
 from lgq_explore.runs.config import TrainConfig
-from lgq_explore.runs.encoding import Encoding, encode
+from lgq_explore.runs.encoding import Encoding
 from lgq_explore.runs.run import Run
+from lgq_explore.runs.study import Study, study
 from lgq_explore.training.loop import train
 from lgq_explore.widgets import CodeInspector, PatchInspector
 from lgq_explore.widgets.codes_box import CodesBox
+from tests.analysis.planted_tokenizer import method_tokenizer, noise_pictures, study_of
 
 CROPS = 6
 
@@ -58,13 +59,18 @@ def run(data: Path) -> Run:
 
 
 @pytest.fixture
-def encoding(run: Run) -> Encoding:
-    return encode(run, crops=CROPS)
+def studied(run: Run) -> Study:
+    return study(run, crops=CROPS)
 
 
-def used(run: Run) -> list[int]:
+@pytest.fixture
+def encoding(studied: Study) -> Encoding:
+    return studied.encoding
+
+
+def used(studied: Study) -> list[int]:
     """The codes in use, most used first."""
-    usage = analysis.usage.per_code(lgq.study(run, crops=CROPS))
+    usage = analysis.usage.per_code(studied)
     return usage[usage["count"] > 0].sort_values("count", ascending=False, kind="stable")["code"].tolist()
 
 
@@ -98,8 +104,8 @@ def picks(figure: dict) -> list[int]:
     return np.frombuffer(base64.b64decode(numbers["bdata"]), numbers["dtype"]).tolist()
 
 
-def test_a_selection_is_filled_with_patches_that_hold_the_code(run: Run, encoding: Encoding) -> None:
-    first, second, *_ = used(run)
+def test_a_selection_is_filled_with_patches_that_hold_the_code(run: Run, encoding: Encoding, studied: Study) -> None:
+    first, second, *_ = used(studied)
     inspector = CodeInspector(run, crops=CROPS)
     assert "Select codes" in text_of(inspector)
     inspector.selection = [first, second]
@@ -110,13 +116,13 @@ def test_a_selection_is_filled_with_patches_that_hold_the_code(run: Run, encodin
     assert [found.count for found in inspector.patches()] == [(held == code).sum() for code in sorted([first, second])]
 
 
-def test_turning_codes_off_gives_the_numbers_of_the_analysis(run: Run, encoding: Encoding) -> None:
-    first, *_ = used(run)
+def test_turning_codes_off_gives_the_numbers_of_the_analysis(run: Run, encoding: Encoding, studied: Study) -> None:
+    first, *_ = used(studied)
     inspector = CodeInspector(run, selection=[first], crops=CROPS)
     assert len(drawn(inspector)) == 4
     press(inspector, "Turn selection off")
     assert inspector.turned_off == [first]
-    expected = analysis.pictures.turn_codes_off(run.tokenizer(), encoding, [first])
+    expected = analysis.pictures.turn_codes_off(studied, [first])
     assert expected.reassigned == (encoding.codes == first).sum() > 0
     summary = inspector.summary()
     assert summary["reassigned_tokens"] == expected.reassigned
@@ -131,8 +137,8 @@ def test_turning_codes_off_gives_the_numbers_of_the_analysis(run: Run, encoding:
     assert inspector.summary()["psnr_change_db"] == 0
 
 
-def test_clicks_select_codes_and_patches(run: Run, encoding: Encoding) -> None:
-    first, second, *_ = used(run)
+def test_clicks_select_codes_and_patches(run: Run, encoding: Encoding, studied: Study) -> None:
+    first, second, *_ = used(studied)
     inspector = CodeInspector(run, selection=[first], crops=CROPS)
     token = picks(drawn(inspector)[0])[-1]
     send(inspector, {"figure": 0, "codes": [int(token)]})
@@ -152,18 +158,18 @@ def test_codes_can_be_typed(run: Run) -> None:
     assert (inspector.selection, inspector.turned_off) == ([3, 5], [7])
 
 
-def test_the_frame_holds_a_row_a_selected_code(run: Run, encoding: Encoding) -> None:
-    chosen = used(run)[:3]
+def test_the_frame_holds_a_row_a_selected_code(run: Run, studied: Study) -> None:
+    chosen = used(studied)[:3]
     frame = CodeInspector(run, selection=chosen, crops=CROPS).frame()
     assert frame["code"].tolist() == sorted(chosen)
-    usage = analysis.usage.per_code(lgq.study(run, crops=CROPS)).set_index("code")["count"]
+    usage = analysis.usage.per_code(studied).set_index("code")["count"]
     assert frame["count"].tolist() == usage[sorted(chosen)].tolist()
     assert (frame["neighbour"] != frame["code"]).all()
 
 
-def test_of_many_codes_the_most_used_are_shown(run: Run, encoding: Encoding) -> None:
+def test_of_many_codes_the_most_used_are_shown(run: Run, encoding: Encoding, studied: Study) -> None:
     inspector = CodeInspector(run, selection=list(range(64)), crops=CROPS)
-    assert [found.code for found in inspector.patches()] == sorted(used(run)[:5])
+    assert [found.code for found in inspector.patches()] == sorted(used(studied)[:5])
     assert inspector.summary()["tokens_of_selection"] == encoding.codes.size
     assert "5 most used of 64" in drawn(inspector)[0]["layout"]["title"]["text"]
 
@@ -180,10 +186,10 @@ def test_a_code_that_does_not_exist_is_shown_to_be_wrong(run: Run) -> None:
 @pytest.mark.parametrize("method", ["fsq", "vq", "simvq"])
 def test_methods_of_other_kinds_are_inspected_too(data: Path, method: str) -> None:
     run = trained(data, method)
-    counts = analysis.usage.per_code(lgq.study(run, crops=CROPS))["count"]
-    code = int(counts.argmax())
+    studied = study(run, crops=CROPS)
+    code = int(analysis.usage.per_code(studied)["count"].argmax())
     inspector = CodeInspector(run, selection=[code], turned_off=[code], crops=CROPS)
-    assert inspector.summary()["reassigned_tokens"] == counts.max()
+    assert inspector.summary()["reassigned_tokens"] == analysis.usage.per_code(studied)["count"].max()
     history = drawn(inspector)[3]
     said = history["layout"]["annotations"][0]
     assert said["visible"] == (method == "fsq")
@@ -195,9 +201,9 @@ def test_methods_of_other_kinds_are_inspected_too(data: Path, method: str) -> No
     assert len(patch.figures()) == 2
 
 
-def test_a_patch_shows_the_posterior_of_the_analysis(run: Run, encoding: Encoding) -> None:
+def test_a_patch_shows_the_posterior_of_the_analysis(run: Run, encoding: Encoding, studied: Study) -> None:
     inspector = PatchInspector(run, patch=[2, 3, 1], temperature=0.5, crops=CROPS)
-    expected = analysis.pictures.posterior(run.tokenizer(), encoding, 2, 3, 1, temperature=0.5)
+    expected = analysis.pictures.posterior(studied, 2, 3, 1, temperature=0.5)
     assert inspector.summary()["code"] == expected.code == encoding.codes[2, 0, 3, 1]
     assert inspector.summary()["runner_up"] == expected.runner_up
     assert inspector.summary()["margin"] == pytest.approx(expected.margin)
@@ -249,11 +255,22 @@ def test_a_patch_that_does_not_exist_is_shown_to_be_wrong(run: Run) -> None:
 
 def test_the_code_of_a_panel_makes_it_again(run: Run) -> None:
     inspector = CodeInspector(run, selection=[5], turned_off=[7], crops=CROPS)
-    assert inspector.code() == f"lgq.widgets.CodeInspector('lgq', crops={CROPS}, selection=[5], turned_off=[7])"
-    again = eval(inspector.code().removeprefix("lgq.widgets."))
-    assert again.summary() == inspector.summary()
+    seen = f"lgq.study({str(run.path)!r}, crops={CROPS})"
+    assert inspector.code() == f"lgq.widgets.CodeInspector({seen}, selection=[5], turned_off=[7])"
+    assert eval(inspector.code()).summary() == inspector.summary()
     patch = PatchInspector(run, patch=[1, 2, 3], crops=CROPS)
-    assert eval(patch.code().removeprefix("lgq.widgets.")).summary() == patch.summary()
+    assert eval(patch.code()).summary() == patch.summary()
+    assert PatchInspector(study(run)).code() == "lgq.widgets.PatchInspector('lgq', patch=[0, 0, 0], temperature=None)"
+
+
+def test_a_study_without_a_run_is_inspected_too() -> None:
+    foreign = study_of(method_tokenizer("lgq"), noise_pictures(4))
+    inspector, patch = CodeInspector(foreign, selection=used(foreign)[:2]), PatchInspector(foreign)
+    assert [found.count for found in inspector.patches()] == np.bincount(foreign.codes)[inspector.selection].tolist()
+    assert "has no run" in drawn(inspector)[3]["layout"]["annotations"][0]["text"]
+    assert "without a run" in text_of(patch)
+    assert patch.summary()["code"] == foreign.codes[0]
+    assert patch.code().startswith("lgq.widgets.PatchInspector(study, ")
 
 
 def test_captions_carry_run_seed_and_n(run: Run, encoding: Encoding) -> None:
