@@ -1,4 +1,4 @@
-"""How long does a panel take to answer a move of its slider?
+"""The time that a panel takes to answer a move of its slider.
 
 The temperature panel's work is done without a browser: its numbers, its pictures and its five figures as the text that
 goes to the page, for tokens and a codebook of a published size. A move to a temperature that is not known yet is
@@ -14,14 +14,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from lgq_explore.errors import InputError
-from lgq_explore.models import BackboneConfig
+from lgq_explore.models import BackboneConfig, Tokenizer
 from lgq_explore.models.tokenizer import build_tokenizer
 from lgq_explore.quantizers import LGQConfig
-from lgq_explore.runs.encoding import Encoding, coded_batches
+from lgq_explore.runs.encoding import encode_pictures
+from lgq_explore.runs.run import TrainedTokenizer
+from lgq_explore.runs.study import Study
 
 from .fresh_process import THREADS, in_fresh_process
 from .markdown import number, table
@@ -66,9 +67,9 @@ def measure_temperature_panel(case: dict[str, Any]) -> dict[str, Any]:
 
     backbone = BackboneConfig()
     tokenizer = build_tokenizer(backbone, LGQConfig(codebook_size=case["codes"]), seed=0).eval()
-    encoding = _random_encoding(tokenizer, case["tokens"], backbone.factor)
+    study = _random_study(tokenizer, case["tokens"], backbone.factor)
     started = time.process_time()
-    views = TemperatureViews(tokenizer, encoding, tokens=case["tokens"])
+    views = TemperatureViews(study, tokens=case["tokens"])
     marks = temperature_marks(views.sample, views.sweep)
 
     def preview(temperature: float) -> list[str]:
@@ -92,21 +93,13 @@ def measure_temperature_panel(case: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _random_encoding(tokenizer: Any, tokens: int, factor: int) -> Encoding:
+def _random_study(tokenizer: Tokenizer, tokens: int, factor: int) -> Study:
     """As many random pictures as hold the tokens, and what the tokenizer makes of them."""
     count = -(-tokens // (IMAGE_SIZE // factor) ** 2)
     generator = torch.Generator().manual_seed(0)
     pictures = torch.randint(256, (count, 3, IMAGE_SIZE, IMAGE_SIZE), dtype=torch.uint8, generator=generator)
-    batches = list(coded_batches(tokenizer, pictures))
-    return Encoding(
-        images=pictures.numpy(),
-        latents=torch.cat([batch.output.latents for batch in batches]).numpy(),
-        codes=torch.cat([batch.output.coded.codes for batch in batches]).numpy(),
-        reconstructions=torch.cat([batch.reconstructions for batch in batches]).numpy(),
-        levels=np.array(tokenizer.quantizer.levels),
-        photograph=np.zeros(count, dtype=np.int64),
-        photograph_names=np.array(["random"]),
-    )
+    trained = TrainedTokenizer.of(tokenizer)
+    return Study(trained, encode_pictures(trained, pictures.numpy()))
 
 
 def _figures(views: TemperatureViews, marks: Any, view: TemperatureView) -> list[str]:

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, Position
 
 import lgq_explore as lgq
 from lgq_explore import analysis
-from lgq_explore.runs.encoding import Encoding, encode
+from lgq_explore.runs.encoding import Encoding
 from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
 from tests.browser.notebook_page import SMALL, NotebookPage, opened_notebook
@@ -108,9 +108,10 @@ def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookP
     usage_map, patches = Chart(notebook, USAGE, MAP), Chart(notebook, INSPECTOR, PATCHES)
     for chart in (usage_map, patches, Chart(notebook, PATCH, 1)):
         chart.wait_until("true")
-    encoding = encode(run)
+    studied = lgq.study(run)
+    encoding = studied.encoding
     held = encoding.codes.reshape(-1)
-    code = int(analysis.usage.per_code(lgq.study(run, encoding=encoding))["count"].argmax())
+    code = int(analysis.usage.per_code(studied)["count"].argmax())
 
     patches.wait_for_answer("chart._fullData.length === 2", lambda: click_code(usage_map, code))
     assert_patches_hold(patches, encoding, [code])
@@ -118,13 +119,13 @@ def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookP
     codes = codes_in_box()
     patches.wait_for_answer("chart._fullData.length > 2", lambda: drag_box(usage_map))
     assert text_in(notebook, "codes:") == ", ".join(map(str, codes))
-    shown = analysis.usage.per_code(lgq.study(run, encoding=encoding)).loc[codes].nlargest(5, "count")["code"]
+    shown = analysis.usage.per_code(studied).loc[codes].nlargest(5, "count")["code"]
     assert_patches_hold(patches, encoding, sorted(shown))
 
     notebook.button("Turn selection off").click()
     pictures = Chart(notebook, INSPECTOR, PICTURES)
     pictures.wait_until("chart._fullData.length === 3")
-    expected = analysis.pictures.turn_codes_off(run.tokenizer(), encoding, codes)
+    expected = analysis.pictures.turn_codes_off(studied, codes)
     assert expected.reassigned == np.isin(held, codes).sum() > 0
     assert f"{expected.reassigned:,d} tokens, {expected.change_db:+.3f} dB" in pictures.title()
     notebook.wait_for_text(f"{expected.reassigned:,d} of {held.size:,d} tokens reassigned")
@@ -138,7 +139,7 @@ def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookP
         f"chart._fullLayout.title.text.includes('row {row}, column {column} of picture {image} ')",
         lambda: patches.click("[trace.x[0], trace.y[0]]"),
     )
-    posterior = analysis.pictures.posterior(run.tokenizer(), encoding, image, row, column)
+    posterior = analysis.pictures.posterior(studied, image, row, column)
     chosen, runner_up, *_ = Chart(notebook, PATCH, 1).read("Array.from(chart._fullData[0].customdata)")
     assert (chosen, runner_up) == (posterior.code, posterior.runner_up)
     assert chosen == held[first]

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Page
 
 from lgq_explore import analysis, plots
-from lgq_explore.runs.encoding import encode
 from lgq_explore.runs.run import Run
+from lgq_explore.runs.study import study
 from lgq_explore.training.loop import train
 from tests.browser.notebook_page import SMALL, NotebookPage, chart, opened_notebook
 
@@ -53,7 +53,7 @@ def notebook(lab: Lab, run: Run, page: Page) -> Iterator[NotebookPage]:
 def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, notebook: NotebookPage) -> None:
     notebook.run_all()
     notebook.wait_for_charts(5)
-    views = analysis.temperature.TemperatureViews(run.tokenizer(), encode(run))
+    views = analysis.temperature.TemperatureViews(study(run))
     grid = views.temperatures
     wait_for_the_whole_sample(notebook, views)
     before = shown(notebook)
@@ -85,7 +85,7 @@ def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, note
     notebook.slider("codebook of").focus()
     notebook.page.keyboard.press("Home")
     notebook.wait_for_text("codebook of step 0,")
-    past = analysis.temperature.TemperatureViews(run.tokenizer(), encode(run), run.codebook_snapshots()[0])
+    past = analysis.temperature.TemperatureViews(study(run), 0)
     wait_for_the_whole_sample(notebook, past)
     assert shown(notebook).shares == pytest.approx(shares_of(past, moved))
     notebook.wait_for_text(f"TemperatureExplorer('lgq', temperature={moved!r}, snapshot=0, token={token}")

@@ -1,4 +1,4 @@
-"""At which temperatures does a codebook that minimises the free energy split, and where does a run's schedule stand?
+"""Temperatures at which a codebook that minimises the free energy splits, and a run's schedule beside them.
 
 Deterministic annealing (Rose, Gurewitz & Fox 1990; Rose 1998, "Deterministic annealing for clustering, compression,
 classification, regression"). With responsibilities p_nk = softmax_k(−|z_n − c_k|²/τ), the free energy
@@ -30,11 +30,8 @@ from torch import Tensor
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import to_tokens
 from lgq_explore.quantizers.soft_assignment.tiles import strips
-from lgq_explore.runs.encoding import Encoding
-from lgq_explore.runs.frozen_run import frozen
-from lgq_explore.runs.run import Run
+from lgq_explore.runs.study import Study
 
-from ..code_space import with_snapshot
 from .softness import TOKENS, critical_temperature, require_soft, require_temperature, sample_latents
 
 LEAST_MASS = 2.0
@@ -219,29 +216,26 @@ def count_distinct(centres: Tensor, tolerance: float) -> int:
     return int(fcluster(linkage(centres.numpy(), "single"), tolerance, "distance").max())
 
 
-def bifurcations(run: Run, encoding: Encoding, tokens: int = TOKENS, seed: int = 0) -> pd.DataFrame:
+def bifurcations(study: Study, tokens: int = TOKENS, seed: int = 0) -> pd.DataFrame:
     """Where a run's schedule stood, at each snapshot of its codebook, to the temperatures at which its codes split.
 
-    A row a snapshot: step, temperature (in force there), critical_temperature, to_split (codes whose split temperature
-    lies above it: two in their place would part), settled (below it), idle (of next to no mass), effective_centres,
-    tokens. The encoder of the past is not kept: tokens are a sample of those of the newest weights.
+    A row per snapshot: step, temperature (in force there), critical_temperature, to_split (codes whose split
+    temperature lies above it: two in their place would part), settled (below it), idle (of next to no mass),
+    effective_centres, tokens. The encoder of the past is not kept: tokens are a sample of those of the newest weights.
 
     Raises:
-        InputError: a run without temperature or snapshots, or an encoding of another width.
+        InputError: a study without temperature, run or snapshots.
     """
-    run = frozen(run)
-    run.require_own(encoding)
-    quantizer = require_soft(run.tokenizer().quantizer)
-    snapshots = run.codebook_snapshots()
-    if not snapshots:
+    quantizer, run = require_soft(study.quantizer), study.require_run()
+    if not study.snapshots:
         raise InputError(f"{run.path} holds no snapshots of its codebook: train it further")
     with torch.no_grad():
-        points = to_tokens(quantizer.continuous(sample_latents(encoding, tokens, seed))).double()
+        points = to_tokens(quantizer.continuous(sample_latents(study, tokens, seed))).double()
     critical, history = critical_temperature(points), run.history()
     rows = []
-    for step, stored in sorted(snapshots.items()):
+    for step in sorted(study.snapshots):
         temperature = temperature_at(history, step)
-        codebook = with_snapshot(quantizer, stored).code_points().double()
+        codebook = study.quantizer_at(step).code_points().double()
         split = split_temperatures(points, codebook, temperature)["split_temperature"]
         state, _ = _state(points, codebook, temperature)
         rows.append(

@@ -1,4 +1,4 @@
-"""What does each estimator tell the encoder about the decoder's wishes, and how much of it is true?
+"""Gradient estimators through rounding, and how far each agrees with the gradient of the smoothed loss.
 
 Forward, all of them hand the decoder the same hard codes. They differ in the derivative that they pretend rounding has:
 
@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lgq_explore.images.photographs import to_model_range
-from lgq_explore.models import Tokenizer
 from lgq_explore.quantizers import SoftQuantizer
 from lgq_explore.quantizers.base import straight_through
+from lgq_explore.runs.study import Study
 
 from .smoothed_gradient import LossOfPictures, SmoothedGradient, hard, rounding_error, smoothed_gradient
 from .softness import require_soft, require_temperature
@@ -127,7 +127,7 @@ def compare_estimators(
 
 
 def estimator_microscope(
-    tokenizer: Tokenizer,
+    study: Study,
     images: NDArray[np.uint8],
     temperatures: Sequence[float],
     sigma: float | None = None,
@@ -136,12 +136,12 @@ def estimator_microscope(
 ) -> pd.DataFrame:
     """`compare_estimators` on one batch of pictures, uint8 [B, 3, S, S], for the mean absolute error of the decoder.
 
-    tokenizer: in eval mode. sigma: of the noise, in the codes' space; by default the rounding error of these tokens.
+    sigma: of the noise, in the codes' space; by default the rounding error of these tokens.
 
     Raises:
         InputError: a quantizer without temperature, a temperature or σ that is not positive, an odd number of pairs.
     """
-    quantizer = require_soft(tokenizer.quantizer)
+    tokenizer, quantizer = study.tokenizer, require_soft(study.quantizer)
     targets = to_model_range(torch.from_numpy(np.array(images)))
     with torch.no_grad():
         latents = tokenizer.encode(targets)

@@ -1,35 +1,33 @@
-"""How many tokens change their code from one temperature, or one snapshot of the codebook, to the next?"""
+"""Tokens whose code changes from one temperature, or one snapshot of the codebook, to the next."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pandas as pd
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
 
-from lgq_explore.quantizers import Quantizer, nearest_codes, to_tokens
+from lgq_explore.quantizers import Quantizer, to_tokens
+from lgq_explore.runs.study import Study
 
-from ..code_space import with_snapshot
-from .softness import require_soft
+from .softness import TOKENS, require_soft, sample_latents
 
 
 def flips_over_temperatures(quantizer: Quantizer, latents: Tensor, temperatures: Sequence[float]) -> pd.DataFrame:
-    """Which share of tokens changes its code between neighbouring temperatures, a row a pair: from, to, and two shares.
+    """Share of tokens whose code changes between neighbouring temperatures, a row per pair: from, to, and two shares.
 
-    hard: of the code with the largest responsibility, which no temperature changes. soft: of the code nearest to
-    q_soft, which is where the soft vector would be rounded to.
+    hard: of the code with the largest responsibility, which no temperature changes. soft: of the code that q_soft
+    would be rounded to.
     Raises InputError for a quantizer without temperature.
     """
     soft_quantizer = require_soft(quantizer)
-    (codebook,) = soft_quantizer.codebooks()
     hard, soft = [], []
     for temperature in temperatures:
         softness = soft_quantizer.softness(latents, temperature)
         hard.append(softness.codes)
-        soft.append(nearest_codes(softness.soft, codebook))
+        soft.append(soft_quantizer.assign(softness.soft))
     return pd.DataFrame(
         {
             "from_temperature": list(temperatures[:-1]),
@@ -40,23 +38,21 @@ def flips_over_temperatures(quantizer: Quantizer, latents: Tensor, temperatures:
     )
 
 
-def flips_over_snapshots(
-    quantizer: Quantizer, latents: Tensor, snapshots: Mapping[int, Sequence[ArrayLike]]
-) -> pd.DataFrame:
-    """Which share of the same tokens changes its code from one snapshot (`Run.codebook_snapshots`) to the next.
+def flips_over_snapshots(study: Study, tokens: int = TOKENS, seed: int = 0) -> pd.DataFrame:
+    """Share of tokens whose code changes from one snapshot of the codebook to the next.
 
-    A row a pair of neighbours: from_step, to_step, share. Tokens are those of today's encoder: what is measured is
-    how far the codes moved, not the tokens. Raises InputError for a method that takes no other codebooks.
+    A row per pair of neighbours: from_step, to_step, share. tokens: size of the sample, all of today's encoder: what is
+    measured is how far the codes moved. Raises InputError for a method that takes no other codebooks.
     """
-    steps = sorted(snapshots)
+    steps = sorted(study.snapshots)
     with torch.no_grad():
-        tokens = to_tokens(quantizer.continuous(latents))
-    codes = [with_snapshot(quantizer, snapshots[step]).assign(tokens) for step in steps]
+        points = to_tokens(study.quantizer.continuous(sample_latents(study, tokens, seed)))
+    codes = [study.quantizer_at(step).assign(points) for step in steps]
     return pd.DataFrame({"from_step": steps[:-1], "to_step": steps[1:], "share": _flipped(codes)})
 
 
 def _flipped(codes: Sequence[Tensor]) -> list[float]:
-    """Of neighbours in the sequence, the share of tokens whose code differs."""
+    """Share of tokens whose code changes between consecutive entries, each [N] or [N, G]."""
     return [
         (before != after).reshape(len(before), -1).any(1).double().mean().item() for before, after in pairwise(codes)
     ]

@@ -1,4 +1,4 @@
-"""Which way should the encoder go? The gradient of the loss under noise, which exists where the loss's own does not.
+"""The gradient of the loss under noise, which exists where the loss's own does not.
 
 A loss f of rounded tokens Q(z) is flat almost everywhere and jumps at the borders of cells. Its mean under noise,
 E f(Q(z + σε)) with ε ~ N(0, 1), is smooth, and its gradient is E[f(Q(z + σε)) ε]/σ. It is estimated from antithetic
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import Quantizer, nearest_codes, to_grid, to_tokens
+from lgq_explore.quantizers import Quantizer, to_grid, to_tokens
 
 LossOfPictures = Callable[[Tensor], Tensor]
 """Quantized [B, D, H, W] → the loss of each picture, [B]; of its own vectors only, and differentiable."""
@@ -64,9 +64,8 @@ def rounding_error(quantizer: Quantizer, latents: Tensor) -> float:
 
 
 def hard(quantizer: Quantizer, continuous: Tensor) -> Tensor:
-    """The nearest codes' vectors for [B, D, H, W] in the codes' space: what a codebook rounds to."""
-    (codebook,) = quantizer.codebooks()
-    return to_grid(codebook[nearest_codes(to_tokens(continuous), codebook)], continuous)
+    """The points of the codes that [B, P, H, W] in the space of `continuous` are rounded to, without gradient."""
+    return quantizer.discrete(to_grid(quantizer.assign(to_tokens(continuous)), continuous))
 
 
 def smoothed_gradient(

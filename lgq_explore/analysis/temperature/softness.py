@@ -1,4 +1,4 @@
-"""How far from hard are a codebook's choices at each temperature, and how much does the encoder hear there?
+"""How far a codebook's choices are from hard at each temperature, and how much gradient the encoder gets there.
 
 With responsibilities p of K codes for a token z at temperature τ, p* the largest of them and c* its code:
 
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import Quantizer, Softness, SoftQuantizer, to_tokens
-from lgq_explore.runs.encoding import Encoding
+from lgq_explore.runs.study import Study
 
 TOKENS = 4096
 """Tokens of a sample: enough for a distribution to look smooth, and few enough to be assigned anew at every move."""
@@ -99,7 +99,7 @@ class TemperatureProbe:
     def _reach_of(self, softness: Softness) -> Tensor:
         """max_k |c_k − c*| a token, [N]. The codes chosen are the same at every temperature."""
         if self._reach is None:
-            (codebook,) = self.quantizer.codebooks()
+            codebook = self.quantizer.code_points()
             used, place = softness.codes.unique(return_inverse=True)
             farthest = [torch.cdist(rows, codebook).amax(1) for rows in codebook[used].split(REACH_ROWS)]
             self._reach = torch.cat(farthest)[place]
@@ -143,17 +143,16 @@ def softness_summary(tokens: pd.DataFrame, temperature: float, spread: float) ->
     }
 
 
-def sample_latents(encoding: Encoding, tokens: int = TOKENS, seed: int = 0) -> Tensor:
-    """Raw latents [n, D, 1, 1] of tokens drawn without replacement from an encoding, in its order; all if fewer.
+def sample_latents(study: Study, tokens: int = TOKENS, seed: int = 0) -> Tensor:
+    """Raw latents [n, D, 1, 1] of tokens drawn without replacement from a study, in its order; all if fewer.
 
     Raises InputError for fewer than one token.
     """
     if tokens < 1:
         raise InputError(f"tokens is {tokens}: give at least 1")
-    everything = to_tokens(torch.from_numpy(encoding.latents))
     generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randperm(len(everything), generator=generator)[:tokens].sort().values
-    return everything[chosen][:, :, None, None]
+    chosen = torch.randperm(len(study.latents), generator=generator)[:tokens].sort().values
+    return study.latents[chosen][:, :, None, None]
 
 
 def temperature_grid(lowest: float, highest: float, per_decade: int = 10) -> list[float]:
@@ -232,8 +231,8 @@ def top_responsibilities(quantizer: Quantizer, latents: Tensor, temperature: flo
     with torch.no_grad():
         # The mean over a single token is that token's.
         largest = soft_quantizer.soft_assign(latents, temperature).usage.topk(min(count, soft_quantizer.codebook_size))
-        (codebook,) = soft_quantizer.codebooks()
-        distances = (codebook[largest.indices] - to_tokens(soft_quantizer.continuous(latents))).norm(dim=1)
+        points = soft_quantizer.code_points()[largest.indices]
+        distances = (points - to_tokens(soft_quantizer.continuous(latents))).norm(dim=1)
     return pd.DataFrame(
         {
             "rank": np.arange(1, len(largest.indices) + 1),

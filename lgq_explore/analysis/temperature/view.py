@@ -1,23 +1,21 @@
-"""What does a temperature make of held-out tokens and pictures, with the codebook of today or of a past snapshot?"""
+"""Held-out tokens and pictures at any temperature, with the codebook of today or of a snapshot."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
 from lgq_explore.models import Tokenizer
 from lgq_explore.quantizers import to_grid
-from lgq_explore.runs.encoding import Encoding
+from lgq_explore.runs.study import Study
 
-from ..code_space import with_snapshot
 from ..pictures.reconstructions import Reconstructions, decoded_pictures
 from .flips import flips_over_temperatures
 from .softness import (
@@ -51,36 +49,36 @@ class TemperatureView:
 
 
 class TemperatureViews:
-    """A tokenizer, held-out tokens and pictures, asked at any temperature; an answer is kept.
+    """Held-out tokens and pictures of a study, asked at any temperature; an answer is kept.
 
     With many codes `at` takes a while; `preview` is quick, for it looks at fewer tokens. Both may be asked in different
     threads.
 
-    tokenizer: in eval mode; its quantizer has a temperature. codebooks: of a snapshot, to put in place of its own;
-    encoder and decoder stay those of today. tokens: size of the sample. pictures: how many, spread over the encoding.
+    step: of the snapshot whose codebook is looked at, by default the newest; encoder and decoder stay those of today.
+    tokens: size of the sample. pictures: how many, spread over the study's.
 
     Raises:
-        InputError: a quantizer without temperature.
+        InputError: a quantizer without temperature, or a step without snapshot.
     """
 
     def __init__(
         self,
-        tokenizer: Tokenizer,
-        encoding: Encoding,
-        codebooks: Sequence[ArrayLike] | None = None,
+        study: Study,
+        step: int | None = None,
         tokens: int = TOKENS,
         pictures: int = PICTURES,
     ) -> None:
-        quantizer = require_soft(tokenizer.quantizer)
-        if codebooks is not None:
-            quantizer = require_soft(with_snapshot(quantizer, codebooks))
+        quantizer = require_soft(study.quantizer)
+        if step is not None:
+            quantizer = require_soft(study.quantizer_at(step))
+        encoding, own = study.encoding, study.tokenizer
         self.quantizer = quantizer
-        self.tokenizer = Tokenizer(tokenizer.encoder, quantizer, tokenizer.decoder).eval()
+        self.tokenizer = Tokenizer(own.encoder, quantizer, own.decoder).eval()
         chosen = np.linspace(0, len(encoding) - 1, min(pictures, len(encoding))).round().astype(int)
         self.images = encoding.images[chosen]
-        self.sample = TemperatureProbe(quantizer, sample_latents(encoding, tokens))
+        self.sample = TemperatureProbe(quantizer, sample_latents(study, tokens))
         self.pictured = TemperatureProbe(quantizer, torch.from_numpy(encoding.latents[chosen]))
-        self._few = TemperatureProbe(quantizer, sample_latents(encoding, min(tokens, SWEEP_TOKENS)))
+        self._few = TemperatureProbe(quantizer, sample_latents(study, min(tokens, SWEEP_TOKENS)))
         self._previews: dict[float, TemperatureView] = {}
 
     def at(self, temperature: float) -> TemperatureView:

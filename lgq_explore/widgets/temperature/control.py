@@ -1,4 +1,4 @@
-"""How does a reader hold the temperature by hand while a cell trains?"""
+"""A control that holds the temperature by hand while a cell trains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does one see a trained codebook go from soft to hard, with a hand on the temperature?"""
+"""A panel that shows a trained codebook go from soft to hard as the temperature is moved."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from lgq_explore import analysis, plots
 from lgq_explore.analysis.temperature import TemperatureView, TemperatureViews
 from lgq_explore.errors import InputError, printable
-from lgq_explore.runs.run import Run
+from lgq_explore.runs.study import Study
 
 from ..charts import Picked
 from ..codes_box import CodesBox, checked_codes
-from ..explorer import Explorer, RunLike, frozen_run, held_out, run_argument, run_caption, snapshots_caption
+from ..explorer import Explorer, StudyLike, as_study, snapshots_caption, study_argument, study_caption
 from ..panel import running_loop
 
 AHEAD = 12
@@ -40,12 +40,12 @@ TOP_FIGURE, MAP_FIGURE = 2, 4
 
 
 class TemperatureExplorer(Explorer):
-    """A run's held-out tokens and pictures at any temperature, with the codebook of any snapshot of its training.
+    """Held-out tokens and pictures at any temperature, with the codebook of any snapshot of training.
 
-    run: opened, its folder, or its name under data/runs; of a method with a temperature. temperature: by default the
-    one that training ended with. snapshot: the step of a saved codebook, by default the newest; of many some
-    are offered, evenly spread. Encoder and decoder are always the run's newest. token: one of the pictures', whose
-    likeliest codes are shown; click another in the map, or type it.
+    study: made before, or of a run: opened, its folder, or its name under data/runs; of a method with a temperature.
+    temperature: by default the one that training ended with. snapshot: the step of a saved codebook, by default the
+    newest; of many some are offered, evenly spread. Encoder and decoder are always the newest. token: one of the
+    pictures', whose likeliest codes are shown; click another in the map, or type it.
     selection: joint codes, set by a click on a bar, or typed.
 
     Raises:
@@ -61,27 +61,22 @@ class TemperatureExplorer(Explorer):
 
     def __init__(
         self,
-        run: RunLike,
+        study: StudyLike,
         temperature: float | None = None,
         snapshot: int | None = None,
         token: int = 0,
         selection: Sequence[int] = (),
     ) -> None:
-        self.run = frozen_run(run)
-        self._encoding = held_out(self.run)
-        self._tokenizer = self.run.tokenizer()
-        quantizer = analysis.temperature.require_soft(self._tokenizer.quantizer)
-        self._books = self.run.codebook_snapshots()
+        self.study = as_study(study)
+        quantizer = analysis.temperature.require_soft(self.study.quantizer)
         self._views_of = lru_cache(maxsize=SNAPSHOTS_KEPT)(self._make_views)
         self._marks_of = lru_cache(maxsize=SNAPSHOTS_KEPT)(self._make_marks)
-        newest = self.run.finished_steps
+        newest = self.study.trained.finished_steps
         self._grid = self._views_of(newest).temperatures
-        self._flips = analysis.temperature.flips_over_snapshots(
-            quantizer, self._views_of(newest).sample.latents, self._books
-        )
+        self._flips = analysis.temperature.flips_over_snapshots(self.study)
         self._ahead: asyncio.Task[None] | None = None
         self._awaits_the_rest = False
-        self._build_controls(sorted({*self._books, newest}))
+        self._build_controls(sorted({*self.study.snapshots, newest}))
         super().__init__([self._temperature_row, self._snapshot_row, self._choice_row])
         self.charts.on_select(self._pick)
         self._begin(
@@ -92,10 +87,10 @@ class TemperatureExplorer(Explorer):
         )
 
     def __repr__(self) -> str:
-        return f"TemperatureExplorer({printable(self.run.name)})"
+        return f"TemperatureExplorer({printable(self.study.name)})"
 
-    def runs(self) -> list[Run]:
-        return [self.run]
+    def studies(self) -> list[Study]:
+        return [self.study]
 
     def draw(self) -> list[go.Figure]:
         checked_codes(self.selection, self._views.quantizer.codebook_size)
@@ -137,19 +132,19 @@ class TemperatureExplorer(Explorer):
         """`analysis.temperature.softness_summary` of the sample's N tokens, and the temperatures of the marks."""
         numbers = self._numbers_of(self._view)
         marks = dict(zip(self._marks["mark"], self._marks["temperature"], strict=True))
-        return {"run": self.run.name, "snapshot": self.snapshot, **numbers, **marks}
+        return {"run": self.study.name, "snapshot": self.snapshot, **numbers, **marks}
 
     def caption(self) -> str:
         views, shown = self._views, len(self._quickest_view().tokens)
         following = "" if shown == len(views.sample) else f" (all {len(views.sample):,d} follow)"
         return (
-            f"{run_caption(self.run, self._encoding)} · distributions of {shown:,d} of them{following}, curves of "
+            f"{study_caption(self.study)} · distributions of {shown:,d} of them{following}, curves of "
             f"{int(views.sweep['tokens'].iloc[0]):,d} · codebook of step {self.snapshot:,d}, encoder and decoder of "
-            f"step {self.run.finished_steps:,d}{snapshots_caption(self.run)}"
+            f"step {self.study.trained.finished_steps:,d}{snapshots_caption(self.study)}"
         )
 
     def subjects(self) -> list[str]:
-        return [run_argument(self.run)]
+        return [study_argument(self.study)]
 
     @traitlets.validate("temperature")
     def _check_temperature(self, proposal: Any) -> float:
@@ -189,12 +184,12 @@ class TemperatureExplorer(Explorer):
         return self._marks_of(self.snapshot)
 
     def _make_views(self, snapshot: int) -> TemperatureViews:
-        codebooks = None if snapshot == self.run.finished_steps else self._books[snapshot]
-        return TemperatureViews(self._tokenizer, self._encoding, codebooks)
+        return TemperatureViews(self.study, snapshot)
 
     def _make_marks(self, snapshot: int) -> pd.DataFrame:
-        views = self._views_of(snapshot)
-        return analysis.temperature.temperature_marks(views.sample, views.sweep, self.run.history())
+        views, run = self._views_of(snapshot), self.study.run
+        history = None if run is None else run.history()
+        return analysis.temperature.temperature_marks(views.sample, views.sweep, history)
 
     def _build_controls(self, steps: list[int]) -> None:
         wide = {"style": {"description_width": "96px"}, "layout": {"width": "400px"}}

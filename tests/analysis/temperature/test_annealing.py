@@ -27,9 +27,10 @@ from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig, LGQConfig
 from lgq_explore.runs.config import TrainConfig
-from lgq_explore.runs.encoding import encode
 from lgq_explore.runs.run import Run
+from lgq_explore.runs.study import study
 from lgq_explore.training.loop import train
+from tests.analysis.planted_tokenizer import method_tokenizer, noise_pictures, study_of
 
 
 def gaussian(tokens: int, *spreads: float, seed: int = 0) -> Tensor:
@@ -225,8 +226,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def test_a_run_is_placed_on_its_schedule_at_each_snapshot(run: Run) -> None:
-    encoding = encode(run, crops=4)
-    placed = bifurcations(run, encoding, tokens=200)
+    placed = bifurcations(study(run, crops=4), tokens=200)
     assert placed["step"].tolist() == [0, 2, 4]
     assert placed["temperature"].tolist() == pytest.approx([1.0, 0.7, 0.1])
     assert (placed[["to_split", "settled", "idle"]].sum(axis=1) == 16).all()
@@ -237,7 +237,7 @@ def test_a_run_is_placed_on_its_schedule_at_each_snapshot(run: Run) -> None:
 
 def test_a_collapsed_snapshot_has_one_centre_and_splits_at_the_critical_temperature(run: Run) -> None:
     np.save(run.path / "codebooks" / "step-00000002.npy", np.zeros((16, 4), dtype=np.float32))
-    placed = bifurcations(run, encode(run, crops=4), tokens=200).set_index("step").loc[2]
+    placed = bifurcations(study(run, crops=4), tokens=200).set_index("step").loc[2]
     assert placed["effective_centres"] == pytest.approx(1)
     is_below = placed["temperature"] < placed["critical_temperature"]
     assert (placed["to_split"], placed["settled"]) == ((16, 0) if is_below else (0, 16))
@@ -257,7 +257,9 @@ def test_a_run_without_temperature_is_refused(tmp_path: Path) -> None:
     )
     fixed = train(recipe, tmp_path / "fsq")
     with pytest.raises(InputError, match="without a temperature"):
-        bifurcations(fixed, encode(fixed, crops=2))
+        bifurcations(study(fixed, crops=2))
+    with pytest.raises(InputError, match="has no run"):
+        bifurcations(study_of(method_tokenizer("lgq"), noise_pictures(1)))
 
 
 @pytest.mark.parametrize(

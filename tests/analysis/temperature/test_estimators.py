@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -15,8 +16,10 @@ from lgq_explore.analysis.temperature.smoothed_gradient import SmoothedGradient,
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
 from lgq_explore.models.tokenizer import build_tokenizer
-from lgq_explore.quantizers import FSQConfig, LGQConfig
+from lgq_explore.quantizers import FSQConfig, LGQConfig, QuantizerConfig
 from lgq_explore.quantizers.lgq import LGQ
+from lgq_explore.runs.study import Study
+from tests.analysis.planted_tokenizer import study_of
 
 WEIGHTS = torch.tensor([2.0, -1.0, 0.5], dtype=torch.float64)
 
@@ -186,17 +189,24 @@ def test_noise_is_not_taken_for_a_gradient() -> None:
     assert table["variance_ratio"].isna().all()
 
 
+def pictures() -> np.ndarray:
+    return torch.randint(256, (2, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)).numpy()
+
+
+def studied(config: QuantizerConfig) -> Study:
+    return study_of(build_tokenizer(BackboneConfig(channels=(8, 8, 8), dim=4), config, seed=0), pictures())
+
+
 def test_the_microscope_looks_at_a_tokenizer_and_says_what_noise_it_used() -> None:
-    tokenizer = build_tokenizer(BackboneConfig(channels=(8, 8, 8), dim=4), LGQConfig(codebook_size=16), seed=0).eval()
-    images = torch.randint(256, (2, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)).numpy()
-    table = estimator_microscope(tokenizer, images, [0.1, 1.0], pairs=4)
+    study, images = studied(LGQConfig(codebook_size=16)), pictures()
+    table = estimator_microscope(study, images, [0.1, 1.0], pairs=4)
     assert table["estimator"].tolist() == [*ESTIMATORS, *ESTIMATORS]
     assert table["temperature"].tolist() == [0.1] * 4 + [1.0] * 4
     assert (table["pairs"] == 4).all()
     assert table["sigma"].nunique() == 1
     assert table["sigma"].iloc[0] > 0
-    assert table.equals(estimator_microscope(tokenizer, images, [0.1, 1.0], pairs=4))
-    assert estimator_microscope(tokenizer, images, [0.1], sigma=0.25, pairs=2)["sigma"].iloc[0] == 0.25
+    assert table.equals(estimator_microscope(study, images, [0.1, 1.0], pairs=4))
+    assert estimator_microscope(study, images, [0.1], sigma=0.25, pairs=2)["sigma"].iloc[0] == 0.25
 
 
 # Nonsense
@@ -211,9 +221,8 @@ def test_nonsense_is_refused() -> None:
     grid = FSQConfig(levels=(5, 5)).build(3).double()
     with pytest.raises(InputError, match="FSQ has 2 codes a position"):
         smoothed_gradient(grid, latents, quadratic, 0.1)
-    tokenizer = build_tokenizer(BackboneConfig(channels=(8, 8, 8), dim=4), FSQConfig(), seed=0)
     with pytest.raises(InputError, match="FSQ chooses its codes without a temperature"):
-        estimator_microscope(tokenizer, torch.zeros(1, 3, 16, 16, dtype=torch.uint8).numpy(), [1.0])
+        estimator_microscope(studied(FSQConfig()), pictures(), [1.0])
     truth = smoothed_gradient(quantizer, latents, quadratic, 0.1, pairs=2)
     with pytest.raises(InputError, match=r"temperature is -1\.0: give a positive number"):
         compare_estimators(quantizer, latents, quadratic, truth, [-1.0])

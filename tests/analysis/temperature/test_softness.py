@@ -25,7 +25,8 @@ from lgq_explore.analysis.temperature import (
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import FSQConfig, LGQConfig
 from lgq_explore.quantizers.lgq import LGQ
-from lgq_explore.runs.encoding import Encoding
+from lgq_explore.runs.study import Study
+from tests.analysis.planted_tokenizer import GRID, SIDE, colour_tokenizer, method_tokenizer, noise_pictures, study_of
 
 TEMPERATURES = [0.01, 0.1, 1.0, 10.0]
 
@@ -191,11 +192,20 @@ def test_no_temperature_changes_the_hard_code_and_a_high_one_the_code_of_the_sof
     assert flips[["from_temperature", "to_temperature"]].to_numpy().tolist() == [[1e-4, 1e-3], [1e-3, 1e9]]
 
 
+class WithSnapshots(Study):
+    """A study whose two codes moved along the greys."""
+
+    @property
+    def snapshots(self) -> dict[int, list[np.ndarray]]:
+        places = {20: (-1.0, 2.0), 10: (-1.0, 1.0), 30: (2.0, -1.0)}
+        return {step: [np.array(places[step])[:, None].repeat(3, axis=1)] for step in places}
+
+
 def test_flips_between_snapshots_are_those_of_tokens_whose_nearest_code_moved_away() -> None:
-    quantizer = planted(torch.tensor([[-1.0], [1.0]]))
-    latents = torch.tensor([-0.9, -0.2, 0.2, 0.9], dtype=torch.float64)[:, None, None, None]
-    snapshots = {20: [np.array([[-1.0], [2.0]])], 10: [np.array([[-1.0], [1.0]])], 30: [np.array([[2.0], [-1.0]])]}
-    flips = flips_over_snapshots(quantizer, latents, snapshots)
+    greys = np.array([13, 102, 153, 242], dtype=np.uint8)  # −0.9, −0.2, 0.2 and 0.9
+    images = greys[:, None, None, None].repeat(3, axis=1).repeat(SIDE, axis=2).repeat(SIDE, axis=3)
+    plain = study_of(colour_tokenizer([[-1.0] * 3, [1.0] * 3]), images)
+    flips = flips_over_snapshots(WithSnapshots(plain.trained, plain.encoding))
     assert flips.to_dict("list") == {"from_step": [10, 20], "to_step": [20, 30], "share": [0.25, 1.0]}
 
 
@@ -218,22 +228,15 @@ def test_the_top_responsibilities_of_a_token_are_a_softmax_in_descending_order()
     )
 
 
-def encoding(images: int, dim: int = 2, side: int = 3) -> Encoding:
-    latents = np.arange(images * dim * side * side, dtype=np.float32).reshape(images, dim, side, side)
-    pictures = np.zeros((images, 3, 4, 4), dtype=np.uint8)
-    codes, photograph = np.zeros((images, 1, side, side), dtype=np.int64), np.zeros(images, dtype=np.int64)
-    return Encoding(pictures, latents, codes, pictures, np.array([4]), photograph, np.array(["one"]))
-
-
 def test_a_sample_holds_different_tokens_and_is_the_same_every_time() -> None:
-    given = encoding(5)
+    given = study_of(method_tokenizer("lgq"), noise_pictures(5))
     sample = sample_latents(given, 20)
     rows = {tuple(row) for row in sample[:, :, 0, 0].tolist()}
-    assert sample.shape == (20, 2, 1, 1)
+    assert sample.shape == (20, 4, 1, 1)
     assert len(rows) == 20
-    assert rows < {tuple(row) for row in given.latents.transpose(0, 2, 3, 1).reshape(-1, 2).tolist()}
+    assert rows < {tuple(row) for row in given.encoding.latents.transpose(0, 2, 3, 1).reshape(-1, 4).tolist()}
     assert torch.equal(sample, sample_latents(given, 20))
-    assert len(sample_latents(given, 10**6)) == 45
+    assert len(sample_latents(given, 10**6)) == 5 * GRID**2
 
 
 def test_a_map_puts_tokens_where_they_lie_in_their_picture() -> None:
@@ -275,7 +278,7 @@ def test_a_method_without_temperature_and_latents_without_tokens_are_refused() -
     with pytest.raises(InputError, match=r"shape \[2, 3, 1, 1\]: give those of one token"):
         top_responsibilities(random_probe().quantizer, torch.zeros(2, 3, 1, 1), 1.0)
     with pytest.raises(InputError, match="tokens is 0"):
-        sample_latents(encoding(1), 0)
+        sample_latents(study_of(method_tokenizer("lgq"), noise_pictures(1)), 0)
     with pytest.raises(InputError, match=r"shape \[1, 3\]: give \[N, D\], N at least 2"):
         critical_temperature(torch.zeros(1, 3))
     with pytest.raises(InputError, match=r"from 1 to 0\.1: give two positive numbers in order"):

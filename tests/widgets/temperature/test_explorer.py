@@ -21,6 +21,7 @@ from lgq_explore.quantizers import FSQConfig, LGQConfig
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run
 from lgq_explore.widgets import TemperatureExplorer
+from tests.analysis.planted_tokenizer import method_tokenizer, noise_pictures, study_of
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def test_it_opens_on_the_temperature_training_ended_with_and_the_newest_codebook
     assert panel.temperature == pytest.approx(ended, rel=1e-6)
     assert panel.snapshot == 6
     assert len(figures(panel)) == 5
-    views = analysis.temperature.TemperatureViews(run.tokenizer(), lgq.encode(run))
+    views = analysis.temperature.TemperatureViews(lgq.study(run))
     assert panel.frame().equals(views.at(panel.temperature).tokens)
     summary = panel.summary()
     assert summary["tokens"] == len(panel.frame())
@@ -92,7 +93,7 @@ def test_slider_and_trait_follow_each_other(run: Run) -> None:
 
 def test_a_snapshot_answers_with_its_own_codebook(run: Run) -> None:
     panel = TemperatureExplorer(run, snapshot=0, temperature=1.0)
-    views = analysis.temperature.TemperatureViews(run.tokenizer(), lgq.encode(run), run.codebook_snapshots()[0])
+    views = analysis.temperature.TemperatureViews(lgq.study(run), 0)
     assert np.array_equal(panel.frame()["code"], views.at(1.0).tokens["code"])
     assert "codebook of step 0, encoder and decoder of step 6" in panel.caption()
 
@@ -102,7 +103,7 @@ def test_a_click_on_the_map_chooses_a_token_and_one_on_a_bar_a_code(run: Run) ->
     click(panel, 4, 17)
     assert panel.token == 17
     bars = figures(panel)[2]["data"][0]
-    views = analysis.temperature.TemperatureViews(run.tokenizer(), lgq.encode(run))
+    views = analysis.temperature.TemperatureViews(lgq.study(run))
     assert bars["x"] == [str(code) for code in views.top(17, 0.1)["code"]]
     click(panel, 2, int(bars["x"][1]))
     assert panel.selection == [int(bars["x"][1])]
@@ -173,6 +174,13 @@ def test_a_preview_is_followed_though_somebody_else_asked_for_the_whole(run: Run
 
     panel = asyncio.run(show())
     assert f"N = {len(panel._views.sample):,d} tokens" in figures(panel)[1]["layout"]["title"]["text"]
+
+
+def test_a_study_without_a_run_has_one_codebook_and_no_marks_of_training() -> None:
+    panel = TemperatureExplorer(study_of(method_tokenizer("lgq"), noise_pictures(4)))
+    assert panel._snapshot_slider.options == (0,)
+    assert "training ended" not in panel.summary()
+    assert "without a run" in panel.caption()
 
 
 def test_what_cannot_be_shown_is_refused_in_a_sentence(run: Run, recipe: TrainConfig) -> None:
