@@ -17,6 +17,7 @@ from lgq_explore.analysis.temperature import TemperatureProbe, critical_temperat
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.encoding import Encoding
 from lgq_explore.runs.run import Run
+from lgq_explore.runs.study import Study
 from lgq_explore.widgets.explorer import Explorer
 
 
@@ -44,16 +45,14 @@ def one_token(encoding: Encoding) -> Encoding:
 @pytest.mark.parametrize("change", [equal_tokens, one_token])
 @pytest.mark.parametrize("maker", [widgets.TemperatureExplorer, widgets.PatchInspector])
 def test_a_panel_shows_them(
-    maker: Callable[[Run], Explorer],
+    maker: Callable[[Study], Explorer],
     change: Callable[[Encoding], Encoding],
     run: Run,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    encoding = change(lgq.encode(run))
-    monkeypatch.setattr(f"{maker.__module__}.held_out", lambda *asked: encoding)
+    studied = lgq.study(run, encoding=change(lgq.encode(run)))
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
-        panel = maker(run)
+        panel = maker(studied)
         assert "error" not in panel._message.value
         assert panel._repr_mimebundle_()["image/png"]
         assert all(np.isfinite(value) for value in panel.summary().values() if isinstance(value, float))
@@ -61,7 +60,7 @@ def test_a_panel_shows_them(
 
 def test_their_spread_is_nothing_and_gaps_are_given_as_they_are(run: Run) -> None:
     encoding = equal_tokens(lgq.encode(run))
-    probe = TemperatureProbe(run.tokenizer().quantizer, sample_latents(encoding))
+    probe = TemperatureProbe(run.tokenizer().quantizer, sample_latents(lgq.study(run, encoding=encoding).latents))
     assert probe.spread == 0
     assert probe.critical_temperature == critical_temperature(probe._tokens()) == 0
     (row,) = probe.sweep([0.5]).to_dict("records")

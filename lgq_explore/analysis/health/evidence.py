@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import Quantizer, SoftQuantizer
+from lgq_explore.quantizers import Quantizer, SoftQuantizer, to_tokens
 from lgq_explore.quantizers.nearest import nearest
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.encoding import Encoding, encode
@@ -170,7 +170,7 @@ def _with_softness(evidence: Evidence, quantizer: Quantizer, encoding: Encoding)
     if not isinstance(quantizer, SoftQuantizer):
         return _lacking(evidence, "softness", NO_TEMPERATURE)
     temperature = last_temperature(evidence.history) or quantizer.temperature
-    probe = TemperatureProbe(quantizer, sample_latents(encoding, SOFT_TOKENS))
+    probe = TemperatureProbe(quantizer, sample_latents(to_tokens(torch.from_numpy(encoding.latents)), SOFT_TOKENS))
     softness = softness_summary(probe.at(temperature), temperature, probe.spread)
     if softness["relative_gap"] < SMALL_GAP:
         return replace(evidence, softness=softness)

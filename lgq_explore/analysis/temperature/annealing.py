@@ -230,7 +230,7 @@ def bifurcations(study: Study, tokens: int = TOKENS, seed: int = 0) -> pd.DataFr
     if not study.snapshots:
         raise InputError(f"{run.path} holds no snapshots of its codebook: train it further")
     with torch.no_grad():
-        points = to_tokens(quantizer.continuous(sample_latents(study, tokens, seed))).double()
+        points = to_tokens(quantizer.continuous(sample_latents(study.latents, tokens, seed))).double()
     critical, history = critical_temperature(points), run.history()
     rows = []
     for step in sorted(study.snapshots):

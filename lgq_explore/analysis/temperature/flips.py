@@ -46,7 +46,7 @@ def flips_over_snapshots(study: Study, tokens: int = TOKENS, seed: int = 0) -> p
     """
     steps = sorted(study.snapshots)
     with torch.no_grad():
-        points = to_tokens(study.quantizer.continuous(sample_latents(study, tokens, seed)))
+        points = to_tokens(study.quantizer.continuous(sample_latents(study.latents, tokens, seed)))
     codes = [study.quantizer_at(step).assign(points) for step in steps]
     return pd.DataFrame({"from_step": steps[:-1], "to_step": steps[1:], "share": _flipped(codes)})
 

@@ -21,7 +21,6 @@ from torch import Tensor
 
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import Quantizer, Softness, SoftQuantizer, to_tokens
-from lgq_explore.runs.study import Study
 
 TOKENS = 4096
 """Tokens of a sample: enough for a distribution to look smooth, and few enough to be assigned anew at every move."""
@@ -143,16 +142,16 @@ def softness_summary(tokens: pd.DataFrame, temperature: float, spread: float) ->
     }
 
 
-def sample_latents(study: Study, tokens: int = TOKENS, seed: int = 0) -> Tensor:
-    """Raw latents [n, D, 1, 1] of tokens drawn without replacement from a study, in its order; all if fewer.
+def sample_latents(latents: Tensor, tokens: int = TOKENS, seed: int = 0) -> Tensor:
+    """Raw latents [n, D, 1, 1] of tokens drawn without replacement from [N, D], in their order; all if fewer.
 
     Raises InputError for fewer than one token.
     """
     if tokens < 1:
         raise InputError(f"tokens is {tokens}: give at least 1")
     generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randperm(len(study.latents), generator=generator)[:tokens].sort().values
-    return study.latents[chosen][:, :, None, None]
+    chosen = torch.randperm(len(latents), generator=generator)[:tokens].sort().values
+    return latents[chosen][:, :, None, None]
 
 
 def temperature_grid(lowest: float, highest: float, per_decade: int = 10) -> list[float]:

@@ -76,9 +76,9 @@ class TemperatureViews:
         self.tokenizer = Tokenizer(own.encoder, quantizer, own.decoder).eval()
         chosen = np.linspace(0, len(encoding) - 1, min(pictures, len(encoding))).round().astype(int)
         self.images = encoding.images[chosen]
-        self.sample = TemperatureProbe(quantizer, sample_latents(study, tokens))
+        self.sample = TemperatureProbe(quantizer, sample_latents(study.latents, tokens))
         self.pictured = TemperatureProbe(quantizer, torch.from_numpy(encoding.latents[chosen]))
-        self._few = TemperatureProbe(quantizer, sample_latents(study, min(tokens, SWEEP_TOKENS)))
+        self._few = TemperatureProbe(quantizer, sample_latents(study.latents, min(tokens, SWEEP_TOKENS)))
         self._previews: dict[float, TemperatureView] = {}
 
     def at(self, temperature: float) -> TemperatureView:

@@ -57,7 +57,7 @@ def test_a_view_holds_the_sample_the_places_and_the_pictures() -> None:
     views = TemperatureViews(study, tokens=50, pictures=3)
     assert np.array_equal(views.images, study.encoding.images[[0, 2, 4]])
     view = views.at(0.5)
-    assert view.tokens.equals(TemperatureProbe(study.quantizer, sample_latents(study, 50)).at(0.5))
+    assert view.tokens.equals(TemperatureProbe(study.quantizer, sample_latents(study.latents, 50)).at(0.5))
     assert view.placed.iloc[-1][["picture", "row", "column"]].tolist() == [2, 3, 3]
     alone = reconstruct(study.tokenizer, study.encoding.images[[0, 2, 4]], 0.5)
     assert np.array_equal(view.reconstructions.soft, alone.soft)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import traitlets
 
+import lgq_explore as lgq
 from lgq_explore import analysis
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
@@ -257,9 +258,9 @@ def test_the_code_of_a_panel_makes_it_again(run: Run) -> None:
     inspector = CodeInspector(run, selection=[5], turned_off=[7], crops=CROPS)
     seen = f"lgq.study({str(run.path)!r}, crops={CROPS})"
     assert inspector.code() == f"lgq.widgets.CodeInspector({seen}, selection=[5], turned_off=[7])"
-    assert eval(inspector.code()).summary() == inspector.summary()
+    assert eval(inspector.code(), {"lgq": lgq}).summary() == inspector.summary()
     patch = PatchInspector(run, patch=[1, 2, 3], crops=CROPS)
-    assert eval(patch.code()).summary() == patch.summary()
+    assert eval(patch.code(), {"lgq": lgq}).summary() == patch.summary()
     assert PatchInspector(study(run)).code() == "lgq.widgets.PatchInspector('lgq', patch=[0, 0, 0], temperature=None)"
 
 
