@@ -266,7 +266,7 @@ def test_the_code_of_a_panel_makes_it_again(run: Run) -> None:
 
 def test_a_study_without_a_run_is_inspected_too() -> None:
     foreign = study_of(method_tokenizer("lgq"), noise_pictures(4))
-    inspector, patch = CodeInspector(foreign, selection=used(foreign)[:2]), PatchInspector(foreign)
+    inspector, patch = CodeInspector(foreign, selection=sorted(used(foreign)[:2])), PatchInspector(foreign)
     assert [found.count for found in inspector.patches()] == np.bincount(foreign.codes)[inspector.selection].tolist()
     assert "has no run" in drawn(inspector)[3]["layout"]["annotations"][0]["text"]
     assert "without a run" in text_of(patch)
