@@ -82,7 +82,7 @@ assert not any(map(importlib.util.find_spec, ("matplotlib", "plotly", "triton"))
 import lgq_explore
 for module in pkgutil.walk_packages(lgq_explore.__path__, "lgq_explore."):
     top, name = module.name.split(".")[1], module.name.split(".")[-1]
-    if top not in {"plots", "report", "widgets", "__main__"} and name not in {"triton_backend", "triton_kernels", "triton_steps"}:
+    if top not in {"plots", "report", "widgets", "__main__"} and not name.startswith("triton_"):
         importlib.import_module(module.name)
         print(module.name)
 """

@@ -18,6 +18,12 @@ from lgq_explore.metrics.perceptual import (
     FrechetDistanceResult,
     LPIPSResult,
 )
+from lgq_explore.metrics.pictures import (
+    PICTURE_METRICS,
+    PictureMetric,
+    PictureMetricSettings,
+    picture_metrics,
+)
 from lgq_explore.metrics.quantization import QuantizationError, QuantizationErrorResult
 from lgq_explore.metrics.usage import (
     CodeCounts,
@@ -36,6 +42,7 @@ __all__ = [
     "FD_FEATURES",
     "LPIPS",
     "LPIPS_SMALLEST_IMAGE",
+    "PICTURE_METRICS",
     "PSNR_CAP_DB",
     "CodeCounts",
     "CodeUsage",
@@ -46,6 +53,8 @@ __all__ = [
     "ImageQualityResult",
     "LPIPSResult",
     "LorenzCurve",
+    "PictureMetric",
+    "PictureMetricSettings",
     "QuantizationError",
     "QuantizationErrorResult",
     "accumulated_codes",
@@ -56,6 +65,7 @@ __all__ = [
     "gini_uniform",
     "lorenz_curve",
     "lorenz_curve_uniform",
+    "picture_metrics",
     "psnr_db",
     "top_share",
 ]

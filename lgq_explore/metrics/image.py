@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -85,6 +86,11 @@ class ImageQuality:
             images=self._images,
             ssim_why=self._ssim_why,
         )
+
+    def numbers(self) -> dict[str, Any]:
+        """`psnr_db`, `ssim` and `l1`, the means over all images so far."""
+        result = self.compute()
+        return {"psnr_db": result.psnr_db, "ssim": result.ssim, "l1": result.l1}
 
 
 def psnr_db(images: Tensor, reconstructions: Tensor) -> Tensor:

@@ -75,14 +75,16 @@ class LPIPS:
     Zhang et al., CVPR 2018; the network is torchmetrics'. Its backbone's ImageNet weights come from the torch hub
     cache or are downloaded into it ("alex" 233 MB, "vgg" 528 MB, "squeeze" 5 MB).
 
+    device: where the network runs, by default where the images are.
+
     Raises:
         InputError: if the net is not one of `LPIPS_SMALLEST_IMAGE`.
     """
 
-    def __init__(self, net: str = "alex") -> None:
+    def __init__(self, net: str = "alex", device: str | None = None) -> None:
         if net not in LPIPS_SMALLEST_IMAGE:
             raise InputError(f"LPIPS has no net {net!r}: choose one of {', '.join(LPIPS_SMALLEST_IMAGE)}")
-        self.net = net
+        self.net, self.device = net, device
         self._images, self._sum = 0, 0.0
         self._network, self._why = _if_available(lambda: _lpips_network(net))
 
@@ -100,6 +102,7 @@ class LPIPS:
             self._why = f"images of {side} pixels are smaller than the {smallest} pixels that net {self.net!r} needs"
         if self._network is None or self._why is not None or len(images) == 0:
             return
+        images, reconstructions = images.to(self.device), reconstructions.to(self.device)
         self._network.to(images.device)
         with torch.autocast(images.device.type, enabled=False):
             distances = self._network(reconstructions.float(), images.float(), normalize=True)
@@ -112,6 +115,11 @@ class LPIPS:
             why = _not_finite(self._sum / self._images)
         value = self._sum / self._images if why is None else None
         return LPIPSResult(value=value, net=self.net, why=why, images=self._images)
+
+    def numbers(self) -> dict[str, Any]:
+        """`lpips`: the mean with its net, or why there is none."""
+        result = self.compute()
+        return {"lpips": {"value": result.value, "net": result.net, "why": result.why}}
 
 
 class FrechetDistance:
@@ -127,16 +135,18 @@ class FrechetDistance:
         auto                 inception where its weights are in the torch hub cache, else efficientnet-lite0 where it is
                              installed, else inception; `features` says which
 
+    device: where the network runs, by default where the images are. FD differs in its third digit between devices.
+
     Raises:
         InputError: if the features are none of these.
     """
 
-    def __init__(self, features: str = AT_HAND) -> None:
+    def __init__(self, features: str = AT_HAND, device: str | None = None) -> None:
         choices = (AT_HAND, *FD_FEATURES)
         if features not in choices:
             raise InputError(f"there are no features {features!r}: choose one of {', '.join(choices)}")
         self.features = _features_at_hand() if features == AT_HAND else features
-        self._images = 0
+        self._images, self.device = 0, device
         self._metric, self._why = _if_available(
             _inception_metric if self.features == "inception" else _efficientnet_lite0_metric
         )
@@ -152,6 +162,7 @@ class FrechetDistance:
         self._images += len(images)
         if self._metric is None or len(images) == 0:
             return
+        images, reconstructions = images.to(self.device), reconstructions.to(self.device)
         self._metric.to(images.device)
         with torch.autocast(images.device.type, enabled=False):
             for part in _to_8_bits(images).split(_IMAGES_PER_PASS):
@@ -173,6 +184,11 @@ class FrechetDistance:
             # Equal sets come out some 1e-5 below 0, by rounding in the eigenvalues.
             value = max(0.0, distance) if why is None else None
         return FrechetDistanceResult(value=value, features=self.features, why=why, images=self._images)
+
+    def numbers(self) -> dict[str, Any]:
+        """`fd`: the distance with its features, or why there is none."""
+        result = self.compute()
+        return {"fd": {"value": result.value, "features": result.features, "why": result.why}}
 
 
 class EfficientNetLite0Features(nn.Module):

@@ -9,19 +9,16 @@ import torch
 
 from lgq_explore.errors import InputError
 from lgq_explore.metrics import (
-    LPIPS,
     CodeUsage,
-    FrechetDistance,
     GroupedCodeCounts,
-    ImageQuality,
+    PictureMetricSettings,
     QuantizationError,
     bits_per_pixel,
+    picture_metrics,
 )
 
 from .encoding import coded_batches, evaluation_set
 from .run import Run, open_run
-
-LPIPS_NET = "alex"
 
 
 @torch.no_grad()
@@ -51,30 +48,25 @@ def evaluate(
     trained = run.trained()
     quantizer = trained.tokenizer.quantizer
     chosen = evaluation_set(run, data, crops)
-    counts, quality, error = GroupedCodeCounts(quantizer.levels), ImageQuality(), QuantizationError()
-    lpips, frechet = LPIPS(LPIPS_NET), FrechetDistance(fd_features)
+    counts, error = GroupedCodeCounts(quantizer.levels), QuantizationError()
+    metrics = picture_metrics(PictureMetricSettings(fd_features, device))
     for batch in coded_batches(trained.tokenizer, chosen.crops.images):
         images, reconstructions = batch.images.float() / 255, batch.reconstructions.float() / 255
-        quality.update(images, reconstructions)
-        for metric in (lpips, frechet):
-            metric.update(images.to(device), reconstructions.to(device))
+        for metric in metrics:
+            metric.update(images, reconstructions)
         codes = batch.output.coded.codes
         counts.update(codes)
         error.update(quantizer.continuous(batch.output.latents), quantizer.discrete(codes))
-    pixels, usage, perceived, distance = quality.compute(), counts.usage(), lpips.compute(), frechet.compute()
+    usage = counts.usage()
     return {
         "run": run.name,
         "quantizer": config.quantizer.method,
         "codebook_size": usage.codebook_size,
         "dim": config.backbone.dim,
-        "images": pixels.images,
+        "images": len(chosen.crops.images),
         "photographs": len(set(chosen.crops.photograph.tolist())),
         "tokens": usage.tokens,
-        "psnr_db": pixels.psnr_db,
-        "ssim": pixels.ssim,
-        "l1": pixels.l1,
-        "lpips": {"value": perceived.value, "net": perceived.net, "why": perceived.why},
-        "fd": {"value": distance.value, "features": distance.features, "why": distance.why},
+        **{name: value for metric in metrics for name, value in metric.numbers().items()},
         "active_codes": usage.active_codes,
         "utilization": usage.utilization,
         "perplexity": usage.perplexity,

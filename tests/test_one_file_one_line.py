@@ -1,0 +1,241 @@
+"""Does everything know a quantizer, a term of the loss, a source, a metric and an analysis by one file and one line?
+
+Each is added to a copy of the package, with the import that its line needs, and used by processes that see the copy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import lgq_explore
+
+PACKAGE = Path(lgq_explore.__file__).parent
+PLANTED_METHOD = Path(__file__).parent / "planted_methods" / "cosine.py"
+TINY = ("--data", "fake", "--image-size", "16", "--steps", "2", "--batch-size", "4", "--codebook-size", "16")
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy of the package in a folder of its own, and what its processes print."""
+
+    folder: Path
+
+    def add(self, module: str, source: str, registry: str, after: str, line: str, imported: str) -> None:
+        """Write a module, and register it by a line below the first one that reads `after`."""
+        (self.folder / "lgq_explore" / module).write_text(source)
+        path = self.folder / "lgq_explore" / registry
+        lines = path.read_text().splitlines()
+        lines.insert(lines.index(after) + 1, line)
+        first_list = next(number for number, each in enumerate(lines) if each.endswith(("= {", "= [", "= (")))
+        lines.insert(first_list, imported)
+        path.write_text("\n".join(lines) + "\n")
+
+    def command(self, *arguments: str) -> str:
+        return self._output("-m", "lgq_explore", *arguments)
+
+    def python(self, program: str) -> str:
+        return self._output("-c", program)
+
+    def _output(self, *arguments: str) -> str:
+        environment = {**os.environ, "PYTHONPATH": str(self.folder), "LGQ_EXPLORE_DATA": str(self.folder / "data")}
+        done = subprocess.run(
+            [sys.executable, *arguments], env=environment, cwd=self.folder, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Copy:
+    shutil.copytree(PACKAGE, tmp_path / "lgq_explore", ignore=shutil.ignore_patterns("__pycache__"))
+    return Copy(tmp_path)
+
+
+def test_a_quantizer(package: Copy) -> None:
+    package.add(
+        "quantizers/cosine.py",
+        PLANTED_METHOD.read_text(),
+        "quantizers/__init__.py",
+        after="        VQGradientConfig,",
+        line="        CosineConfig,",
+        imported="from .cosine import CosineConfig",
+    )
+    assert "planted-cosine" in package.command("list", "quantizers")
+    package.command("train", "--quantizer", "planted-cosine", "--run", "run", *TINY)
+    result = json.loads(package.command("evaluate", "run", "--json"))
+    assert (result["quantizer"], result["codebook_size"], result["steps"]) == ("planted-cosine", 16, 2)
+    compared = json.loads(
+        package.command("bench", "quantizers", "--quantizers", "planted-cosine", "vq", "--seeds", "1", "--json", *TINY)
+    )
+    assert [each["quantizer"] for each in compared["results"]] == ["planted-cosine", "vq"]
+    program = """
+import lgq_explore as lgq
+from lgq_explore.plots.style import method_colour
+panel = lgq.widgets.UsageExplorer("run")
+assert panel.frame()["count"].sum() > 0 and "planted-cosine" in panel.caption()
+print(len({method_colour(name) for name in ("planted-cosine", "lgq", "fsq", "simvq", "vq")}))
+"""
+    assert package.python(program) == "5\n"
+
+
+def test_a_term_of_the_loss(package: Copy) -> None:
+    source = '''"""The squared mean of the reconstruction."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from .base import Objective, TrainingPass
+
+
+class SquaredMean(Objective):
+    def loss(self, made: TrainingPass) -> Tensor:
+        return made.output.reconstruction.float().mean().square()
+'''
+    package.command("train", "--run", "before", *TINY)
+    before = json.loads(package.command("evaluate", "before", "--json"))
+    package.add(
+        "training/objectives/squared_mean.py",
+        source,
+        "training/objectives/__init__.py",
+        after='    "l1": L1,',
+        line='    "squared-mean": SquaredMean,',
+        imported="from .squared_mean import SquaredMean",
+    )
+    assert json.loads(package.command("evaluate", "before", "--json")) == before
+    weights = {"l1": 1, "squared-mean": 0.5, "quantization": 1, "peakedness": 0.005, "usage": 0.005}
+    package.command("train", "--run", "after", *TINY, "--set", f"loss_weights={json.dumps(weights)}")
+    header, row = (package.folder / "after" / "history.csv").read_text().splitlines()[:2]
+    assert float(dict(zip(header.split(","), row.split(","), strict=True))["loss_squared-mean"]) > 0
+
+
+def test_a_source(package: Copy) -> None:
+    source = '''"""Pictures of noise without an end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..source import Crops, Source, SourceKind
+
+
+class Noise(SourceKind):
+    form = "noise"
+    description = "pictures of noise without an end"
+
+    def open(self, argument: str, image_size: int, *, seed: int, split: bool) -> Source:
+        return NoiseSource(image_size, seed)
+
+
+class NoiseSource(Source):
+    spec = identity = "noise"
+
+    def __init__(self, image_size: int, seed: int) -> None:
+        self.size, self.seed = image_size, seed
+
+    def batch(self, step: int, rows: Sequence[int]) -> Tensor:
+        return torch.stack([self._picture(self.seed, step, row) for row in rows])
+
+    def held_out(self, limit: int) -> Crops:
+        return Crops.unnamed(torch.stack([self._picture(2**62, 0, row) for row in range(min(limit, 8))]))
+
+    def _picture(self, *key: int) -> Tensor:
+        drawn = np.random.default_rng(key).integers(0, 256, (3, self.size, self.size), dtype=np.uint8)
+        return torch.from_numpy(drawn)
+'''
+    package.add(
+        "images/sources/noise.py",
+        source,
+        "images/sources/__init__.py",
+        after='    "photos": Photos(),',
+        line='    "noise": Noise(),',
+        imported="from .noise import Noise",
+    )
+    assert "noise" in package.command("list", "data")
+    package.command("train", "--run", "run", *TINY, "--data", "noise")
+    result = json.loads(package.command("evaluate", "run", "--json"))
+    assert (result["images"], result["steps"]) == (8, 2)
+
+
+def test_a_metric(package: Copy) -> None:
+    source = '''"""The largest error of a pixel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+
+class LargestError:
+    """The largest difference of two values, over all pixels and channels."""
+
+    def __init__(self) -> None:
+        self._largest = 0.0
+
+    def update(self, images: Tensor, reconstructions: Tensor) -> None:
+        self._largest = max(self._largest, (images - reconstructions).abs().max().item())
+
+    def numbers(self) -> dict[str, Any]:
+        return {"largest_error": self._largest}
+'''
+    package.add(
+        "metrics/largest_error.py",
+        source,
+        "metrics/pictures.py",
+        after='    "fd": lambda asked: FrechetDistance(asked.fd_features, asked.device),',
+        line='    "largest_error": lambda asked: LargestError(),',
+        imported="from .largest_error import LargestError",
+    )
+    package.command("train", "--run", "run", *TINY)
+    result = json.loads(package.command("evaluate", "run", "--json"))
+    assert 0 < result["largest_error"] <= 1
+    compared = json.loads(package.command("bench", "quantizers", "--quantizers", "vq", "--seeds", "1", "--json", *TINY))
+    assert 0 < compared["results"][0]["largest_error"] <= 1
+
+
+def test_an_analysis(package: Copy) -> None:
+    source = '''"""The code that is used most."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from lgq_explore.runs.study import Study
+
+from .counts import per_code
+
+
+def most_used(study: Study) -> pd.DataFrame:
+    """One row: the code with the most tokens."""
+    return per_code(study).nlargest(1, "count")
+'''
+    package.add(
+        "analysis/usage/most_used.py",
+        source,
+        "analysis/usage/__init__.py",
+        after='    "lorenz",',
+        line='    "most_used",',
+        imported="from .most_used import most_used",
+    )
+    package.command("train", "--run", "run", *TINY)
+    program = """
+import lgq_explore as lgq
+study = lgq.study("run")
+assert lgq.analysis.usage.most_used(study)["count"].item() == lgq.analysis.usage.per_code(study)["count"].max()
+"""
+    package.python(program)
