@@ -1,4 +1,4 @@
-"""`lgq-explore evaluate`, `encode`, `decode` and `health.assess`: what is asked of a trained run."""
+"""`lgq-explore evaluate`, `encode`, `decode` and `health`: what is asked of a trained run."""
 
 from __future__ import annotations
 

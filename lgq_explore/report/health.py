@@ -1,4 +1,4 @@
-"""How is a run's health told where there is no notebook: as text to read, as JSON for a program?"""
+"""A run's health as text for a terminal, and as JSON for a program."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def health_text(run: Run, verdicts: pd.DataFrame, width: int = WIDEST) -> str:
 
 
 def health_json(run: Run, verdicts: pd.DataFrame) -> dict[str, Any]:
-    """The same as JSON values: run, state (the most severe), step, steps, rules (a row each), train (a command)."""
+    """The same as JSON values: run, state (the most severe), step, steps, rules (one row each), train (a command)."""
     return {
         "run": run.name,
         "state": worst_state(verdicts),

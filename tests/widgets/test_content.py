@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from lgq_explore import widgets
 from lgq_explore.errors import InputError
+from lgq_explore.runs import study
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run, open_run
 from lgq_explore.training.controls import Controls
@@ -63,6 +64,7 @@ def said_by(panel: Explorer) -> str:
 def made_afresh(maker: Callable[[Path], Explorer], run: Path) -> Explorer:
     """With nothing kept from before."""
     explorer._encoded.cache_clear()
+    study._studied.cache_clear()
     return maker(run)
 
 

@@ -66,4 +66,4 @@ def test_their_spread_is_nothing_and_gaps_are_given_as_they_are(run: Run) -> Non
     (row,) = probe.sweep([0.5]).to_dict("records")
     assert row["relative_gap"] == pytest.approx(probe.at(0.5)["gap"].mean())
     assert row["relative_gap"] > 0
-    assert gather_evidence(run, encoding).softness["relative_gap"] >= 0
+    assert gather_evidence(lgq.study(run, encoding=encoding)).softness["relative_gap"] >= 0

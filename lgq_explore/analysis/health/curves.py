@@ -1,4 +1,4 @@
-"""Which curves do the rules of health read, and between which limits are they healthy?"""
+"""The curves that the rules of health read, and the limits between which they are healthy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .rules import DEAF, DESERTED, ONE_BIT, RISEN, collapsed_under, logged, wind
 
 
 def rule_curves(evidence: Evidence) -> pd.DataFrame:
-    """A row a rule and step: rule, quantity, step, value, lower, upper.
+    """One row per rule and step: rule, quantity, step, value, lower, upper.
 
     quantity says what the value is. lower and upper: limits between which the rule has nothing to say at that step,
     NaN where there is none on that side. Rules that read no curve, or for which there is none yet, have no rows.

@@ -1,24 +1,23 @@
-"""What is known of a run when its health is judged: its recipe, its history, and where its codes lie today?"""
+"""What the rules of health read: a run's recipe and history, and where its codes and tokens lie."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import Quantizer, SoftQuantizer, to_tokens
+from lgq_explore.quantizers import SoftQuantizer, SquaredEuclidean, TakesCodebooks
 from lgq_explore.quantizers.nearest import nearest
 from lgq_explore.runs.config import TrainConfig
-from lgq_explore.runs.encoding import Encoding, encode
+from lgq_explore.runs.encoding import encode
 from lgq_explore.runs.frozen_run import FrozenRun, frozen, spread_over
 from lgq_explore.runs.run import Run
+from lgq_explore.runs.study import Study
 
-from ..code_space import token_points
 from ..temperature.softness import (
     TemperatureProbe,
     sample_latents,
@@ -52,9 +51,9 @@ NO_TEMPERATURE = "the method chooses its codes without a temperature"
 class Evidence:
     """What the rules read, plain and small, so that it can be planted.
 
-    recipe: of the run, by which it is trained again. history: a row a logged step, as `Run.history` gives it.
+    config: the recipe, by which the run is trained again. history: one row per logged step, as `Run.history` gives it.
     finished_steps: that the weights have seen; weights: their digest, empty where there are none.
-    held_out_tokens: that were encoded; 0 where none could be. centres: that of `centre_places`, a row a snapshot.
+    held_out_tokens: that were encoded; 0 where none could be. centres: the frame of `centre_places`.
     softness: `softness_summary` of held-out tokens at the last temperature in force, empty where there is
     none; cold_enough: the temperature at which their gap would be SMALL_GAP.
     missing: a sentence on what could not be looked at, by name: `held-out`, `centres`, `softness`.
@@ -82,48 +81,58 @@ class Evidence:
         return config.batch_size * (config.image_size // config.backbone.factor) ** 2
 
 
-def gather_evidence(run: Run, encoding: Encoding | None = None) -> Evidence:
-    """Read a run's folder, and encode CROPS of its held-out crops unless an encoding of them is given.
+def gather_evidence(subject: Run | Study) -> Evidence:
+    """What a run's folder holds, or what a study of it does.
 
-    What cannot be had (no weights yet, pictures that are no longer there) is missing from the evidence, and said there.
+    Of a run at most CROPS of its held-out crops are encoded. What cannot be had (no weights yet, pictures that are no
+    longer there) is missing from the evidence, and said there.
 
     Raises:
-        InputError: a damaged history, weights that don't fit the recipe, another run's encoding.
+        InputError: a damaged history, weights that don't fit the recipe, a study without a run.
     """
-    evidence = Evidence(run.config, run.history(), 0, str(run.path))
-    if run.finished_steps == 0:
-        return replace(evidence, missing=dict.fromkeys(("held-out", "centres", "softness"), "there are no weights yet"))
-    run = frozen(run)
+    if isinstance(subject, Study):
+        return _of_study(subject)
+    if subject.finished_steps == 0:
+        evidence = Evidence(subject.config, subject.history(), 0, str(subject.path))
+        return _without_pictures(evidence, "there are no weights yet")
+    run = frozen(subject)
+    try:
+        encoding = encode(run, crops=CROPS, trained=run.trained())
+    except InputError as error:  # a run folder travels without its pictures; its history still tells much
+        return _without_pictures(_of_run(run), f"held-out pictures can't be had: {str(error).splitlines()[0]}")
+    return _of_study(Study(run.trained(), encoding, run))
+
+
+def _of_run(run: FrozenRun) -> Evidence:
     trained = run.trained()
-    evidence = replace(evidence, finished_steps=trained.finished_steps, weights=trained.digest)
-    quantizer = trained.tokenizer.quantizer
-    if encoding is not None:
-        run.require_own(encoding)
-    else:
-        try:
-            encoding = encode(run, crops=CROPS, trained=trained)
-        except InputError as error:  # a run folder travels without its pictures; its history still tells much
-            why = f"held-out pictures can't be had: {str(error).splitlines()[0]}"
-            return replace(evidence, missing=dict.fromkeys(("held-out", "centres", "softness"), why))
-    evidence = replace(evidence, held_out_tokens=encoding.codes[:, 0].size)
-    return _with_softness(_with_centres(evidence, quantizer, encoding, run), quantizer, encoding)
+    return Evidence(run.config, run.history(), trained.finished_steps, str(run.path), trained.digest)
 
 
-def _with_centres(evidence: Evidence, quantizer: Quantizer, encoding: Encoding, run: FrozenRun) -> Evidence:
+def _of_study(study: Study) -> Evidence:
+    evidence = replace(_of_run(study.require_run()), held_out_tokens=len(study.points))
+    return _with_softness(_with_centres(evidence, study), study)
+
+
+def _without_pictures(evidence: Evidence, why: str) -> Evidence:
+    return replace(evidence, missing=dict.fromkeys(("held-out", "centres", "softness"), why))
+
+
+def _with_centres(evidence: Evidence, study: Study) -> Evidence:
+    quantizer = study.quantizer
     if quantizer.codebook_is_fixed:
         return _lacking(evidence, "centres", "the codes are a fixed grid, which cannot leave")
     if len(quantizer.levels) > 1:
         return _lacking(evidence, "centres", "the codes are made of several codebooks")
-    today = quantizer.code_points()
-    stored = {step: torch.from_numpy(np.array(book)) for step, (book,) in run.codebook_snapshots().items()}
-    books = {step: book for step, book in stored.items() if step < run.finished_steps} | {run.finished_steps: today}
-    chosen = spread_over(sorted(books), SNAPSHOTS)
-    places = centre_places(token_points(quantizer, encoding), {step: books[step] for step in chosen})
+    if not isinstance(quantizer.metric, SquaredEuclidean):
+        return _lacking(evidence, "centres", f"codes are chosen by {quantizer.metric.name}, not by Euclidean distance")
+    steps = study.snapshots if isinstance(quantizer, TakesCodebooks) else ()
+    chosen = spread_over(sorted({*steps, evidence.finished_steps}), SNAPSHOTS)
+    places = centre_places(study.points, {step: study.quantizer_at(step).code_points() for step in chosen})
     return replace(evidence, centres=places)
 
 
 def centre_places(tokens: Tensor, codebooks: Mapping[int, Tensor], seed: int = 0) -> pd.DataFrame:
-    """How many centres lie away from the tokens: a row a snapshot, in the order of its steps.
+    """How many centres lie away from the tokens, by Euclidean distance: one row per snapshot, in the order of steps.
 
         step, codes                 of the snapshot, and how many it has, K
         outside                     share of them farther from every token of a sample than `reach`
@@ -166,11 +175,12 @@ def centre_places(tokens: Tensor, codebooks: Mapping[int, Tensor], seed: int = 0
     return pd.DataFrame(rows)
 
 
-def _with_softness(evidence: Evidence, quantizer: Quantizer, encoding: Encoding) -> Evidence:
+def _with_softness(evidence: Evidence, study: Study) -> Evidence:
+    quantizer = study.quantizer
     if not isinstance(quantizer, SoftQuantizer):
         return _lacking(evidence, "softness", NO_TEMPERATURE)
     temperature = last_temperature(evidence.history) or quantizer.temperature
-    probe = TemperatureProbe(quantizer, sample_latents(to_tokens(torch.from_numpy(encoding.latents)), SOFT_TOKENS))
+    probe = TemperatureProbe(quantizer, sample_latents(study.latents, SOFT_TOKENS))
     softness = softness_summary(probe.at(temperature), temperature, probe.spread)
     if softness["relative_gap"] < SMALL_GAP:
         return replace(evidence, softness=softness)

@@ -1,4 +1,4 @@
-"""How did losses, usage, softness and temperature move while training?"""
+"""Losses, usage, softness and temperature over the steps of training."""
 
 from __future__ import annotations
 

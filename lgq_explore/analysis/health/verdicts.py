@@ -1,4 +1,4 @@
-"""Is a run healthy, and what is to be changed where it is not?"""
+"""Verdicts on a run's health, and the command that follows their advice."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import shlex
 
 import pandas as pd
 
-from lgq_explore.runs.encoding import Encoding
 from lgq_explore.runs.run import Run
+from lgq_explore.runs.study import Study
 
 from .advice import Change
 from .evidence import Evidence, gather_evidence
@@ -16,20 +16,20 @@ from .rules import RULES, STATES
 COLUMNS = ("rule", "state", "finding", "advice", "settings", "value", "threshold")
 
 
-def assess(run: Run, encoding: Encoding | None = None) -> pd.DataFrame:
-    """A row a rule, the most severe first: rule, state, finding, advice, settings, value, threshold.
+def assess(subject: Run | Study) -> pd.DataFrame:
+    """One row per rule, the most severe first: rule, state, finding, advice, settings, value, threshold.
 
     rule: the trouble that is looked for. state: trouble, warning, fine or not applicable. finding: what is happening,
     in words and numbers with their N and step. advice: what to change, a sentence; settings: the options of
     `lgq-explore train` that do so; empty where nothing is to be done. value and threshold: NaN where there are none.
 
-    encoding: the run's own of its held-out pictures, if it is at hand; else a few are encoded. A run that is not
-    finished, or not even begun, is judged by what there is. `health_rules` has the thresholds and their reasons.
+    subject: a run, of which a few held-out pictures are encoded, or a study of one. A run that is not finished, or not
+    even begun, is judged by what there is. `health.rules` has the thresholds and their reasons.
 
     Raises:
-        InputError: a history or weights that can't be read, or another run's encoding.
+        InputError: a history or weights that can't be read, or a study without a run.
     """
-    return judge(gather_evidence(run, encoding))
+    return judge(gather_evidence(subject))
 
 
 def judge(evidence: Evidence) -> pd.DataFrame:

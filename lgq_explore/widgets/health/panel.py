@@ -1,4 +1,4 @@
-"""Is a run healthy, by which evidence, and what is to be changed where it is not?"""
+"""Whether a run is healthy, by which evidence, and what to change where it is not."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from lgq_explore.analysis.health import Evidence
 from lgq_explore.errors import InputError, printable
 from lgq_explore.runs.frozen_run import FolderWatch, stamp_of
 from lgq_explore.runs.run import Run, open_run
+from lgq_explore.runs.study import Study
 
 from ..copy_code import CopyCode
-from ..explorer import Explorer, RunLike, as_run, one_of, run_argument, run_names
+from ..explorer import Explorer, StudyLike, as_run, one_of, run_argument, run_names
 from ..panel import ERROR_COLOUR
 from .tables import in_one_sentence, overview_table, verdict_table
 
@@ -27,8 +28,8 @@ class HealthPanel(Explorer):
 
         HealthPanel(lgq.tutorial_run("lgq"))
 
-    runs: opened, folders, or names under data/runs; of several, `shown` names the one that is told in words. A run may
-    still be training: the button looks at it again.
+    runs: opened, folders, names under data/runs, or studies whose runs are meant; of several, `shown` names the one
+    that is told in words. A run may still be training: the button looks at it again.
 
     Raises:
         InputError: no runs, one that can't be opened, or an unknown name in `shown`.
@@ -37,10 +38,10 @@ class HealthPanel(Explorer):
     STATE: ClassVar[tuple[str, ...]] = ("shown",)
     shown = traitlets.Unicode()
 
-    def __init__(self, *runs: RunLike, shown: str | None = None) -> None:
+    def __init__(self, *runs: StudyLike, shown: str | None = None) -> None:
         if not runs:
             raise InputError("no runs to look at: give at least one, such as lgq.tutorial_run('lgq')")
-        opened = [as_run(run) for run in runs]
+        opened = [run.require_run() if isinstance(run, Study) else as_run(run) for run in runs]
         for run in opened:
             run.require_unchanged()  # from now on the folders are read anew
         names = run_names(opened)
@@ -85,7 +86,7 @@ class HealthPanel(Explorer):
         return plots.health.publish_verdicts(curves, self._verdicts[self.shown], self._of_what())
 
     def frame(self) -> pd.DataFrame:
-        """That of `analysis.health.assess`, a row a run and rule."""
+        """That of `analysis.health.assess`, one row per run and rule."""
         return analysis.comparison.of_several_runs(self._verdicts)
 
     def summary(self) -> dict[str, int | float | str]:

@@ -1,4 +1,4 @@
-"""How are verdicts on runs laid out to be read: one run in words, several beside each other?"""
+"""Verdicts as HTML: one run in words, several side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How are the numbers of usage laid out as tables, with the runs side by side?"""
+"""Numbers of usage as tables, with the runs side by side."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FORMATS |= dict.fromkeys(["tokens", "codebook_size", "active_codes", "chao2", "p
 
 
 def numbers_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """A row a number, a column a run, in words and digits for a reader. summary: that of several runs."""
+    """One row per number, one column per run, in words and digits. summary: that of several runs."""
     columns = {
         row["run"]: [FORMATS.get(name, "{:.2f}").format(row[name]) for name in NUMBERS]
         for row in summary.to_dict("records")
@@ -36,7 +36,7 @@ def numbers_table(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def definitions_table(definitions: pd.DataFrame) -> pd.DataFrame:
-    """A row a definition, a column a run: codes, their share of K, and the rank; or why there are none."""
+    """One row per definition, one column per run: codes, their share of K, and the rank; or why there are none."""
     cells = definitions.assign(cell=[_cell(row) for row in definitions.to_dict("records")])
     names, runs = definitions["definition"].unique(), definitions["run"].unique()
     return cells.pivot(index="definition", columns="run", values="cell").loc[names, runs].rename_axis(None, axis=1)

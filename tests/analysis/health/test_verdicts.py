@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lgq_explore.analysis.health import advised_command, assess, worst_state
+import lgq_explore as lgq
+from lgq_explore.analysis.health import Evidence, advised_command, assess, worst_state
+from lgq_explore.analysis.health.evidence import _with_centres
 from lgq_explore.analysis.health.rules import RULES, STATES
 from lgq_explore.cli.entry import parser
 from lgq_explore.errors import InputError
 from lgq_explore.images.photographs import ImageData
 from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json, override
-from lgq_explore.runs.encoding import encode
 from lgq_explore.runs.run import Run, RunWriter, open_run
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.loop import LogEvent, train
 from tests.analysis.planted_runs import BLURRED, GRID, HEALTHY, PLANTED
+from tests.analysis.planted_tokenizer import method_tokenizer, noise_pictures, study_of
+from tests.planted_methods.dot_product import NegativeDotProduct
 
 Trained = Callable[[TrainConfig], Run]
 NOTEWORTHY = ("warning", "trouble")
@@ -225,17 +227,24 @@ def test_a_damaged_history_is_refused(text: str, why: str, trained: Trained, tmp
     assert len(str(told.value).splitlines()) <= 2
 
 
-def test_an_encoding_at_hand_is_looked_at_instead(trained: Trained) -> None:
+def test_a_study_at_hand_is_looked_at_instead(trained: Trained) -> None:
     run = trained(PLANTED["centres leaving the latents"])
-    few = encode(run, crops=4)
-    told = verdict(assess(run, few), "centres leaving the latents")["finding"]
-    assert f"N = {few.codes[:, 0].size // 2:,d} held-out tokens" in told
+    few = lgq.study(run, crops=4)
+    told = verdict(assess(few), "centres leaving the latents")["finding"]
+    assert f"N = {len(few.points) // 2:,d} held-out tokens" in told
 
 
-def test_another_run_s_encoding_is_refused(trained: Trained) -> None:
-    other = encode(trained(replace(HEALTHY, quantizer=replace(HEALTHY.quantizer, codebook_size=32), steps=2)), crops=2)
-    with pytest.raises(InputError, match="made with other weights"):
-        assess(trained(HEALTHY), other)
+def test_a_study_without_a_run_is_refused() -> None:
+    with pytest.raises(InputError, match="has no run, and so no history"):
+        assess(study_of(method_tokenizer("vq"), noise_pictures(4)))
+
+
+def test_codes_that_are_not_chosen_by_euclidean_distance_are_not_judged_by_it() -> None:
+    tokenizer = method_tokenizer("vq")
+    tokenizer.quantizer.metric = NegativeDotProduct()
+    evidence = _with_centres(Evidence(HEALTHY, pd.DataFrame(), 0), study_of(tokenizer, noise_pictures(4)))
+    assert evidence.centres.empty
+    assert evidence.missing["centres"] == "codes are chosen by −dot product, not by Euclidean distance"
 
 
 def test_it_repeats(trained: Trained) -> None:
