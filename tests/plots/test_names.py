@@ -50,13 +50,10 @@ def usage(name: str) -> dict[str, pd.DataFrame]:
 
 def of_usage(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
     frames, methods = usage(name), {name: "vq"}
-    yield plots.usage.draw_by_rank(frames["ranks"], methods), plots.usage.publish_by_rank(frames["ranks"], methods)
-    lorenz = frames["lorenz"], frames["summary"], methods
-    yield plots.usage.draw_lorenz(*lorenz), plots.usage.publish_lorenz(*lorenz)
-    accumulation = frames["accumulation"], methods
-    yield plots.usage.draw_accumulation(*accumulation), plots.usage.publish_accumulation(*accumulation)
-    definitions = frames["definitions"], methods
-    yield plots.usage.draw_definitions(*definitions), plots.usage.publish_definitions(*definitions)
+    yield plots.usage.draw_by_rank(frames["ranks"], methods), None
+    yield plots.usage.draw_lorenz(frames["lorenz"], frames["summary"], methods), None
+    yield plots.usage.draw_accumulation(frames["accumulation"], methods), None
+    yield plots.usage.draw_definitions(frames["definitions"], methods), None
     yield None, plots.usage.publish_comparison(plots.usage.UsageFrames(**frames), methods, "N = 8")
     grid = pd.DataFrame([[3.0, 0.0], [1.0, 2.0]], index=[0, 2])
     yield plots.usage.draw_grid(grid, run=name), plots.usage.publish_grid(grid, run=name)
@@ -73,7 +70,7 @@ def of_geometry(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
         {"first": [name], "second": ["b"], "agreement": [0.4], "null": [0.0], "null_spread": [0.1], "tokens": [64],
          "images": [4], "photographs": [2], "draws": [3]}
     )  # fmt: skip
-    yield plots.comparison.draw_agreement(agreement), plots.comparison.publish_agreement(agreement)
+    yield None, plots.comparison.publish_agreement(agreement)
     cells = pd.DataFrame(
         {"code": [0, 1], "count": [60, 40], "occupancy": [0.6, 0.4], "mean_log_density": [2.0, 1.0],
          "volume": [0.1, 0.2], "anisotropy": [1.2, 1.5], "tokens": 100, "dimension": 2.0, "shape_tokens": 10.0}
@@ -110,9 +107,9 @@ def of_toys(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
     curves = {name: curve, "other": curve}
     yield plots.toys.draw_toy_distance(curves, "N = 3", 2), plots.toys.publish_toy_distance(curves, "N = 3", 2)
     table = pd.DataFrame({"data": ["ring"], "method": [name], "ratio": [2.0], "tokens": [9], "seed": [0]})
-    yield plots.toys.draw_toy_table(table), plots.toys.publish_toy_table(table)
+    yield None, plots.toys.publish_toy_table(table)
     table = table.assign(method="lgq", data=name)
-    yield plots.toys.draw_toy_table(table), plots.toys.publish_toy_table(table)
+    yield None, plots.toys.publish_toy_table(table)
 
 
 def of_health(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:

@@ -1,4 +1,4 @@
-"""How near does each method come to the best codebook there is, for points in the plane whose optimum is known?
+"""How near each method comes to the best codebook, for points in the plane whose optimum is known.
 
 Every mixture has mean 0 and a total variance of 2, that of tokens of width 2 after a LayerNorm without its mean: the
 published temperatures, from 1.0 to 0.1, mean something there. Distortion is mean |z − q|², summed over both dimensions.

@@ -1,4 +1,4 @@
-"""Who answers for each place of a plane: by a method's own hard choice, and softly at a temperature?"""
+"""Codes of each place of a plane: by a method's own hard choice, and softly at a temperature."""
 
 from __future__ import annotations
 

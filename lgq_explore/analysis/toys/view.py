@@ -1,4 +1,4 @@
-"""What does a toy look like at a temperature: its codebook hard and soft, and the one that annealing would give?"""
+"""A toy at a temperature: its codebook hard and soft, and the one that annealing would give."""
 
 from __future__ import annotations
 

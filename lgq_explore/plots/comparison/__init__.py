@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .agreement import draw_agreement, publish_agreement
+from .agreement import publish_agreement
 
-__all__ = ["draw_agreement", "publish_agreement"]
+__all__ = ["publish_agreement"]

@@ -1,10 +1,9 @@
-"""How far do the codes of several runs agree, and how far would they by chance?"""
+"""Agreement of the codes of several runs, beside that by chance."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import seaborn
 from matplotlib.figure import Figure
 
@@ -14,9 +13,6 @@ from ..style import (
     BLUE,
     GUIDE,
     Title,
-    axis,
-    layout,
-    live_text,
     new_figure,
     printed_text,
     publication_style,
@@ -29,49 +25,14 @@ SAME, OTHER = "the same images", "other images, ± 2 s.d."
 ROW_PIXELS, ROW_INCHES = 34, 0.34
 
 
-def draw_agreement(agreement: pd.DataFrame) -> go.Figure:
-    """A line a pair of runs, from 0 (chance) to 1 (codes differ in name only); grey: what other images give.
+def publish_agreement(agreement: pd.DataFrame) -> Figure:
+    """One row per pair of runs, from 0 (chance) to 1 (codes differ in name only); grey: what other images give.
 
-    agreement: of `analysis.comparison.agreement`. Two traces: grey, and blue.
+    agreement: of `analysis.comparison.agreement`.
 
     Raises:
         InputError: a frame of something else, or without a pair.
     """
-    _require(agreement)
-    pairs = [live_text(pair) for pair in _pairs(agreement)]
-    return go.Figure(
-        [
-            go.Scatter(
-                x=agreement["null"].to_numpy(),
-                y=pairs,
-                error_x={"array": 2 * agreement["null_spread"].to_numpy(), "color": GUIDE, "thickness": 2},
-                mode="markers",
-                name=OTHER,
-                marker={"symbol": "line-ns-open", "size": 12, "color": GUIDE, "line": {"width": 2}},
-                hovertemplate="%{y}<br>on other images: %{x:.3f}<extra></extra>",
-            ),
-            go.Scatter(
-                x=agreement["agreement"].to_numpy(),
-                y=pairs,
-                mode="markers",
-                name=SAME,
-                marker={"size": 11, "color": BLUE},
-                hovertemplate="%{y}<br>on the same images: %{x:.3f}<extra></extra>",
-            ),
-        ],
-        layout(
-            _title(agreement),
-            height=168 + ROW_PIXELS * len(pairs),
-            margin={"l": 64, "r": 16, "t": 84, "b": 56},
-            legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
-            xaxis=axis(X_TITLE, range=[min(0.0, 1.1 * _lowest(agreement)), 1]),
-            yaxis=axis("", type="category", autorange="reversed", showgrid=False, ticks=""),
-        ),
-    )
-
-
-def publish_agreement(agreement: pd.DataFrame) -> Figure:
-    """What `comparison.draw_agreement` shows, to print. Arguments and errors are the same."""
     _require(agreement)
     places = np.arange(len(agreement))
     with publication_style():
@@ -92,7 +53,8 @@ def publish_agreement(agreement: pd.DataFrame) -> Figure:
 def _require(agreement: pd.DataFrame) -> None:
     if agreement.empty or not set(agreement.columns) >= COLUMNS:
         raise InputError(
-            f"a frame of {len(agreement)} rows with the columns {list(agreement.columns)}: give one of code_agreement"
+            f"a frame of {len(agreement)} rows with the columns {list(agreement.columns)}: "
+            "give one of analysis.comparison.agreement"
         )
 
 

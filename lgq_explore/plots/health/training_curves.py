@@ -1,4 +1,4 @@
-"""How does training go: losses, usage, softness, temperature?"""
+"""Losses, usage, softness and temperature over the steps of training."""
 
 from __future__ import annotations
 

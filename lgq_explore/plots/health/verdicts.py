@@ -1,4 +1,4 @@
-"""What do the rules say of a run, and which curves did they read?"""
+"""Verdicts on a run, with the curves that their rules read."""
 
 from __future__ import annotations
 

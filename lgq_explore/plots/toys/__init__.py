@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .distance import draw_toy_distance, draw_toy_table, publish_toy_distance, publish_toy_table
+from .distance import draw_toy_distance, publish_toy_distance, publish_toy_table
 from .plane import POINTS_SHOWN, PlanePanel, draw_toy_plane, publish_toy_plane
 
 __all__ = [
@@ -10,7 +10,6 @@ __all__ = [
     "PlanePanel",
     "draw_toy_distance",
     "draw_toy_plane",
-    "draw_toy_table",
     "publish_toy_distance",
     "publish_toy_plane",
     "publish_toy_table",

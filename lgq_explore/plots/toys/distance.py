@@ -1,4 +1,4 @@
-"""How far above the least distortion is a codebook while it learns?"""
+"""Distortion over the least possible, while a codebook learns and of every method."""
 
 from __future__ import annotations
 
@@ -95,53 +95,14 @@ def publish_toy_distance(curves: Mapping[str, pd.DataFrame], detail: str, steps:
     return figure
 
 
-def draw_toy_table(table: pd.DataFrame) -> go.Figure:
-    """The ratio of every method on every mixture, a mark a seed: one axis a mixture. A trace a method.
+def publish_toy_table(table: pd.DataFrame) -> Figure:
+    """The ratio to the optimum of every method on every mixture, one mark per seed.
 
     table: of `analysis.toys.toy_table`.
 
     Raises:
         InputError: a frame without the columns that are drawn.
     """
-    _require(table, {"data", "method", "ratio", "tokens", "seed"})
-    names, methods = _in_order(table["data"]), _in_order(table["method"])
-    traces = []
-    for method in methods:
-        rows = table[table["method"] == method]
-        x = [names.index(name) + _offset(methods, method) for name in rows["data"]]
-        traces.append(
-            go.Scatter(
-                x=x,
-                y=rows["ratio"].to_numpy(),
-                mode="markers",
-                marker={"size": 8, "color": method_colour(method), "opacity": 0.8},
-                name=live_text(method),
-                hovertext=[
-                    live_text(f"{row.method} on {row.data}, seed {row.seed}: {row.ratio:.2f}")
-                    for row in rows.itertuples()
-                ],
-                hoverinfo="text",
-            )
-        )
-    best = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 1, "y1": 1}
-    return go.Figure(
-        traces,
-        layout(
-            _table_title(table),
-            height=400,
-            margin={"l": 64, "r": 16, "t": 60, "b": 48},
-            legend={"orientation": "v"},
-            shapes=[best | {"line": {"color": GUIDE, "width": 1.5, "dash": "dash"}}],
-            xaxis=axis(
-                "", tickvals=list(range(len(names))), ticktext=[live_text(name) for name in names], showgrid=False
-            ),
-            yaxis=axis(RATIO, type="log", tickvals=TICKS, ticktext=[f"{tick:g}" for tick in TICKS]),
-        ),
-    )
-
-
-def publish_toy_table(table: pd.DataFrame) -> Figure:
-    """What `draw_toy_table` shows, to print. Errors are the same."""
     _require(table, {"data", "method", "ratio", "tokens", "seed"})
     names, methods = _in_order(table["data"]), _in_order(table["method"])
     with publication_style():

@@ -1,4 +1,4 @@
-"""Who takes each place of a plane, hard and soft, and where do the codes lie?"""
+"""Cells of a plane, hard and soft, with the codes that take them."""
 
 from __future__ import annotations
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .accumulation import draw_accumulation, publish_accumulation
+from .accumulation import draw_accumulation
 from .comparison import UsageFrames, publish_comparison
 from .counts import draw_grid, draw_per_code, publish_grid, publish_per_code
-from .definitions import draw_definitions, publish_definitions
+from .definitions import draw_definitions
 from .history import draw_code_history, publish_code_history
-from .inequality import draw_by_rank, draw_lorenz, publish_by_rank, publish_lorenz
+from .inequality import draw_by_rank, draw_lorenz
 
 __all__ = [
     "UsageFrames",
@@ -18,12 +18,8 @@ __all__ = [
     "draw_grid",
     "draw_lorenz",
     "draw_per_code",
-    "publish_accumulation",
-    "publish_by_rank",
     "publish_code_history",
     "publish_comparison",
-    "publish_definitions",
     "publish_grid",
-    "publish_lorenz",
     "publish_per_code",
 ]

@@ -1,4 +1,4 @@
-"""How many codes would fewer images have shown, and how many more would more of them show?"""
+"""Active codes by the number of images, with their band and the bound on those that more images would show."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import seaborn
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ..run_looks import RunRows, rows_of_runs, translucent
-from ..style import GUIDE, Title, axis, layout, new_figure, publication_style, publish_title
+from ..style import GUIDE, Title, axis, layout
 from .inequality import CURVE_HEIGHT, legend_inside
 
 COLUMNS = ("images", "tokens", "active_codes", "low", "high", "codebook_size", "chao2", "unit")
@@ -44,17 +43,8 @@ def draw_accumulation(accumulation: pd.DataFrame, methods: Mapping[str, str]) ->
     )
 
 
-def publish_accumulation(accumulation: pd.DataFrame, methods: Mapping[str, str]) -> Figure:
-    """What `usage.draw_accumulation` shows, to print. Arguments and errors are the same."""
-    with publication_style():
-        figure = new_figure(4.6, 3.4)
-        plot_usage_accumulation(figure.subplots(), accumulation, methods)
-        publish_title(figure, _title(accumulation))
-    return figure
-
-
 def plot_usage_accumulation(axes: Axes, accumulation: pd.DataFrame, methods: Mapping[str, str]) -> None:
-    """`usage.publish_accumulation` in axes of another figure."""
+    """What `usage.draw_accumulation` shows, in axes to print. Arguments and errors are the same."""
     for part in rows_of_runs(accumulation, COLUMNS, methods):
         rows, colour = part.rows, part.look.colour
         axes.fill_between(rows["images"], rows["low"], rows["high"], color=colour, alpha=BAND_OPACITY, linewidth=0)

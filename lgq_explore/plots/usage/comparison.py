@@ -1,4 +1,4 @@
-"""How do several runs use their codebooks, at one look?"""
+"""All figures of usage of several runs in one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which codes are used, and how unevenly?"""
+"""Counts of each code, as bars and as a map of the codebook."""
 
 from __future__ import annotations
 

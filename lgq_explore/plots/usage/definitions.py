@@ -1,4 +1,4 @@
-"""Who uses more of the codebook, by which definition?"""
+"""The used share of the codebook by each of the definitions that papers use."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import seaborn
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from ..run_looks import RunRows, rows_of_runs
-from ..style import GUIDE, Title, axis, layout, new_figure, publication_style, publish_title
+from ..style import GUIDE, Title, axis, layout
 from .inequality import CURVE_HEIGHT, legend_inside
 
 COLUMNS = ("definition", "tokens", "codes", "utilization", "rank", "why")
@@ -26,7 +25,7 @@ NOTE: dict[str, Any] = {"ha": "center", "va": "center", "color": GUIDE, "fontsiz
 
 
 def draw_definitions(definitions: pd.DataFrame, methods: Mapping[str, str]) -> go.Figure:
-    """The share of the codebook that each definition says is used, a line a run; crossings are changes of ranking.
+    """The share of the codebook that each definition says is used, one line per run; crossings are changes of ranking.
 
     definitions: run, definition, tokens, codes, utilization, rank, why (NaN in codes where the set is too small).
     methods: each run's name and method. What could not be counted leaves a gap.
@@ -77,17 +76,8 @@ def draw_definitions(definitions: pd.DataFrame, methods: Mapping[str, str]) -> g
     )
 
 
-def publish_definitions(definitions: pd.DataFrame, methods: Mapping[str, str]) -> Figure:
-    """What `usage.draw_definitions` shows, to print. Arguments and errors are the same."""
-    with publication_style():
-        figure = new_figure(5.6, 3.4)
-        plot_usage_definitions(figure.subplots(), definitions, methods)
-        publish_title(figure, TITLE)
-    return figure
-
-
 def plot_usage_definitions(axes: Axes, definitions: pd.DataFrame, methods: Mapping[str, str]) -> None:
-    """`usage.publish_definitions` in axes of another figure."""
+    """What `usage.draw_definitions` shows, in axes to print. Arguments and errors are the same."""
     for part in rows_of_runs(definitions, COLUMNS, methods):
         places, percent = range(len(part.rows)), 100 * part.rows["utilization"]
         colour, style = part.look.colour, part.look.linestyle

@@ -1,4 +1,4 @@
-"""How did codes gain and lose tokens while the codebook moved?"""
+"""Counts of codes over the snapshots of a codebook."""
 
 from __future__ import annotations
 

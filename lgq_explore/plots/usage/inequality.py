@@ -1,4 +1,4 @@
-"""How unevenly are the tokens spread over the codes?"""
+"""How unevenly tokens are spread over codes: usage by rank, and Lorenz curves."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import seaborn
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ..run_looks import rows_of_runs
-from ..style import GUIDE, Title, axis, layout, new_figure, publication_style, publish_title
+from ..style import GUIDE, Title, axis, layout
 
 RANK_COLUMNS = ("rank", "code", "count", "share")
 LORENZ_COLUMNS = ("curve", "code_share", "token_share")
@@ -26,7 +25,7 @@ CURVE_HEIGHT = 340
 
 
 def draw_by_rank(ranks: pd.DataFrame, methods: Mapping[str, str]) -> go.Figure:
-    """The share of the tokens that each code has, by rank, a line a run; both axes logarithmic.
+    """The share of the tokens that each code has, by rank, one line per run; both axes logarithmic.
 
     ranks: run, rank (from 1), code, count, share. methods: each run's name and method.
 
@@ -58,17 +57,8 @@ def draw_by_rank(ranks: pd.DataFrame, methods: Mapping[str, str]) -> go.Figure:
     )
 
 
-def publish_by_rank(ranks: pd.DataFrame, methods: Mapping[str, str]) -> Figure:
-    """What `usage.draw_by_rank` shows, to print. Arguments and errors are the same."""
-    with publication_style():
-        figure = new_figure(4.6, 3.4)
-        plot_usage_by_rank(figure.subplots(), ranks, methods)
-        publish_title(figure, RANK_TITLE)
-    return figure
-
-
 def plot_usage_by_rank(axes: Axes, ranks: pd.DataFrame, methods: Mapping[str, str]) -> None:
-    """`usage.publish_by_rank` in axes of another figure."""
+    """What `usage.draw_by_rank` shows, in axes to print. Arguments and errors are the same."""
     for part in rows_of_runs(ranks, RANK_COLUMNS, methods):
         share = 100 * part.rows["share"]
         axes.loglog(part.rows["rank"], share, color=part.look.colour, linestyle=part.look.linestyle, label=part.printed)
@@ -126,17 +116,8 @@ def draw_lorenz(lorenz: pd.DataFrame, summary: pd.DataFrame, methods: Mapping[st
     )
 
 
-def publish_lorenz(lorenz: pd.DataFrame, summary: pd.DataFrame, methods: Mapping[str, str]) -> Figure:
-    """What `usage.draw_lorenz` shows, to print. Arguments and errors are the same."""
-    with publication_style():
-        figure = new_figure(4.6, 3.4)
-        plot_usage_lorenz(figure.subplots(), lorenz, summary, methods)
-        publish_title(figure, LORENZ_TITLE)
-    return figure
-
-
 def plot_usage_lorenz(axes: Axes, lorenz: pd.DataFrame, summary: pd.DataFrame, methods: Mapping[str, str]) -> None:
-    """`usage.publish_lorenz` in axes of another figure."""
+    """What `usage.draw_lorenz` shows, in axes to print. Arguments and errors are the same."""
     ginis = _ginis(summary, methods)
     for part in rows_of_runs(lorenz, LORENZ_COLUMNS, methods):
         for curve, width in ((COUNTED, 1.8), (UNIFORM, 0.8)):

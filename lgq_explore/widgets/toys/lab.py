@@ -1,4 +1,4 @@
-"""How does one see, in a plane, what a method learns, what a temperature does, and where a codebook splits?"""
+"""What a method learns in a plane, what a temperature does, and where a codebook splits."""
 
 from __future__ import annotations
 

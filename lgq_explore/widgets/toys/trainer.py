@@ -1,4 +1,4 @@
-"""How does a toy learn in a thread while the panel follows?"""
+"""Training of a toy in a thread, which a panel follows."""
 
 from __future__ import annotations
 

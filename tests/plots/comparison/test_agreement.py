@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from lgq_explore.errors import InputError
-from lgq_explore.plots.comparison import draw_agreement, publish_agreement
+from lgq_explore.plots.comparison import publish_agreement
 
 
 def agreement() -> pd.DataFrame:
@@ -26,31 +27,26 @@ def agreement() -> pd.DataFrame:
 
 
 def test_each_pair_has_its_agreement_and_its_null() -> None:
-    null, same = draw_agreement(agreement()).data
-    assert list(same.y) == list(null.y) == ["one – two", "one – three"]
-    assert list(same.x) == [0.4, -0.1]
-    assert list(null.x) == [0.05, 0.0]
-    assert list(null.error_x.array) == [0.02, 0.04]
+    (axes,) = publish_agreement(agreement()).axes
+    (same,) = [each for each in axes.collections if each.get_label() == "the same images"]
+    assert same.get_offsets()[:, 0].tolist() == [0.4, -0.1]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["one – two", "one – three"]
+    ((null, _, (bars,)),) = axes.containers
+    assert null.get_xdata().tolist() == [0.05, 0.0]
+    assert np.diff(bars.get_segments(), axis=1)[:, 0, 0].tolist() == pytest.approx([0.04, 0.08])
 
 
 def test_the_title_has_n_and_the_axis_room() -> None:
-    figure = draw_agreement(agreement())
-    assert "N = 23,552 tokens of 368 crops, 4 photographs" in figure.layout.title.text
-    assert figure.layout.xaxis.range[0] < -0.1
-    assert figure.layout.xaxis.range[1] == 1
-    assert draw_agreement(agreement().iloc[:1]).layout.xaxis.range[0] == 0
+    figure = publish_agreement(agreement())
+    assert "N = 23,552 tokens of 368 crops, 4 photographs" in figure.get_suptitle()
+    low, high = figure.axes[0].get_xlim()
+    assert low < -0.1
+    assert high == 1
+    assert publish_agreement(agreement().iloc[:1]).axes[0].get_xlim()[0] == 0
 
 
-def test_the_printed_figure_holds_the_same() -> None:
-    (axes,) = publish_agreement(agreement()).axes
-    (dots,) = [each for each in axes.collections if each.get_label() == "the same images"]
-    assert dots.get_offsets()[:, 0].tolist() == [0.4, -0.1]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["one – two", "one – three"]
-
-
-@pytest.mark.parametrize("draw", [draw_agreement, publish_agreement])
-def test_another_frame_is_refused(draw: object) -> None:
-    with pytest.raises(InputError, match="give one of code_agreement"):
-        draw(agreement().drop(columns="null"))
+def test_another_frame_is_refused() -> None:
+    with pytest.raises(InputError, match=r"give one of analysis\.comparison\.agreement"):
+        publish_agreement(agreement().drop(columns="null"))
     with pytest.raises(InputError, match="a frame of 0 rows"):
-        draw(agreement().iloc[:0])
+        publish_agreement(agreement().iloc[:0])

@@ -165,10 +165,12 @@ def test_the_distance_is_a_line_a_method_above_one() -> None:
 
 
 def test_the_table_has_a_mark_a_fit() -> None:
-    figure = plots.toys.draw_toy_table(TABLE)
-    assert [(trace.name, trace.y.tolist()) for trace in figure.data] == [("lgq", [1.1, 2.0]), ("vq", [1.0, 1.2])]
-    assert list(figure.layout.xaxis.ticktext) == ["ring", "grid"]
-    assert "1 seed;" in figure.layout.title.text
+    figure = plots.toys.publish_toy_table(TABLE)
+    (axes,) = figure.axes
+    marks = {each.get_label(): each.get_offsets()[:, 1].tolist() for each in axes.collections}
+    assert marks == {"lgq": [1.1, 2.0], "vq": [1.0, 1.2]}
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["ring", "grid"]
+    assert "1 seed;" in figure.get_suptitle()
 
 
 def test_every_figure_has_a_printed_twin() -> None:

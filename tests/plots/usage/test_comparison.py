@@ -16,11 +16,7 @@ from lgq_explore.plots.usage import (
     draw_by_rank,
     draw_definitions,
     draw_lorenz,
-    publish_accumulation,
-    publish_by_rank,
     publish_comparison,
-    publish_definitions,
-    publish_lorenz,
 )
 
 METHODS = {"even": "vq", "uneven": "lgq"}
@@ -116,27 +112,13 @@ def test_the_axis_of_definitions_reaches_from_a_labelled_tick_to_above_the_highe
     assert draw_definitions(nothing, METHODS).layout.yaxis.range == (0, 2)
 
 
-@pytest.mark.parametrize(
-    ("publish", "frames"),
-    [
-        (publish_by_rank, [RANKS]),
-        (publish_lorenz, [LORENZ, SUMMARY]),
-        (publish_accumulation, [ACCUMULATION]),
-        (publish_definitions, [DEFINITIONS]),
-    ],
-)
-def test_the_printed_figures_have_a_line_of_each_runs_colour(publish: object, frames: list[pd.DataFrame]) -> None:
-    figure = publish(*frames, METHODS)
-    figure.savefig(BytesIO())
-    (axes,) = figure.axes
-    assert {METHOD_COLOURS["vq"], METHOD_COLOURS["lgq"]} <= {line.get_color() for line in axes.lines}
-
-
 def test_the_comparison_prints_all_four_with_their_n() -> None:
     frames = UsageFrames(SUMMARY, RANKS, LORENZ, ACCUMULATION, DEFINITIONS)
     figure = publish_comparison(frames, METHODS, "N = 8 tokens")
     figure.savefig(BytesIO())
     assert len(figure.axes) == 4
+    for axes in figure.axes:
+        assert {METHOD_COLOURS["vq"], METHOD_COLOURS["lgq"]} <= {line.get_color() for line in axes.lines}
     assert "N = 8 tokens" in figure.get_suptitle()
 
 
