@@ -65,7 +65,7 @@ def method_colour(method: str) -> str:
     """The method's colour; for one that METHOD_COLOURS does not know, one that its name decides, always the same."""
     if method in METHOD_COLOURS:
         return METHOD_COLOURS[method]
-    drawn = int.from_bytes(hashlib.sha256(method.encode()).digest()[:8], "big")
+    drawn = int.from_bytes(hashlib.sha256(method.encode(errors="surrogatepass")).digest()[:8], "big")
     hue, lightness = divmod(drawn, len(OTHER_LIGHTNESS))
     rgb = colorsys.hls_to_rgb(hue % 3600 / 3600, OTHER_LIGHTNESS[lightness], OTHER_SATURATION)
     return "#" + "".join(f"{round(255 * part):02X}" for part in rgb)

@@ -191,12 +191,6 @@ def test_what_the_history_of_a_run_lacks_is_said_in_its_panels(
     assert "history.csv ends with step 5 of 6, and a torn row follows" in said_by(maker(place))
 
 
-def test_panels_of_one_run_share_an_encoding_wherever_it_lies(trained: dict[str, Path], tmp_path: Path) -> None:
-    put(trained["first"], tmp_path / "copy")
-    assert explorer.held_out(Run(trained["first"])) is explorer.held_out(Run(tmp_path / "copy"))
-    assert explorer.held_out(Run(trained["first"])) is not explorer.held_out(Run(trained["second"]))
-
-
 @pytest.mark.parametrize("maker", [MAKERS["TemperatureExplorer"], MAKERS["CodeInspector"]])
 def test_of_many_snapshots_a_panel_looks_at_some_and_says_so(
     maker: Callable[[Path], Explorer], recipe: TrainConfig, tmp_path: Path

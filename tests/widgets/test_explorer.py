@@ -19,7 +19,7 @@ from lgq_explore.errors import InputError
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
-from lgq_explore.widgets.explorer import Explorer, as_run, held_out, run_argument, run_caption
+from lgq_explore.widgets.explorer import Explorer, as_run, as_study, run_argument, study_argument, study_caption
 
 
 class Squares(Explorer):
@@ -156,13 +156,14 @@ def test_a_run_is_meant_by_itself_its_folder_or_its_name(trained: Run, monkeypat
         as_run("slow")
 
 
-def test_panels_of_one_run_share_its_encoding(trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_panels_of_one_run_share_its_study(trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LGQ_EXPLORE_DATA", str(trained.path.parents[1]))
-    encoding = held_out(trained, crops=5)
-    assert held_out(as_run(trained.path), crops=5) is encoding
-    assert len(encoding) == 5
-    tokens = encoding.codes[:, 0].size
-    caption = run_caption(trained, encoding)
-    assert f"N = {tokens:,d} tokens of 5 held-out crops" in caption
+    study = as_study(trained, crops=5)
+    assert as_study(trained.path, crops=5) is as_study("quick", crops=5) is as_study(study) is study
+    assert len(study.encoding) == 5
+    caption = study_caption(study)
+    assert f"N = {len(study.points):,d} tokens of 5 held-out crops" in caption
     assert "fsq, K = 240" in caption
     assert "run quick · seed 0 · step 2" in caption
+    assert study_argument(study) == f"lgq.study({str(trained.path)!r}, crops=5)"
+    assert study_argument(as_study(trained)) == "'quick'"

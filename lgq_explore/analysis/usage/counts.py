@@ -90,7 +90,7 @@ def grid(usage: pd.DataFrame) -> pd.DataFrame:
     """
     if not {"code", "count"} <= set(usage.columns) or not len(usage):
         raise InputError(
-            f"a frame with the columns {list(usage.columns)} and {len(usage)} rows: give one of code_usage"
+            f"a frame with the columns {list(usage.columns)} and {len(usage)} rows: give one of usage.per_code"
         )
     columns = math.ceil(math.sqrt(len(usage)))
     rows = math.ceil(len(usage) / columns)

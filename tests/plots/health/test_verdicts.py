@@ -80,7 +80,7 @@ def test_a_single_logged_step_is_drawn() -> None:
 
 def test_other_frames_are_refused() -> None:
     with pytest.raises(
-        InputError, match=r"lacks the columns \['lower', 'upper'\]: give one of analysis\.health_curves"
+        InputError, match=r"lacks the columns \['lower', 'upper'\]: give one of analysis\.health\.rule_curves"
     ):
         draw_verdicts(CURVES.drop(columns=["lower", "upper"]), VERDICTS)
     with pytest.raises(InputError, match=r"give one of analysis\.health"):

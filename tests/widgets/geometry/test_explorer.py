@@ -23,6 +23,7 @@ from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig, LGQConfig
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run
+from lgq_explore.runs.study import study
 from lgq_explore.widgets import GeometryExplorer
 from lgq_explore.widgets.explorer import held_out
 
@@ -96,7 +97,7 @@ def test_it_opens_on_todays_codes_by_pca_beside_the_lattice(runs: list[Run]) -> 
     assert summary["trustworthiness"] == mapped.quality.trustworthiness
     assert summary["beside_neighbour_overlap"] == lattice.quality.neighbour_overlap
     assert (summary["codes"], summary["beside_codes"]) == (16, 12)
-    assert summary["unused_codes"] == (analysis.usage.per_code(held_out(runs[0]))["count"] == 0).sum()
+    assert summary["unused_codes"] == (analysis.usage.per_code(study(runs[0]))["count"] == 0).sum()
 
 
 def test_every_map_says_how_far_it_can_be_believed(runs: list[Run]) -> None:
