@@ -83,8 +83,8 @@ class CodeCounts:
         """
         if self._dense is None:
             raise InputError(
-                f"a codebook of {self.codebook_size} codes is too large for a dense vector of counts "
-                f"(at most {LARGEST_DENSE_CODEBOOK}): use active_codes() and active_counts()"
+                f"a codebook of {self.codebook_size:,d} codes is too large to list the count of every code "
+                f"(at most {LARGEST_DENSE_CODEBOOK:,d}): look at those of its active codes"
             )
         return self._dense.copy()
 

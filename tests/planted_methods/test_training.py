@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from lgq_explore import Run, TrainConfig, encode, evaluate, open_run, resume, train
+from lgq_explore import Run, TrainConfig, encode, evaluate, open_run, resume, train, widgets
 from lgq_explore.analysis.code_space import quantizer_at
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
@@ -22,7 +23,7 @@ from lgq_explore.quantizers import QUANTIZERS, TakesCodebooks
 from lgq_explore.runs.config import preset
 from lgq_explore.runs.encoding import decode
 from lgq_explore.training.loop import LogEvent
-from lgq_explore.widgets import TrainingMonitor
+from lgq_explore.widgets.explorer import Explorer
 
 from . import PLANTED
 from .residual import ResidualConfig
@@ -151,10 +152,42 @@ def test_its_codes_are_decoded_to_what_encoding_reconstructed(run: Run) -> None:
 
 
 def test_it_trains_under_the_monitor(name: str, run: Run) -> None:
-    monitor = TrainingMonitor(recipe(name), pictures=2)
+    monitor = widgets.TrainingMonitor(recipe(name), pictures=2)
     watched = asyncio.run(monitor.train())
     assert all(torch.equal(tensor, weights(watched)[part]) for part, tensor in weights(run).items())
     assert len(monitor.figures()) == 3
+
+
+PANELS: dict[str, Callable[[Run], Explorer]] = {
+    "CodeInspector": lambda run: widgets.CodeInspector(run, selection=[1, 2]),
+    "GeometryExplorer": lambda run: widgets.GeometryExplorer(run, selection=[1, 2]),
+    "HealthPanel": widgets.HealthPanel,
+    "PatchInspector": widgets.PatchInspector,
+    "TemperatureExplorer": widgets.TemperatureExplorer,
+    "UsageExplorer": lambda run: widgets.UsageExplorer(run, window_tokens=256),
+}
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_it_opens_in_every_panel_or_is_refused_in_a_line_that_says_why(run: Run, panel: str) -> None:
+    try:
+        opened = PANELS[panel](run)
+        assert len(opened.frame())
+        assert opened.figure().axes
+        assert run.name in opened.code()
+    except InputError as refused:
+        (line,) = str(refused).splitlines()
+        if panel == "TemperatureExplorer":
+            assert "without a temperature" in line
+        else:
+            assert "joint codes" in line or "too large to list" in line
+            assert not run.tokenizer().quantizer.can_be_listed
+
+
+@pytest.mark.parametrize("method", PLANTED)
+def test_it_opens_in_the_toy_lab(method: str) -> None:
+    lab = widgets.ToyLab(method=method, codes=4, seed=5, steps=10).train()
+    assert lab.figure().axes
 
 
 def registered_elsewhere(folder: Path, *entries: str) -> dict[str, str]:
