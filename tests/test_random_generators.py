@@ -113,7 +113,7 @@ USES: dict[str, Callable[[Run], object]] = {
     "opening": lambda run: run.tokenizer(),
     "encoding": lgq.encode,
     "evaluating": lgq.evaluate,
-    "mapping": lambda run: latent_map(run, lgq.encode(run), method="pca"),
+    "mapping": lambda run: latent_map(lgq.study(run), method="pca"),
     "monitor": lambda run: lgq.widgets.TrainingMonitor(run.config),
     "temperatures": lambda run: lgq.widgets.TemperatureExplorer(run),
     "usage": lambda run: lgq.widgets.UsageExplorer(run),

@@ -76,8 +76,7 @@ class Study:
     @cached_property
     def points(self) -> Tensor:
         """All tokens [N, P] in the space of `Quantizer.continuous`, before rounding, in the same order."""
-        with torch.no_grad():
-            return to_tokens(self.quantizer.continuous(torch.from_numpy(self.encoding.latents)))
+        return self._points_of(self.encoding)
 
     @cached_property
     def codes(self) -> NDArray[np.int64]:
@@ -96,6 +95,11 @@ class Study:
         Raises InputError for a study without a run.
         """
         return encode_training(self.require_run(), crops=self.encoding.crops, trained=self.trained)
+
+    @cached_property
+    def training_points(self) -> Tensor:
+        """As `points`, of `training_encoding`."""
+        return self._points_of(self.training_encoding)
 
     @property
     def snapshots(self) -> Mapping[int, Codebooks]:
@@ -118,6 +122,10 @@ class Study:
             method = type(self.quantizer).__name__
             raise InputError(f"{method} takes no other codebooks than its own: look at step {self.encoding.steps}")
         return self.quantizer.with_codebooks([torch.from_numpy(np.array(book)) for book in snapshots[step]])
+
+    @torch.no_grad()
+    def _points_of(self, encoding: Encoding) -> Tensor:
+        return to_tokens(self.quantizer.continuous(torch.from_numpy(encoding.latents)))
 
     def require_run(self) -> FrozenRun:
         """The run. Raises InputError for a study without one."""

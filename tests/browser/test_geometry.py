@@ -14,8 +14,8 @@ from playwright.sync_api import Page
 import lgq_explore as lgq
 from lgq_explore import analysis
 from lgq_explore.quantizers import FSQConfig
-from lgq_explore.runs.encoding import encode
 from lgq_explore.runs.run import Run
+from lgq_explore.runs.study import study
 from lgq_explore.training.loop import train
 from tests.browser.notebook_page import SECONDS, SMALL, NotebookPage, chart, opened_notebook
 
@@ -53,7 +53,7 @@ def test_a_lasso_fills_the_inspector_and_the_slider_moves_the_codes(run: Run, no
     notebook.wait_until(f"{MAP}?._fullData?.length === 10")
     notebook.wait_until('document.querySelectorAll(".lgq-charts").length === 2')
     notebook.wait_for_kernel()
-    mapped = analysis.geometry.latent_map(run, encode(run))
+    mapped = analysis.geometry.latent_map(study(run))
     assert_drawn(notebook, mapped.of("code", 6))
     assert notebook.page.evaluate(f"{MAP}._fullLayout.xaxis2.matches") is None
 

@@ -1,4 +1,4 @@
-"""What shape and size are a code's cell, and how do they follow the density of the latents?
+"""Shape and size of the cells of codes, and how they follow the density of the latents.
 
 The cell of code k holds the tokens that choose it. Its volume, counting only places where there are latents, is an
 integral over their density f, which its own tokens z_n sample:
@@ -24,10 +24,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import Quantizer, nearest_codes
-from lgq_explore.runs.encoding import Encoding
+from lgq_explore.quantizers import nearest_codes
+from lgq_explore.runs.study import Study
 
-from ..code_space import code_points, token_points
 from .density import NEIGHBOURS, latent_density
 
 TOKENS_A_DIMENSION = 5
@@ -48,29 +47,35 @@ THEORY: dict[str, Callable[[float], float]] = {
 
 
 def code_cells(
-    quantizer: Quantizer,
-    encoding: Encoding,
+    study: Study,
     *,
     codebook: Tensor | None = None,
     neighbours: int = NEIGHBOURS,
     dimension: float | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """A row a joint code: size and shape of its cell in the space of `Quantizer.continuous`, as in `cells_of_points`.
+    """A row per joint code: size and shape of its cell in the space of `Quantizer.continuous`, as in `cells_of_points`.
 
-    codebook: [K', E], other codes to cut the same space by, such as k-means centres.
+    codebook: [K', P], other codes to cut the same space by, such as k-means centres; each token is then of the nearest
+    in Euclidean distance.
 
     Raises:
-        InputError: an encoding of another quantizer, a codebook of another width, or what `latent_density` refuses.
+        InputError: more codes than can be listed, a codebook of another width, or what `latent_density` refuses.
     """
-    points = token_points(quantizer, encoding)
+    points, codes = study.points, None
     if codebook is None:
-        codebook = code_points(quantizer)
+        codebook, codes = study.code_points, torch.from_numpy(study.codes)
     elif codebook.ndim != 2 or codebook.shape[1] != points.shape[1]:
         raise InputError(f"the codebook has shape {list(codebook.shape)}: give [K, {points.shape[1]}]")
-    _, _, height, width = encoding.codes.shape
-    images = np.repeat(np.arange(len(encoding)), height * width)
-    return cells_of_points(points, images, codebook, neighbours=neighbours, dimension=dimension, seed=seed)
+    return cells_of_points(
+        points, image_of_tokens(study), codebook, codes, neighbours=neighbours, dimension=dimension, seed=seed
+    )
+
+
+def image_of_tokens(study: Study) -> NDArray[np.int64]:
+    """The image that each token is of [N]."""
+    images = len(study.encoding)
+    return np.repeat(np.arange(images), len(study.points) // max(images, 1))
 
 
 @torch.no_grad()
@@ -78,12 +83,15 @@ def cells_of_points(
     points: Tensor,
     images: NDArray[np.int64],
     codebook: Tensor,
+    codes: Tensor | None = None,
     *,
     neighbours: int = NEIGHBOURS,
     dimension: float | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """The cells of a codebook [K, E] among N tokens [N, E], of the `images` [N]; a row a code, without tokens too.
+    """The cells of a codebook [K, E] among N tokens [N, E], of the `images` [N]; a row per code, without tokens too.
+
+    codes: [N], that each token is of; by default the nearest in Euclidean distance.
 
     Columns, of which all but the first three are NaN where a cell has no tokens:
 
@@ -101,7 +109,7 @@ def cells_of_points(
         InputError: what `latent_density` refuses.
     """
     density = latent_density(points.cpu().numpy(), images, neighbours=neighbours, dimension=dimension, seed=seed)
-    codes = nearest_codes(points, codebook).cpu()
+    codes = nearest_codes(points, codebook) if codes is None else codes
     size, tokens = len(codebook), len(points)
     shapes = _shapes(points.double().cpu(), codes, codebook.double().cpu())
     counts = np.bincount(codes, minlength=size)

@@ -1,4 +1,4 @@
-"""How much of a small change of what the decoder sees is visible in the picture?"""
+"""The derivative of a picture along a change of what the decoder sees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How dense are the latents at each token, on the surface that they fill?
+"""Density of the latents at each token, on the surface that they fill.
 
 Nearest neighbours say it without a grid. Of N' tokens with density f, the ball around a place z that reaches the k-th
 of them, at r_k, holds the share N' f(z) V_m r_k^m ~ Gamma(k), V_m being the volume of the unit ball in m dimensions, so

@@ -1,4 +1,4 @@
-"""How much worse are a tokenizer's codes than the best ones that its own latents allow?
+"""Distortion of a tokenizer's codes beside that of k-means on its own latents.
 
 For squared error there is a yardstick: k-means with as many codes on the same latents. The geometry efficiency is its
 held-out distortion over that of the codes, in the space where the method rounds; 1 is optimal. k-means is fitted to
@@ -17,7 +17,7 @@ to the means of their cells, where tokens take the nearest anew.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,10 +30,10 @@ from torch import Tensor
 from lgq_explore.errors import InputError
 from lgq_explore.models import Tokenizer
 from lgq_explore.progress import Progress
-from lgq_explore.quantizers import Quantizer, nearest_codes, to_grid, to_tokens
-from lgq_explore.runs.encoding import BATCH_SIZE, Encoding
+from lgq_explore.quantizers import Quantizer, joint_codes, nearest_codes, to_grid, to_tokens
+from lgq_explore.runs.encoding import BATCH_SIZE
+from lgq_explore.runs.study import Study
 
-from ..code_space import code_points, require_fit, token_points
 from .decoder_sensitivity import decoded_step
 
 RESTARTS = 20
@@ -46,6 +46,9 @@ PICTURES = 128
 
 DECODED_RESTARTS = 3
 """Restarts that are decoded, from the best on: each costs as much as the codes."""
+
+Assignment = Callable[[Tensor], Tensor]
+"""Points [N, P] → the number of the code of each [N]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +70,7 @@ class KMeansCodebooks:
 
 
 def kmeans_codebooks(
-    quantizer: Quantizer,
-    training: Encoding,
+    study: Study,
     *,
     restarts: int = RESTARTS,
     tokens: int = FIT_TOKENS,
@@ -77,19 +79,19 @@ def kmeans_codebooks(
 ) -> KMeansCodebooks:
     """Fit k-means with the quantizer's number of codes to tokens of its own latents, in the space where it rounds.
 
-    training: of photographs that the run was trained on, as `encode_training` gives it. tokens: N, drawn without
-    replacement. Each restart is scikit-learn's: greedy k-means++, then Lloyd iterations to convergence, at most 100;
-    about a second on one core at K = 1024, N = 16,384 and 8 dimensions, and in proportion to K·N. `progress` shows a
-    bar; an interrupt ends it between two restarts.
+    They are fitted to `Study.training_encoding`. tokens: N, drawn without replacement. Each restart is scikit-learn's:
+    greedy k-means++, then Lloyd iterations to convergence, at most 100; about a second on one core at K = 1024,
+    N = 16,384 and 8 dimensions, and in proportion to K·N. `progress` shows a bar; an interrupt ends it between two
+    restarts.
 
     Raises:
-        InputError: an encoding of another quantizer, fewer than 1 restart, or no more different tokens than codes.
+        InputError: a study without a run, fewer than 1 restart, or no more different tokens than codes.
     """
     if restarts < 1:
         raise InputError(f"restarts is {restarts}: give at least 1")
-    points = token_points(quantizer, training).float().cpu().numpy()
+    points = study.training_points.float().numpy()
     chosen = np.random.default_rng(seed).permutation(len(points))[: max(0, tokens)]
-    points, size = points[chosen], quantizer.codebook_size
+    points, size = points[chosen], study.quantizer.codebook_size
     different = len(np.unique(points, axis=0))
     if different <= size:
         raise InputError(f"{different} different tokens are too few for k-means with {size} codes: encode more crops")
@@ -108,14 +110,13 @@ def kmeans_codebooks(
 
 @torch.no_grad()
 def efficiency(
-    tokenizer: Tokenizer,
-    held_out: Encoding,
+    study: Study,
     kmeans: KMeansCodebooks,
     *,
     codebook: Tensor | None = None,
     pictures: int = PICTURES,
 ) -> pd.DataFrame:
-    """A row a measure: `latents`, `pixels, first order` and `pixels`; distortions, and k-means' over the codes'.
+    """A row per measure: `latents`, `pixels, first order` and `pixels`; distortions, and k-means' over the codes'.
 
     codes, cell_means, kmeans: distortion of the run's codes, of these moved to the means of their cells (over the
     tokens that k-means was fitted to), and of the best restart, as judged by its own tokens. In latents it is a mean
@@ -124,24 +125,25 @@ def efficiency(
     `restarts` of them, NaN for one; pixels are measured for at most 3. Then N of each: tokens and images (held-out),
     fit_tokens; codebook_size; dimension, E.
 
-    tokenizer: in eval mode. codebook: [K, E], codes to judge in place of the run's. pictures: how many are decoded,
-    spread over the encoding.
+    Tokens take the code that the method gives them, and the nearest in Euclidean distance of all others. codebook:
+    [K, E], codes to judge in place of the run's. pictures: how many are decoded, spread over the study's.
 
     Raises:
-        InputError: an encoding of another tokenizer, an empty one, k-means of another space, or fewer than 1 picture.
+        InputError: a study without pictures, k-means of another space, or fewer than 1 picture.
     """
-    quantizer = tokenizer.quantizer
-    require_fit(quantizer, held_out)
-    own = (code_points(quantizer) if codebook is None else codebook).float()
-    _check(held_out, kmeans, own, pictures)
-    points = token_points(quantizer, held_out).float()
-    codebooks = [own, _cell_means(kmeans.tokens.to(own), own), *kmeans.centres.to(own)]
-    shown = np.unique(np.linspace(0, len(held_out) - 1, min(pictures, len(held_out))).round().astype(np.int64))
-    latents = [_latent_distortion(points, codebook) for codebook in codebooks]
-    grid = to_grid(points, torch.from_numpy(held_out.latents))[shown]
-    pixels = [_pixel_distortion(tokenizer, grid, codebook) for codebook in codebooks[: 2 + DECODED_RESTARTS]]
-    everything = {"images": len(held_out), "tokens": len(points)}
-    some = {"images": len(shown), "tokens": len(shown) * (len(points) // len(held_out))}
+    own = (study.code_points if codebook is None else codebook).float()
+    images, points = len(study.encoding), study.points.float()
+    _check(images, kmeans, own, pictures)
+    assign = _own_codes(study.quantizer) if codebook is None else _nearest_of(own)
+    means = _cell_means(kmeans.tokens, own, assign(kmeans.tokens))
+    others = [_Rounding(codes, _nearest_of(codes)) for codes in (means, *kmeans.centres)]
+    roundings = [_Rounding(own, assign), *others]
+    shown = np.unique(np.linspace(0, images - 1, min(pictures, images)).round().astype(np.int64))
+    latents = [_latent_distortion(points, rounding) for rounding in roundings]
+    grid = to_grid(points, torch.from_numpy(study.encoding.latents))[shown]
+    pixels = [_pixel_distortion(study.tokenizer, grid, rounding) for rounding in roundings[: 2 + DECODED_RESTARTS]]
+    everything = {"images": images, "tokens": len(points)}
+    some = {"images": len(shown), "tokens": len(shown) * (len(points) // images)}
     common = {"fit_tokens": len(kmeans.tokens), "codebook_size": len(own), "dimension": own.shape[1]}
     return pd.DataFrame(
         [
@@ -172,17 +174,38 @@ def _ratio(kmeans: float, codes: float) -> float:
     return kmeans / codes if codes > 0 else math.inf
 
 
-def _cell_means(tokens: Tensor, codebook: Tensor) -> Tensor:
+def _own_codes(quantizer: Quantizer) -> Assignment:
+    """To the joint codes that the method rounds to."""
+    return lambda points: joint_codes(quantizer.assign(points)[:, :, None, None], quantizer.levels).flatten()
+
+
+def _nearest_of(codebook: Tensor) -> Assignment:
+    """To the code of the codebook [K, P] at the least Euclidean distance."""
+    return lambda points: nearest_codes(points, codebook)
+
+
+@dataclass(frozen=True)
+class _Rounding:
+    """Codes [K, P], and which of them a point takes."""
+
+    codebook: Tensor
+    assign: Assignment
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Points [N, P] → the points of their codes."""
+        return self.codebook[self.assign(points)]
+
+
+def _cell_means(tokens: Tensor, codebook: Tensor, codes: Tensor) -> Tensor:
     """The codebook [K, E] with each code at the mean of the tokens [N, E] that take it; without tokens it stays."""
-    codes = nearest_codes(tokens, codebook)
     counts = torch.bincount(codes, minlength=len(codebook))[:, None]
     sums = torch.zeros_like(codebook, dtype=torch.float64).index_add_(0, codes, tokens.double())
     return torch.where(counts > 0, sums / counts.clamp(min=1), codebook.double()).to(codebook)
 
 
-def _latent_distortion(points: Tensor, codebook: Tensor) -> float:
-    """Mean squared distance of tokens [N, E] to the nearest code [K, E]."""
-    return (points.double() - codebook[nearest_codes(points, codebook)].double()).square().sum(1).mean().item()
+def _latent_distortion(points: Tensor, rounding: _Rounding) -> float:
+    """Mean squared distance of tokens [N, E] to their codes."""
+    return (points.double() - rounding(points).double()).square().sum(1).mean().item()
 
 
 @dataclass(frozen=True)
@@ -193,12 +216,12 @@ class _PixelDistortion:
     exact: float
 
 
-def _pixel_distortion(tokenizer: Tokenizer, grid: Tensor, codebook: Tensor) -> _PixelDistortion:
+def _pixel_distortion(tokenizer: Tokenizer, grid: Tensor, rounding: _Rounding) -> _PixelDistortion:
     """grid: [B, E, H, W], in the space of `Quantizer.continuous`."""
     first_order, exact, values = 0.0, 0.0, 0
     for batch in grid.split(BATCH_SIZE):
-        rounded = to_grid(codebook[nearest_codes(to_tokens(batch), codebook)], batch)
-        step = decoded_step(tokenizer, rounded, batch - rounded)
+        place = to_grid(rounding(to_tokens(batch)), batch)
+        step = decoded_step(tokenizer, place, batch - place)
         unrounded = tokenizer.decode(tokenizer.quantizer.decoder_input(batch))
         first_order += step.first_order.double().square().sum().item()
         exact += (unrounded - step.pictures).double().square().sum().item()
@@ -207,8 +230,8 @@ def _pixel_distortion(tokenizer: Tokenizer, grid: Tensor, codebook: Tensor) -> _
     return _PixelDistortion(first_order / (4 * values), exact / (4 * values))
 
 
-def _check(held_out: Encoding, kmeans: KMeansCodebooks, own: Tensor, pictures: int) -> None:
-    if len(held_out) == 0:
+def _check(images: int, kmeans: KMeansCodebooks, own: Tensor, pictures: int) -> None:
+    if images == 0:
         raise InputError("the encoding holds 0 pictures: encode at least one first")
     if pictures < 1:
         raise InputError(f"pictures is {pictures}: give at least 1")

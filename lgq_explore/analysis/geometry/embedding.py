@@ -1,4 +1,4 @@
-"""How do points of a space of many dimensions come onto a plane?"""
+"""Places on a plane for points of a space of many dimensions, by PCA or UMAP."""
 
 from __future__ import annotations
 

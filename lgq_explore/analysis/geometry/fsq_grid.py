@@ -1,4 +1,4 @@
-"""How does a grid of codes lie beside a codebook that was learned?"""
+"""Grids of codes beside a learned codebook: one fitted to the same tokens, and how regular either is."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import FSQConfig, Quantizer, to_tokens
-from lgq_explore.runs.encoding import Encoding
+from lgq_explore.quantizers import FSQConfig, Quantizer
+from lgq_explore.runs.study import Study
 from lgq_explore.training.fit import code_vectors, codes_of, fit_quantizer
-
-from ..code_space import require_fit, require_listed, token_points
 
 FIT_STEPS = 1000
 QUARTILES = (0.25, 0.5, 0.75)
@@ -62,24 +59,23 @@ class LatticeRegularity:
 
 
 def fit_grid(
-    quantizer: Quantizer,
-    encoding: Encoding,
+    study: Study,
     levels: Sequence[int] | None = None,
     *,
     steps: int = FIT_STEPS,
     seed: int = 0,
 ) -> FittedGrid:
-    """Fit a grid of FSQ to a run's tokens, in the space where the run's method rounds; the same on every call.
+    """Fit a grid of FSQ to a study's tokens, in the space where its method rounds; the same on every call.
 
-    levels: by default those nearest to the run's codebook size. The grid learns from the very tokens that are shown,
+    levels: by default those nearest to the codebook size. The grid learns from the very tokens that are shown,
     while the codebook learned from others: that favours the grid.
 
     Raises:
-        InputError: an encoding of another quantizer, or levels that make no grid.
+        InputError: levels that make no grid.
     """
-    tokens = token_points(quantizer, encoding).cpu()
+    tokens, size = study.points, study.quantizer.codebook_size
     try:
-        config = FSQConfig.for_codebook_size(quantizer.codebook_size) if levels is None else FSQConfig(tuple(levels))
+        config = FSQConfig.for_codebook_size(size) if levels is None else FSQConfig(tuple(levels))
     except ValueError as error:
         raise InputError(str(error)) from error
     fit = fit_quantizer(config, tokens, steps=steps, seed=seed)
@@ -100,20 +96,10 @@ def decoded_points(quantizer: Quantizer) -> NDArray[np.float32]:
     """What each joint code is decoded to, in the space of raw latents: [K, D], for grids after their projection out.
 
     Raises:
-        InputError: more codes than `code_points` lists.
+        InputError: more codes than can be listed.
     """
-    require_listed(quantizer)
+    quantizer.require_listed()
     return code_vectors(quantizer).float().numpy()
-
-
-def raw_tokens(quantizer: Quantizer, encoding: Encoding) -> NDArray[np.float32]:
-    """The raw latents of an encoding [N, D], in the order of (image, row, column).
-
-    Raises:
-        InputError: an encoding of another width or other levels than the quantizer's.
-    """
-    require_fit(quantizer, encoding)
-    return to_tokens(torch.from_numpy(encoding.latents)).numpy()
 
 
 def lattice_edges(levels: Sequence[int]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""How do a codebook and the tokens it rounds look from afar, on one plane?"""
+"""A codebook and the tokens that it rounds, on one plane."""
 
 from __future__ import annotations
 
@@ -13,16 +13,13 @@ from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
 from lgq_explore.files import whole_file
-from lgq_explore.quantizers import Quantizer
 from lgq_explore.runs.arrays import DamagedArrays, read_arrays
-from lgq_explore.runs.encoding import Encoding
-from lgq_explore.runs.frozen_run import frozen, spread_over
+from lgq_explore.runs.frozen_run import spread_over
 from lgq_explore.runs.run import Run
+from lgq_explore.runs.study import Study
 
-from ..code_space import quantizer_at, token_points
-from ..usage.counts import token_codes
 from .embedding import EPOCHS, METHODS, MIN_DIST, NEIGHBOURS, Embedding, Report, embed, say_nothing
-from .fsq_grid import FittedGrid, decoded_points, fingerprint, raw_tokens
+from .fsq_grid import FittedGrid, decoded_points, fingerprint
 from .projection_quality import ProjectionQuality, projection_quality
 
 SPACES = ("rounding", "latents")
@@ -35,13 +32,13 @@ MOST_TOKENS = 20_000
 
 @dataclass(frozen=True, eq=False)
 class LatentMap:
-    """Codes of several snapshots and held-out tokens of one run, embedded together.
+    """Codes of several snapshots and held-out tokens of one study, embedded together.
 
-    points: a row a point, fitted ones and placed ones: kind (code, token, or grid for one that was fitted to the
+    points: a row per point, fitted ones and placed ones: kind (code, token, or grid for one that was fitted to the
     tokens), step (of a code's snapshot, else NA), code (a token's is the one it holds), token (its number, else NA),
     x, y, fitted. explained_variance: shares of both axes; None for UMAP. quality: over the tokens and the newest codes.
     space: `rounding`, where the method rounds, or `latents`, raw ones and what codes are decoded to. width: E, its
-    dimensions. tokens: N of the encoding, of which the map shows some. parameters: of the method, as it was called.
+    dimensions. tokens: N of the study, of which the map shows some. parameters: of the method, as it was called.
     """
 
     points: pd.DataFrame
@@ -102,8 +99,7 @@ class LatentMap:
 
 
 def latent_map(
-    run: Run,
-    encoding: Encoding,
+    study: Study,
     method: str = "pca",
     *,
     space: str = "rounding",
@@ -111,38 +107,33 @@ def latent_map(
     seed: int = 0,
     report: Report = say_nothing,
 ) -> LatentMap:
-    """Embed a run's codes of up to 8 snapshots, evenly spread over training, and up to 20,000 of its tokens.
+    """Embed a study's codes of up to 8 snapshots, evenly spread over training, and up to 20,000 of its tokens.
 
     method: `pca` or `umap`, see `embedding.embed`. At most 8,192 points are fitted: tokens, at least half of them and
     one of every used code among them where they suffice; today's codes, those of the grid, and of each code one older
-    place. Tokens are those of today's encoder. A map by UMAP is kept in the run's folder and found there again.
-    grid: one fitted to these tokens by `fit_grid`, to be embedded with them, in the space `rounding`. report: is told
-    in words what takes long.
+    place. Tokens are those of today's encoder. A map by UMAP is kept in the run's folder, where there is a run, and
+    found there again. grid: one fitted to these tokens by `fit_grid`, to be embedded with them, in the space
+    `rounding`. report: is told in words what takes long.
 
     Raises:
-        InputError: another method or space, a run without weights, an encoding of another run, or a grid that was
-        fitted to other tokens.
+        InputError: another method or space, more codes than can be listed, or a grid that was fitted to other tokens.
     """
     if method not in METHODS:
         raise InputError(f"method is {method!r}: choose one of {', '.join(METHODS)}")
     if space not in SPACES:
         raise InputError(f"space is {space!r}: choose one of {', '.join(SPACES)}")
-    run = frozen(run)
-    run.require_own(encoding)
-    quantizer = run.tokenizer().quantizer
-    tokens = token_points(quantizer, encoding).cpu().numpy() if space == "rounding" else raw_tokens(quantizer, encoding)
+    tokens = (study.points if space == "rounding" else study.latents).numpy()
     _require_shared(tokens, grid, space)
     rng = np.random.default_rng(seed)
-    held = token_codes(encoding).reshape(-1)
-    ranked = _one_of_each_first(held, rng)
+    ranked = _one_of_each_first(study.codes, rng)
     shown = np.sort(ranked[:MOST_TOKENS])
-    books = _codebooks(run, quantizer, space)
+    books = _codebooks(study, space)
     parts = [*books.values(), tokens[shown], *([grid.points] if grid else [])]
-    rows = _rows(books, shown, held, len(grid.points) if grid else 0)
+    rows = _rows(books, shown, study.codes, len(grid.points) if grid else 0)
     rows["fitted"] = _fitted(rows, ranked, rng)
     points = np.concatenate(parts).astype(np.float32)
     parameters = _parameters(method)
-    made = _embedded(run, points, rows["fitted"].to_numpy(), method, seed, parameters, report)
+    made = _embedded(study.run, points, rows["fitted"].to_numpy(), method, seed, parameters, report)
     rows["x"], rows["y"] = made.places.T
     looked_at = ((rows["kind"] != "code") | (rows["step"] == max(books))).to_numpy(dtype=bool)
     return LatentMap(
@@ -158,15 +149,13 @@ def latent_map(
     )
 
 
-def codebook_at(run: Run, quantizer: Quantizer, step: int) -> NDArray[np.float32]:
-    """The codes' points [K, E] where tokens are rounded, of today (the run's finished steps) or of a snapshot.
+def codebook_at(study: Study, step: int | None = None) -> NDArray[np.float32]:
+    """The codes' points [K, E] where tokens are rounded, of a snapshot, or of the newest weights (the default).
 
     Raises:
         InputError: a step of which there is no snapshot.
     """
-    run = frozen(run)
-    shown = quantizer if step == run.finished_steps else quantizer_at(run, quantizer, step)
-    return shown.code_points().float().cpu().numpy()
+    return study.quantizer_at(study.trained.finished_steps if step is None else step).code_points().float().numpy()
 
 
 def _require_shared(tokens: NDArray[np.float32], grid: FittedGrid | None, space: str) -> None:
@@ -177,17 +166,20 @@ def _require_shared(tokens: NDArray[np.float32], grid: FittedGrid | None, space:
     if grid.fitted_to != fingerprint(tokens):
         raise InputError(
             "the grid was fitted to other tokens: two runs have axes of their own, and places say nothing about each "
-            "other.\nFit a grid to this run's tokens with analysis.geometry.fit_grid, or show both maps side by side."
+            "other.\nFit a grid to these tokens with analysis.geometry.fit_grid, or show both maps side by side."
         )
 
 
-def _codebooks(run: Run, quantizer: Quantizer, space: str) -> dict[int, NDArray[np.float32]]:
+def steps_on_the_map(study: Study) -> list[int]:
+    """Finished steps whose codebooks are on a map, ascending, evenly spread; the last is today's."""
+    return spread_over(sorted({*study.snapshots, study.trained.finished_steps}), MOST_SNAPSHOTS)
+
+
+def _codebooks(study: Study, space: str) -> dict[int, NDArray[np.float32]]:
     """Step → codes' points, ascending. What past codebooks decode to is not kept: `latents` has today's only."""
-    today = run.finished_steps
     if space == "latents":
-        return {today: decoded_points(quantizer)}
-    steps = spread_over(sorted({*run.codebook_snapshots(), today}), MOST_SNAPSHOTS)
-    return {step: codebook_at(run, quantizer, step) for step in steps}
+        return {study.trained.finished_steps: decoded_points(study.quantizer)}
+    return {step: codebook_at(study, step) for step in steps_on_the_map(study)}
 
 
 def _rows(
@@ -208,7 +200,7 @@ def _one_of_each_first(held: NDArray[np.int64], rng: np.random.Generator) -> NDA
 
 
 def _fitted(rows: pd.DataFrame, ranked: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Which points are fitted. A code that moved little would be its own nearest neighbours, were all snapshots."""
+    """Which points are fitted. Fitting every snapshot would make slow codes their own nearest neighbours."""
     step, code = rows["step"].to_numpy(dtype=np.int64, na_value=-1), rows["code"].to_numpy()
     past = np.unique(step[step >= 0])[:-1]
     # Of each code one older place: code by code, another snapshot.
@@ -230,7 +222,7 @@ def _parameters(method: str) -> dict[str, float | str]:
 
 
 def _embedded(
-    run: Run,
+    run: Run | None,
     points: NDArray[np.float32],
     fitted: NDArray[np.bool_],
     method: str,
@@ -239,8 +231,8 @@ def _embedded(
     report: Report,
 ) -> Embedding:
     """Made now, or found in the run's folder where it was made from the same points."""
-    if method == "pca":
-        return embed(points, fitted, method, seed=seed)
+    if method == "pca" or run is None:
+        return embed(points, fitted, method, seed=seed, report=report)
     digest = hashlib.sha256(json.dumps([method, seed, parameters, points.shape], sort_keys=True).encode())
     digest.update(points.tobytes())
     digest.update(fitted.tobytes())

@@ -1,4 +1,4 @@
-"""How far can a map of points be believed: are near points near, and is none of them missing?"""
+"""Trustworthiness and continuity of a map of points, and the overlap of neighbours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What shape has a codebook learned, beside the grid that it could have been?"""
+"""A panel on the shape of a learned codebook, beside a grid."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from matplotlib.figure import Figure
 
 from lgq_explore import analysis, plots
 from lgq_explore.errors import InputError, printable
-from lgq_explore.runs.run import Run
+from lgq_explore.runs.study import Study
 
 from ..charts import Picked
 from ..codes_box import CodesBox, checked_codes
-from ..explorer import MAKE_AGAIN, Explorer, RunLike, frozen_run, held_out, one_of, run_argument, run_caption
+from ..explorer import MAKE_AGAIN, Explorer, StudyLike, as_study, one_of, study_argument, study_caption
 from ..panel import running_loop
 from .panes import Subject, Wish, numbers_of, of_the_same_map
 
@@ -37,17 +37,18 @@ REPLAY_MILLISECONDS = 900
 
 
 class GeometryExplorer(Explorer):
-    """A run's codes and held-out tokens on one map, over the steps of training, and a grid beside them.
+    """Codes and held-out tokens on one map, over the steps of training, and a grid beside them.
 
         GeometryExplorer(lgq.tutorial_run("lgq"), beside=lgq.tutorial_run("fsq"))
 
-    run, beside: opened, folders, or names under data/runs. method: `pca`, drawn at once, or `umap`, which is made in
-    the background where a kernel's loop runs, and kept in the run's folder. colour: of `plots.geometry.CODE_COLOURS`.
+    study, beside: studies made before, or runs: opened, folders, or names under data/runs. method: `pca`, drawn at
+    once, or `umap`, which is made in the background where a kernel's loop runs, and kept in the run's folder. colour:
+    of `plots.geometry.CODE_COLOURS`.
     snapshot: the step of a saved codebook, by default the newest; tokens are always those of today's encoder.
-    beside_as: `lattice`, in the space where the run beside rounds; `latents`, as what its codes decode to among its raw
+    beside_as: `lattice`, in the space where the one beside rounds; `latents`, as what its codes decode to among its raw
     latents; both on axes of their own. Or on the same axes: `fitted`, a grid with the levels of `beside` (without: of
-    the nearest size), fitted to this run's tokens; `start`, this run's codes of the first snapshot. selection: joint
-    codes of `run`, set by a click or a lasso.
+    the nearest size), fitted to the same tokens; `start`, the same codes of the first snapshot. selection: joint codes
+    of `study`, set by a click or a lasso.
 
     Raises:
         InputError: a run that can't be opened, has no weights, or has more codes than can be listed.
@@ -62,23 +63,19 @@ class GeometryExplorer(Explorer):
 
     def __init__(
         self,
-        run: RunLike,
-        beside: RunLike | None = None,
+        study: StudyLike,
+        beside: StudyLike | None = None,
         method: str = "pca",
         colour: str = "usage",
         snapshot: int | None = None,
         beside_as: str = "lattice",
         selection: Sequence[int] = (),
     ) -> None:
-        self.run = frozen_run(run)
-        self._other: Subject | None = None
-        levels = None
-        if beside is not None:
-            other = frozen_run(beside)
-            self._other = Subject(other, held_out(other))
-            grid = other.tokenizer().quantizer
-            levels = grid.lattice or None if grid.codebook_is_fixed else None
-        self._subject = Subject(self.run, held_out(self.run), levels)
+        self.study = as_study(study)
+        self._other = None if beside is None else Subject(as_study(beside))
+        grid = None if self._other is None else self._other.quantizer
+        levels = grid.lattice if grid is not None and grid.codebook_is_fixed else ()
+        self._subject = Subject(self.study, levels or None)
         self._steps = self._subject.map(Wish("pca"), _nobody).steps
         self._size = self._subject.quantizer.codebook_size
         self._progress = ""
@@ -95,8 +92,8 @@ class GeometryExplorer(Explorer):
         )
 
     def __repr__(self) -> str:
-        other = f", beside {printable(self._other.run.name)}" if self._other else ""
-        return f"GeometryExplorer({printable(self.run.name)}{other})"
+        other = f", beside {printable(self._other.study.name)}" if self._other else ""
+        return f"GeometryExplorer({printable(self.study.name)}{other})"
 
     async def ready(self) -> None:
         """Wait until what the present state asks for is made and drawn. `figure` and `frame` have PCA until then."""
@@ -105,12 +102,12 @@ class GeometryExplorer(Explorer):
             await asyncio.shield(self._background)
         self._redraw()
 
-    def runs(self) -> list[Run]:
-        return [self.run]
+    def studies(self) -> list[Study]:
+        return [self.study]
 
     def moved_on(self) -> list[str]:
-        beside = self._other.run.watch.moved_on(MAKE_AGAIN) if self._other else ""
-        return [*super().moved_on(), beside]
+        beside = self._other.study.run if self._other else None
+        return [*super().moved_on(), *([beside.watch.moved_on(MAKE_AGAIN)] if beside else [])]
 
     def draw(self) -> list[go.Figure]:
         return [
@@ -143,7 +140,7 @@ class GeometryExplorer(Explorer):
         """Codes, unused ones and tokens of each map, and how far it can be believed, with k and N."""
         drawn = self._drawn()
         numbers: dict[str, int | float | str] = {
-            "run": self.run.name,
+            "run": self.study.name,
             "method": drawn[0][1].method,
             "snapshot": self.snapshot,
             "selected_codes": len(self.selection),
@@ -154,8 +151,8 @@ class GeometryExplorer(Explorer):
 
     def caption(self) -> str:
         parts = [
-            f"{run_caption(self.run, self._subject.encoding)}. Codes of step {self.snapshot:,d}, encoder of step "
-            f"{self.run.finished_steps:,d}."
+            f"{study_caption(self.study)}. Codes of step {self.snapshot:,d}, encoder of step "
+            f"{self.study.trained.finished_steps:,d}."
         ]
         if self.beside_as == "fitted":
             parts.append(
@@ -166,14 +163,14 @@ class GeometryExplorer(Explorer):
             parts.append("Beside: the same codes where they started, among the tokens of today's encoder.")
         elif self._other:
             parts.append(
-                f"Beside: {run_caption(self._other.run, self._other.encoding)}. Two runs, two pairs of axes: "
+                f"Beside: {study_caption(self._other.study)}. Two runs, two pairs of axes: "
                 "places on one map say nothing about places on the other."
             )
         return " ".join(parts)
 
     def subjects(self) -> list[str]:
-        beside = [f"beside={run_argument(self._other.run)}"] if self._other else []
-        return [run_argument(self.run), *beside]
+        beside = [f"beside={study_argument(self._other.study)}"] if self._other else []
+        return [study_argument(self.study), *beside]
 
     def hint(self) -> str:
         failed = [said for wished, said in self._failures.items() if wished in self._wished()]

@@ -1,4 +1,4 @@
-"""How does a map of a run's latents become a picture, with what is to be said of it below?"""
+"""Panes of a map of latents, with the words below them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import pandas as pd
 
 from lgq_explore import analysis, plots
 from lgq_explore.analysis.geometry.embedding import Report
-from lgq_explore.quantizers import Quantizer
-from lgq_explore.runs.encoding import Encoding
-from lgq_explore.runs.frozen_run import FrozenRun
+from lgq_explore.runs.study import Study
 
 PRINCIPAL_AXES = ("first principal axis", "second principal axis")
 PANES_KEPT = 16
@@ -29,15 +27,14 @@ class Wish:
 
 @dataclass(eq=False)
 class Subject:
-    """A run whose codebook is looked at, its held-out tokens, and the maps that were made of them so far."""
+    """A study whose codebook is looked at, and the maps that were made of it so far."""
 
-    run: FrozenRun
-    encoding: Encoding
-    levels: tuple[int, ...] | None = None  # of the grid that is fitted; by default those nearest to the run's K
+    study: Study
+    levels: tuple[int, ...] | None = None  # of the grid that is fitted; by default those nearest to the study's K
     maps: dict[Wish, analysis.geometry.LatentMap] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.quantizer: Quantizer = self.run.tokenizer().quantizer
+        self.quantizer = self.study.quantizer
         self.grid: analysis.geometry.FittedGrid | None = None
         self._regularity = lru_cache(maxsize=PANES_KEPT)(self._regularity_of)
         self.pane = lru_cache(maxsize=PANES_KEPT)(self._pane)
@@ -48,10 +45,10 @@ class Subject:
         if wish not in self.maps:
             if wish.with_grid and self.grid is None:
                 report("fitting the grid to the tokens")
-                self.grid = analysis.geometry.fit_grid(self.quantizer, self.encoding, self.levels)
+                self.grid = analysis.geometry.fit_grid(self.study, self.levels)
             grid = self.grid if wish.with_grid else None
             self.maps[wish] = analysis.geometry.latent_map(
-                self.run, self.encoding, wish.method, space=wish.space, grid=grid, report=report
+                self.study, wish.method, space=wish.space, grid=grid, report=report
             )
         return self.maps[wish]
 
@@ -59,14 +56,14 @@ class Subject:
         """A map that was made already, with the codes of `step` (today's by default) on it."""
         mapped = self.maps[wish]
         step = mapped.steps[-1] if step is None else step
-        method, size = self.run.config.quantizer.method, f"{self.quantizer.codebook_size:,d}"
+        method, size = self.study.method, f"{self.quantizer.codebook_size:,d}"
         if not self.quantizer.codebook_is_fixed:
             heading = f"{method}: {size} learned codes, step {step:,d}"
         elif wish.space == "latents":
             heading = f"{method}: {_levels(self.quantizer.levels)} grid, projected out, among its raw latents"
         else:
             heading = f"{method}: {_levels(self.quantizer.levels)} grid, in its own space"
-        colours = analysis.geometry.map_colours(self.run, self.encoding, step, _costly(colour))
+        colours = analysis.geometry.map_colours(self.study, step, _costly(colour))
         regularity = self._regularity(wish.space, step)
         pane = _pane(mapped, mapped.of("code", step), colours, regularity, heading, self.quantizer.lattice)
         if self.quantizer.codebook_is_fixed or not self.quantizer.lattice:
@@ -79,7 +76,7 @@ class Subject:
         """The fitted grid on the same map."""
         assert self.grid is not None
         mapped, grid = self.maps[wish], self.grid
-        colours = analysis.geometry.grid_colours(self.quantizer, self.encoding, grid, _costly(colour))
+        colours = analysis.geometry.grid_colours(self.study, grid, _costly(colour))
         heading = f"{_levels(grid.levels)} grid, fitted to the same tokens"
         regularity = analysis.geometry.lattice_regularity(grid.points)
         pane = _pane(mapped, mapped.of("grid"), colours, regularity, heading, grid.levels)
@@ -89,11 +86,11 @@ class Subject:
         """Of the codes of a snapshot: apart from the pane, for no colour changes it."""
         if space == "latents":
             return analysis.geometry.lattice_regularity(analysis.geometry.decoded_points(self.quantizer))
-        return analysis.geometry.lattice_regularity(analysis.geometry.codebook_at(self.run, self.quantizer, step))
+        return analysis.geometry.lattice_regularity(analysis.geometry.codebook_at(self.study, step))
 
 
 def of_the_same_map(pane: plots.geometry.MapPane) -> plots.geometry.MapPane:
-    """A pane whose map stands beside it once more: what is said of the map is said there."""
+    """Second pane of the same map; notes on the map are not repeated."""
     return replace(pane, under=pane.under[:1], warning="")
 
 

@@ -58,6 +58,7 @@ class PatchInspector(Explorer):
         crops: int = CROPS,
     ) -> None:
         self.study = as_study(study, crops)
+        self.study.quantizer.require_listed()
         self._tokens = analysis.pictures.token_table(self.study)
         self._method = self.study.method
         self._answer: analysis.pictures.PatchPosterior | None = None

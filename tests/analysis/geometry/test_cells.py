@@ -12,8 +12,11 @@ from lgq_explore.analysis.geometry import code_cells, density_exponents
 from lgq_explore.analysis.geometry.cells import FEWEST_TOKENS, cells_of_points
 from lgq_explore.analysis.usage import per_code
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import QUANTIZERS, nearest_codes
-from tests.analysis.planted_tokenizer import encoding_of, method_tokenizer, noise_pictures, study_of
+from lgq_explore.quantizers import QUANTIZERS, QuantizerConfig, nearest_codes
+from lgq_explore.runs.study import Study
+from tests.analysis.planted_tokenizer import config_tokenizer, method_tokenizer, noise_pictures, study_of
+from tests.planted_methods.dot_product import DotProductConfig
+from tests.planted_methods.residual import ResidualConfig
 
 
 def tokens_of(points: np.ndarray) -> tuple[Tensor, np.ndarray]:
@@ -83,33 +86,40 @@ def test_a_few_tokens_do_not_make_a_ball_look_like_a_rod() -> None:
 
 
 def test_the_error_is_scatter_and_offset() -> None:
-    tokenizer = method_tokenizer("vq", size=16)
-    encoding = encoding_of(tokenizer, noise_pictures(20))
-    cells = code_cells(tokenizer.quantizer, encoding)
+    study = study_of(method_tokenizer("vq", size=16), noise_pictures(20))
+    cells = code_cells(study)
     error = (cells["count"] * (cells["scatter"] + cells["offset"])).sum()
-    latents = torch.from_numpy(encoding.latents)
-    exact = (tokenizer.quantizer(latents).quantized - latents).double().square().sum().item()
+    latents = torch.from_numpy(study.encoding.latents)
+    exact = (study.quantizer(latents).quantized - latents).double().square().sum().item()
     assert error == pytest.approx(exact, rel=1e-4)
     assert cells["distortion_share"].sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("method", QUANTIZERS)
 def test_cells_of_every_method_hold_the_tokens_that_chose_the_code(method: str) -> None:
-    tokenizer = method_tokenizer(method)
-    encoding = encoding_of(tokenizer, noise_pictures(12))
-    cells = code_cells(tokenizer.quantizer, encoding)
-    assert cells["count"].tolist() == per_code(study_of(tokenizer, noise_pictures(12)))["count"].tolist()
+    assert_cells_hold_their_tokens(study_of(method_tokenizer(method), noise_pictures(12)))
+
+
+@pytest.mark.parametrize("config", [DotProductConfig(16), ResidualConfig(codes=4)], ids=lambda config: config.method)
+def test_cells_are_those_of_the_methods_own_metric(config: QuantizerConfig) -> None:
+    study = study_of(config_tokenizer(config), noise_pictures(12))
+    assert_cells_hold_their_tokens(study)
+    euclidean = code_cells(study, codebook=study.code_points)
+    assert euclidean["count"].tolist() != code_cells(study)["count"].tolist()
+
+
+def assert_cells_hold_their_tokens(study: Study) -> None:
+    assert code_cells(study)["count"].tolist() == per_code(study)["count"].tolist()
 
 
 def test_other_codes_cut_the_same_space() -> None:
-    tokenizer = method_tokenizer("vq")
-    encoding = encoding_of(tokenizer, noise_pictures(12))
-    own = code_cells(tokenizer.quantizer, encoding)
-    other = code_cells(tokenizer.quantizer, encoding, codebook=tokenizer.quantizer.codebooks()[0][:5])
+    study = study_of(method_tokenizer("vq"), noise_pictures(12))
+    own = code_cells(study)
+    other = code_cells(study, codebook=study.code_points[:5])
     assert len(other) == 5
     assert other["dimension"][0] == own["dimension"][0]
     with pytest.raises(InputError, match=r"give \[K, 4\]"):
-        code_cells(tokenizer.quantizer, encoding, codebook=torch.zeros(5, 3))
+        code_cells(study, codebook=torch.zeros(5, 3))
 
 
 # The optimum of high resolution

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,13 @@ from lgq_explore.analysis.geometry import efficiency, kmeans_codebooks
 from lgq_explore.analysis.geometry.decoder_sensitivity import decoded_step
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig, Tokenizer, build_tokenizer
-from lgq_explore.quantizers import QUANTIZERS, FSQConfig, LGQConfig, Quantizer, VQConfig
-from lgq_explore.runs.encoding import Encoding
-from tests.analysis.planted_tokenizer import encoding_of, method_tokenizer, noise_pictures
+from lgq_explore.quantizers import QUANTIZERS, FSQConfig, LGQConfig, Quantizer, QuantizerConfig, VQConfig
+from lgq_explore.runs.encoding import Encoding, encode_pictures
+from lgq_explore.runs.run import TrainedTokenizer
+from lgq_explore.runs.study import Study
+from tests.analysis.planted_tokenizer import config_tokenizer, method_tokenizer, noise_pictures, study_of
+from tests.planted_methods.dot_product import DotProductConfig
+from tests.planted_methods.residual import ResidualConfig
 from tests.process_state import process_untouched
 
 CHANNELS, SIDE = 3, 4
@@ -31,8 +35,16 @@ def linear_tokenizer(quantizer: Quantizer) -> Tokenizer:
     return Tokenizer(nn.Identity(), quantizer, decoder).eval()
 
 
-def encoding_of_latents(quantizer: Quantizer, tokens: Tensor) -> Encoding:
-    """Tokens [N, D] as the latents of N/16 pictures of 4 × 4 tokens, with their codes."""
+def study_of_latents(quantizer: Quantizer, held_out: Tensor, training: Tensor | None = None) -> Study:
+    """Tokens [N, D] as the latents of N/16 pictures of 4 × 4 tokens, with their codes, and others to fit to."""
+    trained = TrainedTokenizer.of(linear_tokenizer(quantizer))
+    study = Study(trained, encoding_of_latents(quantizer, held_out, trained.digest))
+    if training is not None:
+        study.training_encoding = encoding_of_latents(quantizer, training, trained.digest)
+    return study
+
+
+def encoding_of_latents(quantizer: Quantizer, tokens: Tensor, weights: str) -> Encoding:
     latents = tokens.float().reshape(-1, SIDE, SIDE, quantizer.dim).movedim(3, 1).contiguous()
     pictures = np.zeros((len(latents), CHANNELS, SIDE, SIDE), dtype=np.uint8)
     return Encoding(
@@ -43,6 +55,7 @@ def encoding_of_latents(quantizer: Quantizer, tokens: Tensor) -> Encoding:
         levels=np.array(quantizer.levels),
         photograph=np.arange(len(latents)),
         photograph_names=np.array([f"photograph {number}" for number in range(len(latents))]),
+        weights=weights,
     )
 
 
@@ -57,19 +70,16 @@ def uniform(tokens: int, width: int, seed: int) -> Tensor:
 
 
 def efficiency_of(quantizer: Quantizer, training: Tensor, held_out: Tensor, restarts: int = 5) -> dict:
-    kmeans = kmeans_codebooks(quantizer, encoding_of_latents(quantizer, training), restarts=restarts, progress=False)
-    tokenizer = linear_tokenizer(quantizer)
-    frame = efficiency(tokenizer, encoding_of_latents(quantizer, held_out), kmeans)
+    study = study_of_latents(quantizer, held_out, training)
+    frame = efficiency(study, kmeans_codebooks(study, restarts=restarts, progress=False))
     return frame.set_index("measure").to_dict("index")
 
 
 def test_codes_that_are_k_means_centres_are_as_good_as_k_means() -> None:
     generator = torch.Generator().manual_seed(0)
     training, held_out = (torch.randn(4096, 3, generator=generator) for _ in range(2))
-    placeholder = vq(torch.randn(64, 3))
-    of_another_seed = kmeans_codebooks(
-        placeholder, encoding_of_latents(placeholder, training), restarts=2, seed=100, progress=False
-    )
+    placeholder = study_of_latents(vq(torch.randn(64, 3)), held_out, training)
+    of_another_seed = kmeans_codebooks(placeholder, restarts=2, seed=100, progress=False)
     found = efficiency_of(vq(of_another_seed.best), training, held_out, restarts=8)
     for measure in ("latents", "pixels, first order", "pixels"):
         row = found[measure]
@@ -117,14 +127,11 @@ def test_a_grid_on_its_own_uniform_cube_wastes_half_of_its_outer_cells(level: in
 
 def test_the_pixels_of_an_affine_decoder_are_its_matrix_times_the_error() -> None:
     quantizer = vq(torch.randn(32, 5, generator=torch.Generator().manual_seed(3)))
-    held_out = encoding_of_latents(quantizer, uniform(1024, 5, 4))
-    tokenizer = linear_tokenizer(quantizer)
-    kmeans = kmeans_codebooks(
-        quantizer, encoding_of_latents(quantizer, uniform(1024, 5, 5)), restarts=1, progress=False
-    )
-    found = efficiency(tokenizer, held_out, kmeans).set_index("measure")
+    study = study_of_latents(quantizer, uniform(1024, 5, 4), uniform(1024, 5, 5))
+    held_out = study.encoding
+    found = efficiency(study, kmeans_codebooks(study, restarts=1, progress=False)).set_index("measure")
     latents = torch.from_numpy(held_out.latents).double()
-    matrix = tokenizer.decoder.weight[:, :, 0, 0].double()
+    matrix = study.tokenizer.decoder.weight[:, :, 0, 0].double()
     error = torch.einsum("cd, bdhw -> bchw", matrix, latents - quantizer.lookup(torch.from_numpy(held_out.codes)))
     exact = (error.square().mean() / 4).item()  # from [−1, 1] to [0, 1]
     assert found.loc["pixels, first order", "codes"] == pytest.approx(exact, rel=1e-5)
@@ -169,11 +176,19 @@ def test_a_decoder_is_derived_without_touching_what_other_threads_share(monkeypa
 
 @pytest.mark.parametrize("method", QUANTIZERS)
 def test_every_method_is_measured_on_its_own_codes(method: str) -> None:
-    tokenizer = method_tokenizer(method, size=16)
-    training, held_out = (encoding_of(tokenizer, noise_pictures(40, seed)) for seed in (0, 1))
-    kmeans = kmeans_codebooks(tokenizer.quantizer, training, restarts=2, progress=False)
-    found = efficiency(tokenizer, held_out, kmeans, pictures=8).set_index("measure")
-    quantizer = tokenizer.quantizer
+    assert_measured(method_tokenizer(method, size=16))
+
+
+@pytest.mark.parametrize("config", [DotProductConfig(16), ResidualConfig(codes=4)], ids=lambda config: config.method)
+def test_tokens_take_the_code_that_the_method_gives_them(config: QuantizerConfig) -> None:
+    found = assert_measured(config_tokenizer(config))
+    assert found.loc["latents", "cell_means"] < found.loc["latents", "codes"]
+
+
+def assert_measured(tokenizer: Tokenizer) -> pd.DataFrame:
+    study = training_study(tokenizer, 40)
+    found = efficiency(study, kmeans_codebooks(study, restarts=2, progress=False), pictures=8).set_index("measure")
+    quantizer, held_out = tokenizer.quantizer, study.encoding
     error = quantizer.continuous(torch.from_numpy(held_out.latents)) - quantizer.discrete(
         torch.from_numpy(held_out.codes)
     )
@@ -184,59 +199,63 @@ def test_every_method_is_measured_on_its_own_codes(method: str) -> None:
     assert (found["codebook_size"] == quantizer.codebook_size).all()
     # The painter is affine wherever the pictures stay in range: first order is all there is.
     assert found.loc["pixels", "codes"] == pytest.approx(found.loc["pixels, first order", "codes"], rel=1e-3)
+    return found
+
+
+def training_study(tokenizer: Tokenizer, pictures: int) -> Study:
+    """Of noise, with other noise to fit to."""
+    study = study_of(tokenizer, noise_pictures(pictures, seed=1))
+    study.training_encoding = encode_pictures(study.trained, noise_pictures(pictures, seed=0))
+    return study
 
 
 def test_another_codebook_is_judged_as_if_it_were_the_runs() -> None:
     codes = torch.randn(16, 3, generator=torch.Generator().manual_seed(8))
     one, other = vq(torch.zeros(16, 3)), vq(codes)
     training, held_out = uniform(512, 3, 9), uniform(256, 3, 10)
-    kmeans = kmeans_codebooks(one, encoding_of_latents(one, training), restarts=2, progress=False)
-    judged = efficiency(linear_tokenizer(one), encoding_of_latents(one, held_out), kmeans, codebook=codes)
-    own = efficiency(linear_tokenizer(other), encoding_of_latents(other, held_out), kmeans)
+    study = study_of_latents(one, held_out, training)
+    kmeans = kmeans_codebooks(study, restarts=2, progress=False)
+    judged = efficiency(study, kmeans, codebook=codes)
+    own = efficiency(study_of_latents(other, held_out), kmeans)
     pd.testing.assert_frame_equal(judged, own)
 
 
 def test_restarts_come_best_first_and_the_same_again() -> None:
     quantizer = vq(torch.randn(32, 2))
-    training = encoding_of_latents(quantizer, uniform(512, 2, 7))
-    first, again = (kmeans_codebooks(quantizer, training, restarts=4, seed=1, progress=False) for _ in range(2))
+    study = study_of_latents(quantizer, uniform(16, 2, 8), uniform(512, 2, 7))
+    first, again = (kmeans_codebooks(study, restarts=4, seed=1, progress=False) for _ in range(2))
     assert (np.diff(first.distortion) >= 0).all()
     assert torch.equal(first.centres, again.centres)
     assert torch.equal(first.best, first.centres[0])
     distances = torch.cdist(first.tokens, first.best).amin(1).square()
     assert distances.mean().item() == pytest.approx(first.distortion[0], rel=1e-4)
-    fewer = kmeans_codebooks(quantizer, training, restarts=1, tokens=100, progress=False)
+    fewer = kmeans_codebooks(study, restarts=1, tokens=100, progress=False)
     assert fewer.tokens.shape == (100, 2)
 
 
 def test_codes_without_tokens_stay_where_they_are_and_perfect_ones_have_no_bound() -> None:
     places = torch.randn(8, 2)
     quantizer = vq(torch.cat([places, torch.full((1, 2), 50.0)]))
-    held_out = encoding_of_latents(quantizer, places.repeat(20, 1))
-    kmeans = kmeans_codebooks(
-        quantizer, encoding_of_latents(quantizer, torch.randn(160, 2)), restarts=1, progress=False
-    )
-    latents = efficiency(linear_tokenizer(quantizer), held_out, kmeans).iloc[0]
+    study = study_of_latents(quantizer, places.repeat(20, 1), torch.randn(160, 2))
+    latents = efficiency(study, kmeans_codebooks(study, restarts=1, progress=False)).iloc[0]
     assert latents["codes"] == 0
     assert latents["efficiency"] == np.inf
 
 
 def test_nonsense_is_refused() -> None:
-    tokenizer = method_tokenizer("vq", size=16)
-    encoding = encoding_of(tokenizer, noise_pictures(8))
+    study = training_study(method_tokenizer("vq", size=16), 8)
     with pytest.raises(InputError, match="restarts is 0"):
-        kmeans_codebooks(tokenizer.quantizer, encoding, restarts=0)
+        kmeans_codebooks(study, restarts=0)
     with pytest.raises(InputError, match="16 different tokens are too few for k-means with 16 codes"):
-        kmeans_codebooks(tokenizer.quantizer, encoding, tokens=16)
-    kmeans = kmeans_codebooks(tokenizer.quantizer, encoding, restarts=1, progress=False)
+        kmeans_codebooks(study, tokens=16)
+    with pytest.raises(InputError, match="has no run"):
+        kmeans_codebooks(study_of(study.tokenizer, noise_pictures(8)))
+    kmeans = kmeans_codebooks(study, restarts=1, progress=False)
     with pytest.raises(InputError, match="pictures is 0"):
-        efficiency(tokenizer, encoding, kmeans, pictures=0)
-    other = method_tokenizer("vq", size=20)
+        efficiency(study, kmeans, pictures=0)
     with pytest.raises(InputError, match="with as many codes"):
-        efficiency(other, encoding_of(other, noise_pictures(2)), kmeans)
-    with pytest.raises(InputError, match="encode with the same run"):
-        efficiency(other, encoding, kmeans)
-    empty = copy.copy(encoding_of(tokenizer, noise_pictures(1)))
-    object.__setattr__(empty, "images", empty.images[:0])
+        efficiency(study_of(method_tokenizer("vq", size=20), noise_pictures(2)), kmeans)
+    encoding = study.encoding
+    nothing = {name: getattr(encoding, name)[:0] for name in ("images", "latents", "codes", "reconstructions")}
     with pytest.raises(InputError, match="0 pictures"):
-        efficiency(tokenizer, empty, kmeans)
+        efficiency(Study(study.trained, replace(encoding, **nothing)), kmeans)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import scipy.stats
 import torch
 
-from lgq_explore.analysis.code_space import code_points, token_points
 from lgq_explore.analysis.geometry import code_neighbours, decoded_points, fit_grid, lattice_edges, lattice_regularity
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import FSQConfig
-from tests.analysis.planted_tokenizer import encoding_of, method_tokenizer, noise_pictures
+from tests.analysis.planted_tokenizer import config_tokenizer, method_tokenizer, noise_pictures, study_of
 
 
 def planted_lattice(levels: tuple[int, ...] = (5, 4, 3), width: int = 3) -> np.ndarray:
@@ -58,12 +55,12 @@ def test_points_in_one_place_count_once() -> None:
 
 def test_a_grid_of_fsq_is_a_lattice_in_its_own_space_and_projected_out() -> None:
     grid = method_tokenizer("fsq").quantizer
-    assert lattice_regularity(code_points(grid).numpy()).value == pytest.approx(1, abs=1e-6)
+    assert lattice_regularity(grid.code_points().numpy()).value == pytest.approx(1, abs=1e-6)
     decoded = decoded_points(grid)
     assert decoded.shape == (grid.codebook_size, 4)
     assert lattice_regularity(decoded).value == pytest.approx(1, abs=1e-4)
     learned = method_tokenizer("lgq").quantizer
-    assert lattice_regularity(code_points(learned).numpy()).value < 0.3
+    assert lattice_regularity(learned.code_points().numpy()).value < 0.3
 
 
 def test_edges_join_each_code_to_the_next_of_its_row() -> None:
@@ -74,8 +71,8 @@ def test_edges_join_each_code_to_the_next_of_its_row() -> None:
 
 
 def test_ends_of_edges_are_neighbours_of_the_grid() -> None:
-    grid = FSQConfig(levels=(5, 5)).build(4)
-    edges = lattice_edges(grid.levels)
+    grid = study_of(config_tokenizer(FSQConfig(levels=(5, 5))), noise_pictures(1))
+    edges = lattice_edges(grid.quantizer.levels)
     assert len(edges) == 2 * 4 * 5
     nearest = code_neighbours(grid, list(range(25)), neighbours=4)
     near = set(zip(nearest["code"], nearest["neighbour"], strict=True))
@@ -90,29 +87,24 @@ def test_one_group_has_no_net_and_too_many_lines_are_left_out() -> None:
 
 @pytest.mark.slow
 def test_a_fitted_grid_lies_among_the_tokens_and_beats_one_that_was_not_fitted() -> None:
-    tokenizer = method_tokenizer("lgq")
-    encoding = encoding_of(tokenizer, noise_pictures(40))
-    grid = fit_grid(tokenizer.quantizer, encoding, (5, 5), steps=200)
-    tokens = token_points(tokenizer.quantizer, encoding)
+    study = study_of(method_tokenizer("lgq"), noise_pictures(40))
+    grid, tokens = fit_grid(study, (5, 5), steps=200), study.points
     assert grid.points.shape == (25, 4)
     assert grid.levels == (5, 5)
     assert grid.counts.sum() == grid.tokens == len(tokens)
     assert lattice_regularity(grid.points).value == pytest.approx(1, abs=1e-4)
-    raw = fit_grid(tokenizer.quantizer, encoding, (5, 5), steps=0)
+    raw = fit_grid(study, (5, 5), steps=0)
     spread = (tokens - tokens.mean(0)).square().sum(1).mean()
     assert grid.distortion < 0.7 * raw.distortion
     assert grid.distortion < 0.6 * spread
     # Two directions of four, whatever the grid: no less error than what all others hold.
     left_out = torch.linalg.eigvalsh(torch.cov(tokens.T, correction=0))[:2].sum()
     assert grid.distortion > left_out
-    assert np.array_equal(fit_grid(tokenizer.quantizer, encoding, (5, 5), steps=200).points, grid.points)
+    assert np.array_equal(fit_grid(study, (5, 5), steps=200).points, grid.points)
 
 
 def test_the_levels_are_those_nearest_in_size_unless_they_are_given() -> None:
-    tokenizer = method_tokenizer("lgq")
-    encoding = encoding_of(tokenizer, noise_pictures(4))
-    assert fit_grid(tokenizer.quantizer, encoding, steps=0).levels == FSQConfig.for_codebook_size(64).levels
+    study = study_of(method_tokenizer("lgq"), noise_pictures(4))
+    assert fit_grid(study, steps=0).levels == FSQConfig.for_codebook_size(64).levels
     with pytest.raises(InputError, match="each level must be at least 3"):
-        fit_grid(tokenizer.quantizer, encoding, (2, 2))
-    with pytest.raises(InputError, match="encode with the same run"):
-        fit_grid(tokenizer.quantizer, replace(encoding, latents=encoding.latents[:, :2]))
+        fit_grid(study, (2, 2))

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 import lgq_explore as lgq
-from lgq_explore.analysis.code_space import token_points
 from lgq_explore.analysis.geometry import COSTLY_COLOURS, code_cells, fit_grid, grid_colours, log_density, map_colours
 from lgq_explore.analysis.temperature.annealing import split_temperatures
 from lgq_explore.analysis.usage import code_history, per_code
@@ -20,6 +19,9 @@ from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig, LGQConfig
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run
+from lgq_explore.runs.study import Study
+from tests.analysis.planted_tokenizer import config_tokenizer, noise_pictures, study_of
+from tests.planted_methods.dot_product import DotProductConfig
 
 RECIPE = TrainConfig(
     data="fake",
@@ -38,20 +40,29 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         return lgq.train(RECIPE, tmp_path_factory.mktemp("runs") / "lgq", progress=False)
 
 
-def test_counts_are_those_of_usage_and_of_the_codes_history(run: Run) -> None:
-    encoding = lgq.encode(run)
-    assert map_colours(run, encoding)["count"].tolist() == per_code(lgq.study(run, encoding=encoding))["count"].tolist()
-    history = code_history(lgq.study(run, encoding=encoding), range(16))
+@pytest.fixture
+def study(run: Run) -> Study:
+    return lgq.study(run)
+
+
+def test_counts_are_those_of_usage_and_of_the_codes_history(study: Study) -> None:
+    assert map_colours(study)["count"].tolist() == per_code(study)["count"].tolist()
+    history = code_history(study, range(16))
     early = history.query("step == 2")["count"]
-    assert map_colours(run, encoding, 2)["count"].tolist() == early.tolist()
+    assert map_colours(study, 2)["count"].tolist() == early.tolist()
 
 
-def test_moves_are_distances_between_snapshots(run: Run) -> None:
-    encoding, books = lgq.encode(run), {step: book for step, (book,) in run.codebook_snapshots().items()}
-    colours = map_colours(run, encoding, 4)
+def test_tokens_are_counted_by_what_the_method_gives_them() -> None:
+    study = study_of(config_tokenizer(DotProductConfig(16)), noise_pictures(8))
+    assert map_colours(study)["count"].tolist() == per_code(study)["count"].tolist()
+
+
+def test_moves_are_distances_between_snapshots(study: Study) -> None:
+    books = {step: book for step, (book,) in study.snapshots.items()}
+    colours = map_colours(study, 4)
     np.testing.assert_allclose(colours["drift"], np.linalg.norm(books[4] - books[0], axis=1))
     np.testing.assert_allclose(colours["last_move"], np.linalg.norm(books[4] - books[2], axis=1))
-    first = map_colours(run, encoding, 0)
+    first = map_colours(study, 0)
     assert (first["drift"] == 0).all()
     assert first["last_move"].isna().all()
 
@@ -74,40 +85,37 @@ def test_density_is_taken_where_the_tokens_vary() -> None:
         log_density(tokens[:3], tokens[:3])
 
 
-def test_what_costs_is_there_on_request(run: Run) -> None:
-    encoding, quantizer = lgq.encode(run), run.tokenizer().quantizer
-    assert set(COSTLY_COLOURS).isdisjoint(map_colours(run, encoding).columns)
-    colours = map_colours(run, encoding, costly=COSTLY_COLOURS)
-    (book,) = quantizer.codebooks()
-    expected = split_temperatures(token_points(quantizer, encoding), book, quantizer.temperature)
+def test_what_costs_is_there_on_request(study: Study) -> None:
+    assert set(COSTLY_COLOURS).isdisjoint(map_colours(study).columns)
+    colours = map_colours(study, costly=COSTLY_COLOURS)
+    (book,) = study.quantizer.codebooks()
+    expected = split_temperatures(study.points, book, study.quantizer.temperature)
     np.testing.assert_allclose(colours["split_temperature"], expected["split_temperature"])
-    tokens = token_points(quantizer, encoding).numpy()
-    np.testing.assert_allclose(colours["log_density"], log_density(book.numpy(), tokens))
-    np.testing.assert_allclose(colours["anisotropy"], code_cells(quantizer, encoding, dimension=4.0)["anisotropy"])
-    early = map_colours(run, encoding, 0, costly=["anisotropy"])
-    (then,) = run.codebook_snapshots()[0]
-    of_then = code_cells(quantizer, encoding, codebook=torch.from_numpy(np.array(then)), dimension=4.0)
+    np.testing.assert_allclose(colours["log_density"], log_density(book.numpy(), study.points.numpy()))
+    np.testing.assert_allclose(colours["anisotropy"], code_cells(study, dimension=4.0)["anisotropy"])
+    early = map_colours(study, 0, costly=["anisotropy"])
+    (then,) = study.snapshots[0]
+    of_then = code_cells(study, codebook=torch.from_numpy(np.array(then)), dimension=4.0)
     np.testing.assert_allclose(early["anisotropy"], of_then["anisotropy"])
     with pytest.raises(
         InputError, match=r"costly holds \['size'\]: choose of log_density, anisotropy, split_temperature"
     ):
-        map_colours(run, encoding, costly=["size"])
+        map_colours(study, costly=["size"])
 
 
-def test_a_grid_does_not_move(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_grid_does_not_move(study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LGQ_EXPLORE_DATA", str(tmp_path))
     grid_run = lgq.train(replace(RECIPE, quantizer=FSQConfig((3, 3)), loss_weights={}), progress=False)
-    encoding = lgq.encode(grid_run)
-    colours = map_colours(grid_run, encoding, costly=["split_temperature"])
-    assert colours["count"].tolist() == per_code(lgq.study(grid_run, encoding=encoding))["count"].tolist()
+    of_grid = lgq.study(grid_run)
+    colours = map_colours(of_grid, costly=["split_temperature"])
+    assert colours["count"].tolist() == per_code(of_grid)["count"].tolist()
     assert colours[["drift", "last_move", "split_temperature"]].isna().all(axis=None)
-    quantizer, encoding = run.tokenizer().quantizer, lgq.encode(run)
-    fitted = fit_grid(quantizer, encoding, (3, 3), steps=20)
-    colours = grid_colours(quantizer, encoding, fitted, COSTLY_COLOURS)
+    fitted = fit_grid(study, (3, 3), steps=20)
+    colours = grid_colours(study, fitted, COSTLY_COLOURS)
     assert list(colours.columns) == ["code", "count", "log_density", "anisotropy"]
     assert colours["count"].sum() == fitted.tokens
 
 
-def test_a_step_without_snapshot_is_refused(run: Run) -> None:
+def test_a_step_without_snapshot_is_refused(study: Study) -> None:
     with pytest.raises(InputError, match="no snapshot of step 3: choose one of 0, 2, 4, 6"):
-        map_colours(run, lgq.encode(run), 3)
+        map_colours(study, 3)

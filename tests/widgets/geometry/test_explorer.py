@@ -23,9 +23,8 @@ from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig, LGQConfig
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run
-from lgq_explore.runs.study import study
 from lgq_explore.widgets import GeometryExplorer
-from lgq_explore.widgets.explorer import held_out
+from tests.analysis.planted_tokenizer import method_tokenizer, noise_pictures, study_of
 
 TOKENS, LINES, HOLLOW, COLOURED, SELECTED = range(5)
 
@@ -81,14 +80,14 @@ def said_by(panel: GeometryExplorer) -> str:
 
 def test_it_opens_on_todays_codes_by_pca_beside_the_lattice(runs: list[Run]) -> None:
     panel = GeometryExplorer(*runs)
-    mapped = analysis.geometry.latent_map(runs[0], held_out(runs[0]))
+    mapped = analysis.geometry.latent_map(lgq.study(runs[0]))
     assert places(panel) == expected_places(mapped.of("code", 6))
     layout = figure_of(panel)["layout"]
     headings = [note["text"] for note in layout["annotations"] if note["text"].startswith("<b>")]
     assert headings == ["<b>lgq: 16 learned codes, step 6</b>", "<b>fsq: 4 × 3 grid, in its own space</b>"]
     assert "matches" not in layout["xaxis2"]
     assert "two pairs of axes" in panel.caption()
-    lattice = analysis.geometry.latent_map(runs[1], held_out(runs[1]))
+    lattice = analysis.geometry.latent_map(lgq.study(runs[1]))
     right = figure_of(panel)["data"][5:]
     drawn = sorted(numbers(right[HOLLOW]["x"]) + numbers(right[COLOURED]["x"]))
     assert drawn == sorted(lattice.of("code")["x"].tolist())
@@ -97,12 +96,12 @@ def test_it_opens_on_todays_codes_by_pca_beside_the_lattice(runs: list[Run]) -> 
     assert summary["trustworthiness"] == mapped.quality.trustworthiness
     assert summary["beside_neighbour_overlap"] == lattice.quality.neighbour_overlap
     assert (summary["codes"], summary["beside_codes"]) == (16, 12)
-    assert summary["unused_codes"] == (analysis.usage.per_code(study(runs[0]))["count"] == 0).sum()
+    assert summary["unused_codes"] == (analysis.usage.per_code(lgq.study(runs[0]))["count"] == 0).sum()
 
 
 def test_every_map_says_how_far_it_can_be_believed(runs: list[Run]) -> None:
     panel = GeometryExplorer(*runs)
-    quality = analysis.geometry.latent_map(runs[0], held_out(runs[0])).quality
+    quality = analysis.geometry.latent_map(lgq.study(runs[0])).quality
     below = " ".join(note["text"].replace("<br>", " ") for note in figure_of(panel)["layout"]["annotations"])
     assert below.count("Trustworthiness") == 2
     assert quality.sentence in below
@@ -113,7 +112,7 @@ def test_every_map_says_how_far_it_can_be_believed(runs: list[Run]) -> None:
 
 def test_the_slider_replays_the_codes_on_axes_that_stay(runs: list[Run]) -> None:
     panel = GeometryExplorer(runs[0])
-    mapped = analysis.geometry.latent_map(runs[0], held_out(runs[0]))
+    mapped = analysis.geometry.latent_map(lgq.study(runs[0]))
     before = figure_of(panel)["layout"]
     for step in (0, 3):
         slider_of(panel, "codes of step").value = step
@@ -143,7 +142,7 @@ def test_a_lasso_selects_codes_that_are_marked_typed_and_linked(runs: list[Run])
 
 def test_the_start_shares_the_axes_and_may_be_picked_from(runs: list[Run]) -> None:
     panel = GeometryExplorer(*runs, beside_as="start", selection=[3])
-    mapped = analysis.geometry.latent_map(runs[0], held_out(runs[0]))
+    mapped = analysis.geometry.latent_map(lgq.study(runs[0]))
     assert places(panel) == expected_places(mapped.of("code", 6))
     assert places(panel, 1) == expected_places(mapped.of("code", 0))
     figure = figure_of(panel)
@@ -175,8 +174,7 @@ def test_codes_that_began_as_a_grid_keep_its_lines(runs: list[Run], tmp_path: Pa
     now, start = lengths
     assert start[:12] == pytest.approx(start[0].repeat(12), rel=1e-3)
     assert np.ptp(now[:12]) > 10 * np.ptp(start[:12])
-    trained = panel.run.tokenizer().quantizer
-    codebooks = [analysis.geometry.codebook_at(panel.run, trained, step) for step in (6, 0)]
+    codebooks = [analysis.geometry.codebook_at(panel.study, step) for step in (6, 0)]
     learned, begun_as = (analysis.geometry.lattice_regularity(codebook).value for codebook in codebooks)
     assert begun_as == pytest.approx(1, abs=1e-3)
     assert learned < begun_as - 0.005
@@ -191,9 +189,8 @@ def test_a_fitted_grid_shares_the_axes_and_the_tokens(runs: list[Run]) -> None:
     figure = figure_of(panel)
     assert figure["layout"]["xaxis2"]["matches"] == "x"
     assert figure["data"][TOKENS]["x"] == figure["data"][5 + TOKENS]["x"]
-    encoding = held_out(runs[0])
-    grid = analysis.geometry.fit_grid(runs[0].tokenizer().quantizer, encoding, (4, 3))
-    mapped = analysis.geometry.latent_map(runs[0], encoding, grid=grid)
+    study = lgq.study(runs[0])
+    mapped = analysis.geometry.latent_map(study, grid=analysis.geometry.fit_grid(study, (4, 3)))
     right = figure["data"][5:]
     drawn = sorted(numbers(right[HOLLOW]["x"]) + numbers(right[COLOURED]["x"]))
     assert drawn == sorted(mapped.of("grid")["x"].tolist())
@@ -205,7 +202,7 @@ def test_a_fitted_grid_shares_the_axes_and_the_tokens(runs: list[Run]) -> None:
 
 def test_raw_latents_of_the_grid_are_shown_with_what_its_codes_decode_to(runs: list[Run]) -> None:
     panel = GeometryExplorer(*runs, beside_as="latents")
-    mapped = analysis.geometry.latent_map(runs[1], held_out(runs[1]), space="latents")
+    mapped = analysis.geometry.latent_map(lgq.study(runs[1]), space="latents")
     right = figure_of(panel)["data"][5:]
     drawn = sorted(numbers(right[HOLLOW]["x"]) + numbers(right[COLOURED]["x"]))
     assert drawn == sorted(mapped.of("code")["x"].tolist())
@@ -216,9 +213,7 @@ def test_raw_latents_of_the_grid_are_shown_with_what_its_codes_decode_to(runs: l
 def test_every_colour_comes_from_the_analysis(runs: list[Run], colour: str) -> None:
     panel = GeometryExplorer(*runs, colour=colour)
     column = lgq.plots.geometry.CODE_COLOURS[colour].column
-    expected = analysis.geometry.map_colours(runs[0], held_out(runs[0]), costly=analysis.geometry.COSTLY_COLOURS)[
-        column
-    ]
+    expected = analysis.geometry.map_colours(lgq.study(runs[0]), costly=analysis.geometry.COSTLY_COLOURS)[column]
     shown = panel.frame().query("kind == 'code'").iloc[:16][column]
     np.testing.assert_allclose(shown.to_numpy(dtype=float), expected.to_numpy(dtype=float))
 
@@ -226,7 +221,7 @@ def test_every_colour_comes_from_the_analysis(runs: list[Run], colour: str) -> N
 @pytest.mark.slow
 def test_umap_is_made_at_once_in_a_script(runs: list[Run]) -> None:
     panel = GeometryExplorer(runs[0], method="umap")
-    mapped = analysis.geometry.latent_map(runs[0], held_out(runs[0]), "umap")
+    mapped = analysis.geometry.latent_map(lgq.study(runs[0]), "umap")
     assert places(panel) == expected_places(mapped.of("code"))
     assert panel.summary()["method"] == "umap"
     assert "UMAP 1 (no unit)" in panel.charts.figures[0]
@@ -234,8 +229,8 @@ def test_umap_is_made_at_once_in_a_script(runs: list[Run]) -> None:
 
 @pytest.mark.slow
 def test_umap_follows_pca_where_a_kernels_loop_runs(runs: list[Run]) -> None:
-    encoding = held_out(runs[0])
-    by_pca = expected_places(analysis.geometry.latent_map(runs[0], encoding).of("code"))
+    study = lgq.study(runs[0])
+    by_pca = expected_places(analysis.geometry.latent_map(study).of("code"))
     for kept in (runs[0].path / "maps").glob("*"):
         kept.unlink()
 
@@ -254,7 +249,7 @@ def test_umap_follows_pca_where_a_kernels_loop_runs(runs: list[Run]) -> None:
         return panel, said, threads
 
     panel, said, threads = asyncio.run(open_and_wait())
-    assert places(panel) == expected_places(analysis.geometry.latent_map(runs[0], encoding, "umap").of("code"))
+    assert places(panel) == expected_places(analysis.geometry.latent_map(study, "umap").of("code"))
     assert any("Drawn by PCA until UMAP is made: fitting" in sentence for sentence in said)
     assert said[-1] == ""
     assert threads == {threading.get_ident()}
@@ -274,8 +269,9 @@ def test_a_grid_asked_for_is_there_when_it_is_waited_for(runs: list[Run]) -> Non
 def test_what_fails_in_the_background_is_said_and_not_tried_again(runs: list[Run]) -> None:
     async def fail() -> tuple[str, dict[str, Any], int]:
         panel = GeometryExplorer(runs[0])
-        latents = np.full_like(held_out(runs[0]).latents, np.nan)
-        panel._subject.encoding = replace(held_out(runs[0]), latents=latents)
+        encoding = panel.study.encoding
+        diverged = replace(encoding, latents=np.full_like(encoding.latents, np.nan))
+        panel._subject.study = lgq.study(runs[0], encoding=diverged)
         panel.method = "umap"
         await asyncio.sleep(0.1)
         await panel.ready()
@@ -294,6 +290,14 @@ def test_its_code_makes_it_again(runs: list[Run]) -> None:
     assert again.charts.figures == panel.charts.figures
     assert repr(again) == "GeometryExplorer(lgq, beside fsq)"
     assert repr(GeometryExplorer(runs[0])) == "GeometryExplorer(lgq)"
+
+
+def test_studies_without_runs_are_shown_beside_each_other() -> None:
+    learned, grid = (study_of(method_tokenizer(method), noise_pictures(8)) for method in ("vq", "fsq"))
+    panel = GeometryExplorer(learned, beside=grid)
+    assert places(panel) == expected_places(analysis.geometry.latent_map(learned).of("code"))
+    assert "without a run" in panel.caption()
+    assert panel.summary()["beside_codes"] == grid.quantizer.codebook_size
 
 
 def test_it_leaves_a_picture_of_itself(runs: list[Run]) -> None:
