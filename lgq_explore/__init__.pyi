@@ -5,9 +5,7 @@ from . import quantizers as quantizers
 from . import widgets as widgets
 from .errors import InputError as InputError
 from .quantizers import QUANTIZERS as QUANTIZERS
-from .runs.config import PRESETS as PRESETS
 from .runs.config import TrainConfig as TrainConfig
-from .runs.config import preset as preset
 from .runs.encoding import Encoding as Encoding
 from .runs.encoding import encode as encode
 from .runs.encoding import encode_training as encode_training
@@ -20,6 +18,8 @@ from .training.controls import Controls as Controls
 from .training.loop import LogEvent as LogEvent
 from .training.loop import resume as resume
 from .training.loop import train as train
+from .training.presets import PRESETS as PRESETS
+from .training.presets import preset as preset
 from .training.tutorial import tutorial_run as tutorial_run
 
 __version__: str

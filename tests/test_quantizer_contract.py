@@ -29,7 +29,8 @@ from lgq_explore.quantizers import (
     to_grid,
     to_tokens,
 )
-from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json, preset
+from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json
+from lgq_explore.training.presets import preset
 from tests.planted_methods import PLANTED
 
 METHODS = {**QUANTIZERS, **PLANTED}

@@ -29,8 +29,9 @@ import torch
 
 from lgq_explore.bench.results import device_name, today
 from lgq_explore.errors import InputError
-from lgq_explore.runs.config import TrainConfig, preset
+from lgq_explore.runs.config import TrainConfig
 from lgq_explore.training.loop import train
+from lgq_explore.training.presets import preset
 
 from .cells import MAPS, TEMPERATURE_PANEL, map_notebook
 from .page import (

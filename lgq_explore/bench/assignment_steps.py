@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lgq_explore.quantizers import FSQConfig, LGQConfig, to_tokens
-from lgq_explore.training.losses import weighted_sum
+from lgq_explore.training.objectives.base import weighted_sum
 
 from .fresh_process import cost_of
 

@@ -26,7 +26,7 @@ from lgq_explore.progress import Progress
 from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.loop import LogEvent, train
-from lgq_explore.training.losses import weighted_sum
+from lgq_explore.training.objectives.base import weighted_sum
 
 from .fresh_process import THREADS, ProcessFailed, in_fresh_process
 from .markdown import count, number, table
@@ -168,7 +168,10 @@ def _crops(config: TrainConfig, step: int, device: torch.device) -> Tensor:
 def quantizer_seconds(tokenizer: Tokenizer, config: TrainConfig, images: Tensor) -> list[float]:
     """Each of several passes, forward and backward, through the quantizer alone, after one that warms up."""
     quantizer, device = tokenizer.quantizer.train(), images.device
-    weights = {"decoder": 1.0, **{name: config.loss_weights[name] for name in config.quantizer.default_loss_weights}}
+    weights = {
+        "decoder": 1.0,
+        **{name: config.loss_weights.get(name, 0.0) for name in config.quantizer.default_loss_weights},
+    }
     seconds = []
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
         with torch.no_grad():

@@ -47,7 +47,7 @@ def _choices(what: str) -> dict[str, str]:
 
             return dict(DATA_SPECS)
         case "presets":
-            from ..runs.config import PRESETS
+            from ..training.presets import PRESETS
 
             return {
                 name: f"{recipe.image_size} px, factor {recipe.backbone.factor}, D = {recipe.backbone.dim}, "

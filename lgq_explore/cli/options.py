@@ -56,6 +56,7 @@ RECIPE_OPTIONS = ("data", "image_size", "steps", "batch_size", "checkpoint_steps
 def recipe(options: argparse.Namespace, quantizer: str | None, codebook_size: int | None) -> TrainConfig:
     """A preset or a file, with what the options and --set say. Raises InputError where they contradict each other."""
     from ..runs.config import config_from_json, override
+    from ..training.objectives.of_recipe import require_objectives
 
     values = _starting_recipe(options, quantizer, codebook_size)
     given = {name: value for name in RECIPE_OPTIONS if (value := getattr(options, name, None)) is not None}
@@ -73,6 +74,7 @@ def recipe(options: argparse.Namespace, quantizer: str | None, codebook_size: in
         if asked != got:
             option = f"--{name.replace('_', '-')}"
             raise InputError(f"{option} asks for {asked!r}, and --set for {got!r}: give one of them")
+    require_objectives(config)
     return config
 
 
@@ -84,7 +86,8 @@ def _require_method(settings: Any, method: str) -> None:
 
 
 def _starting_recipe(options: argparse.Namespace, quantizer: str | None, codebook_size: int | None) -> dict[str, Any]:
-    from ..runs.config import config_to_json, preset, read_recipe, with_quantizer
+    from ..runs.config import config_to_json, read_recipe
+    from ..training.presets import preset, with_quantizer
 
     if options.config is None:
         if quantizer is None:

@@ -6,9 +6,8 @@ import difflib
 import hashlib
 import json
 import math
-import types
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -20,8 +19,8 @@ from lgq_explore.quantizers import QUANTIZERS, LGQConfig, QuantizerConfig
 
 _Config = TypeVar("_Config")
 
-RECONSTRUCTION_LOSSES = {"l1": 1.0}
-"""Losses that every method is trained with, and their default weights."""
+DEFAULT_LOSS_WEIGHTS = {"l1": 1.0}
+"""What a recipe that names no term minimises, beside the losses of its method with their published weights."""
 
 NOT_IN_RECIPE = ("seed", "rounding_replicate", "log_steps", "checkpoint_steps", "snapshot_steps")
 """Fields that a recipe's hash leaves out: what is repeated, and what only decides when something is written."""
@@ -52,9 +51,10 @@ class TrainConfig:
     warmup_steps: int = 20  # optimiser steps of linear rise
     weight_decay: float = 1e-4  # of the backbone's matrices and kernels; the quantizer's parameters never decay
     gradient_clip: float = 1.0  # largest norm of the whole gradient
-    loss_weights: dict[str, float] = field(
-        default_factory=dict
-    )  # by name; empty: l1 1, and the method's published ones
+    # By the names of terms, 0 for those that are left out; none at all: l1 1, and the method's published ones.
+    loss_weights: dict[str, float] = field(default_factory=dict)
+    # Settings of terms by their names, such as {"l1": {"start_step": 10}}; what is left out takes its default.
+    objectives: dict[str, dict[str, Any]] = field(default_factory=dict, metadata={"unnamed_at": {}})
     seed: int = 0
     rounding_replicate: int = 0  # R: the encoder's initial weights times 1 + R·1e-6; what changes then is rounding
     log_steps: int = 10  # steps between rows of history.csv
@@ -98,25 +98,25 @@ class TrainConfig:
         remedy = f"it makes {tokens} tokens, and this {self.quantizer.method} needs a batch of at least {fewest}"
         self._require("batch_size", tokens >= fewest, remedy)
         self._fill_loss_weights()
+        self._copy_objectives()
 
     def _require(self, name: str, condition: bool, remedy: str) -> None:
         if not condition:
             raise ValueError(f"{name} is {getattr(self, name)!r}: {remedy}")
 
     def _fill_loss_weights(self) -> None:
-        published = {**RECONSTRUCTION_LOSSES, **self.quantizer.default_loss_weights}
-        weights = self.loss_weights or published
-        unknown = [name for name in weights if name not in published]
-        missing = [name for name in published if name not in weights]
-        for name in unknown + missing:
-            trouble = "is missing" if name in published else f"is unknown to {self.quantizer.method}"
-            raise ValueError(
-                f"loss_weights: {name!r} {trouble}; give {', '.join(published)}, or none at all for defaults"
-            )
+        weights = self.loss_weights or {**DEFAULT_LOSS_WEIGHTS, **self.quantizer.default_loss_weights}
         for name, weight in weights.items():
             if not 0 <= weight < math.inf:
                 raise ValueError(f"loss_weights: {name} is {weight}: give a finite number of at least 0")
         object.__setattr__(self, "loss_weights", dict(weights))
+
+    def _copy_objectives(self) -> None:
+        for name in self.objectives:
+            if name not in self.loss_weights:
+                raise ValueError(f"objectives: {name} has settings and no weight: give it one in loss_weights")
+        named = {name: _as_json(settings) for name, settings in self.objectives.items() if settings}
+        object.__setattr__(self, "objectives", named)
 
     @property
     def recipe_hash(self) -> str:
@@ -134,9 +134,8 @@ class TrainConfig:
         """The JSON values that make the recipe's hash."""
         read_back = config_to_json(config_from_json(config_to_json(self)))  # 1 and 1.0 are one learning rate
         recipe = {name: value for name, value in read_back.items() if name not in NOT_IN_RECIPE}
-        for setting in fields(self.quantizer):
-            if "unnamed_at" in setting.metadata and recipe["quantizer"][setting.name] == setting.metadata["unnamed_at"]:
-                del recipe["quantizer"][setting.name]
+        _leave_out_unnamed(recipe, self)
+        _leave_out_unnamed(recipe["quantizer"], self.quantizer)
         return recipe
 
 
@@ -144,59 +143,29 @@ def _hash(recipe: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
 
 
-PRESETS: Mapping[str, TrainConfig] = types.MappingProxyType(
-    {
-        "tiny": TrainConfig(),
-        "small": TrainConfig(
-            image_size=64,
-            backbone=BackboneConfig(channels=(32, 64, 128, 128), blocks=1, dim=8),
-            steps=3000,
-            warmup_steps=100,
-            checkpoint_steps=500,
-            snapshot_steps=250,
-        ),
-    }
-)
-"""Whole recipes by name: `tiny` (32 px, a laptop's minutes) and `small` (64 px)."""
+def _leave_out_unnamed(values: dict[str, Any], config: TrainConfig | QuantizerConfig) -> None:
+    """Remove the settings that came later than others and have the value at which they change nothing."""
+    for setting in fields(config):
+        if "unnamed_at" in setting.metadata and values[setting.name] == setting.metadata["unnamed_at"]:
+            del values[setting.name]
 
 
-def preset(name: str, quantizer: str = "lgq", codebook_size: int | None = None) -> TrainConfig:
-    """A whole recipe with the named method, at its default codebook size or at the one nearest to `codebook_size`.
+def _as_json(value: Any) -> Any:
+    """A copy of settings as JSON has them, in which 10.0 and 10 are one number."""
+    if isinstance(value, Mapping):
+        return {name: _as_json(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
-    Raises InputError for a name that is not in PRESETS or QUANTIZERS, or a size the method cannot have.
-    """
-    if name not in PRESETS:
-        raise InputError(f"unknown preset {name!r}{near_matches(name, PRESETS)}; choose one of {', '.join(PRESETS)}")
-    return replace(PRESETS[name], quantizer=quantizer_config(quantizer, codebook_size), loss_weights={})
 
-
-def quantizer_config(method: str, codebook_size: int | None = None) -> QuantizerConfig:
-    """The named method's default settings, with a codebook size if one is given. Raises InputError."""
+def default_settings(method: str) -> QuantizerConfig:
+    """The named method's default settings. Raises InputError for a name that is not in QUANTIZERS."""
     if method not in QUANTIZERS:
         raise InputError(
             f"unknown quantizer {method!r}{near_matches(method, QUANTIZERS)}; choose one of {', '.join(QUANTIZERS)}"
         )
-    defaults = QUANTIZERS[method]()
-    return defaults if codebook_size is None else _resized(defaults, codebook_size)
-
-
-def _resized(quantizer: QuantizerConfig, codebook_size: int) -> QuantizerConfig:
-    try:
-        return quantizer.resized(codebook_size)
-    except ValueError as error:
-        raise InputError(str(error)) from error
-
-
-def with_quantizer(config: TrainConfig, method: str | None, codebook_size: int | None) -> TrainConfig:
-    """The recipe with another method or codebook size; None leaves either as it is. Raises InputError.
-
-    A new method comes with its own settings and published loss weights; a new size leaves all else as it is.
-    """
-    if method is not None and method != config.quantizer.method:
-        return replace(config, quantizer=quantizer_config(method, codebook_size), loss_weights={})
-    if codebook_size is None:
-        return config
-    return replace(config, quantizer=_resized(config.quantizer, codebook_size))
+    return QUANTIZERS[method]()
 
 
 def read_recipe(path: Path) -> TrainConfig:
@@ -255,8 +224,8 @@ def config_from_json(values: Mapping[str, Any]) -> TrainConfig:
     method = settings.pop("method", LGQConfig.method)
     if not isinstance(method, str):
         raise InputError(f"quantizer.method is {method!r}: choose one of {', '.join(QUANTIZERS)}")
-    defaults = quantizer_config(method)
-    return _build(TrainConfig, {**values, "quantizer": _build(type(defaults), settings, "quantizer.")})
+    quantizer = dataclass_from_json(type(default_settings(method)), settings, "quantizer.")
+    return dataclass_from_json(TrainConfig, {**values, "quantizer": quantizer})
 
 
 def override(values: Mapping[str, Any], assignment: str) -> dict[str, Any]:
@@ -315,7 +284,7 @@ def near_matches(name: str, known: Mapping[str, Any] | list[str]) -> str:
     return f" (did you mean {' or '.join(close)}?)" if close else ""
 
 
-def _build(config_class: type[_Config], values: Mapping[str, Any], path: str = "") -> _Config:
+def dataclass_from_json(config_class: type[_Config], values: Mapping[str, Any], path: str = "") -> _Config:
     """A dataclass from JSON values, its own dataclass fields included; every name and type is checked.
 
     Nothing is converted but what JSON doesn't tell apart: 3.0 is 3, and a list is a tuple. True is no number.
@@ -338,7 +307,7 @@ def _build(config_class: type[_Config], values: Mapping[str, Any], path: str = "
 def _field_value(kind: Any, value: Any, path: str) -> Any:
     if is_dataclass(kind):
         if isinstance(value, Mapping):
-            return _build(kind, value, f"{path}.")  # type: ignore[arg-type]
+            return dataclass_from_json(kind, value, f"{path}.")  # type: ignore[arg-type]
         if isinstance(value, kind):  # type: ignore[arg-type]
             return value
         raise InputError(f"{path} is {shortened(repr(value))}: give an object with its fields")

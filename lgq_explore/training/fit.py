@@ -31,12 +31,13 @@ from lgq_explore.quantizers import (
     split_codes,
     to_tokens,
 )
-from lgq_explore.runs.config import near_matches, quantizer_config
+from lgq_explore.runs.config import near_matches
 from lgq_explore.runs.run import progress_at
 
 from .controls import Controls
-from .losses import weighted_sum
+from .objectives.base import weighted_sum
 from .optimizer import BETAS
+from .presets import quantizer_config
 
 RECONSTRUCTION = "reconstruction"
 LOGGED_ROWS = 50

@@ -29,8 +29,10 @@ from lgq_explore.runs.run_files import step_of
 
 from .controls import Controls
 from .interrupts import stopped_by_interrupts
-from .losses import named_losses, weighted_sum
 from .machine import environment_of, fabric_on, require_trainable
+from .objectives.base import TrainingPass
+from .objectives.learned import OwnLossDiverged
+from .objectives.of_recipe import Minimised, Objectives, require_objectives
 from .optimizer import adamw, learning_rate
 from .restoring import RestoredProgress, load_optimizer
 from .rounding import round_otherwise
@@ -72,6 +74,7 @@ def train(
     """
     fabric = fabric_on(device)
     require_trainable(config, fabric.device)
+    require_objectives(config)
     given_path = None if run is None else new_run_path(run)  # before minutes of decoding pictures
     if given_path is not None:
         require_folder_to_make(given_path)
@@ -112,6 +115,7 @@ def resume(
     if writer.is_finished:
         return open_run(run)
     fabric = fabric_on(device)
+    require_objectives(writer.config)
     data = images_of(writer)
     if progress:
         _name_other_rounding(writer.environment, environment_of(fabric, data))
@@ -171,6 +175,7 @@ class _Training:
     progress: bool
     tokenizer: Tokenizer = field(init=False)
     optimizer: torch.optim.Optimizer = field(init=False)
+    objectives: Objectives = field(init=False)
     window: StepWindow = field(init=False)
     step: int = 0  # finished optimiser steps
     saved_step: int = -1
@@ -182,8 +187,10 @@ class _Training:
         self.tokenizer = build_tokenizer(self.config.backbone, self.config.quantizer, self.config.seed)
         round_otherwise(self.tokenizer, self.config.rounding_replicate)
         self.optimizer = adamw(self.tokenizer, self.config)
+        self.objectives = Objectives(self.config)
         self.window = StepWindow(self.config.window_steps, self.tokenizer.quantizer.levels)
         self.model, self.fabric_optimizer = self.fabric.setup(self.tokenizer, self.optimizer)
+        self.objectives.set_up(self.fabric)
 
     def run(self) -> Run:
         with self.writer.claimed():
@@ -212,16 +219,17 @@ class _Training:
 
         images = self._batch(self.step)
         output = self._forward(images)
-        losses = named_losses(output, images)
-        loss = weighted_sum(losses, config.loss_weights)
+        made = TrainingPass(self.step, images, output)
+        minimised = self.objectives.minimised(made)
         self.fabric_optimizer.zero_grad()
-        self.fabric.backward(loss)
+        self.fabric.backward(minimised.total)
         gradient_norm = self.fabric.clip_gradients(
             self.model, self.fabric_optimizer, max_norm=config.gradient_clip, error_if_nonfinite=False
         )
         assert gradient_norm is not None  # Fabric has none for a clip by value only
-        self._check_finite(loss.item(), gradient_norm.item())
+        self._check_finite(minimised.total.item(), gradient_norm.item())
         self.fabric_optimizer.step()
+        learned = self._learn(made)
 
         seconds = time.perf_counter() - started
         self.window.add(StepTrace(output.coded.codes, len(images), seconds))
@@ -231,7 +239,7 @@ class _Training:
         steered, self.override = temperature != self.override, temperature
         # A step whose temperature was taken or given back is always logged: the history can then be replayed.
         if self.step == 1 or self._is_due(config.log_steps) or steered:
-            self._log(loss, losses, output, bar)
+            self._log(minimised, learned, output, bar)
         if self._is_due(config.snapshot_steps):
             self._snapshot()
         if self._is_due(config.checkpoint_steps):
@@ -243,14 +251,20 @@ class _Training:
         except FloatingPointError as error:
             raise self._diverged("the latents are no finite numbers") from error
 
+    def _learn(self, made: TrainingPass) -> dict[str, float]:
+        try:
+            return self.objectives.learn(made)
+        except OwnLossDiverged as error:
+            raise self._diverged(str(error), error.remedy) from error
+
     def _check_finite(self, loss: float, gradient_norm: float) -> None:
         """Raise InputError before a step that would leave weights, and then a checkpoint, that are no numbers."""
         if not math.isfinite(loss + gradient_norm):
             raise self._diverged(f"the loss is {loss:g}, the norm of its gradient {gradient_norm:g}")
 
-    def _diverged(self, what: str) -> TrainingFailed:
-        rate = self.config.learning_rate
-        return TrainingFailed(f"{what} at step {self.step + 1}: lower learning_rate ({rate:g})", self.writer)
+    def _diverged(self, what: str, too_high: str = "") -> TrainingFailed:
+        too_high = too_high or f"learning_rate ({self.config.learning_rate:g})"
+        return TrainingFailed(f"{what} at step {self.step + 1}: lower {too_high}", self.writer)
 
     def _is_due(self, interval: int) -> bool:
         return self.step % interval == 0 or self.step == self.config.steps
@@ -263,15 +277,16 @@ class _Training:
         images = to_model_range(self.fabric.to_device(batch))
         return images.to(memory_format=torch.channels_last)
 
-    def _log(self, loss: Tensor, losses: dict[str, Tensor], output: TokenizerOutput, bar: Progress) -> None:
+    def _log(self, minimised: Minimised, learned: dict[str, float], output: TokenizerOutput, bar: Progress) -> None:
+        loss = minimised.total.item()
         counts = self.window.counts()
         usage_and_speed = self.window.columns(counts)
         row: dict[str, float | None] = {
             "step": self.step,
             "seconds": round(self.seconds, 3),
             "learning_rate": self.optimizer.param_groups[0]["lr"],
-            "loss": loss.item(),
-            **{f"loss_{name}": value.item() for name, value in losses.items()},
+            "loss": loss,
+            **self.objectives.columns(minimised, learned),
             **usage_and_speed,
             **{name: value.item() for name, value in output.coded.diagnostics.items()},
         }
@@ -279,7 +294,7 @@ class _Training:
             row["temperature_override"] = self.override
         self.writer.append_history(row)
         active = usage_and_speed[f"active_codes_last_{self.config.window_steps}_steps"]
-        bar.note(f"loss {loss.item():.3f}, {active} of {counts.codebook_size} codes active")
+        bar.note(f"loss {loss:.3f}, {active} of {counts.codebook_size} codes active")
         if self.on_log is not None:
             self.on_log(LogEvent(row, counts, self.tokenizer))
             self.tokenizer.train()
@@ -298,6 +313,7 @@ class _Training:
             "seconds": self.seconds,
             "override": self.override,
             "optimizer": self.optimizer.state_dict(),
+            "objectives": self.objectives.state_dict(),
             "window": self.window.state(),
         }
         self.writer.save_checkpoint(self.step, self.tokenizer, state)
@@ -314,6 +330,7 @@ class _Training:
         with damage_named(checkpoint):
             progress = RestoredProgress.read(state, step_of(checkpoint))
             load_optimizer(self.optimizer, state["optimizer"])
+            self.objectives.load_state_dict(state.get("objectives", {}))  # older checkpoints hold none
             self.window.load(state["window"], self.fabric.device)
         self.step = self.saved_step = progress.step
         self.seconds, self.override = progress.seconds, progress.override

@@ -1,4 +1,4 @@
-"""Which optimiser moves a tokenizer's weights, and how fast at which step?"""
+"""The tokenizer's optimiser, and its learning rate over the steps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BETAS = (0.9, 0.95)
 
 
 def adamw(tokenizer: Tokenizer, config: TrainConfig) -> torch.optim.AdamW:
-    """The optimiser of all parameters; only the backbone's matrices and kernels decay."""
+    """AdamW over all parameters; only matrices and kernels of the backbone decay."""
     backbone = [*tokenizer.encoder.parameters(), *tokenizer.decoder.parameters()]
     groups = [
         {"params": [weight for weight in backbone if weight.ndim > 1], "weight_decay": config.weight_decay},

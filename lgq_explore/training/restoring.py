@@ -38,21 +38,35 @@ class RestoredProgress:
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Let an AdamW go on from a state of the same parameters and settings. Raises KeyError, TypeError or ValueError."""
+    """Let an optimiser go on from a state of the same parameters. Raises KeyError, TypeError or ValueError.
+
+    Its settings must be the same, too. AdamW's moments must be all there. Those of other optimisers must be numbers, or
+    have the shape of their parameter.
+    """
     settings = [_settings(group) for group in optimizer.param_groups]
     optimizer.load_state_dict(state)
     if [_settings(group) for group in optimizer.param_groups] != settings:
         raise ValueError("the optimiser has other settings")
     for group in optimizer.param_groups:
         for parameter in group["params"]:
-            _check_moments(optimizer.state.get(parameter, {}), parameter)
+            moments = optimizer.state.get(parameter, {})
+            if isinstance(optimizer, torch.optim.Adam | torch.optim.AdamW):
+                _check_moments_of_adam(moments, parameter)
+            else:
+                _check_shapes(moments, parameter)
 
 
 def _settings(group: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in group.items() if name not in _SET_EVERY_STEP}
 
 
-def _check_moments(moments: Mapping[str, Any], parameter: torch.Tensor) -> None:
+def _check_shapes(moments: Mapping[str, Any], parameter: torch.Tensor) -> None:
+    for name, moment in moments.items():
+        if isinstance(moment, torch.Tensor) and moment.shape not in ((), parameter.shape):
+            raise ValueError(f"{name} has the shape {tuple(moment.shape)}, not {tuple(parameter.shape)}")
+
+
+def _check_moments_of_adam(moments: Mapping[str, Any], parameter: torch.Tensor) -> None:
     if not moments:  # a parameter without gradient so far
         return
     shapes = {name: tuple(moment.shape) for name, moment in moments.items()}

@@ -7,10 +7,11 @@ from dataclasses import replace
 from lgq_explore.errors import InputError
 from lgq_explore.images.cache import data_directory
 from lgq_explore.quantizers import LGQConfig
-from lgq_explore.runs.config import TrainConfig, near_matches, preset
+from lgq_explore.runs.config import TrainConfig, near_matches
 from lgq_explore.runs.run import Run
 
 from .loop import resume, train
+from .presets import preset
 
 _METHODS = {name: preset("tiny", name, codebook_size=1024) for name in ("lgq", "fsq", "simvq", "vq")}
 TUTORIAL_RUNS: dict[str, TrainConfig] = {

@@ -23,7 +23,7 @@ from lgq_explore.bench.assignment_steps import (
     scale_without_subnormals,
 )
 from lgq_explore.quantizers import LGQConfig
-from lgq_explore.training.losses import weighted_sum
+from lgq_explore.training.objectives.base import weighted_sum
 
 TOKENS, CODES, DIM = 96, 160, 5
 

@@ -43,6 +43,7 @@ from lgq_explore.runs.run import Run, RunWriter
 from lgq_explore.training import loop
 from lgq_explore.training.controls import Controls, ReplayedControls
 from lgq_explore.training.loop import LogEvent, resume, train
+from lgq_explore.training.objectives import of_recipe
 from lgq_explore.training.optimizer import learning_rate
 from lgq_explore.training.rounding import processor_name, round_otherwise
 
@@ -579,11 +580,11 @@ def test_want_of_memory_is_told_with_what_is_kept(tmp_path: Path, monkeypatch: p
 
         return weighted_sum
 
-    whole = loop.weighted_sum
+    whole = of_recipe.weighted_sum
     kept = {0: "", 2: "\n.*/run stays, with a history and no checkpoint", 5: "\n.*/run keeps its last checkpoint"}
     for steps, words in kept.items():
         shutil.rmtree(tmp_path / "run", ignore_errors=True)
-        monkeypatch.setattr(loop, "weighted_sum", out_of_memory_at(steps))
+        monkeypatch.setattr(of_recipe, "weighted_sum", out_of_memory_at(steps))
         with pytest.raises(InputError, match=f"^memory ran out: make image_size, batch_size.* smaller{words}"):
             trained(recipe(), tmp_path / "run")
         assert (tmp_path / "run").exists() == (steps > 0)
@@ -599,8 +600,8 @@ def test_a_loss_that_is_no_number_stops_before_weights_and_checkpoints_are_spoil
         seen.append(weighted_sum(losses, weights))
         return seen[-1] * (trouble if len(seen) == 6 else 1)
 
-    weighted_sum = loop.weighted_sum
-    monkeypatch.setattr(loop, "weighted_sum", spoiling)
+    weighted_sum = of_recipe.weighted_sum
+    monkeypatch.setattr(of_recipe, "weighted_sum", spoiling)
     with pytest.raises(InputError, match=f"the loss is {trouble}.* at step 6: lower learning_rate") as error:
         trained(recipe(log_steps=100), tmp_path / "run")
     assert str(error.value).count("\n") == 1
@@ -614,8 +615,8 @@ def test_a_gradient_that_is_no_number_stops_too(tmp_path: Path, monkeypatch: pyt
         zero = losses["l1"] - losses["l1"].detach()
         return weighted_sum(losses, weights) + zero.abs().sqrt()  # finite, of infinite slope
 
-    weighted_sum = loop.weighted_sum
-    monkeypatch.setattr(loop, "weighted_sum", spoiling)
+    weighted_sum = of_recipe.weighted_sum
+    monkeypatch.setattr(of_recipe, "weighted_sum", spoiling)
     with pytest.raises(InputError, match="norm of its gradient"):
         trained(recipe(), tmp_path / "run")
 

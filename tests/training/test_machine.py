@@ -10,9 +10,10 @@ import torch
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig, build_tokenizer
 from lgq_explore.quantizers import FSQConfig, LGQConfig
-from lgq_explore.runs.config import PRESETS, TrainConfig
+from lgq_explore.runs.config import TrainConfig
 from lgq_explore.training import machine
 from lgq_explore.training.machine import fabric_on, least_bytes, require_trainable
+from lgq_explore.training.presets import PRESETS
 
 CPU = torch.device("cpu")
 

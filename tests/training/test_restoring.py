@@ -91,6 +91,22 @@ def test_moments_that_do_not_fit_are_refused(change: Callable[[dict[str, Any]], 
         load_optimizer(optimizer(), state)
 
 
+def test_moments_of_another_optimiser_have_their_parameters_shape() -> None:
+    def momentum(size: int, steps: int = 0) -> torch.optim.SGD:
+        parameter = torch.nn.Parameter(torch.ones(size))
+        made = torch.optim.SGD([parameter], lr=0.1, momentum=0.9)
+        for _ in range(steps):
+            parameter.grad = torch.ones(size)
+            made.step()
+        return made
+
+    trained, fresh = momentum(3, steps=2), momentum(3)
+    load_optimizer(fresh, copy.deepcopy(trained.state_dict()))
+    assert fresh.state_dict()["state"][0]["momentum_buffer"].tolist() == pytest.approx([1.9] * 3)
+    with pytest.raises(ValueError, match=r"momentum_buffer has the shape \(3,\), not \(2,\)"):
+        load_optimizer(momentum(2), trained.state_dict())
+
+
 @pytest.mark.parametrize(
     "trace",
     [

@@ -10,8 +10,8 @@ import pytest
 from lgq_explore import InputError, TrainConfig, tutorial_run
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import LGQConfig
-from lgq_explore.runs.config import preset
 from lgq_explore.training.loop import train
+from lgq_explore.training.presets import preset
 from lgq_explore.training.tutorial import TUTORIAL_RUNS
 
 QUICK = TrainConfig(

@@ -55,7 +55,7 @@ def bring_codes_back(config: TrainConfig) -> Change:
         return Change(words, (f"loss_weights.commitment={published['commitment']:g}",))
     if getattr(quantizer, "restart_below", RESTART_BELOW) == 0:
         return Change("Let codes that nobody chooses start anew.", (f"quantizer.restart_below={RESTART_BELOW:g}",))
-    if weights.get("usage", STRONG_USAGE) < STRONG_USAGE:
+    if "usage" in published and weights.get("usage", 0) < STRONG_USAGE:
         words = "Reward an even usage more strongly, in the form that does not depend on the number of tokens."
         return Change(words, (f"loss_weights.usage={STRONG_USAGE:g}", "quantizer.usage_form=unbiased"))
     if getattr(quantizer, "initialization", "kmeans++") == "random":

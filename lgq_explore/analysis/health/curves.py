@@ -6,10 +6,8 @@ import math
 
 import pandas as pd
 
-from lgq_explore.runs.config import RECONSTRUCTION_LOSSES
-
 from .evidence import Evidence
-from .rules import DEAF, DESERTED, ONE_BIT, RISEN, collapsed_under, logged, windowed_usage
+from .rules import DEAF, DESERTED, ONE_BIT, RECONSTRUCTION, RISEN, collapsed_under, logged, windowed_usage
 
 
 def rule_curves(evidence: Evidence) -> pd.DataFrame:
@@ -60,12 +58,12 @@ def _shared_codes(evidence: Evidence) -> pd.DataFrame:
 
 
 def _reconstruction(evidence: Evidence) -> pd.DataFrame:
-    (name,) = (f"loss_{loss}" for loss in RECONSTRUCTION_LOSSES)
-    steps = logged(evidence, name)
+    steps = logged(evidence, RECONSTRUCTION)
     if steps.empty:
         return pd.DataFrame()
-    upper = RISEN * steps[name].cummin()  # of the lowest so far: a loss that only falls is never over it
-    return _curve("reconstruction getting worse", f"{name} of a step", steps, name, upper=upper)
+    upper = RISEN * steps[RECONSTRUCTION].cummin()  # of the lowest so far: a loss that only falls is never over it
+    quantity = f"{RECONSTRUCTION} of a step"
+    return _curve("reconstruction getting worse", quantity, steps, RECONSTRUCTION, upper=upper)
 
 
 def _curve(

@@ -13,8 +13,6 @@ from typing import Literal
 
 import pandas as pd
 
-from lgq_explore.runs.config import RECONSTRUCTION_LOSSES
-
 from .advice import Change, bring_codes_back, end_colder, slower, soften
 from .evidence import NO_TEMPERATURE, SMALL_GAP, Evidence
 
@@ -55,6 +53,9 @@ SEEN = 3.0
 
 LARGE_GAP = 0.5
 """Soft–hard gap, as a share of the tokens' spread: soft vectors are halfway from their codes to the mean of all."""
+
+RECONSTRUCTION = "loss_l1"
+"""The column of the history that says how well pictures are reconstructed."""
 
 RISEN = 1.5
 """Reconstruction loss over its lowest: more than chance, since batches of the tutorial's runs differ by a tenth."""
@@ -227,17 +228,20 @@ def soft_hard_gap(evidence: Evidence) -> Verdict:
 
 def reconstruction_worse(evidence: Evidence) -> Verdict:
     """The reconstruction loss at the end of the history against its lowest, and against its first."""
-    (name,) = (f"loss_{loss}" for loss in RECONSTRUCTION_LOSSES)
-    if evidence.history.empty or name not in evidence.history:
+    name = RECONSTRUCTION
+    if evidence.history.empty:
         return _nothing_logged()
-    after = evidence.history[evidence.history["step"] > evidence.config.warmup_steps]
+    if name not in evidence.history:
+        return Verdict("not applicable", f"The history has no {name}: the recipe gives that term no weight.")
+    minimised = logged_reconstruction(evidence)
+    after = minimised[minimised["step"] > evidence.config.warmup_steps]
     if after[name].isna().any():
         step = after.loc[after[name].isna(), "step"].iloc[0]
         return Verdict("trouble", f"{name} is no number at step {step:,d}.", slower(evidence.config))
     if len(after) < SMOOTHED:
         return Verdict("not applicable", f"{len(after)} steps are logged after the warm-up, too few for a trend.")
     smooth = after.set_index("step")[name].rolling(SMOOTHED).median().dropna()
-    first, lowest, last = float(evidence.history[name].iloc[0]), float(smooth.min()), float(smooth.iloc[-1])
+    first, lowest, last = float(minimised[name].iloc[0]), float(smooth.min()), float(smooth.iloc[-1])
     seen = (
         f"{name} began with {first:.3g}, was {lowest:.3g} at its lowest (step {smooth.idxmin():,d}) and is {last:.3g} "
         f"at step {smooth.index[-1]:,d} (medians of {SMOOTHED} logged steps of N = {evidence.config.batch_size} crops)"
@@ -296,6 +300,14 @@ def windowed_usage(evidence: Evidence) -> pd.DataFrame:
         return pd.DataFrame()
     usage = evidence.history[["step", *names]].rename(columns=names).dropna()
     return usage[usage["step"] >= evidence.config.window_steps]
+
+
+def logged_reconstruction(evidence: Evidence) -> pd.DataFrame:
+    """The rows of the history from the step on at which the reconstruction loss is first minimised; empty for none."""
+    term = RECONSTRUCTION.removeprefix("loss_")
+    start = evidence.config.objectives.get(term, {}).get("start_step", 0)
+    history = evidence.history
+    return history[history["step"] > start] if RECONSTRUCTION in history else history.iloc[:0]
 
 
 def tokens_in_window(evidence: Evidence) -> int:

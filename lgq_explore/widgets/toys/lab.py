@@ -24,7 +24,7 @@ from lgq_explore.plots.style import Title
 from lgq_explore.quantizers import QUANTIZERS, SoftQuantizer
 from lgq_explore.quantizers.initialization import INITIALIZATIONS
 from lgq_explore.quantizers.lgq import USAGE_FORMS
-from lgq_explore.runs.config import quantizer_config
+from lgq_explore.training.presets import quantizer_config
 
 from ..explorer import Explorer, one_of
 from ..panel import ERROR_COLOUR, running_loop

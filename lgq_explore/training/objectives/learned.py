@@ -1,0 +1,130 @@
+"""A term with parameters of its own, which an optimiser of its own moves: the base of a discriminator."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from lgq_explore.runs.config import TrainConfig
+
+from ..optimizer import BETAS
+from ..restoring import load_optimizer
+from .base import Objective, ObjectiveSettings, TrainingPass
+
+
+@dataclass(frozen=True)
+class LearnedSettings(ObjectiveSettings):
+    """Of a term with parameters of its own."""
+
+    learning_rate: float = 1e-4  # of its own optimiser, constant
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate is {self.learning_rate}: it must be a finite number above 0")
+
+
+class OwnLossDiverged(ArithmeticError):
+    """The loss of a term's own parameters, or its gradient, is not finite. remedy: the setting to change, in words."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what)
+        self.remedy = remedy
+
+
+class LearnedObjective(Objective):
+    """A term of what the tokenizer minimises, computed by a network that learns by a loss of its own.
+
+    A subclass gives three methods. `build` makes the network. `tokenizer_loss` is the term that the tokenizer
+    minimises, through `self.network`, whose parameters get no gradient from it. `own_loss` is what the network
+    minimises, on detached reconstructions. Its optimiser steps after each step of the tokenizer, from the term's first
+    step on. Network and optimiser are saved and resumed with the run.
+    """
+
+    Settings: ClassVar[type[ObjectiveSettings]] = LearnedSettings
+
+    def __init__(self, name: str, weight: float, settings: LearnedSettings, recipe: TrainConfig) -> None:
+        super().__init__(name, weight, settings, recipe)
+        self.network: nn.Module = self.build(_generator(name, recipe.seed))
+        self._learning_rate, self._gradient_clip = settings.learning_rate, recipe.gradient_clip
+        self._learned = [weight for weight in self.network.parameters() if weight.requires_grad]
+        self.optimizer = self.build_optimizer(self._learned)
+
+    def build(self, generator: torch.Generator) -> nn.Module:
+        """The network in training mode; its first weights are drawn from `generator`, which is the term's own."""
+        raise NotImplementedError("abstract: a learned term builds its network")
+
+    def build_optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        """AdamW at the term's learning rate, without decay."""
+        return torch.optim.AdamW(parameters, lr=self._learning_rate, betas=BETAS, weight_decay=0.0)
+
+    def tokenizer_loss(self, made: TrainingPass) -> Tensor:
+        """What the tokenizer minimises: an unweighted scalar."""
+        raise NotImplementedError("abstract: a learned term says what the tokenizer minimises")
+
+    def own_loss(self, images: Tensor, reconstruction: Tensor) -> Tensor:
+        """What the network minimises: a scalar of images and detached reconstructions [B, 3, S, S]."""
+        raise NotImplementedError("abstract: a learned term says what its network minimises")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*super().columns, self._own_column)
+
+    def set_up(self, fabric: Fabric) -> None:
+        self._fabric = fabric
+        self.network, self._stepped = fabric.setup(self.network, self.optimizer)
+
+    def loss(self, made: TrainingPass) -> Tensor:
+        with self._held():
+            return self.tokenizer_loss(made)
+
+    def learn(self, made: TrainingPass) -> dict[str, float]:
+        loss = self.own_loss(made.images, made.output.reconstruction.detach())
+        self._stepped.zero_grad()
+        self._fabric.backward(loss)
+        norm = self._fabric.clip_gradients(
+            self.network, self._stepped, max_norm=self._gradient_clip, error_if_nonfinite=False
+        )
+        assert norm is not None  # Fabric has none for a clip by value only
+        if not math.isfinite(loss.item() + norm.item()):
+            what = f"the own loss of {self.name} is {loss.item():g}, the norm of its gradient {norm.item():g}"
+            raise OwnLossDiverged(what, f"objectives.{self.name}.learning_rate ({self._learning_rate:g})")
+        self._stepped.step()
+        return {self._own_column: loss.item()}
+
+    def state_dict(self) -> dict[str, Any]:
+        network = {name: tensor.detach().cpu() for name, tensor in self.network.state_dict().items()}
+        return {"network": network, "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        load_optimizer(self.optimizer, state["optimizer"])
+
+    @property
+    def _own_column(self) -> str:
+        return f"loss_{self.name}_own"
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """The network's parameters need no gradients within."""
+        for parameter in self._learned:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for parameter in self._learned:
+                parameter.requires_grad_(True)
+
+
+def _generator(name: str, seed: int) -> torch.Generator:
+    """A stream of the term's own, so that no term changes what another draws."""
+    digest = hashlib.sha256(f"{name} {seed}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)

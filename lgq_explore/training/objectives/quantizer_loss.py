@@ -1,0 +1,14 @@
+"""A loss that the quantizer returns, as a term of what training minimises."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from .base import Objective, TrainingPass
+
+
+class QuantizerLoss(Objective):
+    """The entry of `QuantizerOutput.losses` with the term's name."""
+
+    def loss(self, made: TrainingPass) -> Tensor:
+        return made.output.coded.losses[self.name]

@@ -1,0 +1,70 @@
+"""Whole recipes by name, and recipes with another method or codebook size."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import replace
+
+from lgq_explore.errors import InputError
+from lgq_explore.models import BackboneConfig
+from lgq_explore.quantizers import QuantizerConfig
+from lgq_explore.runs.config import TrainConfig, default_settings, near_matches
+
+PRESETS: Mapping[str, TrainConfig] = types.MappingProxyType(
+    {
+        "tiny": TrainConfig(),
+        "small": TrainConfig(
+            image_size=64,
+            backbone=BackboneConfig(channels=(32, 64, 128, 128), blocks=1, dim=8),
+            steps=3000,
+            warmup_steps=100,
+            checkpoint_steps=500,
+            snapshot_steps=250,
+        ),
+    }
+)
+"""Whole recipes by name: `tiny` (32 px, a laptop's minutes) and `small` (64 px)."""
+
+
+def preset(name: str, quantizer: str = "lgq", codebook_size: int | None = None) -> TrainConfig:
+    """A whole recipe with the named method, at its default codebook size or at the one nearest to `codebook_size`.
+
+    Raises InputError for a name that is not in PRESETS or QUANTIZERS, or a size the method cannot have.
+    """
+    if name not in PRESETS:
+        raise InputError(f"unknown preset {name!r}{near_matches(name, PRESETS)}; choose one of {', '.join(PRESETS)}")
+    return replace(PRESETS[name], quantizer=quantizer_config(quantizer, codebook_size), loss_weights={})
+
+
+def quantizer_config(method: str, codebook_size: int | None = None) -> QuantizerConfig:
+    """The named method's default settings, with a codebook size if one is given. Raises InputError."""
+    defaults = default_settings(method)
+    return defaults if codebook_size is None else _resized(defaults, codebook_size)
+
+
+def with_quantizer(config: TrainConfig, method: str | None, codebook_size: int | None) -> TrainConfig:
+    """The recipe with another method or codebook size; None leaves either as it is. Raises InputError.
+
+    A new method comes with its own settings and published loss weights; other terms keep theirs. A new size leaves all
+    else as it is.
+    """
+    if method is not None and method != config.quantizer.method:
+        quantizer = quantizer_config(method, codebook_size)
+        others = config.loss_weights.keys() - config.quantizer.default_loss_weights.keys()
+        return replace(
+            config,
+            quantizer=quantizer,
+            loss_weights={name: config.loss_weights[name] for name in others} | quantizer.default_loss_weights,
+            objectives={name: settings for name, settings in config.objectives.items() if name in others},
+        )
+    if codebook_size is None:
+        return config
+    return replace(config, quantizer=_resized(config.quantizer, codebook_size))
+
+
+def _resized(quantizer: QuantizerConfig, codebook_size: int) -> QuantizerConfig:
+    try:
+        return quantizer.resized(codebook_size)
+    except ValueError as error:
+        raise InputError(str(error)) from error
