@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 
 from lgq_explore.errors import InputError
-from lgq_explore.images.photographs import load_images, to_model_range, training_batch
+from lgq_explore.images.opening import open_source
+from lgq_explore.images.ranges import to_model_range
 from lgq_explore.models import Tokenizer
 from lgq_explore.progress import Progress
 from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json
@@ -44,7 +45,7 @@ def measure_shares(recipes: Sequence[TrainConfig], device: str = "auto", progres
     """
     _check(recipes)
     for data, image_size in {(recipe.data, recipe.image_size) for recipe in recipes}:
-        load_images(data, image_size)  # decoded and cached, or refused, before anything is measured
+        open_source(data, image_size)  # decoded and cached, or refused, before anything is measured
     results, environment = [], None
     with Progress("training", len(recipes), "recipes", shown=progress) as bar:
         for recipe in recipes:
@@ -158,10 +159,8 @@ def clock(device: torch.device) -> float:
 
 def _crops(config: TrainConfig, step: int, device: torch.device) -> Tensor:
     """The batch of the finished step, counted from 1, as the loop takes it."""
-    photographs = load_images(config.data, config.image_size).training
-    batch = training_batch(
-        photographs, config.image_size, seed=config.seed, step=step - 1, batch_size=config.batch_size
-    )
+    source = open_source(config.data, config.image_size, seed=config.seed)
+    batch = source.batch(step - 1, range(config.batch_size))
     return to_model_range(batch.to(device)).to(memory_format=torch.channels_last)
 
 

@@ -43,9 +43,9 @@ def _choices(what: str) -> dict[str, str]:
 
             return {name: (inspect.getdoc(config) or "").partition("\n")[0] for name, config in QUANTIZERS.items()}
         case "data":
-            from ..images.photographs import DATA_SPECS
+            from ..images.opening import spec_forms
 
-            return dict(DATA_SPECS)
+            return spec_forms()
         case "presets":
             from ..training.presets import PRESETS
 

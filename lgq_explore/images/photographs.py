@@ -1,4 +1,4 @@
-"""Which photographs are trained and evaluated on, and what crops of them?
+"""Photographs that are decoded beforehand, as a source: split by what they show, and cropped.
 
 A photograph is prepared once (decoded to uint8 RGB, its shorter side resized to 8·S pixels, never enlarged)
 and then cut into crops of S×S pixels, S being the image size: a crop shows a detail of the scene rather than
@@ -8,264 +8,102 @@ the whole of it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import InputError, printable
-from .cache import PreparedPictures, Skipped, data_directory
+from .cache import PreparedPictures, Skipped
 from .copies import copies
-from .specs import DATA_SPECS, pictures_of, resolve_spec
+from .crops import Photographs, evaluation_crops, training_batch
+from .source import Crops, PictureCounts, Source
 from .splits import groups_of, held_out_groups
 
-__all__ = [
-    "DATA_SPECS",
-    "Crops",
-    "ImageData",
-    "Photographs",
-    "Skipped",
-    "data_directory",
-    "evaluation_crops",
-    "load_images",
-    "resolve_spec",
-    "to_model_range",
-    "to_uint8",
-    "to_unit_range",
-    "training_batch",
-]
-
-# Second word of the key of the generator that draws crops: no other use of the same seed repeats its numbers.
-_CROP_STREAM = int.from_bytes(b"crops", "little")
-_PLASTIC_NUMBER = 1.32471795724474602596  # the real root of x³ = x + 1
+FILES_NAMED = 3
+"""Skipped files that are named one by one; a folder may hold thousands."""
 
 
 @dataclass(frozen=True, eq=False)
-class Photographs:
-    """Prepared photographs: `pixels` uint8 [H, W, 3] each (read-only views of the cache's memory map).
+class PhotographSource(Source):
+    """Two splits of photographs that share no picture, and the files that were skipped.
 
-    `names` are unique; photographs of one group are versions of one picture.
-    """
-
-    pixels: Sequence[NDArray[np.uint8]]
-    names: tuple[str, ...]
-    groups: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def select(self, indices: Iterable[int]) -> Photographs:
-        """Those of the photographs, in the order of `indices`."""
-        chosen = list(indices)
-        return Photographs(
-            tuple(self.pixels[index] for index in chosen),
-            tuple(self.names[index] for index in chosen),
-            tuple(self.groups[index] for index in chosen),
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class ImageData:
-    """What a data SPEC gave: two splits that share no picture, and the files that were skipped.
-
-    `spec` has a folder's path resolved. `fingerprint` is the SHA-256 (hexadecimal) of names, splits and
-    prepared pixels: equal fingerprints mean equal data.
+    `spec` has a folder's path resolved. `identity` is the SHA-256 (hexadecimal) of names, splits and prepared pixels.
     """
 
     spec: str
     image_size: int
+    seed: int
     training: Photographs
-    held_out: Photographs
+    evaluation: Photographs
     skipped: tuple[Skipped, ...]
-    fingerprint: str
+    identity: str
+
+    @classmethod
+    def of(cls, spec: str, prepared: PreparedPictures, image_size: int, *, seed: int, split: bool) -> PhotographSource:
+        """The source of prepared pictures.
+
+        About a quarter of them is held out, chosen by a hash of their names. Versions of one picture (by their names,
+        `splits`) and copies (by their content, `copies`) are on one side. With ``split=False`` all are held out.
+
+        Raises:
+            InputError: no picture, or fewer than two different ones to split.
+        """
+        _require_pictures(spec, prepared, image_size)
+        groups = groups_of(prepared.names, copies(prepared.pixels, prepared.digests, prepared.sketches))
+        held_out = held_out_groups(groups) if split else frozenset(groups)
+        if not held_out:
+            files, skipped, first = len(prepared.names), len(prepared.skipped), printable(prepared.names[0])
+            raise InputError(
+                f"{printable(spec)} has one picture in {files} files, {first}, and {skipped} files skipped; "
+                "a held-out split needs a second.\n"
+                "Add others: copies of one, and names that differ by size or theme alone, count as one picture."
+            )
+        photographs = Photographs(prepared.pixels, prepared.names, groups)
+        identity = hashlib.sha256()
+        for name, group, digest in zip(prepared.names, groups, prepared.digests, strict=True):
+            identity.update(ascii((name, group in held_out, digest)).encode())
+        return cls(
+            spec=spec,
+            image_size=image_size,
+            seed=seed,
+            training=photographs.select(i for i, group in enumerate(groups) if group not in held_out),
+            evaluation=photographs.select(i for i, group in enumerate(groups) if group in held_out),
+            skipped=prepared.skipped,
+            identity=identity.hexdigest(),
+        )
 
     @property
-    def everything(self) -> Photographs:
-        """The photographs of both splits, sorted by name."""
-        both = Photographs(
-            (*self.training.pixels, *self.held_out.pixels),
-            self.training.names + self.held_out.names,
-            self.training.groups + self.held_out.groups,
-        )
-        return both.select(sorted(range(len(both)), key=both.names.__getitem__))
+    def counts(self) -> PictureCounts:
+        return PictureCounts(len(self.training), len(self.evaluation), len(self.skipped))
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """How many files gave no picture, and the first of them by name."""
+        if not self.skipped:
+            return ()
+        named = "; ".join(f"{printable(file.name)}: {printable(file.why)}" for file in self.skipped[:FILES_NAMED])
+        rest = "; …" if len(self.skipped) > FILES_NAMED else ""
+        return (f"{printable(self.spec)}: {len(self.skipped)} files skipped ({named}{rest})",)
+
+    def batch(self, step: int, rows: Sequence[int]) -> Tensor:
+        size = max(rows, default=0) + 1
+        return training_batch(self.training, self.image_size, seed=self.seed, step=step, batch_size=size, rows=rows)
+
+    def held_out(self, limit: int) -> Crops:
+        """From a fixed grid, see `evaluation_crops`."""
+        return evaluation_crops(self.evaluation, self.image_size, limit)
+
+    def training_crops(self, limit: int) -> Crops:
+        """From the same grid as those that are held out."""
+        return evaluation_crops(self.training, self.image_size, limit)
 
 
-@dataclass(frozen=True, eq=False)
-class Crops:
-    """Crops to evaluate on: `images` uint8 [N, 3, S, S], and each one's photograph, an index, int64 [N]."""
-
-    images: Tensor
-    photograph: NDArray[np.int64]
-
-
-def load_images(spec: str, image_size: int, *, split: bool = True) -> ImageData:
-    """The photographs that `spec` names (see `DATA_SPECS`), prepared for crops of `image_size` pixels.
-
-    About a quarter of the pictures is held out, chosen by a hash of their names. Versions of one picture (by their
-    names, `image_splits`) and copies (by their content, `image_copies`) are on one side. With ``split=False`` all are
-    held out, for encoding pictures that nothing is trained on: a single one is then enough.
-
-    Raises:
-        InputError: an unknown SPEC, a folder that is missing, unreadable or without a usable picture, fewer
-            than two different pictures to split, or a cache folder that cannot be written.
-    """
-    if image_size < 1:
-        raise InputError(f"image size {image_size} is not a size: give a number of pixels, such as 32")
-    resolved = resolve_spec(spec)
-    return _split(resolved, image_size, pictures_of(resolved, image_size), split)
-
-
-def training_batch(
-    photographs: Photographs,
-    image_size: int,
-    *,
-    seed: int,
-    step: int,
-    batch_size: int,
-    rows: range | None = None,
-) -> Tensor:
-    """Random crops, uint8 [B, 3, S, S]: a photograph, a place in it and whether to flip it, each uniform.
-
-    A row is a pure function of (`seed`, `step`, its index in the global batch). `rows` gives just those rows
-    of the batch of `batch_size`, so that processes which share a batch train together on what one would
-    alone.
-
-    Raises:
-        InputError: a batch size below 1, rows outside of it, no photographs, or one below `image_size`.
-    """
-    if batch_size < 1:
-        raise InputError(f"batch size {batch_size} is no batch: give 1 or more")
-    rows = range(batch_size) if rows is None else rows
-    if any(not 0 <= row < batch_size for row in rows):
-        raise InputError(f"{rows} reaches outside of a batch of {batch_size}: give rows from 0 to {batch_size - 1}")
-    if not len(photographs):
-        raise InputError("0 photographs to train on: load the images with a split")
-    # Philox is a function of key and counter: a block of four words for each row, whatever the batch size.
-    generator = np.random.Philox(
-        key=np.array([seed % 2**64, _CROP_STREAM], dtype=np.uint64),
-        counter=np.array([0, step, 0, 0], dtype=np.uint64),
-    )
-    words = generator.random_raw(4 * batch_size).reshape(batch_size, 4)[list(rows)]
-    uniform = (words >> np.uint64(11)) * 2.0**-53  # [rows, 4] in [0, 1)
-    chosen = (uniform[:, 0] * len(photographs)).astype(np.int64).tolist()
-    _check_sizes(photographs, image_size, chosen)
-    images = np.empty((len(rows), 3, image_size, image_size), dtype=np.uint8)
-    for image, index, (down, across, flip) in zip(images, chosen, uniform[:, 1:].tolist(), strict=True):
-        height, width, _ = photographs.pixels[index].shape
-        top = int(down * (height - image_size + 1))
-        left = int(across * (width - image_size + 1))
-        crop = _crop(photographs.pixels[index], image_size, top, left)
-        image[:] = crop[:, :, ::-1] if flip < 0.5 else crop
-    return torch.from_numpy(images)
-
-
-def evaluation_crops(photographs: Photographs, image_size: int, limit: int = 1024) -> Crops:
-    """Crops from a fixed grid: the same for every run, method and seed.
-
-    Each photograph has a centred grid of S×S cells that do not overlap. At most `limit` crops are taken in
-    all, as many of one photograph as of another (where one has fewer cells, the others give more), spread
-    over its grid. They are ordered by photograph, then as one reads.
-
-    Raises:
-        InputError: `limit` below 1, or a photograph smaller than `image_size`.
-    """
-    if limit < 1:
-        raise InputError(f"{limit} crops are none to evaluate on: give 1 or more")
-    _check_sizes(photographs, image_size, range(len(photographs)))
-    grids = [(pixels.shape[0] // image_size, pixels.shape[1] // image_size) for pixels in photographs.pixels]
-    counts = _even_shares(np.array([rows * columns for rows, columns in grids], dtype=np.int64), limit)
-    images: list[NDArray[np.uint8]] = []
-    for pixels, (rows, columns), count in zip(photographs.pixels, grids, counts.tolist(), strict=True):
-        above = (pixels.shape[0] - rows * image_size) // 2
-        before = (pixels.shape[1] - columns * image_size) // 2
-        images += [
-            _crop(pixels, image_size, above + row * image_size, before + column * image_size)
-            for row, column in _spread_cells(rows, columns, count)
-        ]
-    photograph = np.repeat(np.arange(len(photographs), dtype=np.int64), counts)
-    return Crops(torch.from_numpy(np.stack(images)), photograph)
-
-
-def to_model_range(images: Tensor) -> Tensor:
-    """uint8 images → float32 in [−1, 1], the range that tokenizers take and give."""
-    return images.float() / 127.5 - 1
-
-
-def to_unit_range(images: Tensor) -> Tensor:
-    """Images of the model's range [−1, 1] → [0, 1], for metrics; what lies outside is clamped."""
-    return ((images + 1) / 2).clamp(0, 1)
-
-
-def to_uint8(images: Tensor) -> Tensor:
-    """Images of the model's range [−1, 1] → uint8, rounded and clamped: undoes `to_model_range`."""
-    return (to_unit_range(images.float()) * 255).round().to(torch.uint8)
-
-
-def _split(spec: str, image_size: int, prepared: PreparedPictures, split: bool) -> ImageData:
-    groups = groups_of(prepared.names, copies(prepared.pixels, prepared.digests, prepared.sketches))
-    held_out = held_out_groups(groups) if split else frozenset(groups)
-    if not held_out:
-        files, skipped, first = len(prepared.names), len(prepared.skipped), printable(prepared.names[0])
+def _require_pictures(spec: str, prepared: PreparedPictures, image_size: int) -> None:
+    if not prepared.names:
+        count, first = len(prepared.skipped), prepared.skipped[0]
         raise InputError(
-            f"{printable(spec)} has one picture in {files} files, {first}, and {skipped} files skipped; "
-            "a held-out split needs a second.\n"
-            "Add others: copies of one, and names that differ by size or theme alone, count as one picture."
+            f"{printable(spec)} has no usable picture, {count} skipped, the first {printable(first.name)}: "
+            f"{printable(first.why)}.\n"
+            f"Give whole image files of at least {image_size} pixels a side, or a smaller image size."
         )
-    photographs = Photographs(prepared.pixels, prepared.names, groups)
-    identity = hashlib.sha256()
-    for name, group, digest in zip(prepared.names, groups, prepared.digests, strict=True):
-        identity.update(ascii((name, group in held_out, digest)).encode())
-    return ImageData(
-        spec=spec,
-        image_size=image_size,
-        training=photographs.select(i for i, group in enumerate(groups) if group not in held_out),
-        held_out=photographs.select(i for i, group in enumerate(groups) if group in held_out),
-        skipped=prepared.skipped,
-        fingerprint=identity.hexdigest(),
-    )
-
-
-def _check_sizes(photographs: Photographs, image_size: int, indices: Iterable[int]) -> None:
-    for index in indices:
-        height, width, _ = photographs.pixels[index].shape
-        if min(height, width) < image_size:
-            name = printable(photographs.names[index])
-            raise InputError(
-                f"{name} has {width}×{height} pixels, too few for crops of {image_size}: "
-                "load the images for this image size"
-            )
-
-
-def _crop(pixels: NDArray[np.uint8], image_size: int, top: int, left: int) -> NDArray[np.uint8]:
-    """A view of one crop, channels first: [3, S, S]."""
-    return pixels[top : top + image_size, left : left + image_size].transpose(2, 0, 1)
-
-
-def _even_shares(capacities: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
-    """How many to take of each, as equally as the capacities allow and at most `limit` in all."""
-    low, high = 0, int(capacities.max(initial=0))
-    while low < high:  # the highest level at which all capacities, cut off there, stay within the limit
-        level = (low + high + 1) // 2
-        low, high = (level, high) if np.minimum(capacities, level).sum() <= limit else (low, level - 1)
-    shares = np.minimum(capacities, low)
-    can_give_more = np.flatnonzero(capacities > low)
-    rest = min(limit - int(shares.sum()), len(can_give_more))
-    # One more of photographs at even distances, so that the rest is not all of the first ones.
-    middle = len(can_give_more) // 2
-    shares[can_give_more[(np.arange(rest) * len(can_give_more) + middle) // max(rest, 1)]] += 1
-    return shares
-
-
-def _spread_cells(rows: int, columns: int, count: int) -> list[tuple[int, int]]:
-    """`count` cells (row, column) of a grid, spread over it, in reading order; a larger count adds to them.
-
-    The cells are ranked by a dither pattern, the fractional part of row/g + column/g² from the centre, g the
-    plastic number (M. Roberts, "The unreasonable effectiveness of quasirandom sequences", 2018).
-    """
-    from_middle = np.ogrid[-(rows // 2) : rows - rows // 2, -(columns // 2) : columns - columns // 2]
-    rank = (from_middle[0] / _PLASTIC_NUMBER + from_middle[1] / _PLASTIC_NUMBER**2) % 1
-    chosen = np.sort(np.argsort(rank, axis=None, kind="stable")[:count])
-    return [divmod(cell, columns) for cell in chosen.tolist()]

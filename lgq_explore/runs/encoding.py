@@ -17,15 +17,9 @@ from torch import Tensor
 
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import given_path, new_file, new_folder
-from lgq_explore.images.photographs import (
-    Crops,
-    ImageData,
-    Photographs,
-    evaluation_crops,
-    load_images,
-    to_model_range,
-    to_uint8,
-)
+from lgq_explore.images.opening import open_source
+from lgq_explore.images.ranges import to_model_range, to_uint8
+from lgq_explore.images.source import Crops, PictureCounts, Source
 from lgq_explore.models import Tokenizer, TokenizerOutput
 
 from .arrays import read_arrays
@@ -159,9 +153,8 @@ class CodedBatch:
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """The photographs that a run is judged on, and the crops of them; SPEC and split that they are of, and `limit`."""
+    """The crops that a run is judged on; SPEC and split that they are of, and `limit`."""
 
-    photographs: Photographs
     crops: Crops
     data: str
     split: str
@@ -174,37 +167,39 @@ def evaluation_set(run: Run, data: str | None, crops: int) -> EvaluationSet:
     Raises InputError where the data can't be used, or where the run's are no longer those that it was trained on.
     """
     if data is None:
-        return _evaluation_set(images_of(run), "held out", crops)
-    return _evaluation_set(load_images(data, run.config.image_size, split=False), "everything", crops)
+        return _evaluation_set(source_of(run), "held out", crops)
+    return _evaluation_set(open_source(data, run.config.image_size, split=False), "everything", crops)
 
 
-def _evaluation_set(data: ImageData, split: str, limit: int) -> EvaluationSet:
-    photographs = {"held out": data.held_out, "training": data.training}.get(split, data.everything)
-    crops = evaluation_crops(photographs, data.image_size, limit=limit)
-    return EvaluationSet(photographs, crops, data.spec, split, limit)
+def _evaluation_set(source: Source, split: str, limit: int) -> EvaluationSet:
+    crops = source.training_crops(limit) if split == "training" else source.held_out(limit)
+    return EvaluationSet(crops, source.spec, split, limit)
 
 
-def images_of(run: Run) -> ImageData:
-    """The run's photographs, both splits as it was trained. Raises InputError where they are no longer the same.
+def source_of(run: Run) -> Source:
+    """What the run was trained on, with its split and its seed. Raises InputError where that is no longer the same.
 
     A folder that gained or lost a picture would be split anew, and pictures that were trained on held out.
     """
-    data = load_images(run.config.data, run.config.image_size)
-    if data.fingerprint != run.environment.data_fingerprint:
-        spec, name = printable(run.config.data), printable(run.path)
+    source = open_source(run.config.data, run.config.image_size, seed=run.config.seed)
+    if source.identity != run.environment.data_fingerprint:
+        spec, name, change = printable(run.config.data), printable(run.path), _what_changed(run, source.counts)
         raise InputError(
-            f"the pictures of {spec} are no longer those that {name} was trained on: {_what_changed(run, data)}.\n"
+            f"the pictures of {spec} are no longer those that {name} was trained on{change}.\n"
             "Put them back, or name other pictures as data."
         )
-    return data
+    return source
 
 
-def _what_changed(run: Run, data: ImageData) -> str:
-    now = len(data.training), len(data.held_out)
+def _what_changed(run: Run, counts: PictureCounts) -> str:
+    """The end of a sentence that says so; empty for a source that cannot count its pictures."""
+    now = counts.training, counts.held_out
     then = run.environment.training_photographs, run.environment.held_out_photographs
+    if None in (*now, *then):
+        return ""
     if now == then:  # of each picture no more was kept than what all have in common
-        return f"as many as then ({now[0]} to train, {now[1]} held out), but some were replaced, edited or renamed"
-    return f"{now[0]} to train and {now[1]} held out now, {then[0]} and {then[1]} then"
+        return f": as many as then ({now[0]} to train, {now[1]} held out), but some were replaced, edited or renamed"
+    return f": {now[0]} to train and {now[1]} held out now, {then[0]} and {then[1]} then"
 
 
 @torch.no_grad()
@@ -241,15 +236,13 @@ def encode_training(
     weights, or its data are gone.
     """
     run = run if isinstance(run, Run) else open_run(run)
-    return _encoded(trained or run.trained(), _evaluation_set(images_of(run), "training", crops))
+    return _encoded(trained or run.trained(), _evaluation_set(source_of(run), "training", crops))
 
 
 def encode_pictures(trained: TrainedTokenizer, pictures: NDArray[np.uint8]) -> Encoding:
     """Encode pictures uint8 [N, 3, S, S] that come from nowhere, each a photograph of its own."""
-    names = tuple(f"picture {number}" for number in range(len(pictures)))
-    photographs = Photographs(list(pictures.transpose(0, 2, 3, 1)), names, names)
-    crops = Crops(torch.from_numpy(pictures), np.arange(len(pictures), dtype=np.int64))
-    return _encoded(trained, EvaluationSet(photographs, crops, "", "everything", len(pictures)))
+    crops = Crops.unnamed(torch.from_numpy(pictures))
+    return _encoded(trained, EvaluationSet(crops, "", "everything", len(pictures)))
 
 
 def _encoded(trained: TrainedTokenizer, chosen: EvaluationSet) -> Encoding:
@@ -262,7 +255,7 @@ def _encoded(trained: TrainedTokenizer, chosen: EvaluationSet) -> Encoding:
         reconstructions=torch.cat([batch.reconstructions for batch in batches]).numpy(),
         levels=np.array(tokenizer.quantizer.levels),
         photograph=chosen.crops.photograph,
-        photograph_names=np.array(chosen.photographs.names),
+        photograph_names=np.array(chosen.crops.names),
         weights=trained.digest,
         steps=trained.finished_steps,
         data=chosen.data,

@@ -78,7 +78,7 @@ def evaluate(
         "steps": trained.finished_steps,
         "recipe_hash": config.recipe_hash,
         "rounding_replicate": config.rounding_replicate,
-        "scenes": len({chosen.photographs.groups[index] for index in chosen.crops.photograph.tolist()}),
+        "scenes": len({chosen.crops.scenes[index] for index in chosen.crops.photograph.tolist()}),
         "groups": {str(group): _of_group(usage) for group, usage in enumerate(counts.group_usages())},
     }
 

@@ -26,7 +26,8 @@ class Environment:
     """What a recipe does not decide, but a result may depend on.
 
     processor, threads: the CPU, and how many of its threads PyTorch used. With the versions they decide how sums are
-    rounded, and so every digit of the weights; "" and 0 in runs from before they were kept.
+    rounded, and so every digit of the weights; "" and 0 in runs from before they were kept. Photographs are None where
+    their source cannot count them.
     """
 
     versions: dict[str, str]
@@ -34,8 +35,8 @@ class Environment:
     precision: str
     world_size: int
     data_fingerprint: str
-    training_photographs: int
-    held_out_photographs: int
+    training_photographs: int | None
+    held_out_photographs: int | None
     skipped_files: int
     processor: str = ""
     threads: int = 0

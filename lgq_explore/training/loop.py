@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -15,14 +16,17 @@ from torch import Tensor
 
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import remove_folder
-from lgq_explore.images.photographs import ImageData, load_images, to_model_range, training_batch
+from lgq_explore.images.batches_ahead import BatchesAhead
+from lgq_explore.images.opening import open_source
+from lgq_explore.images.ranges import to_model_range
+from lgq_explore.images.source import Source
 from lgq_explore.memory import lacks_memory
 from lgq_explore.metrics import GroupedCodeCounts
 from lgq_explore.models import Tokenizer, TokenizerOutput, build_tokenizer
 from lgq_explore.progress import Progress, tell
 from lgq_explore.quantizers import HasTemperature, StartsFromData, to_tokens
 from lgq_explore.runs.config import TrainConfig
-from lgq_explore.runs.encoding import images_of
+from lgq_explore.runs.encoding import source_of
 from lgq_explore.runs.outputs import require_folder_to_make
 from lgq_explore.runs.run import Environment, Run, RunWriter, damage_named, new_run_path, open_run, progress_at
 from lgq_explore.runs.run_files import step_of
@@ -40,8 +44,6 @@ from .window import StepTrace, StepWindow
 
 QUICK_SECONDS = 1.0
 """What a start may take without a bar of its own."""
-FILES_NAMED = 3
-"""Skipped files that are named one by one; a folder may hold thousands."""
 
 
 @dataclass(frozen=True)
@@ -78,17 +80,17 @@ def train(
     given_path = None if run is None else new_run_path(run)  # before minutes of decoding pictures
     if given_path is not None:
         require_folder_to_make(given_path)
-    data = load_images(config.data, config.image_size)
-    if progress:
-        _name_skipped(data)
-    config = replace(config, data=data.spec)  # a folder is then found from any working directory
-    environment = environment_of(fabric, data)
+    source = open_source(config.data, config.image_size, seed=config.seed)
+    for note in source.notes if progress else ():
+        tell(note)
+    config = replace(config, data=source.spec)  # a folder is then found from any working directory
+    environment = environment_of(fabric, source)
     if given_path is None:
         writer = RunWriter.create_by_default(config, environment)
     else:
         writer = RunWriter.create(given_path, config, environment)
     try:
-        return _train_on(writer, fabric, data, controls, on_log, progress)
+        return _train_on(writer, fabric, source, controls, on_log, progress)
     except TrainingFailed as failure:
         if failure.nothing_is_kept:  # the same command with a better value can then be given again
             with suppress(OSError):
@@ -116,18 +118,18 @@ def resume(
         return open_run(run)
     fabric = fabric_on(device)
     require_objectives(writer.config)
-    data = images_of(writer)
+    source = source_of(writer)
     if progress:
-        _name_other_rounding(writer.environment, environment_of(fabric, data))
+        _name_other_rounding(writer.environment, environment_of(fabric, source))
     if progress and writer.newest_checkpoint() is None:
         tell(f"{printable(writer.path)} has no checkpoint yet: training starts at step 0")
-    return _train_on(writer, fabric, data, controls, on_log, progress)
+    return _train_on(writer, fabric, source, controls, on_log, progress)
 
 
 def _train_on(
     writer: RunWriter,
     fabric: Fabric,
-    data: ImageData,
+    source: Source,
     controls: Controls | None,
     on_log: Callable[[LogEvent], None] | None,
     progress: bool,
@@ -136,7 +138,7 @@ def _train_on(
 
     def sitting() -> Run:
         try:
-            return _Training(writer, fabric, data, steering, controls is None, on_log, progress).run()
+            return _Training(writer, fabric, source, steering, controls is None, on_log, progress).run()
         except (MemoryError, RuntimeError) as error:
             if not lacks_memory(error):
                 raise
@@ -168,7 +170,7 @@ class _Training:
 
     writer: RunWriter
     fabric: Fabric
-    data: ImageData
+    source: Source
     controls: Controls
     restores_override: bool  # whether a temperature held by hand at the checkpoint is held again
     on_log: Callable[[LogEvent], None] | None
@@ -181,6 +183,7 @@ class _Training:
     saved_step: int = -1
     seconds: float = 0.0  # spent in steps, over all sittings
     override: float | None = None  # temperature taken by hand at the last step
+    source_state: dict[str, Any] = field(default_factory=dict)  # after the batch of the last step
 
     def __post_init__(self) -> None:
         self.config = self.writer.config
@@ -201,14 +204,15 @@ class _Training:
         return open_run(self.writer.path)
 
     def _make_steps(self) -> None:
-        with self._progress_bar() as bar:
+        steps = range(self.step, self.config.steps)
+        with self._progress_bar() as bar, BatchesAhead(self.source, steps, self._rows) as batches:
             while self.step < self.config.steps:
                 reading = self.controls.read(self.step)
                 if reading.stop:
                     break
-                self._make_step(reading.temperature, bar)
+                self._make_step(batches, reading.temperature, bar)
 
-    def _make_step(self, temperature: float | None, bar: Progress) -> None:
+    def _make_step(self, batches: BatchesAhead, temperature: float | None, bar: Progress) -> None:
         started = time.perf_counter()
         config, quantizer = self.config, self.tokenizer.quantizer
         quantizer.anneal(progress_at(self.step, config.steps))
@@ -217,7 +221,8 @@ class _Training:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(config, self.step)
 
-        images = self._batch(self.step)
+        batch = batches.take()
+        images = self._on_device(batch.images)
         output = self._forward(images)
         made = TrainingPass(self.step, images, output)
         minimised = self.objectives.minimised(made)
@@ -234,6 +239,7 @@ class _Training:
         seconds = time.perf_counter() - started
         self.window.add(StepTrace(output.coded.codes, len(images), seconds))
         self.step += 1
+        self.source_state = batch.state
         self.seconds += seconds
         bar.advance(len(images))
         steered, self.override = temperature != self.override, temperature
@@ -270,12 +276,14 @@ class _Training:
         return self.step % interval == 0 or self.step == self.config.steps
 
     def _batch(self, step: int) -> Tensor:
-        config = self.config
-        batch = training_batch(
-            self.data.training, config.image_size, seed=config.seed, step=step, batch_size=config.batch_size
-        )
-        images = to_model_range(self.fabric.to_device(batch))
-        return images.to(memory_format=torch.channels_last)
+        return self._on_device(self.source.batch(step, self._rows))
+
+    @property
+    def _rows(self) -> range:
+        return range(self.config.batch_size)
+
+    def _on_device(self, images: Tensor) -> Tensor:
+        return to_model_range(self.fabric.to_device(images)).to(memory_format=torch.channels_last)
 
     def _log(self, minimised: Minimised, learned: dict[str, float], output: TokenizerOutput, bar: Progress) -> None:
         loss = minimised.total.item()
@@ -314,6 +322,7 @@ class _Training:
             "override": self.override,
             "optimizer": self.optimizer.state_dict(),
             "objectives": self.objectives.state_dict(),
+            "source": self.source_state,
             "window": self.window.state(),
         }
         self.writer.save_checkpoint(self.step, self.tokenizer, state)
@@ -330,7 +339,9 @@ class _Training:
         with damage_named(checkpoint):
             progress = RestoredProgress.read(state, step_of(checkpoint))
             load_optimizer(self.optimizer, state["optimizer"])
-            self.objectives.load_state_dict(state.get("objectives", {}))  # older checkpoints hold none
+            self.objectives.load_state_dict(state.get("objectives", {}))  # older checkpoints have neither
+            self.source_state = state.get("source", {})
+            self.source.load_state_dict(self.source_state)
             self.window.load(state["window"], self.fabric.device)
         self.step = self.saved_step = progress.step
         self.seconds, self.override = progress.seconds, progress.override
@@ -385,11 +396,3 @@ def _name_other_rounding(then: Environment, now: Environment) -> None:
     if changes := then.rounding_changes(now):
         changed = printable(", ".join(changes))
         tell(f"resumed with {changed}: rounding differs, and the weights from those of an uninterrupted run")
-
-
-def _name_skipped(data: ImageData) -> None:
-    """Tell on stderr how many files gave no picture, and name the first of them."""
-    if data.skipped:
-        named = "; ".join(f"{printable(file.name)}: {printable(file.why)}" for file in data.skipped[:FILES_NAMED])
-        rest = "; …" if len(data.skipped) > FILES_NAMED else ""
-        tell(f"{printable(data.spec)}: {len(data.skipped)} files skipped ({named}{rest})")

@@ -13,7 +13,7 @@ from lightning_fabric.plugins.environments import LightningEnvironment
 
 from lgq_explore import __version__
 from lgq_explore.errors import InputError
-from lgq_explore.images.photographs import ImageData
+from lgq_explore.images.source import Source
 from lgq_explore.quantizers.soft_assignment.autograd import require_backend_for
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Environment
@@ -44,7 +44,7 @@ def fabric_on(device: str) -> Fabric:
     )
 
 
-def environment_of(fabric: Fabric, data: ImageData) -> Environment:
+def environment_of(fabric: Fabric, source: Source) -> Environment:
     """What a recipe does not decide, but a result may depend on."""
     modules = (torch, lightning_fabric, np)
     on_cuda = fabric.device.type == "cuda"
@@ -57,10 +57,10 @@ def environment_of(fabric: Fabric, data: ImageData) -> Environment:
         device=torch.cuda.get_device_name(fabric.device) if on_cuda else "cpu",
         precision="bf16-mixed" if on_cuda else "32-true",
         world_size=fabric.world_size,
-        data_fingerprint=data.fingerprint,
-        training_photographs=len(data.training),
-        held_out_photographs=len(data.held_out),
-        skipped_files=len(data.skipped),
+        data_fingerprint=source.identity,
+        training_photographs=source.counts.training,
+        held_out_photographs=source.counts.held_out,
+        skipped_files=source.counts.skipped_files,
         processor=processor_name(),
         threads=torch.get_num_threads(),
     )

@@ -15,7 +15,8 @@ from lgq_explore.bench import training
 from lgq_explore.bench.fresh_process import ProcessFailed
 from lgq_explore.bench.training import TIMED_STEPS, WARM_UP_STEPS, markdown_table, measure_share, measure_shares
 from lgq_explore.cli import main
-from lgq_explore.images.photographs import load_images, to_model_range, training_batch
+from lgq_explore.images.opening import open_source
+from lgq_explore.images.ranges import to_model_range
 from lgq_explore.models import BackboneConfig, build_tokenizer
 from lgq_explore.quantizers import FSQConfig, LGQConfig, Quantizer
 from lgq_explore.runs.config import config_from_json, config_to_json
@@ -43,8 +44,7 @@ def test_whole_steps_are_timed_and_then_the_quantizer_on_the_last_step_s_latents
     assert len(share["step_seconds"]) == len(share["quantizer_seconds"]) == TIMED_STEPS
     assert min(*share["step_seconds"], *share["quantizer_seconds"]) > 0
     assert share["environment"]["device"] == "cpu"
-    photographs = load_images("fake", 32).training
-    last = training_batch(photographs, 32, seed=0, step=WARM_UP_STEPS + TIMED_STEPS - 1, batch_size=4)
+    last = open_source("fake", 32).batch(WARM_UP_STEPS + TIMED_STEPS - 1, range(4))
     assert torch.equal(*seen, to_model_range(last))
 
 

@@ -18,7 +18,8 @@ from PIL import Image
 
 from lgq_explore.errors import InputError
 from lgq_explore.images import cache as image_cache
-from lgq_explore.images.photographs import ImageData, load_images
+from lgq_explore.images.opening import open_source
+from lgq_explore.images.photographs import PhotographSource
 
 
 @pytest.fixture(autouse=True)
@@ -40,14 +41,14 @@ def noise(seed: int) -> Image.Image:
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (12, 10, 3), dtype=np.uint8))
 
 
-def load(folder: Path) -> ImageData:
-    return load_images(f"folder:{folder}", 8)
+def load(folder: Path) -> PhotographSource:
+    return open_source(f"folder:{folder}", 8, split=False)
 
 
-def assert_same(images: ImageData, expected: ImageData) -> None:
-    assert images.fingerprint == expected.fingerprint
-    assert images.everything.names == expected.everything.names
-    for pixels, others in zip(images.everything.pixels, expected.everything.pixels, strict=True):
+def assert_same(images: PhotographSource, expected: PhotographSource) -> None:
+    assert images.identity == expected.identity
+    assert images.evaluation.names == expected.evaluation.names
+    for pixels, others in zip(images.evaluation.pixels, expected.evaluation.pixels, strict=True):
         np.testing.assert_array_equal(pixels, others)
 
 
@@ -83,14 +84,14 @@ def test_a_changed_byte_gives_the_same_pictures_or_a_cache_made_anew(folder: Pat
 def test_a_change_in_place_is_noticed_by_a_process_that_has_read_the_file_before(folder: Path, cache: Path) -> None:
     expected = load(folder)
     assert_same(load(folder), expected)
-    reference = [np.array(pixels) for pixels in expected.everything.pixels]
+    reference = [np.array(pixels) for pixels in expected.evaluation.pixels]
     entry = Entry(cache)
     status = entry.pixels.stat()
     with entry.pixels.open("r+b") as file:
         file.seek(-50, os.SEEK_END)
         file.write(bytes([entry.whole[entry.pixels][-50] ^ 255]))
     os.utime(entry.pixels, ns=(status.st_atime_ns, status.st_mtime_ns))
-    for pixels, original in zip(load(folder).everything.pixels, reference, strict=True):
+    for pixels, original in zip(load(folder).evaluation.pixels, reference, strict=True):
         np.testing.assert_array_equal(pixels, original)
 
 
@@ -163,7 +164,7 @@ def test_a_file_of_the_same_size_and_time_is_noticed(folder: Path, how: str) -> 
     os.utime(folder / "0.bmp", ns=(before.st_atime_ns, before.st_mtime_ns))
     after = (folder / "0.bmp").stat()
     assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
-    np.testing.assert_array_equal(load(folder).everything.pixels[0], np.asarray(noise(3)))
+    np.testing.assert_array_equal(load(folder).evaluation.pixels[0], np.asarray(noise(3)))
 
 
 def test_another_decoder_decodes_anew(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +202,7 @@ def test_a_skip_for_a_passing_reason_is_not_remembered(folder: Path, refused: Re
         ("1.png", f"it cannot be read ({os.strerror(number)})")
     ]
     refused.names.clear()
-    assert load(folder).everything.names == ("0.png", "1.png", "2.png")
+    assert load(folder).evaluation.names == ("0.png", "1.png", "2.png")
     assert load(folder).skipped == ()
 
 
@@ -213,7 +214,7 @@ def test_memory_that_was_short_is_a_passing_reason(folder: Path, monkeypatch: py
         patch.setattr("lgq_explore.images.decoding.reduced_rgb", decoded)
         with pytest.raises(InputError, match="no memory to decode"):
             load(folder)
-    assert len(load(folder).everything) == 3
+    assert len(load(folder).evaluation) == 3
 
 
 def test_what_stays_unreadable_is_not_decoded_again_and_again(
@@ -253,7 +254,7 @@ def closed_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_subfolder_that_cannot_be_read_is_told(folder: Path, closed_folder: Path) -> None:
     for _ in range(2):  # also where the rest comes from the cache
         images = load(folder)
-        assert images.everything.names == ("0.png", "1.png", "2.png")
+        assert images.evaluation.names == ("0.png", "1.png", "2.png")
         assert [(skipped.name, skipped.why) for skipped in images.skipped] == [
             ("private", "the folder cannot be read (Permission denied)")
         ]
@@ -278,7 +279,7 @@ def test_messages_are_plain_lines_whatever_files_are_called(folder: Path, spec: 
         file.unlink()
     (folder / HOSTILE).write_bytes(b"junk")
     with pytest.raises(InputError) as refused:
-        load_images(spec.format(folder=f"folder:{folder}" if spec == "{folder}" else folder, name=HOSTILE), 8)
+        open_source(spec.format(folder=f"folder:{folder}" if spec == "{folder}" else folder, name=HOSTILE), 8)
     message = str(refused.value)
     message.encode()
     assert len(message.splitlines()) <= 2

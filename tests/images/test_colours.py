@@ -166,9 +166,9 @@ def test_pictures_below_the_size_limit_take_bounded_memory(tmp_path: Path) -> No
         (folder / f"{name}.png").write_bytes(content)
     code = (
         "import os, resource, sys; os.environ['LGQ_EXPLORE_DATA'] = sys.argv[2]\n"
-        "from lgq_explore.images.photographs import load_images\n"
+        "from lgq_explore.images.opening import open_source\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "assert len(load_images(sys.argv[1], 8, split=False).held_out) == 4\n"
+        "assert open_source(sys.argv[1], 8, split=False).counts.held_out == 4\n"
         "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)"
     )
     command = [sys.executable, "-W", "error", "-c", code, f"folder:{folder}", str(tmp_path / "data")]

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from lgq_explore.errors import InputError
 from lgq_explore.images.cache import digest_of
 from lgq_explore.images.copies import Sketch, connected, copies, sketch_of
-from lgq_explore.images.photographs import load_images
+from lgq_explore.images.opening import open_source
 from lgq_explore.images.splits import groups_of
 
 Pixels = NDArray[np.uint8]
@@ -38,7 +38,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[Image.Image]:
     """Ten different scenes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LGQ_EXPLORE_DATA", str(tmp_path_factory.mktemp("data")))
-        everything = load_images("photos", 32).everything
+        everything = open_source("photos", 32, split=False).evaluation
     return [Image.fromarray(np.array(pixels)) for pixels in everything.pixels[:-1]]  # the last is a stereo pair's
 
 
@@ -166,9 +166,9 @@ def test_copies_by_a_file_manager_are_on_one_side_of_the_split(folder: Path) -> 
             f"{number * 7}.png",
         ):
             shutil.copy(original, folder / name)
-    images = load_images(f"folder:{folder}", 32)
-    held_out = {pixels.tobytes() for pixels in images.held_out.pixels}
-    assert (len(images.training), len(images.held_out)) == (45, 15)
+    images = open_source(f"folder:{folder}", 32)
+    held_out = {pixels.tobytes() for pixels in images.evaluation.pixels}
+    assert (len(images.training), len(images.evaluation)) == (45, 15)
     assert held_out.isdisjoint({pixels.tobytes() for pixels in images.training.pixels})
 
 
@@ -176,8 +176,8 @@ def test_scaled_copies_are_on_one_side_of_the_split(folder: Path, photographs: l
     for number, picture in enumerate(photographs):
         picture.save(folder / f"{number}.png")
         scaled(picture, 0.5).save(folder / f"export {number}.jpg", quality=75)
-    images = load_images(f"folder:{folder}", 32)
-    sides = [{name.split(".")[0][-1] for name in side.names} for side in (images.training, images.held_out)]
+    images = open_source(f"folder:{folder}", 32)
+    sides = [{name.split(".")[0][-1] for name in side.names} for side in (images.training, images.evaluation)]
     assert sides[0].isdisjoint(sides[1])
     assert len(sides[0]) + len(sides[1]) == 10
 
@@ -186,5 +186,5 @@ def test_copies_alone_cannot_be_split(folder: Path) -> None:
     for name in ("one.png", "other.png"):
         Image.fromarray(noise(0, 64, 64)).save(folder / name)
     with pytest.raises(InputError, match="copies of one") as refused:
-        load_images(f"folder:{folder}", 32)
+        open_source(f"folder:{folder}", 32)
     assert len(str(refused.value).splitlines()) == 2

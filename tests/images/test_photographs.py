@@ -13,24 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from lgq_explore.errors import InputError
 from lgq_explore.images import cache as image_cache
-from lgq_explore.images.photographs import (
-    DATA_SPECS,
-    ImageData,
-    Photographs,
-    data_directory,
-    evaluation_crops,
-    load_images,
-    to_model_range,
-    to_uint8,
-    to_unit_range,
-    training_batch,
-)
+from lgq_explore.images.cache import data_directory
+from lgq_explore.images.opening import open_source
+from lgq_explore.images.photographs import PhotographSource
 from lgq_explore.images.splits import group_of, held_out_groups
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
@@ -56,24 +46,14 @@ def noise(seed: int, height: int = 40, width: int = 48) -> Image.Image:
     return Image.fromarray(values)
 
 
-def load(folder: Path, image_size: int = 16) -> ImageData:
-    return load_images(f"folder:{folder}", image_size, split=False)
+def load(folder: Path, image_size: int = 16) -> PhotographSource:
+    return open_source(f"folder:{folder}", image_size, split=False)
 
 
 def only_picture(folder: Path, image_size: int = 16) -> NDArray[np.uint8]:
     """The pixels of a folder's one usable picture."""
-    (pixels,) = load(folder, image_size).everything.pixels
+    (pixels,) = load(folder, image_size).evaluation.pixels
     return pixels
-
-
-def indexed_photographs(sizes: list[tuple[int, int]]) -> Photographs:
-    """Photographs whose pixels say where they are: (photograph, row, column)."""
-    pixels = []
-    for index, (height, width) in enumerate(sizes):
-        rows, columns = np.mgrid[:height, :width]
-        pixels.append(np.stack([np.full_like(rows, index), rows, columns], axis=-1).astype(np.uint8))
-    names = tuple(f"{index}.png" for index in range(len(sizes)))
-    return Photographs(pixels, names, names)
 
 
 # --- files become 8-bit RGB ------------------------------------------------------------------------
@@ -161,7 +141,7 @@ def test_of_several_frames_the_first_is_taken(folder: Path) -> None:
     frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "lime", "blue")]
     for file in ("animation.gif", "pages.tif", "animation.png"):
         frames[0].save(folder / file, save_all=True, append_images=frames[1:])
-    for pixels in load(folder).everything.pixels:
+    for pixels in load(folder).evaluation.pixels:
         assert np.unique(pixels.reshape(-1, 3), axis=0).tolist() == [list(RED)]
 
 
@@ -205,7 +185,7 @@ def test_unusable_files_are_skipped_with_their_reason(folder: Path, monkeypatch:
     noise(5, 80, 100).save(folder / "warned.png")  # between once and twice the limit Pillow only warns
 
     images = load(folder)
-    assert images.everything.names == ("good.png", "warned.png")
+    assert images.evaluation.names == ("good.png", "warned.png")
     reasons = {skipped.name: skipped.why for skipped in images.skipped}
     assert reasons.pop("narrow.png") == "its shorter side is 15 pixels, below 16"
     assert reasons.pop("empty.jpg") == "it is empty"
@@ -239,7 +219,7 @@ def test_what_is_hidden_or_no_picture_is_passed_over(folder: Path) -> None:
     (folder / ".thumbnails").mkdir()
     noise(1).save(folder / ".thumbnails" / "seen.png")
     images = load(folder)
-    assert images.everything.names == ("seen.png",)
+    assert images.evaluation.names == ("seen.png",)
     assert images.skipped == ()
 
 
@@ -251,62 +231,17 @@ def test_subfolders_and_links_are_searched_once(folder: Path, tmp_path: Path) ->
     (folder / "a-link.png").symlink_to(folder / "near.png")
     (folder / "linked").symlink_to(elsewhere)
     (elsewhere / "loop").symlink_to(folder)
-    assert load(folder).everything.names == ("linked/deep/far.png", "near.png")
-
-
-# --- a SPEC is understood or refused ---------------------------------------------------------------
-
-
-def refusal(spec: str) -> str:
-    with pytest.raises(InputError) as refused:
-        load_images(spec, 16)
-    message = str(refused.value)
-    assert len(message.splitlines()) <= 2
-    return message
-
-
-def test_unknown_specs_are_named_with_what_was_meant(folder: Path) -> None:
-    message = refusal("photo")
-    assert "'photo'" in message
-    assert all(spec in message for spec in DATA_SPECS)
-    assert message.endswith("Did you mean photos?")
-    assert refusal("floder:some/where").endswith("Did you mean folder:some/where?")
-    assert refusal(str(folder)).endswith(f"Did you mean folder:{folder}?")
-    assert "Did you mean" not in refusal("12345")
-    assert "folder:PATH" in refusal("folder:")
-
-
-def test_folders_that_give_nothing_are_refused(folder: Path, tmp_path: Path) -> None:
-    assert f"no folder {tmp_path / 'missing'}" in refusal(f"folder:{tmp_path / 'missing'}")
-    (tmp_path / "file.png").write_bytes(b"")
-    assert f"{tmp_path / 'file.png'} is a file" in refusal(f"folder:{tmp_path / 'file.png'}")
-    assert f"no image file in {folder}" in refusal(f"folder:{folder}")
-    noise(0).save(folder / "cut.jpg")
-    truncate(folder / "cut.jpg")
-    message = refusal(f"folder:{folder}")
-    assert str(folder) in message
-    assert "1 skipped, the first cut.jpg: it cannot be decoded" in message
-    assert refusal(f"folder:{folder}") == message  # from the cache too
-
-
-def test_relative_and_home_paths_are_resolved(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for seed in range(2):
-        noise(seed).save(folder / f"{seed}.png")
-    monkeypatch.chdir(folder.parent)
-    monkeypatch.setenv("HOME", str(folder.parent))
-    specs = {load_images(spec, 16).spec for spec in ("folder:pictures", "folder:~/pictures/", f"folder:{folder}")}
-    assert specs == {f"folder:{folder}"}
+    assert load(folder).evaluation.names == ("linked/deep/far.png", "near.png")
 
 
 def test_a_split_needs_two_pictures_and_encoding_needs_one(folder: Path) -> None:
     noise(0).save(folder / "lake_1920x1080.png")
     noise(0).save(folder / "lake-dark.png")
-    message = refusal(f"folder:{folder}")
-    assert "one picture" in message
-    assert "lake-dark.png" in message
-    unsplit = load_images(f"folder:{folder}", 16, split=False)
+    with pytest.raises(InputError, match=r"one picture in 2 files, lake-dark\.png"):
+        open_source(f"folder:{folder}", 16)
+    unsplit = open_source(f"folder:{folder}", 16, split=False)
     assert len(unsplit.training) == 0
-    assert len(unsplit.held_out) == len(unsplit.everything) == 2
+    assert len(unsplit.evaluation) == 2
 
 
 def test_data_directory_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -373,181 +308,27 @@ def test_no_picture_is_on_both_sides_of_a_split(folder: Path, tmp_path: Path) ->
     for number in range(8):
         for version in ("", "-dark", "_800x600"):
             noise(number).save(folder / f"picture{number}{version}.png")
-    images = load_images(f"folder:{folder}", 16)
-    assert set(images.training.groups).isdisjoint(images.held_out.groups)
-    assert (len(images.training), len(images.held_out)) == (18, 6)
-    assert images.everything.names == tuple(sorted(path.name for path in folder.iterdir()))
+    images = open_source(f"folder:{folder}", 16)
+    assert set(images.training.groups).isdisjoint(images.evaluation.groups)
+    assert (len(images.training), len(images.evaluation)) == (18, 6)
+    assert load(folder).evaluation.names == tuple(sorted(path.name for path in folder.iterdir()))
 
     moved = shutil.copytree(folder, tmp_path / "elsewhere")
-    again = load_images(f"folder:{moved}", 16)
-    assert again.held_out.names == images.held_out.names
-    assert again.fingerprint == images.fingerprint
+    again = open_source(f"folder:{moved}", 16)
+    assert again.evaluation.names == images.evaluation.names
+    assert again.identity == images.identity
 
 
 def test_fingerprint_tells_data_apart(folder: Path) -> None:
     for seed in range(3):
         noise(seed).save(folder / f"{seed}.png")
-    fingerprints = [load_images(f"folder:{folder}", 16).fingerprint, load(folder).fingerprint]
+    fingerprints = [open_source(f"folder:{folder}", 16).identity, load(folder).identity]
     (folder / "2.png").rename(folder / "3.png")
-    fingerprints.append(load(folder).fingerprint)
+    fingerprints.append(load(folder).identity)
     noise(7).save(folder / "3.png")
-    fingerprints.append(load(folder).fingerprint)
+    fingerprints.append(load(folder).identity)
     assert len(set(fingerprints)) == 4
     assert all(len(fingerprint) == 64 for fingerprint in fingerprints)
-
-
-# --- what ships ------------------------------------------------------------------------------------
-
-
-def test_photos_ship_eleven_photographs_of_ten_scenes() -> None:
-    photos = load_images("photos", 32)
-    assert photos.skipped == ()
-    assert len(photos.everything) == 11
-    assert photos.training.groups == (
-        "astronaut",
-        "china",
-        "flower",
-        "hubble_deep_field",
-        "ihc",
-        "retina",
-        "rocket",
-    )
-    assert photos.held_out.names == ("chelsea", "coffee", "motorcycle_left", "motorcycle_right")
-    assert {min(pixels.shape[:2]) for pixels in photos.everything.pixels} == {256}
-
-
-def test_fake_pictures_need_no_file_and_repeat(data: Path) -> None:
-    first, second = load_images("fake", 32), load_images("fake", 32)
-    assert first.fingerprint == second.fingerprint
-    assert len(first.everything) >= 12
-    assert len({pixels.tobytes() for pixels in first.everything.pixels}) == len(first.everything)
-    assert all(min(pixels.shape[:2]) >= 64 and pixels.std() > 10 for pixels in first.everything.pixels)
-    assert not data.exists()
-
-
-# --- training crops --------------------------------------------------------------------------------
-
-
-def batch(
-    photographs: Photographs, seed: int = 0, step: int = 0, size: int = 16, rows: range | None = None
-) -> torch.Tensor:
-    return training_batch(photographs, 8, seed=seed, step=step, batch_size=size, rows=rows)
-
-
-def test_a_row_depends_on_seed_step_and_its_index_alone() -> None:
-    photographs = indexed_photographs([(40, 60), (30, 20), (64, 64)])
-    whole = batch(photographs)
-    assert whole.shape == (16, 3, 8, 8)
-    assert whole.dtype == torch.uint8
-    assert torch.equal(batch(photographs), whole)
-    assert torch.equal(batch(photographs, size=5), whole[:5])
-    assert torch.equal(batch(photographs, rows=range(3, 9)), whole[3:9])
-    assert torch.equal(batch(photographs, rows=range(1, 16, 4)), whole[1::4])
-    assert batch(photographs, rows=range(0)).shape == (0, 3, 8, 8)
-    assert not torch.equal(batch(photographs, seed=1), whole)
-    assert not torch.equal(batch(photographs, step=1), whole)
-    # Neighbouring steps must not be the same rows shifted by one.
-    assert not torch.equal(batch(photographs, step=1)[:-1], whole[1:])
-
-
-def test_training_crops_are_uniform_over_photographs_places_and_flips() -> None:
-    sizes = [(9, 60), (40, 8), (64, 64), (8, 8)]
-    crops = batch(indexed_photographs(sizes), size=8000).numpy()
-    photograph, top = crops[:, 0, 0, 0], crops[:, 1, 0, 0]
-    left = crops[:, 2].min(axis=(1, 2))
-    flipped = crops[:, 2, 0, 0] > crops[:, 2, 0, -1]
-    assert np.abs(np.bincount(photograph) / 2000 - 1).max() < 0.1
-    assert abs(flipped.mean() - 0.5) < 0.03
-    for index, (height, width) in enumerate(sizes):
-        here = photograph == index
-        for places, count in ((top[here], height - 7), (left[here], width - 7)):
-            frequencies = np.bincount(places, minlength=count) * count / here.sum()
-            assert len(frequencies) == count  # never beyond the last place, and it is reached
-            assert np.abs(frequencies - 1).max() < 5 * np.sqrt(count / here.sum())
-    # Each crop is one square of its photograph, whole and unstretched.
-    steps = np.diff(crops.astype(int), axis=3)[:, 2]
-    assert np.array_equal(steps, np.where(flipped, -1, 1)[:, None, None] * np.ones_like(steps))
-    assert np.array_equal(np.diff(crops.astype(int), axis=2)[:, 1], np.ones((8000, 7, 8)))
-
-
-def test_batches_that_cannot_be_made_are_refused() -> None:
-    photographs = indexed_photographs([(40, 60)])
-    with pytest.raises(InputError, match="batch size 0"):
-        batch(photographs, size=0)
-    with pytest.raises(InputError, match="batch of 16"):
-        batch(photographs, rows=range(10, 17))
-    with pytest.raises(InputError, match=r"0\.png has 60×40 pixels"):
-        training_batch(photographs, 41, seed=0, step=0, batch_size=1)
-    with pytest.raises(InputError, match="0 photographs"):
-        batch(photographs.select([]))
-
-
-# --- evaluation crops ------------------------------------------------------------------------------
-
-
-def places_of(photographs: Photographs, limit: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The photograph of each crop, and its (top, left); checks that all is consistent."""
-    crops = evaluation_crops(photographs, 8, limit)
-    images = crops.images.numpy()
-    assert np.array_equal(images[:, 0, 0, 0], crops.photograph)
-    assert np.array_equal(images[:, 1:, -1, -1] - images[:, 1:, 0, 0], np.full((len(images), 2), 7))
-    return crops.photograph, images[:, 1:, 0, 0].astype(np.int64)
-
-
-def test_evaluation_takes_the_whole_grid_where_the_limit_allows() -> None:
-    photograph, places = places_of(indexed_photographs([(20, 27), (8, 8)]), limit=1024)
-    assert photograph.tolist() == [0] * 6 + [1]
-    # 2×3 cells, centred: two pixels are left over above and below, one before and two after.
-    assert places[:6].tolist() == [[2 + 8 * row, 1 + 8 * column] for row in range(2) for column in range(3)]
-
-
-@pytest.mark.parametrize(
-    ("limit", "counts"),
-    [(100, [1, 4, 64, 12]), (40, [1, 4, 23, 12]), (20, [1, 4, 8, 7]), (7, [1, 2, 2, 2]), (2, [0, 1, 0, 1])],
-)
-def test_the_limit_is_shared_evenly_over_photographs(limit: int, counts: list[int]) -> None:
-    photograph, _ = places_of(indexed_photographs([(8, 8), (16, 16), (64, 64), (24, 32)]), limit)
-    assert len(photograph) == min(limit, 81)
-    taken = np.bincount(photograph, minlength=4)
-    assert np.sort(taken).tolist() == np.sort(counts).tolist()
-    assert (np.diff(photograph) >= 0).all()
-
-
-def test_cells_are_different_and_spread_over_the_grid() -> None:
-    photographs = indexed_photographs([(64, 96)])
-    for limit in range(1, 97):
-        _, places = places_of(photographs, limit)
-        rows, columns = places.T // 8
-        assert len(set(zip(rows, columns, strict=True))) == limit
-        for position, length in ((rows, 8), (columns, 12)):
-            assert np.ptp(np.bincount(position * 2 // length, minlength=2)) <= 3
-            assert np.ptp(np.bincount(position, minlength=length)) <= 3
-    _, (centre,) = places_of(photographs, limit=1)
-    assert centre.tolist() == [32, 48]
-
-
-def test_evaluation_without_crops_is_refused() -> None:
-    photographs = indexed_photographs([(40, 60)])
-    with pytest.raises(InputError, match="0 crops"):
-        evaluation_crops(photographs, 8, limit=0)
-    with pytest.raises(InputError, match="too few"):
-        evaluation_crops(photographs, 41)
-
-
-# --- ranges ----------------------------------------------------------------------------------------
-
-
-def test_ranges_round_trip() -> None:
-    every_value = torch.arange(256, dtype=torch.uint8)
-    model = to_model_range(every_value)
-    assert model.dtype == torch.float32
-    assert (model.min().item(), model.max().item()) == (-1, 1)
-    assert torch.equal(to_uint8(model), every_value)
-    torch.testing.assert_close(to_unit_range(model), every_value / 255)
-    outside = torch.tensor([-1.5, 1.5])
-    assert to_unit_range(outside).tolist() == [0, 1]
-    assert to_uint8(outside).tolist() == [0, 255]
-    assert to_uint8(torch.tensor([0.5], dtype=torch.bfloat16)).tolist() == [191]
 
 
 # --- the cache -------------------------------------------------------------------------------------
@@ -576,9 +357,9 @@ def test_a_second_load_decodes_nothing(folder: Path, data: Path, decoded: list[s
     second = load(folder)
     assert decoded == []
     assert second.skipped == first.skipped
-    assert second.fingerprint == first.fingerprint
-    np.testing.assert_array_equal(second.everything.pixels[0], np.asarray(noise(0)))
-    assert not second.everything.pixels[0].flags.writeable
+    assert second.identity == first.identity
+    np.testing.assert_array_equal(second.evaluation.pixels[0], np.asarray(noise(0)))
+    assert not second.evaluation.pixels[0].flags.writeable
     assert sorted(path.suffix for path in (data / "images").iterdir()) == [".json", ".npy"]
     load(folder, image_size=8)
     assert sorted(decoded) == ["a.png", "bad.png"]
@@ -594,9 +375,9 @@ def test_changed_added_and_removed_files_are_noticed(folder: Path, decoded: list
     os.utime(folder / "a.png", (1, 1))  # of the same time, and seen by its size
     np.testing.assert_array_equal(only_picture(folder), np.asarray(noise(1, height=50)))
     noise(2).save(folder / "b.png")
-    assert load(folder).everything.names == ("a.png", "b.png")
+    assert load(folder).evaluation.names == ("a.png", "b.png")
     (folder / "a.png").unlink()
-    assert load(folder).everything.names == ("b.png",)
+    assert load(folder).evaluation.names == ("b.png",)
 
 
 @pytest.mark.parametrize(
@@ -627,7 +408,7 @@ def test_an_interrupted_preparation_leaves_nothing(folder: Path, data: Path, mon
         with pytest.raises(KeyboardInterrupt):
             load(folder)
     assert list((data / "images").iterdir()) == []
-    assert len(load(folder).everything) == 1
+    assert len(load(folder).evaluation) == 1
 
 
 def test_preparing_the_same_pictures_at_once_gives_each_the_whole(
@@ -637,7 +418,7 @@ def test_preparing_the_same_pictures_at_once_gives_each_the_whole(
         noise(seed).save(folder / f"{seed}.png")
     both_decode = threading.Barrier(2)
     read_entry = image_cache._read_entry
-    loaded: list[ImageData] = []
+    loaded: list[PhotographSource] = []
 
     def nothing_cached_yet(where: Path, entry: str) -> image_cache.PreparedPictures | None:
         cached = read_entry(where, entry)
@@ -653,7 +434,7 @@ def test_preparing_the_same_pictures_at_once_gives_each_the_whole(
         thread.join()
     assert len(loaded) == 2
     for images in loaded:
-        for seed, pixels in enumerate(images.everything.pixels):
+        for seed, pixels in enumerate(images.evaluation.pixels):
             np.testing.assert_array_equal(pixels, np.asarray(noise(seed)))
 
 

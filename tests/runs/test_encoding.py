@@ -15,7 +15,8 @@ import torch
 from PIL import Image
 
 from lgq_explore import InputError, Run, TrainConfig, train
-from lgq_explore.images.photographs import load_images, to_model_range, to_uint8
+from lgq_explore.images.opening import open_source
+from lgq_explore.images.ranges import to_model_range, to_uint8
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig, LGQConfig
 from lgq_explore.runs.encoding import OWNER, Encoding, coded_batches, decode, encode, encode_training, write_pictures
@@ -56,7 +57,7 @@ def test_every_array_is_of_the_same_crops(run: Run, encoding: Encoding) -> None:
         "reconstructions": (count, 3, 32, 32),
         "levels": (groups,),
         "photograph": (count,),
-        "photograph_names": (len(load_images("fake", 32).held_out),),
+        "photograph_names": (len(open_source("fake", 32).evaluation),),
     }
     assert encoding.images.dtype == encoding.reconstructions.dtype == np.uint8
     assert encoding.latents.dtype == np.float32
@@ -77,18 +78,18 @@ def test_each_crop_alone_gives_what_the_encoding_holds(run: Run, encoding: Encod
 
 
 def test_no_photograph_that_was_trained_on_is_in_it_unless_asked_for(run: Run, encoding: Encoding) -> None:
-    data = load_images("fake", 32)
-    assert set(encoding.photograph_names) == set(data.held_out.names)
+    data = open_source("fake", 32)
+    assert set(encoding.photograph_names) == set(data.evaluation.names)
     assert set(encoding.photograph_names).isdisjoint(data.training.names)
     everything = encode(run, "fake", crops=32)
-    assert set(everything.photograph_names) == {*data.held_out.names, *data.training.names}
+    assert set(everything.photograph_names) == {*data.evaluation.names, *data.training.names}
     assert set(everything.photograph) == set(range(len(everything.photograph_names)))
     assert len(everything) == 32
 
 
 def test_training_crops_are_of_the_photographs_that_the_run_was_trained_on(run: Run, encoding: Encoding) -> None:
     trained = encode_training(run, crops=16)
-    assert set(trained.photograph_names) == set(load_images("fake", 32).training.names)
+    assert set(trained.photograph_names) == set(open_source("fake", 32).training.names)
     assert len(trained) == 16
     np.testing.assert_array_equal(decode(run, trained.codes), trained.reconstructions)
     assert set(trained.photograph_names).isdisjoint(encoding.photograph_names)

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from lgq_explore.errors import InputError
 from lgq_explore.files import whole_file
-from lgq_explore.images.photographs import load_images
+from lgq_explore.images.opening import open_source
 from lgq_explore.models import BackboneConfig, build_tokenizer
 from lgq_explore.quantizers import (
     FSQConfig,
@@ -137,7 +137,7 @@ def files(folder: Path) -> dict[str, int]:
 @pytest.fixture(scope="module", autouse=True)
 def _pictures_are_drawn_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(loop, "load_images", functools.cache(loop.load_images))
+        patched.setattr(loop, "open_source", functools.cache(loop.open_source))
         yield
 
 
@@ -652,7 +652,7 @@ def test_two_trainers_in_one_folder_are_refused(tmp_path: Path) -> None:
 def test_a_run_whose_pictures_changed_is_not_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, told: str
 ) -> None:
-    monkeypatch.setattr(loop, "load_images", load_images)  # not those that it gave before
+    monkeypatch.setattr(loop, "open_source", open_source)  # not those that it gave before
     monkeypatch.setenv("LGQ_EXPLORE_DATA", str(tmp_path / "data"))
     folder = tmp_path / "pictures"
     folder.mkdir()

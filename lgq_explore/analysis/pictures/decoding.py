@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lgq_explore.images.photographs import to_uint8
+from lgq_explore.images.ranges import to_uint8
 from lgq_explore.models import Tokenizer
 from lgq_explore.quantizers import split_codes
 from lgq_explore.runs.encoding import BATCH_SIZE

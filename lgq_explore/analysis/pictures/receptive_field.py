@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lgq_explore.errors import InputError
-from lgq_explore.images.photographs import to_model_range
+from lgq_explore.images.ranges import to_model_range
 from lgq_explore.models import Tokenizer
 from lgq_explore.runs.study import Study
 

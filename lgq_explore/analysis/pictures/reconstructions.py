@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lgq_explore.errors import InputError
-from lgq_explore.images.photographs import to_model_range, to_uint8
+from lgq_explore.images.ranges import to_model_range, to_uint8
 from lgq_explore.metrics import psnr_db
 from lgq_explore.models import Tokenizer
 from lgq_explore.quantizers import Quantizer, SoftQuantizer

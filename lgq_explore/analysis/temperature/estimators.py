@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lgq_explore.images.photographs import to_model_range
+from lgq_explore.images.ranges import to_model_range
 from lgq_explore.quantizers import SoftQuantizer
 from lgq_explore.quantizers.base import straight_through
 from lgq_explore.runs.study import Study

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lgq_explore import analysis
 from lgq_explore.analysis.pictures import Reconstructions
 from lgq_explore.errors import InputError
-from lgq_explore.images.photographs import evaluation_crops, load_images
+from lgq_explore.images.opening import open_source
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run, default_run_path, new_run_path, open_run
 from lgq_explore.training.controls import Controls
@@ -163,8 +163,8 @@ class Trainer:
             one_at_a_time.release()
 
     def _train(self) -> Run:
-        held_out = load_images(self.config.data, self.config.image_size).held_out
-        self._crops = evaluation_crops(held_out, self.config.image_size, self._pictures).images.numpy()
+        source = open_source(self.config.data, self.config.image_size)
+        self._crops = source.held_out(self._pictures).images.numpy()
         path = new_run_path(self._wanted_path or default_run_path(self.config))
         try:
             return train(

@@ -16,7 +16,7 @@ from lgq_explore.analysis.health.evidence import _with_centres
 from lgq_explore.analysis.health.rules import RULES, STATES
 from lgq_explore.cli.entry import parser
 from lgq_explore.errors import InputError
-from lgq_explore.images.photographs import ImageData
+from lgq_explore.images.source import Source
 from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json, override
 from lgq_explore.runs.run import Run, RunWriter, open_run
 from lgq_explore.training.controls import Controls
@@ -192,10 +192,10 @@ def test_a_run_that_has_not_begun_says_so(trained: Trained, tmp_path: Path) -> N
 def test_a_run_without_its_pictures_is_judged_by_its_history(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     run = trained(PLANTED["encoder no longer hears the decoder"])
 
-    def load_images(spec: str, image_size: int) -> ImageData:
+    def open_source(spec: str, image_size: int, *, seed: int) -> Source:
         raise InputError("there is no folder /no/such/folder: give folder:PATH")
 
-    monkeypatch.setattr("lgq_explore.runs.encoding.load_images", load_images)
+    monkeypatch.setattr("lgq_explore.runs.encoding.open_source", open_source)
     verdicts = assess(run)
     assert verdict(verdicts, "encoder no longer hears the decoder")["state"] == "trouble"
     for rule in ("centres leaving the latents", "soft–hard gap left at the end"):

@@ -1,0 +1,48 @@
+"""A source of pictures from its data SPEC."""
+
+from __future__ import annotations
+
+import difflib
+import os
+
+from ..errors import InputError, printable
+from .source import Source, SourceKind
+from .sources import SOURCES
+
+
+def open_source(spec: str, image_size: int, *, seed: int = 0, split: bool = True) -> Source:
+    """The pictures that `spec` names (see `spec_forms`), in crops of `image_size` pixels.
+
+    seed: of what `batch` draws. With ``split=False`` all pictures are held out, for encoding pictures that nothing is
+    trained on: a single one is then enough.
+
+    Raises:
+        InputError: an unknown SPEC, or whatever keeps its source from being used, such as a missing folder.
+    """
+    if image_size < 1:
+        raise InputError(f"image size {image_size} is not a size: give a number of pixels, such as 32")
+    kind, argument = _kind_of(spec)
+    return kind.open(kind.resolve(argument), image_size, seed=seed, split=split)
+
+
+def spec_forms() -> dict[str, str]:
+    """How SPECs are written, and a line on each."""
+    return {kind.form: kind.description for kind in SOURCES.values()}
+
+
+def _kind_of(spec: str) -> tuple[SourceKind, str]:
+    name, colon, argument = spec.partition(":")
+    kind = SOURCES.get(name)
+    if kind is None or (colon and ":" not in kind.form):
+        raise InputError(f"unknown data {spec!r}: give one of {', '.join(spec_forms())}{_near_match(spec)}")
+    return kind, argument
+
+
+def _near_match(spec: str) -> str:
+    """What follows in a message about an unknown SPEC: what was probably meant, or nothing."""
+    if os.path.isdir(os.path.expanduser(spec)):
+        return f".\nDid you mean folder:{printable(spec)}?"
+    name, _, argument = spec.partition(":")
+    for near in difflib.get_close_matches(name.lower(), SOURCES, n=1):
+        return f".\nDid you mean {near}{printable(f':{argument}') if ':' in SOURCES[near].form else ''}?"
+    return "."

@@ -1,0 +1,19 @@
+"""The kinds of data SPEC, one file per kind.
+
+`SOURCES` is the one list: a kind there is known to recipes and to the command line, by the name in front of the colon.
+"""
+
+from __future__ import annotations
+
+from ..source import SourceKind
+from .fake import Fake
+from .folder import Folder
+from .photos import Photos
+
+SOURCES: dict[str, SourceKind] = {
+    "photos": Photos(),
+    "folder": Folder(),
+    "fake": Fake(),
+}
+
+__all__ = ["SOURCES", "Fake", "Folder", "Photos"]

@@ -1,0 +1,52 @@
+"""An endless source without names, registered for tests alone: coloured noise by seed, step and row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lgq_explore.images.source import Crops, Source, SourceKind
+
+
+class NoiseSource(Source):
+    """Squares of a colour with noise on it. Its state counts the batches, as a stream's would say where it is."""
+
+    spec = "noise"
+    identity = "coloured noise, version 1"
+
+    def __init__(self, image_size: int, seed: int) -> None:
+        self.image_size, self.seed = image_size, seed
+        self.batches = 0
+
+    def batch(self, step: int, rows: Sequence[int]) -> Tensor:
+        self.batches += 1
+        return self._drawn(self.seed, step, rows)
+
+    def held_out(self, limit: int) -> Crops:
+        return Crops.unnamed(self._drawn(2**40, 0, range(limit)))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"batches": self.batches}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.batches = state["batches"]
+
+    def _drawn(self, seed: int, step: int, rows: Sequence[int]) -> Tensor:
+        pictures = np.empty((len(rows), 3, self.image_size, self.image_size), dtype=np.uint8)
+        for picture, row in zip(pictures, rows, strict=True):
+            generator = np.random.default_rng([seed, step, row])
+            colour = generator.integers(40, 216, (3, 1, 1))
+            picture[:] = colour + generator.integers(-40, 40, picture.shape)
+        return torch.from_numpy(pictures)
+
+
+class Noise(SourceKind):
+    form = "noise"
+    description = "coloured noise without end"
+
+    def open(self, argument: str, image_size: int, *, seed: int, split: bool) -> NoiseSource:
+        return NoiseSource(image_size, seed)
