@@ -43,7 +43,7 @@ class OwnLossDiverged(ArithmeticError):
 class LearnedObjective(Objective):
     """A term of what the tokenizer minimises, computed by a network that learns by a loss of its own.
 
-    A subclass gives three methods. `build` makes the network. `tokenizer_loss` is the term that the tokenizer
+    A subclass gives three methods. `new_network` makes it. `tokenizer_loss` is the term that the tokenizer
     minimises, through `self.network`, whose parameters get no gradient from it. `own_loss` is what the network
     minimises, on detached reconstructions. Its optimiser steps after each step of the tokenizer, from the term's first
     step on. Network and optimiser are saved and resumed with the run.
@@ -53,16 +53,16 @@ class LearnedObjective(Objective):
 
     def __init__(self, name: str, weight: float, settings: LearnedSettings, recipe: TrainConfig) -> None:
         super().__init__(name, weight, settings, recipe)
-        self.network: nn.Module = self.build(_generator(name, recipe.seed))
+        self.network: nn.Module = self.new_network(_generator(name, recipe.seed))
         self._learning_rate, self._gradient_clip = settings.learning_rate, recipe.gradient_clip
         self._learned = [weight for weight in self.network.parameters() if weight.requires_grad]
-        self.optimizer = self.build_optimizer(self._learned)
+        self.optimizer = self.new_optimizer(self._learned)
 
-    def build(self, generator: torch.Generator) -> nn.Module:
+    def new_network(self, generator: torch.Generator) -> nn.Module:
         """The network in training mode; its first weights are drawn from `generator`, which is the term's own."""
         raise NotImplementedError("abstract: a learned term builds its network")
 
-    def build_optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    def new_optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         """AdamW at the term's learning rate, without decay."""
         return torch.optim.AdamW(parameters, lr=self._learning_rate, betas=BETAS, weight_decay=0.0)
 

@@ -47,7 +47,7 @@ RECIPE = replace(
 class PlantedTerm(LearnedObjective):
     """The hinge losses of a critic of two convolutions."""
 
-    def build(self, generator: torch.Generator) -> nn.Module:
+    def new_network(self, generator: torch.Generator) -> nn.Module:
         first, last = conv2d(3, 4, 3, generator, stride=2), conv2d(4, 1, 3, generator)
         return nn.Sequential(first, nn.LeakyReLU(0.2), last)
 
