@@ -25,7 +25,7 @@ import torch
 
 from lgq_explore.bench.results import results_folder, rewrite_result, save_result
 from lgq_explore.errors import InputError
-from lgq_explore.images.specs import resolve_spec
+from lgq_explore.images.opening import resolve_spec
 
 from . import assignment, checks, comparison, throughput, tiles
 from .job import Job

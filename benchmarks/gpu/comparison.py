@@ -21,9 +21,11 @@ from lgq_explore.bench.results import about_runs
 from lgq_explore.bench.training import METHODS
 from lgq_explore.errors import InputError
 from lgq_explore.images.cache import digest_of
-from lgq_explore.images.photographs import load_images
+from lgq_explore.images.opening import open_source
+from lgq_explore.images.photographs import PhotographSource
 from lgq_explore.models import BackboneConfig
-from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json, preset
+from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json
+from lgq_explore.training.presets import preset
 
 from .job import Job
 
@@ -170,8 +172,10 @@ def weights_after(case: Mapping[str, Any]) -> dict[str, Any]:
 
 def _photographs(recipe: TrainConfig) -> dict[str, dict[str, str]]:
     """Names and SHA-256 of the prepared pixels, by split: who rebuilds the folder can see that it is the same."""
-    data = load_images(recipe.data, recipe.image_size)
+    source = open_source(recipe.data, recipe.image_size)
+    if not isinstance(source, PhotographSource):
+        return {}
     return {
         split: {name: digest_of(pixels) for name, pixels in zip(photographs.names, photographs.pixels, strict=True)}
-        for split, photographs in (("training", data.training), ("held_out", data.held_out))
+        for split, photographs in (("training", source.training), ("held_out", source.evaluation))
     }

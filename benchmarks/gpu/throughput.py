@@ -23,14 +23,17 @@ from torch import Tensor
 from lgq_explore.bench.results import today
 from lgq_explore.bench.training import METHODS, clock, quantizer_seconds
 from lgq_explore.errors import InputError
-from lgq_explore.images.photographs import load_images, to_model_range, training_batch
+from lgq_explore.images.opening import open_source
+from lgq_explore.images.ranges import to_model_range
 from lgq_explore.models import BackboneConfig, Tokenizer, build_tokenizer
 from lgq_explore.quantizers.initialization import initial_codebook, tokens_needed
-from lgq_explore.runs.config import TrainConfig, config_to_json, preset
+from lgq_explore.runs.config import TrainConfig, config_to_json
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.loop import LogEvent, train
-from lgq_explore.training.losses import named_losses, weighted_sum
+from lgq_explore.training.objectives.base import TrainingPass
+from lgq_explore.training.objectives.of_recipe import Objectives
 from lgq_explore.training.optimizer import adamw
+from lgq_explore.training.presets import preset
 
 from .clock import cost_of, on_what
 from .job import Job
@@ -117,12 +120,10 @@ class _Watch:
 
 
 def _measured(recipe: TrainConfig, device: torch.device) -> dict[str, Any]:
-    photographs = load_images(recipe.data, recipe.image_size).training
+    source = open_source(recipe.data, recipe.image_size, seed=recipe.seed)
 
     def batch(step: int) -> Tensor:
-        crops = training_batch(
-            photographs, recipe.image_size, seed=recipe.seed, step=step, batch_size=recipe.batch_size
-        )
+        crops = source.batch(step, range(recipe.batch_size))
         return to_model_range(crops.to(device)).to(memory_format=torch.channels_last)
 
     watch = _Watch(recipe, batch)
@@ -208,13 +209,13 @@ def _variant(recipe: TrainConfig, job: Job, name: str, layout: torch.memory_form
 
 def _step(tokenizer: Tokenizer, recipe: TrainConfig, images: Tensor) -> Callable[[], object]:
     parameters = list(tokenizer.parameters())
-    optimizer = adamw(tokenizer, recipe)
+    optimizer, objectives = adamw(tokenizer, recipe), Objectives(recipe)
     kind = images.device.type
 
     def step() -> None:
         with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
             output = tokenizer(images)
-            loss = weighted_sum(named_losses(output, images), recipe.loss_weights)
+            loss = objectives.minimised(TrainingPass(0, images, output)).total
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, recipe.gradient_clip)

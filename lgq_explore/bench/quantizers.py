@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lgq_explore.errors import InputError
-from lgq_explore.images.specs import resolve_spec
+from lgq_explore.images.opening import resolve_spec
 from lgq_explore.runs.config import MOST_ROUNDING_REPLICATES, TrainConfig, config_from_json
 from lgq_explore.runs.evaluate import evaluate
 from lgq_explore.runs.run import Run

@@ -25,6 +25,13 @@ def open_source(spec: str, image_size: int, *, seed: int = 0, split: bool = True
     return kind.open(kind.resolve(argument), image_size, seed=seed, split=split)
 
 
+def resolve_spec(spec: str) -> str:
+    """The SPEC that opens the same source from any working directory. Raises InputError where it names none."""
+    kind, argument = _kind_of(spec)
+    name, colon, _ = spec.partition(":")
+    return f"{name}{colon}{kind.resolve(argument)}"
+
+
 def spec_forms() -> dict[str, str]:
     """How SPECs are written, and a line on each."""
     return {kind.form: kind.description for kind in SOURCES.values()}
