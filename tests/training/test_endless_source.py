@@ -66,7 +66,9 @@ def test_an_endless_source_trains_evaluates_and_is_resumed_to_the_same_weights(t
     encoding = encode(whole, crops=5)
     encoding.save(tmp_path / "encoding.npz")
     assert Encoding.load(tmp_path / "encoding.npz").photograph_names.tolist() == [f"picture {n}" for n in range(1, 6)]
-    assert reconstruction_quality(Study(whole.trained(), encoding))["photograph"].tolist() == [f"picture {n}" for n in range(1, 6)]
+    assert reconstruction_quality(Study(whole.trained(), encoding))["photograph"].tolist() == [
+        f"picture {n}" for n in range(1, 6)
+    ]
     trained = encode_training(whole, crops=5)
     assert (len(trained), trained.split) == (5, "training")
     assert not (trained.images == encoding.images).all()
