@@ -20,9 +20,9 @@ from lgq_explore.analysis.code_space import quantizer_at
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import QUANTIZERS, TakesCodebooks
-from lgq_explore.training.presets import preset
 from lgq_explore.runs.encoding import decode
 from lgq_explore.training.loop import LogEvent
+from lgq_explore.training.presets import preset
 from lgq_explore.widgets.explorer import Explorer
 
 from . import PLANTED
