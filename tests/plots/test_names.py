@@ -65,7 +65,7 @@ def of_geometry(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
          "restarts": [3], "images": [8], "tokens": [64], "fit_tokens": [64], "codebook_size": [8]}
     )  # fmt: skip
     methods = {name: "lgq"}
-    yield plots.geometry.draw_efficiency(efficiency, methods), plots.geometry.publish_efficiency(efficiency, methods)
+    yield None, plots.geometry.publish_efficiency(efficiency, methods)
     agreement = pd.DataFrame(
         {"first": [name], "second": ["b"], "agreement": [0.4], "null": [0.0], "null_spread": [0.1], "tokens": [64],
          "images": [4], "photographs": [2], "draws": [3]}
@@ -79,10 +79,7 @@ def of_geometry(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
         {"quantity": ["volume", "occupancy", "distortion_share"], "exponent": 0.1, "low": 0.0, "high": 0.2,
          "theory": 0.0, "cells": 2, "fewest_tokens": 5, "centre": 1.0, "level": 0.0}
     )  # fmt: skip
-    yield (
-        plots.geometry.draw_code_cells(cells, exponents, name=name),
-        plots.geometry.publish_code_cells(cells, exponents, name=name),
-    )
+    yield None, plots.geometry.publish_code_cells(cells, exponents, name=name)
     pane = plots.geometry.MapPane(
         heading=name,
         codes=pd.DataFrame({"code": [0, 1], "x": [0.0, 1.0], "y": [0.0, 1.0], "count": [1, 2]}),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .cells import draw_code_cells, publish_code_cells
-from .efficiency import draw_efficiency, publish_efficiency
+from .cells import publish_code_cells
+from .efficiency import publish_efficiency
 from .latent_map import draw_latent_map, publish_latent_map
 from .neighbours import draw_code_neighbours, publish_code_neighbours
 from .panes import CODE_COLOURS, MapPane
@@ -11,9 +11,7 @@ from .panes import CODE_COLOURS, MapPane
 __all__ = [
     "CODE_COLOURS",
     "MapPane",
-    "draw_code_cells",
     "draw_code_neighbours",
-    "draw_efficiency",
     "draw_latent_map",
     "publish_code_cells",
     "publish_code_neighbours",

@@ -1,4 +1,4 @@
-"""How do size, use and shape of the codes' cells follow the density of the latents?"""
+"""Size, use and shape of the cells of codes against the density of the latents."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,8 +21,6 @@ from ..style import (
     RARE_COLOURS,
     VERMILION,
     Title,
-    axis,
-    layout,
     new_figure,
     publication_style,
     publish_title,
@@ -43,7 +40,6 @@ CELL_COLUMNS = {
 EXPONENT_COLUMNS = {"quantity", "exponent", "low", "high", "theory", "cells", "fewest_tokens", "centre", "level"}
 X_TITLE = "log density of the cell's latents, nats"
 COLOURS = "viridis"
-DASHES = {"solid": "-", "dash": "--", "dot": ":"}
 GRID_EXPONENTS = {"volume": 0.0, "occupancy": 1.0}
 
 
@@ -61,43 +57,16 @@ PANELS = (
 )
 
 
-def draw_code_cells(cells: pd.DataFrame, exponents: pd.DataFrame, *, name: str = "") -> go.Figure:
-    """Volume, occupancy and anisotropy of each cell against the latents' density there; a dot a code that is used.
+def publish_code_cells(cells: pd.DataFrame, exponents: pd.DataFrame, *, name: str = "") -> Figure:
+    """Volume, occupancy and anisotropy of each cell against the latents' density there; a dot per code that is used.
 
-    cells, exponents: of `analysis.geometry.code_cells` and `density_exponents`. name: the run's, for the title. In the
-    first two panels, colour is anisotropy, grey where there are too few tokens for it; red: the fitted power of the
-    density, black and dashed: theory's for an optimal codebook, dotted: a uniform grid's, all through the middle of the
-    cells. A dot's customdata is its code and the number of its tokens. Traces of a panel: grey dots, coloured ones,
-    lines.
+    cells, exponents: of `analysis.geometry.code_cells` and `density_exponents`. name: the run's, for the title. Colour
+    is anisotropy, grey where there are too few tokens for it. Red: the fitted power of the density; black and dashed:
+    theory's for an optimal codebook; dotted: a uniform grid's; all through the middle of the cells.
 
     Raises:
         InputError: a frame of something else.
     """
-    _require(cells, exponents)
-    used = cells[cells["count"] > 0]
-    traces: list[Any] = []
-    axes: dict[str, Any] = {}
-    for number, panel in enumerate(PANELS):
-        place = str(number + 1) if number else ""
-        traces += [*_dots(used, panel, place), *_drawn_lines(_lines(cells, exponents, panel), place)]
-        left = number * 0.355
-        axes["legend" + place] = {"x": left, "y": 1, "xanchor": "left", "yanchor": "bottom", "font": {"size": 11}}
-        scale: dict[str, Any] = {"type": "log", "dtick": 1, "tickformat": "~g"} if panel.log else {}
-        axes["xaxis" + place] = axis(X_TITLE, domain=[left, left + 0.29], anchor="y" + place)
-        axes["yaxis" + place] = axis(panel.title, anchor="x" + place, **scale)
-    return go.Figure(
-        traces,
-        layout(
-            _title(cells, exponents, name),
-            height=400,
-            margin={"l": 64, "r": 12, "t": 108, "b": 52},
-            **axes,
-        ),
-    )
-
-
-def publish_code_cells(cells: pd.DataFrame, exponents: pd.DataFrame, *, name: str = "") -> Figure:
-    """What `draw_code_cells` shows, to print. Arguments and errors are the same."""
     _require(cells, exponents)
     used = cells[cells["count"] > 0]
     with publication_style():
@@ -105,7 +74,7 @@ def publish_code_cells(cells: pd.DataFrame, exponents: pd.DataFrame, *, name: st
         for axes, panel in zip(figure.subplots(1, 3), PANELS, strict=True):
             _publish_panel(axes, used, panel)
             for line in _lines(cells, exponents, panel):
-                axes.plot(line.x, line.y, color=line.colour, linestyle=line.linestyle, linewidth=1.8, label=line.label)
+                axes.plot(line.x, line.y, color=line.colour, linestyle=line.style, linewidth=1.8, label=line.label)
             if panel.column in GRID_EXPONENTS:
                 axes.legend(frameon=False, fontsize="small", loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
             seaborn.despine(ax=axes)
@@ -129,41 +98,13 @@ def _publish_panel(axes: Axes, used: pd.DataFrame, panel: _Panel) -> None:
         axes.set_yscale("log")
 
 
-def _dots(used: pd.DataFrame, panel: _Panel, place: str) -> list[go.Scattergl]:
-    """Codes with too few tokens for a shape, in grey, then the others."""
-    shaped = used["anisotropy"].notna()
-    colours: list[dict[str, Any]] = [
-        {"color": DEAD},
-        {"color": used.loc[shaped, "anisotropy"].to_numpy(), "colorscale": COLOURS.capitalize()},
-    ]
-    return [
-        go.Scattergl(
-            x=rows["mean_log_density"].to_numpy(),
-            y=rows[panel.column].to_numpy(),
-            customdata=rows[["code", "count"]].to_numpy(),
-            mode="markers",
-            showlegend=False,
-            marker={"size": 5, "line": {"width": 0}} | colour,
-            hovertemplate="code %{customdata[0]}, %{customdata[1]} tokens"
-            f"<br>{panel.title} %{{y:.3~g}}<extra></extra>",
-            xaxis="x" + place,
-            yaxis="y" + place,
-        )
-        for rows, colour in zip((used[~shaped], used[shaped]), colours, strict=True)
-    ]
-
-
 @dataclass(frozen=True, eq=False)
 class _Line:
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     label: str
     colour: str
-    dash: str
-
-    @property
-    def linestyle(self) -> str:
-        return DASHES[self.dash]
+    style: str
 
 
 def _lines(cells: pd.DataFrame, exponents: pd.DataFrame, panel: _Panel) -> list[_Line]:
@@ -176,34 +117,17 @@ def _lines(cells: pd.DataFrame, exponents: pd.DataFrame, panel: _Panel) -> list[
     ends = np.array([fitted.min(), fitted.max()])
     interval = f"[{_signed(row['low'])}, {_signed(row['high'])}]"
     return [
-        _Line(ends, np.exp(row["level"] + exponent * (ends - row["centre"])), label, colour, dash)
-        for exponent, label, colour, dash in (
-            (row["exponent"], f"fitted {_signed(row['exponent'])} {interval}", VERMILION, "solid"),
-            (row["theory"], f"optimum {_signed(row['theory'])}", INK, "dash"),
-            (GRID_EXPONENTS[panel.column], f"uniform grid {GRID_EXPONENTS[panel.column]:.0f}", GUIDE, "dot"),
+        _Line(ends, np.exp(row["level"] + exponent * (ends - row["centre"])), label, colour, style)
+        for exponent, label, colour, style in (
+            (row["exponent"], f"fitted {_signed(row['exponent'])} {interval}", VERMILION, "-"),
+            (row["theory"], f"optimum {_signed(row['theory'])}", INK, "--"),
+            (GRID_EXPONENTS[panel.column], f"uniform grid {GRID_EXPONENTS[panel.column]:.0f}", GUIDE, ":"),
         )
     ]
 
 
 def _signed(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")
-
-
-def _drawn_lines(lines: list[_Line], place: str) -> list[go.Scatter]:
-    return [
-        go.Scatter(
-            x=line.x,
-            y=line.y,
-            mode="lines",
-            name=line.label,
-            line={"color": line.colour, "dash": line.dash, "width": 2},
-            hoverinfo="skip",
-            legend="legend" + place,
-            xaxis="x" + place,
-            yaxis="y" + place,
-        )
-        for line in lines
-    ]
 
 
 def _require(cells: pd.DataFrame, exponents: pd.DataFrame) -> None:

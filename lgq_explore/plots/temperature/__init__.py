@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .bifurcation import draw_bifurcation, publish_bifurcation
-from .estimators import draw_estimators, publish_estimators
-from .run_bifurcations import draw_bifurcations, publish_bifurcations
+from .estimators import publish_estimators
+from .run_bifurcations import publish_bifurcations
 from .softness import (
     TemperatureFrames,
     draw_softness,
@@ -17,8 +17,6 @@ from .sweep import draw_sweep, publish_sweep
 __all__ = [
     "TemperatureFrames",
     "draw_bifurcation",
-    "draw_bifurcations",
-    "draw_estimators",
     "draw_softness",
     "draw_sweep",
     "draw_token_map",

@@ -1,9 +1,8 @@
-"""Was a run's temperature, at each snapshot, low enough for its codes to part?"""
+"""Codes of a run that could split at each snapshot, and its temperature there."""
 
 from __future__ import annotations
 
 import pandas as pd
-import plotly.graph_objects as go
 import seaborn
 from matplotlib.figure import Figure
 
@@ -16,8 +15,6 @@ from ..style import (
     ORANGE,
     VERMILION,
     Title,
-    axis,
-    layout,
     new_figure,
     publication_style,
     publish_title,
@@ -32,52 +29,14 @@ KINDS = {
 """Columns that add up to K, with their names and colours, from below."""
 
 
-def draw_bifurcations(bifurcations: pd.DataFrame) -> go.Figure:
-    """Codes of each kind over the steps of training, one bar a snapshot, and below the temperature in force and τ_c.
+def publish_bifurcations(bifurcations: pd.DataFrame) -> Figure:
+    """Codes of each kind over the steps of training, one bar per snapshot, and below the temperature in force and τ_c.
 
-    bifurcations: of `analysis.temperature.bifurcations`. A trace a kind, one for the temperature and one for τ_c.
+    bifurcations: of `analysis.temperature.bifurcations`.
 
     Raises:
         InputError: a frame of something else, or without snapshots.
     """
-    _require(bifurcations)
-    steps = bifurcations["step"].astype(str).to_numpy()
-    bars = [
-        go.Bar(x=steps, y=bifurcations[kind].to_numpy(), name=name, marker={"color": colour, "line": {"width": 0}})
-        for kind, (name, colour) in KINDS.items()
-    ]
-    lines = [
-        go.Scatter(
-            x=steps,
-            y=bifurcations[column].to_numpy(),
-            name=name,
-            mode="lines",
-            line={"color": colour, "width": 2, "dash": dash},
-            yaxis="y2",
-        )
-        for column, name, colour, dash in (
-            ("temperature", "temperature in force", GUIDE, "solid"),
-            ("critical_temperature", "τ_c of the tokens", VERMILION, "dash"),
-        )
-    ]
-    return go.Figure(
-        [*bars, *lines],
-        layout(
-            _title(bifurcations),
-            height=420,
-            barmode="stack",
-            bargap=0.25,
-            legend={"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
-            margin={"l": 64, "r": 24, "t": 96, "b": 56},
-            xaxis=axis("codebook of step", type="category", anchor="y2"),
-            yaxis=axis("codes", domain=[0.36, 1]),
-            yaxis2=axis("temperature τ", type="log", domain=[0, 0.28], dtick="D2", tickformat="~g"),
-        ),
-    )
-
-
-def publish_bifurcations(bifurcations: pd.DataFrame) -> Figure:
-    """What `temperature.draw_bifurcations` shows, to print. Arguments and errors are the same."""
     _require(bifurcations)
     with publication_style():
         figure = new_figure(6.4, 4.2)

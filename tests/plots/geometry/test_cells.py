@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from lgq_explore.errors import InputError
-from lgq_explore.plots.geometry import draw_code_cells, publish_code_cells
+from lgq_explore.plots.geometry import publish_code_cells
 
 
 def cells() -> pd.DataFrame:
@@ -44,18 +47,15 @@ def exponents() -> pd.DataFrame:
 
 
 def test_dots_are_the_codes_that_are_used_and_grey_those_without_a_shape() -> None:
-    figure = draw_code_cells(cells(), exponents(), name="lgq")
-    dots = [trace for trace in figure.data if trace.mode == "markers"]
-    assert [[code for code, _ in trace.customdata] for trace in dots] == [[2], [0, 1]] * 3
-    assert [trace.yaxis for trace in dots] == ["y", "y", "y2", "y2", "y3", "y3"]
-    assert list(dots[0].y) == [0.4]
-    assert list(dots[1].y) == [0.1, 0.2]
-    assert list(dots[1].marker.color) == [1.2, 1.5]
-    assert list(dots[3].y) == [0.6, 0.35]
-    assert list(dots[5].y) == [1.2, 1.5]
-    title = figure.layout.title.text
+    figure = publish_code_cells(cells(), exponents(), name="lgq")
+    dots = [[grey.get_offsets().tolist(), shaped.get_offsets().tolist()] for grey, shaped in collections(figure)]
+    assert dots[0] == [[[0.0, 0.4]], [[2.0, 0.1], [1.0, 0.2]]]
+    assert dots[1] == [[[0.0, 0.05]], [[2.0, 0.6], [1.0, 0.35]]]
+    assert dots[2][1] == [[2.0, 1.2], [1.0, 1.5]]
+    assert [shaped.get_array().tolist() for _, shaped in collections(figure)] == [[1.2, 1.5]] * 3
+    title = " ".join(text.get_text() for text in figure.texts)
     for fact in (
-        "Cells of lgq",
+        r"Cells\ of\ lgq",
         "N = 105 tokens",
         "3 of 4 codes used",
         "3 fitted (≥ 5 tokens)",
@@ -64,49 +64,39 @@ def test_dots_are_the_codes_that_are_used_and_grey_those_without_a_shape() -> No
         assert fact in title
 
 
+def collections(figure: Figure) -> list[list[PathCollection]]:
+    return [list(axes.collections) for axes in figure.axes]
+
+
 def test_lines_have_the_slopes_that_they_name_and_meet_in_the_middle() -> None:
-    figure = draw_code_cells(cells(), exponents())
-    lines = [trace for trace in figure.data if trace.mode == "lines"]
-    slopes = {(line.name, line.yaxis): np.diff(np.log(line.y)).item() / np.diff(line.x).item() for line in lines}
-    assert slopes == pytest.approx(
-        {
-            ("fitted −0.70 [−0.90, −0.50]", "y"): -0.7,
-            ("optimum −0.50", "y"): -0.5,
-            ("uniform grid 0", "y"): 0,
-            ("fitted 1.20 [1.00, 1.40]", "y2"): 1.2,
-            ("optimum 0.50", "y2"): 0.5,
-            ("uniform grid 1", "y2"): 1,
-        },
-        abs=1e-9,
-    )
-    for line in lines[:3]:
-        assert np.exp(np.interp(1.0, line.x, np.log(line.y))) == pytest.approx(0.2)
-        assert list(line.x) == [0, 2]
-
-
-def test_the_printed_figure_holds_the_same() -> None:
     volume, occupancy, anisotropy = publish_code_cells(cells(), exponents()).axes
-    assert [len(dots.get_offsets()) for dots in volume.collections] == [1, 2]
-    drawn = draw_code_cells(cells(), exponents())
-    lines = [trace for trace in drawn.data if trace.mode == "lines"]
-    printed = [*volume.get_lines(), *occupancy.get_lines()]
-    assert [line.get_label() for line in printed] == [line.name for line in lines]
-    for one, other in zip(printed, lines, strict=True):
-        np.testing.assert_allclose(one.get_ydata(), other.y)
+    slopes = [
+        {line.get_label(): slope_of(line) for line in lines} for lines in (volume.get_lines(), occupancy.get_lines())
+    ]
+    expected = [
+        {"fitted −0.70 [−0.90, −0.50]": -0.7, "optimum −0.50": -0.5, "uniform grid 0": 0},
+        {"fitted 1.20 [1.00, 1.40]": 1.2, "optimum 0.50": 0.5, "uniform grid 1": 1},
+    ]
+    for found, slope in zip(slopes, expected, strict=True):
+        assert found == pytest.approx(slope, abs=1e-9)
+    for line in volume.get_lines():
+        assert np.exp(np.interp(1.0, line.get_xdata(), np.log(line.get_ydata()))) == pytest.approx(0.2)
+        assert list(line.get_xdata()) == [0, 2]
     assert anisotropy.get_lines() == []
     assert volume.get_yscale() == "log"
 
 
+def slope_of(line: Line2D) -> float:
+    return np.diff(np.log(line.get_ydata())).item() / np.diff(line.get_xdata()).item()
+
+
 def test_cells_without_any_shape_are_drawn_in_grey() -> None:
-    shapeless = cells().assign(anisotropy=np.nan)
-    figure = draw_code_cells(shapeless, exponents())
-    assert [len(trace.x) for trace in figure.data if trace.mode == "markers"] == [3, 0] * 3
-    publish_code_cells(shapeless, exponents())
+    figure = publish_code_cells(cells().assign(anisotropy=np.nan), exponents())
+    assert [len(dots.get_offsets()) for axes in figure.axes[:2] for dots in axes.collections] == [3, 0] * 2
 
 
-@pytest.mark.parametrize("draw", [draw_code_cells, publish_code_cells])
-def test_another_frame_is_refused(draw: object) -> None:
+def test_another_frame_is_refused() -> None:
     with pytest.raises(InputError, match="give one of code_cells"):
-        draw(cells().drop(columns="volume"), exponents())
+        publish_code_cells(cells().drop(columns="volume"), exponents())
     with pytest.raises(InputError, match="give one of density_exponents"):
-        draw(cells(), exponents().iloc[:0])
+        publish_code_cells(cells(), exponents().iloc[:0])
