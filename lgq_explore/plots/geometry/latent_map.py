@@ -1,4 +1,4 @@
-"""Where do codes lie among the tokens they stand for, learned ones beside those of a grid?"""
+"""Maps of codes among their tokens, learned ones beside those of a grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which codes are nearest to each code, and how far are they?"""
+"""The nearest codes of each code."""
 
 from __future__ import annotations
 

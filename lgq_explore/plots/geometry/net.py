@@ -1,4 +1,4 @@
-"""How are neighbours among codes joined by lines?"""
+"""Lines that join neighbouring codes of a grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is on a map of codes among tokens: whose codes, coloured by what, and which sentences below?"""
+"""What is on one map: codes and their colours, tokens, and the sentences below."""
 
 from __future__ import annotations
 

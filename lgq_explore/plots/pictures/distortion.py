@@ -1,4 +1,4 @@
-"""Do some codes carry more of the loss than of the tokens?"""
+"""Share of each code in the tokens and in the loss."""
 
 from __future__ import annotations
 

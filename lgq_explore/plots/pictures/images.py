@@ -1,4 +1,4 @@
-"""What do the pictures look like, one row a kind?"""
+"""Pictures in rows, one row per kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where in a picture is a patch, and what does another code change there?"""
+"""One patch in its picture, and the picture with another code there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What do the patches of some codes look like, a row a code?"""
+"""Patches of codes, one row per code."""
 
 from __future__ import annotations
 

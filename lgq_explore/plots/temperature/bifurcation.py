@@ -1,4 +1,4 @@
-"""At which temperatures do the centres of a codebook part, on the way from hot to cold?"""
+"""The way of centres from hot to cold, and where they part."""
 
 from __future__ import annotations
 
