@@ -1,6 +1,6 @@
 // Plotly charts, one above the others: redrawn in place, so that zoom and scroll position stay where the reader put them.
 //
-// plotly.js comes with the widget's state and is loaded once a page. What a reader clicks or lassoes is sent as a custom
+// plotly.js comes with a widget that all charts of a kernel share, and is loaded once per page. What a reader clicks or lassoes is sent as a custom
 // message, {figure: place among the charts, codes: customdata of what was caught}.
 
 // Plotly draws WebGL at twice the screen's pixels unless told otherwise, which takes half as long again without a GPU.
@@ -14,16 +14,26 @@ document.addEventListener("focusin", ({ target }) => {
 
 let loading = null;
 
-function loadPlotly(source) {
+function loadPlotly(model) {
   if (globalThis.Plotly) return Promise.resolve(globalThis.Plotly);
-  loading ??= new Promise((resolve, reject) => {
+  loading ??= plotlySource(model).then(run);
+  loading.catch(() => (loading = null)); // the next chart tries again
+  return loading;
+}
+
+async function plotlySource(model) {
+  const library = await model.widget_manager.get_model(model.get("plotly").replace("IPY_MODEL_", ""));
+  return library.get("source");
+}
+
+function run(source) {
+  return new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
     script.onload = () => resolve(globalThis.Plotly);
     script.onerror = () => reject(new Error("plotly.js could not be loaded"));
     document.head.appendChild(script);
   });
-  return loading;
 }
 
 // A point's customdata is one code or several; a number from a table of floats counts where it is whole.
@@ -75,7 +85,7 @@ function caught(chart, event) {
 async function render({ model, el }) {
   el.classList.add("lgq-charts");
   const charts = []; // each with the text of the figure it shows
-  const Plotly = await loadPlotly(model.get("plotly_source"));
+  const Plotly = await loadPlotly(model);
 
   function listen(place, figure) {
     const send = (codes) => model.send({ figure, codes });

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
+import ipywidgets
 import plotly.graph_objects as go
 import traitlets
 from plotly.offline import get_plotlyjs
@@ -23,6 +24,30 @@ class Picked:
     codes: list[int]
 
 
+class PlotlyLibrary(anywidget.AnyWidget):
+    """plotly.js for all charts of a kernel: some five megabytes, sent once."""
+
+    _esm = "export default {};"
+
+    source = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self) -> None:
+        super().__init__(source=get_plotlyjs())
+
+    def __repr__(self) -> str:
+        return "PlotlyLibrary()"
+
+
+_libraries: list[PlotlyLibrary] = []
+
+
+def plotly_library() -> PlotlyLibrary:
+    """The kernel's one copy of plotly.js, made when first asked for, and again after it was closed."""
+    if not _libraries or _libraries[-1].comm is None:
+        _libraries[:] = [PlotlyLibrary()]
+    return _libraries[-1]
+
+
 class Charts(anywidget.AnyWidget):
     """Plotly figures, the first over the whole width, the others below it in two columns; one left over has a row.
 
@@ -33,12 +58,12 @@ class Charts(anywidget.AnyWidget):
     _esm = FOLDER / "charts.js"
     _css = FOLDER / "charts.css"
 
-    plotly_source = traitlets.Unicode().tag(sync=True)
+    plotly = traitlets.Instance(PlotlyLibrary).tag(sync=True, **ipywidgets.widget_serialization)
     figures = traitlets.List(traitlets.Unicode()).tag(sync=True)
     """Each figure as plotly's JSON; one whose text stays the same is not drawn again."""
 
     def __init__(self) -> None:
-        super().__init__(plotly_source=get_plotlyjs())
+        super().__init__(plotly=plotly_library())
         self._callbacks: list[Callable[[Picked], None]] = []
         self.on_msg(self._hear)
 

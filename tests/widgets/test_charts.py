@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import pytest
 
-from lgq_explore.widgets.charts import Charts, Picked
+from lgq_explore.widgets.charts import Charts, Picked, plotly_library
 
 
 @pytest.fixture
@@ -19,6 +19,20 @@ def charts(heard: list[Picked]) -> Charts:
     made.show([go.Figure(), go.Figure()])
     made.on_select(heard.append)
     return made
+
+
+def test_all_charts_of_a_kernel_share_one_copy_of_plotly() -> None:
+    one, other = Charts(), Charts()
+    assert one.plotly is other.plotly
+    assert "Plotly" in one.plotly.source
+    assert all(len(str(value)) < 10_000 for name, value in one.get_state().items() if not name.startswith("_"))
+
+
+def test_a_closed_copy_is_replaced() -> None:
+    closed = plotly_library()
+    closed.close()
+    assert plotly_library() is not closed
+    assert plotly_library() is plotly_library()
 
 
 def send(charts: Charts, content: object) -> None:
