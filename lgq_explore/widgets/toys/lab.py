@@ -4,55 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import html
-import math
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Self
 
 import ipywidgets
 import pandas as pd
 import plotly.graph_objects as go
-import traitlets
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from lgq_explore import analysis, plots
-from lgq_explore.analysis.toys import ToyFit, ToySetting, ToyView
+from lgq_explore.analysis.toys import ToyFit, ToyView
 from lgq_explore.analysis.toys.fits import TEMPERATURES
 from lgq_explore.errors import InputError
 from lgq_explore.plots.style import Title
 from lgq_explore.quantizers import QUANTIZERS, SoftQuantizer
 from lgq_explore.quantizers.initialization import INITIALIZATIONS
 from lgq_explore.quantizers.lgq import USAGE_FORMS
-from lgq_explore.training.presets import quantizer_config
 
-from ..explorer import Explorer, one_of
 from ..panel import ERROR_COLOUR, running_loop
 from ..training.trainer import State
+from .controls import icon_button, nearest_option, number_box, value_slider
+from .state import FEWEST_CODES, MOST_CODES, SETTING, ToyState
 from .trainer import ToyProgress, ToyTrainer
 
 WEIGHTS = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Of a regularizer; 0.005 is the published one."""
-FEWEST_CODES, MOST_CODES = 3, 64
 POLL_SECONDS = 0.25
-SETTING = (
-    "data",
-    "method",
-    "codes",
-    "peakedness",
-    "usage",
-    "usage_form",
-    "initialization",
-    "seed",
-    "steps",
-    "batch_size",
-)
-"""Traits on which depends what is learned."""
-
-AT_LEAST = {"codes": FEWEST_CODES, "seed": 0, "steps": 1, "batch_size": 2}
 
 
-class ToyLab(Explorer):
+class ToyLab(ToyState):
     """A mixture in the plane whose best codebook is known, and any method that learns it, live.
 
     Three planes: whose place is whose, by the method's own hard choice; the same codes, shared at the temperature of
@@ -69,22 +50,8 @@ class ToyLab(Explorer):
     step.
 
     Raises:
-        InputError: a name or number that does not do.
+        InputError: an unknown name, or a number out of range.
     """
-
-    STATE = ("data", "method", "codes", "temperature", *SETTING[3:])
-
-    data = traitlets.Unicode()
-    method = traitlets.Unicode()
-    codes = traitlets.Int()
-    temperature = traitlets.Float()
-    peakedness = traitlets.Float()
-    usage = traitlets.Float()
-    usage_form = traitlets.Unicode()
-    initialization = traitlets.Unicode()
-    seed = traitlets.Int()
-    steps = traitlets.Int()
-    batch_size = traitlets.Int()
 
     def __init__(
         self,
@@ -124,11 +91,6 @@ class ToyLab(Explorer):
 
     def __repr__(self) -> str:
         return f"ToyLab({self.data}, {self.method}, {self.codes} codes)"
-
-    @property
-    def setting(self) -> ToySetting:
-        """What is learned, and how."""
-        return ToySetting(**{name: getattr(self, name) for name in SETTING})
 
     @property
     def fit(self) -> ToyFit | None:
@@ -201,7 +163,7 @@ class ToyLab(Explorer):
         ]
 
     def frame(self) -> pd.DataFrame:
-        """A row a code: `analysis.toys.ToyView.frame` at the present temperature."""
+        """One row per code: `analysis.toys.ToyView.frame` at the present temperature."""
         return self._view.frame(self.temperature)
 
     def summary(self) -> dict[str, int | float | str]:
@@ -306,16 +268,16 @@ class ToyLab(Explorer):
         names: dict[str, Any] = {"style": {"description_width": "initial"}, "layout": {"width": "auto"}}
         data = ipywidgets.Dropdown(options=list(analysis.toys.TOYS), description="data", **names)
         method = ipywidgets.Dropdown(options=list(QUANTIZERS), description="method", **names)
-        codes = _number("codes K", FEWEST_CODES, MOST_CODES)
-        seed, steps = _number("seed", 0, 2**31 - 1), _number("steps", 1, 100_000)
-        batch = _number("points a step", 2, 100_000, width="170px")
+        codes = number_box("codes K", FEWEST_CODES, MOST_CODES)
+        seed, steps = number_box("seed", 0, 2**31 - 1), number_box("steps", 1, 100_000)
+        batch = number_box("points a step", 2, 100_000, width="170px")
         form = ipywidgets.Dropdown(options=USAGE_FORMS, description="usage as", **names)
-        self._train_button = _button("Train", "play", "learn this setting", self._train_clicked)
-        self._stop_button = _button("Stop", "stop", "keep what was learned so far", lambda button: self.stop())
+        self._train_button = icon_button("Train", "play", "learn this setting", self._train_clicked)
+        self._stop_button = icon_button("Stop", "stop", "keep what was learned so far", lambda button: self.stop())
         self._status, self._numbers = ipywidgets.HTML(), ipywidgets.HTML()
-        self._peakedness = _slider("λ peakedness", WEIGHTS)
-        self._usage = _slider("λ usage", WEIGHTS)
-        self._temperature = _slider("temperature τ", TEMPERATURES, width="560px")
+        self._peakedness = value_slider("λ peakedness", WEIGHTS)
+        self._usage = value_slider("λ usage", WEIGHTS)
+        self._temperature = value_slider("temperature τ", TEMPERATURES, width="560px")
         self._usage_form = form
         starts = [("its own", ""), *((name, name) for name in INITIALIZATIONS)]
         self._start = ipywidgets.Dropdown(options=starts, description="start", **names)
@@ -350,11 +312,11 @@ class ToyLab(Explorer):
         """The same of a slider that stops at some values only; one set from Python may lie between."""
 
         def slide(change: Any) -> None:
-            if change["new"] != _nearest(slider, getattr(self, name)):
+            if change["new"] != nearest_option(slider, getattr(self, name)):
                 self._set(name, change["new"])
 
         def follow(change: Any) -> None:
-            slider.value = _nearest(slider, change["new"])
+            slider.value = nearest_option(slider, change["new"])
 
         slider.observe(slide, "value")
         self.observe(follow, name)
@@ -429,75 +391,3 @@ class ToyLab(Explorer):
     def _require_idle(self) -> None:
         if self._is_training:
             raise InputError("this lab is training already: press Stop, or await lab.finished()")
-
-    @traitlets.validate("data")
-    def _check_data(self, proposal: Any) -> str:
-        analysis.toys.toy_named(proposal["value"])
-        return proposal["value"]
-
-    @traitlets.validate("method")
-    def _check_method(self, proposal: Any) -> str:
-        quantizer_config(proposal["value"])
-        return proposal["value"]
-
-    @traitlets.validate("usage_form")
-    def _check_usage_form(self, proposal: Any) -> str:
-        return one_of("usage_form", proposal["value"], USAGE_FORMS)
-
-    @traitlets.validate("initialization")
-    def _check_initialization(self, proposal: Any) -> str:
-        value = proposal["value"]
-        return one_of("initialization", value, INITIALIZATIONS) if value else value
-
-    @traitlets.validate("temperature")
-    def _check_temperature(self, proposal: Any) -> float:
-        if not 0 < proposal["value"] < math.inf:
-            raise InputError(f"temperature is {proposal['value']}: give a positive number")
-        return proposal["value"]
-
-    @traitlets.validate("peakedness", "usage")
-    def _check_weight(self, proposal: Any) -> float:
-        if not 0 <= proposal["value"] < math.inf:
-            raise InputError(f"{proposal['trait'].name} is {proposal['value']}: give a number of at least 0")
-        return proposal["value"]
-
-    @traitlets.validate("codes", "seed", "steps", "batch_size")
-    def _check_number(self, proposal: Any) -> int:
-        name, value = proposal["trait"].name, proposal["value"]
-        if value < AT_LEAST[name]:
-            raise InputError(f"{name} is {value}: give at least {AT_LEAST[name]}")
-        if name == "codes" and value > MOST_CODES:
-            raise InputError(f"codes is {value}: at most {MOST_CODES} can be told apart in a plane")
-        return value
-
-
-def _number(description: str, least: int, most: int, width: str = "130px") -> ipywidgets.BoundedIntText:
-    return ipywidgets.BoundedIntText(
-        value=least,
-        min=least,
-        max=most,
-        description=description,
-        style={"description_width": "initial"},
-        layout={"width": width},
-        continuous_update=False,
-    )
-
-
-def _slider(description: str, values: tuple[float, ...], width: str = "300px") -> ipywidgets.SelectionSlider:
-    return ipywidgets.SelectionSlider(
-        options=[(f"{value:.3g}", value) for value in values],
-        description=description,
-        style={"description_width": "96px"},
-        layout={"width": width},
-    )
-
-
-def _button(description: str, icon: str, tooltip: str, act: Callable[[Any], None]) -> ipywidgets.Button:
-    button = ipywidgets.Button(description=description, icon=icon, tooltip=tooltip, layout={"width": "90px"})
-    button.on_click(act)
-    return button
-
-
-def _nearest(slider: ipywidgets.SelectionSlider, value: float) -> float:
-    values = [option for _, option in slider.options]
-    return min(values, key=lambda other: abs(math.log(max(other, 1e-9) / max(value, 1e-9))))

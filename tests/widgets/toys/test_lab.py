@@ -18,7 +18,7 @@ from lgq_explore.analysis.toys import ToySetting, ToyView
 from lgq_explore.errors import InputError
 from lgq_explore.plots.toys.plane import field_picture
 from lgq_explore.widgets import ToyLab
-from lgq_explore.widgets.toys.lab import MOST_CODES
+from lgq_explore.widgets.toys.state import MOST_CODES
 
 PLANES, BIFURCATION, DISTANCE = range(3)
 POINTS, LINES, CODES, DEAD = range(4)
