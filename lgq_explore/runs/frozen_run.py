@@ -13,7 +13,6 @@ import pandas as pd
 
 from lgq_explore.errors import InputError
 
-from .encoding import Encoding
 from .history import history_of
 from .run import Run, TrainedTokenizer
 from .snapshots import Codebooks
@@ -82,14 +81,6 @@ class FrozenRun(Run):
 
     def _history_content(self) -> bytes:
         return self._history_then
-
-    def require_own(self, encoding: Encoding) -> None:
-        """Raise InputError for an encoding that was made with other weights; one that does not say is taken."""
-        if encoding.weights and encoding.weights != self._trained.digest:
-            raise InputError(
-                f"the encoding was made with other weights than those of {self.path}, step {self.finished_steps}.\n"
-                "Encode again: lgq.encode(run)."
-            )
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
@@ -42,7 +42,7 @@ class Study:
 
     def __init__(self, trained: TrainedTokenizer, encoding: Encoding, run: FrozenRun | None = None) -> None:
         require_own(trained, encoding)
-        _require_codes(encoding, trained.tokenizer.quantizer.levels)
+        _require_fit(encoding, trained.tokenizer.quantizer)
         self.trained, self.encoding, self.run = trained, encoding, run
 
     def __repr__(self) -> str:
@@ -165,9 +165,11 @@ def require_own(trained: TrainedTokenizer, encoding: Encoding) -> None:
         )
 
 
-def _require_codes(encoding: Encoding, levels: Sequence[int]) -> None:
+def _require_fit(encoding: Encoding, quantizer: Quantizer) -> None:
     """Out of its own group's range a code would still make a joint code, another one's."""
-    codes = encoding.codes
+    codes, levels, width = encoding.codes, quantizer.levels, encoding.latents.shape[1]
+    if width != quantizer.dim:
+        raise InputError(f"the encoding has latents of width {width}, the tokenizer of {quantizer.dim}: encode again")
     if codes.ndim != 4 or codes.shape[1] != len(levels) or encoding.levels.tolist() != list(levels):
         raise InputError(
             f"the encoding has codes {list(codes.shape)} of levels {encoding.levels.tolist()}, the tokenizer makes "

@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,10 +15,8 @@ from matplotlib.figure import Figure
 
 from lgq_explore.errors import InputError, printable
 from lgq_explore.images.cache import data_directory
-from lgq_explore.runs.encoding import Encoding, encode
-from lgq_explore.runs.frozen_run import FrozenRun, frozen
 from lgq_explore.runs.run import Run, open_run
-from lgq_explore.runs.study import Study, study
+from lgq_explore.runs.study import CROPS, Study, study
 
 from .charts import Charts
 from .copy_code import CopyCode
@@ -28,9 +24,6 @@ from .panel import ERROR_COLOUR, QUIET_COLOUR, Panel, running_loop
 
 COALESCE_SECONDS = 0.03
 """A drag sends moves faster than they can be drawn: those that arrive within this time are drawn once."""
-
-CROPS = 1024
-"""Held-out crops that panels look at, at most; `encode` spreads them over the photographs."""
 
 MAKE_AGAIN = "make the panel again to see it"
 
@@ -70,18 +63,14 @@ class Explorer(Panel):
         """Whose codes can be picked here, first the one that is shown at the moment; by default there are none."""
         return []
 
-    def runs(self) -> list[Run]:
-        """The runs of the studies that have one."""
-        return [study.run for study in self.studies() if study.run is not None]
-
     def moved_on(self) -> list[str]:
         """A sentence for each run whose folder holds something else by now than what is shown."""
-        said = [run.watch.moved_on(MAKE_AGAIN) for run in self.runs() if isinstance(run, FrozenRun)]
+        said = [study.run.watch.moved_on(MAKE_AGAIN) for study in self.studies() if study.run is not None]
         return [sentence for sentence in said if sentence]
 
     def remarks(self) -> list[str]:
         """What the folders of the runs lacked when the panel was made (`Run.remarks`)."""
-        return [remark for run in self.runs() for remark in run.remarks()]
+        return [remark for study in self.studies() if study.run is not None for remark in study.run.remarks()]
 
     def draw(self) -> list[go.Figure]:
         """The interactive figures of the present state, the first over the whole width, the others in two columns."""
@@ -172,11 +161,6 @@ def as_study(subject: StudyLike, crops: int = CROPS) -> Study:
     return subject if isinstance(subject, Study) else study(as_run(subject), crops=crops)
 
 
-def frozen_run(run: RunLike) -> FrozenRun:
-    """The run that is meant, as its folder holds it now: what a panel looks at. Raises InputError."""
-    return frozen(as_run(run))
-
-
 def as_run(run: RunLike) -> Run:
     """The run that is meant by an opened run, a folder, or a name under data/runs. Raises InputError."""
     if isinstance(run, Run):
@@ -238,30 +222,9 @@ def run_names(runs: Sequence[Run]) -> list[str]:
     raise InputError(f"{printable(twice)} is given more than once: give each run once")
 
 
-def held_out(run: Run, crops: int = CROPS) -> Encoding:
-    """The run's encoding of its held-out pictures; panels of the same weights share one. Raises InputError."""
-    run = frozen(run)
-    return _encoded(_Asked(run.trained().digest, run.identity, crops, run))
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """Whose encoding of what: weights, recipe and pictures by their content, whichever folder they lie in."""
-
-    weights: str
-    identity: str
-    crops: int
-    run: FrozenRun = field(compare=False)
-
-
-@lru_cache(maxsize=4)
-def _encoded(asked: _Asked) -> Encoding:
-    return encode(asked.run, crops=asked.crops, trained=asked.run.trained())
-
-
-def snapshots_caption(subject: Study | FrozenRun) -> str:
+def snapshots_caption(study: Study) -> str:
     """How many of the saved codebooks are looked at, where these are not all."""
-    run = subject.run if isinstance(subject, Study) else subject
+    run = study.run
     if run is None:
         return ""
     looked_at = len(run.codebook_snapshots())
@@ -285,15 +248,3 @@ def study_caption(study: Study) -> str:
 def kind_of_crops(study: Study) -> str:
     """What the pictures of a study are called."""
     return {"held out": "held-out crops", "training": "training crops"}.get(study.encoding.split, "crops")
-
-
-def run_caption(run: Run, encoding: Encoding) -> str:
-    """The words about a run and its held-out pictures that captions begin with."""
-    method = run.config.quantizer
-    images, _, height, width = encoding.codes.shape
-    photographs = len(set(encoding.photograph.tolist()))
-    return (
-        f"{method.method}, K = {method.size:,d} · run {printable(run.name)} · seed {run.config.seed} · "
-        f"step {run.finished_steps:,d} · N = {images * height * width:,d} tokens of {images:,d} held-out crops "
-        f"from {photographs} photographs"
-    )

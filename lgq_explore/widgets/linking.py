@@ -77,9 +77,7 @@ def _picking(panel: Explorer) -> list[str]:
 
 def _identities(panel: Explorer) -> list[tuple[str, str]]:
     """Place and training of each run: another one may have been trained at the same place between two panels."""
-    if panel.studies():
-        return [_identity(study) for study in panel.studies()]
-    return [(str(run.path.resolve()), run.identity) for run in panel.runs()]
+    return [_identity(study) for study in panel.studies()]
 
 
 def _identity(study: Study) -> tuple[str, str]:

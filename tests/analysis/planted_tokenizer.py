@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lgq_explore.models import Tokenizer
 from lgq_explore.quantizers import QUANTIZERS, Quantizer, QuantizerConfig, StartsFromData, VQConfig
-from lgq_explore.runs.encoding import Encoding, encode_pictures
+from lgq_explore.runs.encoding import encode_pictures
 from lgq_explore.runs.run import TrainedTokenizer
 from lgq_explore.runs.study import Study
 
@@ -58,11 +58,6 @@ def study_of(tokenizer: Tokenizer, images: np.ndarray) -> Study:
     """The tokenizer with its encoding of pictures uint8 [N, 3, S, S], each its own photograph."""
     trained = TrainedTokenizer.of(tokenizer)
     return Study(trained, encode_pictures(trained, images))
-
-
-def encoding_of(tokenizer: Tokenizer, images: np.ndarray) -> Encoding:
-    """What the tokenizer makes of pictures uint8 [N, 3, S, S], each its own photograph."""
-    return study_of(tokenizer, images).encoding
 
 
 def noise_pictures(count: int, seed: int = 0) -> np.ndarray:

@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from lgq_explore import Run, TrainConfig, encode, evaluate, open_run, resume, train, widgets
-from lgq_explore.analysis.code_space import quantizer_at
+from lgq_explore import Run, TrainConfig, encode, evaluate, open_run, resume, study, train, widgets
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import QUANTIZERS, TakesCodebooks
@@ -117,7 +116,7 @@ def test_snapshots_hold_the_learned_codebooks(name: str, run: Run) -> None:
     for book, today in zip(snapshots[STEPS], quantizer.learned_codebooks(), strict=True):
         assert np.array_equal(book, today.numpy())
     assert isinstance(quantizer, TakesCodebooks)
-    past = quantizer_at(run, quantizer, 0)
+    past = study(run, crops=2).quantizer_at(0)
     assert not torch.equal(past.codebooks()[0], quantizer.codebooks()[0])
 
 

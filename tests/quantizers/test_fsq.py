@@ -169,3 +169,11 @@ def test_the_largest_level_is_what_the_margin_of_the_bound_allows() -> None:
 def test_sizes_below_three_are_refused(size: int) -> None:
     with pytest.raises(ValueError, match=f"codebook_size is {size}"):
         FSQConfig.for_codebook_size(size)
+
+
+def test_points_of_a_grid_stand_at_their_joint_codes() -> None:
+    points = FSQConfig(levels=(3, 5)).build(4).code_points()
+    assert points[0].tolist() == [-1, -1]
+    assert points[1].tolist() == [-1, -0.5]
+    assert points[1 * 5 + 2].tolist() == [0, 0]
+    assert points[14].tolist() == [1, 1]

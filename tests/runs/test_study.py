@@ -13,11 +13,12 @@ import torch
 import lgq_explore as lgq
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
-from lgq_explore.quantizers import LGQConfig
+from lgq_explore.quantizers import QUANTIZERS, LGQConfig, joint_codes
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.encoding import encode
 from lgq_explore.runs.run import Run
-from tests.analysis.planted_tokenizer import colour_tokenizer, noise_pictures, study_of
+from lgq_explore.runs.study import Study
+from tests.analysis.planted_tokenizer import colour_tokenizer, method_tokenizer, noise_pictures, study_of
 
 RECIPE = TrainConfig(
     data="fake",
@@ -58,6 +59,14 @@ def test_its_parts_are_those_of_its_own_encoding(run: Run) -> None:
     assert sorted(study.snapshots) == sorted(run.codebook_snapshots())
 
 
+@pytest.mark.parametrize("method", QUANTIZERS)
+def test_codes_are_those_that_its_points_are_rounded_to(method: str) -> None:
+    study = study_of(method_tokenizer(method), noise_pictures(6))
+    codes = study.quantizer.assign(study.points)[:, :, None, None]
+    assert np.array_equal(joint_codes(codes, study.quantizer.levels).flatten().numpy(), study.codes)
+    assert len(study.code_points) == study.quantizer.codebook_size
+
+
 def test_the_quantizer_of_a_snapshot_has_its_codebook(run: Run) -> None:
     study = lgq.study(run)
     first, *_, last = sorted(study.snapshots)
@@ -76,6 +85,19 @@ def test_an_encoding_of_other_weights_is_refused(run: Run, tmp_path: Path) -> No
     with pytest.raises(InputError, match="with weights that it does not name"):
         lgq.study(run, encoding=replace(encode(run), weights=""))
     assert lgq.study(run, encoding=encode(run, crops=3)).encoding.crops == 3
+
+
+def test_an_encoding_that_does_not_fit_its_tokenizer_is_refused() -> None:
+    study = study_of(method_tokenizer("vq"), noise_pictures(1))
+    encoding = study.encoding
+    for changed, told in (
+        ({"latents": encoding.latents[:, :2]}, "latents of width 2, the tokenizer of 4"),
+        ({"levels": np.array([32])}, r"levels \[32\]"),
+        ({"codes": encoding.codes + 64}, "of group 0 is outside 0 … 63"),
+        ({"codes": encoding.codes[:, :0]}, r"codes \[1, 0, 4, 4\]"),
+    ):
+        with pytest.raises(InputError, match=told):
+            Study(study.trained, replace(encoding, **changed))
 
 
 def test_one_without_a_run_says_so_where_a_run_is_needed() -> None:

@@ -19,7 +19,6 @@ from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run, open_run
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.loop import LogEvent, resume, train
-from lgq_explore.widgets import explorer
 from lgq_explore.widgets.explorer import Explorer
 
 MAKERS: dict[str, Callable[[Path], Explorer]] = {
@@ -63,7 +62,6 @@ def said_by(panel: Explorer) -> str:
 
 def made_afresh(maker: Callable[[Path], Explorer], run: Path) -> Explorer:
     """With nothing kept from before."""
-    explorer._encoded.cache_clear()
     study._studied.cache_clear()
     return maker(run)
 

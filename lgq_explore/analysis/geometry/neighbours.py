@@ -9,7 +9,7 @@ import torch
 from lgq_explore.errors import InputError
 from lgq_explore.runs.study import Study
 
-from ..code_space import checked_codes
+from ..codes import checked_codes
 
 NEIGHBOURS = 8
 

@@ -11,7 +11,7 @@ from lgq_explore.models import Tokenizer
 from lgq_explore.quantizers import split_codes
 from lgq_explore.runs.encoding import BATCH_SIZE
 
-from ..code_space import checked_codes
+from ..codes import checked_codes
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from lgq_explore.errors import InputError
 from lgq_explore.quantizers import to_tokens
 from lgq_explore.runs.study import Study
 
-from ..code_space import checked_codes
+from ..codes import checked_codes
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ from lgq_explore.metrics import psnr_db
 from lgq_explore.runs.encoding import Encoding
 from lgq_explore.runs.study import Study
 
-from ..code_space import checked_codes
+from ..codes import checked_codes
 from .decoding import decode_codes
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..code_space import checked_codes
+from ..codes import checked_codes
 from .accumulation import accumulation
 from .counts import grid, of_counts, of_groups, per_code
 from .definitions import definitions

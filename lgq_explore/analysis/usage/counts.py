@@ -6,14 +6,11 @@ import math
 
 import numpy as np
 import pandas as pd
-import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from lgq_explore.errors import InputError
 from lgq_explore.metrics import CodeCounts, GroupedCodeCounts
-from lgq_explore.quantizers import joint_codes
 from lgq_explore.quantizers.base import MOST_LISTED
-from lgq_explore.runs.encoding import Encoding
 from lgq_explore.runs.study import Study
 
 
@@ -32,22 +29,6 @@ def code_counts(study: Study) -> CodeCounts:
     counts = CodeCounts(study.quantizer.codebook_size)
     counts.update(codes)
     return counts
-
-
-def codebook_size(encoding: Encoding) -> int:
-    """K, the number of joint codes: the product of the levels."""
-    return math.prod(encoding.levels.tolist())
-
-
-def token_codes(encoding: Encoding) -> NDArray[np.int64]:
-    """The joint code of each token, int64 [N, H, W].
-
-    Raises:
-        InputError: a code outside its levels, or codes of another number of groups.
-    """
-    levels = encoding.levels.tolist()
-    _check_codes(encoding, levels)
-    return joint_codes(torch.from_numpy(encoding.codes), levels).numpy()
 
 
 def of_counts(counts: ArrayLike) -> pd.DataFrame:
@@ -101,16 +82,3 @@ def grid(usage: pd.DataFrame) -> pd.DataFrame:
         index=pd.RangeIndex(0, rows * columns, columns, name="first code of the row"),
         columns=pd.RangeIndex(columns, name="offset in the row"),
     )
-
-
-def _check_codes(encoding: Encoding, levels: list[int]) -> None:
-    """Out of its own group's range a code would still make a joint code, another one's."""
-    codes = encoding.codes
-    if codes.ndim != 4 or codes.shape[1] != len(levels):
-        raise InputError(
-            f"codes have shape {list(codes.shape)}: give [N, {len(levels)}, H, W], a group for each of levels {levels}"
-        )
-    for group, level in enumerate(levels):
-        outside = codes[:, group][(codes[:, group] < 0) | (codes[:, group] >= level)]
-        if outside.size:
-            raise InputError(f"code {outside[0]} of group {group} is outside 0 … {level - 1}: encode the run again")

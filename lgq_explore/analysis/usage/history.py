@@ -11,7 +11,7 @@ from lgq_explore.errors import InputError
 from lgq_explore.quantizers import joint_codes
 from lgq_explore.runs.study import Study
 
-from ..code_space import checked_codes
+from ..codes import checked_codes
 
 
 def code_history(study: Study, codes: Iterable[int]) -> pd.DataFrame:

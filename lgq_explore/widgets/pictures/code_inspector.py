@@ -17,11 +17,11 @@ from lgq_explore import analysis, plots
 from lgq_explore.errors import InputError, printable
 from lgq_explore.plots.pictures.patches import NO_CODES
 from lgq_explore.plots.style import Title
-from lgq_explore.runs.study import Study
+from lgq_explore.runs.study import CROPS, Study
 
 from ..charts import Picked
 from ..codes_box import CodesBox
-from ..explorer import CROPS, Explorer, StudyLike, as_study, snapshots_caption, study_argument, study_caption
+from ..explorer import Explorer, StudyLike, as_study, snapshots_caption, study_argument, study_caption
 
 MOST_CODES = 5
 """Rows of patches: a lasso may catch hundreds of codes, and the most used of them are shown."""

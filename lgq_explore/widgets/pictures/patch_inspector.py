@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from lgq_explore import analysis, plots
 from lgq_explore.errors import InputError, printable
 from lgq_explore.quantizers import SoftQuantizer
-from lgq_explore.runs.study import Study
+from lgq_explore.runs.study import CROPS, Study
 
 from ..charts import Picked
-from ..explorer import CROPS, Explorer, StudyLike, as_study, study_argument, study_caption
+from ..explorer import Explorer, StudyLike, as_study, study_argument, study_caption
 
 PICTURES, POSTERIOR = 0, 1
 """The places of the charts."""
