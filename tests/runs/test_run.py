@@ -370,6 +370,7 @@ def test_what_only_decides_when_something_is_written_may_be_edited(tmp_path: Pat
 def test_recipes_that_earlier_versions_hashed_open(writer: RunWriter, version: str) -> None:
     description = json.loads((writer.path / "config.json").read_text())
     recipe = description["recipe"]
+    del recipe["objectives"]
     if version == "takes numbers as written":
         recipe["learning_rate"] = 1
     elif version == "lacks later fields":
