@@ -148,9 +148,11 @@ def test_there_is_a_codebook_a_group_and_the_config_knows_the_shapes_of_those_th
 @pytest.mark.parametrize("size", [256, 1024])
 def test_assigning_what_is_rounded_gives_the_codes_of_forward(method: str, size: int) -> None:
     quantizer, latents = built(method, size).eval(), random_latents(40)
-    assigned = quantizer.assign(rounded_points(quantizer, latents))
+    points, codes = rounded_points(quantizer, latents), quantizer(latents).codes
+    assigned = quantizer.assign(points)
     assert assigned.dtype == torch.int64
-    assert torch.equal(to_grid(assigned, latents), quantizer(latents).codes)
+    assert torch.equal(to_grid(assigned, latents), codes)
+    assert torch.equal(quantizer.assign_joint(points), joint_codes(codes, quantizer.levels).flatten())
 
 
 def test_points_far_from_all_codes_are_assigned_to_one(method: str) -> None:
@@ -552,7 +554,12 @@ def test_joint_codes_beyond_63_bits_are_assigned_and_have_no_number() -> None:
     assert quantizer.codebook_size == 2**80
     assert torch.equal(to_grid(quantizer.assign(rounded_points(quantizer, latents)), latents), codes)
     assert torch.equal(quantizer.lookup(codes), quantizer(latents).quantized)
-    for asking in (lambda: joint_codes(codes, quantizer.levels), lambda: quantizer.assign(latents, torch.tensor([0]))):
+    points = rounded_points(quantizer, latents)
+    for asking in (
+        lambda: joint_codes(codes, quantizer.levels),
+        lambda: quantizer.assign(latents, torch.tensor([0])),
+        lambda: quantizer.assign_joint(points),
+    ):
         with pytest.raises(InputError, match="8 groups of codes make 1,208,925,819,614,629,174,706,176 joint codes: "):
             asking()
 

@@ -137,6 +137,13 @@ class Quantizer(nn.Module):
         codes = split_codes(self.allowed_codes(allowed)[:, None, None], self.levels)[:, :, 0, 0]
         return codes[self.metric.nearest(points, self._points_of(codes))]
 
+    def assign_joint(self, points: Tensor) -> Tensor:
+        """Points [N, P] → the numbers [N] int64 of the joint codes that they are rounded to.
+
+        Raises InputError where joint codes are too many to be numbered.
+        """
+        return joint_codes(self.assign(points)[:, :, None, None], self.levels).flatten()
+
     def _assign_each_group(self, points: Tensor) -> Tensor:
         """The nearest code of each group to its own coordinates: the nearest joint code, never listing them."""
         books = self.codebooks()

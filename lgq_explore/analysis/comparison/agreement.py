@@ -20,39 +20,34 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 from scipy.stats import entropy
 from sklearn.metrics import mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix, expected_mutual_information
 
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import joint_codes
-from lgq_explore.runs.encoding import Encoding
 from lgq_explore.runs.study import Study
 
 DRAWS = 20
 """Pairings with other images that the null is taken from."""
 
 
-def agreement(studies: Mapping[str, Study | Encoding], *, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
+def agreement(studies: Mapping[str, Study], *, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
     """One row per pair of runs, in their order: first, second, agreement (AMI, position by position).
 
     null, null_spread: mean and standard deviation of the AMI over `draws` pairings of each image with another one,
     drawn by `seed`. bits: mutual information as counted, and bits_null that of the null: both grow with the number of
     codes and fall with that of tokens. Then tokens, images and photographs (N), and draws.
 
-    studies: of the same images, by the run's name; an encoding will do, such as one with other codes. Codes of several
-    groups count as joint codes.
+    studies: of the same images, by the run's name. Codes of several groups count as joint codes.
 
     Raises:
         InputError: fewer than 2 studies, of other images or grids, of fewer than 2 images, or fewer than 2 draws.
     """
     if draws < 2:
         raise InputError(f"draws is {draws}: give at least 2")
-    encodings = {run: one.encoding if isinstance(one, Study) else one for run, one in studies.items()}
-    codes = _codes(encodings)
-    (first, *_) = encodings.values()
+    codes = _codes(studies)
+    first = next(iter(studies.values())).encoding
     partners = _partners(len(first), draws, seed)
     facts = {
         "tokens": codes[0].codes.size,
@@ -112,13 +107,13 @@ def _partners(images: int, draws: int, seed: int) -> list[NDArray[np.intp]]:
     return partners
 
 
-def _codes(encodings: Mapping[str, Encoding]) -> list[_RunCodes]:
-    if len(encodings) < 2:
-        raise InputError(f"{len(encodings)} studies make no pair: give at least 2")
-    found = [_RunCodes(run, _joint(encoding)) for run, encoding in encodings.items()]
-    reference, *others = encodings.items()
-    for run, encoding in others:
-        if not np.array_equal(encoding.images, reference[1].images):
+def _codes(studies: Mapping[str, Study]) -> list[_RunCodes]:
+    if len(studies) < 2:
+        raise InputError(f"{len(studies)} studies make no pair: give at least 2")
+    found = [_RunCodes(run, _joint(study)) for run, study in studies.items()]
+    reference, *others = studies.items()
+    for run, study in others:
+        if not np.array_equal(study.encoding.images, reference[1].encoding.images):
             raise InputError(f"{run} and {reference[0]} hold different images: encode the same crops with both")
     for one in found[1:]:
         if one.codes.shape != found[0].codes.shape:
@@ -129,6 +124,7 @@ def _codes(encodings: Mapping[str, Encoding]) -> list[_RunCodes]:
     return found
 
 
-def _joint(encoding: Encoding) -> NDArray[np.int64]:
+def _joint(study: Study) -> NDArray[np.int64]:
     """Joint codes [N, H, W]."""
-    return joint_codes(torch.from_numpy(encoding.codes), encoding.levels.tolist()).numpy()
+    images, _, height, width = study.encoding.codes.shape
+    return study.codes.reshape(images, height, width)

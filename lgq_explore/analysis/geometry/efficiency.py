@@ -30,7 +30,7 @@ from torch import Tensor
 from lgq_explore.errors import InputError
 from lgq_explore.models import Tokenizer
 from lgq_explore.progress import Progress
-from lgq_explore.quantizers import Quantizer, joint_codes, nearest_codes, to_grid, to_tokens
+from lgq_explore.quantizers import nearest_codes, to_grid, to_tokens
 from lgq_explore.runs.encoding import BATCH_SIZE
 from lgq_explore.runs.study import Study
 
@@ -134,7 +134,7 @@ def efficiency(
     own = (study.code_points if codebook is None else codebook).float()
     images, points = len(study.encoding), study.points.float()
     _check(images, kmeans, own, pictures)
-    assign = _own_codes(study.quantizer) if codebook is None else _nearest_of(own)
+    assign = study.quantizer.assign_joint if codebook is None else _nearest_of(own)
     means = _cell_means(kmeans.tokens, own, assign(kmeans.tokens))
     others = [_Rounding(codes, _nearest_of(codes)) for codes in (means, *kmeans.centres)]
     roundings = [_Rounding(own, assign), *others]
@@ -172,11 +172,6 @@ def _row(measure: str, distortions: Sequence[float]) -> dict[str, float | str]:
 
 def _ratio(kmeans: float, codes: float) -> float:
     return kmeans / codes if codes > 0 else math.inf
-
-
-def _own_codes(quantizer: Quantizer) -> Assignment:
-    """To the joint codes that the method rounds to."""
-    return lambda points: joint_codes(quantizer.assign(points)[:, :, None, None], quantizer.levels).flatten()
 
 
 def _nearest_of(codebook: Tensor) -> Assignment:

@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import SoftQuantizer, joint_codes, nearest_codes
+from lgq_explore.quantizers import SoftQuantizer, nearest_codes
 from lgq_explore.runs.study import Study
 
 from ..temperature.annealing import split_temperatures
@@ -45,7 +45,8 @@ def map_colours(study: Study, step: int | None = None, costly: Collection[str] =
         InputError: a step of which there is no snapshot, more codes than can be listed, or another column.
     """
     step = study.trained.finished_steps if step is None else step
-    points, codes = codebook_at(study, step), _codes_at(study, step)
+    points = codebook_at(study, step)
+    codes = study.quantizer_at(step).assign_joint(study.points).numpy()
     steps = [] if study.quantizer.codebook_is_fixed else steps_on_the_map(study)
     before = [earlier for earlier in steps if earlier < step]
     nothing = np.full(len(points), math.nan)
@@ -99,12 +100,6 @@ def log_density(
     distances = NearestNeighbors(n_neighbors=neighbours).fit(around).kneighbors(places)[0][:, -1]
     farthest = np.log(np.maximum(distances, np.finfo(np.float64).tiny))
     return math.log(neighbours / len(tokens)) - log_ball_volume(dimensions) - dimensions * farthest
-
-
-def _codes_at(study: Study, step: int) -> NDArray[np.int64]:
-    """The joint code [N] that the codebook of a step gives each token."""
-    quantizer = study.quantizer_at(step)
-    return joint_codes(quantizer.assign(study.points)[:, :, None, None], quantizer.levels).flatten().numpy()
 
 
 def _costly(

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import joint_codes
 from lgq_explore.runs.study import Study
 
 from ..codes import checked_codes
@@ -38,7 +37,7 @@ def code_history(study: Study, codes: Iterable[int]) -> pd.DataFrame:
     parts = []
     for step in steps:
         past = study.quantizer_at(step)
-        taken = joint_codes(past.assign(study.points)[:, :, None, None], past.levels).flatten().numpy()
+        taken = past.assign_joint(study.points).numpy()
         counts = np.bincount(taken, minlength=past.codebook_size)[codes]
         moved = (past.code_points()[codes] - last).norm(dim=1).numpy()
         parts.append(
