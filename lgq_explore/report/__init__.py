@@ -1,1 +1,1 @@
-"""What pages and figures tell what was measured?"""
+"""Reports on runs outside of a notebook."""

@@ -1,4 +1,4 @@
-"""What panels show and steer a run in a notebook?"""
+"""Panels that show and steer runs in a notebook."""
 
 from __future__ import annotations
 

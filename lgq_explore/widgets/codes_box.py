@@ -1,4 +1,4 @@
-"""How does a reader name codes by the keyboard?"""
+"""A text box for numbers of codes."""
 
 from __future__ import annotations
 

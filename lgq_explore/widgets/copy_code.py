@@ -1,4 +1,4 @@
-"""How does a reader take a panel's state along, as one line of Python?"""
+"""A button that copies one line of Python, such as the one that makes a panel again."""
 
 from __future__ import annotations
 

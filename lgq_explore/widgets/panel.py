@@ -1,4 +1,4 @@
-"""What makes a panel of widgets readable in a notebook that nobody runs?"""
+"""The base of all panels: widgets that leave a picture in a notebook that nobody runs."""
 
 from __future__ import annotations
 

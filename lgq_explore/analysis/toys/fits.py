@@ -165,7 +165,7 @@ class ToySetting:
 class ToyFit:
     """A method that has learned a mixture: what was fitted, and its way.
 
-    curve: a row a logged step: step, distortion, ratio (to the optimum), active_codes, on the held-out tokens.
+    curve: one row per logged step: step, distortion, ratio (to the optimum), active_codes, on the held-out tokens.
     """
 
     setting: ToySetting
@@ -256,7 +256,7 @@ def hard_numbers(quantizer: Quantizer, tokens: Tensor) -> dict[str, float]:
 def toy_table(
     data: Sequence[str] = (), methods: Sequence[str] = (), seeds: Sequence[int] = (0,), **setting: Any
 ) -> pd.DataFrame:
-    """Every method on every mixture, a row a fit: data, method, codes (K), seed, ratio, distortion, optimum, how,
+    """Every method on every mixture, one row per fit: data, method, codes (K), seed, ratio, distortion, optimum, how,
     active_codes, tokens, steps. K is what suits the mixture, and what the method makes of it.
 
     Empty data or methods: all of them. setting: other fields of `ToySetting`, the same for all.

@@ -83,7 +83,9 @@ def plane_responsibilities(codebook: Tensor, plane: Plane, temperature: float) -
 
 
 def hard_codes(quantizer: Quantizer, tokens: Tensor) -> pd.DataFrame:
-    """Where a method decodes its codes to, and who takes them: a row a code: code, x, y, share, count, together, dead.
+    """Where a method decodes its codes to, and the tokens that take them.
+
+    One row per code: code, x, y, share, count, together, dead.
 
     share: of the tokens [N, 2] that take the code; dead: none does. together: codes at this very place.
     """
@@ -95,7 +97,7 @@ def hard_codes(quantizer: Quantizer, tokens: Tensor) -> pd.DataFrame:
 
 @torch.no_grad()
 def soft_codes(codebook: Tensor, tokens: Tensor, temperature: float) -> pd.DataFrame:
-    """Codes [K, 2] as tokens [N, 2] share them at a temperature: a row a code: code, x, y, share, together.
+    """Codes [K, 2] as tokens [N, 2] share them at a temperature, one row per code: code, x, y, share, together.
 
     share: mean responsibility.
     """

@@ -70,7 +70,7 @@ class ToyView:
         return self._soft(self.path.codebook(temperature), temperature)
 
     def frame(self, temperature: float) -> pd.DataFrame:
-        """A row a code: those of `hard_codes`, responsibility (mean, at the temperature) and split_temperature."""
+        """One row per code: those of `hard_codes`, mean responsibility at the temperature, and split_temperature."""
         split = split_temperatures(self.tokens, self.codebook, temperature)
         soft = split.rename(columns={"mass": "responsibility"}).drop(columns="code")
         return pd.concat([self.hard.codes, soft], axis=1)

@@ -104,7 +104,7 @@ PANELS = {
 
 
 def draw_training_curves(curves: pd.DataFrame) -> go.Figure:
-    """The frame's panels, two in a row; a trace a quantity, in the frame's order.
+    """The frame's panels, two in a row; one trace per quantity, in the frame's order.
 
     curves: step, panel, quantity, value, tidy; a name of a quantity may end in ", last n steps", what it counts over.
 

@@ -31,7 +31,7 @@ NOTHING_LEARNED = "Nothing is trained yet: press Train."
 
 
 def draw_toy_distance(curves: Mapping[str, pd.DataFrame], detail: str, steps: int) -> go.Figure:
-    """The ratio to the optimum, 1 at best, against the step: a trace a method, and no trace where there is no curve.
+    """The ratio to the optimum, 1 at best, against the step: one trace per method that has a curve.
 
     curves: by method, of `analysis.toys.ToyFit`; detail: of what, with N; steps: where the axis ends.
 
@@ -129,7 +129,7 @@ def _table_title(table: pd.DataFrame) -> Title:
     seeds = table["seed"].nunique()
     return Title(
         "How near the best codebook",
-        f"a mark a seed, {seeds} seed{'s' * (seeds > 1)}; N = {int(table['tokens'].iloc[0]):,d} held-out points",
+        f"one mark per seed, {seeds} seed{'s' * (seeds > 1)}; N = {int(table['tokens'].iloc[0]):,d} held-out points",
     )
 
 

@@ -41,8 +41,8 @@ COLUMNS = {"code", "x", "y", "share", "together"}
 class PlanePanel:
     """One square plane. field: [rows, columns] codes, or [rows, columns, K] responsibilities, rows from the lowest y.
 
-    x, y: centres of the pixels. codes: a row a code: code, x, y, share, together, and dead where codes can be. edges:
-    code, neighbour, to be joined by lines.
+    x, y: centres of the pixels. codes: one row per code: code, x, y, share, together, and dead where codes can be.
+    edges: code, neighbour, to be joined by lines.
     """
 
     heading: str

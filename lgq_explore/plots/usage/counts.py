@@ -39,7 +39,7 @@ ORDERS = ("code", "rank")
 X_TITLES = {"code": "code", "rank": "rank of the code, most used first"}
 
 MOST_BARS = 1_000
-"""Codebooks up to this size get a bar a code. 16,384 bars take 1.6 s to redraw, and nobody can see one."""
+"""Codebooks up to this size get one bar per code. 16,384 bars take 1.6 s to redraw, and nobody can see one."""
 BINS = 512
 
 NO_TOKENS = "No tokens have been counted yet."
@@ -132,7 +132,7 @@ def publish_per_code(usage: pd.DataFrame, *, by: Order = "code", method: str = "
 
 
 def draw_grid(grid: pd.DataFrame, selected: Sequence[int] = (), run: str = "", groups: int = 1) -> go.Figure:
-    """Tokens a code over the whole codebook, a cell a code, on a logarithmic scale; dead codes grey.
+    """Tokens per code over the whole codebook, one cell per code, on a logarithmic scale; dead codes grey.
 
     grid: counts; index the first code of each row, columns the offset from it; NaN where there is no code.
     selected: codes to mark. run: whose codes they are, for the title. groups: codes that a token has among these. Two

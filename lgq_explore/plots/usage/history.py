@@ -30,7 +30,7 @@ PRINTED_DASHES = ("-", "--", ":", "-.", (0, (8, 3)), (0, (8, 3, 1, 3)))
 def draw_code_history(
     history: pd.DataFrame, *, method: str = "lgq", detail: str = "", sentence: str = NO_CODES
 ) -> go.Figure:
-    """A line a code: the tokens that each snapshot of the codebook gives to it, against the step.
+    """One line per code: the tokens that each snapshot of the codebook gives to it, against the step.
 
     history: that of `analysis.usage.code_history`, of up to six codes; empty where there is none, and then the
     `sentence` says why.

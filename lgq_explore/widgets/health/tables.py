@@ -24,7 +24,7 @@ STYLE = """<style>
 
 
 def verdict_table(verdicts: pd.DataFrame, heading: str) -> str:
-    """A row a rule as HTML: its state by symbol and word, the rule, what is happening, what to change."""
+    """One row per rule as HTML: its state by symbol and word, the rule, what is happening, what to change."""
     rows = "".join(
         f"<tr>{_state_cell(row['state'])}<th scope='row' class='lgq-rule'>{html.escape(row['rule'])}?</th>"
         f"<td>{html.escape(row['finding'])}{_advice(row)}</td></tr>"
@@ -34,7 +34,7 @@ def verdict_table(verdicts: pd.DataFrame, heading: str) -> str:
 
 
 def overview_table(verdicts: Mapping[str, pd.DataFrame]) -> str:
-    """A row a rule, the most severe in any run first, a column a run, as HTML: states by symbol and word."""
+    """One row per rule, the most severe in any run first, one column per run, as HTML: states by symbol and word."""
     states = {run: frame.set_index("rule")["state"] for run, frame in verdicts.items()}
     severity = pd.DataFrame({run: of_run.map(list(STATE_LOOKS).index) for run, of_run in states.items()}).min(axis=1)
     rules = severity.sort_values(kind="stable").index
