@@ -23,6 +23,7 @@ from lgq_explore.training.controls import Controls
 from lgq_explore.training.loop import LogEvent, resume, train
 from lgq_explore.widgets import HealthPanel
 from lgq_explore.widgets.copy_code import CopyCode
+from tests.analysis.planted_tokenizer import method_tokenizer, noise_pictures, study_of
 
 
 @pytest.fixture
@@ -57,6 +58,12 @@ def test_the_panel_says_what_the_rules_say(runs: list[Run]) -> None:
     (figure,) = (json.loads(text) for text in panel.charts.figures)
     curves = [trace for trace in figure["data"] if trace["mode"] == "lines+markers"]
     assert len(curves) == analysis.health.rule_curves(analysis.health.gather_evidence(runs[0]))["rule"].nunique() == 4
+
+
+def test_a_study_stands_for_its_run(runs: list[Run]) -> None:
+    assert HealthPanel(lgq.study(runs[0], crops=4)).code() == HealthPanel(runs[0]).code()
+    with pytest.raises(InputError, match="has no run"):
+        HealthPanel(study_of(method_tokenizer("vq"), noise_pictures(4)))
 
 
 def test_its_data_are_the_analysis_s(runs: list[Run]) -> None:

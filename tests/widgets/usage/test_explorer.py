@@ -20,7 +20,7 @@ from lgq_explore.quantizers import VQConfig
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
-from lgq_explore.widgets import UsageExplorer
+from lgq_explore.widgets import CodeInspector, UsageExplorer, link
 from lgq_explore.widgets.charts import Picked
 from lgq_explore.widgets.usage.explorer import MAP
 from tests.analysis.planted_tokenizer import method_tokenizer, noise_pictures, study_of
@@ -190,6 +190,13 @@ def test_studies_of_other_pictures_and_of_tokenizers_without_a_run_are_shown(run
     assert "MovingAverageVQ, K = 64 · without a run · N = 64 tokens of 4 crops" in without.caption()
     assert without.subjects()[0] == "study"
     assert without._repr_mimebundle_()["image/png"]
+    inspector = CodeInspector(planted)
+    link(without, inspector)
+    without.selection = [3]
+    assert inspector.selection == [3]
+    without.shown = "lgq 1"
+    without.selection = [5]
+    assert inspector.selection == [3]
 
 
 def test_fast_moves_are_drawn_once(runs: list[Run]) -> None:
