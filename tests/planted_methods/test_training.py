@@ -27,7 +27,7 @@ from lgq_explore.widgets.explorer import Explorer
 from . import PLANTED
 from .residual import ResidualConfig
 
-pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_data_and_no_network")]
 
 STEPS = 6
 DEEP = "eight stages of 1024"
@@ -206,7 +206,6 @@ def command(environment: dict[str, str], *arguments: str) -> subprocess.Complete
     )
 
 
-@pytest.mark.slow
 def test_the_command_line_knows_a_method_by_the_entry_point_of_another_package(tmp_path: Path) -> None:
     environment = registered_elsewhere(
         tmp_path, "cosine = tests.planted_methods.cosine:CosineConfig", "broken = tests.planted_methods.nowhere:Config"
