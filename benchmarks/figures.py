@@ -1,4 +1,4 @@
-"""What does a method cost as the codebook grows?"""
+"""Figures of the cost of each method against the codebook size."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ QUANTITIES = (
 def publish_assignment_costs(costs: pd.DataFrame, temperature: float) -> Figure:
     """Time and memory of each method by its number of codes, with how many times less LGQ takes than `dense`.
 
-    costs: a row a method ("dense", "lgq", …) and number of codes, for one number of tokens and one dim. What was not
-    run has no seconds and megabytes (NaN); its computed_megabytes are drawn hollow. The ratios stand in LGQ's rows.
+    costs: one row per method ("dense", "lgq", …) and number of codes, for one number of tokens and one dim. What was
+    not run has no seconds and megabytes (NaN); its computed_megabytes are drawn hollow. The ratios stand in LGQ's rows.
     temperature: that of LGQ and `dense`.
 
     Raises:
@@ -104,7 +104,7 @@ def publish_assignment_costs(costs: pd.DataFrame, temperature: float) -> Figure:
 
 
 def publish_quantizer_shares(shares: pd.DataFrame) -> Figure:
-    """The quantizer's share of a training step by its number of codes, a line a method.
+    """The quantizer's share of a training step by its number of codes, one line per method.
 
     shares: method, codes, share in [0, 1] (NaN where it was not measured). Raises InputError for other columns.
     """

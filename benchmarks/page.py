@@ -1,4 +1,4 @@
-"""How does the page of benchmarks come from the results that it names?
+"""The page of benchmarks, filled in from the results that it names.
 
 ``python -m benchmarks.page benchmarks`` looks in ``benchmarks/README.md`` for sections such as
 

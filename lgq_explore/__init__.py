@@ -1,4 +1,4 @@
-"""What does a notebook need? The handful of names that ``__init__.pyi`` lists, each loaded when first used.
+"""The names that a notebook needs, as ``__init__.pyi`` lists them, each loaded when first used.
 
 The stub is the one list: type checkers read it, and lazy_loader makes ``__getattr__``, ``__dir__`` and
 ``__all__`` of it (PEP 562), so that ``import lgq_explore`` is instant and needs no notebook package.

@@ -1,4 +1,4 @@
-"""What is told to a person who gave a value that cannot be used?"""
+"""The error for unusable input."""
 
 from __future__ import annotations
 

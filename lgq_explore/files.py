@@ -1,4 +1,4 @@
-"""How is a file or folder written so that it is there whole or not at all?
+"""Files and folders that are written whole or not at all.
 
 What is being written has a hidden name of its own beside the place it is for, and is renamed when it is whole. A
 process that is killed leaves its hidden file or folder behind. Nobody can tell from outside whether its writer still

@@ -1,4 +1,4 @@
-"""Is memory what a computation lacked?"""
+"""Errors that mean a lack of memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How is long work followed on stderr, where stderr may be a terminal, a notebook, a log, closed or full?
+"""Progress of long work on stderr, which may be a terminal, a notebook, a log, closed or full.
 
 No run is worth less than its progress bar: what can't be written is left out, and the work goes on.
 """

@@ -1,4 +1,4 @@
-"""What do the notebooks hold whose panels are measured in a browser?
+"""Cells of the notebooks whose panels are measured in a browser.
 
 Cells as source text, since panels live in a notebook's kernel. A notebook has two: what is needed, and the panel.
 """

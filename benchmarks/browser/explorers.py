@@ -1,4 +1,4 @@
-"""How quickly do panels answer in a real browser?
+"""The time that panels take to answer in a real browser.
 
 A notebook is opened in JupyterLab, in a headless browser without a GPU, and used as a reader does, by key, click and
 drag. Times are those of the page's own clock, from the gesture until the browser has taken what was drawn

@@ -1,4 +1,4 @@
-"""Where do a JupyterLab and a page in a real browser come from, for benchmarks and for tests?
+"""A JupyterLab server and a page in a real browser, for benchmarks and tests.
 
 Both need what the extra `test` brings and a Chromium or Chrome, which ``make browser`` installs. Nothing listens on
 another address than 127.0.0.1, and everything JupyterLab writes lies in the folder it is given.

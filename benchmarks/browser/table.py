@@ -1,4 +1,4 @@
-"""How does the page of benchmarks show what a browser took?"""
+"""The Markdown table of a browser benchmark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does an exact soft assignment cost on a GPU, in time and memory, beside a dense one and beside the floor?
+"""Time and memory of the exact soft assignment on a GPU, beside a dense one and the hardware's floor.
 
 `triton`, `tiled` and `dense` are the backends of `soft_assign`, on queries and keys as LGQ has them at temperature 1.
 `lgq`, `published` (LGQ's formulas with all their N×K arrays, as published code has them) and `VectorQuantize` of

@@ -1,4 +1,4 @@
-"""Do the tests that need a GPU pass on this one?"""
+"""The tests that need a GPU, run on this one."""
 
 from __future__ import annotations
 

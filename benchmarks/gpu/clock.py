@@ -1,4 +1,4 @@
-"""How long does a call take on a device, and how much of its memory?"""
+"""Time and device memory of a call."""
 
 from __future__ import annotations
 

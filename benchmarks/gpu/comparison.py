@@ -1,4 +1,4 @@
-"""Which method does best on photographs by one recipe, trained on a GPU: LGQ, FSQ, SimVQ and VQ, three seeds each?
+"""Methods compared on photographs, trained on a GPU by one recipe with three seeds each.
 
 It is the comparison of `lgq-explore bench quantizers` at three sizes of the codebook, with the recipe of the `small`
 preset. Every run is trained and evaluated in a process of its own, several of which share the GPU: that changes how
@@ -150,7 +150,7 @@ class _Sharing:
             return
 
     def digests(self) -> list[dict[str, Any]]:
-        """A row a method: SHA-256 of its weights, each time alone and each time shared."""
+        """One row per method: SHA-256 of its weights, each time alone and each time shared."""
         return [
             {
                 "quantizer": method,

@@ -1,4 +1,4 @@
-"""How fast can this device multiply, exponentiate and move at all, and how long must a soft assignment take then?"""
+"""Rates that this device reaches for products, exponentials and copies, and the time they imply."""
 
 from __future__ import annotations
 

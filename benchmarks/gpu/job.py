@@ -1,4 +1,4 @@
-"""What is a part of `make gpu` told, and whom does it tell what it has measured so far?"""
+"""What a part of `make gpu` is told, and whom it tells its results."""
 
 from __future__ import annotations
 

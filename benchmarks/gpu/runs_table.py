@@ -1,4 +1,4 @@
-"""How do training on a GPU and a comparison of methods trained there read?"""
+"""Markdown tables of training on a GPU."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLUMNS = {
 
 
 def training_table(measured: Mapping[str, Any]) -> str:
-    """A row a method and shape: speed, and what takes the time of a step; how it was measured."""
+    """One row per method and shape: speed, and what takes the time of a step; how it was measured."""
     rows = [_training_row(result) for result in measured["results"]]
     return table(TRAINING_HEADER, rows, left=1) + "\n\n" + _training_caption(measured)
 

@@ -1,4 +1,4 @@
-"""How does a comparison of soft assignments on a GPU read?"""
+"""The Markdown table of soft assignments compared on a GPU."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STEP_HEADER = ["LGQ's step, ms", "× faster than published", "× less memory", "
 
 
 def markdown_table(comparison: Mapping[str, Any]) -> str:
-    """A row a shape: what `soft_assign` costs, what the other backends do, and whole steps; how it was measured."""
+    """One row per shape: what `soft_assign` costs, what the other backends do, and whole steps; how it was measured."""
     results = comparison["results"]
     shapes = sorted({(each["dim"], each["codes"]) for each in results})
     header = [*HEADER, "× faster than `tiled`", "× faster than `dense`", *STEP_HEADER]

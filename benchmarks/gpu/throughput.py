@@ -1,4 +1,4 @@
-"""How many images a second does training take on a GPU, and where does the time of a step go?
+"""Images per second of training on a GPU, and the parts of a step.
 
 Measured is the loop of `lgq-explore train` with the recipe of the `small` preset at 128 and 256 px: intervals of
 LOG_STEPS steps with all that belongs to them, a row of the history included. Then the quantizer alone, forward and

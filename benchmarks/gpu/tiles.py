@@ -1,4 +1,4 @@
-"""Which tile is fastest for each Triton kernel on this GPU?
+"""The fastest tile of each Triton kernel on this GPU.
 
 Every kernel is started by itself, as `assign` and `gradients` start it at N = K = 16384, with each tile of a grid. All
 are compiled first, in processes beside one another.

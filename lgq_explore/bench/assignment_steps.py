@@ -1,4 +1,4 @@
-"""What is one training step of each quantizer whose cost is compared: forward, losses and backward?
+"""One training step of each quantizer whose cost is compared: forward, losses and backward.
 
 All take the same tokens [N, D] and end in the same way, with a fixed linear functional of the vectors that a decoder
 would see, plus the quantizer's own weighted losses. Encoder and decoder are left out.

@@ -126,7 +126,7 @@ def _seconds(act: Callable[[float], object], temperature: float) -> float:
 
 
 def markdown_table(measured: Mapping[str, Any]) -> str:
-    """A row a panel: opening, and the medians of both kinds of moves; what was measured stands under it."""
+    """One row per panel: opening, and the medians of both kinds of moves; what was measured stands under it."""
     rows = [
         [
             result["panel"],

@@ -1,4 +1,4 @@
-"""What does a computation cost when nothing else has run in its process, on one thread?
+"""The cost of a computation in a process of its own, on one thread.
 
 Memory that an earlier case left behind, a library that is started already or threads that wait for each other would
 all be measured along, so every case has a process to itself:

@@ -1,4 +1,4 @@
-"""At which learning rate does a recipe train best, over all methods alike, by what training itself sees?
+"""The learning rate at which a recipe trains best over all methods, by the training loss.
 
 The rule, which was set before anything was measured: every method of QUANTIZERS is trained at every rate, with every
 seed and rounding replicate. A run's number is its training L1, the mean of `loss_l1` over those rows of its history
@@ -98,7 +98,7 @@ def _mean(results: Any) -> float:
 
 
 def markdown_table(measured: dict[str, Any]) -> str:
-    """A row a method and a column a rate: mean training L1, and in brackets the rounding spread; the chosen is bold."""
+    """One row per method and one column per rate: mean training L1, rounding spread in brackets; the chosen is bold."""
     results, chosen = measured["results"], measured["chosen"]
     rates = sorted({result["learning_rate"] for result in results}, reverse=True)
     methods = list(dict.fromkeys(result["quantizer"] for result in results))

@@ -1,4 +1,4 @@
-"""How are numbers, amounts and rows of a result written?"""
+"""Numbers, amounts and rows of a result as Markdown."""
 
 from __future__ import annotations
 

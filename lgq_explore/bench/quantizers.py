@@ -1,4 +1,4 @@
-"""Which method does best when all are trained by one recipe, on the same photographs, with the same seeds?"""
+"""Methods trained by one recipe on the same photographs with the same seeds, and compared."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def rounding_spread(results: Sequence[Mapping[str, Any]], key: str) -> float | N
 
 
 def markdown_table(comparison: dict[str, Any], columns: Mapping[str, tuple[str, str]] = COLUMNS) -> str:
-    """A row a method and number of codes, the value of every seed in every cell; under it recipe, seeds and N.
+    """One row per method and number of codes, the value of every seed in every cell; under it recipe, seeds and N.
 
     Where seeds have rounding replicates, a value is their mean, and the rounding spread stands behind it in brackets.
     """
@@ -170,7 +170,7 @@ def _caption(comparison: dict[str, Any]) -> str:
     first, recipe = results[0], next(iter(comparison["recipes"].values()))
     seeds = ", ".join(map(str, dict.fromkeys(result["seed"] for result in results)))
     replicates = len({result.get("rounding_replicate", 0) for result in results})
-    a_value = f"A value a seed ({seeds})"
+    a_value = f"One value per seed ({seeds})"
     if replicates > 1:
         a_value += (
             f": the mean of {replicates} runs that differ in rounding alone, and in brackets the largest difference "

@@ -1,4 +1,4 @@
-"""Where are the results of a benchmark kept, and on what were they measured?"""
+"""Files of benchmark results, and what they were measured on."""
 
 from __future__ import annotations
 

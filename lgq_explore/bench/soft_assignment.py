@@ -1,4 +1,4 @@
-"""What does LGQ's exact soft assignment cost, beside a dense one and beside hard assignments?
+"""The cost of LGQ's exact soft assignment, beside a dense one and hard assignments.
 
 A shape is N tokens, K codes and width D. At each one LGQ and the dense reference quantize unit normal tokens and
 centres at several temperatures. They also quantize data that are scaled to hold no subnormal responsibilities, at one

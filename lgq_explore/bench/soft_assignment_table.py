@@ -1,4 +1,4 @@
-"""How does a comparison of soft assignments read?"""
+"""The Markdown table of compared soft assignments."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _summary(ratios: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _ratio_rows(comparison: Mapping[str, Any]) -> Iterator[list[str]]:
-    """A row a result of LGQ; a ratio below 1, where the rival is better, is bold."""
+    """One row per result of LGQ; a ratio below 1, where the rival is better, is bold."""
     results = comparison["results"]
     for ours in results:
         if ours["method"] != "lgq":

@@ -1,4 +1,4 @@
-"""What share of a training step does the quantizer take, by method and number of codes?
+"""The quantizer's share of a training step, by method and codebook size.
 
 Each recipe trains a few steps by the loop that `lgq-explore train` runs, in a fresh process on one thread: crops,
 forward, losses, backward, clip, AdamW, a row of the history. Then the quantizer alone goes forward and backward on the
@@ -187,7 +187,7 @@ def quantizer_seconds(tokenizer: Tokenizer, config: TrainConfig, images: Tensor)
 
 
 def markdown_table(shares: Mapping[str, Any]) -> str:
-    """A row a recipe: the step, the quantizer in it, and its share; what was measured stands under it."""
+    """One row per recipe: the step, the quantizer in it, and its share; what was measured stands under it."""
     rows = [
         [
             f"`{result['quantizer']}`",

@@ -1,4 +1,4 @@
-"""How is a command begun and ended: its arguments, what a process shares, and its exit status?
+"""Start and end of a command: arguments, what a process shares, exit status.
 
 The one place of the package that touches what all of a process shares: its standard streams and signal handlers.
 """

@@ -1,4 +1,4 @@
-"""Which options do several commands share, and what recipe do they make?"""
+"""Options that several commands share, and the recipe that they make."""
 
 from __future__ import annotations
 

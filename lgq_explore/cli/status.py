@@ -1,4 +1,4 @@
-"""What do the exit statuses of a command mean?"""
+"""Exit statuses of commands."""
 
 from __future__ import annotations
 

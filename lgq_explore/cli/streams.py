@@ -1,4 +1,4 @@
-"""Where does a command write, whatever it was started with: a closed stream, a full disk, an old terminal?"""
+"""Standard streams that may be closed, full, or of an old encoding."""
 
 from __future__ import annotations
 

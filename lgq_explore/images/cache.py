@@ -1,4 +1,4 @@
-"""Where are decoded pictures kept, and how are they read back without decoding them again?
+"""The cache of decoded pictures.
 
 A set of pictures is two files under ``data_directory()/"images"``: all pixels end to end in one flat uint8 ``.npy``,
 read by memory map, and a ``.json`` with each picture's name, size, digest and sketch. Their names carry a hash of

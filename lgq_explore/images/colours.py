@@ -1,4 +1,4 @@
-"""How does what a file stores become 8-bit RGB?
+"""Conversion of stored pictures to 8-bit RGB.
 
 A picture is converted strip by strip: one of Pillow's largest has 700 MB as RGB, and each step of a conversion
 would take as much again.

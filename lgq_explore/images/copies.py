@@ -1,4 +1,4 @@
-"""Which pictures are copies of each other, whatever their files are called?
+"""Detection of copies among pictures, whatever their files are called.
 
 A copy is the same prepared pixels, or the same picture scaled or saved anew. The second is found in two steps: a
 perceptual hash and the brightness name candidates, their thumbnails confirm them.

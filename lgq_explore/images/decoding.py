@@ -1,4 +1,4 @@
-"""Which files of a folder are pictures, and how does one become 8-bit RGB of a given size?"""
+"""Decoding of picture files to 8-bit RGB of a given size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which way up is a picture, and which bytes of its file decide its pixels?
+"""Orientation of a picture, and the bytes of its file that decide its pixels.
 
 Texts, colour profiles and EXIF of other programs are often damaged or large, and a decoder that stumbles over
 them refuses a picture whose pixels are whole. Of the formats that nearly all pictures have, JPEG and PNG, the

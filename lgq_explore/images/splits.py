@@ -1,4 +1,4 @@
-"""Which pictures show the same thing, and which of them are held out from training?"""
+"""Groups of pictures that show the same thing, and the held-out split."""
 
 from __future__ import annotations
 

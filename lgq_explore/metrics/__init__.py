@@ -1,4 +1,4 @@
-"""How good is a tokenizer, in numbers? Each number is defined once, and gathered as streaming sums.
+"""Metrics of a tokenizer. Each is defined once, and gathered as streaming sums.
 
 Usage of the codebook (`usage`, and `accumulation` over images), distances in pixels (`image`), in a trained
 network's features (`perceptual`) and in the latents (`quantization`). A class gathers batches by `update` and answers

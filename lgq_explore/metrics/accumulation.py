@@ -1,4 +1,4 @@
-"""How many codes would be seen in fewer images, and how many at least if one went on looking?
+"""Expected codes in fewer images, and a lower bound on their number in more.
 
 Ecologists ask this of species and sampling plots. Here codes are the species and images the plots: the *incidence* of
 a code is the number of images it occurs in, however often it occurs in each. Tokens would not do as units, since those

@@ -1,4 +1,4 @@
-"""How close are the reconstructions to their images, pixel by pixel and window by window?"""
+"""Similarity of reconstructions and images, by pixel and by window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How close are the reconstructions to their images in the features of a trained network?
+"""Distance of reconstructions and images in the features of a trained network.
 
 Both metrics need a network's published weights. Where these cannot be had (no network, an extra not
 installed) the value is None and `why` says so in one line: never 0, never an exception, and never a long

@@ -1,4 +1,4 @@
-"""Where do a network's published weights lie, and how is it built to take them?"""
+"""Published weights of feature networks, and networks that take them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of the latents is lost by rounding them to codes?"""
+"""The quantization error of latents."""
 
 from __future__ import annotations
 

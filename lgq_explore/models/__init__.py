@@ -1,4 +1,4 @@
-"""How do images become latents and latents images?"""
+"""Images to latents and latents to images."""
 
 from __future__ import annotations
 

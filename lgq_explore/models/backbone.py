@@ -1,4 +1,4 @@
-"""Which convolutional encoder and decoder stand around the quantizer, the same for all methods?
+"""The convolutional encoder and decoder around the quantizer, the same for all methods.
 
 A small VQGAN (Esser et al. 2021, arXiv 2012.09841): residual blocks with GroupNorm, self-attention at the lowest
 resolution, one halving of the resolution between neighbouring widths.

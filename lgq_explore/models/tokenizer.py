@@ -1,4 +1,4 @@
-"""How do encoder, quantizer and decoder make a tokenizer?"""
+"""A tokenizer of encoder, quantizer and decoder."""
 
 from __future__ import annotations
 

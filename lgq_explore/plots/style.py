@@ -1,4 +1,4 @@
-"""What do all figures look like?
+"""The look that all figures share.
 
 Colours are Okabe and Ito's, which people with any kind of colour vision can tell apart
 (https://jfly.uni-koeln.de/color/).

@@ -1,4 +1,4 @@
-"""What does an assignment of N tokens to K codes take and tell, and what is asked of it backwards?"""
+"""Inputs, outputs and gradients of an assignment of N tokens to K codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a layer start, when its first weights come from a generator that is passed in?
+"""Layers whose first weights come from a generator that is passed in.
 
 A layer of torch draws from torch's global generator as it is made, and whatever else the process does moves that. These
 start as torch's own do (uniform in ± 1/√fan_in, the weight first and then the bias), so that a seed gives what it gives

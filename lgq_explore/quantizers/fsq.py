@@ -1,4 +1,4 @@
-"""FSQ: what if the codebook is a fixed grid and only the projection onto it is learned?
+"""FSQ: a fixed grid of codes behind a learned projection.
 
 Finite Scalar Quantization, Mentzer et al. 2023, arXiv 2309.15505. Latents are projected from D to G = len(levels)
 dimensions, bounded by tanh, and rounded; there is no codebook to learn and no loss. With o = ½ for even L, 0 for odd L:

@@ -1,4 +1,4 @@
-"""Where do the first codes lie? Codebooks drawn from the encoder's own tokens, or a grid laid over them."""
+"""Initial codebooks, drawn from the encoder's own tokens or laid over them as a grid."""
 
 from __future__ import annotations
 

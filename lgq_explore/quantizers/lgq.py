@@ -1,4 +1,4 @@
-"""LGQ: how does a codebook learn its geometry through soft assignments that harden as the temperature falls?
+"""LGQ: a codebook learned through soft assignments that harden as the temperature falls.
 
 Learnable Geometric Quantization, arXiv 2602.16086. With tokens z [N, D] (after LGQ's own normalisation), centres
 c [K, D] and temperature τ:

@@ -1,4 +1,4 @@
-"""What is the mean of a tensor over all processes that train together, and its gradient?"""
+"""The mean of a tensor over all processes that train together, with its gradient."""
 
 from __future__ import annotations
 

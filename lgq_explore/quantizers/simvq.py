@@ -1,4 +1,4 @@
-"""SimVQ: what if the codes are frozen and a learned map moves all of them together?
+"""SimVQ: frozen codes that a learned map moves together.
 
 Zhu et al. 2024, arXiv 2411.02038. A random codebook e [K, D] ~ N(0, 1/√D) never changes; the codes are c = W e, so that
 every step moves every code, used or not. z is assigned to the nearest c, with the straight-through gradient and

@@ -1,4 +1,4 @@
-"""Which temperature is in force at a given share of training?"""
+"""Temperature schedules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which arrays does a file hold that may be damaged, or of another kind than its name says?
+"""Arrays read from files that may be damaged, or of another kind than their names say.
 
 A header is held against what it is a header of before anything is allocated or mapped: NumPy itself takes any type and
 any shape that a header names. Bytes that were changed make readers raise errors of all kinds; here they are one kind.

@@ -1,4 +1,4 @@
-"""What is a recipe, and how is one read, changed and named?"""
+"""Training recipes: fields, JSON, overrides, and the hash that names them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does a trained tokenizer make of pictures: latents, codes, reconstructions?"""
+"""Latents, codes and reconstructions that a trained tokenizer makes of pictures."""
 
 from __future__ import annotations
 

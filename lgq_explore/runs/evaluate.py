@@ -1,4 +1,4 @@
-"""How good is a run's tokenizer on pictures it has not seen, in numbers that all runs share?"""
+"""Metrics of a run's tokenizer on held-out pictures."""
 
 from __future__ import annotations
 

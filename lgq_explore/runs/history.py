@@ -1,4 +1,4 @@
-"""How is a run's history written, read and cut, although a row may have been torn?
+"""The history of a run: written, read and cut, although a row may be torn.
 
 A row is written by one call. Where that was cut short (a full disk, a kill) the last line has no end: readers pass it
 over, and it is cut off before the run goes on. A damaged line before whole ones is not guessed at: it is named.
@@ -24,7 +24,7 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?|[-+]?inf|nan|", re.ASC
 
 
 def read_history(path: Path) -> pd.DataFrame:
-    """A row a logged step, in order; empty before the first. Raises InputError, by line, for a damaged file."""
+    """One row per logged step, in order; empty before the first. Raises InputError, by line, for a damaged file."""
     return history_of(history_content(path), path)
 
 

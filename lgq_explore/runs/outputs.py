@@ -1,4 +1,4 @@
-"""Can what a command will write be written? Asked before hours of work."""
+"""Checks of output paths, made before hours of work."""
 
 from __future__ import annotations
 

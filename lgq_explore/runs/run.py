@@ -1,4 +1,4 @@
-"""What does a run folder hold, and how is it written?"""
+"""Run folders: reading and writing."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Run:
         return self.finished_steps >= self.config.steps
 
     def history(self) -> pd.DataFrame:
-        """A row a logged step, in order; empty before the first. A row that is still being written is left out.
+        """One row per logged step, in order; empty before the first. A row that is still being written is left out.
 
         Raises InputError, by line, for a damaged file.
         """

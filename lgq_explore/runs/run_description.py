@@ -1,4 +1,4 @@
-"""Which run does a folder hold, by what its config.json says?"""
+"""The config.json of a run folder, and the run that it describes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What do the files in a run folder hold, and are they whole?"""
+"""The files in a run folder, and checks that they are whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where do runs lie, and what is the folder of a new one called?"""
+"""Paths of run folders, and names of new ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may another thread change while training runs?"""
+"""What another thread may change while training runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a quantizer learn plain points, with no encoder and no decoder around it?
+"""Training of a quantizer on plain points, with no encoder and no decoder around it.
 
 Tokens [N, D] are taken as latents [N, D, 1, 1]. What is minimised is what a tokenizer minimises, with the identity in
 place of encoder and decoder: the mean squared error of the reconstruction, over N and D, and the method's own losses.
@@ -61,9 +61,9 @@ class FitRecipe:
 class FittedQuantizer:
     """A quantizer in eval mode that has learned N tokens [N, D], and how it came there.
 
-    history: a row a logged step: step, learning_rate, loss, loss_NAME of each loss on the step's tokens, unweighted,
-    the method's diagnostics; and of all N tokens, decoded hard after the step: distortion (mean |z − q|², summed over
-    D), active_codes, tokens. Row 0 is the quantizer before its first step.
+    history: one row per logged step: step, learning_rate, loss, loss_NAME of each loss on the step's tokens,
+    unweighted, the method's diagnostics; and of all N tokens, decoded hard after the step: distortion (mean |z − q|²,
+    summed over D), active_codes, tokens. Row 0 is the quantizer before its first step.
     snapshots: finished steps → where the codes are decoded to [K, D], float32, at the logged steps, if asked for.
     """
 

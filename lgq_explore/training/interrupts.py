@@ -1,4 +1,4 @@
-"""How does an interrupt stop training between two steps, and never within one?
+"""Interrupts that stop training between two steps, never within one.
 
 Python raises KeyboardInterrupt in the main thread, wherever that is: within a step it would leave some weights moved
 and others not. A signal handler could put it off, but signals belong to the whole process, and so to whoever started

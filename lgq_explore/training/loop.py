@@ -1,4 +1,4 @@
-"""How is a tokenizer trained? One loop, in the order things happen."""
+"""The training loop, in the order things happen."""
 
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ class _Training:
         try:
             return self.model(images)
         except FloatingPointError as error:
-            raise self._diverged("the latents are no finite numbers") from error
+            raise self._diverged("the latents contain NaN or infinity") from error
 
     def _learn(self, made: TrainingPass) -> dict[str, float]:
         try:

@@ -1,4 +1,4 @@
-"""On what does training run, and can it run there? Asked before a folder is made."""
+"""The device that training runs on, checked before a folder is made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is the state in a checkpoint one that this training can go on from?
+"""Checks of a checkpoint's state before training continues from it.
 
 Torch takes what it finds there: moments of another shape or a missing key end a step much later, or change the weights
 without a word. Everything here raises an exception of some kind for a state that does not fit.

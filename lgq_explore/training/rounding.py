@@ -1,4 +1,4 @@
-"""What decides how sums are rounded, and what would training give if they were rounded otherwise?"""
+"""Training repeated with other rounding, to show the floor of comparisons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which small trained runs do the notebooks share?"""
+"""Small trained runs that the notebooks share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How do plotly charts change in place, and say which codes a reader picks in them?"""
+"""Plotly charts that change in place and report the codes picked in them."""
 
 from __future__ import annotations
 

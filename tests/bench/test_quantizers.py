@@ -77,7 +77,7 @@ def test_the_table_has_a_row_a_method_and_a_value_a_seed() -> None:
         "| `lgq` | 1024 | 21.00 · 21.00 | 0.612 · 0.600 | 900 · 901 | 512 · 512 | 0.563 · 0.500 |",
         "| `fsq` | 1000 | 19.00 · 18.00 | – · – | 20 · 19 | 7 · 6 | 0.170 · 0.160 |",
         "",
-        "One recipe for all: photos, 32 px, 300 steps of 8 crops, D = 4. A value a seed (0, 1), measured on "
+        "One recipe for all: photos, 32 px, 300 steps of 8 crops, D = 4. One value per seed (0, 1), measured on "
         "N = 12 held-out crops (768 tokens) of 3 photographs; 2020-02-29, a machine.",
     ]
 
@@ -104,7 +104,7 @@ def test_the_table_shows_means_over_replicates_and_the_largest_spread_of_a_seed(
         "| `lgq` | 1024 | 21.25 · 19.45 (1.10) | 0.600 · 0.600 (0.000) | 902 · 801 (5) | 9 · 9 (0) | – · – |"
     )
     assert lines[-1] == (
-        "One recipe for all: photos, 32 px, 300 steps of 8 crops, D = 4. A value a seed (0, 3): the mean of 2 runs "
+        "One recipe for all: photos, 32 px, 300 steps of 8 crops, D = 4. One value per seed (0, 3): the mean of 2 runs "
         "that differ in rounding alone, and in brackets the largest difference between such runs of a seed, below "
         "which a difference says nothing. Values are measured on N = 12 held-out crops (768 tokens) of 3 "
         "photographs, which show 2 scenes; 2020-02-29, a machine."

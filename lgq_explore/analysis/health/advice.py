@@ -1,4 +1,4 @@
-"""What is to be changed in a recipe against what goes wrong? Words, and options of `lgq-explore train`."""
+"""Advice on a recipe, in words and as options of `lgq-explore train`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which signs in a run's evidence say that something goes wrong?
+"""Rules that recognise in a run's evidence what goes wrong.
 
 Each rule is a function from `Evidence` to a `Verdict`, and RULES is the one list of them. A threshold is a constant
 here, with its reason, and the verdict says it again beside the number.

@@ -27,7 +27,7 @@ MOST_OF_IT = 0.9
 
 
 def receptive_field(study: Study, tokens: int = TOKENS) -> pd.DataFrame:
-    """How much of what moves a token lies within a window around it: a row a reach, from 0 pixels up.
+    """How much of what moves a token lies within a window around it: one row per reach, from 0 pixels up.
 
     reach: pixels beyond the token's own f × f on each side. side: of the window, f + 2 reach. share: of the squared
     gradient Σ_d |∂z_d/∂x|² inside of it, summed over `tokens` tokens evenly spread over the study's.

@@ -55,7 +55,7 @@ def reconstruct(
 
 
 def reconstruction_quality(study: Study) -> pd.DataFrame:
-    """A row a picture: image (its number), photograph (the name of the one it was cut from), psnr_db.
+    """One row per picture: image (its number), photograph (the name of the one it was cut from), psnr_db.
 
     `metrics.psnr_db` says what is computed.
 

@@ -41,7 +41,7 @@ def token_table(study: Study) -> pd.DataFrame:
 
 
 def distortion(tokens: pd.DataFrame, codebook_size: int) -> pd.DataFrame:
-    """What the tokens of each code lose: a row a joint code (0 … K − 1), unused ones included, with 0.
+    """What the tokens of each code lose: one row per joint code (0 … K − 1), unused ones included, with 0.
 
     code, count, token_share, quantization_error_share, pixel_error_share: shares of the whole table's sums. They are 0
     for all codes where nothing is lost.

@@ -23,7 +23,7 @@ class TurnedOff:
     """An encoding after some of its joint codes were turned off.
 
     codes: int64 [N, G, H, W]. reconstructions: uint8 [N, 3, S, S]. reassigned: tokens that held one of them, of
-    `tokens`. pictures: a row a picture: image, photograph, reassigned (tokens), psnr_db before, psnr_db_after, and
+    `tokens`. pictures: one row per picture: image, photograph, reassigned (tokens), psnr_db before, psnr_db_after, and
     change_db, their difference.
     """
 

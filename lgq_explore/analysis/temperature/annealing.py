@@ -71,7 +71,7 @@ class CellSums:
 
 
 def split_temperatures(tokens: ArrayLike | Tensor, codebook: ArrayLike | Tensor, temperature: float) -> pd.DataFrame:
-    """A row a code: code, mass (mean responsibility, sums to 1), split_temperature.
+    """One row per code: code, mass (mean responsibility, sums to 1), split_temperature.
 
     split_temperature: 2 λ_max of the covariance of tokens [N, D] around their mean, weighted by the code's
     responsibilities at `temperature`, in units of τ. Were there two codes in its place, they would part below it. NaN
@@ -126,10 +126,10 @@ def cell_sums(tokens: Tensor, codebook: Tensor, temperature: float, features: Te
 class AnnealingPath:
     """The minima of the free energy that K codes follow from hot to cold, for N tokens [N, D].
 
-    centres: a row a temperature and code: temperature, code, axis_0 … axis_{D−1}, mass.
-    states: a row a temperature, from hot to cold: temperature, distinct_centres (counted: centres nearer than DISTINCT
-    of the spread are one), effective_centres (exp I), distortion (mean Σ_k p d²), hard_distortion (mean min_k d²),
-    free_energy, iterations, converged, tokens.
+    centres: one row per temperature and code: temperature, code, axis_0 … axis_{D−1}, mass.
+    states: one row per temperature, from hot to cold: temperature, distinct_centres (counted: centres nearer than
+    DISTINCT of the spread are one), effective_centres (exp I), distortion (mean Σ_k p d²), hard_distortion (mean min_k
+    d²), free_energy, iterations, converged, tokens.
     critical_temperature: τ_c of the tokens, by formula.
     """
 

@@ -98,7 +98,7 @@ def compare_estimators(
     temperatures: Sequence[float],
     estimators: Mapping[str, Estimator] = ESTIMATORS,
 ) -> pd.DataFrame:
-    """Each estimator's encoder gradient against the smoothed loss's, a row a temperature and estimator.
+    """Each estimator's encoder gradient against the smoothed loss's, one row per temperature and estimator.
 
     cosine: between the two, over all tokens and dimensions. variance_ratio: of the mean square of the estimator's
     components over that of the truth's. Both without the share of the truth's noise, and NaN where it is nothing but

@@ -55,7 +55,7 @@ class TemperatureProbe:
         return self.latents.shape[0] * self.latents.shape[2] * self.latents.shape[3]
 
     def at(self, temperature: float) -> pd.DataFrame:
-        """A row a token: token, code, max_p, entropy (nats), gap, gap_bound, free_energy_gap, encoder_gain.
+        """One row per token: token, code, max_p, entropy (nats), gap, gap_bound, free_energy_gap, encoder_gain.
 
         Raises InputError for a temperature that is not positive.
         """

@@ -197,7 +197,7 @@ def fit_toy(
     the steps; on_log and controls are as in `fit_quantizer`.
 
     Raises:
-        InputError: a name or number of the setting that does not do.
+        InputError: an unknown name or out-of-range number in the setting.
     """
     config = setting.quantizer()
     optimum = toy_optimum(setting.data, config.size)
@@ -262,7 +262,7 @@ def toy_table(
     Empty data or methods: all of them. setting: other fields of `ToySetting`, the same for all.
 
     Raises:
-        InputError: an unknown name, or a field that does not do.
+        InputError: an unknown name or out-of-range field.
     """
     rows = []
     for name in data or list(TOYS):

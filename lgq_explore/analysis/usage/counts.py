@@ -40,7 +40,7 @@ def of_counts(counts: ArrayLike) -> pd.DataFrame:
     values = np.asarray(counts)
     if values.ndim != 1 or values.dtype.kind not in "iu":
         raise InputError(
-            f"counts have shape {list(values.shape)} and type {values.dtype}: give one whole number a code"
+            f"counts have shape {list(values.shape)} and type {values.dtype}: give one whole number per code"
         )
     if values.size and values.min() < 0:
         raise InputError(f"a count is {values.min()}: give counts of at least 0")

@@ -28,7 +28,7 @@ COLOURS = "viridis"
 
 
 def draw_code_neighbours(neighbours: pd.DataFrame, *, detail: str = "") -> go.Figure:
-    """A row a code, its neighbours from the nearest on, coloured by distance. One trace; a click picks the neighbour.
+    """One row per code, its neighbours from the nearest on, coloured by distance. One trace; a click picks a code.
 
     neighbours: that of `analysis.geometry.code_neighbours`.
 
@@ -93,7 +93,7 @@ def publish_code_neighbours(neighbours: pd.DataFrame, *, detail: str = "") -> Fi
 
 @dataclass(frozen=True, eq=False)
 class _Tables:
-    """Neighbours and their distances, a row a code and a column a rank."""
+    """Neighbours and their distances, one row per code and one column per rank."""
 
     neighbours: pd.DataFrame
     distances: pd.DataFrame

@@ -43,7 +43,7 @@ SHARES = (
 def draw_distortion(distortion: pd.DataFrame, *, method: str = "lgq", detail: str = "") -> go.Figure:
     """For each code its shares of all tokens, of the quantization error and of the pixel error, in percent.
 
-    distortion: rows of `analysis.pictures.distortion`, a row a code to be shown. Three traces, a bar a code each.
+    distortion: rows of `analysis.pictures.distortion`, one row per code to be shown. Three traces of one bar per code.
 
     Raises:
         InputError: a frame of something else.

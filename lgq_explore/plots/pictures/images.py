@@ -42,7 +42,7 @@ ImageRows = Mapping[str, NDArray[np.uint8] | None]
 
 
 def draw_images(rows: ImageRows, title: Title | None = None) -> go.Figure:
-    """Rows of pictures, uint8 [n, 3, S, S] each, under their names; a row that is None is left out. A trace a row.
+    """Rows of pictures, uint8 [n, 3, S, S] each, under their names; a row that is None is left out. One trace per row.
 
     title: by default it says how many of what size.
 

@@ -57,7 +57,7 @@ class PatchRow:
 
 
 def draw_code_patches(rows: Sequence[PatchRow], reach: int, detail: str = "") -> go.Figure:
-    """A row a code: decoded alone, mean patches, and patches that hold it. Traces: a strip a row, then what to click.
+    """One row per code: decoded alone, mean patches, and patches that hold it. Traces: one strip per row, then clicks.
 
     reach: pixels around the token's own, which are outlined. detail: of the title.
 

@@ -37,8 +37,9 @@ def draw_bifurcation(
     """One coordinate of every centre against the temperature, hot at left, and below how many can be told apart.
 
     centres, states: of an `analysis.temperature.AnnealingPath`. critical: τ_c, dashed; temperature: the present one.
-    along: which axis. A trace a code, then one for `effective_centres` and one for `distinct_centres`, which leaves out
-    temperatures at which centres have not come to rest; the last shape is the present temperature, where one is given.
+    along: which axis. One trace per code, then one for `effective_centres` and one for `distinct_centres`, which leaves
+    out temperatures at which centres have not come to rest; the last shape is the present temperature, where one is
+    given.
 
     Raises:
         InputError: a frame without the columns that are drawn.

@@ -72,7 +72,7 @@ def plot_usage_by_rank(axes: Axes, ranks: pd.DataFrame, methods: Mapping[str, st
 def draw_lorenz(lorenz: pd.DataFrame, summary: pd.DataFrame, methods: Mapping[str, str]) -> go.Figure:
     """The share of the tokens that the least used codes carry, beside what uniform sampling would give (thin).
 
-    lorenz: run, curve (COUNTED or UNIFORM), code_share, token_share. summary: run, gini, gini_uniform, one row a run.
+    lorenz: run, curve (COUNTED or UNIFORM), code_share, token_share. summary: run, gini, gini_uniform, one row per run.
 
     Raises:
         InputError: a column is missing, or a run's method is not said.

@@ -1,4 +1,4 @@
-"""How is every token assigned softly to every code without ever holding all N×K responsibilities?
+"""The soft assignment as one differentiable function, without N×K responsibilities in memory.
 
 A soft assignment is attention: queries q [N, E] are tokens, keys k [K, E] and values v [K, F] are codes.
 

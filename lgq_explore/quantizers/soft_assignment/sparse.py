@@ -1,4 +1,4 @@
-"""How is the soft assignment computed from the few codes that a token keeps, where the others are dropped?
+"""The soft assignment over the few codes that each token keeps.
 
 Formulas and names are those of `soft_assignment`. At a small temperature a handful of codes hold all but a billionth of
 a token's responsibility. The logits are still made a strip of tokens at a time, but all that follows, which costs most,

@@ -1,4 +1,4 @@
-"""How is the soft assignment computed tile by tile in plain torch, with one exponential a pair each way?
+"""The soft assignment tile by tile in plain torch, with one exponential per pair each way.
 
 Formulas and names are those of `soft_assignment`. A strip of tokens over all codes is held at a time, so that a row's
 sums are known before its responsibilities are used, and no exponential is computed twice. The strip is cut into tiles

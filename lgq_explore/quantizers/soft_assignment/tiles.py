@@ -1,4 +1,4 @@
-"""How is the table of all tokens and codes cut into tiles that a processor's cache holds, and searched quickly?"""
+"""Tiles of the table of tokens and codes that fit a processor's cache, and fast searches in them."""
 
 from __future__ import annotations
 

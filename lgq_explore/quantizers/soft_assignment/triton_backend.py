@@ -1,4 +1,4 @@
-"""How is the exact soft assignment computed on a GPU, in memory that grows with N + K?
+"""The exact soft assignment on a GPU, in memory that grows with N + K.
 
 Formulas and names are those of `soft_assignment`. A program owns some tokens (or codes) and walks over the codes (or
 tokens) a few at a time, so that one tile of logits a program is all that ever exists of the N×K table:

@@ -128,7 +128,7 @@ class GeometryExplorer(Explorer):
         )
 
     def frame(self) -> pd.DataFrame:
-        """A row a point shown: map (its heading), kind (code, token), code, x, y, fitted, and the colours of codes."""
+        """One row per point shown: map (its heading), kind (code, token), code, x, y, fitted, colours of codes."""
         parts = []
         for pane in self._panes():
             parts.append(pane.codes.assign(map=pane.heading, kind="code"))

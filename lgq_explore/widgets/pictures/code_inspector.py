@@ -92,7 +92,7 @@ class CodeInspector(Explorer):
         return self._without
 
     def frame(self) -> pd.DataFrame:
-        """A row a selected code: code, count (tokens), shares of the whole, its nearest code and how far that is."""
+        """One row per selected code: code, count (tokens), shares of the whole, its nearest code and its distance."""
         chosen = analysis.usage.checked_codes(self.selection, self._size)
         nearest = analysis.geometry.code_neighbours(self.study, chosen, neighbours=1)
         return self._distortion.loc[chosen].merge(nearest.drop(columns="rank"), on="code")

@@ -80,7 +80,7 @@ class PatchInspector(Explorer):
         return self._answer
 
     def frame(self) -> pd.DataFrame:
-        """A row a candidate, nearest first: rank, code, distance, responsibility."""
+        """One row per candidate, nearest first: rank, code, distance, responsibility."""
         return self.posterior().candidates
 
     def summary(self) -> dict[str, int | float | str]:

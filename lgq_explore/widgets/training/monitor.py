@@ -1,4 +1,4 @@
-"""How does one watch a run train, and steer it, in a notebook?"""
+"""The training monitor: a run watched and steered in a notebook."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .view import TrainingView
 
 POLL_SECONDS = 0.25
 DRAWING_SHARE = 0.25
-"""Of the time, at most: who draws holds the interpreter's lock, and the trainer waits for it."""
+"""Largest share of time spent drawing, which holds the GIL."""
 
 
 class TrainingMonitor(Panel):

@@ -1,4 +1,4 @@
-"""How does a run train in a thread while the notebook stays alive?"""
+"""A run that trains in a thread while the notebook stays alive."""
 
 from __future__ import annotations
 

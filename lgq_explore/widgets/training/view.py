@@ -1,4 +1,4 @@
-"""What does a reader see of a run while it trains?"""
+"""What the training monitor shows of a run."""
 
 from __future__ import annotations
 
