@@ -41,8 +41,16 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.json:
         say(json.dumps(result))
     else:
-        say("\n".join(f"{name:20} {_readable(value)}" for name, value in result.items()))
+        groups = result.pop("groups")
+        lines = [f"{name:20} {_readable(value)}" for name, value in result.items()]
+        say("\n".join([*lines, *(_of_group(*group) for group in groups.items() if len(groups) > 1)]))
     return 0
+
+
+def _of_group(number: str, usage: dict[str, Any]) -> str:
+    """One line on the usage of one group's codes."""
+    numbers = [f"{name} {_readable(value)}" for name, value in usage.items()]
+    return f"{'group ' + number:20} {', '.join(numbers)}"
 
 
 def add_encode(commands: Any) -> None:

@@ -95,7 +95,9 @@ class TrainConfig:
         self._require("image_size", whole_latents, f"it must be a multiple of the backbone's factor {factor}")
         tokens = self.batch_size * (self.image_size // factor) ** 2
         fewest = self.quantizer.fewest_tokens
-        remedy = f"it makes {tokens} tokens, and this {self.quantizer.method} needs a batch of at least {fewest}"
+        remedy = (
+            f"tokens in a batch are {tokens}, and {self.quantizer.method} with these settings needs at least {fewest}"
+        )
         self._require("batch_size", tokens >= fewest, remedy)
         self._fill_loss_weights()
         self._copy_objectives()

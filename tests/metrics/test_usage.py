@@ -167,7 +167,7 @@ def test_codes_that_are_not_integers_are_refused() -> None:
 
 
 def test_a_huge_codebook_gives_no_dense_counts() -> None:
-    with pytest.raises(ValueError, match="active_counts"):
+    with pytest.raises(ValueError, match=r"too large to list .* its active codes"):
         CodeCounts(2**25).counts()
 
 
