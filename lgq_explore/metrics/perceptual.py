@@ -295,8 +295,8 @@ def _require_package(module: str, extra: str, otherwise: str = "") -> None:
 
 
 def _not_finite(distance: float) -> str | None:
-    """Why a distance says nothing, if it is no finite number."""
-    return None if math.isfinite(distance) else "features of these images are no finite numbers"
+    """Why a distance says nothing, if it is NaN or infinity."""
+    return None if math.isfinite(distance) else "features of these images contain NaN or infinity"
 
 
 def _to_8_bits(images: Tensor) -> Tensor:

@@ -229,7 +229,7 @@ class _Fitting:
         try:
             output = quantizer(latents)
         except FloatingPointError as error:
-            raise self._diverged(step, "the codes are no finite numbers") from error
+            raise self._diverged(step, "the codes contain NaN or infinity") from error
         losses = {RECONSTRUCTION: functional.mse_loss(output.quantized, latents), **output.losses}
         loss = weighted_sum(losses, recipe.loss_weights)
         if not math.isfinite(loss.item()):
@@ -314,7 +314,7 @@ def _checked_tokens(tokens: ArrayLike | Tensor) -> Tensor:
         raise InputError(f"tokens have shape {list(points.shape)}: give [N, D] with at least one token")
     points = points.float().clone()
     if not points.isfinite().all():
-        raise InputError("tokens hold values that are no finite numbers: leave those rows out")
+        raise InputError("tokens contain NaN or infinity: leave those rows out")
     return points
 
 

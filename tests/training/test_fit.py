@@ -196,7 +196,7 @@ def test_a_wrong_argument_is_named(arguments: dict[str, object], told: str) -> N
     [
         (torch.zeros(3), r"\[3\]"),
         (torch.zeros(0, 2), r"\[0, 2\]"),
-        (torch.tensor([[0.0, math.nan]]), "no finite numbers"),
+        (torch.tensor([[0.0, math.nan]]), "contain NaN or infinity"),
         (torch.zeros(7, 2), "7 tokens are too few to start 4 codes from: give at least 8"),
     ],
 )

@@ -317,7 +317,7 @@ def _checked(tokens: ArrayLike | Tensor, codebook: ArrayLike | Tensor) -> tuple[
             f"tokens have shape {list(points.shape)} and codes {list(centres.shape)}: give [N, D] and [K, D]"
         )
     if not (points.isfinite().all() and centres.isfinite().all()):
-        raise InputError("tokens or codes hold values that are no finite numbers: leave those rows out")
+        raise InputError("tokens or codes contain NaN or infinity: leave those rows out")
     if not (points.square().sum().isfinite() and centres.square().sum().isfinite()):
         raise InputError("tokens or codes are so large that their squares overflow: divide both by their spread")
     return points, centres

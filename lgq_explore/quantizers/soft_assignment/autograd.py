@@ -56,7 +56,7 @@ def soft_assign(q: Tensor, k: Tensor, v: Tensor, *, backend: str = "auto", drop:
     drop: codes whose responsibility is under `drop` times a token's largest count as 0; 0 is exact.
 
     Raises ValueError for shapes that don't fit, an unknown backend or a drop outside [0, 1), and FloatingPointError for
-    an entry that is no finite number.
+    an entry that is NaN or infinity.
     """
     _check(q, k, v, backend, drop)
     dtype = torch.float64 if q.dtype == torch.float64 else torch.float32

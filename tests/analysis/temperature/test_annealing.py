@@ -268,7 +268,7 @@ def test_a_run_without_temperature_is_refused(tmp_path: Path) -> None:
         (torch.zeros(3), torch.zeros(2, 2), 1.0, r"\[3\]"),
         (torch.zeros(3, 2), torch.zeros(2, 3), 1.0, r"\[2, 3\]"),
         (torch.zeros(0, 2), torch.zeros(2, 2), 1.0, r"\[0, 2\]"),
-        (torch.full((3, 2), math.inf), torch.zeros(2, 2), 1.0, "no finite numbers"),
+        (torch.full((3, 2), math.inf), torch.zeros(2, 2), 1.0, "contain NaN or infinity"),
         (torch.full((3, 2), 1e160, dtype=torch.double), torch.zeros(2, 2), 1.0, "their squares overflow"),
         (torch.zeros(3, 2), torch.zeros(2, 2), 0.0, "temperature is 0"),
         (torch.zeros(3, 256), torch.zeros(4096, 256), 1.0, "268,435,456 numbers"),
