@@ -38,7 +38,7 @@ LOCKED = set -e; \
 	trap 'rm -f $(LOCK)' EXIT; \
 	trap 'exit 130' HUP INT TERM
 
-# A person watches 5 GB arrive; a log need not.
+# A person watches 7 GB arrive; a log need not.
 PIP := $(BIN)/python -m pip install $(if $(CI),--quiet)
 # One thread each: most tests are too small to share out, and threads that wait for a busy core cost more than they bring.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest

@@ -1,4 +1,4 @@
-"""How does a notebook get into the repository with outputs that read well where nothing runs?
+"""Notebooks executed and saved with outputs that read well where nothing runs.
 
 ``python -m notebooks.bake notebooks/*.ipynb`` executes each notebook and saves it with the pictures of its
 panels, without what changes from run to run, and below the size that stays readable on the web.

@@ -72,7 +72,7 @@ def _escaping(stream: TextIO) -> Iterator[None]:
 
 
 def _open_closed_descriptors() -> None:
-    """Else the next file that is opened would be stdout or stderr to every library that writes there."""
+    """Open closed standard descriptors on the null device, or the next file opened would become stdout or stderr."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)

@@ -2,7 +2,8 @@
 
 Usage of the codebook (`usage`, and `accumulation` over images), distances in pixels (`image`), in a trained
 network's features (`perceptual`) and in the latents (`quantization`). A class gathers batches by `update` and answers
-with a frozen result by `compute`; a value never depends on how the data were cut into batches.
+with a frozen result by `compute`, those of PICTURE_METRICS also by `numbers`. A value never depends on how the data
+were cut into batches.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Metrics of reconstructions against their images, one file per metric.
+"""Metrics of reconstructions against their images, and the list of those that `evaluate` takes.
 
-`PICTURE_METRICS` is the one list: `evaluate`, and so every comparison, has the numbers of each metric in it.
+`PICTURE_METRICS` is the one list: results of `evaluate`, and so of every comparison, hold the numbers of each.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ class CodeCounts:
         return self._dense[self._dense > 0] if self._dense is not None else self._compact()[1].copy()
 
     def usage(self) -> CodeUsage:
-        """The numbers of `usage.per_code` for what has been counted so far."""
+        """The numbers of `code_usage` for what has been counted so far."""
         return code_usage(self.active_counts(), self.codebook_size)
 
     def _append(self, codes: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
@@ -122,7 +122,7 @@ class CodeCounts:
 
 @dataclass(frozen=True)
 class CodeUsage:
-    """What `usage.per_code` says of N tokens over K codes; formulas there."""
+    """What `code_usage` says of N tokens over K codes; the formulas stand there."""
 
     tokens: int
     codebook_size: int
@@ -192,7 +192,7 @@ def gini(counts: Tensor | ArrayLike, codebook_size: int) -> float:
         Gini = 2 Σ_i i x_(i) / (K Σ_i x_(i)) − (K + 1) / K,   x_(1) ≤ … ≤ x_(K), dead codes included
 
     which is the mean absolute difference of two codes' counts over twice the mean count. Arguments and errors
-    are those of `usage.per_code`.
+    are those of `code_usage`.
     """
     codebook_size = _checked_codebook_size(codebook_size)
     active = np.sort(_active_counts(counts, codebook_size)).astype(np.float64)
@@ -251,7 +251,7 @@ def lorenz_curve(counts: Tensor | ArrayLike, codebook_size: int) -> LorenzCurve:
     """The share of the tokens that the least used codes carry, dead codes included (Lorenz 1905).
 
     Its corners: one after the dead codes, and one after each active code, ascending. Gini is twice the area between
-    the curve and the diagonal. Arguments and errors are those of `usage.per_code`.
+    the curve and the diagonal. Arguments and errors are those of `code_usage`.
     """
     codebook_size = _checked_codebook_size(codebook_size)
     active = np.sort(_active_counts(counts, codebook_size))
@@ -290,7 +290,7 @@ def top_share(counts: Tensor | ArrayLike, codebook_size: int, fraction: float) -
     """The share of the tokens that the most used `fraction` of all K codes take: `fraction` itself where all are alike.
 
     Read from the Lorenz curve, so that a fraction between two codes takes its part of the one in between. Other
-    arguments and errors are those of `usage.per_code`.
+    arguments and errors are those of `code_usage`.
 
     Raises:
         InputError: a fraction outside 0 … 1.

@@ -52,7 +52,7 @@ class Quantizer(nn.Module):
     """
 
     metric: Metric = SquaredEuclidean()
-    """In which points are rounded to codes."""
+    """The distance by which a point's nearest code is chosen."""
 
     assigns_nearest: bool = True
     """Whether `assign` takes the joint code of least `distances`; False where it searches greedily, stage by stage."""
@@ -225,7 +225,10 @@ class QuantizerConfig:
         return cls().resized(codebook_size)
 
     def temperatures(self, dim: int) -> tuple[float, float] | None:
-        """The first and the last of the schedule, for latents of width `dim`; None for a method without."""
+        """The first and the last of the schedule, for latents of width `dim`; None for a method without.
+
+        1.0 stands for one that is solved for while training (the unit `effective_codes`).
+        """
         return None
 
     def learned_shapes(self, dim: int) -> list[tuple[int, ...]]:

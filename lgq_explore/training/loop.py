@@ -339,7 +339,7 @@ class _Training:
         with damage_named(checkpoint):
             progress = RestoredProgress.read(state, step_of(checkpoint))
             load_optimizer(self.optimizer, state["optimizer"])
-            self.objectives.load_state_dict(state.get("objectives", {}))  # older checkpoints have neither
+            self.objectives.load_state_dict(state.get("objectives", {}))  # older checkpoints have none
             self.source_state = state.get("source", {})
             self.source.load_state_dict(self.source_state)
             self.window.load(state["window"], self.fabric.device)

@@ -157,7 +157,7 @@ class Explorer(Panel):
 
 
 def as_study(subject: StudyLike, crops: int = CROPS) -> Study:
-    """A study as it is; of a run that of at most `crops` held-out crops of its newest weights. Raises InputError."""
+    """A study as it is; for a run, the study of at most `crops` held-out crops. Raises InputError."""
     return subject if isinstance(subject, Study) else study(as_run(subject), crops=crops)
 
 

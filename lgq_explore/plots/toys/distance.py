@@ -27,7 +27,6 @@ from ..style import (
 
 RATIO = "distortion / least distortion"
 TICKS = [1, 1.5, 2, 3, 5, 10, 20, 50, 100, 200]
-NOTHING_LEARNED = "Nothing is trained yet: press Train."
 
 
 def draw_toy_distance(curves: Mapping[str, pd.DataFrame], detail: str, steps: int) -> go.Figure:

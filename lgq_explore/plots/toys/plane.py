@@ -265,7 +265,7 @@ def _dead(codes: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 def _sizes(codes: pd.DataFrame) -> NDArray[np.float64]:
-    """By what is held at the place: codes that coincide look like the one that they are."""
+    """Marker sizes, by the share of tokens at a place; codes in one place count together."""
     held = (codes["share"] * codes["together"]).clip(upper=1)
     return SMALLEST + (LARGEST - SMALLEST) * np.sqrt(held.to_numpy(dtype=float))
 

@@ -98,7 +98,7 @@ def _label(name: str, part: RunRows) -> str:
 
 
 def _bound(part: RunRows) -> float:
-    """The estimate knows nothing of K, which no number of codes can exceed."""
+    """The Chao2 bound, at most K, which the estimate alone may exceed."""
     return float(part.rows[["chao2", "codebook_size"]].iloc[0].min())
 
 
