@@ -71,7 +71,7 @@ def buttons(**actions):
 
 _SCATTERGL = (
     """\
-from lgq_explore.plots import MapPane, draw_latent_map
+from lgq_explore.plots.geometry import MapPane, draw_latent_map
 from lgq_explore.widgets.charts import Charts
 """,
     """\

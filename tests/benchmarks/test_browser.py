@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.browser import page as browser_page
 from benchmarks.browser.__main__ import main
-from benchmarks.browser.cells import MAPS, map_notebook
+from benchmarks.browser.cells import MAPS, TEMPERATURE_PANEL, map_notebook
 from benchmarks.browser.explorers import NEEDS, REPEATS, BrowserSizes
 from benchmarks.browser.page import require_browser
 from benchmarks.browser.table import MAP_COLUMNS, markdown_table
@@ -100,6 +100,11 @@ def test_the_table_has_both_ways_to_draw_a_map_and_says_which_was_not_run() -> N
     assert lines[7] == "| `jupyter-scatter` | 16,384 | 20,000 | it is not installed |  |  |  |  |  |  |"
     for told in ("3 keys pressed, 2 of them", "1 round in turn", "300 × 200 for `scattergl`.", "2020-02-29, a machine"):
         assert told in lines[-1]
+
+
+@pytest.mark.parametrize("needed", [TEMPERATURE_PANEL[0], MAPS["scattergl"][0]])
+def test_the_cells_import_what_there_is(needed: str) -> None:
+    exec(needed, {})
 
 
 @pytest.mark.parametrize("way", MAPS)
