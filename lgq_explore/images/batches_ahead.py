@@ -44,7 +44,12 @@ class BatchesAhead:
         self._thread = threading.Thread(target=self._make, name="lgq batches", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        try:
+            self._thread.start()
+        except BaseException:  # an interrupt in the moment of the start: the thread must not wait for ever
+            self._ended = True
+            self._room.release()
+            raise
         return self
 
     def __exit__(

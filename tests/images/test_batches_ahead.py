@@ -102,11 +102,12 @@ def test_taking_more_than_there_are_is_an_error_and_no_endless_wait() -> None:
 
 def test_an_interrupt_reaches_who_waits_for_a_slow_batch() -> None:
     """As a second Ctrl-C does: raised by another thread in the one that trains."""
-    source, caught = Watched(held=[0]), threading.Event()
+    source, takes, caught = Watched(held=[0]), threading.Event(), threading.Event()
 
     def wait_for_it() -> None:
         with BatchesAhead(source, range(2), ROWS) as batches:
             try:
+                takes.set()
                 batches.take()
             except KeyboardInterrupt:
                 caught.set()
@@ -114,6 +115,7 @@ def test_an_interrupt_reaches_who_waits_for_a_slow_batch() -> None:
 
     trainer = threading.Thread(target=wait_for_it)
     trainer.start()
+    assert takes.wait(60)
     assert source.waiting.wait(60)
     assert trainer.ident is not None
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(trainer.ident), ctypes.py_object(KeyboardInterrupt))
