@@ -26,10 +26,11 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_every_part_leaves_a_dated_result(tmp_path: Path) -> None:
     environment = {**os.environ, "GPU_DRY_RUN": "1", "LGQ_EXPLORE_DATA": str(tmp_path / "data")}
     environment |= dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")  # no weights are looked for
-    command = [sys.executable, "-m", "benchmarks.gpu", "--out", str(tmp_path / "results")]
+    command = [sys.executable, "-m", "benchmarks.gpu", "--minutes", "25", "--out", str(tmp_path / "results")]
     kept = (ROOT / "lgq_explore" / "quantizers" / "soft_assignment" / "triton_tiles.json").read_bytes()
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
