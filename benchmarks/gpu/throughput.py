@@ -13,7 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,14 @@ import torch
 from torch import Tensor
 
 from lgq_explore.bench.results import today
-from lgq_explore.bench.training import METHODS, clock, quantizer_seconds
+from lgq_explore.bench.training import METHODS, StepWatch, clock, training_images
 from lgq_explore.errors import InputError
 from lgq_explore.images.opening import open_source
-from lgq_explore.images.ranges import to_model_range
+from lgq_explore.images.source import Source
 from lgq_explore.models import BackboneConfig, Tokenizer, build_tokenizer
 from lgq_explore.quantizers.initialization import initial_codebook, tokens_needed
 from lgq_explore.runs.config import TrainConfig, config_to_json
-from lgq_explore.training.controls import Controls
-from lgq_explore.training.loop import LogEvent, train
+from lgq_explore.training.loop import train
 from lgq_explore.training.objectives.base import TrainingPass
 from lgq_explore.training.objectives.of_recipe import Objectives
 from lgq_explore.training.optimizer import adamw
@@ -97,36 +96,9 @@ def _recipes(job: Job) -> Iterator[TrainConfig]:
             yield replace(recipe, backbone=BackboneConfig((8, 8, 8), dim=8)) if job.toy else recipe
 
 
-@dataclass
-class _Watch:
-    """Called by the loop after each row of the history: times the intervals between them, then the quantizer alone."""
-
-    config: TrainConfig
-    batch: Callable[[int], Tensor]
-    controls: Controls = field(default_factory=Controls)
-    interval_seconds: list[float] = field(default_factory=list)
-    quantizer_seconds: list[float] = field(default_factory=list)
-    started: float = 0.0
-
-    def __call__(self, event: LogEvent) -> None:
-        device = next(event.tokenizer.parameters()).device
-        step, now = int(event.row["step"] or 0), clock(device)
-        if step > LOG_STEPS:
-            self.interval_seconds.append(now - self.started)
-        if step == LOG_STEPS * INTERVALS:
-            self.quantizer_seconds = quantizer_seconds(event.tokenizer, self.config, self.batch(step - 1))
-            self.controls.stop()
-        self.started = clock(device)
-
-
 def _measured(recipe: TrainConfig, device: torch.device) -> dict[str, Any]:
     source = open_source(recipe.data, recipe.image_size, seed=recipe.seed)
-
-    def batch(step: int) -> Tensor:
-        crops = source.batch(step, range(recipe.batch_size))
-        return to_model_range(crops.to(device)).to(memory_format=torch.channels_last)
-
-    watch = _Watch(recipe, batch)
+    watch = StepWatch(recipe, source, LOG_STEPS, LOG_STEPS * INTERVALS)
     _forget_peak(device)
     with tempfile.TemporaryDirectory(prefix="lgq-explore-bench-") as folder:
         try:
@@ -141,19 +113,19 @@ def _measured(recipe: TrainConfig, device: torch.device) -> dict[str, Any]:
         except InputError as error:  # what does not fit into the memory
             return _row(recipe, None, str(error).splitlines()[0])
     peak = torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else None
-    return _row(recipe, watch, None, batch_seconds=_batch_seconds(batch, device), megabytes=peak)
+    return _row(recipe, watch, None, batch_seconds=_batch_seconds(source, recipe, device), megabytes=peak)
 
 
-def _batch_seconds(batch: Callable[[int], Tensor], device: torch.device) -> float:
+def _batch_seconds(source: Source, recipe: TrainConfig, device: torch.device) -> float:
     seconds = []
     for step in range(BATCHES):
         started = clock(device)
-        batch(step)
+        training_images(source, recipe, step, device)
         seconds.append(clock(device) - started)
     return statistics.median(seconds)
 
 
-def _row(recipe: TrainConfig, watch: _Watch | None, not_run: str | None, **costs: float | None) -> dict[str, Any]:
+def _row(recipe: TrainConfig, watch: StepWatch | None, not_run: str | None, **costs: float | None) -> dict[str, Any]:
     measured: dict[str, Any] = dict.fromkeys(
         ("step_seconds", "images_per_second", "quantizer_seconds", "share", "batch_seconds", "megabytes")
     )

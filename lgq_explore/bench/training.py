@@ -22,6 +22,7 @@ from torch import Tensor
 from lgq_explore.errors import InputError
 from lgq_explore.images.opening import open_source
 from lgq_explore.images.ranges import to_model_range
+from lgq_explore.images.source import Source
 from lgq_explore.models import Tokenizer
 from lgq_explore.progress import Progress
 from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json
@@ -110,7 +111,8 @@ def measure_share(case: dict[str, Any]) -> dict[str, Any]:
     """Seconds of the steps, and of the quantizer alone, for `recipe` on `device`; to be run in a fresh process."""
     # What is written or logged, and when, changes no weight; a row each step is how the loop tells that one is over.
     config = replace(config_from_json(case["recipe"]), log_steps=1, checkpoint_steps=10**9, snapshot_steps=10**9)
-    watch = _StepWatch(config)
+    source = open_source(config.data, config.image_size, seed=config.seed)
+    watch = StepWatch(config, source, WARM_UP_STEPS, WARM_UP_STEPS + TIMED_STEPS)
     with tempfile.TemporaryDirectory(prefix="lgq-explore-bench-") as folder:
         run = train(
             config,
@@ -123,28 +125,35 @@ def measure_share(case: dict[str, Any]) -> dict[str, Any]:
         environment = run.environment.__dict__
     return {
         "environment": environment,
-        "step_seconds": watch.step_seconds,
+        "step_seconds": watch.interval_seconds,
         "quantizer_seconds": watch.quantizer_seconds,
     }
 
 
 @dataclass
-class _StepWatch:
-    """Called by the loop after each step: times them, then the quantizer alone, and stops training."""
+class StepWatch:
+    """Called by the loop after each row of the history: times the intervals between them, then the quantizer alone.
+
+    Rows up to `warm_up_steps` are not timed; after that of `last_step` training is stopped. source: of the config.
+    """
 
     config: TrainConfig
+    source: Source
+    warm_up_steps: int
+    last_step: int
     controls: Controls = field(default_factory=Controls)
-    step_seconds: list[float] = field(default_factory=list)
+    interval_seconds: list[float] = field(default_factory=list)
     quantizer_seconds: list[float] = field(default_factory=list)
     started: float = 0.0
 
     def __call__(self, event: LogEvent) -> None:
         device = next(event.tokenizer.parameters()).device
         step, now = int(event.row["step"] or 0), clock(device)
-        if step > WARM_UP_STEPS:
-            self.step_seconds.append(now - self.started)
-        if step == WARM_UP_STEPS + TIMED_STEPS:
-            self.quantizer_seconds = quantizer_seconds(event.tokenizer, self.config, _crops(self.config, step, device))
+        if step > self.warm_up_steps:
+            self.interval_seconds.append(now - self.started)
+        if step == self.last_step:
+            images = training_images(self.source, self.config, step - 1, device)
+            self.quantizer_seconds = quantizer_seconds(event.tokenizer, self.config, images)
             self.controls.stop()
         self.started = clock(device)
 
@@ -157,10 +166,9 @@ def clock(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def _crops(config: TrainConfig, step: int, device: torch.device) -> Tensor:
-    """The batch of the finished step, counted from 1, as the loop takes it."""
-    source = open_source(config.data, config.image_size, seed=config.seed)
-    batch = source.batch(step - 1, range(config.batch_size))
+def training_images(source: Source, config: TrainConfig, step: int, device: torch.device) -> Tensor:
+    """The batch of a step, counted from 0, as the loop takes it."""
+    batch = source.batch(step, range(config.batch_size))
     return to_model_range(batch.to(device)).to(memory_format=torch.channels_last)
 
 

@@ -62,8 +62,8 @@ def add_encode(commands: Any) -> None:
 
 
 def _encode(options: argparse.Namespace) -> int:
-    from ..runs.encoding import encode, require_new
-    from ..runs.outputs import require_writable
+    from ..runs.encoding import encode
+    from ..runs.outputs import require_new, require_writable
     from ..runs.run import open_run
 
     require_new(options.out)

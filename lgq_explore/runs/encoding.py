@@ -23,6 +23,7 @@ from lgq_explore.images.source import Crops, PictureCounts, Source
 from lgq_explore.models import Tokenizer, TokenizerOutput
 
 from .arrays import read_arrays
+from .outputs import require_new, require_new_folder
 from .run import Run, TrainedTokenizer, open_run
 
 BATCH_SIZE = 64
@@ -134,12 +135,6 @@ def _check_names(photograph: NDArray[np.int64], names: NDArray[np.str_], count: 
 def _require(condition: bool, trouble: str) -> None:
     if not condition:
         raise ValueError(trouble)
-
-
-def require_new(path: str | os.PathLike[str]) -> None:
-    """Raise InputError where something lies at `path`: ask before hours of work, and again before writing."""
-    if os.path.lexists(given_path(path)):
-        raise InputError(f"{printable(path)} exists already: name a new file")
 
 
 @dataclass(frozen=True)
@@ -302,19 +297,14 @@ def decode(
 def write_pictures(folder: str | os.PathLike[str], pictures: NDArray[np.uint8]) -> None:
     """Pictures uint8 [N, 3, S, S] as numbered PNG files in a new folder, all or none. Raises InputError."""
     path = given_path(folder)
-    _require_new_folder(path)
+    require_new_folder(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with new_folder(path) as target:
             for number, picture in enumerate(pictures):
                 Image.fromarray(picture.transpose(1, 2, 0)).save(target / f"{number:05d}.png")
     except OSError as error:
-        _require_new_folder(path)  # it came meanwhile
+        require_new_folder(path)  # it came meanwhile
         raise InputError(
             f"{printable(path)} can't be made: {error.strerror}. Name a folder that can be written."
         ) from error
-
-
-def _require_new_folder(path: Path) -> None:
-    if os.path.lexists(path):  # False, unlike Path.exists, for a name that no folder can have
-        raise InputError(f"{printable(path)} exists already: name a new folder")

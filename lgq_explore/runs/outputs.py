@@ -6,7 +6,19 @@ import os
 from pathlib import Path
 
 from lgq_explore.errors import InputError, printable
-from lgq_explore.files import hidden_beside
+from lgq_explore.files import given_path, hidden_beside
+
+
+def require_new(path: str | os.PathLike[str]) -> None:
+    """Raise InputError where something lies at the path of a new file: before hours of work, and before writing."""
+    if os.path.lexists(given_path(path)):
+        raise InputError(f"{printable(path)} exists already: name a new file")
+
+
+def require_new_folder(path: str | os.PathLike[str]) -> None:
+    """Raise InputError where something lies at the path of a new folder."""
+    if os.path.lexists(os.path.abspath(path)):  # False, unlike Path.exists, for a name that no folder can have
+        raise InputError(f"{printable(path)} exists already: name a new folder")
 
 
 def require_writable(path: str | os.PathLike[str]) -> None:
@@ -22,8 +34,7 @@ def require_writable(path: str | os.PathLike[str]) -> None:
 def require_folder_to_make(path: str | os.PathLike[str]) -> None:
     """Raise InputError where no new folder can be made at `path`, with the folders above it. Leaves nothing behind."""
     target = Path(os.path.abspath(path))
-    if os.path.lexists(target):
-        raise InputError(f"{printable(path)} exists already: name a new folder")
+    require_new_folder(path)
     above = next(parent for parent in target.parents if os.path.lexists(parent))
     try:
         for name in target.relative_to(above).parts:

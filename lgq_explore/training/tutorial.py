@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lgq_explore.errors import InputError
-from lgq_explore.images.cache import data_directory
+from lgq_explore.images.cache import runs_folder
 from lgq_explore.quantizers import LGQConfig
 from lgq_explore.runs.config import TrainConfig, near_matches
 from lgq_explore.runs.run import Run
@@ -36,7 +36,7 @@ def tutorial_run(name: str, seed: int = 0) -> Run:
         config = replace(TUTORIAL_RUNS[name], seed=seed)
     except ValueError as error:
         raise InputError(str(error)) from error
-    path = data_directory() / "runs" / f"tutorial-{name}-{config.recipe_hash}-seed{config.seed}"
+    path = runs_folder() / f"tutorial-{name}-{config.recipe_hash}-seed{config.seed}"
     run = resume(path) if path.exists() else train(config, path)
     if not run.is_finished:
         raise KeyboardInterrupt  # the interrupt that training took as a wish to stop

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure
 
 from lgq_explore.errors import InputError, printable
-from lgq_explore.images.cache import data_directory
+from lgq_explore.images.cache import runs_folder
 from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.study import CROPS, Study, study
 
@@ -165,7 +165,7 @@ def as_run(run: RunLike) -> Run:
     """The run that is meant by an opened run, a folder, or a name under data/runs. Raises InputError."""
     if isinstance(run, Run):
         return run
-    named = data_directory() / "runs" / run
+    named = runs_folder() / run
     return open_run(named if (named / "config.json").is_file() and not Path(run).exists() else run)
 
 
@@ -178,7 +178,7 @@ def one_of(name: str, value: str, choices: Iterable[str]) -> str:
 
 def run_argument(run: Run) -> str:
     """How `Explorer.code` names a run: by its name where that is enough."""
-    is_named = run.path.resolve().parent == (data_directory() / "runs").resolve()
+    is_named = run.path.resolve().parent == runs_folder().resolve()
     return repr(run.name if is_named else str(run.path))
 
 

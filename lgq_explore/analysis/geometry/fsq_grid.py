@@ -98,7 +98,6 @@ def decoded_points(quantizer: Quantizer) -> NDArray[np.float32]:
     Raises:
         InputError: more codes than can be listed.
     """
-    quantizer.require_listed()
     return code_vectors(quantizer).float().numpy()
 
 

@@ -26,6 +26,7 @@ from ..style import (
     publish_title,
     sentence_when_empty,
 )
+from .sheets import across, downwards
 
 NO_IMAGES = "No pictures have been reconstructed yet."
 
@@ -63,20 +64,10 @@ def draw_images(rows: ImageRows, title: Title | None = None) -> go.Figure:
             height=_screen_height(sheet),
             margin={"l": 64, "r": 8, "t": 44, "b": 8},
             dragmode=False,
-            xaxis={
-                "visible": False,
-                "range": [0, max(1, sheet.width)],
-                "constrain": "domain",
-                "constraintoward": "left",
-                "fixedrange": True,
-            },
-            yaxis={
+            xaxis=across(max(1, sheet.width)) | {"visible": False},
+            yaxis=downwards(max(1, sheet.height))
+            | {
                 "visible": not empty,
-                "range": [max(1, sheet.height), 0],
-                "scaleanchor": "x",
-                "constrain": "domain",
-                "constraintoward": "top",
-                "fixedrange": True,
                 "tickvals": sheet.centres,
                 "ticktext": [live_text(name) for name in sheet.names],
                 "ticklabelstandoff": 6,

@@ -25,6 +25,7 @@ from ..style import (
     publish_title,
 )
 from .images import picture_strip, png_uri
+from .sheets import across, click_targets, downwards
 
 SUBJECT = "One patch"
 SCREEN_SIDE = 256
@@ -50,16 +51,14 @@ def draw_patch_pictures(
     return go.Figure(
         [
             go.Image(source=png_uri(sheet.strip), x0=0.5, y0=0.5, dx=1, dy=1, hoverinfo="skip"),
-            go.Scatter(
-                x=x,
-                y=y,
-                customdata=np.tile(numbers.ravel(), len(sheet.lefts)),
+            click_targets(
+                x,
+                y,
+                np.tile(numbers.ravel(), len(sheet.lefts)),
+                SCREEN_SIDE / height,
                 text=[f"row {r}, column {c}" for r, c in zip(rows.ravel(), columns.ravel(), strict=True)]
                 * len(sheet.lefts),
-                mode="markers",
-                marker={"size": SCREEN_SIDE / height, "symbol": "square", "color": "rgba(0,0,0,0)"},
                 hovertemplate="%{text}<extra></extra>",
-                showlegend=False,
             ),
         ],
         layout(
@@ -79,25 +78,15 @@ def draw_patch_pictures(
                 }
                 for left in sheet.lefts
             ],
-            xaxis={
-                "range": [0, sheet.strip.shape[1]],
+            xaxis=across(sheet.strip.shape[1])
+            | {
                 "side": "top",
                 "tickvals": sheet.centres,
                 "ticktext": [live_text(name) for name in pictures],
                 "showgrid": False,
                 "zeroline": False,
-                "constrain": "domain",
-                "constraintoward": "left",
-                "fixedrange": True,
             },
-            yaxis={
-                "range": [len(sheet.strip), 0],
-                "visible": False,
-                "scaleanchor": "x",
-                "constrain": "domain",
-                "constraintoward": "top",
-                "fixedrange": True,
-            },
+            yaxis=downwards(len(sheet.strip)) | {"visible": False},
         ),
     )
 

@@ -23,6 +23,7 @@ from ..style import (
     sentence_when_empty,
 )
 from .images import picture_strip, png_uri
+from .sheets import across, click_targets, downwards
 
 NO_CODES = "No codes are selected: pick some in another panel, or type them above."
 
@@ -73,14 +74,12 @@ def draw_code_patches(rows: Sequence[PatchRow], reach: int, detail: str = "") ->
                 go.Image(source=png_uri(strip), x0=0.5, y0=top + 0.5, dx=1, dy=1, hoverinfo="skip", name=row.name)
                 for row, strip, top in zip(rows, sheet.strips, sheet.tops, strict=True)
             ),
-            go.Scatter(
-                x=sheet.click_x,
-                y=sheet.click_y,
-                customdata=sheet.numbers,
-                mode="markers",
-                marker={"size": PATCH_ON_SCREEN, "symbol": "square", "color": "rgba(0,0,0,0)"},
+            click_targets(
+                sheet.click_x,
+                sheet.click_y,
+                sheet.numbers,
+                PATCH_ON_SCREEN,
                 hovertemplate="click to inspect this patch<extra></extra>",
-                showlegend=False,
             ),
         ],
         layout(
@@ -89,9 +88,9 @@ def draw_code_patches(rows: Sequence[PatchRow], reach: int, detail: str = "") ->
             margin={"l": ROW_NAME_WIDTH, "r": 8, "t": 64, "b": 8},
             dragmode=False,
             hovermode="closest",
-            xaxis={
+            xaxis=across(max(1, sheet.width))
+            | {
                 "visible": not empty,
-                "range": [0, max(1, sheet.width)],
                 "side": "top",
                 "tickvals": sheet.column_centres,
                 "ticktext": [*SUMMARIES, "patches"],
@@ -99,17 +98,10 @@ def draw_code_patches(rows: Sequence[PatchRow], reach: int, detail: str = "") ->
                 "tickangle": 0,
                 "showgrid": False,
                 "zeroline": False,
-                "constrain": "domain",
-                "constraintoward": "left",
-                "fixedrange": True,
             },
-            yaxis={
+            yaxis=downwards(max(1, sheet.height))
+            | {
                 "visible": not empty,
-                "range": [max(1, sheet.height), 0],
-                "scaleanchor": "x",
-                "constrain": "domain",
-                "constraintoward": "top",
-                "fixedrange": True,
                 "tickvals": sheet.row_centres,
                 "ticktext": [row.name for row in rows],
                 "ticklabelstandoff": 6,

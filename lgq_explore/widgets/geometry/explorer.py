@@ -14,6 +14,7 @@ import traitlets
 from matplotlib.figure import Figure
 
 from lgq_explore import analysis, plots
+from lgq_explore.analysis.geometry.embedding import say_nothing
 from lgq_explore.errors import InputError, printable
 from lgq_explore.runs.study import Study
 
@@ -76,7 +77,7 @@ class GeometryExplorer(Explorer):
         grid = None if self._other is None else self._other.quantizer
         levels = grid.lattice if grid is not None and grid.codebook_is_fixed else ()
         self._subject = Subject(self.study, levels or None)
-        self._steps = self._subject.map(Wish("pca"), _nobody).steps
+        self._steps = self._subject.map(Wish("pca"), say_nothing).steps
         self._size = self._subject.quantizer.codebook_size
         self._progress = ""
         self._failures: dict[tuple[Subject, Wish], str] = {}
@@ -225,7 +226,7 @@ class GeometryExplorer(Explorer):
                 at_once = [(self._subject, Wish("pca"))]
             wished = at_once
         for subject, wish in wished:
-            subject.map(wish, _nobody)
+            subject.map(wish, say_nothing)
         return wished
 
     def _is_shared(self) -> bool:
@@ -314,7 +315,3 @@ class GeometryExplorer(Explorer):
 
     def _say_progress(self) -> None:
         self._say_hint()
-
-
-def _nobody(sentence: str) -> None:
-    """What is made at once needs no progress."""

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from lgq_explore import analysis, plots
 from lgq_explore.analysis.temperature import TemperatureView, TemperatureViews
+from lgq_explore.analysis.temperature.softness import require_temperature
 from lgq_explore.errors import InputError, printable
 from lgq_explore.runs.study import Study
 
@@ -148,8 +149,7 @@ class TemperatureExplorer(Explorer):
 
     @traitlets.validate("temperature")
     def _check_temperature(self, proposal: Any) -> float:
-        if not 0 < proposal["value"] < math.inf:
-            raise InputError(f"temperature is {proposal['value']}: give a positive number")
+        require_temperature(proposal["value"])
         return proposal["value"]
 
     @traitlets.validate("snapshot")

@@ -8,6 +8,7 @@ from typing import Any
 import traitlets
 
 from lgq_explore import analysis
+from lgq_explore.analysis.temperature.softness import require_temperature
 from lgq_explore.analysis.toys import ToySetting
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers.initialization import INITIALIZATIONS
@@ -77,8 +78,7 @@ class ToyState(Explorer):
 
     @traitlets.validate("temperature")
     def _check_temperature(self, proposal: Any) -> float:
-        if not 0 < proposal["value"] < math.inf:
-            raise InputError(f"temperature is {proposal['value']}: give a positive number")
+        require_temperature(proposal["value"])
         return proposal["value"]
 
     @traitlets.validate("peakedness", "usage")
