@@ -1,4 +1,4 @@
-"""An endless source without names, registered for tests alone: coloured noise by seed, step and row."""
+"""Pictures of noise: as images, and as an endless source without names that is registered for tests alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from lgq_explore.images.source import Crops, Source, SourceKind
@@ -50,3 +51,9 @@ class Noise(SourceKind):
 
     def open(self, argument: str, image_size: int, *, seed: int, split: bool) -> NoiseSource:
         return NoiseSource(image_size, seed)
+
+
+def noise(seed: int, height: int = 40, width: int = 48) -> Image.Image:
+    """A picture of noise, another one for each seed."""
+    values = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(values)

@@ -22,10 +22,9 @@ from lgq_explore.images.opening import open_source
 from lgq_explore.images.photographs import PhotographSource
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(tmp_path / "data"))
-    return tmp_path / "data" / "images"
+@pytest.fixture
+def cache(data: Path) -> Path:
+    return data / "images"
 
 
 @pytest.fixture

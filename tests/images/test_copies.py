@@ -21,18 +21,6 @@ from lgq_explore.images.splits import groups_of
 Pixels = NDArray[np.uint8]
 
 
-@pytest.fixture(autouse=True)
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(tmp_path / "data"))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    path = tmp_path / "pictures"
-    path.mkdir()
-    return path
-
-
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[Image.Image]:
     """Ten different scenes."""

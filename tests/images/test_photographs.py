@@ -22,28 +22,10 @@ from lgq_explore.images.cache import data_directory
 from lgq_explore.images.opening import open_source
 from lgq_explore.images.photographs import PhotographSource
 from lgq_explore.images.splits import group_of, held_out_groups
+from tests.images.planted import noise
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 ORIENTATION = 0x0112  # EXIF tag
-
-
-@pytest.fixture(autouse=True)
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty data directory for each test."""
-    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(tmp_path / "data"))
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    path = tmp_path / "pictures"
-    path.mkdir()
-    return path
-
-
-def noise(seed: int, height: int = 40, width: int = 48) -> Image.Image:
-    values = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    return Image.fromarray(values)
 
 
 def load(folder: Path, image_size: int = 16) -> PhotographSource:
