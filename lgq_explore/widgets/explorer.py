@@ -20,7 +20,8 @@ from lgq_explore.runs.study import CROPS, Study, study
 
 from .charts import Charts
 from .copy_code import CopyCode
-from .panel import ERROR_COLOUR, QUIET_COLOUR, Panel, running_loop
+from .panel import ERROR_COLOUR, QUIET_COLOUR, Panel
+from .parts.kernel_loop import running_loop
 
 COALESCE_SECONDS = 0.03
 """A drag sends moves faster than they can be drawn: those that arrive within this time are drawn once."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
@@ -50,14 +49,6 @@ class Panel(ipywidgets.VBox):
     def _ipython_display_(self, **kwargs: Any) -> None:
         handle = display(self._repr_mimebundle_(), raw=True, display_id=True)
         self._handles.append(handle)
-
-
-def running_loop() -> asyncio.AbstractEventLoop | None:
-    """The kernel's event loop; None in a script, which has none."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 def stacked_png(figures: Sequence[Figure]) -> bytes:

@@ -21,7 +21,7 @@ from lgq_explore.runs.study import Study
 from ..charts import Picked
 from ..codes_box import CodesBox, checked_codes
 from ..explorer import MAKE_AGAIN, Explorer, StudyLike, as_study, one_of, study_argument, study_caption
-from ..panel import running_loop
+from ..parts.kernel_loop import running_loop
 from .panes import Subject, Wish, numbers_of, of_the_same_map
 
 BESIDE = {

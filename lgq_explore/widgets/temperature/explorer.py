@@ -26,7 +26,7 @@ from lgq_explore.runs.study import Study
 from ..charts import Picked
 from ..codes_box import CodesBox, checked_codes
 from ..explorer import Explorer, StudyLike, as_study, snapshots_caption, study_argument, study_caption
-from ..panel import running_loop
+from ..parts.kernel_loop import running_loop
 
 AHEAD = 12
 """Temperatures around the present one that are made ready while nobody moves, so that a move finds its answer."""

@@ -22,7 +22,8 @@ from lgq_explore.quantizers import QUANTIZERS, SoftQuantizer
 from lgq_explore.quantizers.initialization import INITIALIZATIONS
 from lgq_explore.quantizers.lgq import USAGE_FORMS
 
-from ..panel import ERROR_COLOUR, running_loop
+from ..panel import ERROR_COLOUR
+from ..parts.kernel_loop import running_loop
 from ..training.trainer import State
 from .controls import icon_button, nearest_option, number_box, value_slider
 from .state import FEWEST_CODES, MOST_CODES, SETTING, ToyState

@@ -18,7 +18,8 @@ from lgq_explore.runs.run import Run
 from lgq_explore.runs.run_description import RunReplaced
 from lgq_explore.training.controls import Controls
 
-from ..panel import Panel, running_loop
+from ..panel import Panel
+from ..parts.kernel_loop import running_loop
 from .trainer import Snapshot, State, Trainer
 from .view import TrainingView
 

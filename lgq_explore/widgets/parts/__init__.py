@@ -1,0 +1,1 @@
+"""Parts that panels of several topics are made of."""
