@@ -1,4 +1,4 @@
-"""The error for unusable input."""
+"""The error for unusable input, text that is safe to print in a message, and errors that mean a lack of memory."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import unicodedata
 _NOT_PLAIN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # Format characters that Persian, Hindi and many emoji are written with.
 _JOINERS = frozenset({"\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"})
+
+_TORCH_LACKS_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 
 class InputError(ValueError):
@@ -28,6 +30,11 @@ def printable(text: object) -> str:
     ('lake\\\\x1b[2J\\\\nat night.png', 'café 湖.png')
     """
     return "".join(_escaped(letter) for letter in str(text))
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether Python, NumPy or PyTorch ran out of memory. On a CPU, PyTorch only raises a RuntimeError for it."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in _TORCH_LACKS_MEMORY)
 
 
 def _escaped(letter: str) -> str:

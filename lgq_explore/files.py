@@ -19,16 +19,21 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, printable
 
 SECONDS_OF_A_DAY = 24 * 60 * 60
 _HIDDEN = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}")
 
 
 def given_path(path: str | os.PathLike[str]) -> Path:
-    """The path that somebody gave. Raises InputError for an empty one, which would mean the working directory."""
+    """A path given by the user. Raises InputError for an empty one and for one with a null byte.
+
+    Path would take an empty text for the working directory, and no file system has names with null bytes.
+    """
     if not os.fspath(path):
         raise InputError("an empty text names no file and no folder: give a path")
+    if "\0" in os.fspath(path):
+        raise InputError(f"{printable(path)} contains a null byte: give a path without it")
     return Path(path)
 
 

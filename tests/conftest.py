@@ -1,4 +1,4 @@
-"""What do all tests share? Data of their own, what a GPU test needs, and that a skip in CI fails."""
+"""Fixtures and hooks of all tests: a data directory of their own, GPU tests, and no skipped test in CI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all threads of a process share, before and after: it belongs to the program, not to a library in it."""
+"""A check that a block of code leaves the state that all threads of a process share as it found it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a baked notebook executed, small, free of what changes from run to run, and whole or untouched?"""
+"""Tests of executing and saving notebooks."""
 
 from __future__ import annotations
 

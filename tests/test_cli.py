@@ -1,4 +1,4 @@
-"""Does the command line do what it promises, and refuse in two lines what it cannot do?
+"""Tests of the command line: what it does, and what it refuses in two lines.
 
 What only a process of its own can show (streams, signals, the installed script) is run in one; the rest calls `main`
 in this process, since each process spends seconds on importing torch.

@@ -1,4 +1,4 @@
-"""Does a fresh machine get what was promised: one set by pip and conda, every file, no silent skip?"""
+"""Tests of the set-up on a fresh machine: pinned packages, make targets, and skips in CI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is what goes into a message plain text in one line?"""
+"""Tests of text that is safe to print in a message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is what is written there whole or not at all, and nothing else left behind?"""
+"""Tests of files and folders that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from lgq_explore.errors import InputError
 from lgq_explore.files import (
     SECONDS_OF_A_DAY,
+    given_path,
     new_file,
     new_folder,
     remove_folder,
@@ -18,6 +20,14 @@ from lgq_explore.files import (
     rename_to_new,
     whole_file,
 )
+
+
+@pytest.mark.parametrize(
+    ("path", "complaint"), [("", "an empty text names no file"), ("runs/a\0b", r"runs/a\\x00b contains a null byte")]
+)
+def test_a_path_that_no_file_can_have_is_named(path: str, complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint):
+        given_path(path)
 
 
 class Crash(Exception):

@@ -1,4 +1,4 @@
-"""Who may import whom? The arrows of the architecture, read from the source of every module."""
+"""Tests of the imports between layers, read from the source of every module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does everything know a quantizer, a term of the loss, a source, a metric and an analysis by one file and one line?
+"""Tests that one file and one line add a quantizer, a term of the loss, a source, a metric or an analysis.
 
 Each is added to a copy of the package, with the import that its line needs, and used by processes that see the copy.
 """
@@ -111,8 +111,8 @@ from .base import Objective, TrainingPass
 
 
 class SquaredMean(Objective):
-    def loss(self, made: TrainingPass) -> Tensor:
-        return made.output.reconstruction.float().mean().square()
+    def loss(self, training_pass: TrainingPass) -> Tensor:
+        return training_pass.output.reconstruction.float().mean().square()
 '''
     package.command("train", "--quantizer", "lgq", "--run", "before", *TINY)
     before = json.loads(package.command("evaluate", "before", "--json"))

@@ -1,4 +1,4 @@
-"""Does the library leave alone what all threads of a process share? Read from the source of every module.
+"""Tests that the library leaves the state shared by all threads alone, read from the source of every module.
 
 Random generators, filters of warnings, the environment, standard streams, handlers of signals and the like belong to
 the program: two runs that train in one kernel would else change each other's numbers, or what a cell prints.

@@ -1,4 +1,4 @@
-"""Is progress told as its stream can take it, and never at the cost of the work?"""
+"""Tests of progress on streams of all kinds."""
 
 from __future__ import annotations
 

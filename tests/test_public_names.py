@@ -1,4 +1,4 @@
-"""Does ``import lgq_explore`` give what its stub promises, and cost nothing until it is used?"""
+"""Tests of the names that ``import lgq_explore`` gives, and of how little it loads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract that all other code relies on, for every quantizer in QUANTIZERS and for methods it does not know."""
+"""Tests of the quantizer contract, for every method in QUANTIZERS and for the planted ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a seed decide the numbers, whatever else goes on in the process? Nothing draws from the global generators."""
+"""Tests that all random draws come from seeded generators, and none from the global ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the README say what is so?"""
+"""Tests of the commands, links and tables in the README."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the training side work where only its own dependencies are installed, as on a GPU server?
+"""Tests of the training side where only its own dependencies are installed, as on a GPU server.
 
 Such a machine is a folder of links to the installed packages that pyproject.toml's dependencies lead to, and
 nothing else: what is missing there is missing for ``import`` and for packages that ask what is installed

@@ -13,7 +13,7 @@ from typing import Any
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import hidden_beside, rename_to_new, whole_file
 from lgq_explore.runs.config import TrainConfig, config_to_json, read_json
-from lgq_explore.training.rounding import processor_name
+from lgq_explore.training.machine import processor_name
 
 from .markdown import count
 

@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
-from ..errors import InputError, printable
-from ..memory import lacks_memory
+from ..errors import InputError, lacks_memory, printable
 from ..progress import tell
 from .bench import add_bench
 from .lists import add_list

@@ -30,7 +30,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _tell_where_runs_go() -> None:
-    from ..images.cache import runs_folder
+    from ..folders import runs_folder
 
     tell(f"no runs in {printable(runs_folder())}: lgq-explore train --quantizer lgq makes one there")
 

@@ -32,6 +32,7 @@ from PIL import Image
 from lgq_explore.files import remove_leftovers, whole_file
 
 from ..errors import InputError, printable
+from ..folders import data_directory
 from ..progress import Progress
 from .copies import Sketch, sketch_of
 from .decoding import UnusablePicture, picture_formats, pixels_to_decode, read_picture
@@ -79,22 +80,6 @@ class PreparedPictures:
     digests: tuple[str, ...]
     sketches: tuple[Sketch, ...]
     skipped: tuple[Skipped, ...]
-
-
-def data_directory() -> Path:
-    """Where pictures and runs go: $LGQ_EXPLORE_DATA, or data/ of the checkout, or ~/.cache/lgq-explore."""
-    chosen = os.environ.get("LGQ_EXPLORE_DATA")
-    if chosen:
-        return Path(os.path.abspath(os.path.expanduser(chosen)))
-    checkout = Path(__file__).resolve().parents[2]
-    if (checkout / "pyproject.toml").is_file():
-        return checkout / "data"
-    return Path.home() / ".cache" / "lgq-explore"
-
-
-def runs_folder() -> Path:
-    """Where runs go that are given no folder: runs/ of the data directory (data/runs in a checkout)."""
-    return data_directory() / "runs"
 
 
 def prepared_pictures(label: str, files: Sequence[PictureFile], image_size: int) -> PreparedPictures:

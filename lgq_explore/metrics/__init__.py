@@ -10,14 +10,10 @@ from __future__ import annotations
 
 from lgq_explore.metrics.accumulation import accumulated_codes, chao2
 from lgq_explore.metrics.group_usage import GroupedCodeCounts
-from lgq_explore.metrics.image import PSNR_CAP_DB, ImageQuality, ImageQualityResult, psnr_db
+from lgq_explore.metrics.image import ImageQuality, psnr_db
 from lgq_explore.metrics.perceptual import (
-    FD_FEATURES,
     LPIPS,
-    LPIPS_SMALLEST_IMAGE,
     FrechetDistance,
-    FrechetDistanceResult,
-    LPIPSResult,
 )
 from lgq_explore.metrics.pictures import (
     PICTURE_METRICS,
@@ -25,7 +21,7 @@ from lgq_explore.metrics.pictures import (
     PictureMetricSettings,
     picture_metrics,
 )
-from lgq_explore.metrics.quantization import QuantizationError, QuantizationErrorResult
+from lgq_explore.metrics.quantization import QuantizationError
 from lgq_explore.metrics.usage import (
     CodeCounts,
     CodeUsage,
@@ -40,24 +36,17 @@ from lgq_explore.metrics.usage import (
 )
 
 __all__ = [
-    "FD_FEATURES",
     "LPIPS",
-    "LPIPS_SMALLEST_IMAGE",
     "PICTURE_METRICS",
-    "PSNR_CAP_DB",
     "CodeCounts",
     "CodeUsage",
     "FrechetDistance",
-    "FrechetDistanceResult",
     "GroupedCodeCounts",
     "ImageQuality",
-    "ImageQualityResult",
-    "LPIPSResult",
     "LorenzCurve",
     "PictureMetric",
     "PictureMetricSettings",
     "QuantizationError",
-    "QuantizationErrorResult",
     "accumulated_codes",
     "bits_per_pixel",
     "chao2",

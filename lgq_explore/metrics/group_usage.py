@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lgq_explore.errors import InputError
 
-from .usage import CodeCounts, CodeUsage, checked_codes, code_usage, is_numbered
+from .usage import CodeCounts, CodeUsage, code_usage, flat_codes_within, is_numbered
 
 
 class GroupedCodeCounts:
@@ -58,7 +58,7 @@ class GroupedCodeCounts:
         if values.ndim < 2 or values.shape[1] != len(self.levels):
             raise InputError(f"codes have shape {list(values.shape)}: give [B, {len(self.levels)}, …], a group each")
         parts = np.moveaxis(values, 1, 0).reshape(len(self.levels), -1)
-        by_group = np.stack([checked_codes(part, level) for part, level in zip(parts, self.levels, strict=True)])
+        by_group = np.stack([flat_codes_within(part, level) for part, level in zip(parts, self.levels, strict=True)])
         for counts, of_group in zip(self.groups, by_group, strict=True):
             counts.update(of_group)
         if self._numbered is None:

@@ -49,7 +49,7 @@ class CodeCounts:
         Raises:
             InputError: if the codes are not integers or one is outside 0 … K − 1; nothing is counted then.
         """
-        flat = checked_codes(codes, self.codebook_size)
+        flat = flat_codes_within(codes, self.codebook_size)
         if flat.size == 0:
             return
         self.tokens += flat.size
@@ -322,8 +322,8 @@ def _check_tokens(tokens: int) -> None:
         raise InputError(f"tokens is {tokens}: give at least 1")
 
 
-def checked_codes(codes: Tensor | NDArray[np.integer], codebook_size: int) -> NDArray[np.int64]:
-    """Codes of any shape in one dimension, int64. Raises InputError for one that is none of 0 … K − 1."""
+def flat_codes_within(codes: Tensor | NDArray[np.integer], codebook_size: int) -> NDArray[np.int64]:
+    """Integer codes of any shape, flattened to int64. Raises InputError for a code outside 0 … K − 1."""
     values = codes.detach().cpu().numpy() if isinstance(codes, Tensor) else np.asarray(codes)
     if values.dtype.kind not in "iu":
         raise InputError(f"codes are {values.dtype}: give integer codes")

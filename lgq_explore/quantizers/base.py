@@ -263,12 +263,12 @@ class QuantizerConfig:
         self._require(name, getattr(self, name) in choices, f"choose one of {', '.join(choices)}")
 
 
-def unnamed_at(default: Any) -> Any:
+def left_out_of_hash_at(default: Any) -> Any:
     """A config's field whose default changes nothing: a recipe's hash leaves it out there.
 
     So a setting can be added without renaming every recipe that came before it.
     """
-    return field(default=default, metadata={"unnamed_at": default})
+    return field(default=default, metadata={"left_out_of_hash_at": default})
 
 
 LARGEST_CODEBOOK = 2**24

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Self
 
@@ -14,6 +13,7 @@ from lgq_explore.errors import InputError
 from .assignment import SoftAssignment, Softness
 from .base import Quantizer
 from .initialization import OnRound, unheard
+from .temperature import require_temperature
 
 
 class HasTemperature:
@@ -33,8 +33,8 @@ class HasTemperature:
 
     @temperature.setter
     def temperature(self, value: float | None) -> None:
-        if value is not None and not 0 < value < math.inf:
-            raise ValueError(f"temperature {value}: give a positive number, or None for the schedule")
+        if value is not None:
+            require_temperature(value)
         self._override = value
 
 

@@ -29,7 +29,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from .base import Quantizer, QuantizerConfig, QuantizerOutput, straight_through, unnamed_at
+from .base import Quantizer, QuantizerConfig, QuantizerOutput, left_out_of_hash_at, straight_through
 from .drawn_layers import linear
 
 PUBLISHED_LEVELS = {
@@ -50,7 +50,7 @@ class FSQConfig(QuantizerConfig):
     method: ClassVar[str] = "fsq"
 
     levels: tuple[int, ...] = PUBLISHED_LEVELS[1024]
-    bound: str = unnamed_at("vector-quantize-pytorch")  # of BOUNDS
+    bound: str = left_out_of_hash_at("vector-quantize-pytorch")  # of BOUNDS
 
     def __post_init__(self) -> None:
         self._require_choice("bound", BOUNDS)

@@ -29,14 +29,14 @@ from .assignment import SoftAssignment, Softness, common_offset
 from .base import (
     QuantizerOutput,
     VectorQuantizerConfig,
+    left_out_of_hash_at,
     straight_through,
     to_grid,
     to_tokens,
-    unnamed_at,
 )
 from .capabilities import SoftQuantizer, StartsFromData, TakesCodebooks, require_vectors
+from .distributed_mean import mean_over_processes, world_size
 from .initialization import INITIALIZATIONS, OnRound, initial_codebook, start_levels, tokens_needed, unheard
-from .ranks import mean_over_ranks, world_size
 from .soft_assignment.autograd import soft_assign
 from .temperature import TemperatureSchedule, temperature_for
 
@@ -65,7 +65,7 @@ class LGQConfig(VectorQuantizerConfig):
     norm: str = "layer"  # of the tokens over D: layer (as published), batch (running standardisation), none
     initialization: str = "kmeans++"
     usage_form: str = "published"  # published: depends on the number of tokens; unbiased: does not
-    drop: float = unnamed_at(0.0)  # share of a token's largest responsibility under which others count as 0
+    drop: float = left_out_of_hash_at(0.0)  # share of a token's largest responsibility under which others count as 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -267,8 +267,8 @@ def usage_regularizers(assignment: SoftAssignment) -> dict[str, Tensor]:
     Neither is a mean over tokens, so processes that train together share the mean responsibilities, not the losses.
     """
     size, tokens = len(assignment.usage), len(assignment.s2) * world_size()
-    published = size * mean_over_ranks(assignment.usage).square().sum()
-    unbiased = (tokens * published - size * mean_over_ranks(assignment.s2.mean())) / max(1, tokens - 1)
+    published = size * mean_over_processes(assignment.usage).square().sum()
+    unbiased = (tokens * published - size * mean_over_processes(assignment.s2.mean())) / max(1, tokens - 1)
     return {"published": published, "unbiased": unbiased}
 
 

@@ -28,10 +28,10 @@ from .base import (
     Quantizer,
     QuantizerOutput,
     VectorQuantizerConfig,
+    left_out_of_hash_at,
     straight_through,
     to_grid,
     to_tokens,
-    unnamed_at,
 )
 from .capabilities import TakesCodebooks, require_vectors
 from .drawn_layers import linear
@@ -45,7 +45,7 @@ class SimVQConfig(VectorQuantizerConfig):
     method: ClassVar[str] = "simvq"
     default_loss_weights: ClassVar[dict[str, float]] = {"codebook": 1.0, "commitment": 0.25}
 
-    bias: bool = unnamed_at(False)  # of the linear map
+    bias: bool = left_out_of_hash_at(False)  # of the linear map
 
     def build(self, dim: int, generator: torch.Generator | None = None) -> SimVQ:
         return SimVQ(dim, self.codebook_size, linear(dim, dim, generator, bias=self.bias), generator)

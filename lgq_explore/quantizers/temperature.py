@@ -12,10 +12,13 @@ SHAPES = ("linear", "cosine", "exponential", "constant")
 UNITS = ("absolute", "per_dimension", "effective_codes")
 BISECTIONS = 40
 
+LOWEST, HIGHEST = 1e-30, 1e30
+"""Bounds of a temperature, exclusive: outside of them d²/τ or its gradient overflows or vanishes in float32."""
+
 
 @dataclass(frozen=True)
 class TemperatureSchedule:
-    """From `start` to `end` over the run, a value every optimiser step.
+    """A temperature that goes from `start` to `end` over the run, with a new value at every optimiser step.
 
     unit `absolute`: τ itself, in units of squared distance summed over D. `per_dimension`: τ/D. `effective_codes`: the
     number exp(mean H(p)) of codes that share a token; τ is solved for it (exponential suits it: 16 → 1.1).
@@ -30,11 +33,13 @@ class TemperatureSchedule:
         for name, choices in (("shape", SHAPES), ("unit", UNITS)):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: choose one of {', '.join(choices)}")
-        lowest = 1.0 if self.unit == "effective_codes" else 0.0
+        lowest = 1.0 if self.unit == "effective_codes" else LOWEST
         for name in ("start", "end"):
             value = getattr(self, name)
-            if not lowest < value < math.inf:
-                raise ValueError(f"{name} is {value!r}: in unit {self.unit} it must be above {lowest:g} and finite")
+            if not lowest < value < HIGHEST:
+                raise ValueError(
+                    f"{name} is {value!r}: in unit {self.unit} it must be above {lowest:g} and below {HIGHEST:g}"
+                )
 
     def at(self, progress: float) -> float:
         """The value in `unit` at `progress` in [0, 1]."""
@@ -57,6 +62,14 @@ class TemperatureSchedule:
                 return value * dim
             case _:
                 return None
+
+
+def require_temperature(value: float) -> None:
+    """Raise ValueError for a temperature τ that is not a number between LOWEST and HIGHEST."""
+    if not LOWEST < value < HIGHEST:
+        raise ValueError(
+            f"temperature {value}: give a positive number between {LOWEST:g} and {HIGHEST:g}, or None for the schedule"
+        )
 
 
 @torch.no_grad()

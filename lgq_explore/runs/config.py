@@ -54,7 +54,7 @@ class TrainConfig:
     # By the names of terms, 0 for those that are left out; none at all: l1 1, and the method's published ones.
     loss_weights: dict[str, float] = field(default_factory=dict)
     # Settings of terms by their names, such as {"l1": {"start_step": 10}}; what is left out takes its default.
-    objectives: dict[str, dict[str, Any]] = field(default_factory=dict, metadata={"unnamed_at": {}})
+    objectives: dict[str, dict[str, Any]] = field(default_factory=dict, metadata={"left_out_of_hash_at": {}})
     seed: int = 0
     rounding_replicate: int = 0  # R: the encoder's initial weights times 1 + R·1e-6; what changes then is rounding
     log_steps: int = 10  # steps between rows of history.csv
@@ -136,8 +136,8 @@ class TrainConfig:
         """The JSON values that make the recipe's hash."""
         read_back = config_to_json(config_from_json(config_to_json(self)))  # 1 and 1.0 are one learning rate
         recipe = {name: value for name, value in read_back.items() if name not in NOT_IN_RECIPE}
-        _leave_out_unnamed(recipe, self)
-        _leave_out_unnamed(recipe["quantizer"], self.quantizer)
+        _leave_out_of_hash(recipe, self)
+        _leave_out_of_hash(recipe["quantizer"], self.quantizer)
         return recipe
 
 
@@ -145,10 +145,11 @@ def _hash(recipe: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _leave_out_unnamed(values: dict[str, Any], config: TrainConfig | QuantizerConfig) -> None:
+def _leave_out_of_hash(values: dict[str, Any], config: TrainConfig | QuantizerConfig) -> None:
     """Remove the settings that came later than others and have the value at which they change nothing."""
     for setting in fields(config):
-        if "unnamed_at" in setting.metadata and values[setting.name] == setting.metadata["unnamed_at"]:
+        metadata = setting.metadata
+        if "left_out_of_hash_at" in metadata and values[setting.name] == metadata["left_out_of_hash_at"]:
             del values[setting.name]
 
 

@@ -67,10 +67,7 @@ def evaluate(
         "photographs": len(set(chosen.crops.photograph.tolist())),
         "tokens": usage.tokens,
         **{name: value for metric in metrics for name, value in metric.numbers().items()},
-        "active_codes": usage.active_codes,
-        "utilization": usage.utilization,
-        "perplexity": usage.perplexity,
-        "entropy_bits": usage.entropy_bits,
+        **_usage_numbers(usage),
         "bits_per_pixel": bits_per_pixel(usage.entropy_bits, config.backbone.factor),
         "gini": usage.gini,
         "quantization_error": error.compute().value,
@@ -84,12 +81,14 @@ def evaluate(
 
 
 def _of_group(usage: CodeUsage) -> dict[str, Any]:
-    """Usage of the codes of one group; the keys mean what those of the joint codes do."""
+    return {"codebook_size": usage.codebook_size, **_usage_numbers(usage), "gini": usage.gini}
+
+
+def _usage_numbers(usage: CodeUsage) -> dict[str, Any]:
+    """The keys that mean the same for joint codes and for the codes of one group."""
     return {
-        "codebook_size": usage.codebook_size,
         "active_codes": usage.active_codes,
         "utilization": usage.utilization,
         "perplexity": usage.perplexity,
         "entropy_bits": usage.entropy_bits,
-        "gini": usage.gini,
     }

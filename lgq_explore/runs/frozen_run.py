@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from lgq_explore.errors import InputError
+from lgq_explore.files import given_path
 
 from .history import history_of
 from .run import Run, TrainedTokenizer
@@ -36,7 +37,8 @@ class FrozenRun(Run):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        stamp = stamp_of(Path(os.path.expanduser(path)))  # before reading: what is written meanwhile is noticed
+        # Taken before the folder is read, so that what a trainer writes meanwhile is noticed.
+        stamp = stamp_of(Path(os.path.expanduser(given_path(path))))
         super().__init__(path)
         self._trained = super().trained()
         snapshots = super().codebook_snapshots()
@@ -97,7 +99,7 @@ class FolderWatch:
     stamp: Stamp
     _change: str = field(default="", init=False)
 
-    def moved_on(self, remedy: str = "make the panel again to see it") -> str:
+    def moved_on(self, remedy: str) -> str:
         """A sentence on what the folder holds by now, with the remedy; empty where it is the same."""
         stamp = stamp_of(self.run.path)
         if stamp != self.stamp:

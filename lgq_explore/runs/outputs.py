@@ -17,7 +17,8 @@ def require_new(path: str | os.PathLike[str]) -> None:
 
 def require_new_folder(path: str | os.PathLike[str]) -> None:
     """Raise InputError where something lies at the path of a new folder."""
-    if os.path.lexists(os.path.abspath(path)):  # False, unlike Path.exists, for a name that no folder can have
+    # Unlike Path.exists, lexists is False for a name that no folder can have.
+    if os.path.lexists(os.path.abspath(given_path(path))):
         raise InputError(f"{printable(path)} exists already: name a new folder")
 
 
@@ -33,8 +34,8 @@ def require_writable(path: str | os.PathLike[str]) -> None:
 
 def require_folder_to_make(path: str | os.PathLike[str]) -> None:
     """Raise InputError where no new folder can be made at `path`, with the folders above it. Leaves nothing behind."""
-    target = Path(os.path.abspath(path))
     require_new_folder(path)
+    target = Path(os.path.abspath(path))
     above = next(parent for parent in target.parents if os.path.lexists(parent))
     try:
         for name in target.relative_to(above).parts:

@@ -286,8 +286,8 @@ class RunWriter(Run):
         with self._writing():
             write_snapshot(self._codebooks, step, [codebook.float().cpu().numpy() for codebook in codebooks])
 
-    def cut_history(self, step: int) -> None:
-        """Drop what was logged and seen after `step`, and what is torn: a run continues from there."""
+    def rewind_to(self, step: int) -> None:
+        """Drop the rows of the history and the snapshots after `step`, and torn rows; training continues from there."""
         with self._writing():
             cut_history(self._history, step)
             remove_snapshots_after(self._codebooks, step)

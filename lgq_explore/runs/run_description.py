@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from lgq_explore.errors import InputError, printable
-from lgq_explore.images.cache import runs_folder
+from lgq_explore.folders import runs_folder
 
 from .config import TrainConfig, config_from_json, config_to_json, each_once, plain_cause
 from .run_files import Origin, unreadable

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import given_path
-from lgq_explore.images.cache import runs_folder
+from lgq_explore.folders import runs_folder
 
 from .config import TrainConfig
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lgq_explore.errors import InputError
+from lgq_explore.quantizers.temperature import require_temperature
 
 
 @dataclass(frozen=True)
 class Reading:
     """What the trainer was told for one step: a temperature (None: the schedule's), and whether to stop before it."""
 
-    temperature: float | None
+    held_temperature: float | None
     stop: bool
 
 
@@ -37,8 +38,8 @@ class Controls:
 
     @temperature.setter
     def temperature(self, value: float | None) -> None:
-        if value is not None and not 0 < value < math.inf:
-            raise ValueError(f"temperature {value}: give a positive number, or None for the schedule")
+        if value is not None:
+            require_temperature(value)
         with self._lock:
             self._temperature = value
 

@@ -203,7 +203,7 @@ class _Fitting:
                 reading = self.controls.read(step)
                 if reading.stop:
                     break
-                row = self._make_step(step, reading.temperature)
+                row = self._make_step(step, reading.held_temperature)
                 step += 1
                 bar.advance()
                 if step % log_steps == 0 or step == recipe.steps:
@@ -218,12 +218,12 @@ class _Fitting:
             tokens=len(self.tokens),
         )
 
-    def _make_step(self, step: int, temperature: float | None) -> Callable[[], dict[str, float]]:
+    def _make_step(self, step: int, held_temperature: float | None) -> Callable[[], dict[str, float]]:
         """One step of the optimiser. What it gives makes the step's part of a row, where one is wanted."""
         quantizer, recipe = self.quantizer.train(), self.recipe
         quantizer.anneal(progress_at(step, recipe.steps))
         if isinstance(quantizer, HasTemperature):
-            quantizer.temperature = temperature
+            quantizer.temperature = held_temperature
         chosen = torch.randint(len(self.tokens), (recipe.batch_size,), generator=self.draws)
         latents = as_latents(self.tokens[chosen])
         try:

@@ -14,13 +14,12 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from lgq_explore.errors import InputError, printable
+from lgq_explore.errors import InputError, lacks_memory, printable
 from lgq_explore.files import remove_folder
 from lgq_explore.images.batches_ahead import BatchesAhead
 from lgq_explore.images.opening import open_source
 from lgq_explore.images.ranges import to_model_range
 from lgq_explore.images.source import Source
-from lgq_explore.memory import lacks_memory
 from lgq_explore.metrics import GroupedCodeCounts
 from lgq_explore.models import Tokenizer, TokenizerOutput, build_tokenizer
 from lgq_explore.progress import Progress, tell
@@ -33,13 +32,13 @@ from lgq_explore.runs.run_files import step_of
 
 from .controls import Controls
 from .interrupts import stopped_by_interrupts
-from .machine import environment_of, fabric_on, require_trainable
+from .machine import environment_of, fabric_on, require_known_device, require_trainable
+from .numerical_noise import perturb_first_weights
 from .objectives.base import TrainingPass
 from .objectives.learned import OwnLossDiverged
 from .objectives.of_recipe import Minimised, Objectives, require_objectives
 from .optimizer import adamw, learning_rate
 from .restoring import RestoredProgress, load_optimizer
-from .rounding import round_otherwise
 from .window import StepTrace, StepWindow
 
 QUICK_SECONDS = 1.0
@@ -113,6 +112,7 @@ def resume(
     stopped is held again, unless `controls` say what is held now. Arguments and errors as in `train`;
     InputError too where the data are no longer those the run started with.
     """
+    require_known_device(device)
     writer = RunWriter(run)
     if writer.is_finished:
         return open_run(run)
@@ -120,7 +120,7 @@ def resume(
     require_objectives(writer.config)
     source = source_of(writer)
     if progress:
-        _name_other_rounding(writer.environment, environment_of(fabric, source))
+        _report_other_rounding(writer.environment, environment_of(fabric, source))
     if progress and writer.newest_checkpoint() is None:
         tell(f"{printable(writer.path)} has no checkpoint yet: training starts at step 0")
     return _train_on(writer, fabric, source, controls, on_log, progress)
@@ -172,7 +172,7 @@ class _Training:
     fabric: Fabric
     source: Source
     controls: Controls
-    restores_override: bool  # whether a temperature held by hand at the checkpoint is held again
+    restores_held_temperature: bool  # whether a temperature held at the checkpoint is held again
     on_log: Callable[[LogEvent], None] | None
     progress: bool
     tokenizer: Tokenizer = field(init=False)
@@ -182,13 +182,13 @@ class _Training:
     step: int = 0  # finished optimiser steps
     saved_step: int = -1
     seconds: float = 0.0  # spent in steps, over all sittings
-    override: float | None = None  # temperature taken by hand at the last step
+    held_temperature: float | None = None  # at the last step; None where the schedule decided
     source_state: dict[str, Any] = field(default_factory=dict)  # after the batch of the last step
 
     def __post_init__(self) -> None:
         self.config = self.writer.config
         self.tokenizer = build_tokenizer(self.config.backbone, self.config.quantizer, self.config.seed)
-        round_otherwise(self.tokenizer, self.config.rounding_replicate)
+        perturb_first_weights(self.tokenizer, self.config.rounding_replicate)
         self.optimizer = adamw(self.tokenizer, self.config)
         self.objectives = Objectives(self.config)
         self.window = StepWindow(self.config.window_steps, self.tokenizer.quantizer.levels)
@@ -210,22 +210,22 @@ class _Training:
                 reading = self.controls.read(self.step)
                 if reading.stop:
                     break
-                self._make_step(batches, reading.temperature, bar)
+                self._make_step(batches, reading.held_temperature, bar)
 
-    def _make_step(self, batches: BatchesAhead, temperature: float | None, bar: Progress) -> None:
+    def _make_step(self, batches: BatchesAhead, held_temperature: float | None, bar: Progress) -> None:
         started = time.perf_counter()
         config, quantizer = self.config, self.tokenizer.quantizer
         quantizer.anneal(progress_at(self.step, config.steps))
         if isinstance(quantizer, HasTemperature):
-            quantizer.temperature = temperature
+            quantizer.temperature = held_temperature
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(config, self.step)
 
         batch = batches.take()
         images = self._on_device(batch.images)
         output = self._forward(images)
-        made = TrainingPass(self.step, images, output)
-        minimised = self.objectives.minimised(made)
+        training_pass = TrainingPass(self.step, images, output)
+        minimised = self.objectives.minimised(training_pass)
         self.fabric_optimizer.zero_grad()
         self.fabric.backward(minimised.total)
         gradient_norm = self.fabric.clip_gradients(
@@ -234,7 +234,7 @@ class _Training:
         assert gradient_norm is not None  # Fabric has none for a clip by value only
         self._check_finite(minimised.total.item(), gradient_norm.item())
         self.fabric_optimizer.step()
-        learned = self._learn(made)
+        learned = self._learn(training_pass)
 
         seconds = time.perf_counter() - started
         self.window.add(StepTrace(output.coded.codes, len(images), seconds))
@@ -242,7 +242,7 @@ class _Training:
         self.source_state = batch.state
         self.seconds += seconds
         bar.advance(len(images))
-        steered, self.override = temperature != self.override, temperature
+        steered, self.held_temperature = held_temperature != self.held_temperature, held_temperature
         # A step whose temperature was taken or given back is always logged: the history can then be replayed.
         if self.step == 1 or self._is_due(config.log_steps) or steered:
             self._log(minimised, learned, output, bar)
@@ -257,9 +257,9 @@ class _Training:
         except FloatingPointError as error:
             raise self._diverged("the latents contain NaN or infinity") from error
 
-    def _learn(self, made: TrainingPass) -> dict[str, float]:
+    def _learn(self, training_pass: TrainingPass) -> dict[str, float]:
         try:
-            return self.objectives.learn(made)
+            return self.objectives.learn(training_pass)
         except OwnLossDiverged as error:
             raise self._diverged(str(error), error.remedy) from error
 
@@ -299,7 +299,7 @@ class _Training:
             **{name: value.item() for name, value in output.coded.diagnostics.items()},
         }
         if isinstance(self.tokenizer.quantizer, HasTemperature):
-            row["temperature_override"] = self.override
+            row["temperature_override"] = self.held_temperature
         self.writer.append_history(row)
         active = usage_and_speed[f"active_codes_last_{self.config.window_steps}_steps"]
         bar.note(f"loss {loss:.3f}, {active} of {counts.codebook_size} codes active")
@@ -319,7 +319,7 @@ class _Training:
         state = {
             "step": self.step,
             "seconds": self.seconds,
-            "override": self.override,
+            "override": self.held_temperature,
             "optimizer": self.optimizer.state_dict(),
             "objectives": self.objectives.state_dict(),
             "source": self.source_state,
@@ -331,7 +331,7 @@ class _Training:
     def _restore_or_initialize(self) -> None:
         checkpoint = self.writer.newest_checkpoint()
         if checkpoint is None:
-            self.writer.cut_history(0)
+            self.writer.rewind_to(0)
             self._initialize_codebook()
             self._snapshot()
             return
@@ -344,10 +344,10 @@ class _Training:
             self.source.load_state_dict(self.source_state)
             self.window.load(state["window"], self.fabric.device)
         self.step = self.saved_step = progress.step
-        self.seconds, self.override = progress.seconds, progress.override
-        if self.restores_override:
-            self.controls.temperature = self.override
-        self.writer.cut_history(self.step)
+        self.seconds, self.held_temperature = progress.seconds, progress.held_temperature
+        if self.restores_held_temperature:
+            self.controls.temperature = self.held_temperature
+        self.writer.rewind_to(self.step)
         self.writer.publish_weights(checkpoint)
 
     @torch.no_grad()
@@ -391,7 +391,7 @@ class _Training:
         )
 
 
-def _name_other_rounding(then: Environment, now: Environment) -> None:
+def _report_other_rounding(then: Environment, now: Environment) -> None:
     """Tell on stderr what rounds otherwise than where the run began."""
     if changes := then.rounding_changes(now):
         changed = printable(", ".join(changes))

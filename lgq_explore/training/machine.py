@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import re
+from pathlib import Path
 
 import lightning_fabric
 import numpy as np
@@ -18,17 +20,23 @@ from lgq_explore.quantizers.soft_assignment.autograd import require_backend_for
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Environment
 
-from .rounding import processor_name
-
 DEVICES = ("auto", "cpu", "cuda")
 BYTES = 4  # of a float32
 COPIES = 4  # of a parameter: its value, its gradient, and AdamW's two moments
 
 
-def fabric_on(device: str) -> Fabric:
-    """One process on one device, whatever the environment of a scheduler says. Raises InputError."""
+def require_known_device(device: str) -> None:
+    """Raise InputError for a name that is not in DEVICES, whether this machine has the device or not."""
     if device not in DEVICES:
         raise InputError(f"unknown device {device!r}; choose one of {', '.join(DEVICES)}")
+
+
+def fabric_on(device: str) -> Fabric:
+    """One process on one device, whatever the variables of a job scheduler say.
+
+    Raises InputError for an unknown device, for one that this machine lacks, and for several processes.
+    """
+    require_known_device(device)
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("device is 'cuda', but torch sees no CUDA device: use --device cpu or auto")
     world_size = os.environ.get("WORLD_SIZE", "1")
@@ -66,6 +74,11 @@ def environment_of(fabric: Fabric, source: Source) -> Environment:
     )
 
 
+def processor_name() -> str:
+    """The CPU's model and the widest vector instructions that PyTorch uses on it, such as "AMD EPYC (AVX512)"."""
+    return f"{_processor_model()} ({torch.backends.cpu.get_cpu_capability()})"
+
+
 def require_trainable(config: TrainConfig, device: torch.device) -> None:
     """Raise InputError where training can't work on this device: for want of memory, or by a wrong backend."""
     if config.quantizer.temperatures(config.backbone.dim) is not None:
@@ -94,6 +107,14 @@ def least_bytes(config: TrainConfig) -> int:
     sides = [config.image_size // 2**level for level in levels]
     kept = [2 * 2 * backbone.blocks * backbone.channels[level] * sides[level] ** 2 for level in levels]
     return BYTES * (COPIES * (sum(convolutions) + codebook) + config.batch_size * sum(kept))
+
+
+def _processor_model() -> str:
+    try:
+        model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:  # only Linux has it
+        model = None
+    return model[1] if model else platform.processor() or platform.machine()
 
 
 def _memory_of(device: torch.device) -> int | None:

@@ -18,11 +18,14 @@ _SET_EVERY_STEP = {"lr", "params"}
 
 @dataclass(frozen=True)
 class RestoredProgress:
-    """step: finished optimiser steps. seconds: spent in them. override: temperature taken by hand at the last one."""
+    """How far a checkpoint's training had come.
+
+    step: finished optimiser steps. seconds: spent in them. held_temperature: the one held at the last step, or None.
+    """
 
     step: int
     seconds: float
-    override: float | None
+    held_temperature: float | None
 
     @classmethod
     def read(cls, state: Mapping[str, Any], step: int | None) -> RestoredProgress:
@@ -32,8 +35,8 @@ class RestoredProgress:
             raise ValueError(f"the state is of step {progress.step!r}, its folder of {step}")
         if not (math.isfinite(progress.seconds) and progress.seconds >= 0):
             raise ValueError(f"seconds is {progress.seconds}")
-        if progress.override is not None and not progress.override > 0:
-            raise ValueError(f"override is {progress.override}")
+        if progress.held_temperature is not None and not progress.held_temperature > 0:
+            raise ValueError(f"override is {progress.held_temperature}")
         return progress
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lgq_explore.errors import InputError
-from lgq_explore.images.cache import runs_folder
+from lgq_explore.folders import runs_folder
 from lgq_explore.quantizers import LGQConfig
 from lgq_explore.runs.config import TrainConfig, near_matches
 from lgq_explore.runs.run import Run

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure
 
 from lgq_explore.errors import InputError, printable
-from lgq_explore.images.cache import runs_folder
+from lgq_explore.folders import runs_folder
 from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.study import CROPS, Study, study
 

@@ -1,4 +1,4 @@
-"""Do the steps that are compared compute the same, where they should, and what they are said to?"""
+"""Tests of the training steps whose cost is compared."""
 
 from __future__ import annotations
 

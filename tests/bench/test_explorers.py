@@ -1,4 +1,4 @@
-"""Is what a move of the temperature panel costs measured as promised?"""
+"""Tests of the benchmark of the temperature panel."""
 
 from __future__ import annotations
 

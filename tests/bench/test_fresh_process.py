@@ -1,4 +1,4 @@
-"""Is what a process of its own measures the step alone, and is every other end of it told?"""
+"""Tests of measurements in a fresh process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a learning rate follow from the training loss of all methods alike, by the rule that was set beforehand?"""
+"""Tests of the comparison of learning rates and of the rule that chooses one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a comparison train every method with every seed by one recipe, and say what it measured on what?"""
+"""Tests of the comparison of methods trained by one recipe."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lgq_explore.bench.results import device_name
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig, LGQConfig
 from lgq_explore.runs.config import config_from_json, config_to_json
-from lgq_explore.training.rounding import processor_name
+from lgq_explore.training.machine import processor_name
 
 pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
 

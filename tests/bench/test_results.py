@@ -1,4 +1,4 @@
-"""Are results dated, kept, and refused where they are not what was asked for?"""
+"""Tests of files of benchmark results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is the whole grid planned, are ratios taken within rounds, and is what can't be measured said?"""
+"""Tests of the benchmark of the soft assignment: its grid, its ratios and its table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is the quantizer's share that of the steps that training makes?"""
+"""Tests of the benchmark of the quantizer's share of a training step."""
 
 from __future__ import annotations
 

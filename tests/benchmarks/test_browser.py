@@ -1,4 +1,4 @@
-"""Does the benchmark of panels in a browser measure what happens there?"""
+"""Tests of the benchmark of panels in a browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are costs and shares drawn at what they are, and is what was not run told apart?"""
+"""Tests of the figures of costs and shares."""
 
 from __future__ import annotations
 

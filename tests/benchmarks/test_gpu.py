@@ -1,4 +1,4 @@
-"""Does all that `make gpu` does run, at toy size and without a GPU?"""
+"""Tests of what `make gpu` runs, at toy size and without a GPU."""
 
 from __future__ import annotations
 

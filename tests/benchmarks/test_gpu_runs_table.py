@@ -1,4 +1,4 @@
-"""Do the tables of training and comparison on a GPU say what was measured, and what was not?"""
+"""Tests of the tables of training and comparison on a GPU."""
 
 from __future__ import annotations
 

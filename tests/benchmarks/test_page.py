@@ -1,4 +1,4 @@
-"""Does the page of benchmarks say what the results it names say, and nothing else?"""
+"""Tests of the page of benchmarks against the results that it names."""
 
 from __future__ import annotations
 

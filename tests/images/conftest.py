@@ -1,4 +1,4 @@
-"""What do all tests of pictures share? An empty data directory each, and an empty folder of pictures."""
+"""Fixtures of the tests of pictures: an empty data directory and an empty folder of pictures."""
 
 from __future__ import annotations
 

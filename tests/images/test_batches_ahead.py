@@ -1,4 +1,4 @@
-"""Are batches made ahead the same ones in their order, no more than may wait, and is the thread's end waited for?"""
+"""Tests of batches made ahead of the step by a worker thread."""
 
 from __future__ import annotations
 

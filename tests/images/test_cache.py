@@ -1,4 +1,4 @@
-"""Does the cache of pictures notice what changed behind a name, and give nothing that it can't vouch for?"""
+"""Tests of the cache of decoded pictures: changed, damaged and unreadable files."""
 
 from __future__ import annotations
 

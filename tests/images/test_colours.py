@@ -1,4 +1,4 @@
-"""Are deep, inverted and transparent values read right, and large pictures in little memory?"""
+"""Tests of the conversion of deep, inverted and transparent pictures, and of its memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are copies of a picture found whatever they're called, and different pictures kept apart?"""
+"""Tests of the search for copies of pictures."""
 
 from __future__ import annotations
 

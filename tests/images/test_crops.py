@@ -1,4 +1,4 @@
-"""Are crops to train on a function of seed, step and row, and those to evaluate on a fixed, even grid?"""
+"""Tests of training crops and of the fixed grid of evaluation crops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are whole pixels read whatever stands beside them in the file, and turned where it says so?"""
+"""Tests of picture orientation, and of files with damaged metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a data SPEC understood, or refused with what was meant, and what do the shipped ones hold?"""
+"""Tests of data SPECs and of the sources that the package ships."""
 
 from __future__ import annotations
 

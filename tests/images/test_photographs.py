@@ -1,4 +1,4 @@
-"""Are pictures read right, split by what they show, cropped reproducibly, and are bad ones named?"""
+"""Tests of photographs: decoding, splits, caching, and unusable files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from PIL import Image
 
 from lgq_explore.errors import InputError
 from lgq_explore.images import cache as image_cache
-from lgq_explore.images.cache import data_directory
 from lgq_explore.images.opening import open_source
 from lgq_explore.images.photographs import PhotographSource
 from lgq_explore.images.splits import group_of, held_out_groups
@@ -224,17 +223,6 @@ def test_a_split_needs_two_pictures_and_encoding_needs_one(folder: Path) -> None
     unsplit = open_source(f"folder:{folder}", 16, split=False)
     assert len(unsplit.training) == 0
     assert len(unsplit.evaluation) == 2
-
-
-def test_data_directory_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/somewhere")
-    monkeypatch.setenv("LGQ_EXPLORE_DATA", "~/pictures")
-    assert data_directory() == Path("/somewhere/pictures")
-    monkeypatch.delenv("LGQ_EXPLORE_DATA")
-    checkout = Path(__file__).parents[2]
-    assert data_directory() == checkout / "data"
-    monkeypatch.setattr(image_cache, "__file__", "/site-packages/lgq_explore/images/cache.py")
-    assert data_directory() == Path("/somewhere/.cache/lgq-explore")
 
 
 # --- splits ----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Do 8-bit pictures come back from the models' range as they were?"""
+"""Tests of the value ranges of pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do sources keep to their protocol, and the shipped kinds give every bit as ever?"""
+"""Tests of the protocol of sources."""
 
 from __future__ import annotations
 

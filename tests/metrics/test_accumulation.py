@@ -1,4 +1,4 @@
-"""Is what fewer images would show the mean over all choices of them, and what more would show Chao's bound?"""
+"""Tests of code accumulation over images and of the Chao2 bound."""
 
 from __future__ import annotations
 

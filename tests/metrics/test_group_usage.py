@@ -1,4 +1,4 @@
-"""Counts of tuples of codes against those of their numbers, and where tuples have none."""
+"""Tests of counts of tuples of codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do PSNR, SSIM and L1 agree with scikit-image and their formulas, however the images are batched?"""
+"""Tests of PSNR, SSIM and L1 against scikit-image and their formulas."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import skimage.metrics
 import torch
 from torch import Tensor
 
-from lgq_explore.metrics import PSNR_CAP_DB, ImageQuality, ImageQualityResult
+from lgq_explore.metrics.image import PSNR_CAP_DB, ImageQuality, ImageQualityResult
 
 
 def crops(side: int, count: int = 4) -> Tensor:

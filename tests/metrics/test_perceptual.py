@@ -1,4 +1,4 @@
-"""Do LPIPS and the Fréchet distance say what they can, and why they cannot where weights are out of reach?"""
+"""Tests of LPIPS and the Fréchet distance, with and without weights."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from torchvision.models import (
     vgg16,
 )
 
-from lgq_explore.metrics import LPIPS, LPIPS_SMALLEST_IMAGE, FrechetDistance, published_weights
-from lgq_explore.metrics.perceptual import EfficientNetLite0Features
+from lgq_explore.metrics import LPIPS, FrechetDistance, published_weights
+from lgq_explore.metrics.perceptual import LPIPS_SMALLEST_IMAGE, EfficientNetLite0Features
 from tests.process_state import process_untouched
 
 

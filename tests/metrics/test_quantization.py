@@ -1,4 +1,4 @@
-"""Has the quantization error its known answers, however the tokens are batched and wherever they lie?"""
+"""Tests of the quantization error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lgq_explore.metrics import QuantizationError, QuantizationErrorResult
+from lgq_explore.metrics.quantization import QuantizationError, QuantizationErrorResult
 
 
 def error(latents: Tensor, quantized: Tensor, batch_size: int = 1000) -> QuantizationErrorResult:

@@ -1,4 +1,4 @@
-"""Have the numbers of codebook usage their known answers, and do they agree with their definitions?"""
+"""Tests of the numbers of codebook usage against known values and definitions."""
 
 from __future__ import annotations
 

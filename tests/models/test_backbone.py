@@ -1,4 +1,4 @@
-"""Have encoder and decoder the shapes their config says, and are settings that cannot work refused?"""
+"""Tests of the encoder and the decoder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do three parts make a tokenizer, the same parts for all methods of a seed?"""
+"""Tests of the tokenizer made of encoder, quantizer and decoder."""
 
 from __future__ import annotations
 

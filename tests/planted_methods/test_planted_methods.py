@@ -1,4 +1,4 @@
-"""Known answers of the planted methods, and their agreement with vector-quantize-pytorch."""
+"""Tests of the planted methods against known answers and vector-quantize-pytorch."""
 
 from __future__ import annotations
 

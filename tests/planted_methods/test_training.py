@@ -1,4 +1,4 @@
-"""Methods that the package does not know train, resume, are evaluated, encode and decode, by a line of registration."""
+"""Tests of runs of methods that the package does not know, each registered by one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers that start from a given generator: as torch's own start from a seed, and torch's generator stands still."""
+"""Tests of layers whose first weights come from a given generator."""
 
 from __future__ import annotations
 

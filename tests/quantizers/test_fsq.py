@@ -1,4 +1,4 @@
-"""Is FSQ the published grid, with its codes, values and gradients, and are all its codes within reach?"""
+"""Tests of FSQ against the published grid and vector-quantize-pytorch."""
 
 from __future__ import annotations
 

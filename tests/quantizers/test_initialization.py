@@ -1,4 +1,4 @@
-"""Do codebooks start at tokens, spread out where they should be, and never from too few?"""
+"""Tests of initial codebooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does LGQ do what its formulas say: a Gaussian mixture that anneals into nearest neighbours?"""
+"""Tests of LGQ against its formulas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is the nearest code found, at its true distance, wherever the data lie?"""
+"""Tests of the nearest-code search."""
 
 from __future__ import annotations
 

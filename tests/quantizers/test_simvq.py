@@ -1,4 +1,4 @@
-"""Is SimVQ the published one: a frozen codebook, a learned map, and the library's codes, losses and gradients?"""
+"""Tests of SimVQ against vector-quantize-pytorch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do the schedules go where they say, and is the temperature found that shares a token among so many codes?"""
+"""Tests of temperature schedules and of solving for a temperature."""
 
 from __future__ import annotations
 
@@ -41,6 +41,9 @@ def test_schedules_start_and_end_where_they_say(shape: str) -> None:
         ({"end": -0.1}, "end is -0.1"),
         ({"end": math.nan}, "end is nan"),
         ({"start": math.inf}, "start is inf"),
+        ({"start": 1e308}, r"start is 1e\+308: .*above 1e-30 and below 1e\+30"),
+        ({"end": 1e-300, "unit": "per_dimension"}, "end is 1e-300: .*above 1e-30"),
+        ({"start": 1e300, "unit": "effective_codes"}, r"start is 1e\+300: .*above 1 and below 1e\+30"),
         ({"start": 16.0, "end": 1.0, "unit": "effective_codes"}, "end is 1.0.*above 1"),
     ],
 )

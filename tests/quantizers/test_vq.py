@@ -1,4 +1,4 @@
-"""Is VQ the published one, by moving averages and by gradient, and are dead codes brought back?"""
+"""Tests of VQ against vector-quantize-pytorch, and of restarts of dead codes."""
 
 from __future__ import annotations
 

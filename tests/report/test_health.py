@@ -1,4 +1,4 @@
-"""Is health told in a terminal so that it can be read, and what is advised be copied?"""
+"""Tests of a run's health as text and as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are arrays read as what they are, and is everything else refused before it is allocated or mapped?"""
+"""Tests of reading arrays from files that may be damaged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a recipe checked, written, read and named so that equal ones are equal and wrong ones are told why?"""
+"""Tests of recipes: checks, JSON, overrides and hashes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does an encoding hold what the tokenizer makes of pictures, survive its file, and decode to the same pictures?"""
+"""Tests of encodings: their content, their files, and decoding."""
 
 from __future__ import annotations
 

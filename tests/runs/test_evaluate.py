@@ -1,4 +1,4 @@
-"""Are the numbers of an evaluation those of the pictures and codes it speaks of, computed once more by hand?"""
+"""Tests of the results of an evaluation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a frozen run stay what its folder held, and does its watch tell what became of the folder?"""
+"""Tests of frozen runs and of the watch on their folders."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_another_run_at_the_same_path_is_told_from_it(tmp_path: Path) -> None:
     live = train(RECIPE, tmp_path / "mine", progress=False)
     then = frozen(live)
     first = np.array(then.codebook_snapshots()[0][0])
-    assert then.watch.moved_on() == ""
+    assert then.watch.moved_on("look") == ""
     shutil.rmtree(live.path)
     assert then.watch.moved_on("look").startswith("The folder of mine was moved since")
     again = train(replace(RECIPE, seed=1), live.path, progress=False)

@@ -1,4 +1,4 @@
-"""Are rows written whole, torn ones passed over and cut off, and damaged ones named?"""
+"""Tests of writing, reading and cutting a run's history."""
 
 from __future__ import annotations
 

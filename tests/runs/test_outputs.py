@@ -1,4 +1,4 @@
-"""Is an output that can't be written refused before the work, with nothing left behind?"""
+"""Tests of the checks of output paths."""
 
 from __future__ import annotations
 

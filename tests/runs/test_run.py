@@ -1,4 +1,4 @@
-"""Does a run folder give back what was written, whole, and say what is missing?"""
+"""Tests of reading and writing run folders."""
 
 from __future__ import annotations
 
@@ -549,7 +549,7 @@ def test_a_row_that_is_being_written_is_left_out(writer: RunWriter, half: str) -
     with (writer.path / "history.csv").open("a") as file:
         file.write(half)
     assert writer.history()["step"].tolist() == [1]
-    writer.cut_history(1)
+    writer.rewind_to(1)
     writer.append_history(row(2))
     assert writer.history()["step"].tolist() == [1, 2]
     assert writer.history()["loss"].tolist() == [1 / 3, 1 / 6]
@@ -558,7 +558,7 @@ def test_a_row_that_is_being_written_is_left_out(writer: RunWriter, half: str) -
 def test_half_a_header_is_no_history(writer: RunWriter) -> None:
     (writer.path / "history.csv").write_text("step,lo")
     assert len(writer.history()) == 0
-    writer.cut_history(0)
+    writer.rewind_to(0)
     writer.append_history(row(1))
     assert writer.history()["step"].tolist() == [1]
 
@@ -568,10 +568,10 @@ def test_what_came_after_a_step_is_cut(writer: RunWriter) -> None:
         writer.append_history(row(step))
         writer.save_codebooks(step, [torch.zeros(16, 4)])
     kept = writer.history()[:2]
-    writer.cut_history(2)
+    writer.rewind_to(2)
     assert writer.history().equals(kept)
     assert list(writer.codebook_snapshots()) == [1, 2]
-    writer.cut_history(0)
+    writer.rewind_to(0)
     assert len(writer.history()) == 0
     assert writer.codebook_snapshots() == {}
 

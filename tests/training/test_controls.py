@@ -1,4 +1,4 @@
-"""Can another thread steer a trainer, and its steering be replayed from the history?"""
+"""Tests of steering a trainer from another thread, and of replaying it from the history."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from lgq_explore.training.controls import Controls, ReplayedControls
 
 def test_nothing_is_steered_at_first() -> None:
     reading = Controls().read(0)
-    assert reading.temperature is None
+    assert reading.held_temperature is None
     assert not reading.stop
 
 
 def test_what_is_set_is_read_until_it_is_given_back() -> None:
     controls = Controls(0.5)
-    assert controls.read(0).temperature == 0.5
+    assert controls.read(0).held_temperature == 0.5
     controls.temperature = 0.25
-    assert controls.read(7).temperature == controls.temperature == 0.25
+    assert controls.read(7).held_temperature == controls.temperature == 0.25
     controls.temperature = None
-    assert controls.read(8).temperature is None
+    assert controls.read(8).held_temperature is None
 
 
 def test_a_history_without_a_temperature_cannot_be_replayed() -> None:
@@ -73,7 +73,7 @@ def history(rows: list[tuple[int, float | None]]) -> pd.DataFrame:
 def test_a_replay_gives_each_step_the_temperature_it_had() -> None:
     """A row s is of the step counted s − 1 from 0; what it says holds until the next row says otherwise."""
     replayed = ReplayedControls(history([(1, None), (4, 0.5), (6, 0.5), (7, 0.1), (9, None), (20, None)]))
-    temperatures = [replayed.read(step).temperature for step in range(12)]
+    temperatures = [replayed.read(step).held_temperature for step in range(12)]
     assert temperatures == [None] * 3 + [0.5] * 3 + [0.1] * 2 + [None] * 4
 
 
@@ -81,8 +81,8 @@ def test_a_replay_may_be_stopped() -> None:
     replayed = ReplayedControls(history([(1, 0.5)]))
     replayed.stop()
     assert replayed.read(0).stop
-    assert replayed.read(0).temperature == 0.5
+    assert replayed.read(0).held_temperature == 0.5
 
 
 def test_before_the_first_row_nothing_was_taken_by_hand() -> None:
-    assert ReplayedControls(history([(5, 0.5)])).read(0).temperature is None
+    assert ReplayedControls(history([(5, 0.5)])).read(0).held_temperature is None

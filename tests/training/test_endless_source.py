@@ -1,4 +1,4 @@
-"""Does an endless source without names train, evaluate, and go on where it stopped?"""
+"""Tests of training on an endless source without names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does every method learn plain points, repeatably, to the distortion that a formula gives?"""
+"""Tests of fitting quantizers to plain points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a run survive kills, full disks and deletions, and say in two lines what can't be mended?"""
+"""Tests of training on a machine that kills processes, runs out of disk space or loses folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does an interrupt of the main thread stop work between two steps, and a second one end it?"""
+"""Tests of interrupts of the main thread during training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does training give the same weights however often it is interrupted, steered or repeated, and tell what happened?"""
+"""Tests of training: repeated, interrupted, steered and resumed."""
 
 from __future__ import annotations
 
@@ -43,9 +43,10 @@ from lgq_explore.runs.run import Run, RunWriter
 from lgq_explore.training import loop
 from lgq_explore.training.controls import Controls, ReplayedControls
 from lgq_explore.training.loop import LogEvent, resume, train
+from lgq_explore.training.machine import processor_name
+from lgq_explore.training.numerical_noise import perturb_first_weights
 from lgq_explore.training.objectives import of_recipe
 from lgq_explore.training.optimizer import learning_rate
-from lgq_explore.training.rounding import processor_name, round_otherwise
 
 STEPS = 8
 EFFECTIVE_CODES = TemperatureSchedule(8.0, 1.5, "exponential", "effective_codes")
@@ -268,9 +269,9 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(finished: Run
 
 def test_rounding_replicates_differ_in_the_last_places_of_the_encoder_s_first_weights() -> None:
     first, other = (build_tokenizer(recipe().backbone, recipe().quantizer, seed=0) for _ in range(2))
-    round_otherwise(other, replicate=0)
+    perturb_first_weights(other, replicate=0)
     assert all(map(torch.equal, first.state_dict().values(), other.state_dict().values()))
-    round_otherwise(other, replicate=2)
+    perturb_first_weights(other, replicate=2)
     for (name, weight), (_, changed) in zip(first.named_parameters(), other.named_parameters(), strict=True):
         factor = 1 + 2e-6 if name.startswith("encoder.") else 1.0
         torch.testing.assert_close(changed, weight * factor, rtol=0, atol=0)
@@ -379,6 +380,9 @@ def test_a_crash_between_a_checkpoint_and_the_weights_is_made_good(
 def test_a_finished_run_is_returned_as_it_is(finished: Run) -> None:
     before = files(finished.path)
     assert resumed(finished.path).finished_steps == STEPS
+    for device in ("", "cuda:7"):
+        with pytest.raises(InputError, match=f"unknown device '{device}'; choose one of auto, cpu, cuda"):
+            resume(finished.path, device=device)
     assert files(finished.path) == before
 
 

@@ -1,4 +1,4 @@
-"""Is a recipe that no memory holds refused, and none that trains?"""
+"""Tests of devices, and of recipes that do not fit into memory."""
 
 from __future__ import annotations
 

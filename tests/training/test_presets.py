@@ -1,4 +1,4 @@
-"""Are whole recipes found by name, and changed in method and size?"""
+"""Tests of presets, and of recipes with another method or size."""
 
 from __future__ import annotations
 

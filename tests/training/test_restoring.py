@@ -1,4 +1,4 @@
-"""Is a state that does not fit its training refused, and one that fits taken over to the bit?"""
+"""Tests of restoring a trainer's state from a checkpoint."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def optimizer(steps: int = 0) -> torch.optim.Optimizer:
 
 def test_progress_is_read() -> None:
     assert RestoredProgress.read(PROGRESS, 9) == RestoredProgress(9, 1.5, None)
-    assert RestoredProgress.read({**PROGRESS, "override": 0.5, "other": 1}, 9).override == 0.5
+    assert RestoredProgress.read({**PROGRESS, "override": 0.5, "other": 1}, 9).held_temperature == 0.5
 
 
 @pytest.mark.parametrize(

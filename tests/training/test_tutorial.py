@@ -1,4 +1,4 @@
-"""Is a notebook's run trained once, found again, and trained anew when its recipe changes?"""
+"""Tests of the runs that the notebooks share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Usage and speed over exactly the steps that a column's name says."""
+"""Tests of usage and speed over the last training steps."""
 
 from __future__ import annotations
 

@@ -240,8 +240,8 @@ def token_gradients(
     excess = tl.zeros([OWN, STEP], tl.float32)
     body = tl.zeros([OWN, E_BODY], tl.float32)
     last = tl.zeros([OWN, STEP], tl.float32)
-    expected_body = tl.zeros([OWN, E_BODY], tl.float32)
-    expected_last = tl.zeros([OWN, STEP], tl.float32)
+    mean_body = tl.zeros([OWN, E_BODY], tl.float32)
+    mean_last = tl.zeros([OWN, STEP], tl.float32)
     for start in range(begin, tl.minimum(begin + length, size), STEP):
         columns = start + tl.arange(0, STEP)
         logits = multiply(q, q_last, rows, tokens, k, k_last, columns, size, E, E_BODY, True)
@@ -250,13 +250,11 @@ def token_gradients(
         r += read_entries(grad_usage, columns, size)[None, :] + twice_s2 * p - centre
         excess += p * r
         body, last = add_weighted(body, last, p * r, k_values, k_last, columns, size, E, E_BODY)
-        expected_body, expected_last = add_weighted(
-            expected_body, expected_last, p, k_values, k_last, columns, size, E, E_BODY
-        )
+        mean_body, mean_last = add_weighted(mean_body, mean_last, p, k_values, k_last, columns, size, E, E_BODY)
     stored = tl.program_id(1).to(tl.int64) * tokens + rows
     tl.store(excesses + stored, tl.sum(excess, 1), mask=rows < tokens)
     store_rows(weighted, stored, rows < tokens, body, tl.sum(last, 1), E, E_BODY)
-    store_rows(expected, stored, rows < tokens, expected_body, tl.sum(expected_last, 1), E, E_BODY)
+    store_rows(expected, stored, rows < tokens, mean_body, tl.sum(mean_last, 1), E, E_BODY)
 
 
 @triton.jit(do_not_specialize=["tokens", "size", "length"])

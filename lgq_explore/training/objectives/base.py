@@ -56,7 +56,7 @@ class Objective:
         """The weight at `step`, counted from 0; a term may override it with a schedule of its own."""
         return self.weight if self.has_started(step) else 0.0
 
-    def loss(self, made: TrainingPass) -> Tensor:
+    def loss(self, training_pass: TrainingPass) -> Tensor:
         """The term, an unweighted scalar with gradients to the tokenizer."""
         raise NotImplementedError("abstract: a term says what it measures")
 
@@ -68,7 +68,7 @@ class Objective:
     def set_up(self, fabric: Fabric) -> None:
         """Move what the term holds to the device that training runs on."""
 
-    def learn(self, made: TrainingPass) -> dict[str, float]:
+    def learn(self, training_pass: TrainingPass) -> dict[str, float]:
         """Train the term's own parameters after a step of the tokenizer, and return values for its columns."""
         return {}
 

@@ -11,5 +11,5 @@ from .base import Objective, TrainingPass
 class L1(Objective):
     """Mean over pixels and channels of |reconstruction − image|, both in [-1, 1], in float32."""
 
-    def loss(self, made: TrainingPass) -> Tensor:
-        return functional.l1_loss(made.output.reconstruction.float(), made.images)
+    def loss(self, training_pass: TrainingPass) -> Tensor:
+        return functional.l1_loss(training_pass.output.reconstruction.float(), training_pass.images)

@@ -66,7 +66,7 @@ class LearnedObjective(Objective):
         """AdamW at the term's learning rate, without decay."""
         return torch.optim.AdamW(parameters, lr=self._learning_rate, betas=BETAS, weight_decay=0.0)
 
-    def tokenizer_loss(self, made: TrainingPass) -> Tensor:
+    def tokenizer_loss(self, training_pass: TrainingPass) -> Tensor:
         """What the tokenizer minimises: an unweighted scalar."""
         raise NotImplementedError("abstract: a learned term says what the tokenizer minimises")
 
@@ -82,12 +82,12 @@ class LearnedObjective(Objective):
         self._fabric = fabric
         self.network, self._stepped = fabric.setup(self.network, self.optimizer)
 
-    def loss(self, made: TrainingPass) -> Tensor:
+    def loss(self, training_pass: TrainingPass) -> Tensor:
         with self._held():
-            return self.tokenizer_loss(made)
+            return self.tokenizer_loss(training_pass)
 
-    def learn(self, made: TrainingPass) -> dict[str, float]:
-        loss = self.own_loss(made.images, made.output.reconstruction.detach())
+    def learn(self, training_pass: TrainingPass) -> dict[str, float]:
+        loss = self.own_loss(training_pass.images, training_pass.output.reconstruction.detach())
         self._stepped.zero_grad()
         self._fabric.backward(loss)
         norm = self._fabric.clip_gradients(

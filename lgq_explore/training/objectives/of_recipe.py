@@ -41,15 +41,19 @@ class Objectives:
         for term in self._terms:
             term.set_up(fabric)
 
-    def minimised(self, made: TrainingPass) -> Minimised:
+    def minimised(self, training_pass: TrainingPass) -> Minimised:
         """What the tokenizer minimises at a step."""
-        started = self._started(made.step)
-        losses = {term.name: term.loss(made) for term in started}
-        return Minimised(weighted_sum(losses, {term.name: term.weight_at(made.step) for term in started}), losses)
+        started = self._started(training_pass.step)
+        losses = {term.name: term.loss(training_pass) for term in started}
+        weights = {term.name: term.weight_at(training_pass.step) for term in started}
+        return Minimised(weighted_sum(losses, weights), losses)
 
-    def learn(self, made: TrainingPass) -> dict[str, float]:
+    def learn(self, training_pass: TrainingPass) -> dict[str, float]:
         """Train the terms' own parameters after a step of the tokenizer; values for their columns of the history."""
-        return {column: value for term in self._started(made.step) for column, value in term.learn(made).items()}
+        values: dict[str, float] = {}
+        for term in self._started(training_pass.step):
+            values |= term.learn(training_pass)
+        return values
 
     def columns(self, minimised: Minimised, learned: Mapping[str, float]) -> dict[str, float | None]:
         """The history's columns: unweighted terms, and own losses; None for a term that has not started."""

@@ -10,5 +10,5 @@ from .base import Objective, TrainingPass
 class QuantizerLoss(Objective):
     """The entry of `QuantizerOutput.losses` with the term's name."""
 
-    def loss(self, made: TrainingPass) -> Tensor:
-        return made.output.coded.losses[self.name]
+    def loss(self, training_pass: TrainingPass) -> Tensor:
+        return training_pass.output.coded.losses[self.name]

@@ -12,7 +12,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from lgq_explore.analysis.pictures import reconstruct, reconstruction_quality
 from lgq_explore.errors import InputError
 from lgq_explore.images.ranges import to_model_range, to_uint8
-from lgq_explore.metrics import PSNR_CAP_DB
+from lgq_explore.metrics.image import PSNR_CAP_DB
 from lgq_explore.models import BackboneConfig, Tokenizer, build_tokenizer
 from lgq_explore.quantizers import QUANTIZERS, SoftQuantizer, StartsFromData, to_tokens
 from lgq_explore.runs.study import Study

@@ -1,4 +1,4 @@
-"""Is the soft assignment the one of its definition, with its gradients, by every backend and in every tiling?"""
+"""Tests of the soft assignment and its gradients, by every backend and in every tiling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do the tiles cover the table once within their limits, and is the first largest of a row found?"""
+"""Tests of tiles and of the searches in them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do the GPU kernels compute the soft assignment and its gradients: interpreted on a CPU, compiled, and on a GPU?"""
+"""Tests of the Triton kernels: interpreted on a CPU, compiled, and on a GPU."""
 
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ class PlantedTerm(LearnedObjective):
         first, last = conv2d(3, 4, 3, generator, stride=2), conv2d(4, 1, 3, generator)
         return nn.Sequential(first, nn.LeakyReLU(0.2), last)
 
-    def tokenizer_loss(self, made: TrainingPass) -> Tensor:
-        return -self.network(made.output.reconstruction).mean()
+    def tokenizer_loss(self, training_pass: TrainingPass) -> Tensor:
+        return -self.network(training_pass.output.reconstruction).mean()
 
     def own_loss(self, images: Tensor, reconstruction: Tensor) -> Tensor:
         real, made = self.network(images), self.network(reconstruction)

@@ -1,4 +1,4 @@
-"""Is what is minimised the weighted sum of named losses, none of them dropped?"""
+"""Tests of the weighted sum of named losses."""
 
 from __future__ import annotations
 

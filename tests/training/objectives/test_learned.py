@@ -1,4 +1,4 @@
-"""Does a term with a network and an optimiser of its own train beside the tokenizer, and go on where it stopped?"""
+"""Tests of terms with a network and an optimiser of their own."""
 
 from __future__ import annotations
 

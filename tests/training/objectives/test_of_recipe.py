@@ -1,4 +1,4 @@
-"""Are the terms of a recipe found by name, and is a new one no matter for older runs?"""
+"""Tests of the terms that a recipe names."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from tests.training.objectives.planted import PLAIN
 class MeanSquaredError(Objective):
     """A term without parameters, one file and one line."""
 
-    def loss(self, made: TrainingPass) -> Tensor:
-        return (made.output.reconstruction - made.images).square().mean()
+    def loss(self, training_pass: TrainingPass) -> Tensor:
+        return (training_pass.output.reconstruction - training_pass.images).square().mean()
 
 
 class StopsAtTheSixth(Controls):

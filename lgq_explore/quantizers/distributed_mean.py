@@ -13,17 +13,17 @@ def world_size() -> int:
     return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
 
 
-def mean_over_ranks(tensor: Tensor) -> Tensor:
+def mean_over_processes(tensor: Tensor) -> Tensor:
     """The mean over all processes of a tensor that has one shape in all of them; the tensor itself where there is one.
 
     Every process differentiates a loss of its own, and DistributedDataParallel takes the mean of their gradients. So
     the gradient of a mean is the mean of the gradients: a loss of the mean then counts once, as in one process with
     the whole batch.
     """
-    return tensor if world_size() == 1 else _MeanOverRanks.apply(tensor)
+    return tensor if world_size() == 1 else _MeanOverProcesses.apply(tensor)
 
 
-class _MeanOverRanks(torch.autograd.Function):
+class _MeanOverProcesses(torch.autograd.Function):
     # torch.distributed.nn.functional.all_reduce would do, but torch gives it up.
 
     @staticmethod
@@ -34,4 +34,4 @@ class _MeanOverRanks(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> Tensor:
-        return mean_over_ranks(upstream)
+        return mean_over_processes(upstream)

@@ -1,4 +1,4 @@
-"""Do two processes that share a batch learn what one process learns from the whole of it?"""
+"""Tests of quantizer gradients in two processes that share a batch."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from torch import Tensor, distributed
 from torch.nn.parallel import DistributedDataParallel
 
 from lgq_explore.quantizers import LGQConfig
+from lgq_explore.quantizers.distributed_mean import mean_over_processes, world_size
 from lgq_explore.quantizers.lgq import USAGE_FORMS
-from lgq_explore.quantizers.ranks import mean_over_ranks, world_size
 
 RANKS, IMAGES, DIM, SIDE = 2, 6, 4, 5
 LOSS_WEIGHTS = {"quantization": 1.0, "peakedness": 0.3, "usage": 0.7}
@@ -73,13 +73,13 @@ def test_the_gradient_of_the_mean_is_the_mean_of_the_gradients(answers: list[dic
 def test_alone_the_mean_is_the_tensor_itself() -> None:
     tensor = torch.ones(3, requires_grad=True)
     assert world_size() == 1
-    assert mean_over_ranks(tensor) is tensor
+    assert mean_over_processes(tensor) is tensor
 
 
 def mean_and_gradient(rank: int) -> dict[str, Tensor]:
     """Of [rank, 10 rank], where the first process weighs the mean by 1 and the second by 2."""
     tensor = torch.tensor([1.0, 10.0]).mul(rank).requires_grad_()
-    mean = mean_over_ranks(tensor)
+    mean = mean_over_processes(tensor)
     (mean * (rank + 1)).sum().backward()
     return {"mean": mean.detach(), "gradient": tensor.grad}
 
