@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import html
 from dataclasses import replace
 from typing import Any, Self
@@ -23,15 +22,13 @@ from lgq_explore.quantizers.initialization import INITIALIZATIONS
 from lgq_explore.quantizers.lgq import USAGE_FORMS
 
 from ..panel import ERROR_COLOUR
-from ..parts.kernel_loop import running_loop
-from ..training.trainer import State
+from ..parts.follower import Follower
 from .controls import icon_button, nearest_option, number_box, value_slider
 from .state import FEWEST_CODES, MOST_CODES, SETTING, ToyState
 from .trainer import ToyProgress, ToyTrainer
 
 WEIGHTS = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Of a regularizer; 0.005 is the published one."""
-POLL_SECONDS = 0.25
 
 
 class ToyLab(ToyState):
@@ -71,7 +68,9 @@ class ToyLab(ToyState):
         self._fit: ToyFit | None = None
         self._live: ToyProgress | None = None  # of the present setting, while it is learned
         self._trainer: ToyTrainer | None = None
-        self._following: asyncio.Task[None] | None = None
+        self._follower = Follower[ToyFit](
+            self, "lab", in_a_script="lab.train()", show=self._show_training, report=self._report
+        )
         self._seen: tuple[Any, ToyView] | None = None
         self._build_controls()
         super().__init__([self._subject_row, self._training_row, self._weights_row, self._temperature_row])
@@ -100,7 +99,7 @@ class ToyLab(ToyState):
 
     def train(self) -> Self:
         """Learn the present setting in this cell, draw it, and give the lab back. Raises what learning raised."""
-        self._require_idle()
+        self._follower.require_idle()
         self._fit = analysis.toys.fit_toy(self.setting)
         self._redraw()
         self.renew_pictures()
@@ -108,36 +107,17 @@ class ToyLab(ToyState):
 
     def start(self) -> None:
         """Learn the present setting in the background; `await finished()` joins it. Raises InputError if busy."""
-        loop = running_loop()
-        if loop is None:
-            raise InputError("the background needs an event loop, as in a notebook; in a script use lab.train()")
-        self._require_idle()
         trainer = ToyTrainer(self.setting)
-        trainer.start()
-        self._trainer, self._kernel_loop = trainer, loop
-        self._fit = self._live = None
-        self._following = loop.create_task(self._follow_trainer(trainer))
+        self._follower.begin(trainer, trainer.start)
+        self._trainer, self._fit, self._live = trainer, None, None
 
     def stop(self) -> None:
         """Keep what was learned so far."""
-        if self._trainer is not None:
-            self._trainer.stop()
+        self._follower.stop()
 
     async def finished(self) -> ToyFit:
         """Wait for what `start` began, and return what was learned, stopped or not, or raise what learning raised."""
-        if self._following is None or self._trainer is None:
-            raise InputError("nothing is training here: call lab.start() first, or lab.train()")
-        trainer = self._trainer
-        try:
-            await asyncio.shield(self._following)
-        except asyncio.CancelledError:  # the kernel was interrupted
-            trainer.stop()
-            await asyncio.shield(self._following)
-            raise
-        if trainer.error is not None:
-            raise trainer.error
-        assert trainer.fit is not None
-        return trainer.fit
+        return await self._follower.finished()
 
     def draw(self) -> list[go.Figure]:
         self._say_numbers()
@@ -196,7 +176,7 @@ class ToyLab(ToyState):
 
     def hint(self) -> str:
         sentences = []
-        if self._is_training:
+        if self._follower.is_training:
             sentences.append("Training: the charts follow.")
         elif self._fit is None:
             sentences.append(
@@ -208,10 +188,6 @@ class ToyLab(ToyState):
                 "its codes, and its own cells are those at the left."
             )
         return "\n".join(sentences)
-
-    @property
-    def _is_training(self) -> bool:
-        return self._trainer is not None and self._trainer.state is State.TRAINING
 
     @property
     def _view(self) -> ToyView:
@@ -273,7 +249,9 @@ class ToyLab(ToyState):
         seed, steps = number_box("seed", 0, 2**31 - 1), number_box("steps", 1, 100_000)
         batch = number_box("points a step", 2, 100_000, width="170px")
         form = ipywidgets.Dropdown(options=USAGE_FORMS, description="usage as", **names)
-        self._train_button = icon_button("Train", "play", "learn this setting", self._train_clicked)
+        self._train_button = icon_button(
+            "Train", "play", "learn this setting", lambda button: self._follower.clicked(self.start)
+        )
         self._stop_button = icon_button("Stop", "stop", "keep what was learned so far", lambda button: self.stop())
         self._status, self._numbers = ipywidgets.HTML(), ipywidgets.HTML()
         self._peakedness = value_slider("λ peakedness", WEIGHTS)
@@ -343,7 +321,7 @@ class ToyLab(ToyState):
 
     def _say_numbers(self) -> None:
         numbers = self._view.numbers(self.temperature)
-        training = self._is_training
+        training = self._follower.is_training
         self._train_button.disabled, self._stop_button.disabled = training, not training
         state = "training" if training else "trained" if self._fit is not None else "not trained"
         self._status.value = html.escape(
@@ -358,37 +336,21 @@ class ToyLab(ToyState):
             f"{numbers['usage_unbiased']:.3f} unbiased"
         )
 
-    async def _follow_trainer(self, trainer: ToyTrainer) -> None:
-        """Draw what is new until the trainer's thread ends, and once more then."""
-        try:
-            while trainer.state is State.TRAINING:
-                newest = trainer.newest()
-                if newest is not self._live and trainer.setting == self.setting:
-                    self._live = newest
-                    self._redraw()
-                await asyncio.sleep(POLL_SECONDS)
-        except BaseException:
-            trainer.stop()  # nobody watches any more
-            raise
-        if trainer.setting != self.setting:
-            return  # the reader has turned to something else
-        self._fit, self._live = trainer.fit, None
+    def _show_training(self) -> None:
+        """Draw what is new of the present setting; the reader may have turned to another one meanwhile."""
+        trainer = self._trainer
+        if trainer is None or trainer.setting != self.setting:
+            return
+        if self._follower.is_training:
+            newest = trainer.newest()
+            if newest is not self._live:
+                self._live = newest
+                self._redraw()
+            return
+        self._fit, self._live = trainer.result, None
         self._redraw()
         if trainer.error is not None:
-            self._say(str(trainer.error), ERROR_COLOUR)
-        self.renew_pictures()
+            self._report(trainer.error)
 
-    def _train_clicked(self, button: Any) -> None:
-        """Begin where the cells run: a click may arrive in another thread."""
-        if self._kernel_loop is not None and not self._kernel_loop.is_closed():
-            self._kernel_loop.call_soon_threadsafe(self._start_and_report)
-
-    def _start_and_report(self) -> None:
-        try:
-            self.start()
-        except InputError as error:
-            self._say(str(error), ERROR_COLOUR)
-
-    def _require_idle(self) -> None:
-        if self._is_training:
-            raise InputError("this lab is training already: press Stop, or await lab.finished()")
+    def _report(self, error: BaseException) -> None:
+        self._say(str(error), ERROR_COLOUR)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import time
-from collections.abc import Callable
 from contextlib import suppress
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lgq_explore.errors import InputError
 from lgq_explore.files import given_path
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run
@@ -19,13 +15,9 @@ from lgq_explore.runs.run_description import RunReplaced
 from lgq_explore.training.controls import Controls
 
 from ..panel import Panel
-from ..parts.kernel_loop import running_loop
-from .trainer import Snapshot, State, Trainer
+from ..parts.follower import Follower
+from .trainer import LatestStep, Trainer
 from .view import TrainingView
-
-POLL_SECONDS = 0.25
-DRAWING_SHARE = 0.25
-"""Largest share of time spent drawing, which holds the GIL."""
 
 
 class TrainingMonitor(Panel):
@@ -51,14 +43,15 @@ class TrainingMonitor(Panel):
         path = None if run is None else given_path(run).expanduser()
         self._trainer = Trainer(config, path, device, self.controls, pictures)
         self._view = TrainingView(config, self.controls)
-        self._shown: Snapshot | None = None
+        self._shown: LatestStep | None = None
         self._history = pd.DataFrame({"step": []})
-        self._following: asyncio.Task[None] | None = None
+        self._follower = Follower[Run](
+            self, "monitor", in_a_script="lgq.train", show=self._show, report=self._view.show_error
+        )
         super().__init__([self._view])
-        self._view.on_start(lambda: self._on_kernel_loop(self.start))
+        self._view.on_start(lambda: self._follower.clicked(self.start))
         self._view.on_stop(self._stop)
-        self._view.on_resume(lambda: self._on_kernel_loop(self.resume))
-        self._kernel_loop = running_loop()
+        self._view.on_resume(lambda: self._follower.clicked(self.resume))
         self._show()
 
     def __repr__(self) -> str:
@@ -76,62 +69,29 @@ class TrainingMonitor(Panel):
         return await self.finished()
 
     def start(self) -> None:
-        """Begin to train in the background. Raises InputError where this monitor, or another one, trains already."""
-        self._follow_from(self._trainer.start)
+        """Begin to train in the background. Raises InputError where this panel, or another one, trains already."""
+        self._follower.begin(self._trainer, self._trainer.start)
 
     def resume(self) -> None:
         """Continue the stopped run in the background, at the temperature held by hand, if one is."""
-        self._follow_from(self._trainer.resume)
+        self._follower.begin(self._trainer, self._trainer.resume)
 
     async def finished(self) -> Run:
         """Wait for the end of training, and return the run or raise what training raised."""
-        if self._following is None:
-            raise InputError("nothing is training here: call monitor.start() first, or await monitor.train()")
-        try:
-            await asyncio.shield(self._following)
-        except asyncio.CancelledError:  # the kernel was interrupted
-            self.controls.stop()
-            await asyncio.shield(self._following)
-            raise
-        if self._trainer.error is not None:
-            raise self._trainer.error
-        assert self.run is not None
-        return self.run
+        return await self._follower.finished()
 
     def figures(self) -> list[Figure]:
-        snapshot = self._trainer.newest()
-        if snapshot is None or self.run is None:
+        latest = self._trainer.newest()
+        if latest is None or self.run is None:
             return []
-        return self._view.publish(self._newest_history(self.run), snapshot)
-
-    def _follow_from(self, begin: Callable[[], None]) -> None:
-        loop = running_loop()
-        if loop is None:
-            raise InputError("a monitor works where an event loop runs, as in a notebook; in a script use lgq.train")
-        begin()
-        self._kernel_loop = loop
-        self._following = loop.create_task(self._follow())
-
-    async def _follow(self) -> None:
-        """Draw what is new until the trainer's thread ends, and once more then."""
-        try:
-            while self._trainer.state is State.TRAINING:
-                started = time.perf_counter()
-                self._show()
-                drawing = time.perf_counter() - started
-                await asyncio.sleep(max(POLL_SECONDS, drawing * (1 / DRAWING_SHARE - 1)))
-        except BaseException:
-            self.controls.stop()  # nobody watches any more
-            raise
-        self._show()
-        self.renew_pictures()
+        return self._view.publish(self._newest_history(self.run), latest)
 
     def _show(self) -> None:
-        snapshot = self._trainer.newest()
-        if snapshot is not None and snapshot is not self._shown and self.run is not None:
-            self._view.draw(self._newest_history(self.run), snapshot)
-            self._shown = snapshot
-        self._view.show_state(self._trainer, snapshot)
+        latest = self._trainer.newest()
+        if latest is not None and latest is not self._shown and self.run is not None:
+            self._view.draw(self._newest_history(self.run), latest)
+            self._shown = latest
+        self._view.show_state(self._trainer, latest)
 
     def _newest_history(self, run: Run) -> pd.DataFrame:
         """What was read last where the run's folder is gone: the trainer says that itself."""
@@ -142,14 +102,3 @@ class TrainingMonitor(Panel):
     def _stop(self) -> None:
         self.controls.stop()
         self._view.show_stopping()
-
-    def _on_kernel_loop(self, begin: Callable[[], None]) -> None:
-        """Begin where the cells run: a click may arrive in another thread. What is wrong is shown in the panel."""
-        if self._kernel_loop is not None:
-            self._kernel_loop.call_soon_threadsafe(self._begin_and_report, begin)
-
-    def _begin_and_report(self, begin: Callable[[], None]) -> None:
-        try:
-            begin()
-        except InputError as error:
-            self._view.show_error(error)

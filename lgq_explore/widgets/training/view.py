@@ -19,8 +19,9 @@ from lgq_explore.training.controls import Controls
 
 from ..charts import Charts
 from ..panel import ERROR_COLOUR, QUIET_COLOUR
+from ..parts.trainer_thread import State
 from ..temperature.control import TemperatureControl
-from .trainer import Snapshot, State, Trainer
+from .trainer import LatestStep, Trainer
 
 ERROR_LINES = 2
 
@@ -63,38 +64,38 @@ class TrainingView(ipywidgets.VBox):
     def on_resume(self, act: Callable[[], None]) -> None:
         self._resume.on_click(lambda button: act())
 
-    def draw(self, history: pd.DataFrame, snapshot: Snapshot) -> None:
+    def draw(self, history: pd.DataFrame, latest: LatestStep) -> None:
         """Bring the charts and the temperature to the newest logged step."""
-        tables = _tables(self.config, history, snapshot)
+        tables = _tables(self.config, history, latest)
         usage = plots.usage.draw_grid(tables.usage, groups=tables.groups)
         usage.update_layout(title={"xref": "container", "pad_l": 8})  # in half a panel the title needs all its width
         self.charts.show(
             [plots.health.draw_training_curves(tables.curves), usage, plots.pictures.draw_images(tables.pictures)]
         )
-        self.temperature.show(snapshot.row.get("temperature"), snapshot.row.get("effective_codes"))
+        self.temperature.show(latest.row.get("temperature"), latest.row.get("effective_codes"))
 
-    def publish(self, history: pd.DataFrame, snapshot: Snapshot) -> list[Figure]:
+    def publish(self, history: pd.DataFrame, latest: LatestStep) -> list[Figure]:
         """The same charts as static figures, from top to bottom."""
-        tables = _tables(self.config, history, snapshot)
+        tables = _tables(self.config, history, latest)
         return [
             plots.health.publish_training_curves(tables.curves),
             plots.usage.publish_grid(tables.usage, groups=tables.groups),
             plots.pictures.publish_images(tables.pictures),
         ]
 
-    def show_state(self, trainer: Trainer, snapshot: Snapshot | None) -> None:
+    def show_state(self, trainer: Trainer, latest: LatestStep | None) -> None:
         """Say how far training is, let only those buttons be pressed that do something, and show what went wrong."""
         state, error = trainer.state, trainer.error
         self._start.disabled, self._resume.disabled = not trainer.can_start, not trainer.can_resume
         self._stop.disabled = state is not State.TRAINING or trainer.is_stopping
         finished = "the run is finished" if state is State.FINISHED else ""
         self.temperature.why_disabled = self._without_temperature or finished
-        self._status.value = html.escape(self._sentence(state, snapshot))
+        self._status.value = html.escape(self._sentence(state, latest))
         if error is not None:
             self.show_error(error)
         elif trainer.is_stopping:
             self.show_stopping()
-        elif snapshot is None:
+        elif latest is None:
             self._message.value = _paragraph(_before_the_first_step(state), QUIET_COLOUR)
         else:
             self._message.value = ""
@@ -109,10 +110,10 @@ class TrainingView(ipywidgets.VBox):
         lines = (str(error) or type(error).__name__).splitlines()[:ERROR_LINES]
         self._message.value = _paragraph("\n".join(lines), ERROR_COLOUR)
 
-    def _sentence(self, state: State, snapshot: Snapshot | None) -> str:
-        if snapshot is None:
+    def _sentence(self, state: State, latest: LatestStep | None) -> str:
+        if latest is None:
             return f"{state} · {self.config.steps} steps of {self.config.batch_size} images"
-        row = snapshot.row
+        row = latest.row
         done, rate = row["step"], row[f"images_per_second_last_{self.config.window_steps}_steps"]
         assert done is not None
         assert rate is not None
@@ -134,10 +135,10 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{math.ceil(seconds / 60)} min"
 
 
-def _tables(config: TrainConfig, history: pd.DataFrame, snapshot: Snapshot) -> _Tables:
-    shown, usage, size = snapshot.reconstructions, snapshot.usage, config.quantizer.size
+def _tables(config: TrainConfig, history: pd.DataFrame, latest: LatestStep) -> _Tables:
+    shown, usage, size = latest.reconstructions, latest.usage, config.quantizer.size
     is_listed = len(usage) == size
-    tokens = snapshot.row[f"tokens_last_{config.window_steps}_steps"]
+    tokens = latest.row[f"tokens_last_{config.window_steps}_steps"]
     return _Tables(
         curves=analysis.health.training_curves(history, size if is_listed else None),
         usage=analysis.usage.grid(usage),

@@ -275,7 +275,7 @@ def test_training_twice_or_two_at_once_is_refused(endless: TrainConfig) -> None:
         monitor.start()
         with pytest.raises(InputError, match="training already"):
             await monitor.train()
-        with pytest.raises(InputError, match="another monitor is training"):
+        with pytest.raises(InputError, match="another panel is training"):
             await other.train()
         await until(lambda: logged(monitor) >= 1)
         monitor.controls.stop()
@@ -292,7 +292,7 @@ def test_a_click_on_start_reports_in_the_panel_what_it_cannot_do(endless: TrainC
         monitor, other = TrainingMonitor(endless), TrainingMonitor(endless)
         monitor.start()
         button(other, "Start").click()
-        await until(lambda: "another monitor is training" in text_of(other))
+        await until(lambda: "another panel is training" in text_of(other))
         await until(lambda: logged(monitor) >= 1)
         monitor.controls.stop()
         await monitor.finished()
