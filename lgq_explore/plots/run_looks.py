@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames import Columns
 
 from .style import live_text, method_colour, printed_text
 
 DASHES = {"solid": "-", "dash": "--", "dashdot": "-.", "dot": ":"}
-"""plotly's names of dashes, and what matplotlib calls them."""
+"""plotly's names of dashes → matplotlib's."""
 
 
 @dataclass(frozen=True)
 class RunLook:
-    """How a run's lines look. colour: its method's. dash: as plotly takes it, another for each run of a method."""
+    """How a run's lines look. colour: its method's. dash: as plotly spells it, different for each run of a method."""
 
     colour: str
     dash: str
@@ -58,22 +59,20 @@ def run_looks(methods: Mapping[str, str]) -> dict[str, RunLook]:
 
 
 def _dash(number: int) -> str:
-    """The dashes that have names, and then a long one with more dots each time."""
+    """The dash of a method's run: the named ones first, then a long one with a growing number of dots."""
     names = list(DASHES)
     if number < len(names):
         return names[number]
     return ",".join(["12px", "3px", *["2px", "3px"] * (number - len(names) + 2)])
 
 
-def rows_of_runs(frame: pd.DataFrame, columns: Sequence[str], methods: Mapping[str, str]) -> Iterator[RunRows]:
-    """The rows of each run in a frame with a column `run`, in the order of `methods`.
+def rows_of_runs(frame: pd.DataFrame, columns: Columns, methods: Mapping[str, str]) -> Iterator[RunRows]:
+    """The rows of each run, in the order of `methods`. frame: of several runs, with a column `run` besides `columns`.
 
     Raises:
-        InputError: a column is missing, or a run's method is not said.
+        InputError: a column or all rows are missing, or a run's method is not said.
     """
-    missing = [column for column in ("run", *columns) if column not in frame.columns]
-    if missing:
-        raise InputError(f"a frame with the columns {list(frame.columns)}: it lacks {', '.join(missing)}")
+    columns.of_several_runs.require_rows(frame)
     unknown = [run for run in frame["run"].unique() if run not in methods]
     if unknown:
         raise InputError(f"the method of run {unknown[0]!r} is not said: give methods, each run's name and method")

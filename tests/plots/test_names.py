@@ -21,7 +21,13 @@ from matplotlib.text import Text
 
 from lgq_explore import plots
 from lgq_explore.errors import printable
+from lgq_explore.frames.comparison import AGREEMENT
+from lgq_explore.frames.geometry import CODE_CELLS, DENSITY_EXPONENTS, EFFICIENCY
+from lgq_explore.frames.health import VERDICTS
+from lgq_explore.frames.toys import CURVE, TABLE
+from lgq_explore.frames.usage import ACCUMULATION, BY_RANK, DEFINITIONS, LORENZ, SUMMARY
 from lgq_explore.plots.style import Title, layout, live_text, new_figure, printed_text, publication_style, publish_title
+from tests.plots.filled_frames import filled
 
 NAMES = ["_baseline", "a$1$", "a$b_{c$", "lr<b>2</b>", "R&D &lt; x", "50%_off ^2", "%{y} run", "esc\x1b[31m\nnew\udce4"]
 """What folders and photographs may be called."""
@@ -32,20 +38,41 @@ PICTURE = np.zeros((1, 3, 8, 8), dtype=np.uint8)
 
 def usage(name: str) -> dict[str, pd.DataFrame]:
     return {
-        "ranks": pd.DataFrame({"run": [name], "rank": [1], "code": [0], "count": [10], "share": [1.0]}),
-        "lorenz": pd.DataFrame(
-            {"run": name, "curve": ["counted"] * 2, "code_share": [0.0, 1.0], "token_share": [0.0, 1.0]}
+        "ranks": filled(
+            BY_RANK.of_several_runs, {"run": [name], "rank": [1], "code": [0], "count": [10], "share": [1.0]}
         ),
-        "summary": pd.DataFrame({"run": [name], "gini": [0.25], "gini_uniform": [0.12]}),
-        "accumulation": pd.DataFrame(
-            {"run": name, "images": [1, 2], "tokens": [4, 8], "active_codes": [3.0, 5.0], "low": [2.5, 4.5],
-             "high": [3.5, 5.5], "codebook_size": 8, "chao2": 9.0, "unit": "image"}
+        "lorenz": filled(
+            LORENZ.of_several_runs,
+            {"run": name, "curve": ["counted"] * 2, "code_share": [0.0, 1.0], "token_share": [0.0, 1.0]},
         ),
-        "definitions": pd.DataFrame(
-            {"run": [name], "definition": ["whole set"], "tokens": [8], "codes": [5.0], "utilization": [0.6],
-             "rank": [1.0], "why": [""]}
+        "summary": filled(SUMMARY.of_several_runs, {"run": [name], "gini": [0.25], "gini_uniform": [0.12]}),
+        "accumulation": filled(
+            ACCUMULATION.of_several_runs,
+            {
+                "run": name,
+                "images": [1, 2],
+                "tokens": [4, 8],
+                "active_codes": [3.0, 5.0],
+                "low": [2.5, 4.5],
+                "high": [3.5, 5.5],
+                "codebook_size": 8,
+                "chao2": 9.0,
+                "unit": "image",
+            },
         ),
-    }  # fmt: skip
+        "definitions": filled(
+            DEFINITIONS,
+            {
+                "run": [name],
+                "definition": ["whole set"],
+                "tokens": [8],
+                "codes": [5.0],
+                "utilization": [0.6],
+                "rank": [1.0],
+                "why": [""],
+            },
+        ),
+    }
 
 
 def of_usage(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
@@ -60,25 +87,66 @@ def of_usage(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
 
 
 def of_geometry(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
-    efficiency = pd.DataFrame(
-        {"run": [name], "measure": ["latents"], "efficiency": [0.8], "spread": [0.01], "cell_means_efficiency": [0.9],
-         "restarts": [3], "images": [8], "tokens": [64], "fit_tokens": [64], "codebook_size": [8]}
-    )  # fmt: skip
+    efficiency = filled(
+        EFFICIENCY.of_several_runs,
+        {
+            "run": [name],
+            "measure": ["latents"],
+            "efficiency": [0.8],
+            "spread": [0.01],
+            "cell_means_efficiency": [0.9],
+            "restarts": [3],
+            "images": [8],
+            "tokens": [64],
+            "fit_tokens": [64],
+            "codebook_size": [8],
+        },
+    )
     methods = {name: "lgq"}
     yield None, plots.geometry.publish_efficiency(efficiency, methods)
-    agreement = pd.DataFrame(
-        {"first": [name], "second": ["b"], "agreement": [0.4], "null": [0.0], "null_spread": [0.1], "tokens": [64],
-         "images": [4], "photographs": [2], "draws": [3]}
-    )  # fmt: skip
+    agreement = filled(
+        AGREEMENT,
+        {
+            "first": [name],
+            "second": ["b"],
+            "agreement": [0.4],
+            "null": [0.0],
+            "null_spread": [0.1],
+            "tokens": [64],
+            "images": [4],
+            "photographs": [2],
+            "draws": [3],
+        },
+    )
     yield None, plots.comparison.publish_agreement(agreement)
-    cells = pd.DataFrame(
-        {"code": [0, 1], "count": [60, 40], "occupancy": [0.6, 0.4], "mean_log_density": [2.0, 1.0],
-         "volume": [0.1, 0.2], "anisotropy": [1.2, 1.5], "tokens": 100, "dimension": 2.0, "shape_tokens": 10.0}
-    )  # fmt: skip
-    exponents = pd.DataFrame(
-        {"quantity": ["volume", "occupancy", "distortion_share"], "exponent": 0.1, "low": 0.0, "high": 0.2,
-         "theory": 0.0, "cells": 2, "fewest_tokens": 5, "centre": 1.0, "level": 0.0}
-    )  # fmt: skip
+    cells = filled(
+        CODE_CELLS,
+        {
+            "code": [0, 1],
+            "count": [60, 40],
+            "occupancy": [0.6, 0.4],
+            "mean_log_density": [2.0, 1.0],
+            "volume": [0.1, 0.2],
+            "anisotropy": [1.2, 1.5],
+            "tokens": 100,
+            "dimension": 2.0,
+            "shape_tokens": 10.0,
+        },
+    )
+    exponents = filled(
+        DENSITY_EXPONENTS,
+        {
+            "quantity": ["volume", "occupancy", "distortion_share"],
+            "exponent": 0.1,
+            "low": 0.0,
+            "high": 0.2,
+            "theory": 0.0,
+            "cells": 2,
+            "fewest_tokens": 5,
+            "centre": 1.0,
+            "level": 0.0,
+        },
+    )
     yield None, plots.geometry.publish_code_cells(cells, exponents, name=name)
     pane = plots.geometry.MapPane(
         heading=name,
@@ -100,17 +168,19 @@ def of_pictures(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
 
 
 def of_toys(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
-    curve = pd.DataFrame({"step": [1, 2], "ratio": [3.0, 2.0]})
+    curve = filled(CURVE, {"step": [1, 2], "ratio": [3.0, 2.0]})
     curves = {name: curve, "other": curve}
     yield plots.toys.draw_toy_distance(curves, "N = 3", 2), plots.toys.publish_toy_distance(curves, "N = 3", 2)
-    table = pd.DataFrame({"data": ["ring"], "method": [name], "ratio": [2.0], "tokens": [9], "seed": [0]})
+    table = filled(TABLE, {"data": ["ring"], "method": [name], "ratio": [2.0], "tokens": [9], "seed": [0]})
     yield None, plots.toys.publish_toy_table(table)
     table = table.assign(method="lgq", data=name)
     yield None, plots.toys.publish_toy_table(table)
 
 
 def of_health(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
-    verdicts = pd.DataFrame({"rule": ["r"], "state": ["fine"], "finding": [f"in {name}"], "advice": "", "settings": ""})
+    verdicts = filled(
+        VERDICTS, {"rule": ["r"], "state": ["fine"], "finding": [f"in {name}"], "advice": "", "settings": ""}
+    )
     curves = pd.DataFrame({"rule": [], "quantity": [], "step": [], "value": [], "lower": [], "upper": []})
     yield None, plots.health.publish_verdicts(curves, verdicts)
     yield plots.health.draw_verdicts(curves, verdicts, name), plots.health.publish_verdicts(curves, verdicts, name)

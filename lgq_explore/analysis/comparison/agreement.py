@@ -26,6 +26,7 @@ from sklearn.metrics import mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix, expected_mutual_information
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.comparison import AGREEMENT
 from lgq_explore.runs.study import Study
 
 DRAWS = 20
@@ -33,11 +34,10 @@ DRAWS = 20
 
 
 def agreement(studies: Mapping[str, Study], *, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
-    """One row per pair of runs, in their order: first, second, agreement (AMI, position by position).
+    """Agreement (AMI) of the codes of each pair of runs, one row per pair: `frames.comparison.AGREEMENT`.
 
-    null, null_spread: mean and standard deviation of the AMI over `draws` pairings of each image with another one,
-    drawn by `seed`. bits: mutual information as counted, and bits_null that of the null: both grow with the number of
-    codes and fall with that of tokens. Then tokens, images and photographs (N), and draws.
+    The null is taken over `draws` pairings of each image with another one, drawn by `seed`. Mutual information in bits
+    grows with the number of codes and falls with that of tokens.
 
     studies: of the same images, by the run's name. Codes of several groups count as joint codes.
 
@@ -55,7 +55,7 @@ def agreement(studies: Mapping[str, Study], *, draws: int = DRAWS, seed: int = 0
         "photographs": len(np.unique(first.photograph)),
         "draws": draws,
     }
-    return pd.DataFrame(
+    return AGREEMENT.frame(
         [
             {"first": one.run, "second": other.run} | _agreement(one.codes, other.codes, partners) | facts
             for one, other in itertools.combinations(codes, 2)

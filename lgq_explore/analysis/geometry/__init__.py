@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from lgq_explore.frames.geometry import COSTLY_COLOURS
+
 from .cells import cells_of_points, code_cells, density_exponents
 from .efficiency import KMeansCodebooks, efficiency, kmeans_codebooks
 from .embedding import METHODS as MAP_METHODS
 from .fsq_grid import FittedGrid, LatticeRegularity, decoded_points, fit_grid, lattice_edges, lattice_regularity
 from .latent_map import LatentMap, codebook_at, latent_map
-from .map_colours import COSTLY_COLOURS, grid_colours, log_density, map_colours
+from .map_colours import grid_colours, log_density, map_colours
 from .neighbours import code_neighbours
 from .projection_quality import ProjectionQuality, projection_quality
 

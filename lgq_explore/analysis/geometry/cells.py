@@ -24,24 +24,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.geometry import CODE_CELLS, DENSITY_EXPONENTS, DISTORTION_SHARE, OCCUPANCY, VOLUME
 from lgq_explore.quantizers import nearest_codes
 from lgq_explore.runs.study import Study
 
 from .density import NEIGHBOURS, latent_density
 
 TOKENS_A_DIMENSION = 5
-"""Tokens that a cell needs for each effective dimension, for its shape to mean anything."""
+"""Tokens that a cell needs per effective dimension for its shape to mean anything."""
 
 FEWEST_TOKENS = 5
-"""Tokens of a cell that exponents are fitted to: fewer have no logarithm to speak of."""
+"""Least number of tokens of a cell that exponents are fitted to: the logarithm of fewer is mostly noise."""
 
 RESAMPLES = 1000
 COVERAGE = 0.95
 
 THEORY: dict[str, Callable[[float], float]] = {
-    "volume": lambda m: -m / (m + 2),
-    "occupancy": lambda m: 2 / (m + 2),
-    "distortion_share": lambda m: 0.0,
+    VOLUME: lambda m: -m / (m + 2),
+    OCCUPANCY: lambda m: 2 / (m + 2),
+    DISTORTION_SHARE: lambda m: 0.0,
 }
 """Exponent of the density at the optimum, by column of `code_cells`."""
 
@@ -54,10 +55,10 @@ def code_cells(
     dimension: float | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """A row per joint code: size and shape of its cell in the space of `Quantizer.continuous`, as in `cells_of_points`.
+    """Size and shape of each code's cell in the space of `Quantizer.continuous`, one row per joint code.
 
-    codebook: [K', P], other codes to cut the same space by, such as k-means centres; each token is then of the nearest
-    in Euclidean distance.
+    Columns are those of `cells_of_points`. codebook: [K', P], other codes to divide the same space by, such as k-means
+    centres; each token then takes the nearest in Euclidean distance.
 
     Raises:
         InputError: more codes than can be listed, a codebook of another width, or what `latent_density` refuses.
@@ -73,7 +74,7 @@ def code_cells(
 
 
 def image_of_tokens(study: Study) -> NDArray[np.int64]:
-    """The image that each token is of [N]."""
+    """The number of the image that each token comes from, [N]."""
     images = len(study.encoding)
     return np.repeat(np.arange(images), len(study.points) // max(images, 1))
 
@@ -89,21 +90,15 @@ def cells_of_points(
     dimension: float | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """The cells of a codebook [K, E] among N tokens [N, E], of the `images` [N]; a row per code, without tokens too.
+    """The cells of a codebook [K, P] among N tokens [N, P] of the images [N]: `frames.geometry.CODE_CELLS`.
 
-    codes: [N], that each token is of; by default the nearest in Euclidean distance.
+    One row per code, also for codes without tokens, where all but code, count and occupancy are NaN.
+    codes: [N], the code of each token; by default the nearest in Euclidean distance.
 
-    Columns, of which all but the first three are NaN where a cell has no tokens:
-
-    code; count (tokens); occupancy (share of all N).
-    mean_log_density: over the cell's tokens of log f, nats per unit of volume in m dimensions. volume: V above.
-    scatter: mean squared distance of its tokens to their own mean. offset: squared distance of the code to that mean.
-    Their sum is the cell's mean squared error: at the optimum offset is 0. distortion_share: of the summed error.
-    effective_dimension: (tr Σ)²/tr Σ² of the cell's covariance, both free of the bias of few tokens, as they are for
-    normal ones (Himeno & Yamada 2014). anisotropy: E over it, 1 for a ball, E for a rod. They are NaN in a cell with
-    fewer than 5 tokens for each effective dimension of a typical cell.
-
-    And the same in all rows: tokens (N), density_tokens, neighbours (k), dimension (m), shape_tokens (those 5·d_eff).
+    volume is V above. The sum of scatter and offset is the cell's mean squared error; at the optimum offset is 0.
+    effective_dimension, (tr Σ)²/tr Σ² of the cell's covariance, is corrected for the bias of few tokens as for normal
+    ones (Himeno & Yamada 2014). It and anisotropy are NaN in a cell with fewer than shape_tokens, which are 5 for each
+    effective dimension of a typical cell. Facts of the whole set are the same in all rows.
 
     Raises:
         InputError: what `latent_density` refuses.
@@ -115,15 +110,15 @@ def cells_of_points(
     counts = np.bincount(codes, minlength=size)
     used = np.where(counts > 0, counts, np.nan)
     error = counts * (shapes["scatter"] + shapes["offset"])
-    return pd.DataFrame(
+    return CODE_CELLS.frame(
         {
             "code": np.arange(size),
             "count": counts,
-            "occupancy": counts / tokens,
+            OCCUPANCY: counts / tokens,
             "mean_log_density": np.bincount(codes, density.log_density, size) / used,
-            "volume": np.bincount(codes, density.volume, size) / tokens * (used / used),
+            VOLUME: np.bincount(codes, density.volume, size) / tokens * (used / used),
             **shapes,
-            "distortion_share": error / np.nansum(error),
+            DISTORTION_SHARE: error / np.nansum(error),
             "tokens": tokens,
             "density_tokens": density.tokens,
             "neighbours": density.neighbours,
@@ -133,23 +128,21 @@ def cells_of_points(
 
 
 def density_exponents(cells: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0) -> pd.DataFrame:
-    """How volume, occupancy and distortion of cells go with a power of the density: a row each, theory's beside it.
+    """The power of the density that volume, occupancy and distortion of cells follow, one row each, beside theory's.
 
-    cells: of `code_cells`. Columns: quantity; exponent, by least squares over the logarithms of all cells of at least
-    `FEWEST_TOKENS` tokens, each token counting once; low and high, the middle 95 % over `resamples` resamples of these
-    cells, which say nothing of other photographs; theory, at the same m; cells (their number) and fewest_tokens; centre
-    and level, the means of the two logarithms, where the fitted line goes through; tokens and dimension, as in `cells`.
+    cells: of `code_cells`. Columns: `frames.geometry.DENSITY_EXPONENTS`. The exponent is fitted by least squares to the
+    logarithms of all cells of at least `FEWEST_TOKENS` tokens, each token counting once. low and high hold the middle
+    95 % over `resamples` resamples of these cells, which say nothing about other photographs. The fitted line goes
+    through (centre, level).
 
-    If each cell counted once, the bar would bend the line: at low densities only the cells clear it that are large by
-    chance. As tokens count, what lies below it weighs little. With 1,000 random codes in a Gaussian of 2 to 5
-    dimensions and 23,552 tokens, volume's exponent comes out right within 0.1, and occupancy's up to 0.2 too high.
+    Cells are weighted by their tokens because the threshold would bend the line otherwise: at low densities only cells
+    that are large by chance pass it. With 1,000 random codes in a Gaussian of 2 to 5 dimensions and 23,552 tokens, the
+    exponent of volume is right within 0.1, and that of occupancy is up to 0.2 too high.
 
     Raises:
         InputError: a frame of something else, fewer than 2 resamples, or fewer than 3 such cells.
     """
-    missing = {"count", "mean_log_density", "tokens", "dimension", *THEORY} - set(cells.columns)
-    if missing:
-        raise InputError(f"the frame lacks the columns {sorted(missing)}: give one of code_cells")
+    CODE_CELLS.require(cells)
     if resamples < 2:
         raise InputError(f"resamples is {resamples}: give at least 2")
     enough, finite = cells["count"] >= FEWEST_TOKENS, np.isfinite(cells["mean_log_density"])
@@ -179,11 +172,11 @@ def density_exponents(cells: pd.DataFrame, *, resamples: int = RESAMPLES, seed: 
                 "dimension": first["dimension"],
             }
         )
-    return pd.DataFrame(rows)
+    return DENSITY_EXPONENTS.frame(rows)
 
 
 def _slope(x: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of the line of least squares through weighted points along the last axis."""
+    """Slope of the least-squares line through weighted points, along the last axis."""
     shares = weights / weights.sum(axis=-1, keepdims=True)
     x = x - (shares * x).sum(axis=-1, keepdims=True)
     return (shares * x * y).sum(axis=-1) / (shares * np.square(x)).sum(axis=-1)
@@ -218,7 +211,7 @@ def _shapes(points: Tensor, codes: Tensor, codebook: Tensor) -> dict[str, NDArra
 
 
 def _effective_dimension(products: Tensor, freedom: int) -> float:
-    """(tr Σ)²/tr Σ² from summed products of deviations [E, E]; NaN where so few tokens leave nothing of tr Σ²."""
+    """(tr Σ)²/tr Σ² from summed products of deviations [P, P]; NaN where tokens are too few for tr Σ²."""
     if freedom < 2:
         return np.nan
     trace, square = products.trace().item() / freedom, products.square().sum().item() / freedom**2

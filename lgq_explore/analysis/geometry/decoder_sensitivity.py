@@ -27,7 +27,7 @@ class DecodedStep:
 
 
 def decoded_step(tokenizer: Tokenizer, place: Tensor, step: Tensor) -> DecodedStep:
-    """The picture at `place` and its derivative along `step`, both [B, E, H, W] in the space of `Quantizer.continuous`.
+    """The picture at `place` and its derivative along `step`, both [B, P, H, W] in the space of `Quantizer.continuous`.
 
     J is the Jacobian of all pixels of a picture by all of its tokens, so that changes of neighbouring tokens add up
     where both are seen. J itself is never held: J v is the derivative by u of uᵀJ v, a pass forward and two backward.

@@ -54,7 +54,7 @@ def latent_density(
     dimension: float | None = None,
     seed: int = 0,
 ) -> LatentDensity:
-    """Density at N points [N, E], tokens of the `images` [N], each from the half of the images that it is not in.
+    """Density at N points [N, P], tokens of the `images` [N], each from the half of the images that it is not in.
 
     So a density owes nothing to the token's own picture. Halves are drawn by `seed`. dimension: m, where it is known;
     else it is estimated from all points.

@@ -28,6 +28,7 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.geometry import EFFICIENCY
 from lgq_explore.models import Tokenizer
 from lgq_explore.progress import Progress
 from lgq_explore.quantizers import nearest_codes, to_grid, to_tokens
@@ -55,8 +56,8 @@ Assignment = Callable[[Tensor], Tensor]
 class KMeansCodebooks:
     """k-means with K codes from several starts, on the same N tokens; by distortion on these, the best first.
 
-    centres: float32 [restarts, K, E]. distortion: float64 [restarts], mean squared distance of the N tokens to them.
-    tokens: float32 [N, E], in the space of `Quantizer.continuous`.
+    centres: float32 [restarts, K, P]. distortion: float64 [restarts], mean squared distance of the N tokens to them.
+    tokens: float32 [N, P], in the space of `Quantizer.continuous`.
     """
 
     centres: Tensor
@@ -65,7 +66,7 @@ class KMeansCodebooks:
 
     @property
     def best(self) -> Tensor:
-        """The centres [K, E] with the least distortion on the tokens that they were fitted to."""
+        """The centres [K, P] with the least distortion on the tokens that they were fitted to."""
         return self.centres[0]
 
 
@@ -116,17 +117,17 @@ def efficiency(
     codebook: Tensor | None = None,
     pictures: int = PICTURES,
 ) -> pd.DataFrame:
-    """A row per measure: `latents`, `pixels, first order` and `pixels`; distortions, and k-means' over the codes'.
+    """Distortion of the codes beside that of k-means, one row per measure: `frames.geometry.EFFICIENCY`.
 
-    codes, cell_means, kmeans: distortion of the run's codes, of these moved to the means of their cells (over the
-    tokens that k-means was fitted to), and of the best restart, as judged by its own tokens. In latents it is a mean
-    squared distance a token, summed over E; in pixels the mean squared error of a channel's value in [0, 1].
+    The measures are `latents`, `pixels, first order` and `pixels`. Cell means are taken over the tokens that k-means
+    was fitted to, and the best restart is the best on these tokens. In latents the distortion is a mean
+    squared distance a token, summed over dimensions; in pixels the mean squared error of a channel's value in [0, 1].
     efficiency, cell_means_efficiency: kmeans over the first two. spread: standard deviation of `efficiency` over
     `restarts` of them, NaN for one; pixels are measured for at most 3. Then N of each: tokens and images (held-out),
     fit_tokens; codebook_size; dimension, E.
 
     Tokens take the code that the method gives them, and the nearest in Euclidean distance of all others. codebook:
-    [K, E], codes to judge in place of the run's. pictures: how many are decoded, spread over the study's.
+    [K, P], codes to judge in place of the run's. pictures: how many are decoded, spread over the study's.
 
     Raises:
         InputError: a study without pictures, k-means of another space, or fewer than 1 picture.
@@ -145,7 +146,7 @@ def efficiency(
     everything = {"images": images, "tokens": len(points)}
     some = {"images": len(shown), "tokens": len(shown) * (len(points) // images)}
     common = {"fit_tokens": len(kmeans.tokens), "codebook_size": len(own), "dimension": own.shape[1]}
-    return pd.DataFrame(
+    return EFFICIENCY.frame(
         [
             _row("latents", latents) | everything | common,
             _row("pixels, first order", [both.first_order for both in pixels]) | some | common,
@@ -192,14 +193,14 @@ class _Rounding:
 
 
 def _cell_means(tokens: Tensor, codebook: Tensor, codes: Tensor) -> Tensor:
-    """The codebook [K, E] with each code at the mean of the tokens [N, E] that take it; without tokens it stays."""
+    """The codebook [K, P] with each code at the mean of the tokens [N, P] that take it; without tokens it stays."""
     counts = torch.bincount(codes, minlength=len(codebook))[:, None]
     sums = torch.zeros_like(codebook, dtype=torch.float64).index_add_(0, codes, tokens.double())
     return torch.where(counts > 0, sums / counts.clamp(min=1), codebook.double()).to(codebook)
 
 
 def _latent_distortion(points: Tensor, rounding: _Rounding) -> float:
-    """Mean squared distance of tokens [N, E] to their codes."""
+    """Mean squared distance of tokens [N, P] to their codes."""
     return (points.double() - rounding(points).double()).square().sum(1).mean().item()
 
 
@@ -212,7 +213,7 @@ class _PixelDistortion:
 
 
 def _pixel_distortion(tokenizer: Tokenizer, grid: Tensor, rounding: _Rounding) -> _PixelDistortion:
-    """grid: [B, E, H, W], in the space of `Quantizer.continuous`."""
+    """grid: [B, P, H, W], in the space of `Quantizer.continuous`."""
     first_order, exact, values = 0.0, 0.0, 0
     for batch in grid.split(BATCH_SIZE):
         place = to_grid(rounding(to_tokens(batch)), batch)

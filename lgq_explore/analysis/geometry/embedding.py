@@ -44,7 +44,7 @@ class Embedding:
 def embed(
     points: NDArray[np.floating], fitted: NDArray[np.bool_], method: str, *, seed: int = 0, report: Report = say_nothing
 ) -> Embedding:
-    """Places of points [n, E] on a plane: fitted on those that `fitted` [n] marks, the others placed by what was found.
+    """Places of points [n, P] on a plane: fitted on those that `fitted` [n] marks, the others placed by what was found.
 
     pca: the two directions of greatest variance. Each points where its largest weight is positive, so that a map does
     not flip from one fit to the next. umap (McInnes, Healy & Melville 2018, arXiv 1802.03426): its graph is made of
@@ -59,7 +59,7 @@ def embed(
         raise InputError(f"method is {method!r}: choose one of {', '.join(METHODS)}")
     if points.ndim != 2 or fitted.shape != points.shape[:1] or fitted.sum() < LEAST_FITTED:
         raise InputError(
-            f"points have shape {list(points.shape)}, {int(fitted.sum())} of them fitted: give [n, E], at least "
+            f"points have shape {list(points.shape)}, {int(fitted.sum())} of them fitted: give [n, P], at least "
             f"{LEAST_FITTED} of them fitted"
         )
     if not np.isfinite(points).all():

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.geometry import LATTICE_EDGES
 from lgq_explore.quantizers import FSQConfig, Quantizer
 from lgq_explore.runs.study import Study
 from lgq_explore.training.fit import code_vectors, codes_of, fit_quantizer
@@ -28,8 +29,8 @@ MOST_EDGES = 20_000
 class FittedGrid:
     """A grid of FSQ whose projections were fitted to the tokens of a run, so that both lie in one space.
 
-    points: float32 [K, E], where it decodes its codes to. counts: [K], tokens that take each. levels: of the grid.
-    distortion: mean |z − q|² over the N `tokens` it was fitted to, summed over E, in squared units of the space.
+    points: float32 [K, P], where it decodes its codes to. counts: [K], tokens that take each. levels: of the grid.
+    distortion: mean |z − q|² over the N `tokens` it was fitted to, summed over dimensions.
     fitted_to: tells these tokens from any others.
     """
 
@@ -102,14 +103,14 @@ def decoded_points(quantizer: Quantizer) -> NDArray[np.float32]:
 
 
 def lattice_edges(levels: Sequence[int]) -> pd.DataFrame:
-    """Pairs of joint codes one step apart on a grid: group, code, neighbour. Empty above `MOST_EDGES` pairs.
+    """Pairs of joint codes one step apart on a grid: `frames.geometry.LATTICE_EDGES`. Empty above `MOST_EDGES` pairs.
 
     A grid has Σ_g (L_g − 1) K / L_g pairs; a method with one group has no grid, and no pairs.
     """
     size = math.prod(levels)
     pairs = sum((level - 1) * size // level for level in levels)
     if len(levels) < 2 or pairs > MOST_EDGES:
-        return pd.DataFrame({"group": [], "code": [], "neighbour": []}, dtype=np.int64)
+        return LATTICE_EDGES.frame({})
     codes = np.arange(size)
     digits = np.array(np.unravel_index(codes, levels))
     parts = []
@@ -117,11 +118,11 @@ def lattice_edges(levels: Sequence[int]) -> pd.DataFrame:
         inner = codes[digits[group] < level - 1]
         step = math.prod(levels[group + 1 :])
         parts.append(pd.DataFrame({"group": group, "code": inner, "neighbour": inner + step}))
-    return pd.concat(parts, ignore_index=True)
+    return LATTICE_EDGES.frame(pd.concat(parts, ignore_index=True))
 
 
 def lattice_regularity(points: NDArray[np.floating]) -> LatticeRegularity:
-    """How evenly points [K, E] are spaced, K ≥ 2, by the distances to the nearest other point.
+    """How evenly points [K, P] are spaced, K ≥ 2, by the distances to the nearest other point.
 
     chance: the spread of these distances for points thrown at random into E dimensions. Their E-th power is
     exponentially distributed (Clark & Evans 1954 for E = 2), so their q-quantile goes with (−log(1 − q))^{1/E}.

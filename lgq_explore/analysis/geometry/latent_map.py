@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
 from lgq_explore.files import whole_file
+from lgq_explore.frames.geometry import CODE, GRID, LATENT_MAP, TOKEN
 from lgq_explore.runs.arrays import DamagedArrays, read_arrays
 from lgq_explore.runs.frozen_run import spread_over
 from lgq_explore.runs.run import Run
@@ -26,7 +27,7 @@ SPACES = ("rounding", "latents")
 MOST_FITTED = 8192
 """Points that a map is fitted on: UMAP takes 3 s for them, and its time grows faster than their number."""
 
-MOST_SNAPSHOTS = 8
+SNAPSHOTS_SHOWN = 8
 MOST_TOKENS = 20_000
 
 
@@ -34,11 +35,10 @@ MOST_TOKENS = 20_000
 class LatentMap:
     """Codes of several snapshots and held-out tokens of one study, embedded together.
 
-    points: a row per point, fitted ones and placed ones: kind (code, token, or grid for one that was fitted to the
-    tokens), step (of a code's snapshot, else NA), code (a token's is the one it holds), token (its number, else NA),
-    x, y, fitted. explained_variance: shares of both axes; None for UMAP. quality: over the tokens and the newest codes.
-    space: `rounding`, where the method rounds, or `latents`, raw ones and what codes are decoded to. width: E, its
-    dimensions. tokens: N of the study, of which the map shows some. parameters: of the method, as it was called.
+    points: one row per point, `frames.geometry.LATENT_MAP`. explained_variance: shares of both axes; None for UMAP.
+    quality: over the tokens and the newest codes. space: `rounding`, where the method rounds, or `latents`, with raw
+    latents and what codes are decoded to. width: number of dimensions of the space. tokens: N of the study, of which
+    the map shows some. parameters: those that the method was called with.
     """
 
     points: pd.DataFrame
@@ -73,7 +73,7 @@ class LatentMap:
             InputError: a step whose codes are not on the map.
         """
         chosen = self.points["kind"] == kind
-        if kind == "code":
+        if kind == CODE:
             step = self.steps[-1] if step is None else step
             if step not in self.steps:
                 raise InputError(
@@ -135,9 +135,9 @@ def latent_map(
     parameters = _parameters(method)
     made = _embedded(study.run, points, rows["fitted"].to_numpy(), method, seed, parameters, report)
     rows["x"], rows["y"] = made.places.T
-    looked_at = ((rows["kind"] != "code") | (rows["step"] == max(books))).to_numpy(dtype=bool)
+    looked_at = ((rows["kind"] != CODE) | (rows["step"] == max(books))).to_numpy(dtype=bool)
     return LatentMap(
-        points=rows[["kind", "step", "code", "token", "x", "y", "fitted"]],
+        points=LATENT_MAP.frame(rows),
         method=method,
         space=space,
         width=points.shape[1],
@@ -150,7 +150,7 @@ def latent_map(
 
 
 def codebook_at(study: Study, step: int | None = None) -> NDArray[np.float32]:
-    """The codes' points [K, E] where tokens are rounded, of a snapshot, or of the newest weights (the default).
+    """The codes' points [K, P] where tokens are rounded, of a snapshot, or of the newest weights (the default).
 
     Raises:
         InputError: a step of which there is no snapshot.
@@ -172,7 +172,7 @@ def _require_shared(tokens: NDArray[np.float32], grid: FittedGrid | None, space:
 
 def steps_on_the_map(study: Study) -> list[int]:
     """Finished steps whose codebooks are on a map, ascending, evenly spread; the last is today's."""
-    return spread_over(sorted({*study.snapshots, study.trained.finished_steps}), MOST_SNAPSHOTS)
+    return spread_over(sorted({*study.snapshots, study.trained.finished_steps}), SNAPSHOTS_SHOWN)
 
 
 def _codebooks(study: Study, space: str) -> dict[int, NDArray[np.float32]]:
@@ -186,9 +186,9 @@ def _rows(
     books: dict[int, NDArray[np.float32]], shown: NDArray[np.int64], held: NDArray[np.int64], grid: int
 ) -> pd.DataFrame:
     """kind, step, code, token of each point, in the order in which points are stacked."""
-    codes = [pd.DataFrame({"kind": "code", "step": step, "code": np.arange(len(book))}) for step, book in books.items()]
-    tokens = pd.DataFrame({"kind": "token", "code": held[shown], "token": shown})
-    rows = pd.concat([*codes, tokens, pd.DataFrame({"kind": "grid", "code": np.arange(grid)})], ignore_index=True)
+    codes = [pd.DataFrame({"kind": CODE, "step": step, "code": np.arange(len(book))}) for step, book in books.items()]
+    tokens = pd.DataFrame({"kind": TOKEN, "code": held[shown], "token": shown})
+    rows = pd.concat([*codes, tokens, pd.DataFrame({"kind": GRID, "code": np.arange(grid)})], ignore_index=True)
     return rows.astype({"step": "Int64", "token": "Int64", "code": np.int64})
 
 
@@ -205,7 +205,7 @@ def _fitted(rows: pd.DataFrame, ranked: NDArray[np.int64], rng: np.random.Genera
     past = np.unique(step[step >= 0])[:-1]
     # Of each code one older place: code by code, another snapshot.
     is_its_turn = (step == past[code % len(past)]) if len(past) else np.zeros(len(rows), dtype=bool)
-    order = np.select([step == step.max(), rows["kind"] == "grid", is_its_turn], [0, 1, 2], default=3)
+    order = np.select([step == step.max(), rows["kind"] == GRID, is_its_turn], [0, 1, 2], default=3)
     candidates = np.lexsort([rng.random(len(rows)), order])[: int((order < 3).sum())]
     chosen = candidates[: MOST_FITTED // 2]
     place = {token: row for row, token in rows["token"].dropna().items()}

@@ -13,6 +13,16 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.geometry import (
+    ANISOTROPY,
+    COSTLY_COLOURS,
+    COUNT,
+    DRIFT,
+    LAST_MOVE,
+    LOG_DENSITY,
+    MAP_COLOURS,
+    SPLIT_TEMPERATURE,
+)
 from lgq_explore.quantizers import SoftQuantizer, nearest_codes
 from lgq_explore.runs.study import Study
 
@@ -22,24 +32,17 @@ from .density import log_ball_volume
 from .fsq_grid import FittedGrid
 from .latent_map import codebook_at, steps_on_the_map
 
-COSTLY_COLOURS = ("log_density", "anisotropy", "split_temperature")
-"""Columns that take seconds where codes or tokens are many, and are there only if they are asked for."""
-
 DENSITY_NEIGHBOURS = 10
 DENSITY_VARIANCE = 0.9
 """Share of the tokens' variance that the directions hold in which density is measured."""
 
 
 def map_colours(study: Study, step: int | None = None, costly: Collection[str] = ()) -> pd.DataFrame:
-    """A row per code of the codebook of `step` (today's by default), with what a map can colour it by.
+    """What a map can colour the codes of `step` by, today's by default: `frames.geometry.MAP_COLOURS`.
 
-    code; count: today's tokens that this codebook would give it. drift: its distance from its place in the first
-    snapshot, and last_move from that in the snapshot before on the map (`steps_on_the_map`), in units of the space
-    where the method rounds; NaN for a fixed grid, which has no snapshots.
-    costly: columns of COSTLY_COLOURS to add. log_density: of tokens at its place, see the function of that name.
-    anisotropy: of its cell, see `code_cells`; NaN where tokens are too few.
-    split_temperature: see `annealing.split_temperatures`, with responsibilities at the temperature that training ended
-    with; NaN for a method without temperature.
+    Distances are in units of the space where the method rounds; `steps_on_the_map` gives the snapshots on the map.
+    costly: columns of COSTLY_COLOURS to add. They are those of `log_density`, of `code_cells`, and of
+    `temperature.split_temperatures` with responsibilities at the temperature that training ended with.
 
     Raises:
         InputError: a step of which there is no snapshot, more codes than can be listed, or another column.
@@ -54,19 +57,19 @@ def map_colours(study: Study, step: int | None = None, costly: Collection[str] =
     def moved_since(earlier: int) -> NDArray[np.floating]:
         return np.linalg.norm(points - codebook_at(study, earlier), axis=1)
 
-    return pd.DataFrame(
+    return MAP_COLOURS.frame(
         {
             "code": np.arange(len(points)),
-            "count": np.bincount(codes, minlength=len(points)),
-            "drift": moved_since(steps[0]) if steps else nothing,
-            "last_move": moved_since(before[-1]) if before else nothing,
+            COUNT: np.bincount(codes, minlength=len(points)),
+            DRIFT: moved_since(steps[0]) if steps else nothing,
+            LAST_MOVE: moved_since(before[-1]) if before else nothing,
             **_costly(study, points, codes, costly),
         }
     )
 
 
 def grid_colours(study: Study, grid: FittedGrid, costly: Collection[str] = ()) -> pd.DataFrame:
-    """The same of a grid that was fitted to a study's tokens: code, count, and what is asked for. It does not move.
+    """The same for a grid that was fitted to a study's tokens. A grid does not move: it has no drift and no last_move.
 
     Raises:
         InputError: another column.
@@ -74,19 +77,19 @@ def grid_colours(study: Study, grid: FittedGrid, costly: Collection[str] = ()) -
     codes = nearest_codes(study.points, torch.from_numpy(grid.points)).numpy()
     columns = _costly(study, grid.points, codes, costly)
     # The grid was not annealed: the run's temperature is none of its own.
-    columns.pop("split_temperature", None)
-    return pd.DataFrame({"code": np.arange(len(grid.points)), "count": grid.counts, **columns})
+    columns.pop(SPLIT_TEMPERATURE, None)
+    return MAP_COLOURS.frame({"code": np.arange(len(grid.points)), COUNT: grid.counts, **columns})
 
 
 def log_density(
     points: NDArray[np.floating], tokens: NDArray[np.floating], neighbours: int = DENSITY_NEIGHBOURS
 ) -> NDArray[np.float64]:
-    """Natural logarithm of the density of N tokens [N, E] at points [K, E], used or not, per unit of volume: [K].
+    """Natural logarithm of the density of N tokens [N, P] at points [K, P], used or not, per unit of volume: [K].
 
         log f = log k − log N − log V_d − d log r_k      (Loftsgaarden & Quesenberry 1965)
 
     r_k: distance to the k-th nearest token; V_d: volume of the unit ball. Both are taken in the d directions of
-    greatest variance that hold nine tenths of the tokens', for in all E the distances say less and less.
+    greatest variance that hold nine tenths of the tokens', because in all P dimensions distances tell little.
 
     Raises:
         InputError: fewer tokens than neighbours.
@@ -105,21 +108,21 @@ def log_density(
 def _costly(
     study: Study, points: NDArray[np.float32], codes: NDArray[np.int64], columns: Collection[str]
 ) -> dict[str, NDArray[np.floating]]:
-    """Columns for codes at `points` [K, E], of which `codes` [N] are the tokens'."""
+    """Columns for codes at `points` [K, P], of which `codes` [N] are the tokens'."""
     unknown = set(columns) - set(COSTLY_COLOURS)
     if unknown:
         raise InputError(f"costly holds {sorted(unknown)}: choose of {', '.join(COSTLY_COLOURS)}")
     made: dict[str, NDArray[np.floating]] = {}
-    if "log_density" in columns:
-        made["log_density"] = log_density(points, study.points.numpy())
-    if "anisotropy" in columns:
+    if LOG_DENSITY in columns:
+        made[LOG_DENSITY] = log_density(points, study.points.numpy())
+    if ANISOTROPY in columns:
         # The shape of a cell does not depend on the dimension that volumes are taken in.
         book, width = torch.from_numpy(points), float(points.shape[1])
         cells = cells_of_points(study.points, image_of_tokens(study), book, torch.from_numpy(codes), dimension=width)
-        made["anisotropy"] = cells["anisotropy"].to_numpy()
-    if "split_temperature" in columns:
-        made["split_temperature"] = np.full(len(points), math.nan)
+        made[ANISOTROPY] = cells[ANISOTROPY].to_numpy()
+    if SPLIT_TEMPERATURE in columns:
+        made[SPLIT_TEMPERATURE] = np.full(len(points), math.nan)
         if isinstance(study.quantizer, SoftQuantizer):
             split = split_temperatures(study.points, points, study.quantizer.temperature)
-            made["split_temperature"] = split["split_temperature"].to_numpy()
+            made[SPLIT_TEMPERATURE] = split["split_temperature"].to_numpy()
     return made

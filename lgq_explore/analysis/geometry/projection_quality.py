@@ -11,13 +11,13 @@ from scipy.spatial.distance import cdist
 from lgq_explore.errors import InputError
 
 NEIGHBOURS, POINTS = 15, 2000
-"""Neighbours of a point that are looked at, and points of the sample: errors of a few thousandths, in half a second."""
+"""Neighbours of a point, and points of the sample: errors are a few thousandths, and it takes half a second."""
 
 LOW_TRUST = 0.9
-"""Places drawn at random have 0.5: below 0.9 a map makes a fifth of the errors of chance, and has groups of its own."""
+"""Trustworthiness below which a reader is warned. Random places have 0.5: at 0.9 a fifth of their errors is left."""
 
 LOW_OVERLAP = 0.5
-"""Below one half, most of the points that a map shows next to a point are not its nearest."""
+"""Overlap below which a reader is warned: most of the points that a map shows next to a point are not its nearest."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,6 @@ class ProjectionQuality:
     chance_overlap: float
     neighbours: int
     points: int
-
-    @property
-    def is_low(self) -> bool:
-        """Whether a reader has to be warned."""
-        return min(self.trustworthiness, self.continuity) < LOW_TRUST or self.neighbour_overlap < LOW_OVERLAP
 
     @property
     def sentence(self) -> str:
@@ -75,7 +70,7 @@ def projection_quality(
     sample: int = POINTS,
     seed: int = 0,
 ) -> ProjectionQuality:
-    """How far places [n, 2] keep the neighbourhoods of points [n, E], over at most `sample` of them.
+    """How far places [n, 2] keep the neighbourhoods of points [n, P], over at most `sample` of them.
 
         trustworthiness = 1 − 2 / (n k (2n − 3k − 1)) Σ_i Σ_{j ∈ U_i} (r(i, j) − k)
 
@@ -87,7 +82,7 @@ def projection_quality(
     """
     if points.ndim != 2 or places.ndim != 2 or len(points) != len(places):
         raise InputError(
-            f"points have shape {list(points.shape)} and places {list(places.shape)}: give [n, E] and [n, 2]"
+            f"points have shape {list(points.shape)} and places {list(places.shape)}: give [n, P] and [n, 2]"
         )
     chosen = np.sort(np.random.default_rng(seed).permutation(len(points))[:sample])
     count = len(chosen)

@@ -6,15 +6,16 @@ import math
 
 import pandas as pd
 
+from lgq_explore.frames.health import RULE_CURVES
+
 from .evidence import Evidence
 from .rules import DEAF, DESERTED, ONE_BIT, RECONSTRUCTION, RISEN, collapsed_under, logged, windowed_usage
 
 
 def rule_curves(evidence: Evidence) -> pd.DataFrame:
-    """One row per rule and step: rule, quantity, step, value, lower, upper.
+    """The curves that rules read, with their limits, one row per rule and step: `frames.health.RULE_CURVES`.
 
-    quantity says what the value is. lower and upper: limits between which the rule has nothing to say at that step,
-    NaN where there is none on that side. Rules that read no curve, or for which there is none yet, have no rows.
+    Rules that read no curve, or for which there is none yet, have no rows.
     """
     parts = [
         _usage(evidence),
@@ -25,21 +26,13 @@ def rule_curves(evidence: Evidence) -> pd.DataFrame:
         _shared_codes(evidence),
         _reconstruction(evidence),
     ]
-    columns = {
-        "rule": "str",
-        "quantity": "str",
-        "step": "int64",
-        "value": "float64",
-        "lower": "float64",
-        "upper": "float64",
-    }
-    return pd.concat([pd.DataFrame(columns=list(columns)).astype(columns), *parts], ignore_index=True)
+    return RULE_CURVES.frame(pd.concat(parts, ignore_index=True))
 
 
 def _usage(evidence: Evidence) -> pd.DataFrame:
     usage = windowed_usage(evidence)
     if usage.empty:
-        return usage
+        return pd.DataFrame()
     few = collapsed_under(evidence, float(usage["tokens"].iloc[-1]))
     return _curve("collapse coming", "perplexity, codes", usage, "perplexity", lower=few)
 

@@ -9,16 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import pandas as pd
 
+from lgq_explore.frames.health import FINE, NOT_APPLICABLE, TROUBLE, WARNING, State
+
 from .advice import Change, bring_codes_back, end_colder, slower, soften
 from .evidence import NO_TEMPERATURE, SMALL_GAP, Evidence
-
-State = Literal["trouble", "warning", "fine", "not applicable"]
-STATES: tuple[State, ...] = ("trouble", "warning", "fine", "not applicable")
-"""From the most severe on."""
 
 FEW_SHARE = 0.03
 """Perplexity, as a share of the most it could be, under which a codebook has collapsed.
@@ -82,7 +79,7 @@ def collapse(evidence: Evidence) -> Verdict:
     usage = windowed_usage(evidence)
     if usage.empty:
         # A grid, for one, begins with a few of its codes.
-        return Verdict("not applicable", f"No window of usage, {evidence.config.window_steps:,d} steps, is full yet.")
+        return Verdict(NOT_APPLICABLE, f"No window of usage, {evidence.config.window_steps:,d} steps, is full yet.")
     steps = _records(usage)
     now = steps[-1]
     most = _most_codes(evidence, now["tokens"])
@@ -95,12 +92,12 @@ def collapse(evidence: Evidence) -> Verdict:
     change = bring_codes_back(evidence.config)
     if now["perplexity"] < few:
         finding = f"Collapsed: {seen}; under {few:.3g} is collapsed."
-        return Verdict("trouble", finding, change, now["perplexity"], few)
+        return Verdict(TROUBLE, finding, change, now["perplexity"], few)
     if now["perplexity"] < FALL * peak["perplexity"]:
         since = f"from {peak['perplexity']:,.4g} at step {peak['step']:,.0f} to less than half of it"
         finding = f"Falling, {since}: {seen}; under {few:.3g} is collapsed."
-        return Verdict("warning", finding, change, now["perplexity"], few)
-    return Verdict("fine", f"No: {seen}; under {few:.3g} is collapsed.", None, now["perplexity"], few)
+        return Verdict(WARNING, finding, change, now["perplexity"], few)
+    return Verdict(FINE, f"No: {seen}; under {few:.3g} is collapsed.", None, now["perplexity"], few)
 
 
 def centres_leaving(evidence: Evidence) -> Verdict:
@@ -117,7 +114,7 @@ def centres_leaving(evidence: Evidence) -> Verdict:
     )
     if now["outside"] < DESERTED:
         finding = f"No: {seen}; from {_percent(DESERTED)} on is a warning."
-        return Verdict("fine", finding, None, now["outside"], DESERTED)
+        return Verdict(FINE, finding, None, now["outside"], DESERTED)
     who = "they left the latents" if now["moved"] > now["distance"] / 2 else "the latents left them"
     finding = (
         f"{seen}, by the median {now['distance']:.2g} spreads. They moved {now['moved']:.2g} spreads since step "
@@ -125,7 +122,7 @@ def centres_leaving(evidence: Evidence) -> Verdict:
     )
     if len(places) > 1:
         finding += f" With the codebook of step {places[-2]['step']:,.0f} it is {_percent(places[-2]['outside'])}."
-    state: State = "trouble" if now["outside"] >= HALF_DESERTED else "warning"
+    state: State = TROUBLE if now["outside"] >= HALF_DESERTED else WARNING
     return Verdict(state, finding, bring_codes_back(evidence.config), now["outside"], DESERTED)
 
 
@@ -143,9 +140,9 @@ def encoder_deaf(evidence: Evidence) -> Verdict:
     )
     share = deaf / len(gains)
     if share <= OFTEN_DEAF:
-        return Verdict("fine", f"No: {seen}.", None, share, OFTEN_DEAF)
+        return Verdict(FINE, f"No: {seen}.", None, share, OFTEN_DEAF)
     finding = f"Hardly anything but the quantization loss moves the encoder: {seen}."
-    return Verdict("trouble" if share > MOSTLY_DEAF else "warning", finding, soften(evidence.config), share, OFTEN_DEAF)
+    return Verdict(TROUBLE if share > MOSTLY_DEAF else WARNING, finding, soften(evidence.config), share, OFTEN_DEAF)
 
 
 def temperature_meaningless(evidence: Evidence) -> Verdict:
@@ -155,7 +152,7 @@ def temperature_meaningless(evidence: Evidence) -> Verdict:
         return _without_temperature(evidence)
     size, first, last = _size(evidence), steps[0], steps[-1]
     if size / 2 <= ONE_BIT:
-        return Verdict("not applicable", f"With K = {size} every choice is within one bit of hard and of uniform.")
+        return Verdict(NOT_APPLICABLE, f"With K = {size} every choice is within one bit of hard and of uniform.")
     seen = (
         f"of K = {size:,d} codes at D = {evidence.config.backbone.dim}, {_shared(first)} share a token at first and "
         f"{_shared(last)} at last, over the step's N = {evidence.tokens_a_step:,d} tokens"
@@ -168,9 +165,9 @@ def temperature_meaningless(evidence: Evidence) -> Verdict:
         else (blurred, "uniform (half of all codes or more)", min(codes), size / 2)
     )
     if always <= len(codes) / 2:
-        return Verdict("fine", f"No: {seen}.", None, value, threshold)
+        return Verdict(FINE, f"No: {seen}.", None, value, threshold)
     finding = f"The choice was within one bit of {how} in {always} of {len(codes)} logged steps: {seen}."
-    state: State = "trouble" if always == len(codes) else "warning"
+    state: State = TROUBLE if always == len(codes) else WARNING
     return Verdict(state, finding, soften(evidence.config), value, threshold)
 
 
@@ -200,9 +197,9 @@ def too_few_tokens(evidence: Evidence) -> Verdict:
     if 0 < evidence.held_out_tokens < size:
         seen += f"; the N = {evidence.held_out_tokens:,d} held-out tokens looked at can show no more codes than that"
     if not reasons:
-        return Verdict("fine", f"No: {seen}; under {SEEN:g} is a warning.", None, tokens_a_code, SEEN)
+        return Verdict(FINE, f"No: {seen}; under {SEEN:g} is a warning.", None, tokens_a_code, SEEN)
     change = Change(" ".join(words), tuple(assignments))
-    state: State = "trouble" if tokens_a_code < 1 else "warning"
+    state: State = TROUBLE if tokens_a_code < 1 else WARNING
     return Verdict(state, f"{seen}. {' '.join(reasons)}", change, tokens_a_code, SEEN)
 
 
@@ -212,7 +209,7 @@ def soft_hard_gap(evidence: Evidence) -> Verdict:
     if not softness:
         return _missing(evidence, "softness")
     if not evidence.is_finished:
-        return Verdict("not applicable", f"The temperature is still on its way: {_progress(evidence)}.")
+        return Verdict(NOT_APPLICABLE, f"The temperature is still on its way: {_progress(evidence)}.")
     gap = softness["relative_gap"]
     seen = (
         f"at the last temperature, τ = {softness['temperature']:.3g}, soft vectors lie {_percent(gap)} of the tokens' "
@@ -220,10 +217,10 @@ def soft_hard_gap(evidence: Evidence) -> Verdict:
         f"{_percent(softness['max_p'])} of it (N = {softness['tokens']:,.0f} held-out tokens)"
     )
     if gap < SMALL_GAP:
-        return Verdict("fine", f"No: {seen}; from {_percent(SMALL_GAP)} on is a warning.", None, gap, SMALL_GAP)
+        return Verdict(FINE, f"No: {seen}; from {_percent(SMALL_GAP)} on is a warning.", None, gap, SMALL_GAP)
     finding = f"{_sentence(seen)} The decoder saw the codes, the gradients were those of the soft vectors."
     change = end_colder(evidence.config, evidence.cold_enough, _percent(SMALL_GAP))
-    return Verdict("trouble" if gap >= LARGE_GAP else "warning", finding, change, gap, SMALL_GAP)
+    return Verdict(TROUBLE if gap >= LARGE_GAP else WARNING, finding, change, gap, SMALL_GAP)
 
 
 def reconstruction_worse(evidence: Evidence) -> Verdict:
@@ -232,14 +229,14 @@ def reconstruction_worse(evidence: Evidence) -> Verdict:
     if evidence.history.empty:
         return _nothing_logged()
     if name not in evidence.history:
-        return Verdict("not applicable", f"The history has no {name}: the recipe gives that term no weight.")
+        return Verdict(NOT_APPLICABLE, f"The history has no {name}: the recipe gives that term no weight.")
     minimised = logged_reconstruction(evidence)
     after = minimised[minimised["step"] > evidence.config.warmup_steps]
     if after[name].isna().any():
         step = after.loc[after[name].isna(), "step"].iloc[0]
-        return Verdict("trouble", f"{name} is no number at step {step:,d}.", slower(evidence.config))
+        return Verdict(TROUBLE, f"{name} is no number at step {step:,d}.", slower(evidence.config))
     if len(after) < SMOOTHED:
-        return Verdict("not applicable", f"{len(after)} steps are logged after the warm-up, too few for a trend.")
+        return Verdict(NOT_APPLICABLE, f"{len(after)} steps are logged after the warm-up, too few for a trend.")
     smooth = after.set_index("step")[name].rolling(SMOOTHED).median().dropna()
     first, lowest, last = float(minimised[name].iloc[0]), float(smooth.min()), float(smooth.iloc[-1])
     seen = (
@@ -249,20 +246,20 @@ def reconstruction_worse(evidence: Evidence) -> Verdict:
     rise = last / lowest if lowest > 0 else 1.0
     if last >= first:
         finding = f"Nothing was learned, or it was lost: {seen}."
-        return Verdict("trouble", finding, slower(evidence.config), rise, RISEN)
+        return Verdict(TROUBLE, finding, slower(evidence.config), rise, RISEN)
     if rise > RISEN:
-        return Verdict("warning", f"It rises: {seen}.", slower(evidence.config), rise, RISEN)
-    return Verdict("fine", f"No: {seen}; {RISEN:g} times the lowest is a warning.", None, rise, RISEN)
+        return Verdict(WARNING, f"It rises: {seen}.", slower(evidence.config), rise, RISEN)
+    return Verdict(FINE, f"No: {seen}; {RISEN:g} times the lowest is a warning.", None, rise, RISEN)
 
 
 def unfinished(evidence: Evidence) -> Verdict:
     """Whether every step of the recipe was made."""
     made, steps = float(evidence.finished_steps), float(evidence.config.steps)
     if evidence.is_finished:
-        return Verdict("fine", f"No: all {evidence.config.steps:,d} steps were made.", None, made, steps)
+        return Verdict(FINE, f"No: all {evidence.config.steps:,d} steps were made.", None, made, steps)
     finding = f"{_sentence(_progress(evidence))} The other rules speak of the run so far."
     words = f"Look again when it is done. If nobody trains it now, go on with: lgq-explore resume {evidence.run}"
-    return Verdict("warning", finding, Change(words), made, steps)
+    return Verdict(WARNING, finding, Change(words), made, steps)
 
 
 RULES: Mapping[str, Rule] = {
@@ -343,15 +340,15 @@ def _usage_flattens(evidence: Evidence) -> bool:
 
 
 def _nothing_logged() -> Verdict:
-    return Verdict("not applicable", "Nothing has been logged yet.")
+    return Verdict(NOT_APPLICABLE, "Nothing has been logged yet.")
 
 
 def _without_temperature(evidence: Evidence) -> Verdict:
-    return _nothing_logged() if evidence.history.empty else Verdict("not applicable", _sentence(NO_TEMPERATURE))
+    return _nothing_logged() if evidence.history.empty else Verdict(NOT_APPLICABLE, _sentence(NO_TEMPERATURE))
 
 
 def _missing(evidence: Evidence, what: str) -> Verdict:
-    return Verdict("not applicable", _sentence(evidence.missing.get(what, "it was not looked at")))
+    return Verdict(NOT_APPLICABLE, _sentence(evidence.missing.get(what, "it was not looked at")))
 
 
 def _progress(evidence: Evidence) -> str:

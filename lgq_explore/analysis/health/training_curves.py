@@ -10,9 +10,25 @@ import numpy as np
 import pandas as pd
 
 from lgq_explore.errors import InputError
-
-PANELS = ("losses", "active codes", "effective codes and gain", "temperature")
-"""The panels of the frame, in the order they are drawn."""
+from lgq_explore.frames.health import (
+    ACTIVE_CODES,
+    BY_HAND,
+    CODEBOOK_SIZE,
+    EFFECTIVE_CODES,
+    GAIN_MEAN,
+    GAIN_MEDIAN,
+    IN_FORCE,
+    LOSSES,
+    PANELS,
+    PERPLEXITY,
+    SOFTNESS,
+    TEMPERATURE,
+    TOKENS,
+    TRAINING_CURVES,
+    USAGE,
+    WEIGHTED_SUM,
+    over_window,
+)
 
 LARGEST_HISTORY = 2_000
 """Rows of a history that are kept: more than a screen has pixels for, and few enough to redraw at once."""
@@ -20,12 +36,13 @@ LARGEST_HISTORY = 2_000
 _WINDOWED = re.compile(r"(?P<what>active_codes|perplexity|tokens)_last_(?P<steps>\d+)_steps")
 
 _QUANTITIES = {
-    "effective_codes": ("effective codes and gain", "effective codes"),
-    "encoder_gain_mean": ("effective codes and gain", "encoder gain, mean"),
-    "encoder_gain_median": ("effective codes and gain", "encoder gain, median"),
-    "temperature": ("temperature", "temperature"),
-    "temperature_override": ("temperature", "temperature, set by hand"),
+    "effective_codes": (SOFTNESS, EFFECTIVE_CODES),
+    "encoder_gain_mean": (SOFTNESS, GAIN_MEAN),
+    "encoder_gain_median": (SOFTNESS, GAIN_MEDIAN),
+    "temperature": (TEMPERATURE, IN_FORCE),
+    "temperature_override": (TEMPERATURE, BY_HAND),
 }
+_COUNTED = {"active_codes": ACTIVE_CODES, "perplexity": PERPLEXITY, "tokens": TOKENS}
 
 
 @dataclass(frozen=True)
@@ -36,13 +53,13 @@ class _Curve:
 
 
 def training_curves(history: pd.DataFrame, codebook_size: int | None = None) -> pd.DataFrame:
-    """The history of a run as a tidy frame: step (finished optimiser steps), panel, quantity, value.
+    """The history of a run as a tidy frame: `frames.health.TRAINING_CURVES`.
 
-    Only what the method's history holds: fixed grids have no temperature. Losses are unweighted, but for the "weighted
-    sum" that is minimised; usage is counted over the window that its quantity names, in which `tokens` were seen.
-    With `codebook_size` (K) the panel of active codes holds it too, as their ceiling. Values that a history leaves
-    empty stay as NaN, so that a method's quantities are the same from its first row to its last.
-    A history of more than `LARGEST_HISTORY` rows is thinned evenly; its first and last row stay.
+    It has what the method's history holds: fixed grids have no temperature. Losses are unweighted, except for the
+    "weighted sum" that is minimised. Usage is counted over the window that its quantity names, and the quantity
+    `tokens` says over how many tokens. With `codebook_size` (K) the panel of active codes also holds K, their upper
+    limit. Values that a history leaves empty stay as NaN, so that a method has the same quantities from its first row
+    to its last. A history of more than `LARGEST_HISTORY` rows is thinned evenly; its first and last row stay.
 
     Raises:
         InputError: a history without steps, or with a loss or diagnostic that is not a number.
@@ -53,24 +70,21 @@ def training_curves(history: pd.DataFrame, codebook_size: int | None = None) -> 
     curves = sorted(_curves(history), key=lambda curve: PANELS.index(curve.panel))
     parts = [_part(curve, history["step"], _numbers(history[curve.column])) for curve in curves]
     if codebook_size is not None:
-        ceiling = _Curve("", "active codes", "codebook size")
+        ceiling = _Curve("", USAGE, CODEBOOK_SIZE)
         after = sum(PANELS.index(curve.panel) <= PANELS.index(ceiling.panel) for curve in curves)
         parts.insert(after, _part(ceiling, history["step"], float(codebook_size)))
-    empty = pd.DataFrame({"step": [], "panel": [], "quantity": [], "value": []})
-    types = {"step": "int64", "panel": "str", "quantity": "str", "value": "float64"}
-    return (pd.concat(parts, ignore_index=True) if parts and len(history) else empty).astype(types)
+    return TRAINING_CURVES.frame(pd.concat(parts, ignore_index=True) if parts and len(history) else {})
 
 
 def _curves(history: pd.DataFrame) -> Iterator[_Curve]:
-    """What of the history's columns is shown, and where."""
+    """The columns of the history that are shown, and where."""
     for column in history.columns:
         if column == "loss":
-            yield _Curve(column, "losses", "weighted sum")
+            yield _Curve(column, LOSSES, WEIGHTED_SUM)
         elif column.startswith("loss_"):
-            yield _Curve(column, "losses", column.removeprefix("loss_"))
+            yield _Curve(column, LOSSES, column.removeprefix("loss_"))
         elif windowed := _WINDOWED.fullmatch(column):
-            what = windowed["what"].replace("_", " ")
-            yield _Curve(column, "active codes", f"{what}, last {windowed['steps']} steps")
+            yield _Curve(column, USAGE, over_window(_COUNTED[windowed["what"]], windowed["steps"]))
         elif column in _QUANTITIES:
             yield _Curve(column, *_QUANTITIES[column])
 

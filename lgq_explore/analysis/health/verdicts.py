@@ -6,22 +6,17 @@ import shlex
 
 import pandas as pd
 
+from lgq_explore.frames.health import STATES, VERDICTS
 from lgq_explore.runs.run import Run
 from lgq_explore.runs.study import Study
 
 from .advice import Change
 from .evidence import Evidence, gather_evidence
-from .rules import RULES, STATES
-
-COLUMNS = ("rule", "state", "finding", "advice", "settings", "value", "threshold")
+from .rules import RULES
 
 
 def assess(subject: Run | Study) -> pd.DataFrame:
-    """One row per rule, the most severe first: rule, state, finding, advice, settings, value, threshold.
-
-    rule: the trouble that is looked for. state: trouble, warning, fine or not applicable. finding: what is happening,
-    in words and numbers with their N and step. advice: what to change, a sentence; settings: the options of
-    `lgq-explore train` that do so; empty where nothing is to be done. value and threshold: NaN where there are none.
+    """The verdict of each rule, one row per rule, the most severe first: `frames.health.VERDICTS`.
 
     subject: a run, of which a few held-out pictures are encoded, or a study of one. A run that is not finished, or not
     even begun, is judged by what there is. `health.rules` has the thresholds and their reasons.
@@ -33,14 +28,23 @@ def assess(subject: Run | Study) -> pd.DataFrame:
 
 
 def judge(evidence: Evidence) -> pd.DataFrame:
-    """What `health.assess` says, of evidence at hand."""
+    """The frame of `health.assess` for evidence at hand."""
     rows = []
     for rule, look in RULES.items():
         verdict = look(evidence)
         change = verdict.change or Change("")
-        values = (rule, verdict.state, verdict.finding, change.words, change.options, verdict.value, verdict.threshold)
-        rows.append(dict(zip(COLUMNS, values, strict=True)))
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+        rows.append(
+            {
+                "rule": rule,
+                "state": verdict.state,
+                "finding": verdict.finding,
+                "advice": change.words,
+                "settings": change.options,
+                "value": verdict.value,
+                "threshold": verdict.threshold,
+            }
+        )
+    frame = VERDICTS.frame(rows)
     return frame.sort_values("state", key=lambda states: states.map(STATES.index), kind="stable", ignore_index=True)
 
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.pictures import CANDIDATES as CANDIDATE_COLUMNS
 from lgq_explore.quantizers import SoftQuantizer, split_codes
 from lgq_explore.runs.encoding import Encoding
 from lgq_explore.runs.study import Study
@@ -25,9 +26,9 @@ CANDIDATES = 10
 class PatchPosterior:
     """One token's choice. Image, row and column say which; `code` is the joint code it holds.
 
-    candidates: a row per code, nearest first: rank (from 1), code, distance (in `metric`, the method's own),
-    responsibility (p at `temperature`; NaN where the method has none). margin: how much farther the runner-up is than
-    the nearest. Pictures are uint8 [3, S, S]: the input, decoded from its own codes, and with the runner-up at this one
+    candidates: one row per code, the nearest first, `frames.pictures.CANDIDATES`; distances in `metric`, the method's
+    own, and responsibilities at `temperature`. margin: how much farther the runner-up is than the nearest. Pictures are
+    uint8 [3, S, S]: the input, the one decoded from its own codes, and the one decoded with the runner-up at this
     position.
     """
 
@@ -89,7 +90,7 @@ def posterior(
         runner_up=ranked[1],
         temperature=temperature,
         metric=quantizer.metric.name,
-        candidates=pd.DataFrame(
+        candidates=CANDIDATE_COLUMNS.frame(
             {
                 "rank": np.arange(1, len(ranked) + 1),
                 "code": ranked,

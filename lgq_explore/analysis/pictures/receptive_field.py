@@ -1,8 +1,7 @@
-"""How far beyond its own pixels a token sees.
+"""Effective receptive field of a token: how far beyond its own pixels it sees.
 
-The structure alone does not tell: self-attention and the statistics of GroupNorm connect every latent to every pixel.
-What tells is the gradient of the latents with respect to the picture, the effective receptive field (Luo et al. 2016,
-arXiv 1701.04128).
+The architecture alone does not answer this: self-attention and the statistics of GroupNorm connect every latent to
+every pixel. The gradient of the latents with respect to the picture does (Luo et al. 2016, arXiv 1701.04128).
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.pictures import RECEPTIVE_FIELD
 from lgq_explore.images.ranges import to_model_range
 from lgq_explore.models import Tokenizer
 from lgq_explore.runs.study import Study
@@ -23,15 +23,15 @@ TOKENS = 64
 """Tokens, evenly spread over an encoding, whose gradients are taken."""
 
 MOST_OF_IT = 0.9
-"""Share of the squared gradient that a window around the token holds to be called its receptive field."""
+"""Share of the squared gradient within the window that is called the receptive field."""
 
 
 def receptive_field(study: Study, tokens: int = TOKENS) -> pd.DataFrame:
-    """How much of what moves a token lies within a window around it: one row per reach, from 0 pixels up.
+    """Share of a token's squared gradient within windows around it, by reach: `frames.pictures.RECEPTIVE_FIELD`.
 
-    reach: pixels beyond the token's own f × f on each side. side: of the window, f + 2 reach. share: of the squared
-    gradient Σ_d |∂z_d/∂x|² inside of it, summed over `tokens` tokens evenly spread over the study's.
-    The sum over the D latents is estimated by one draw of signs a token, E|∂(Σ_d ±z_d)/∂x|², seeded.
+    The squared gradient, Σ_d |∂z_d/∂x|², is summed over `tokens` tokens evenly spread over the study's. The sum over
+    the D latents is estimated by one seeded draw of signs per token, as the mean of |∂(Σ_d ±z_d)/∂x|². A window of
+    reach r has a side of f + 2r pixels, f × f being the token's own.
 
     Raises:
         InputError: fewer than one token, or latents that no pixel moves.
@@ -49,7 +49,7 @@ def receptive_field(study: Study, tokens: int = TOKENS) -> pd.DataFrame:
     if held.sum() == 0:
         raise InputError("no pixel moves these latents: their encoder gives the same for every picture")
     beyond = np.arange(len(held))
-    return pd.DataFrame({"reach": beyond, "side": own + 2 * beyond, "share": np.cumsum(held) / held.sum()})
+    return RECEPTIVE_FIELD.frame({"reach": beyond, "side": own + 2 * beyond, "share": np.cumsum(held) / held.sum()})
 
 
 def reach_holding(field: pd.DataFrame, share: float = MOST_OF_IT) -> int:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.pictures import RECONSTRUCTION_QUALITY
 from lgq_explore.images.ranges import to_model_range, to_uint8
 from lgq_explore.metrics import psnr_db
 from lgq_explore.models import Tokenizer
@@ -55,9 +56,9 @@ def reconstruct(
 
 
 def reconstruction_quality(study: Study) -> pd.DataFrame:
-    """One row per picture: image (its number), photograph (the name of the one it was cut from), psnr_db.
+    """PSNR of each picture, one row per picture: `frames.pictures.RECONSTRUCTION_QUALITY`.
 
-    `metrics.psnr_db` says what is computed.
+    `metrics.psnr_db` has the formula.
 
     Raises:
         InputError: an encoding without pictures, or with reconstructions of another shape.
@@ -71,7 +72,7 @@ def reconstruction_quality(study: Study) -> pd.DataFrame:
     images, reconstructions = (
         torch.from_numpy(pictures).double() / 255 for pictures in (encoding.images, encoding.reconstructions)
     )
-    return pd.DataFrame(
+    return RECONSTRUCTION_QUALITY.frame(
         {
             "image": np.arange(len(encoding.images)),
             "photograph": np.asarray(encoding.photograph_names)[encoding.photograph],

@@ -7,19 +7,21 @@ import pandas as pd
 import torch
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.pictures import DISTORTION, TOKEN_TABLE
 from lgq_explore.quantizers import to_tokens
 from lgq_explore.runs.study import Study
 
 from ..codes import checked_codes
 
+_LOSSES = TOKEN_TABLE.only("code", "quantization_error", "pixel_error")
+
 
 @torch.no_grad()
 def token_table(study: Study) -> pd.DataFrame:
-    """A row per token: token (its number), image, row, column, code (joint), and what is lost there in two units.
+    """Place, code and loss of each token, one row per token: `frames.pictures.TOKEN_TABLE`.
 
-    Tokens go by image, row and column, and the index is their number.
-    quantization_error: squared Euclidean distance of the token to its code, in the space of `Quantizer.continuous`.
-    pixel_error: squared error of the reconstruction over the token's own f × f pixels, 8-bit values, three channels.
+    Tokens are sorted by image, row and column, and the index is their number. The quantization error is a squared
+    Euclidean distance in the space of `Quantizer.continuous`. The pixel error is that of the token's own f × f pixels.
 
     Raises:
         InputError: pictures that the grid of codes does not divide, or joint codes too many to be numbered.
@@ -27,7 +29,7 @@ def token_table(study: Study) -> pd.DataFrame:
     encoding = study.encoding
     own = to_tokens(study.quantizer.discrete(torch.from_numpy(encoding.codes)))
     images, rows, columns = np.indices((len(encoding), *encoding.codes.shape[2:])).reshape(3, -1)
-    return pd.DataFrame(
+    return TOKEN_TABLE.frame(
         {
             "token": np.arange(len(study.codes)),
             "image": images,
@@ -41,14 +43,14 @@ def token_table(study: Study) -> pd.DataFrame:
 
 
 def distortion(tokens: pd.DataFrame, codebook_size: int) -> pd.DataFrame:
-    """What the tokens of each code lose: one row per joint code (0 … K − 1), unused ones included, with 0.
+    """Each code's share of the tokens and of both losses, one row per joint code: `frames.pictures.DISTORTION`.
 
-    code, count, token_share, quantization_error_share, pixel_error_share: shares of the whole table's sums. They are 0
-    for all codes where nothing is lost.
+    Unused codes have shares of 0. So have all codes where the whole table loses nothing.
 
     Raises:
-        InputError: a table without tokens, or with a code outside 0 … K − 1.
+        InputError: a column is missing, a table without tokens, or with a code outside 0 … K − 1.
     """
+    _LOSSES.require(tokens)
     if tokens.empty:
         raise InputError("the table holds 0 tokens: encode at least one picture first")
     checked_codes(tokens["code"].unique().tolist(), codebook_size)
@@ -57,7 +59,7 @@ def distortion(tokens: pd.DataFrame, codebook_size: int) -> pd.DataFrame:
     sums = sums.reindex(range(codebook_size), fill_value=0)
     totals = sums.sum()
     shares = sums / totals.where(totals > 0, 1)
-    return pd.DataFrame(
+    return DISTORTION.frame(
         {
             "code": np.arange(codebook_size),
             "count": sums["count"].to_numpy(dtype=np.int64),

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.pictures import TURNED_OFF
 from lgq_explore.metrics import psnr_db
 from lgq_explore.runs.encoding import Encoding
 from lgq_explore.runs.study import Study
@@ -22,9 +23,8 @@ from .decoding import decode_codes
 class TurnedOff:
     """An encoding after some of its joint codes were turned off.
 
-    codes: int64 [N, G, H, W]. reconstructions: uint8 [N, 3, S, S]. reassigned: tokens that held one of them, of
-    `tokens`. pictures: one row per picture: image, photograph, reassigned (tokens), psnr_db before, psnr_db_after, and
-    change_db, their difference.
+    codes: int64 [N, G, H, W]. reconstructions: uint8 [N, 3, S, S]. reassigned: how many of the `tokens` held one of
+    them. pictures: one row per picture, `frames.pictures.TURNED_OFF`.
     """
 
     turned_off: list[int]
@@ -89,7 +89,7 @@ def _pictures(
     after = before.copy()
     if len(touched):
         after[touched] = _psnr(encoding.images[touched], reconstructions[touched])
-    return pd.DataFrame(
+    return TURNED_OFF.frame(
         {
             "image": np.arange(len(encoding)),
             "photograph": np.asarray(encoding.photograph_names)[encoding.photograph],

@@ -28,6 +28,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from torch import Tensor
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.temperature import ANNEALED_STATES, BIFURCATIONS, SPLIT_TEMPERATURES, annealed_centres
 from lgq_explore.quantizers import to_tokens
 from lgq_explore.quantizers.soft_assignment.tiles import strips
 from lgq_explore.runs.study import Study
@@ -35,26 +36,26 @@ from lgq_explore.runs.study import Study
 from .softness import TOKENS, critical_temperature, require_soft, require_temperature, sample_latents
 
 LEAST_MASS = 2.0
-"""Tokens that a code answers for under which its cell has no shape worth a number."""
+"""Least number of tokens that a code answers for to have a split temperature: the shape of fewer means nothing."""
 
 MOST_MOMENTS = 2**27
-"""Numbers that the covariances of all cells may take, K·D²: a gigabyte in float64."""
+"""Most numbers in the covariances of all cells, K·D²: a gigabyte in float64."""
 
 PERTURBATION = 1e-3
-"""Of the tokens' spread: how far centres are pushed apart before every temperature, so that those that can split do."""
+"""How far centres are pushed apart before every temperature, as a share of the tokens' spread."""
 
 CONVERGED = 1e-6
-"""Of the tokens' spread: the largest move of a centre under which it has arrived."""
+"""Largest move of a centre that has come to rest, as a share of the tokens' spread."""
 
 ITERATIONS = 1000
-"""At most, a temperature: near a split centres part slowly."""
+"""Most iterations per temperature: near a split centres part slowly."""
 
 STRIDE = 1.6
-"""Of the way to its cell's mean that a centre goes at once. F is bounded above by a parabola with its minimum there, so
-any stride below 2 lowers F; beyond 1 what is slow is quicker."""
+"""Step of a centre, as a multiple of the way to its cell's mean. F is bounded above by a parabola with its minimum
+there, so any stride below 2 lowers F; one above 1 converges faster where convergence is slow."""
 
 DISTINCT = 1e-2
-"""Of the tokens' spread: centres nearer than this count as one."""
+"""Distance below which centres count as one, as a share of the tokens' spread."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,11 @@ class CellSums:
 
 
 def split_temperatures(tokens: ArrayLike | Tensor, codebook: ArrayLike | Tensor, temperature: float) -> pd.DataFrame:
-    """One row per code: code, mass (mean responsibility, sums to 1), split_temperature.
+    """The temperature at which each code would split, one row per code: `frames.temperature.SPLIT_TEMPERATURES`.
 
     split_temperature: 2 λ_max of the covariance of tokens [N, D] around their mean, weighted by the code's
-    responsibilities at `temperature`, in units of τ. Were there two codes in its place, they would part below it. NaN
-    for a code that answers for fewer than LEAST_MASS tokens. codebook: [K, D], in the tokens' space.
+    responsibilities at `temperature`, in units of τ. Two codes in its place would part below it. NaN for a code that
+    answers for fewer than LEAST_MASS tokens. codebook: [K, D], in the tokens' space.
 
     Memory is K·D² and a strip of tokens over all codes; time is N·K·D²/2 products.
 
@@ -103,7 +104,7 @@ def split_temperatures(tokens: ArrayLike | Tensor, codebook: ArrayLike | Tensor,
     held = mass >= LEAST_MASS
     split = torch.full_like(mass, math.nan)
     split[held] = 2 * torch.linalg.eigvalsh(covariance[held])[:, -1].clamp(min=0)
-    return pd.DataFrame(
+    return SPLIT_TEMPERATURES.frame(
         {"code": np.arange(size), "mass": cells.mass.numpy(), "split_temperature": split.numpy()},
     )
 
@@ -126,10 +127,9 @@ def cell_sums(tokens: Tensor, codebook: Tensor, temperature: float, features: Te
 class AnnealingPath:
     """The minima of the free energy that K codes follow from hot to cold, for N tokens [N, D].
 
-    centres: one row per temperature and code: temperature, code, axis_0 … axis_{D−1}, mass.
-    states: one row per temperature, from hot to cold: temperature, distinct_centres (counted: centres nearer than
-    DISTINCT of the spread are one), effective_centres (exp I), distortion (mean Σ_k p d²), hard_distortion (mean min_k
-    d²), free_energy, iterations, converged, tokens.
+    centres: one row per temperature and code, `frames.temperature.annealed_centres(D)`.
+    states: one row per temperature, `frames.temperature.ANNEALED_STATES`; distinct_centres counts centres nearer than
+    DISTINCT of the spread as one.
     critical_temperature: τ_c of the tokens, by formula.
     """
 
@@ -192,7 +192,8 @@ def annealing_path(
         distinct = count_distinct(centres, DISTINCT * float(spread))
         states.append({**state, "distinct_centres": distinct, "iterations": made, "converged": converged})
         parts.append(_centres_frame(temperature, centres, mass))
-    return AnnealingPath(pd.concat(parts, ignore_index=True), pd.DataFrame(states), critical_temperature(points))
+    way = annealed_centres(points.shape[1]).frame(pd.concat(parts, ignore_index=True))
+    return AnnealingPath(way, ANNEALED_STATES.frame(states), critical_temperature(points))
 
 
 def annealing_temperatures(critical: float, lowest: float, per_decade: int = 40) -> list[float]:
@@ -217,11 +218,10 @@ def count_distinct(centres: Tensor, tolerance: float) -> int:
 
 
 def bifurcations(study: Study, tokens: int = TOKENS, seed: int = 0) -> pd.DataFrame:
-    """Where a run's schedule stood, at each snapshot of its codebook, to the temperatures at which its codes split.
+    """A run's temperature at each snapshot beside the temperatures at which its codes split, one row per snapshot.
 
-    A row per snapshot: step, temperature (in force there), critical_temperature, to_split (codes whose split
-    temperature lies above it: two in their place would part), settled (below it), idle (of next to no mass),
-    effective_centres, tokens. The encoder of the past is not kept: tokens are a sample of those of the newest weights.
+    Columns: `frames.temperature.BIFURCATIONS`. Encoders of the past are not kept: tokens are a sample of those of the
+    newest weights.
 
     Raises:
         InputError: a study without temperature, run or snapshots.
@@ -250,7 +250,7 @@ def bifurcations(study: Study, tokens: int = TOKENS, seed: int = 0) -> pd.DataFr
                 "tokens": len(points),
             }
         )
-    return pd.DataFrame(rows)
+    return BIFURCATIONS.frame(rows)
 
 
 def temperature_at(history: pd.DataFrame, step: int) -> float:

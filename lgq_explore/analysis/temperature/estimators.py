@@ -1,13 +1,14 @@
 """Gradient estimators through rounding, and how far each agrees with the gradient of the smoothed loss.
 
-Forward, all of them hand the decoder the same hard codes. They differ in the derivative that they pretend rounding has:
+In the forward pass all of them hand the decoder the same hard codes. They differ in the derivative that stands in for
+that of rounding:
 
     straight-through   the identity (Bengio et al. 2013, arXiv 1308.3432)
     lgq                (2/τ) Cov_p(c), the derivative of the expected code (arXiv 2602.16086)
     split              the identity to the encoder, and that of the expected code to the codebook
     rotation           |q|/|z| times the rotation that takes z to q (arXiv 2410.06424)
 
-Who is right can be asked where the loss has a gradient: under noise (`smoothed_gradient`).
+They can be compared with the gradient that the loss has under noise (`smoothed_gradient`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lgq_explore.frames.temperature import ESTIMATORS as ESTIMATOR_COLUMNS
+from lgq_explore.frames.temperature import LGQ, ROTATION, SPLIT, STRAIGHT_THROUGH
 from lgq_explore.images.ranges import to_model_range
 from lgq_explore.quantizers import SoftQuantizer
 from lgq_explore.quantizers.base import straight_through
@@ -32,7 +35,7 @@ Estimator = Callable[[SoftQuantizer, Tensor, float], Tensor]
 """Raw latents [B, D, H, W] and a temperature → the hard codes' vectors [B, D, H, W], with the estimator's gradient."""
 
 SMALLEST_NORM = 1e-6
-"""Vectors shorter than this have no direction to be rotated from."""
+"""Least norm of a vector that has a direction to be rotated from."""
 
 
 def straight_through_estimator(quantizer: SoftQuantizer, latents: Tensor, temperature: float) -> Tensor:
@@ -74,10 +77,10 @@ def rotation_estimator(quantizer: SoftQuantizer, latents: Tensor, temperature: f
 
 
 ESTIMATORS: dict[str, Estimator] = {
-    "straight-through": straight_through_estimator,
-    "lgq": lgq_estimator,
-    "split": split_estimator,
-    "rotation": rotation_estimator,
+    STRAIGHT_THROUGH: straight_through_estimator,
+    LGQ: lgq_estimator,
+    SPLIT: split_estimator,
+    ROTATION: rotation_estimator,
 }
 
 
@@ -100,9 +103,9 @@ def compare_estimators(
 ) -> pd.DataFrame:
     """Each estimator's encoder gradient against the smoothed loss's, one row per temperature and estimator.
 
-    cosine: between the two, over all tokens and dimensions. variance_ratio: of the mean square of the estimator's
-    components over that of the truth's. Both without the share of the truth's noise, and NaN where it is nothing but
-    noise; agreement says how far from that it is. sigma, pairs: of the truth.
+    Columns: `frames.temperature.ESTIMATORS`. truth: the gradient of the smoothed loss. Cosine and variance ratio are
+    over all tokens and dimensions, and corrected for the noise of the truth. They are NaN where the truth is nothing
+    but noise; agreement says how far from that it is.
     """
     rows = []
     strength = truth.squared_norm
@@ -123,7 +126,7 @@ def compare_estimators(
                     "pairs": truth.pairs,
                 }
             )
-    return pd.DataFrame(rows)
+    return ESTIMATOR_COLUMNS.frame(rows)
 
 
 def estimator_microscope(

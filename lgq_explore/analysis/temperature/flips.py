@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from lgq_explore.frames.temperature import FLIPS_OVER_SNAPSHOTS, FLIPS_OVER_TEMPERATURES
 from lgq_explore.quantizers import Quantizer, to_tokens
 from lgq_explore.runs.study import Study
 
@@ -28,7 +29,7 @@ def flips_over_temperatures(quantizer: Quantizer, latents: Tensor, temperatures:
         softness = soft_quantizer.softness(latents, temperature)
         hard.append(softness.codes)
         soft.append(soft_quantizer.assign(softness.soft))
-    return pd.DataFrame(
+    return FLIPS_OVER_TEMPERATURES.frame(
         {
             "from_temperature": list(temperatures[:-1]),
             "to_temperature": list(temperatures[1:]),
@@ -48,7 +49,7 @@ def flips_over_snapshots(study: Study, tokens: int = TOKENS, seed: int = 0) -> p
     with torch.no_grad():
         points = to_tokens(study.quantizer.continuous(sample_latents(study.latents, tokens, seed)))
     codes = [study.quantizer_at(step).assign(points) for step in steps]
-    return pd.DataFrame({"from_step": steps[:-1], "to_step": steps[1:], "share": _flipped(codes)})
+    return FLIPS_OVER_SNAPSHOTS.frame({"from_step": steps[:-1], "to_step": steps[1:], "share": _flipped(codes)})
 
 
 def _flipped(codes: Sequence[Tensor]) -> list[float]:

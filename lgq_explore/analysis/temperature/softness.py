@@ -20,6 +20,17 @@ import torch
 from torch import Tensor
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.temperature import (
+    CRITICAL,
+    GAP_UNDER_1_PERCENT,
+    MARKS,
+    SWEEP,
+    TOKEN_MAP,
+    TOP_RESPONSIBILITIES,
+    TRAINING_BEGAN,
+    TRAINING_ENDED,
+)
+from lgq_explore.frames.temperature import TOKENS as TOKEN_COLUMNS
 from lgq_explore.quantizers import Quantizer, Softness, SoftQuantizer, to_tokens
 
 TOKENS = 4096
@@ -55,7 +66,7 @@ class TemperatureProbe:
         return self.latents.shape[0] * self.latents.shape[2] * self.latents.shape[3]
 
     def at(self, temperature: float) -> pd.DataFrame:
-        """One row per token: token, code, max_p, entropy (nats), gap, gap_bound, free_energy_gap, encoder_gain.
+        """Softness of each token, one row per token: `frames.temperature.TOKENS`.
 
         Raises InputError for a temperature that is not positive.
         """
@@ -64,7 +75,7 @@ class TemperatureProbe:
         return self._kept[temperature]
 
     def softness(self, temperature: float) -> Softness:
-        """What `at` is taken from, with the soft and hard vectors of every token; it is not kept. Errors as in `at`."""
+        """What `at` is computed from, with the soft and hard vectors of all tokens. Not kept. Errors as in `at`."""
         require_temperature(temperature)
         softness = self.quantizer.softness(self.latents, temperature)
         self._kept[temperature] = _frame(softness, self._reach_of(softness))
@@ -86,9 +97,11 @@ class TemperatureProbe:
         return critical_temperature(self._tokens())
 
     def sweep(self, temperatures: Sequence[float]) -> pd.DataFrame:
-        """`softness_summary` of each temperature, a row each, ascending."""
-        rows = [softness_summary(self.at(temperature), temperature, self.spread) for temperature in temperatures]
-        return pd.DataFrame(rows).sort_values("temperature", ignore_index=True)
+        """`softness_summary` of each temperature, one row each, ascending: `frames.temperature.SWEEP`."""
+        rows = [
+            softness_summary(self.at(temperature), temperature, self.spread) for temperature in sorted(temperatures)
+        ]
+        return SWEEP.frame(rows)
 
     def _tokens(self) -> Tensor:
         """[N, D] in the codes' space, float64."""
@@ -116,7 +129,7 @@ def _frame(softness: Softness, reach: Tensor) -> pd.DataFrame:
         "encoder_gain": softness.encoder_gain,
     }
     values = {name: column.cpu().numpy() for name, column in columns.items()}
-    return pd.DataFrame({"token": np.arange(len(softness.codes)), **values})
+    return TOKEN_COLUMNS.frame({"token": np.arange(len(softness.codes)), **values})
 
 
 def softness_summary(tokens: pd.DataFrame, temperature: float, spread: float) -> dict[str, float]:
@@ -203,23 +216,23 @@ def temperature_of_gap(sweep: pd.DataFrame, relative_gap: float = NEGLIGIBLE_GAP
 def temperature_marks(
     probe: TemperatureProbe, sweep: pd.DataFrame, history: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Temperatures worth a mark on the axis: mark (its name), temperature. A mark that does not exist is left out.
+    """Temperatures to be marked on the axis: `frames.temperature.MARKS`. A mark that does not exist is left out.
 
     history: of the run, for the temperatures that training began and ended with.
     """
     marks: dict[str, float | None] = {}
     if history is not None and "temperature" in history and history["temperature"].notna().any():
         trained = history["temperature"].dropna()
-        marks |= {"training began": float(trained.iloc[0]), "training ended": float(trained.iloc[-1])}
-    marks["gap under 1 %"] = temperature_of_gap(sweep)
-    marks["critical"] = probe.critical_temperature if len(probe) > 1 else None
+        marks |= {TRAINING_BEGAN: float(trained.iloc[0]), TRAINING_ENDED: float(trained.iloc[-1])}
+    marks[GAP_UNDER_1_PERCENT] = temperature_of_gap(sweep)
+    marks[CRITICAL] = probe.critical_temperature if len(probe) > 1 else None
     # Of equal tokens the critical temperature is 0, which no axis of temperatures has.
     given = {name: temperature for name, temperature in marks.items() if temperature}
-    return pd.DataFrame({"mark": list(given), "temperature": [float(value) for value in given.values()]})
+    return MARKS.frame({"mark": list(given), "temperature": list(given.values())})
 
 
 def top_responsibilities(quantizer: Quantizer, latents: Tensor, temperature: float, count: int = 10) -> pd.DataFrame:
-    """The codes that share one token: rank (from 1), code, responsibility, distance |z − c|; descending.
+    """The codes that share one token, the largest responsibility first: `frames.temperature.TOP_RESPONSIBILITIES`.
 
     latents: [1, D, 1, 1], raw, of the token. Raises InputError for several tokens, or a quantizer without temperature.
     """
@@ -232,7 +245,7 @@ def top_responsibilities(quantizer: Quantizer, latents: Tensor, temperature: flo
         largest = soft_quantizer.soft_assign(latents, temperature).usage.topk(min(count, soft_quantizer.codebook_size))
         points = soft_quantizer.code_points()[largest.indices]
         distances = (points - to_tokens(soft_quantizer.continuous(latents))).norm(dim=1)
-    return pd.DataFrame(
+    return TOP_RESPONSIBILITIES.frame(
         {
             "rank": np.arange(1, len(largest.indices) + 1),
             "code": largest.indices.cpu().numpy(),
@@ -243,7 +256,7 @@ def top_responsibilities(quantizer: Quantizer, latents: Tensor, temperature: flo
 
 
 def token_map(tokens: pd.DataFrame, shape: Sequence[int]) -> pd.DataFrame:
-    """The rows of `TemperatureProbe.at` with the place of each token: picture, row and column on its latent grid.
+    """The rows of `TemperatureProbe.at` with the place of each token: `frames.temperature.TOKEN_MAP`.
 
     shape: [B, D, H, W] of the probe's latents. Raises InputError for one that holds another number of tokens.
     """
@@ -251,7 +264,8 @@ def token_map(tokens: pd.DataFrame, shape: Sequence[int]) -> pd.DataFrame:
     if len(tokens) != pictures * height * width:
         raise InputError(f"{len(tokens)} tokens do not fill latents of shape {list(shape)}: give those of the probe")
     place = tokens["token"].to_numpy()
-    return tokens.assign(picture=place // (height * width), row=place // width % height, column=place % width)
+    placed = tokens.assign(picture=place // (height * width), row=place // width % height, column=place % width)
+    return TOKEN_MAP.frame(placed)
 
 
 def require_soft(quantizer: Quantizer) -> SoftQuantizer:

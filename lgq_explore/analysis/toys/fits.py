@@ -22,6 +22,7 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.toys import CURVE, TABLE
 from lgq_explore.quantizers import (
     QUANTIZERS,
     Quantizer,
@@ -165,7 +166,7 @@ class ToySetting:
 class ToyFit:
     """A method that has learned a mixture: what was fitted, and its way.
 
-    curve: one row per logged step: step, distortion, ratio (to the optimum), active_codes, on the held-out tokens.
+    curve: one row per logged step, on held-out tokens, `frames.toys.CURVE`.
     """
 
     setting: ToySetting
@@ -221,7 +222,7 @@ def fit_toy(
         on_log=take,
         controls=controls,
     )
-    return ToyFit(setting, fitted, optimum, pd.DataFrame(rows))
+    return ToyFit(setting, fitted, optimum, CURVE.frame(rows))
 
 
 def held_out_tokens(setting: ToySetting) -> Tensor:
@@ -256,8 +257,9 @@ def hard_numbers(quantizer: Quantizer, tokens: Tensor) -> dict[str, float]:
 def toy_table(
     data: Sequence[str] = (), methods: Sequence[str] = (), seeds: Sequence[int] = (0,), **setting: Any
 ) -> pd.DataFrame:
-    """Every method on every mixture, one row per fit: data, method, codes (K), seed, ratio, distortion, optimum, how,
-    active_codes, tokens, steps. K is what suits the mixture, and what the method makes of it.
+    """Every method on every mixture, one row per fit: `frames.toys.TABLE`.
+
+    K is the number of codes that suits the mixture, or the nearest that the method can have.
 
     Empty data or methods: all of them. setting: other fields of `ToySetting`, the same for all.
 
@@ -286,7 +288,7 @@ def toy_table(
                         "steps": fit.fitted.finished_steps,
                     }
                 )
-    return pd.DataFrame(rows)
+    return TABLE.frame(rows)
 
 
 @lru_cache(maxsize=64)

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.toys import HARD_CODES, SOFT_CODES
 from lgq_explore.quantizers import LGQConfig, Quantizer
 from lgq_explore.quantizers.lgq import LGQ, usage_regularizers
 from lgq_explore.training.fit import as_latents, code_vectors, codes_of
@@ -83,24 +84,17 @@ def plane_responsibilities(codebook: Tensor, plane: Plane, temperature: float) -
 
 
 def hard_codes(quantizer: Quantizer, tokens: Tensor) -> pd.DataFrame:
-    """Where a method decodes its codes to, and the tokens that take them.
-
-    One row per code: code, x, y, share, count, together, dead.
-
-    share: of the tokens [N, 2] that take the code; dead: none does. together: codes at this very place.
-    """
+    """The points that a method decodes its codes to, and the tokens [N, 2] that take them: `frames.toys.HARD_CODES`."""
     _require_plane(quantizer.dim)
     codebook = code_vectors(quantizer)
     counts = torch.bincount(codes_of(quantizer, tokens), minlength=len(codebook)).numpy()
-    return _code_frame(codebook, tokens, counts / len(tokens)).assign(count=counts, dead=counts == 0)
+    frame = _code_frame(codebook, tokens, counts / len(tokens))
+    return HARD_CODES.frame(frame.assign(count=counts, dead=counts == 0))
 
 
 @torch.no_grad()
 def soft_codes(codebook: Tensor, tokens: Tensor, temperature: float) -> pd.DataFrame:
-    """Codes [K, 2] as tokens [N, 2] share them at a temperature, one row per code: code, x, y, share, together.
-
-    share: mean responsibility.
-    """
+    """Codes [K, 2] and the mean share that each has in tokens [N, 2] at a temperature: `frames.toys.SOFT_CODES`."""
     usage = as_mixture(codebook).soft_assign(as_latents(tokens.float()), temperature).usage
     return _code_frame(codebook, tokens, usage.double().numpy())
 
@@ -136,7 +130,7 @@ def as_mixture(codebook: Tensor) -> LGQ:
 def _code_frame(codebook: Tensor, tokens: Tensor, share: NDArray[np.float64]) -> pd.DataFrame:
     spread = (tokens - tokens.mean(0)).square().sum(1).mean().sqrt()
     near = torch.cdist(codebook.double(), codebook.double()) < DISTINCT * spread
-    return pd.DataFrame(
+    return SOFT_CODES.frame(
         {
             "code": np.arange(len(codebook)),
             "x": codebook[:, 0].double().numpy(),

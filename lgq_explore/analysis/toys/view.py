@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lgq_explore.frames.toys import VIEW
 from lgq_explore.quantizers import Quantizer
 from lgq_explore.training.fit import code_vectors
 
@@ -70,10 +71,10 @@ class ToyView:
         return self._soft(self.path.codebook(temperature), temperature)
 
     def frame(self, temperature: float) -> pd.DataFrame:
-        """One row per code: those of `hard_codes`, mean responsibility at the temperature, and split_temperature."""
+        """The codes at a temperature, one row per code: `frames.toys.VIEW`."""
         split = split_temperatures(self.tokens, self.codebook, temperature)
         soft = split.rename(columns={"mass": "responsibility"}).drop(columns="code")
-        return pd.concat([self.hard.codes, soft], axis=1)
+        return VIEW.frame(pd.concat([self.hard.codes, soft], axis=1))
 
     def numbers(self, temperature: float) -> dict[str, float | int | str]:
         """Distortion over the optimum, active and dead codes, effective codes, and LGQ's regularizers at `temperature`.

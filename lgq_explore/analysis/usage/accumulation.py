@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.usage import ACCUMULATION
 from lgq_explore.metrics import accumulated_codes, chao2
 from lgq_explore.runs.study import Study
 
@@ -60,15 +61,15 @@ def code_incidence(study: Study) -> CodeIncidence:
 
 
 def accumulation(study: Study, *, unit: Unit | None = None, resamples: int = RESAMPLES, seed: int = 0) -> pd.DataFrame:
-    """The mean number of active codes in n of the N images, for `POINTS` values of n, with a bootstrap band.
+    """The mean number of active codes in n of the N images, for `POINTS` values of n: `frames.usage.ACCUMULATION`.
 
-    Columns: images (n), tokens, active_codes, low, high, and the same in all rows: codebook_size, chao2 (a lower bound
-    on the codes that more such images would show, `metrics.chao2`), unit. The mean is over all choices of n images
-    (`metrics.accumulated_codes`).
+    The mean is over all choices of n images (`metrics.accumulated_codes`). codebook_size, chao2 (`metrics.chao2`) and
+    unit are the same in all rows.
 
     The band holds the middle 95 % of the curves of `resamples` resamples of the `unit`, shifted to lie around the
     curve: a resample holds some units twice and therefore fewer codes. The unit should be the photograph, since crops
-    of one are not independent; of fewer than `FEWEST_PHOTOGRAPHS` it is the image by default, and the band too narrow.
+    of one photograph are not independent. With fewer than `FEWEST_PHOTOGRAPHS` photographs it is the image by default,
+    and the band is too narrow.
 
     Raises:
         InputError: a study without tokens, another unit, fewer than 2 resamples, or fewer than 2 units.
@@ -81,7 +82,7 @@ def accumulation(study: Study, *, unit: Unit | None = None, resamples: int = RES
     sizes = np.unique(np.linspace(1, images, min(POINTS, images)).round().astype(np.int64))
     active_codes = accumulated_codes(found, images, sizes)
     band = _band(incidence, unit, resamples, seed, sizes)
-    return pd.DataFrame(
+    return ACCUMULATION.frame(
         {
             "images": sizes,
             "tokens": sizes * (study.codes.size // images),

@@ -9,13 +9,14 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.usage import PER_CODE
 from lgq_explore.metrics import CodeCounts, GroupedCodeCounts
 from lgq_explore.quantizers.base import MOST_LISTED
 from lgq_explore.runs.study import Study
 
 
 def per_code(study: Study) -> pd.DataFrame:
-    """One row per joint code, unused ones included: code (0 … K − 1), count (tokens), share (of all N tokens).
+    """The tokens that hold each code, one row per joint code, unused ones included: `frames.usage.PER_CODE`.
 
     Raises:
         InputError: a study without tokens, or more codes than can be listed.
@@ -32,7 +33,7 @@ def code_counts(study: Study) -> CodeCounts:
 
 
 def of_counts(counts: ArrayLike) -> pd.DataFrame:
-    """The frame of `usage.per_code` for counts [K] that were taken elsewhere: whole numbers of tokens, one a code.
+    """The frame of `usage.per_code` for counts [K] taken elsewhere: the number of tokens of each code.
 
     Raises:
         InputError: counts that are not one-dimensional whole numbers of at least 0, or add up to no token.
@@ -47,13 +48,13 @@ def of_counts(counts: ArrayLike) -> pd.DataFrame:
     tokens = int(values.sum())
     if tokens == 0:
         raise InputError(f"{values.size} codes were counted over 0 tokens: encode at least one picture first")
-    return pd.DataFrame({"code": np.arange(values.size), "count": values.astype(np.int64), "share": values / tokens})
+    return PER_CODE.frame({"code": np.arange(values.size), "count": values, "share": values / tokens})
 
 
 def of_groups(counts: GroupedCodeCounts) -> pd.DataFrame:
     """The frame of `usage.per_code` for counts of groups: of joint codes, or of each group's where those are too many.
 
-    Then the codes of the groups follow each other, and each token counts once in every group.
+    In that case the codes of the groups follow each other, and each token counts once in every group.
     """
     if counts.codebook_size <= MOST_LISTED:
         return of_counts(counts.joint.counts())
@@ -69,10 +70,7 @@ def grid(usage: pd.DataFrame) -> pd.DataFrame:
     Raises:
         InputError: a frame that is not that of `usage.per_code`.
     """
-    if not {"code", "count"} <= set(usage.columns) or not len(usage):
-        raise InputError(
-            f"a frame with the columns {list(usage.columns)} and {len(usage)} rows: give one of usage.per_code"
-        )
+    PER_CODE.require_rows(usage)
     columns = math.ceil(math.sqrt(len(usage)))
     rows = math.ceil(len(usage) / columns)
     cells = np.full(rows * columns, np.nan)

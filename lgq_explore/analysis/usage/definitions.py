@@ -1,4 +1,4 @@
-"""The used share of the codebook by each of the definitions that papers use, and the ranking by each."""
+"""Share of the codebook that is used, by each definition found in papers, and the ranking of runs by each."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.usage import DEFINITIONS
 from lgq_explore.metrics import accumulated_codes
 from lgq_explore.runs.study import Study
 
@@ -18,7 +19,7 @@ from .counts import code_counts
 
 @dataclass(frozen=True)
 class _Count:
-    """Codes that a definition counts among `tokens` tokens; None and why where the study is too small for it."""
+    """Codes that a definition counts among `tokens` tokens; None, and the reason, where the study is too small."""
 
     definition: str
     tokens: int
@@ -29,19 +30,19 @@ class _Count:
 def definitions(
     studies: Mapping[str, Study], *, batch_images: int = 32, window_tokens: int = 65_536, hits: int = 5
 ) -> pd.DataFrame:
-    """One row per definition and run: run, definition, tokens, codes, codebook_size, utilization, rank, why.
+    """Codes that count as used, one row per definition and run: `frames.usage.DEFINITIONS`.
 
-    utilization is codes / K; of the definitions,
+    The definitions are
 
         batch of b images        codes hit at least once in b images, the mean over all choices of b
-        window of w tokens       the same in as many images as have w tokens, as LlamaGen counts while training
+        window of w tokens       the same in as many images as hold w tokens, as LlamaGen counts while training
         whole set                codes hit at least once
         at least m hits          codes hit at least m times in the whole set
         perplexity               2^entropy of the whole set
 
-    rank: 1 for the run with the highest utilization, equal for equals; NaN where runs were counted over different
-    numbers of tokens, since usage grows with them. Codes, utilization and rank are NaN, and why says why, where a
-    study has fewer tokens than the definition asks for.
+    Equal utilizations share a rank. It is NaN where runs were counted over different numbers of tokens, since usage
+    grows with them. Where a study has fewer tokens than a definition asks for, codes, utilization and rank are NaN, and
+    why gives the reason.
 
     Raises:
         InputError: no studies, one without tokens, or a batch, window or hits below 1.
@@ -61,7 +62,7 @@ def definitions(
     by_definition = frame.groupby("definition", sort=False)
     frame["rank"] = by_definition["utilization"].rank(method="min", ascending=False)
     frame.loc[by_definition["tokens"].transform("nunique") > 1, "rank"] = np.nan
-    return frame[["run", "definition", "tokens", "codes", "codebook_size", "utilization", "rank", "why"]]
+    return DEFINITIONS.frame(frame)
 
 
 def _counts(study: Study, batch_images: int, window_tokens: int, hits: int) -> list[_Count]:

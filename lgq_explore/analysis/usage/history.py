@@ -8,17 +8,18 @@ import numpy as np
 import pandas as pd
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.usage import CODE_HISTORY
 from lgq_explore.runs.study import Study
 
 from ..codes import checked_codes
 
 
 def code_history(study: Study, codes: Iterable[int]) -> pd.DataFrame:
-    """How many of today's tokens each snapshot of the codebook would give to a code: step, code, count, share, moved.
+    """How many of today's tokens each snapshot of the codebook would give to a code: `frames.usage.CODE_HISTORY`.
 
-    The encoder of the past is not kept: tokens are those of the newest weights, so this is the codebook's way to where
-    they lie now. moved: distance of the code's point from its place in the last snapshot.
-    Rows go by step, then by code; the last snapshot's counts are those of `usage.per_code`, if training ended there.
+    Encoders of the past are not kept. The tokens are those of the newest weights, so the frame shows how the codebook
+    came to where these tokens lie now. Rows are sorted by step, then by code. The counts of the last snapshot are those
+    of `usage.per_code` if training ended there.
 
     Raises:
         InputError: a study without snapshots (fixed grids, no run), a method that takes no other codebooks, or a code
@@ -43,4 +44,4 @@ def code_history(study: Study, codes: Iterable[int]) -> pd.DataFrame:
         parts.append(
             pd.DataFrame({"step": step, "code": codes, "count": counts, "share": counts / tokens, "moved": moved})
         )
-    return pd.concat(parts, ignore_index=True)
+    return CODE_HISTORY.frame(pd.concat(parts, ignore_index=True))

@@ -7,21 +7,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.usage import BY_RANK, COUNTED, LORENZ, UNIFORM
 from lgq_explore.metrics import CodeCounts, LorenzCurve, lorenz_curve, lorenz_curve_uniform
 from lgq_explore.runs.study import Study
 
 from .counts import code_counts
 
 LARGEST_CURVE = 512
-"""Points of a curve that are kept: as many as half a screen can show."""
-
-COUNTED, UNIFORM = "counted", "uniform sampling"
+"""Most points of a curve that are kept: as many as half a screen can show."""
 
 
 def by_rank(study: Study) -> pd.DataFrame:
-    """The active codes from the most to the least used: rank (from 1), code, count (tokens), share (of all N tokens).
+    """The active codes from the most to the least used: `frames.usage.BY_RANK`.
 
-    Of more than `LARGEST_CURVE` codes some are left out, evenly along the logarithm of the rank; the last stays.
+    Above `LARGEST_CURVE` codes, rows are thinned evenly along the logarithm of the rank; the last one stays.
 
     Raises:
         InputError: a study without tokens.
@@ -30,14 +29,15 @@ def by_rank(study: Study) -> pd.DataFrame:
     active = counts.active_counts()
     order = np.argsort(-active, kind="stable")
     kept = _spread_logarithmically(len(order))
-    frame = {"rank": kept + 1, "code": counts.active_codes()[order[kept]], "count": active[order[kept]]}
-    return pd.DataFrame(frame).assign(share=lambda ranked: ranked["count"] / counts.tokens)
+    count = active[order[kept]]
+    codes = counts.active_codes()[order[kept]]
+    return BY_RANK.frame({"rank": kept + 1, "code": codes, "count": count, "share": count / counts.tokens})
 
 
 def lorenz(study: Study) -> pd.DataFrame:
-    """Two Lorenz curves: curve (COUNTED, or UNIFORM: N tokens drawn uniformly), code_share, token_share, ascending.
+    """The Lorenz curves of the study's tokens and of as many drawn uniformly: `frames.usage.LORENZ`.
 
-    `metrics.lorenz_curve` and `lorenz_curve_uniform` say what they are; at most `LARGEST_CURVE` points of each.
+    `metrics.lorenz_curve` and `lorenz_curve_uniform` define them; at most `LARGEST_CURVE` points of each are kept.
 
     Raises:
         InputError: a study without tokens.
@@ -47,7 +47,7 @@ def lorenz(study: Study) -> pd.DataFrame:
         COUNTED: lorenz_curve(counts.active_counts(), counts.codebook_size),
         UNIFORM: lorenz_curve_uniform(counts.tokens, counts.codebook_size),
     }
-    return pd.concat([_frame(name, curve) for name, curve in curves.items()], ignore_index=True)
+    return LORENZ.frame(pd.concat([_frame(name, curve) for name, curve in curves.items()], ignore_index=True))
 
 
 def _counts(study: Study) -> CodeCounts:

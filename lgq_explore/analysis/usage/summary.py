@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from lgq_explore.frames.usage import SUMMARY
 from lgq_explore.metrics import chao2, top_share
 from lgq_explore.runs.study import Study
 
@@ -12,17 +13,9 @@ from .counts import code_counts
 
 
 def summary(study: Study) -> pd.DataFrame:
-    """One row: every number of usage that is in use, with what it was counted over. Bits are per token.
+    """All numbers of usage in one row, with what they were counted over: `frames.usage.SUMMARY`.
 
-        images, photographs, tokens, codebook_size      what was counted, over how many codes
-        active_codes, utilization                       codes hit at least once, and their share of K
-        chao2                                           `metrics.chao2`, images as units: at least so many are reachable
-        entropy_bits, entropy_bits_miller_madow         plug-in, and corrected for its bias
-        bits_codebook, bits_active, perplexity          log2 K, log2 active, 2^entropy_bits
-        gini, gini_uniform                              and what N tokens drawn uniformly from K codes would give
-        top_1_percent, top_10_percent                   the share of the tokens that the most used codes take
-
-    `metrics.code_usage` has the formulas.
+    `metrics.code_usage` and `metrics.chao2` have the formulas.
 
     Raises:
         InputError: a study without tokens.
@@ -48,4 +41,4 @@ def summary(study: Study) -> pd.DataFrame:
         "top_1_percent": top_share(active, usage.codebook_size, 0.01),
         "top_10_percent": top_share(active, usage.codebook_size, 0.1),
     }
-    return pd.DataFrame([row])
+    return SUMMARY.frame([row])

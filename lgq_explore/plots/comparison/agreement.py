@@ -7,7 +7,7 @@ import pandas as pd
 import seaborn
 from matplotlib.figure import Figure
 
-from lgq_explore.errors import InputError
+from lgq_explore.frames.comparison import AGREEMENT
 
 from ..style import (
     BLUE,
@@ -19,7 +19,6 @@ from ..style import (
     publish_title,
 )
 
-COLUMNS = {"first", "second", "agreement", "null", "null_spread", "tokens", "images", "photographs", "draws"}
 X_TITLE = "adjusted mutual information of codes at the same places"
 SAME, OTHER = "the same images", "other images, ± 2 s.d."
 ROW_PIXELS, ROW_INCHES = 34, 0.34
@@ -31,9 +30,9 @@ def publish_agreement(agreement: pd.DataFrame) -> Figure:
     agreement: of `analysis.comparison.agreement`.
 
     Raises:
-        InputError: a frame of something else, or without a pair.
+        InputError: a column is missing, or there are no rows.
     """
-    _require(agreement)
+    AGREEMENT.require_rows(agreement)
     places = np.arange(len(agreement))
     with publication_style():
         figure = new_figure(7, 1.5 + ROW_INCHES * len(agreement))
@@ -48,14 +47,6 @@ def publish_agreement(agreement: pd.DataFrame) -> Figure:
         seaborn.despine(ax=axes)
         publish_title(figure, _title(agreement))
     return figure
-
-
-def _require(agreement: pd.DataFrame) -> None:
-    if agreement.empty or not set(agreement.columns) >= COLUMNS:
-        raise InputError(
-            f"a frame of {len(agreement)} rows with the columns {list(agreement.columns)}: "
-            "give one of analysis.comparison.agreement"
-        )
 
 
 def _pairs(agreement: pd.DataFrame) -> list[str]:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from lgq_explore.errors import InputError
+from lgq_explore.frames.geometry import ANISOTROPY, CODE_CELLS, DENSITY_EXPONENTS, OCCUPANCY, VOLUME
 
 from ..style import (
     DEAD,
@@ -26,21 +26,9 @@ from ..style import (
     publish_title,
 )
 
-CELL_COLUMNS = {
-    "code",
-    "count",
-    "mean_log_density",
-    "volume",
-    "occupancy",
-    "anisotropy",
-    "tokens",
-    "dimension",
-    "shape_tokens",
-}
-EXPONENT_COLUMNS = {"quantity", "exponent", "low", "high", "theory", "cells", "fewest_tokens", "centre", "level"}
 X_TITLE = "log density of the cell's latents, nats"
 COLOURS = "viridis"
-GRID_EXPONENTS = {"volume": 0.0, "occupancy": 1.0}
+GRID_EXPONENTS = {VOLUME: 0.0, OCCUPANCY: 1.0}
 
 
 @dataclass(frozen=True)
@@ -51,9 +39,9 @@ class _Panel:
 
 
 PANELS = (
-    _Panel("volume", "volume of the cell", log=True),
-    _Panel("occupancy", "occupancy, share of tokens", log=True),
-    _Panel("anisotropy", "anisotropy E/d_eff", log=False),
+    _Panel(VOLUME, "volume of the cell", log=True),
+    _Panel(OCCUPANCY, "occupancy, share of tokens", log=True),
+    _Panel(ANISOTROPY, "anisotropy E/d_eff", log=False),
 )
 
 
@@ -65,9 +53,10 @@ def publish_code_cells(cells: pd.DataFrame, exponents: pd.DataFrame, *, name: st
     theory's for an optimal codebook; dotted: a uniform grid's; all through the middle of the cells.
 
     Raises:
-        InputError: a frame of something else.
+        InputError: a column is missing, or there are no rows.
     """
-    _require(cells, exponents)
+    CODE_CELLS.require_rows(cells)
+    DENSITY_EXPONENTS.require_rows(exponents)
     used = cells[cells["count"] > 0]
     with publication_style():
         figure = new_figure(10.5, 3.7, palette=RARE_COLOURS)
@@ -83,13 +72,13 @@ def publish_code_cells(cells: pd.DataFrame, exponents: pd.DataFrame, *, name: st
 
 
 def _publish_panel(axes: Axes, used: pd.DataFrame, panel: _Panel) -> None:
-    shaped = used["anisotropy"].notna()
+    shaped = used[ANISOTROPY].notna()
     dots: dict[str, Any] = {"s": 9, "linewidths": 0}
     axes.scatter(used.loc[~shaped, "mean_log_density"], used.loc[~shaped, panel.column], color=DEAD, **dots)
     axes.scatter(
         used.loc[shaped, "mean_log_density"],
         used.loc[shaped, panel.column],
-        c=used.loc[shaped, "anisotropy"],
+        c=used.loc[shaped, ANISOTROPY],
         cmap=COLOURS,
         **dots,
     )
@@ -128,17 +117,6 @@ def _lines(cells: pd.DataFrame, exponents: pd.DataFrame, panel: _Panel) -> list[
 
 def _signed(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")
-
-
-def _require(cells: pd.DataFrame, exponents: pd.DataFrame) -> None:
-    for frame, columns, maker in (
-        (cells, CELL_COLUMNS, "code_cells"),
-        (exponents, EXPONENT_COLUMNS, "density_exponents"),
-    ):
-        if frame.empty or not columns <= set(frame.columns):
-            raise InputError(
-                f"a frame of {len(frame)} rows with the columns {list(frame.columns)}: give one of {maker}"
-            )
 
 
 def _title(cells: pd.DataFrame, exponents: pd.DataFrame, name: str) -> Title:

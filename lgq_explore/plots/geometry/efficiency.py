@@ -9,34 +9,25 @@ import pandas as pd
 import seaborn
 from matplotlib.figure import Figure
 
+from lgq_explore.frames.geometry import EFFICIENCY
+
 from ..run_looks import rows_of_runs
 from ..style import GUIDE, INK, Title, new_figure, publication_style, publish_title
 
-COLUMNS = (
-    "measure",
-    "efficiency",
-    "spread",
-    "cell_means_efficiency",
-    "restarts",
-    "images",
-    "tokens",
-    "fit_tokens",
-    "codebook_size",
-)
 CODES, CELL_MEANS, KMEANS = "codes", "moved to their cells' means", "k-means = 1"
 ROW_INCHES = 0.34
 
 
 def publish_efficiency(efficiency: pd.DataFrame, methods: Mapping[str, str]) -> Figure:
-    """A panel per measure, a line per run: a dot for its codes, a ring for these moved to their cells' means.
+    """One panel per measure, one line per run: a dot for its codes, a ring for these moved to their cells' means.
 
-    efficiency: of `analysis.geometry.efficiency`, a column `run` before it. methods: each run's name and method. A
+    efficiency: that of `analysis.geometry.efficiency`, of several runs. methods: each run's name and method. A
     dashed line at 1 is k-means; bars are the spread over its restarts, mostly narrower than the dot.
 
     Raises:
         InputError: a column is missing, or a run's method is not said.
     """
-    parts = list(rows_of_runs(efficiency, COLUMNS, methods))
+    parts = list(rows_of_runs(efficiency, EFFICIENCY, methods))
     measures = efficiency["measure"].unique().tolist()
     with publication_style():
         figure = new_figure(9.6, 1.7 + ROW_INCHES * len(parts))

@@ -75,8 +75,8 @@ def draw_latent_map(
     of one map, and are moved together.
 
     Raises:
-        InputError: no panes or more than two, another colour, frames without their columns, or axes to be shared by
-        panes whose tokens lie elsewhere.
+        InputError: no panes or more than two, another colour, a column is missing, or shared axes for panes of
+            different tokens.
     """
     check_panes(panes, colour, shared_axes)
     scale = colour_scale(panes, CODE_COLOURS[colour])

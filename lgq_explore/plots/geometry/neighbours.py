@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import seaborn
 from matplotlib.figure import Figure
 
-from lgq_explore.errors import InputError
+from lgq_explore.frames.geometry import CODE_NEIGHBOURS
 
 from ..pictures.patches import NO_CODES
 from ..style import (
@@ -33,7 +33,7 @@ def draw_code_neighbours(neighbours: pd.DataFrame, *, detail: str = "") -> go.Fi
     neighbours: that of `analysis.geometry.code_neighbours`.
 
     Raises:
-        InputError: a frame of something else.
+        InputError: a column is missing.
     """
     tables = _tables(neighbours)
     codes, distances = tables.neighbours, tables.distances
@@ -100,11 +100,7 @@ class _Tables:
 
 
 def _tables(neighbours: pd.DataFrame) -> _Tables:
-    missing = {"code", "rank", "neighbour", "distance"} - set(neighbours.columns)
-    if missing:
-        raise InputError(
-            f"the frame lacks the columns {sorted(missing)}: give one of analysis.geometry.code_neighbours"
-        )
+    CODE_NEIGHBOURS.require(neighbours)
     return _Tables(
         neighbours=neighbours.pivot(index="code", columns="rank", values="neighbour"),
         distances=neighbours.pivot(index="code", columns="rank", values="distance"),

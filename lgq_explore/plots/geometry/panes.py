@@ -12,6 +12,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.geometry import (
+    ANISOTROPY,
+    COUNT,
+    DRIFT,
+    LAST_MOVE,
+    LOG_DENSITY,
+    PLACED_CODES,
+    PLACES,
+    SPLIT_TEMPERATURE,
+)
 
 MARGIN = 0.04
 """Empty border of a map, as a share of its extent."""
@@ -19,7 +29,7 @@ MARGIN = 0.04
 
 @dataclass(frozen=True)
 class CodeColour:
-    """What codes are coloured by: a column of their frame, its name with the unit, and what a code without value is."""
+    """A column that codes are coloured by, its title with the unit, and words for codes without a value."""
 
     column: str
     title: str
@@ -28,12 +38,12 @@ class CodeColour:
 
 
 CODE_COLOURS = {
-    "usage": CodeColour("count", "tokens a code", "unused", log=True),
-    "drift": CodeColour("drift", "distance moved since the first snapshot", "without snapshots"),
-    "last_move": CodeColour("last_move", "distance moved since the snapshot before", "without a snapshot before"),
-    "density": CodeColour("log_density", "log density of tokens", "without tokens near"),
-    "anisotropy": CodeColour("anisotropy", "anisotropy of the cell, 1 is round", "with too few tokens to tell"),
-    "split_temperature": CodeColour("split_temperature", "split temperature", "without a split temperature", log=True),
+    "usage": CodeColour(COUNT, "tokens a code", "unused", log=True),
+    "drift": CodeColour(DRIFT, "distance moved since the first snapshot", "without snapshots"),
+    "last_move": CodeColour(LAST_MOVE, "distance moved since the snapshot before", "without a snapshot before"),
+    "density": CodeColour(LOG_DENSITY, "log density of tokens", "without tokens near"),
+    "anisotropy": CodeColour(ANISOTROPY, "anisotropy of the cell, 1 is round", "with too few tokens to tell"),
+    "split_temperature": CodeColour(SPLIT_TEMPERATURE, "split temperature", "without a split temperature", log=True),
 }
 """What codes can be coloured by, and how that is shown."""
 
@@ -42,10 +52,10 @@ CODE_COLOURS = {
 class MapPane:
     """One map: a codebook among the tokens of its run.
 
-    heading: whose codes, how many. codes: code, x, y and the columns of CODE_COLOURS; without a value, or with a usage
-    of 0, they are hollow. tokens: x, y. edges: code, neighbour, to be joined by lines. axes: the titles. span: x from,
-    x to, y from, y to of all that is to fit in. under: sentences below; warning: one more, in a colour that warns.
-    selectable: whether codes can be picked. tokens_in_all: N, of which `tokens` are those to be drawn.
+    heading: whose codes, how many. codes: code, x, y and the columns of CODE_COLOURS; codes without a value, or with a
+    usage of 0, are hollow. tokens: x, y. edges: pairs of codes to be joined by lines, `frames.geometry.EDGES`.
+    axes: the titles. span: left, right, bottom and top of all that has to fit in. under: sentences below; warning: one
+    more, in a warning colour. selectable: whether codes can be picked. tokens_in_all: N, of which `tokens` are drawn.
     """
 
     heading: str
@@ -82,11 +92,8 @@ def check_panes(panes: Sequence[MapPane], colour: str, shared_axes: bool) -> Non
     if colour not in CODE_COLOURS:
         raise InputError(f"colour is {colour!r}: choose one of {', '.join(CODE_COLOURS)}")
     for pane in panes:
-        missing = {"code", "x", "y"} - set(pane.codes.columns) | {"x", "y"} - set(pane.tokens.columns)
-        if missing:
-            raise InputError(
-                f"a map's frames lack the columns {sorted(missing)}: give those of analysis.geometry.latent_map"
-            )
+        PLACED_CODES.require(pane.codes)
+        PLACES.require(pane.tokens)
     if shared_axes and any(not pane.tokens[["x", "y"]].equals(panes[0].tokens[["x", "y"]]) for pane in panes):
         raise InputError(
             "the maps hold different tokens: two runs have axes of their own, which say nothing about each other"
@@ -94,7 +101,7 @@ def check_panes(panes: Sequence[MapPane], colour: str, shared_axes: bool) -> Non
 
 
 def colour_values(codes: pd.DataFrame, kind: CodeColour) -> NDArray[np.float64]:
-    """What is coloured, [K]: NaN where a code has no value, and where a logarithm has none."""
+    """The values that are coloured, [K]: NaN where a code has no value, or its logarithm is not finite."""
     if kind.column not in codes.columns:
         return np.full(len(codes), math.nan)
     values = codes[kind.column].to_numpy(dtype=np.float64, na_value=math.nan)
@@ -105,11 +112,11 @@ def colour_values(codes: pd.DataFrame, kind: CodeColour) -> NDArray[np.float64]:
 
 
 def colour_scale(panes: Sequence[MapPane], kind: CodeColour) -> ColourScale:
-    """One for all panes, so that a colour is one number."""
+    """One scale for all panes, so that a colour means the same number in each."""
     values = np.concatenate([colour_values(pane.codes, kind) for pane in panes])
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-    if kind.column in ("count", "drift", "last_move"):
+    if kind.column in (COUNT, DRIFT, LAST_MOVE):
         low = 0.0
     if high <= low:  # all the same: any scale will do
         high = low + 1

@@ -17,6 +17,24 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.health import (
+    ACTIVE_CODES,
+    BY_HAND,
+    CODEBOOK_SIZE,
+    EFFECTIVE_CODES,
+    GAIN_MEAN,
+    GAIN_MEDIAN,
+    IN_FORCE,
+    LOSSES,
+    PERPLEXITY,
+    SOFTNESS,
+    TEMPERATURE,
+    TOKENS,
+    TRAINING_CURVES,
+    USAGE,
+    WEIGHTED_SUM,
+    quantity_and_window,
+)
 
 from ..run_looks import DASHES
 from ..style import (
@@ -39,7 +57,6 @@ from ..style import (
     sentence_when_empty,
 )
 
-COLUMNS = ["step", "panel", "quantity", "value"]
 NOTHING_LOGGED = "No step has been logged yet."
 STEPS = "optimiser steps"
 
@@ -76,40 +93,40 @@ class _Panel:
 
 
 LINES = {
-    "weighted sum": _Line(BLACK),
-    "active codes": _Line(BLUE, "active"),
-    "perplexity": _Line(ORANGE),
-    "codebook size": _Line(GUIDE, "codebook size K", dash="dash", width=1.5),
-    "effective codes": _Line(BLUE),
-    "encoder gain, mean": _Line(VERMILION, "gain, mean"),
-    "encoder gain, median": _Line(VERMILION, "median (dotted)", dash="dot"),
-    "temperature": _Line(BLUE, "in force"),
-    "temperature, set by hand": _Line(VERMILION, "set by hand", width=5),
+    WEIGHTED_SUM: _Line(BLACK),
+    ACTIVE_CODES: _Line(BLUE, "active"),
+    PERPLEXITY: _Line(ORANGE),
+    CODEBOOK_SIZE: _Line(GUIDE, "codebook size K", dash="dash", width=1.5),
+    EFFECTIVE_CODES: _Line(BLUE),
+    GAIN_MEAN: _Line(VERMILION, "gain, mean"),
+    GAIN_MEDIAN: _Line(VERMILION, "median (dotted)", dash="dot"),
+    IN_FORCE: _Line(BLUE, "in force"),
+    BY_HAND: _Line(VERMILION, "set by hand", width=5),
 }
 """Quantities with a look of their own; the others take COLOURS in their order."""
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY_BLUE)
 
 PANELS = {
-    "losses": _Panel("Losses", "loss, unweighted", log=True),
-    "active codes": _Panel("Code usage", "codes"),
-    "effective codes and gain": _Panel(
+    LOSSES: _Panel("Losses", "loss, unweighted", log=True),
+    USAGE: _Panel("Code usage", "codes"),
+    SOFTNESS: _Panel(
         "Softness",
         "codes a token",
         log=True,
         right="encoder gain",
-        on_right=("encoder gain, mean", "encoder gain, median"),
+        on_right=(GAIN_MEAN, GAIN_MEDIAN),
     ),
-    "temperature": _Panel("Temperature", "temperature τ", log=True),
+    TEMPERATURE: _Panel("Temperature", "temperature τ", log=True),
 }
 
 
 def draw_training_curves(curves: pd.DataFrame) -> go.Figure:
     """The frame's panels, two in a row; one trace per quantity, in the frame's order.
 
-    curves: step, panel, quantity, value, tidy; a name of a quantity may end in ", last n steps", what it counts over.
+    curves: that of `analysis.health.training_curves`.
 
     Raises:
-        InputError: a frame with other columns, or an unknown panel.
+        InputError: a column is missing, or a panel is unknown.
     """
     panels = _panels(curves)
     traces: list[go.Scatter] = []
@@ -153,8 +170,7 @@ def publish_training_curves(curves: pd.DataFrame) -> Figure:
 
 
 def _panels(curves: pd.DataFrame) -> list[str]:
-    if list(curves.columns) != COLUMNS:
-        raise InputError(f"a frame with the columns {list(curves.columns)}: give one with {', '.join(COLUMNS)}")
+    TRAINING_CURVES.require(curves)
     names: list[str] = curves["panel"].unique().tolist()
     for name in names:
         if name not in PANELS:
@@ -168,8 +184,8 @@ def _quantities(curves: pd.DataFrame, panel: str) -> dict[str, _Line]:
     free = itertools.cycle(COLOURS)
     lines = {}
     for name in names:
-        what = name.partition(", last ")[0]
-        if what != "tokens":  # how much was counted stands in the title
+        what, _ = quantity_and_window(name)
+        if what != TOKENS:  # the title says how many
             line = LINES.get(what) or _Line(next(free))
             lines[name] = replace(line, label=line.label or what)
     return lines
@@ -327,8 +343,9 @@ def _title(curves: pd.DataFrame) -> Title:
     if curves.empty:
         return Title("Training", "")
     steps = f"{int(curves['step'].max()):,d} steps"
-    tokens = curves[curves["quantity"].str.startswith("tokens, ")]
+    windows = {name: quantity_and_window(name) for name in curves["quantity"].unique()}
+    tokens = curves[curves["quantity"].isin([name for name, (what, _) in windows.items() if what == TOKENS])]
     if tokens.empty:
         return Title("Training", steps)
-    window = tokens["quantity"].iloc[-1].partition(", ")[2]
+    _, window = windows[tokens["quantity"].iloc[-1]]
     return Title("Training", f"{steps}; usage over the {window}, N = {int(tokens['value'].iloc[-1]):,d} tokens")

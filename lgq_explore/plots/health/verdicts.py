@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lgq_explore.errors import InputError, printable
+from lgq_explore.frames.health import FINE, NOT_APPLICABLE, RULE_CURVES, TROUBLE, VERDICTS, WARNING
 
 from ..run_looks import translucent
 from ..style import (
@@ -41,11 +42,11 @@ COLUMNS_OF_CURVES = 3
 ROW_HEIGHT = 210
 """Screen pixels of a row of curves."""
 GAP = 0.07
-"""Between two curves, as a share of the figure's width."""
+"""Gap between two curves, as a share of the figure's width."""
 LETTERS = 136
-"""Of a line of a printed finding."""
+"""Letters in a line of a printed finding."""
 HEADING_LETTERS = 30
-"""Of a line over a curve: what a third of a cell of 640 screen pixels has room for."""
+"""Letters in a line above a curve: what a third of a cell of 640 screen pixels has room for."""
 LINE_INCHES = 0.17
 LIMITS = ("lower", "upper")
 LOG_DECADES = 1.5
@@ -54,28 +55,28 @@ LOG_DECADES = 1.5
 
 @dataclass(frozen=True)
 class StateLook:
-    """How a state is told without its colour, and with it."""
+    """The symbol and the colour of a state."""
 
     symbol: str
     colour: str
 
 
 STATE_LOOKS: dict[str, StateLook] = {
-    "trouble": StateLook("✖", VERMILION),
-    "warning": StateLook("▲", ORANGE),
-    "fine": StateLook("✓", GREEN),
-    "not applicable": StateLook("–", GUIDE),
+    TROUBLE: StateLook("✖", VERMILION),
+    WARNING: StateLook("▲", ORANGE),
+    FINE: StateLook("✓", GREEN),
+    NOT_APPLICABLE: StateLook("–", GUIDE),
 }
-"""Symbols differ as well as colours, and the word always stands beside them."""
+"""Symbols differ as well as colours, and the name of the state always stands beside them."""
 
 
 def draw_verdicts(curves: pd.DataFrame, verdicts: pd.DataFrame, detail: str = "") -> go.Figure:
-    """The curves that rules read, the limits dashed and what lies beyond them shaded; above each what the rule says.
+    """The curves that rules read, with dashed limits and a shaded area beyond them; above each the rule's verdict.
 
     curves: that of `analysis.health.rule_curves`. verdicts: that of `analysis.health.assess`, of the same run.
 
     Raises:
-        InputError: a frame of something else.
+        InputError: a column is missing, or a curve has no verdict.
     """
     panels = list(_panels(curves, verdicts))
     rows = -(-len(panels) // COLUMNS_OF_CURVES)
@@ -129,7 +130,7 @@ def publish_verdicts(curves: pd.DataFrame, verdicts: pd.DataFrame, detail: str =
 
 @dataclass(frozen=True, eq=False)
 class _Panel:
-    """One rule's curve with its limits at every step, and what the rule says."""
+    """One rule's curve with its limits at every step, and its verdict."""
 
     rule: str
     state: str
@@ -167,13 +168,8 @@ class _Panel:
 
 
 def _panels(curves: pd.DataFrame, verdicts: pd.DataFrame) -> Iterator[_Panel]:
-    for frame, needed, source in (
-        (curves, {"rule", "quantity", "step", "value", "lower", "upper"}, "analysis.health.rule_curves"),
-        (verdicts, {"rule", "state", "finding", "advice", "settings"}, "analysis.health.assess"),
-    ):
-        missing = needed - set(frame.columns)
-        if missing:
-            raise InputError(f"the frame lacks the columns {sorted(missing)}: give one of {source}")
+    RULE_CURVES.require(curves)
+    VERDICTS.require(verdicts)
     states = dict(zip(verdicts["rule"], verdicts["state"], strict=True))
     for (rule, quantity), curve in curves.groupby(["rule", "quantity"], sort=False):
         if rule not in states:

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
-from lgq_explore.errors import InputError
+from lgq_explore.frames.pictures import DISTORTION
 
 from ..style import (
     GUIDE,
@@ -46,9 +46,9 @@ def draw_distortion(distortion: pd.DataFrame, *, method: str = "lgq", detail: st
     distortion: rows of `analysis.pictures.distortion`, one row per code to be shown. Three traces of one bar per code.
 
     Raises:
-        InputError: a frame of something else.
+        InputError: a column is missing.
     """
-    _check(distortion)
+    DISTORTION.require(distortion)
     empty = distortion.empty
     names = distortion["code"].astype(str).tolist()
     return go.Figure(
@@ -79,7 +79,7 @@ def draw_distortion(distortion: pd.DataFrame, *, method: str = "lgq", detail: st
 
 def publish_distortion(distortion: pd.DataFrame, *, method: str = "lgq", detail: str = "") -> Figure:
     """What `pictures.draw_distortion` shows, to print. Arguments and errors are the same."""
-    _check(distortion)
+    DISTORTION.require(distortion)
     with publication_style():
         figure = new_figure(4.2, 2.6)
         if distortion.empty:
@@ -108,9 +108,3 @@ def _colour(share: _Share, method: str) -> str:
     strong = GUIDE if share.column == "token_share" else method_colour(method)
     red, green, blue = (share.strength * part + 1 - share.strength for part in to_rgb(strong))
     return to_hex((red, green, blue))
-
-
-def _check(distortion: pd.DataFrame) -> None:
-    missing = {"code", *(share.column for share in SHARES)} - set(distortion.columns)
-    if missing:
-        raise InputError(f"the frame lacks the columns {sorted(missing)}: give one of analysis.pictures.distortion")

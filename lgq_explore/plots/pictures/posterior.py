@@ -6,36 +6,33 @@ import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.figure import Figure
 
-from lgq_explore.errors import InputError
+from lgq_explore.frames.pictures import CANDIDATES
 
 from ..style import GUIDE, Title, axis, layout, method_colour, new_figure, publication_style, publish_title
 
-COLUMNS = ("code", "distance", "responsibility")
-DISTANCE = "squared Euclidean distance"
-
 
 def draw_posterior(
-    candidates: pd.DataFrame, *, method: str = "lgq", metric: str = DISTANCE, detail: str = ""
+    candidates: pd.DataFrame, *, method: str = "lgq", metric: str = "distance", detail: str = ""
 ) -> go.Figure:
-    """A bar per candidate, nearest first: its responsibility, or its distance where the method has none.
+    """One bar per candidate, the nearest first: its responsibility, or its distance where the method has none.
 
-    candidates: those of `analysis.pictures.posterior`. metric: names their distances. One trace; the code that was
-    chosen is in the method's colour. A click picks a code.
+    candidates: those of `analysis.pictures.posterior`. metric: the name of their distances. One trace; the code that
+    was chosen is in the method's colour. A click picks a code.
 
     Raises:
-        InputError: a frame of something else, or without a row.
+        InputError: a column is missing, or there are no rows.
     """
-    shown = _checked(candidates)
-    value = _value(shown)
+    CANDIDATES.require_rows(candidates)
+    value = _value(candidates)
     return go.Figure(
         go.Bar(
-            x=shown["code"].astype(str).tolist(),
-            y=shown[value].tolist(),
-            customdata=shown["code"].tolist(),
-            text=[f"{number:.2g}" for number in shown[value]],
+            x=candidates["code"].astype(str).tolist(),
+            y=candidates[value].tolist(),
+            customdata=candidates["code"].tolist(),
+            text=[f"{number:.2g}" for number in candidates[value]],
             textposition="outside",
             cliponaxis=False,
-            marker={"color": _colours(shown, method), "line": {"width": 0}},
+            marker={"color": _colours(candidates, method), "line": {"width": 0}},
             hovertemplate="code %{x}<br>%{y:.3g}<extra></extra>",
         ),
         layout(
@@ -49,31 +46,23 @@ def draw_posterior(
 
 
 def publish_posterior(
-    candidates: pd.DataFrame, *, method: str = "lgq", metric: str = DISTANCE, detail: str = ""
+    candidates: pd.DataFrame, *, method: str = "lgq", metric: str = "distance", detail: str = ""
 ) -> Figure:
     """What `pictures.draw_posterior` shows, to print. Arguments and errors are the same."""
-    shown = _checked(candidates)
-    value = _value(shown)
+    CANDIDATES.require_rows(candidates)
+    value = _value(candidates)
     with publication_style():
         figure = new_figure(6, 2.6)
         axes = figure.subplots()
-        bars = axes.bar(shown["code"].astype(str), shown[value], color=_colours(shown, method), linewidth=0)
+        bars = axes.bar(
+            candidates["code"].astype(str), candidates[value], color=_colours(candidates, method), linewidth=0
+        )
         axes.bar_label(bars, fmt="{:.2g}", fontsize="x-small", padding=2)
         axes.set(xlabel="code, nearest first", ylabel=_axis_title(value, metric))
         axes.margins(y=0.12)
         axes.grid(axis="x", visible=False)
         publish_title(figure, Title(_title(value), detail))
     return figure
-
-
-def _checked(candidates: pd.DataFrame) -> pd.DataFrame:
-    missing = set(COLUMNS) - set(candidates.columns)
-    if missing or candidates.empty:
-        raise InputError(
-            f"a frame with the columns {list(candidates.columns)} and {len(candidates)} rows: "
-            "give the candidates of analysis.pictures.posterior"
-        )
-    return candidates
 
 
 def _value(candidates: pd.DataFrame) -> str:

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from lgq_explore.errors import InputError
+from lgq_explore.frames.temperature import ANNEALED_STATES, annealed_centres
 
 from ..style import (
     BLUE,
@@ -27,7 +27,6 @@ from ..style import (
 )
 from ..toys.plane import code_colours
 
-STATE_COLUMNS = {"temperature", "effective_centres", "distinct_centres", "converged", "tokens"}
 TEMPERATURE = "temperature τ, hot at left"
 
 
@@ -42,7 +41,7 @@ def draw_bifurcation(
     given.
 
     Raises:
-        InputError: a frame without the columns that are drawn.
+        InputError: a column is missing, or there are no rows.
     """
     coordinate = _coordinate(centres, states, along)
     codes = int(centres["code"].max()) + 1
@@ -172,11 +171,9 @@ def _log_range(states: pd.DataFrame) -> list[float]:
 
 
 def _coordinate(centres: pd.DataFrame, states: pd.DataFrame, along: int) -> str:
-    coordinate = f"axis_{along}"
-    missing = ({"temperature", "code", coordinate} - set(centres.columns)) | (STATE_COLUMNS - set(states.columns))
-    if missing:
-        raise InputError(f"the frames of the path lack {', '.join(sorted(missing))}: give those of annealing_path")
-    return coordinate
+    annealed_centres(along + 1).require_rows(centres)
+    ANNEALED_STATES.require_rows(states)
+    return f"axis_{along}"
 
 
 def _css(colour: Any) -> str:

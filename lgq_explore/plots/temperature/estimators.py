@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lgq_explore.errors import InputError
+from lgq_explore.frames.temperature import ESTIMATORS, LGQ, ROTATION, SPLIT, STRAIGHT_THROUGH
 
 from ..style import (
     BLACK,
@@ -21,7 +21,6 @@ from ..style import (
     publish_title,
 )
 
-COLUMNS = {"temperature", "estimator", "cosine", "variance_ratio", "sigma", "pairs", "agreement"}
 TEMPERATURE = "temperature τ"
 
 
@@ -33,10 +32,10 @@ class _Look:
 
 
 LOOKS = {
-    "straight-through": _Look(BLACK, "-", 4),
-    "lgq": _Look(BLUE, "-", 2.5),
-    "split": _Look(SKY_BLUE, "--", 2),  # lies on the straight-through one
-    "rotation": _Look(ORANGE, "-", 2),
+    STRAIGHT_THROUGH: _Look(BLACK, "-", 4),
+    LGQ: _Look(BLUE, "-", 2.5),
+    SPLIT: _Look(SKY_BLUE, "--", 2),  # lies on the straight-through one
+    ROTATION: _Look(ORANGE, "-", 2),
 }
 MEASURES = {"cosine": "cosine with the true gradient", "variance_ratio": "variance over the true one's"}
 
@@ -47,9 +46,9 @@ def publish_estimators(comparison: pd.DataFrame) -> Figure:
     comparison: of `analysis.temperature.compare_estimators`. A dotted line at 1 is the truth.
 
     Raises:
-        InputError: a frame without the columns that are drawn.
+        InputError: a column is missing, or there are no rows.
     """
-    _require(comparison)
+    ESTIMATORS.require_rows(comparison)
     with publication_style():
         figure = new_figure(9, 3.4)
         for axes, (measure, title) in zip(figure.subplots(1, 2), MEASURES.items(), strict=True):
@@ -75,14 +74,6 @@ def publish_estimators(comparison: pd.DataFrame) -> Figure:
                 axes.set_yscale("log")
         publish_title(figure, _title(comparison))
     return figure
-
-
-def _require(comparison: pd.DataFrame) -> None:
-    if comparison.empty or not set(comparison.columns) >= COLUMNS:
-        raise InputError(
-            f"a frame of {len(comparison)} rows with the columns {list(comparison.columns)}: "
-            "give one of compare_estimators"
-        )
 
 
 def _look(name: object) -> _Look:

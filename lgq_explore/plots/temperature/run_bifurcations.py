@@ -6,7 +6,7 @@ import pandas as pd
 import seaborn
 from matplotlib.figure import Figure
 
-from lgq_explore.errors import InputError
+from lgq_explore.frames.temperature import BIFURCATIONS
 
 from ..style import (
     BLUE,
@@ -20,13 +20,12 @@ from ..style import (
     publish_title,
 )
 
-COLUMNS = {"step", "temperature", "critical_temperature", "to_split", "settled", "idle", "tokens"}
 KINDS = {
     "settled": ("settled: too warm to split", BLUE),
     "to_split": ("cold enough to split", ORANGE),
     "idle": ("answer for next to nothing", DEAD),
 }
-"""Columns that add up to K, with their names and colours, from below."""
+"""Columns that add up to K, with their names and colours, from the bottom of a bar."""
 
 
 def publish_bifurcations(bifurcations: pd.DataFrame) -> Figure:
@@ -35,9 +34,9 @@ def publish_bifurcations(bifurcations: pd.DataFrame) -> Figure:
     bifurcations: of `analysis.temperature.bifurcations`.
 
     Raises:
-        InputError: a frame of something else, or without snapshots.
+        InputError: a column is missing, or there are no snapshots.
     """
-    _require(bifurcations)
+    BIFURCATIONS.require_rows(bifurcations)
     with publication_style():
         figure = new_figure(6.4, 4.2)
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
@@ -61,12 +60,3 @@ def _title(bifurcations: pd.DataFrame) -> Title:
     return Title(
         "Codes and their split temperatures", f"K = {codes:,d}, N = {bifurcations['tokens'].iloc[0]:,d} tokens"
     )
-
-
-def _require(bifurcations: pd.DataFrame) -> None:
-    missing = COLUMNS - set(bifurcations.columns)
-    if missing or bifurcations.empty:
-        raise InputError(
-            f"the frame has {len(bifurcations)} rows and lacks the columns {sorted(missing)}: "
-            "give one of analysis.temperature.bifurcations"
-        )

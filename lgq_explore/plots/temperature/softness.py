@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from lgq_explore.frames.temperature import MARKS, TOKEN_MAP, TOKENS, TOP_RESPONSIBILITIES
+
 from ..style import (
     BLUE,
     ORANGE,
@@ -22,11 +24,10 @@ from ..style import (
     publication_style,
     publish_title,
 )
-from .sweep import SWEEP_PANELS, curves_of, publish_panel, require_columns
+from .sweep import SWEEP_PANELS, curves_of, publish_panel
 
 BINS = 40
 """Bars of a distribution: as many as half a cell's width keeps apart."""
-TOKEN_COLUMNS = {"max_p", "entropy", "code", "token"}
 
 
 def draw_softness(tokens: pd.DataFrame, codebook_size: int) -> go.Figure:
@@ -35,9 +36,9 @@ def draw_softness(tokens: pd.DataFrame, codebook_size: int) -> go.Figure:
     tokens: of `analysis.temperature.TemperatureProbe.at`.
 
     Raises:
-        InputError: a frame without the columns that are drawn.
+        InputError: a column is missing, or there are no rows.
     """
-    require_columns(tokens, TOKEN_COLUMNS)
+    TOKENS.require_rows(tokens)
     bars = [_largest_bars(tokens), _entropy_bars(tokens, codebook_size)]
     names = ["", "2"]
     return go.Figure(
@@ -74,9 +75,9 @@ def draw_top_responsibilities(top: pd.DataFrame, token: int) -> go.Figure:
     top: of `analysis.temperature.top_responsibilities`. token: its number, for the title.
 
     Raises:
-        InputError: a frame without the columns that are drawn.
+        InputError: a column is missing, or there are no rows.
     """
-    require_columns(top, {"code", "responsibility", "distance"})
+    TOP_RESPONSIBILITIES.require_rows(top)
     rest = max(0.0, 1 - float(top["responsibility"].sum()))
     return go.Figure(
         [
@@ -106,7 +107,7 @@ def draw_token_map(placed: pd.DataFrame, token: int) -> go.Figure:
     placed: of `analysis.temperature.token_map`. A cell's customdata is its token; `token` is framed.
 
     Raises:
-        InputError: a frame without the columns that are drawn.
+        InputError: a column is missing, or there are no rows.
     """
     sheet = _token_sheet(placed)
     row, column = np.argwhere(sheet.tokens == token)[0] if (sheet.tokens == token).any() else (-1, -1)
@@ -161,8 +162,15 @@ class TemperatureFrames:
 
 
 def publish_temperature(frames: TemperatureFrames) -> Figure:
-    """What the temperature panel shows, to print: the sweep, the tokens' distributions, one token, and pictures."""
+    """What the temperature panel shows, to print: the sweep, the tokens' distributions, one token, and pictures.
+
+    Raises:
+        InputError: a column is missing, or a frame has no rows.
+    """
     curves = curves_of(frames.sweep, frames.flips)
+    MARKS.require(frames.marks)
+    TOKENS.require_rows(frames.tokens)
+    TOP_RESPONSIBILITIES.require_rows(frames.top)
     with publication_style():
         figure = new_figure(10.5, 8.6)
         grid = figure.add_gridspec(3, 6, height_ratios=[1.05, 1, 1.05])
@@ -215,7 +223,7 @@ class _TokenSheet:
 
 
 def _token_sheet(placed: pd.DataFrame) -> _TokenSheet:
-    require_columns(placed, {"picture", "row", "column", "token", "max_p"})
+    TOKEN_MAP.require_rows(placed)
     height, width = placed["row"].max() + 1, placed["column"].max() + 1
     pictures = placed["picture"].max() + 1
     largest = np.full((height, pictures * (width + 1) - 1), np.nan)

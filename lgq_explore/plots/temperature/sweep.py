@@ -12,7 +12,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from lgq_explore.errors import InputError
+from lgq_explore.frames.temperature import (
+    CRITICAL,
+    FLIPS_OVER_TEMPERATURES,
+    GAP_UNDER_1_PERCENT,
+    MARKS,
+    SWEEP,
+    TRAINING_BEGAN,
+    TRAINING_ENDED,
+)
 
 from ..style import (
     BLACK,
@@ -33,9 +41,9 @@ from ..style import (
 )
 
 TEMPERATURE = "temperature τ"
-MARK_COLOURS = {"training began": SKY_BLUE, "training ended": BLUE, "gap under 1 %": GREEN, "critical": VERMILION}
-MARK_LABELS = {"gap under 1 %": "gap 1 %", "critical": "τ<sub>c</sub>"}
-PRINTED_LABELS = {"gap under 1 %": "gap 1 %", "critical": r"$\tau_c$"}
+MARK_COLOURS = {TRAINING_BEGAN: SKY_BLUE, TRAINING_ENDED: BLUE, GAP_UNDER_1_PERCENT: GREEN, CRITICAL: VERMILION}
+MARK_LABELS = {GAP_UNDER_1_PERCENT: "gap 1 %", CRITICAL: "τ<sub>c</sub>"}
+PRINTED_LABELS = {GAP_UNDER_1_PERCENT: "gap 1 %", CRITICAL: r"$\tau_c$"}
 SMALLEST_SHOWN = 1e-5
 """Lower end of log axes for quantities that vanish with the temperature."""
 DASHES = {"solid": "-", "dash": "--", "dot": ":"}
@@ -86,8 +94,6 @@ SWEEP_PANELS = (
         ),
     ),
 )
-SWEEP_COLUMNS = {"temperature", "relative_gap", "relative_bound", "relative_free_energy_gap", "encoder_gain"}
-FLIP_COLUMNS = {"from_temperature", "to_temperature", "hard", "soft"}
 
 
 def draw_sweep(sweep: pd.DataFrame, flips: pd.DataFrame, marks: pd.DataFrame, temperature: float) -> go.Figure:
@@ -97,9 +103,10 @@ def draw_sweep(sweep: pd.DataFrame, flips: pd.DataFrame, marks: pd.DataFrame, te
     `analysis.temperature`. Traces are the lines of SWEEP_PANELS in their order.
 
     Raises:
-        InputError: a frame without the columns that are drawn.
+        InputError: a column is missing, or there is nothing to draw.
     """
     curves = curves_of(sweep, flips)
+    MARKS.require(marks)
     spans = [(0.0, 0.27), (0.37, 0.63), (0.74, 1.0)]
     traces, axes, shapes, notes = [], {}, [], []
     for number, (panel, span) in enumerate(zip(SWEEP_PANELS, spans, strict=True)):
@@ -154,6 +161,7 @@ def publish_sweep(
 ) -> Figure:
     """What `temperature.draw_sweep` shows, to print, with or without a present temperature. Errors are the same."""
     curves = curves_of(sweep, flips)
+    MARKS.require(marks)
     with publication_style():
         figure = new_figure(10.5, 3.3)
         for axes, panel in zip(figure.subplots(1, 3), SWEEP_PANELS, strict=True):
@@ -162,17 +170,10 @@ def publish_sweep(
     return figure
 
 
-def require_columns(frame: pd.DataFrame, columns: set[str]) -> None:
-    if frame.empty or not columns <= set(frame.columns):
-        raise InputError(
-            f"a frame of {len(frame)} rows with the columns {list(frame.columns)}: give one with {sorted(columns)}"
-        )
-
-
 def curves_of(sweep: pd.DataFrame, flips: pd.DataFrame) -> dict[str, pd.Series]:
-    """Each column that is drawn, by temperature; of flips at the geometric middle of both temperatures."""
-    require_columns(sweep, SWEEP_COLUMNS)
-    require_columns(flips, FLIP_COLUMNS)
+    """Each column that is drawn, by temperature; flips stand at the geometric mean of both temperatures."""
+    SWEEP.require_rows(sweep)
+    FLIPS_OVER_TEMPERATURES.require_rows(flips)
     by_temperature = sweep.set_index("temperature").assign(straight_through=1.0)
     middle = np.sqrt(flips["from_temperature"] * flips["to_temperature"])
     between = flips.set_index(middle)
@@ -180,7 +181,7 @@ def curves_of(sweep: pd.DataFrame, flips: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def _shown(values: pd.Series, panel: _Panel) -> NDArray[np.float64]:
-    """Values as drawn: on a log axis those next to nothing are left out."""
+    """Values as drawn: a log axis leaves out those below SMALLEST_SHOWN."""
     numbers = values.to_numpy(dtype=np.float64)
     return np.where(numbers > SMALLEST_SHOWN, numbers, np.nan) if panel.log else numbers
 

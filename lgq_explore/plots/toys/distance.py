@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.figure import Figure
 
-from lgq_explore.errors import InputError
+from lgq_explore.frames.toys import CURVE, TABLE
 
 from ..style import (
     EVEN_COLOURS,
@@ -35,10 +35,10 @@ def draw_toy_distance(curves: Mapping[str, pd.DataFrame], detail: str, steps: in
     curves: by method, of `analysis.toys.ToyFit`; detail: of what, with N; steps: where the axis ends.
 
     Raises:
-        InputError: a frame without the columns that are drawn.
+        InputError: a column is missing.
     """
     for curve in curves.values():
-        _require(curve, {"step", "ratio"})
+        CURVE.require(curve)
     traces = [
         go.Scatter(
             x=curve["step"].to_numpy(),
@@ -74,7 +74,7 @@ def publish_toy_distance(curves: Mapping[str, pd.DataFrame], detail: str, steps:
         figure = new_figure(4.6, 3.8, palette=EVEN_COLOURS)
         axes = figure.subplots()
         for method, curve in curves.items():
-            _require(curve, {"step", "ratio"})
+            CURVE.require(curve)
             axes.plot(
                 curve["step"],
                 curve["ratio"],
@@ -100,9 +100,9 @@ def publish_toy_table(table: pd.DataFrame) -> Figure:
     table: of `analysis.toys.toy_table`.
 
     Raises:
-        InputError: a frame without the columns that are drawn.
+        InputError: a column is missing.
     """
-    _require(table, {"data", "method", "ratio", "tokens", "seed"})
+    TABLE.require_rows(table)
     names, methods = _in_order(table["data"]), _in_order(table["method"])
     with publication_style():
         figure = new_figure(9.0, 3.8)
@@ -145,9 +145,3 @@ def _range(curves: Mapping[str, pd.DataFrame]) -> list[float]:
     highest = max((float(curve["ratio"].max()) for curve in curves.values() if len(curve)), default=10.0)
     lowest = min((float(curve["ratio"].min()) for curve in curves.values() if len(curve)), default=1.0)
     return [float(np.log10(min(0.93, 0.97 * lowest))), float(np.log10(max(2.0, 1.15 * highest)))]
-
-
-def _require(frame: pd.DataFrame, columns: set[str]) -> None:
-    missing = columns - set(frame.columns)
-    if missing:
-        raise InputError(f"the frame lacks {', '.join(sorted(missing))}: give that of fit_toy or toy_table")

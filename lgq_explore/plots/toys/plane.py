@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.toys import PLANE_CODES
 
 from ..geometry.net import broken_line, line_ends
 from ..pictures.images import png_uri
@@ -34,15 +35,13 @@ GAP = 0.035
 POINTS_SHOWN = 400
 """Points drawn, at most: more would hide the field, which they only illustrate."""
 
-COLUMNS = {"code", "x", "y", "share", "together"}
-
 
 @dataclass(frozen=True, eq=False)
 class PlanePanel:
     """One square plane. field: [rows, columns] codes, or [rows, columns, K] responsibilities, rows from the lowest y.
 
-    x, y: centres of the pixels. codes: one row per code: code, x, y, share, together, and dead where codes can be.
-    edges: code, neighbour, to be joined by lines.
+    x, y: centres of the pixels. codes: those of `analysis.toys.hard_codes` or `soft_codes`. edges: pairs of codes to
+    be joined by lines, `frames.geometry.EDGES`.
     """
 
     heading: str
@@ -61,14 +60,14 @@ def draw_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating], t
     layout.images.
 
     Raises:
-        InputError: a frame without the columns that are drawn, or points that are no [N, 2].
+        InputError: a column is missing, or points are not [N, 2].
     """
     shown = _shown(points)
     count = len(panels)
     width = (1 - GAP * (count - 1)) / count
     traces, axes, images, notes = [], {}, [], []
     for number, panel in enumerate(panels):
-        _require(panel.codes)
+        PLANE_CODES.require_rows(panel.codes)
         name = str(number + 1) if number else ""
         left = number * (width + GAP)
         traces += _traces(panel, points, shown, name)
@@ -102,7 +101,7 @@ def publish_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating]
     with publication_style():
         figure = new_figure(3.5 * len(panels), 4.15, palette=EVEN_COLOURS)
         for axes, panel in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
-            _require(panel.codes)
+            PLANE_CODES.require_rows(panel.codes)
             _publish_panel(axes, panel, points[shown])
         publish_title(figure, title)
     return figure
@@ -280,11 +279,3 @@ def _shown(points: NDArray[np.floating]) -> NDArray[np.int64]:
     if points.ndim != 2 or points.shape[1] != 2:
         raise InputError(f"points have shape {list(points.shape)}: give points in the plane, [N, 2]")
     return np.linspace(0, len(points) - 1, min(len(points), POINTS_SHOWN)).round().astype(np.int64)
-
-
-def _require(codes: pd.DataFrame) -> None:
-    missing = COLUMNS - set(codes.columns)
-    if missing:
-        raise InputError(
-            f"the frame of codes lacks {', '.join(sorted(missing))}: give that of hard_codes or soft_codes"
-        )

@@ -9,25 +9,26 @@ import plotly.graph_objects as go
 import seaborn
 from matplotlib.axes import Axes
 
+from lgq_explore.frames.usage import ACCUMULATION
+
 from ..run_looks import RunRows, rows_of_runs, translucent
 from ..style import GUIDE, Title, axis, layout
 from .inequality import CURVE_HEIGHT, legend_inside
 
-COLUMNS = ("images", "tokens", "active_codes", "low", "high", "codebook_size", "chao2", "unit")
 X_TITLE, Y_TITLE = "images encoded", "active codes"
 BAND_OPACITY = 0.18
 
 
 def draw_accumulation(accumulation: pd.DataFrame, methods: Mapping[str, str]) -> go.Figure:
-    """Active codes by the number of images, with the bootstrap band; dotted: the Chao2 lower bound on what more show.
+    """Active codes by the number of images, with the bootstrap band; dotted: the Chao2 lower bound for more images.
 
-    accumulation: run, images, tokens, active_codes, low, high, codebook_size, chao2, unit, several rows a run.
+    accumulation: that of `analysis.usage.accumulation`, of several runs.
     methods: each run's name and method. Four traces a run: band (two), curve, bound; and the codebook size.
 
     Raises:
         InputError: a column is missing, or a run's method is not said.
     """
-    parts = list(rows_of_runs(accumulation, COLUMNS, methods))
+    parts = list(rows_of_runs(accumulation, ACCUMULATION, methods))
     traces = [trace for part in parts for trace in _traces(part)]
     most_images = int(accumulation["images"].max())
     traces += [_level(most_images, size, name, GUIDE, "dash") for size, name in _codebook_sizes(accumulation).items()]
@@ -43,9 +44,9 @@ def draw_accumulation(accumulation: pd.DataFrame, methods: Mapping[str, str]) ->
     )
 
 
-def plot_usage_accumulation(axes: Axes, accumulation: pd.DataFrame, methods: Mapping[str, str]) -> None:
-    """What `usage.draw_accumulation` shows, in axes to print. Arguments and errors are the same."""
-    for part in rows_of_runs(accumulation, COLUMNS, methods):
+def publish_accumulation(axes: Axes, accumulation: pd.DataFrame, methods: Mapping[str, str]) -> None:
+    """What `usage.draw_accumulation` shows, drawn into printed axes. Arguments and errors are the same."""
+    for part in rows_of_runs(accumulation, ACCUMULATION, methods):
         rows, colour = part.rows, part.look.colour
         axes.fill_between(rows["images"], rows["low"], rows["high"], color=colour, alpha=BAND_OPACITY, linewidth=0)
         style = part.look.linestyle

@@ -10,14 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..style import Title, new_figure, publication_style, publish_title
-from .accumulation import plot_usage_accumulation
-from .definitions import plot_usage_definitions
-from .inequality import plot_usage_by_rank, plot_usage_lorenz
+from .accumulation import publish_accumulation
+from .definitions import publish_definitions
+from .inequality import publish_by_rank, publish_lorenz
 
 
 @dataclass(frozen=True, eq=False)
 class UsageFrames:
-    """The frames of several runs, each as the function that draws it wants it; they all have a column run."""
+    """Frames of several runs, each with a column `run`; `analysis.usage` has their functions."""
 
     summary: pd.DataFrame
     ranks: pd.DataFrame
@@ -35,10 +35,10 @@ def publish_comparison(frames: UsageFrames, methods: Mapping[str, str], detail: 
     with publication_style():
         figure = new_figure(10, 7.2)
         by_rank, lorenz, accumulation, definitions = figure.subplots(2, 2).flat
-        plot_usage_by_rank(by_rank, frames.ranks, methods)
-        plot_usage_lorenz(lorenz, frames.lorenz, frames.summary, methods)
-        plot_usage_accumulation(accumulation, frames.accumulation, methods)
-        plot_usage_definitions(definitions, frames.definitions, methods)
+        publish_by_rank(by_rank, frames.ranks, methods)
+        publish_lorenz(lorenz, frames.lorenz, frames.summary, methods)
+        publish_accumulation(accumulation, frames.accumulation, methods)
+        publish_definitions(definitions, frames.definitions, methods)
         _head(by_rank, "Usage by rank")
         _head(lorenz, "Lorenz curve (in brackets: the Gini of uniform sampling)")
         _head(accumulation, "Accumulation (dotted: Chao2 lower bound)")

@@ -18,6 +18,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.usage import PER_CODE
 
 from ..style import (
     DEAD,
@@ -39,25 +40,25 @@ ORDERS = ("code", "rank")
 X_TITLES = {"code": "code", "rank": "rank of the code, most used first"}
 
 MOST_BARS = 1_000
-"""Codebooks up to this size get one bar per code. 16,384 bars take 1.6 s to redraw, and nobody can see one."""
+"""Largest codebook with one bar per code: 16,384 bars take 1.6 s to redraw, and are too thin to be seen."""
 BINS = 512
 
 NO_TOKENS = "No tokens have been counted yet."
 
 DEAD_SHARE = 0.08
-"""Share of the colour bar that dead codes take, below the one of the counts."""
+"""Share of the colour bar that stands for dead codes, below the counts."""
 MOST_SEPARATE_COLUMNS = 64
-"""Grids up to this width show a gap between codes; beyond, it would take up more pixels than they do."""
+"""Largest width of a grid with gaps between codes: in a wider one the gaps would take more pixels than the codes."""
 
 
 def draw_per_code(usage: pd.DataFrame, *, by: Order = "code", method: str = "lgq") -> go.Figure:
-    """Tokens a code, as bars beside the count that uniform usage would give. Two traces: bars, line.
+    """Tokens per code, as bars beside the count that uniform usage would give. Two traces: bars, line.
 
-    usage: code, count of all K codes. by: along the code, or sorted from the most to the least used. method: whose
-    colour to use. Above `MOST_BARS` codes a bar is the mean of neighbouring codes, in `BINS` bars.
+    usage: that of `analysis.usage.per_code`. by: order of the bars, by code or from the most to the least used. method:
+    whose colour to use. Above `MOST_BARS` codes there are `BINS` bars, each the mean of neighbouring codes.
 
     Raises:
-        InputError: another order, or a frame without code and count.
+        InputError: another order, or a column is missing.
     """
     bars = _bars(usage, by)
     return go.Figure(
@@ -134,14 +135,34 @@ def publish_per_code(usage: pd.DataFrame, *, by: Order = "code", method: str = "
 def draw_grid(grid: pd.DataFrame, selected: Sequence[int] = (), run: str = "", groups: int = 1) -> go.Figure:
     """Tokens per code over the whole codebook, one cell per code, on a logarithmic scale; dead codes grey.
 
-    grid: counts; index the first code of each row, columns the offset from it; NaN where there is no code.
-    selected: codes to mark. run: whose codes they are, for the title. groups: codes that a token has among these. Two
-    traces: cells, with their codes as customdata, and marks.
+    grid: that of `analysis.usage.grid`. selected: codes to mark. run: whose codes they are, for the title. groups: how
+    many of these codes each token has. Two traces: cells, with their codes as customdata, and marks.
     """
     scale = _log_scale(grid)
-    codes = grid.index.to_numpy()[:, None] + grid.columns.to_numpy()[None, :]
     empty = grid.empty
-    cells = go.Heatmap(
+    return go.Figure(
+        [_cells(grid, scale), _marks(grid, selected)],
+        layout(
+            _grid_title(scale.counts, run, groups),
+            height=440,
+            xaxis=axis("offset in the row", showgrid=False, showline=False, visible=not empty),
+            yaxis=axis(
+                "first code of the row",
+                autorange="reversed",
+                showgrid=False,
+                showline=False,
+                tickformat=",d",
+                dtick=grid.shape[1] * max(1, grid.shape[0] // 8),
+                visible=not empty,
+            ),
+            annotations=[sentence_when_empty(NO_TOKENS, empty=empty)],
+        ),
+    )
+
+
+def _cells(grid: pd.DataFrame, scale: _LogScale) -> go.Heatmap:
+    codes = grid.index.to_numpy()[:, None] + grid.columns.to_numpy()[None, :]
+    return go.Heatmap(
         z=scale.levels,
         x=grid.columns.to_numpy(),
         y=grid.index.to_numpy(),
@@ -161,36 +182,21 @@ def draw_grid(grid: pd.DataFrame, selected: Sequence[int] = (), run: str = "", g
             "outlinewidth": 0,
             "xpad": 8,
         },
-        showscale=not empty,
+        showscale=not grid.empty,
         xgap=_gap(grid),
         ygap=_gap(grid),
     )
+
+
+def _marks(grid: pd.DataFrame, selected: Sequence[int]) -> go.Scatter:
     rows, columns = np.divmod(np.asarray(selected, dtype=np.int64), max(1, grid.shape[1]))
-    marks = go.Scatter(
+    return go.Scatter(
         x=columns.tolist(),
         y=(rows * grid.shape[1]).tolist(),
         mode="markers",
         marker={"symbol": "square-open", "size": 14, "color": VERMILION, "line": {"width": 3}},
         showlegend=False,
         hoverinfo="skip",
-    )
-    return go.Figure(
-        [cells, marks],
-        layout(
-            _grid_title(scale.counts, run, groups),
-            height=440,
-            xaxis=axis("offset in the row", showgrid=False, showline=False, visible=not empty),
-            yaxis=axis(
-                "first code of the row",
-                autorange="reversed",
-                showgrid=False,
-                showline=False,
-                tickformat=",d",
-                dtick=grid.shape[1] * max(1, grid.shape[0] // 8),
-                visible=not empty,
-            ),
-            annotations=[sentence_when_empty(NO_TOKENS, empty=empty)],
-        ),
     )
 
 
@@ -239,8 +245,7 @@ class _Bars:
 def _bars(usage: pd.DataFrame, by: Order) -> _Bars:
     if by not in ORDERS:
         raise InputError(f"by is {by!r}: choose one of {', '.join(ORDERS)}")
-    if not {"code", "count"} <= set(usage.columns):
-        raise InputError(f"a frame with the columns {list(usage.columns)}: give one with code and count")
+    PER_CODE.require(usage)
     ordered = usage.sort_values("code") if by == "code" else usage.sort_values("count", ascending=False)
     counts = ordered["count"].to_numpy(dtype=np.float64)
     size = len(counts)

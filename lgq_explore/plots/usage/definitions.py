@@ -12,11 +12,12 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
+from lgq_explore.frames.usage import DEFINITIONS
+
 from ..run_looks import RunRows, rows_of_runs
 from ..style import GUIDE, Title, axis, layout
 from .inequality import CURVE_HEIGHT, legend_inside
 
-COLUMNS = ("definition", "tokens", "codes", "utilization", "rank", "why")
 TITLE = Title("Definitions of usage", "in a point: the run's rank")
 Y_TITLE = "codes used, % of K"
 TOO_FEW = "too few<br>tokens"
@@ -25,16 +26,16 @@ NOTE: dict[str, Any] = {"ha": "center", "va": "center", "color": GUIDE, "fontsiz
 
 
 def draw_definitions(definitions: pd.DataFrame, methods: Mapping[str, str]) -> go.Figure:
-    """The share of the codebook that each definition says is used, one line per run; crossings are changes of ranking.
+    """The share of the codebook that each definition counts as used, one line per run. Where lines cross, ranks change.
 
-    definitions: run, definition, tokens, codes, utilization, rank, why (NaN in codes where the set is too small).
-    methods: each run's name and method. What could not be counted leaves a gap.
+    definitions: that of `analysis.usage.definitions`. methods: each run's name and method. What could not be counted
+    leaves a gap.
 
     Raises:
         InputError: a column is missing, or a run's method is not said.
     """
     traces = []
-    for part in rows_of_runs(definitions, COLUMNS, methods):
+    for part in rows_of_runs(definitions, DEFINITIONS, methods):
         percent = 100 * part.rows["utilization"]
         traces.append(
             go.Scatter(
@@ -76,9 +77,9 @@ def draw_definitions(definitions: pd.DataFrame, methods: Mapping[str, str]) -> g
     )
 
 
-def plot_usage_definitions(axes: Axes, definitions: pd.DataFrame, methods: Mapping[str, str]) -> None:
-    """What `usage.draw_definitions` shows, in axes to print. Arguments and errors are the same."""
-    for part in rows_of_runs(definitions, COLUMNS, methods):
+def publish_definitions(axes: Axes, definitions: pd.DataFrame, methods: Mapping[str, str]) -> None:
+    """What `usage.draw_definitions` shows, drawn into printed axes. Arguments and errors are the same."""
+    for part in rows_of_runs(definitions, DEFINITIONS, methods):
         places, percent = range(len(part.rows)), 100 * part.rows["utilization"]
         colour, style = part.look.colour, part.look.linestyle
         axes.plot(places, percent, color=colour, linestyle=style, marker="o", markersize=11, label=part.printed)
@@ -102,7 +103,7 @@ def _ranks(part: RunRows) -> list[str]:
 
 
 def _limits(definitions: pd.DataFrame) -> tuple[float, float]:
-    """Of the axis in per cent: from a labelled tick below all points to a little above them."""
+    """Limits of the axis in per cent, from a labelled tick below all points to a little above them."""
     percent = 100 * definitions["utilization"]
     counted = percent[percent > 0]
     if counted.empty:
@@ -112,7 +113,7 @@ def _limits(definitions: pd.DataFrame) -> tuple[float, float]:
 
 
 def _uncounted(definitions: pd.DataFrame) -> pd.Series:
-    """Definitions that no run has tokens enough for."""
+    """Definitions for which no run has enough tokens."""
     counted = definitions.groupby("definition", sort=False)["codes"].count()
     return counted.index[counted == 0].to_series()
 

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.usage import CODE_HISTORY
 
 from ..pictures.patches import NO_CODES
 from ..style import (
@@ -36,7 +37,7 @@ def draw_code_history(
     `sentence` says why.
 
     Raises:
-        InputError: a frame of something else, or more codes than there are kinds of lines.
+        InputError: a column is missing, or there are more codes than kinds of lines.
     """
     codes = _codes(history)
     return go.Figure(
@@ -100,9 +101,7 @@ def publish_code_history(
 
 
 def _codes(history: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
-    missing = {"step", "code", "count"} - set(history.columns)
-    if missing:
-        raise InputError(f"the frame lacks the columns {sorted(missing)}: give one of analysis.usage.code_history")
+    CODE_HISTORY.require(history)
     codes = list(history.groupby("code", sort=False))
     if len(codes) > len(DASHES):
         raise InputError(f"{len(codes)} codes are too many lines to tell apart: give at most {len(DASHES)}")
@@ -110,7 +109,7 @@ def _codes(history: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
 
 
 def _wrapped(sentence: str, line_break: str = "<br>") -> str:
-    """In two lines at its comma or colon: half a panel is narrow."""
+    """The sentence in two lines, broken at its comma or colon: half a panel is narrow."""
     for mark in (": ", ", "):
         head, found, rest = sentence.partition(mark)
         if found:

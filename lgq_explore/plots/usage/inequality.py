@@ -9,13 +9,10 @@ import plotly.graph_objects as go
 import seaborn
 from matplotlib.axes import Axes
 
+from lgq_explore.frames.usage import BY_RANK, COUNTED, LORENZ, SUMMARY, UNIFORM
+
 from ..run_looks import rows_of_runs
 from ..style import GUIDE, Title, axis, layout
-
-RANK_COLUMNS = ("rank", "code", "count", "share")
-LORENZ_COLUMNS = ("curve", "code_share", "token_share")
-COUNTED, UNIFORM = "counted", "uniform sampling"
-"""The two values of a Lorenz frame's column curve."""
 
 RANK_TITLE = Title("Usage by rank", "most used code first, axes logarithmic")
 LORENZ_TITLE = Title("Lorenz curve", "in brackets: the Gini of uniform sampling")
@@ -27,7 +24,7 @@ CURVE_HEIGHT = 340
 def draw_by_rank(ranks: pd.DataFrame, methods: Mapping[str, str]) -> go.Figure:
     """The share of the tokens that each code has, by rank, one line per run; both axes logarithmic.
 
-    ranks: run, rank (from 1), code, count, share. methods: each run's name and method.
+    ranks: that of `analysis.usage.by_rank`, of several runs. methods: each run's name and method.
 
     Raises:
         InputError: a column is missing, or a run's method is not said.
@@ -43,7 +40,7 @@ def draw_by_rank(ranks: pd.DataFrame, methods: Mapping[str, str]) -> go.Figure:
             line={"color": part.look.colour, "dash": part.look.dash, "width": 2},
             hovertemplate="rank %{x:,d}: code %{customdata:,d}<br>%{text:,d} tokens, %{y:.3~g} %",
         )
-        for part in rows_of_runs(ranks, RANK_COLUMNS, methods)
+        for part in rows_of_runs(ranks, BY_RANK, methods)
     ]
     return go.Figure(
         traces,
@@ -57,9 +54,9 @@ def draw_by_rank(ranks: pd.DataFrame, methods: Mapping[str, str]) -> go.Figure:
     )
 
 
-def plot_usage_by_rank(axes: Axes, ranks: pd.DataFrame, methods: Mapping[str, str]) -> None:
-    """What `usage.draw_by_rank` shows, in axes to print. Arguments and errors are the same."""
-    for part in rows_of_runs(ranks, RANK_COLUMNS, methods):
+def publish_by_rank(axes: Axes, ranks: pd.DataFrame, methods: Mapping[str, str]) -> None:
+    """What `usage.draw_by_rank` shows, drawn into printed axes. Arguments and errors are the same."""
+    for part in rows_of_runs(ranks, BY_RANK, methods):
         share = 100 * part.rows["share"]
         axes.loglog(part.rows["rank"], share, color=part.look.colour, linestyle=part.look.linestyle, label=part.printed)
     axes.set(xlabel=RANK_X, ylabel=RANK_Y)
@@ -72,21 +69,21 @@ def plot_usage_by_rank(axes: Axes, ranks: pd.DataFrame, methods: Mapping[str, st
 def draw_lorenz(lorenz: pd.DataFrame, summary: pd.DataFrame, methods: Mapping[str, str]) -> go.Figure:
     """The share of the tokens that the least used codes carry, beside what uniform sampling would give (thin).
 
-    lorenz: run, curve (COUNTED or UNIFORM), code_share, token_share. summary: run, gini, gini_uniform, one row per run.
+    lorenz, summary: those of `analysis.usage.lorenz` and `summary`, of the same runs.
 
     Raises:
         InputError: a column is missing, or a run's method is not said.
     """
     ginis = _ginis(summary, methods)
     traces = []
-    for part in rows_of_runs(lorenz, LORENZ_COLUMNS, methods):
+    for part in rows_of_runs(lorenz, LORENZ, methods):
         for curve, width in ((COUNTED, 2.0), (UNIFORM, 1.0)):
             rows = part.rows[part.rows["curve"] == curve]
             traces.append(
                 go.Scatter(
                     x=100 * rows["code_share"].to_numpy(),
                     y=100 * rows["token_share"].to_numpy(),
-                    name=part.live + (ginis[part.run] if curve == COUNTED else ", uniform sampling"),
+                    name=part.live + (ginis[part.run] if curve == COUNTED else f", {UNIFORM}"),
                     showlegend=curve == COUNTED,
                     mode="lines",
                     line={"color": part.look.colour, "dash": part.look.dash, "width": width},
@@ -116,10 +113,10 @@ def draw_lorenz(lorenz: pd.DataFrame, summary: pd.DataFrame, methods: Mapping[st
     )
 
 
-def plot_usage_lorenz(axes: Axes, lorenz: pd.DataFrame, summary: pd.DataFrame, methods: Mapping[str, str]) -> None:
-    """What `usage.draw_lorenz` shows, in axes to print. Arguments and errors are the same."""
+def publish_lorenz(axes: Axes, lorenz: pd.DataFrame, summary: pd.DataFrame, methods: Mapping[str, str]) -> None:
+    """What `usage.draw_lorenz` shows, drawn into printed axes. Arguments and errors are the same."""
     ginis = _ginis(summary, methods)
-    for part in rows_of_runs(lorenz, LORENZ_COLUMNS, methods):
+    for part in rows_of_runs(lorenz, LORENZ, methods):
         for curve, width in ((COUNTED, 1.8), (UNIFORM, 0.8)):
             rows = part.rows[part.rows["curve"] == curve]
             axes.plot(
@@ -151,6 +148,6 @@ def legend_inside(*, left: bool = False, bottom: bool = False) -> dict[str, obje
 
 def _ginis(summary: pd.DataFrame, methods: Mapping[str, str]) -> dict[str, str]:
     """What follows each run's name in the legend."""
-    parts = rows_of_runs(summary, ("gini", "gini_uniform"), methods)
+    parts = rows_of_runs(summary, SUMMARY, methods)
     rows = {part.run: part.rows.iloc[0] for part in parts}
     return {run: f": Gini {row['gini']:.2f} ({row['gini_uniform']:.2f})" for run, row in rows.items()}

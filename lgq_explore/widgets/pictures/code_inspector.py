@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lgq_explore import analysis, plots
 from lgq_explore.errors import InputError, printable
+from lgq_explore.frames.usage import CODE_HISTORY
 from lgq_explore.plots.pictures.patches import NO_CODES
 from lgq_explore.plots.style import Title
 from lgq_explore.runs.study import CROPS, Study
@@ -32,7 +33,7 @@ PICTURES = 4
 PATCHES, SHARES, NEIGHBOURS = 0, 1, 2
 """The places among the charts of those that can be clicked."""
 
-NO_HISTORY = pd.DataFrame({"step": [], "code": [], "count": []}, dtype="int64")
+NO_HISTORY = CODE_HISTORY.frame({})
 
 
 class CodeInspector(Explorer):

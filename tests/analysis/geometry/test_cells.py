@@ -176,7 +176,7 @@ def test_exponents_need_cells_with_tokens() -> None:
     cells = cells_of_points(*tokens_of(np.random.default_rng(6).normal(size=(60, 2))), torch.randn(40, 2), dimension=2)
     with pytest.raises(InputError, match="encode more images"):
         density_exponents(cells[cells["count"] < FEWEST_TOKENS])
-    with pytest.raises(InputError, match="give one of code_cells"):
+    with pytest.raises(InputError, match=r"give one of analysis\.geometry\.code_cells"):
         density_exponents(cells.drop(columns="volume"))
     with pytest.raises(InputError, match="resamples is 1"):
         density_exponents(cells, resamples=1)

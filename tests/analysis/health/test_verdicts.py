@@ -13,9 +13,10 @@ import pytest
 import lgq_explore as lgq
 from lgq_explore.analysis.health import Evidence, advised_command, assess, worst_state
 from lgq_explore.analysis.health.evidence import _with_centres
-from lgq_explore.analysis.health.rules import RULES, STATES
+from lgq_explore.analysis.health.rules import RULES
 from lgq_explore.cli.entry import parser
 from lgq_explore.errors import InputError
+from lgq_explore.frames.health import STATES
 from lgq_explore.images.source import Source
 from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json, override
 from lgq_explore.runs.run import Run, RunWriter, open_run

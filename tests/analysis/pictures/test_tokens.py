@@ -67,5 +67,7 @@ def test_nonsense_is_refused(study: Study) -> None:
         distortion(tokens, 1)
     with pytest.raises(InputError, match="0 tokens"):
         distortion(tokens.head(0), 2)
+    with pytest.raises(InputError, match=r"lacks pixel_error: give one of analysis\.pictures\.token_table"):
+        distortion(tokens.drop(columns="pixel_error"), 2)
     with pytest.raises(InputError, match="15 pixels"):
         token_table(Study(study.trained, replace(study.encoding, images=study.encoding.images[..., :15, :15])))

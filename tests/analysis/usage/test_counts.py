@@ -68,7 +68,7 @@ def test_every_code_lies_at_index_plus_column(codebook_size: int) -> None:
 
 
 def test_a_frame_of_something_else_has_no_grid() -> None:
-    with pytest.raises(InputError, match="'step'"):
+    with pytest.raises(InputError, match=r"lacks code, count, share: give one of analysis\.usage\.per_code"):
         grid(pd.DataFrame({"step": [1]}))
 
 

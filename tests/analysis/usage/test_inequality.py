@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from lgq_explore.analysis.usage import by_rank, lorenz
-from lgq_explore.analysis.usage.inequality import COUNTED, LARGEST_CURVE, UNIFORM
+from lgq_explore.analysis.usage.inequality import LARGEST_CURVE
 from lgq_explore.errors import InputError
+from lgq_explore.frames.usage import COUNTED, UNIFORM
 from lgq_explore.metrics import gini, gini_uniform
 from lgq_explore.runs.study import Study
 from tests.analysis.planted_codes import study_of_codes

@@ -9,13 +9,15 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lgq_explore.errors import InputError
+from lgq_explore.frames.geometry import CODE_CELLS, DENSITY_EXPONENTS
 from lgq_explore.plots.geometry import publish_code_cells
+from tests.plots.filled_frames import filled
 
 
 def cells() -> pd.DataFrame:
     """Four codes, of which one has no tokens and one has too few for a shape."""
-    return pd.DataFrame(
+    return filled(
+        CODE_CELLS,
         {
             "code": [0, 1, 2, 3],
             "count": [60, 40, 5, 0],
@@ -26,12 +28,13 @@ def cells() -> pd.DataFrame:
             "tokens": 105,
             "dimension": 2.0,
             "shape_tokens": 10.0,
-        }
+        },
     )
 
 
 def exponents() -> pd.DataFrame:
-    return pd.DataFrame(
+    return filled(
+        DENSITY_EXPONENTS,
         {
             "quantity": ["volume", "occupancy", "distortion_share"],
             "exponent": [-0.7, 1.2, 0.1],
@@ -42,7 +45,7 @@ def exponents() -> pd.DataFrame:
             "fewest_tokens": 5,
             "centre": 1.0,
             "level": [np.log(0.2), np.log(0.3), 0.0],
-        }
+        },
     )
 
 
@@ -93,10 +96,3 @@ def slope_of(line: Line2D) -> float:
 def test_cells_without_any_shape_are_drawn_in_grey() -> None:
     figure = publish_code_cells(cells().assign(anisotropy=np.nan), exponents())
     assert [len(dots.get_offsets()) for axes in figure.axes[:2] for dots in axes.collections] == [3, 0] * 2
-
-
-def test_another_frame_is_refused() -> None:
-    with pytest.raises(InputError, match="give one of code_cells"):
-        publish_code_cells(cells().drop(columns="volume"), exponents())
-    with pytest.raises(InputError, match="give one of density_exponents"):
-        publish_code_cells(cells(), exponents().iloc[:0])

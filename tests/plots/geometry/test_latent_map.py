@@ -178,5 +178,3 @@ def test_nonsense_is_refused() -> None:
         draw_latent_map([])
     with pytest.raises(InputError, match="colour is 'red': choose one of usage, drift"):
         draw_latent_map([pane()], "red")
-    with pytest.raises(InputError, match=r"lack the columns \['x'\]"):
-        draw_latent_map([pane(codes=pane().codes.drop(columns="x"))])

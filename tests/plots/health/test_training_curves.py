@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames.health import TRAINING_CURVES
 from lgq_explore.plots.health import draw_training_curves, publish_training_curves
+from tests.plots.filled_frames import filled
 
 LOSSES = ["weighted sum", "l1"]
 USAGE = ["active codes, last 32 steps", "perplexity, last 32 steps", "tokens, last 32 steps", "codebook size"]
@@ -29,7 +31,7 @@ def curves_of(panels: dict[str, list[str]], steps: int = 5) -> pd.DataFrame:
         for index, quantity in enumerate(quantities)
         for step in range(1, steps + 1)
     ]
-    return pd.DataFrame(rows, columns=["step", "panel", "quantity", "value"])
+    return filled(TRAINING_CURVES, pd.DataFrame(rows, columns=list(TRAINING_CURVES.needed)))
 
 
 @pytest.mark.parametrize(("panels", "axes"), [(GRID_METHOD, 2), (SOFT_METHOD, 4)])
@@ -114,8 +116,3 @@ def test_a_curve_without_any_value_is_printed_too() -> None:
 def test_an_unknown_panel_is_refused() -> None:
     with pytest.raises(InputError, match="unknown panel 'weather'"):
         draw_training_curves(curves_of({"weather": ["rain"]}))
-
-
-def test_another_frame_is_refused() -> None:
-    with pytest.raises(InputError, match="step, panel, quantity, value"):
-        publish_training_curves(pd.DataFrame({"loss": [1.0]}))

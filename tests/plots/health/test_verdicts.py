@@ -6,19 +6,22 @@ import pandas as pd
 import pytest
 
 from lgq_explore.errors import InputError
+from lgq_explore.frames import health
 from lgq_explore.plots.health import STATE_LOOKS, draw_verdicts, publish_verdicts
 from lgq_explore.plots.health.verdicts import NO_CURVES
+from tests.plots.filled_frames import filled
 
 NAN = float("nan")
 RULES = ("collapse coming", "encoder no longer hears the decoder", "too few tokens for K")
-VERDICTS = pd.DataFrame(
+VERDICTS = filled(
+    health.VERDICTS,
     {
         "rule": RULES,
         "state": ["trouble", "fine", "warning"],
         "finding": ["Collapsed: perplexity 3.", "No: 0 of 3 steps.", "N = 10 tokens."],
         "advice": ["Lower the learning rate.", "", "Take fewer codes."],
         "settings": ["--set learning_rate=0.002", "", ""],
-    }
+    },
 )
 CURVES = pd.DataFrame(
     {
@@ -78,12 +81,6 @@ def test_a_single_logged_step_is_drawn() -> None:
     publish_verdicts(CURVES.iloc[[0]], VERDICTS)
 
 
-def test_other_frames_are_refused() -> None:
-    with pytest.raises(
-        InputError, match=r"lacks the columns \['lower', 'upper'\]: give one of analysis\.health\.rule_curves"
-    ):
-        draw_verdicts(CURVES.drop(columns=["lower", "upper"]), VERDICTS)
-    with pytest.raises(InputError, match=r"give one of analysis\.health"):
-        draw_verdicts(CURVES, VERDICTS.drop(columns="state"))
+def test_a_curve_without_a_verdict_is_refused() -> None:
     with pytest.raises(InputError, match="no verdict"):
         publish_verdicts(CURVES, VERDICTS.iloc[1:])

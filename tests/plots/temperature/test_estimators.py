@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pandas as pd
-import pytest
 
-from lgq_explore.errors import InputError
+from lgq_explore.frames.temperature import ESTIMATORS
 from lgq_explore.plots.temperature import publish_estimators
+from tests.plots.filled_frames import filled
 
 
 def comparison() -> pd.DataFrame:
-    return pd.DataFrame(
+    return filled(
+        ESTIMATORS,
         {
             "temperature": [0.1, 0.1, 1.0, 1.0],
             "estimator": ["straight-through", "lgq"] * 2,
@@ -19,7 +20,7 @@ def comparison() -> pd.DataFrame:
             "sigma": 0.21,
             "pairs": 64,
             "agreement": 0.4,
-        }
+        },
     )
 
 
@@ -32,9 +33,3 @@ def test_each_estimator_has_a_line_in_both_panels() -> None:
     }
     assert [list(line.get_ydata()) for line in variance.get_lines()[:2]] == [[0.5, 0.5], [1.3, 0.2]]
     assert "σ = 0.21, 64 antithetic pairs" in " ".join(text.get_text() for text in figure.texts)
-
-
-@pytest.mark.parametrize("frame", [comparison().drop(columns="sigma"), comparison().iloc[:0]])
-def test_another_frame_is_refused(frame: pd.DataFrame) -> None:
-    with pytest.raises(InputError, match="give one of compare_estimators"):
-        publish_estimators(frame)

@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from lgq_explore.errors import InputError
+from lgq_explore.frames.temperature import (
+    FLIPS_OVER_TEMPERATURES,
+    MARKS,
+    SWEEP,
+    TOKEN_MAP,
+    TOKENS,
+    TOP_RESPONSIBILITIES,
+)
 from lgq_explore.plots.temperature import (
     TemperatureFrames,
     draw_softness,
@@ -17,12 +24,14 @@ from lgq_explore.plots.temperature import (
     publish_sweep,
     publish_temperature,
 )
+from tests.plots.filled_frames import filled
 
 TEMPERATURES = [0.01, 0.1, 1.0]
 
 
 def sweep() -> pd.DataFrame:
-    return pd.DataFrame(
+    return filled(
+        SWEEP,
         {
             "temperature": TEMPERATURES,
             "relative_gap": [0.0, 0.1, 0.5],
@@ -31,32 +40,35 @@ def sweep() -> pd.DataFrame:
             "encoder_gain": [0.9, 0.8, 0.4],
             "encoder_gain_median": [0.0, 0.8, 0.4],
             "tokens": [512] * 3,
-        }
+        },
     )
 
 
 def flips() -> pd.DataFrame:
-    return pd.DataFrame(
-        {"from_temperature": [0.01, 0.1], "to_temperature": [0.1, 1.0], "hard": [0.0, 0.0], "soft": [0.1, 0.3]}
+    return filled(
+        FLIPS_OVER_TEMPERATURES,
+        {"from_temperature": [0.01, 0.1], "to_temperature": [0.1, 1.0], "hard": [0.0, 0.0], "soft": [0.1, 0.3]},
     )
 
 
 def marks() -> pd.DataFrame:
-    return pd.DataFrame({"mark": ["training ended", "critical"], "temperature": [0.1, 1.0]})
+    return filled(MARKS, {"mark": ["training ended", "critical"], "temperature": [0.1, 1.0]})
 
 
 def tokens() -> pd.DataFrame:
-    return pd.DataFrame({"token": range(8), "code": 0, "max_p": [0.1] * 6 + [1.0] * 2, "entropy": np.log(2)})
+    return filled(TOKENS, {"token": range(8), "code": 0, "max_p": [0.1] * 6 + [1.0] * 2, "entropy": np.log(2)})
 
 
 def top() -> pd.DataFrame:
-    return pd.DataFrame({"rank": [1, 2], "code": [7, 3], "responsibility": [0.6, 0.3], "distance": [0.1, 0.2]})
+    return filled(
+        TOP_RESPONSIBILITIES, {"rank": [1, 2], "code": [7, 3], "responsibility": [0.6, 0.3], "distance": [0.1, 0.2]}
+    )
 
 
 def placed() -> pd.DataFrame:
     """Two pictures of 2 × 2 tokens."""
     place = np.arange(8)
-    return tokens().assign(picture=place // 4, row=place // 2 % 2, column=place % 2)
+    return filled(TOKEN_MAP, tokens().assign(picture=place // 4, row=place // 2 % 2, column=place % 2))
 
 
 def test_a_sweep_has_a_line_a_quantity_at_its_temperatures() -> None:
@@ -118,18 +130,3 @@ def test_the_printed_figures_hold_all_panels() -> None:
     assert isinstance(figure, Figure)
     assert len(figure.axes) == 9  # three of the sweep, two distributions, one token, pictures, map and its colours
     assert [label.get_text() for label in figure.axes[6].get_yticklabels()] == ["input", "soft", "hard"]
-
-
-@pytest.mark.parametrize(
-    ("draw", "missing"),
-    [
-        (lambda: draw_sweep(sweep().drop(columns="relative_gap"), flips(), marks(), 0.2), "relative_gap"),
-        (lambda: draw_sweep(sweep(), flips().drop(columns="soft"), marks(), 0.2), "soft"),
-        (lambda: draw_softness(tokens().iloc[:0], 16), "max_p"),
-        (lambda: draw_top_responsibilities(top().drop(columns="code"), 0), "code"),
-        (lambda: draw_token_map(tokens(), 0), "picture"),
-    ],
-)
-def test_a_frame_without_what_is_drawn_is_refused(draw: object, missing: str) -> None:
-    with pytest.raises(InputError, match=f"give one with .*'{missing}'"):
-        draw()  # type: ignore[operator]

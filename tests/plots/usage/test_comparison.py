@@ -5,10 +5,9 @@ from __future__ import annotations
 from io import BytesIO
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from lgq_explore.errors import InputError
+from lgq_explore.frames import usage
 from lgq_explore.plots import METHOD_COLOURS
 from lgq_explore.plots.usage import (
     UsageFrames,
@@ -18,27 +17,33 @@ from lgq_explore.plots.usage import (
     draw_lorenz,
     publish_comparison,
 )
+from tests.plots.filled_frames import filled
 
 METHODS = {"even": "vq", "uneven": "lgq"}
-RANKS = pd.DataFrame(
+RANKS = filled(
+    usage.BY_RANK.of_several_runs,
     {
         "run": ["even", "even", "uneven"],
         "rank": [1, 2, 1],
         "code": [7, 3, 0],
         "count": [6, 4, 10],
         "share": [0.6, 0.4, 1.0],
-    }
+    },
 )
-LORENZ = pd.DataFrame(
+LORENZ = filled(
+    usage.LORENZ.of_several_runs,
     {
         "run": ["even"] * 4 + ["uneven"] * 4,
         "curve": ["counted", "counted", "uniform sampling", "uniform sampling"] * 2,
         "code_share": [0.0, 1.0] * 4,
         "token_share": [0.0, 1.0] * 4,
-    }
+    },
 )
-SUMMARY = pd.DataFrame({"run": ["even", "uneven"], "gini": [0.25, 0.75], "gini_uniform": [0.12, 0.13]})
-ACCUMULATION = pd.DataFrame(
+SUMMARY = filled(
+    usage.SUMMARY.of_several_runs, {"run": ["even", "uneven"], "gini": [0.25, 0.75], "gini_uniform": [0.12, 0.13]}
+)
+ACCUMULATION = filled(
+    usage.ACCUMULATION.of_several_runs,
     {
         "run": ["even", "even", "uneven", "uneven"],
         "images": [1, 2, 1, 2],
@@ -49,9 +54,10 @@ ACCUMULATION = pd.DataFrame(
         "codebook_size": [8, 8, 10, 10],
         "chao2": [9.0, 9.0, 2.0, 2.0],
         "unit": ["image"] * 4,
-    }
+    },
 )
-DEFINITIONS = pd.DataFrame(
+DEFINITIONS = filled(
+    usage.DEFINITIONS,
     {
         "run": ["even"] * 3 + ["uneven"] * 3,
         "definition": ["whole set", "window of 99 tokens", "at least 3 hits"] * 2,
@@ -60,7 +66,7 @@ DEFINITIONS = pd.DataFrame(
         "utilization": [0.5, np.nan, 0.0, 0.2, np.nan, 0.1],
         "rank": [1.0, np.nan, 2.0, 2.0, np.nan, 1.0],
         "why": ["", "8 tokens were encoded: encode more crops", ""] * 2,
-    }
+    },
 )
 
 
@@ -120,9 +126,3 @@ def test_the_comparison_prints_all_four_with_their_n() -> None:
     for axes in figure.axes:
         assert {METHOD_COLOURS["vq"], METHOD_COLOURS["lgq"]} <= {line.get_color() for line in axes.lines}
     assert "N = 8 tokens" in figure.get_suptitle()
-
-
-@pytest.mark.parametrize("draw", [draw_by_rank, draw_accumulation, draw_definitions])
-def test_a_frame_of_something_else_is_refused(draw: object) -> None:
-    with pytest.raises(InputError, match="it lacks"):
-        draw(SUMMARY, METHODS)

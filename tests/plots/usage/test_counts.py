@@ -159,8 +159,3 @@ def test_an_empty_frame_can_be_printed_too(publish) -> None:
 def test_another_order_is_refused_with_the_choices() -> None:
     with pytest.raises(InputError, match="'size': choose one of code, rank"):
         draw_per_code(usage_of([1]), by="size")
-
-
-def test_another_frame_is_refused() -> None:
-    with pytest.raises(InputError, match="step"):
-        publish_per_code(pd.DataFrame({"step": [1]}))
