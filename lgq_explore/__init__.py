@@ -1,4 +1,4 @@
-"""The names that a notebook needs, as ``__init__.pyi`` lists them, each loaded when first used.
+"""The public names of the package, listed in ``__init__.pyi`` and loaded when they are first used.
 
 The stub is the one list: type checkers read it, and lazy_loader makes ``__getattr__``, ``__dir__`` and
 ``__all__`` of it (PEP 562), so that ``import lgq_explore`` is instant and needs no notebook package.

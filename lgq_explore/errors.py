@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 
-# Control characters, format characters (those that turn the direction of writing among them), halves of a
-# surrogate pair (bytes of a file name that are no UTF-8), and Unicode's own line and paragraph separators.
+# Control characters, format characters (some change the direction of writing), surrogates (bytes of a file name
+# that are not valid UTF-8), and Unicode's own line and paragraph separators.
 _NOT_PLAIN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-# Format characters that Persian, Hindi and many emoji are written with.
+# Format characters that are part of Persian, Hindi and many emoji.
 _JOINERS = frozenset({"\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"})
 
 _TORCH_LACKS_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
@@ -16,15 +16,15 @@ _TORCH_LACKS_MEMORY = ("can't allocate memory", "not enough memory", "out of mem
 class InputError(ValueError):
     """Bad input: the message (one or two lines) names the value that was given and the remedy.
 
-    The command line prints the message to stderr and exits with status 2; everything else that is raised is a defect.
+    The command line prints the message to stderr and exits with status 2. Any other exception is a defect.
     """
 
 
 def printable(text: object) -> str:
-    """`text` (a name, a path, a message of another library) in one line, without what a terminal would obey.
+    """`text` (a name, a path, a message of another library) in one line, with terminal controls escaped.
 
-    Control characters, line breaks, controls of the direction of writing and bytes that are no UTF-8 appear
-    as Python escapes; all other characters stay as they are.
+    Control characters, line breaks, characters that change the direction of writing, and bytes that are not valid
+    UTF-8 appear as Python escapes. All other characters are unchanged.
 
     >>> printable("lake\\x1b[2J\\nat night.png"), printable("café 湖.png")
     ('lake\\\\x1b[2J\\\\nat night.png', 'café 湖.png')

@@ -1,9 +1,9 @@
 """Files and folders that are written whole or not at all.
 
-What is being written has a hidden name of its own beside the place it is for, and is renamed when it is whole. A
-process that is killed leaves its hidden file or folder behind. Nobody can tell from outside whether its writer still
-lives; but a living one writes, so what has not changed for a day is left over. The next writer of the same name
-removes it. Whoever holds a folder alone may remove all such leftovers in it at once.
+A file or folder is written under a hidden name in the same folder, and renamed when it is complete. A killed process
+leaves its hidden file or folder behind. Other processes cannot tell whether its writer is still running, so a hidden
+file counts as left over once it has not changed for a day. The next writer of the same name removes it. A process
+that holds a folder exclusively may remove all leftovers in it at once.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def given_path(path: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that takes `path`'s place when it is whole, and leaves nothing behind otherwise.
+    """A file to write, which replaces `path` when it is complete and leaves nothing behind otherwise.
 
-    Each writer has a hidden file of its own, so two processes may write the same path; the later one stays.
+    Each writer has its own hidden file, so two processes may write the same path; the last one wins.
     """
     with _hidden_file(path) as (temporary, target):
         yield target
@@ -51,7 +51,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that is at `path` when it is whole. FileExistsError where something is there by then."""
+    """A file to write, which appears at `path` when it is complete. Raises FileExistsError if it exists by then."""
     with _hidden_file(path) as (temporary, target):
         yield target
         _finish(target)
@@ -60,9 +60,9 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill that is at `path` when it is whole. FileExistsError where something is there by then.
+    """A folder to fill, which appears at `path` when it is complete. Raises FileExistsError if it exists by then.
 
-    Of what came meanwhile only an empty folder is taken over: nothing is lost with it.
+    An empty folder that appeared at the path meanwhile is replaced, since nothing is lost with it.
     """
     remove_leftovers(path.parent, of=path.name)
     temporary = hidden_beside(path)
@@ -73,7 +73,7 @@ def new_folder(path: Path) -> Iterator[Path]:
             _sync(file)
         _sync(temporary)
         try:
-            os.rename(temporary, path)  # of folders: never replaces one that holds something
+            os.rename(temporary, path)  # never replaces a folder that is not empty
         except OSError as error:
             if os.path.lexists(path):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
@@ -84,12 +84,12 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def rename_to_new(file: Path, path: Path) -> None:
-    """Rename a file. FileExistsError, and both are as they were, where something is at `path`."""
+    """Rename a file. Raises FileExistsError and changes nothing if `path` exists."""
     try:
         os.link(file, path)
     except FileExistsError:
         raise
-    except OSError:  # a file system without hard links: take the name first, then give it the content
+    except OSError:  # a file system without hard links: reserve the name first, then fill it
         path.open("xb").close()
         os.replace(file, path)
     else:
@@ -97,16 +97,16 @@ def rename_to_new(file: Path, path: Path) -> None:
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder so that half of it is never found under its name, even by a process that is killed here."""
+    """Remove a folder; even if the process is killed meanwhile, no partial folder is left under its name."""
     hidden = hidden_beside(path)
     os.rename(path, hidden)
     shutil.rmtree(hidden)
 
 
 def remove_leftovers(folder: Path, *, of: str | None = None, unchanged_for: float = SECONDS_OF_A_DAY) -> None:
-    """Remove what killed writers left in a folder: all of it, or what was to become the file or folder named `of`.
+    """Remove the leftovers of killed writers from a folder: all, or those of the file or folder named `of`.
 
-    unchanged_for: seconds. 0 is for whoever holds the folder alone.
+    unchanged_for: seconds since the last change. Pass 0 only where this process holds the folder exclusively.
     """
     with suppress(OSError):
         for path in list(folder.iterdir()):
@@ -137,7 +137,7 @@ def _finish(target: BinaryIO) -> None:
 
 
 def _seconds_unchanged(path: Path) -> float:
-    """Since a file, or a folder or anything in it, was written to; 0 where it is gone."""
+    """Seconds since the last change of a file, or of a folder and its direct content; 0 if it is gone."""
     try:
         inside = list(path.iterdir()) if path.is_dir() and not path.is_symlink() else []
         return max(0.0, time.time() - max(entry.lstat().st_mtime for entry in (path, *inside)))

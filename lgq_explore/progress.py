@@ -1,6 +1,6 @@
 """Progress of long work on stderr, which may be a terminal, a notebook, a log, closed or full.
 
-No run is worth less than its progress bar: what can't be written is left out, and the work goes on.
+Progress never stops the work: what can't be written is left out.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from tqdm.auto import tqdm
 from tqdm.notebook import tqdm_notebook
 
 SECONDS_BETWEEN_LINES = 10.0
-"""In a log or a pipe. A bar that is drawn again and again would make one endless line there."""
+"""Seconds between lines in a log or a pipe, where a bar that is redrawn would become one endless line."""
 SECONDS_BETWEEN_DRAWINGS = 0.5
 
 
 class Progress:
     """How much of `total` is done: a bar on a terminal or in a notebook, elsewhere a line every few seconds.
 
-    Use it as a context manager, in the thread that works. total: None where `move_to` tells it. done: what is finished
-    at the start. shown: whether anything is written at all. delay: seconds that the work must take before anything is.
+    Use it as a context manager, in the thread that works. total: None if `move_to` gives it. done: units finished at
+    the start. shown: whether anything is written. delay: seconds of work before anything is written.
     """
 
     def __init__(
@@ -60,30 +60,30 @@ class Progress:
             self._bar.close()
 
     def advance(self, by: int = 1) -> None:
-        """`by` more units are done."""
+        """Report `by` more units as done."""
         self._bar.update(by)
 
     def move_to(self, done: int, total: int) -> None:
-        """`done` of `total` are done, where work learns only on its way how long it is. Another total is a new bar."""
+        """Report `done` of `total` units, for work of unknown length. A new total starts a new bar."""
         if self._bar is None or self._bar.total != total:
             self.__exit__(None, None, None)
             self._bar = tqdm(total=total, **self._settings)
         self._bar.update(done - self._bar.n)
 
     def note(self, text: str, *, at_once: bool = False) -> None:
-        """What stands behind the numbers from now on. at_once: also in a log, as a line of its own."""
+        """Show `text` behind the numbers from now on. at_once: write it to a log immediately, as a line of its own."""
         self._bar.set_postfix_str(text, refresh=self._redraws or at_once)
 
 
 def tell(line: str) -> None:
-    """Write a line to stderr, unless it can't be written."""
+    """Write a line to stderr; a failure to write is ignored."""
     stream = _Unfailing(sys.stderr)
     stream.write(f"{line}\n")
     stream.flush()
 
 
 class _Unfailing:
-    """A stream that leaves out what it can't write; None, which is what Python has for a closed one, writes nothing."""
+    """A stream that ignores failures to write. None, which is Python's stderr when it is closed, writes nothing."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream

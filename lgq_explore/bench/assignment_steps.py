@@ -1,11 +1,11 @@
-"""One training step of each quantizer whose cost is compared: forward, losses and backward.
+"""One training step of each compared quantizer: forward, losses and backward.
 
 All take the same tokens [N, D] and end in the same way, with a fixed linear functional of the vectors that a decoder
 would see, plus the quantizer's own weighted losses. Encoder and decoder are left out.
 
-`lgq` is this package's. `dense` computes the same outputs and gradients from the formulas of LGQ as they stand there,
-with every N×K array at hand, which is how published code does it. The others assign each token to one code and are
-classes of vector-quantize-pytorch; FSQ has no codebook at all, its codes are a product of levels.
+`lgq` is the implementation of this package. `dense` computes the same outputs and gradients directly from the formulas
+of LGQ, with all N×K arrays in memory, as published code does. The others assign each token to one code and are classes
+of vector-quantize-pytorch; FSQ has no codebook, its codes are a product of levels.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ LIBRARY_ARGUMENTS: dict[str, dict[str, Any]] = {
     "SimVQ": {"rotation_trick": False},
     "FSQ": {},
 }
-"""Classes of the library, and how they are set beside width and number of codes: to what their papers publish."""
+"""Classes of the library, and their arguments besides width and number of codes, as in their papers."""
 
 LARGEST_LOGIT_RANGE = 80.0
 """e⁻⁸⁰ is a normal float32 number; from e⁻⁸⁷ on they are subnormal, which slows some processors down."""
 RANGE_TILE = 2**16
-"""Pairs held at once to find that range: too few to raise the memory that is measured afterwards."""
+"""Pairs held at once to find that range; few enough not to affect the memory measured afterwards."""
 WARM_UP_TOKENS = 256
 FLOOR_TOKENS, FLOOR_CODES, FLOOR_REPEATS = 64, 512, 100
 
@@ -90,7 +90,7 @@ class DenseLGQ(nn.Module):
 
 
 class PackageLGQ(nn.Module):
-    """LGQ as this package trains it."""
+    """LGQ as implemented in this package."""
 
     def __init__(self, centres: Tensor, temperature: float, drop: float) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class PackageLGQ(nn.Module):
 
 
 class LibraryQuantizer(nn.Module):
-    """A class of vector-quantize-pytorch, whose losses come summed and weighted."""
+    """A class of vector-quantize-pytorch, which returns the weighted sum of its losses."""
 
     def __init__(self, method: str, codes: int, dim: int) -> None:
         super().__init__()
@@ -123,15 +123,15 @@ class LibraryQuantizer(nn.Module):
 
 
 def fsq_levels(codes: int) -> tuple[int, ...]:
-    """The levels whose product stands for `codes` in comparisons."""
+    """The levels of FSQ that are compared with `codes` codes."""
     return FSQConfig.for_codebook_size(codes).levels
 
 
 @dataclass(frozen=True)
 class TrainingStep:
-    """A step, forward and backward, to be called with a number of tokens: that many of `tokens` [N, D] take part.
+    """A step, forward and backward; called with a number of tokens, it uses as many of `tokens` [N, D].
 
-    upstream: [N, D], the linear functional of the vectors that stands for a decoder. weights: of the losses, by name.
+    upstream: [N, D], a linear functional of the vectors in place of a decoder. weights: of the losses, by name.
     """
 
     quantizer: nn.Module
@@ -141,7 +141,7 @@ class TrainingStep:
 
     @classmethod
     def of(cls, case: AssignmentCase) -> Self:
-        """The case's step, on data that depend on its sizes alone."""
+        """The step of a case, on data that depend on its sizes only."""
         generator = torch.Generator().manual_seed(0)
         tokens, upstream = (torch.randn(case.tokens, case.dim, generator=generator) for _ in range(2))
         centres = torch.randn(case.codes, case.dim, generator=generator)
@@ -174,7 +174,7 @@ def scale_without_subnormals(tokens: Tensor, centres: Tensor, temperature: float
 
 
 def measure_case(case: dict[str, Any]) -> dict[str, Any]:
-    """CPU seconds of a step and megabytes of an AssignmentCase, as JSON; to be run in a fresh process."""
+    """CPU seconds per step and megabytes of an AssignmentCase, as JSON; to be run in a fresh process."""
     what = AssignmentCase(**case)
     step = TrainingStep.of(what)
     few = min(what.tokens, WARM_UP_TOKENS)
@@ -183,7 +183,7 @@ def measure_case(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure_floor(case: dict[str, Any]) -> dict[str, Any]:
-    """Nanoseconds a token-code pair of what PyTorch cannot do without, in linear memory; to be run in a fresh process.
+    """Nanoseconds per token-code pair of the least work of PyTorch in linear memory; to be run in a fresh process.
 
     Two exponentials and seven matrix products of width D + 1, on a tile that the cache holds: logits and p v forward,
     logits again, G vᵀ, dS k, qᵀ dS and Gᵀ p backward. No sums, maxima or products of elements, and no memory traffic.

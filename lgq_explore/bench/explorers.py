@@ -1,10 +1,10 @@
-"""The time that a panel takes to answer a move of its slider.
+"""The time that the temperature panel takes to respond to a move of its slider.
 
-The temperature panel's work is done without a browser: its numbers, its pictures and its five figures as the text that
-goes to the page, for tokens and a codebook of a published size. A move to a temperature that is not known yet is
-answered by a preview, of the panel's few tokens; all of them follow, computed in another thread. One to a temperature
-that was made ready while nobody moved, as those near the present one are, is answered by the whole. Weights and
-pictures are random: no step of the work depends on what they are. A case runs in a fresh process on one thread.
+The panel's work is measured without a browser: its numbers, its pictures and the JSON text of its five figures, for
+tokens and a codebook of a published size. A move to a new temperature first shows a preview of a few tokens; the result
+for all tokens follows from another thread. Temperatures near the current one are computed while the slider rests, and a
+move to one of them shows the complete result at once. Weights and pictures are random, which does not affect the
+amount of work. A case runs in a fresh process on one thread.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 TOKENS, CODES, MOVES = 4096, 16384, 20
 IMAGE_SIZE = 32
 KINDS = ("preview", "whole", "ready")
-"""Of what is timed in a move: the answer to a temperature not known yet, its computation for all tokens, and the answer
-to a temperature made ready."""
+"""The timed kinds of work: the preview of a new temperature, its computation for all tokens, and the response to a
+temperature that was computed in advance."""
 LOWEST_MOVE = 0.02
-"""Moves go up from here, from one temperature of the grid to the next: over all that training passes through."""
+"""Moves start here and go up from one temperature of the grid to the next."""
 
 
 def measure_explorers(tokens: int = TOKENS, codes: int = CODES, moves: int = MOVES) -> dict[str, Any]:
-    """Measure the temperature panel as the module says: a JSON object with one result.
+    """Measure the temperature panel as described above: a JSON object with one result.
 
     Raises:
-        InputError: sizes under 1, fewer than 2 codes, or more moves than there are temperatures to go to.
+        InputError: sizes below 1, fewer than 2 codes, or more moves than temperatures of the slider.
     """
     for name, value, least in (("tokens", tokens, 1), ("codes", codes, 2), ("moves", moves, 1)):
         if value < least:
@@ -94,7 +94,7 @@ def measure_temperature_panel(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def _random_study(tokenizer: Tokenizer, tokens: int, factor: int) -> Study:
-    """As many random pictures as hold the tokens, and what the tokenizer makes of them."""
+    """A study of random pictures with at least this many tokens."""
     count = -(-tokens // (IMAGE_SIZE // factor) ** 2)
     generator = torch.Generator().manual_seed(0)
     pictures = torch.randint(256, (count, 3, IMAGE_SIZE, IMAGE_SIZE), dtype=torch.uint8, generator=generator)
@@ -103,7 +103,7 @@ def _random_study(tokenizer: Tokenizer, tokens: int, factor: int) -> Study:
 
 
 def _figures(views: TemperatureViews, marks: Any, view: TemperatureView) -> list[str]:
-    """The text of the panel's figures, as it goes to the page."""
+    """The JSON texts of the panel's figures."""
     from lgq_explore import plots
 
     shown = view.reconstructions
@@ -126,7 +126,7 @@ def _seconds(act: Callable[[float], object], temperature: float) -> float:
 
 
 def markdown_table(measured: Mapping[str, Any]) -> str:
-    """One row per panel: opening, and the medians of both kinds of moves; what was measured stands under it."""
+    """One row per panel: opening, and the medians of each kind of move; below it, what was measured."""
     rows = [
         [
             result["panel"],

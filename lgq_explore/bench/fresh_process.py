@@ -1,7 +1,7 @@
-"""The cost of a computation in a process of its own, on one thread.
+"""Measurements of time and memory in a fresh process, on one thread.
 
-Memory that an earlier case left behind, a library that is started already or threads that wait for each other would
-all be measured along, so every case has a process to itself:
+Memory left by an earlier case, libraries that are already initialised and threads that wait for each other would
+distort the measurement, so every case has its own process:
 
     python -m lgq_explore.bench.fresh_process MODULE:FUNCTION JSON
 
@@ -31,25 +31,25 @@ from lgq_explore.errors import InputError
 THREADS = 1
 BAD_INPUT = 2
 PROCESS = Path("/proc/self")
-"""Where Linux tells a process its memory; other systems have nothing that tells as much."""
+"""Where Linux reports the memory of a process; other systems have no equivalent."""
 
 Measure = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class ProcessFailed(RuntimeError):
-    """A process that measured a case did not come to its end; the message says why, in a line."""
+    """A process that measures a case failed; the message says why, in a line."""
 
 
 def in_fresh_process(measure: Measure, case: dict[str, Any], seconds: float | None = None) -> dict[str, Any]:
-    """`measure(case)` in a process of its own, on one thread. `measure` is a function at the top of a module.
+    """Run `measure(case)` in a fresh process, on one thread. measure: a function at the top level of a module.
 
-    Raises InputError where it did, and ProcessFailed for any other end but a result, after `seconds` at the latest.
+    Raises InputError if `measure` does, and ProcessFailed for any other failure or after `seconds`.
     """
     target = f"{measure.__module__}:{measure.__name__}"
     try:
         done = subprocess.run(
             [sys.executable, "-m", __name__, target, json.dumps(case)],
-            # Libraries read these when they are loaded, before anybody can set a number of threads.
+            # Libraries read these when they are loaded.
             env={**os.environ, "OMP_NUM_THREADS": str(THREADS), "MKL_NUM_THREADS": str(THREADS)},
             capture_output=True,
             text=True,
@@ -69,8 +69,8 @@ def in_fresh_process(measure: Measure, case: dict[str, Any], seconds: float | No
 
 @dataclass(frozen=True)
 class Cost:
-    """seconds: CPU time of a step, the median of several. megabytes: 10⁶ bytes by which resident memory grew at its
-    peak, in any step, above what it was before the first; None where the system does not tell.
+    """seconds: median CPU time per step. megabytes: growth of peak resident memory since before the first step, in
+    units of 10⁶ bytes; None if the system does not report it.
     """
 
     seconds: float
@@ -78,7 +78,7 @@ class Cost:
 
 
 def cost_of(step: Callable[[], None], *, steps: int, warm_up: Callable[[], None]) -> Cost:
-    """The cost of `step`, called `steps` times after one `warm_up`, which starts what is started only once."""
+    """The cost of `step`, called `steps` times after one `warm_up`, which initialises libraries."""
     before = _forget_peak()
     warm_up()
     seconds = [_cpu_seconds(step) for _ in range(steps)]
@@ -93,9 +93,9 @@ def _cpu_seconds(step: Callable[[], None]) -> float:
 
 
 def _forget_peak() -> int | None:
-    """Set the peak of resident memory back to what is resident now; that, in bytes, or None where it can't be done.
+    """Reset the peak of resident memory, and return the current size in bytes, or None if it can't be reset.
 
-    What importing took at its peak would else hide what a step takes.
+    The peak during imports could otherwise exceed that of a step.
     """
     try:
         (PROCESS / "clear_refs").write_text("5")
@@ -105,7 +105,7 @@ def _forget_peak() -> int | None:
 
 
 def _resident_bytes(entry: str) -> int:
-    # Not getrusage: its peak outlives exec, so that a child would start at the peak of its parent.
+    # Not by getrusage, whose peak is inherited through exec from the parent.
     (kilobytes,) = re.findall(rf"^{entry}:\s*(\d+) kB$", (PROCESS / "status").read_text(), re.MULTILINE)
     return 1024 * int(kilobytes)
 

@@ -1,9 +1,9 @@
 """The learning rate at which a recipe trains best over all methods, by the training loss.
 
-The rule, which was set before anything was measured: every method of QUANTIZERS is trained at every rate, with every
-seed and rounding replicate. A run's number is its training L1, the mean of `loss_l1` over those rows of its history
-that lie in the last fifth of its steps. Chosen is the rate with the lowest mean of that number over all runs, among the
-rates of at most HIGHEST_RATE. Held-out pictures have no say; how far rounding alone moves their PSNR is told beside it.
+The rule was set before anything was measured. Every method of QUANTIZERS is trained at every rate, with every seed and
+rounding replicate. A run's training L1 is the mean of `loss_l1` over the rows of its history in the last fifth of its
+steps. The chosen rate has the lowest mean training L1 over all runs, among the rates of at most HIGHEST_RATE. Held-out
+pictures do not affect the choice; the change of their PSNR by rounding alone is reported in addition.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from .results import about_runs
 RATES = (2e-3, 1e-3, 5e-4)
 
 HIGHEST_RATE = 1e-3
-"""Published runs have 1e-4 to 8e-4; twice this was the rate of `tiny` before it was measured."""
+"""The highest rate that may be chosen. Published runs have 1e-4 to 8e-4; `tiny` had twice this rate before."""
 
 WINDOW = 0.2
-"""The share of the steps, the last ones, whose training L1 counts."""
+"""The share of the steps, at the end, over which training L1 is averaged."""
 
 
 def measure_learning_rates(
     recipes: Sequence[TrainConfig], rates: Sequence[float], repeats: Repeats, device: str = "auto"
 ) -> dict[str, Any]:
-    """Train every recipe at every rate as often as `repeats` says, and choose a rate as the module says.
+    """Train every recipe at every rate, repeated as `repeats` says, and choose a rate by the rule above.
 
-    Returns a JSON object: what it ran on, the recipes by their hash (as given; a result's hash is that of its own
-    rate), a result a run, and the chosen rate. Raises InputError for no methods, one method twice, and rates of which
-    none may be chosen.
+    Returns a JSON object: the environment, the recipes by their hash (as given; a result's hash is that of its own
+    rate), one result per run, and the chosen rate. Raises InputError for no methods, one method twice, and rates of
+    which none may be chosen.
     """
     require_each_method_once(recipes)
     at_each_rate = recipes_at_rates(recipes, rates)
@@ -55,7 +55,7 @@ def measure_learning_rates(
 
 
 def recipes_at_rates(recipes: Sequence[TrainConfig], rates: Sequence[float]) -> list[TrainConfig]:
-    """Every recipe at every rate. Raises InputError for what is none, and where none may be chosen."""
+    """Every recipe at every rate. Raises InputError for an invalid rate, and if none may be chosen."""
     if not any(rate <= HIGHEST_RATE for rate in rates):
         raise InputError(f"learning rates {', '.join(map(str, rates))}: give one of at most {HIGHEST_RATE:g}")
     if len(set(rates)) < len(rates):
@@ -115,7 +115,7 @@ def markdown_table(measured: dict[str, Any]) -> str:
 
 
 def _psnr_by_rounding(results: Sequence[dict[str, Any]], rate: float, methods: Sequence[str]) -> str:
-    """The mean over the methods, and the largest, of what rounding alone did to the PSNR of held-out pictures."""
+    """Differences in held-out PSNR by rounding alone: the mean over the methods, and the largest."""
     of_methods = (
         rounding_spread([each for each in results if _is(each, rate, method)], "psnr_db") for method in methods
     )

@@ -1,4 +1,4 @@
-"""Numbers, amounts and rows of a result as Markdown."""
+"""Formatting of numbers, counts and tables as Markdown."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Iterable, Sequence
 
 
 def number(value: float | None) -> str:
-    """Three digits, but whole numbers from 100 on; a dash where there is none."""
+    """Three digits, or a whole number from 100 on; a dash for None."""
     if value is None:
         return "–"
     return f"{value:,.0f}" if value >= 99.95 else f"{value:.3g}"
 
 
 def count(amount: int, noun: str) -> str:
-    """The amount and its noun, in the plural unless it is 1."""
+    """The amount and its noun, in the plural unless the amount is 1."""
     return f"{amount} {noun}{'' if amount == 1 else 's'}"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 0) -> str:
-    """A Markdown table; the first `left` columns are set to the left, the others, numbers, to the right."""
+    """A Markdown table; the first `left` columns are left-aligned, the others right-aligned."""
     rule = ["---"] * left + ["---:"] * (len(header) - left)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))

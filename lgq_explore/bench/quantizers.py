@@ -1,4 +1,4 @@
-"""Methods trained by one recipe on the same photographs with the same seeds, and compared."""
+"""Comparison of methods trained by one recipe, on the same photographs and with the same seeds."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Repeats:
-    """How often a recipe is trained: with every seed, and each of these as often as there are rounding replicates.
+    """How often a recipe is trained: with every seed, and each seed with several rounding replicates.
 
-    Replicates of a seed are the same training but for rounding (`TrainConfig.rounding_replicate`), so a difference
-    that is no larger than theirs says nothing. Raises InputError where there is nothing to train.
+    Replicates of a seed differ in rounding only (`TrainConfig.rounding_replicate`), so a difference no larger than
+    theirs has no meaning. Raises InputError if there is nothing to train.
     """
 
     seeds: Sequence[int]
@@ -49,7 +49,7 @@ class Repeats:
             raise InputError(f"{self.rounding_replicates} rounding replicates are too few or too many: {remedy}")
 
     def of(self, recipe: TrainConfig) -> list[TrainConfig]:
-        """The recipe with every seed and replicate. Raises InputError for a seed that is none."""
+        """The recipe with every seed and replicate. Raises InputError for an invalid seed."""
         try:
             return [
                 replace(recipe, seed=seed, rounding_replicate=replicate)
@@ -61,20 +61,20 @@ class Repeats:
 
 
 def trained_runs(recipes: Sequence[TrainConfig], device: str) -> Generator[Run]:
-    """Train one recipe after the other; a run's folder is there until the next one is asked for."""
+    """Train one recipe after the other; a run's folder exists until the next run is requested."""
     for recipe in recipes:
         with tempfile.TemporaryDirectory(prefix="lgq-explore-bench-") as folder:
             run = train(recipe, Path(folder) / f"{recipe.quantizer.method}-{recipe.seed}", device=device)
             if not run.is_finished:
-                raise KeyboardInterrupt  # the interrupt that training took as a wish to stop
+                raise KeyboardInterrupt  # training took it as a request to stop
             yield run
 
 
 def compare_quantizers(recipes: Sequence[TrainConfig], repeats: Repeats, device: str = "auto") -> dict[str, Any]:
-    """Train every recipe as often as `repeats` says and evaluate it on the held-out photographs.
+    """Train every recipe, repeated as `repeats` says, and evaluate the runs on the held-out photographs.
 
-    Returns a JSON object: what it ran on, the recipes by their hash, and an `evaluate` result a run. Raises InputError
-    where nothing is to be trained, or one method twice.
+    Returns a JSON object: the environment, the recipes by their hash, and one `evaluate` result per run. Raises
+    InputError if there is nothing to train, or one method twice.
     """
     require_each_method_once(recipes)
     recipes = [resolved(recipe) for recipe in recipes]
@@ -86,7 +86,7 @@ def compare_quantizers(recipes: Sequence[TrainConfig], repeats: Repeats, device:
 
 
 def resolved(recipe: TrainConfig) -> TrainConfig:
-    """The recipe as its run will have it, whose hash the results name: a folder's path is part of it."""
+    """The recipe as it will be in its run, with an absolute folder, so that their hashes are equal."""
     return replace(recipe, data=resolve_spec(recipe.data))
 
 
@@ -103,7 +103,7 @@ def measure_run(case: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def require_each_method_once(recipes: Sequence[TrainConfig]) -> None:
-    """Raise InputError where there is no recipe, or two of one method."""
+    """Raise InputError if there is no recipe, or two of one method."""
     methods = [recipe.quantizer.method for recipe in recipes]
     if not methods:
         raise InputError("0 methods are nothing to compare: give one or more")
@@ -112,9 +112,9 @@ def require_each_method_once(recipes: Sequence[TrainConfig]) -> None:
 
 
 def rounding_spread(results: Sequence[Mapping[str, Any]], key: str) -> float | None:
-    """The largest difference that rounding alone made: between replicates of one seed, the largest over the seeds.
+    """The largest difference by rounding alone: between replicates of one seed, over all seeds.
 
-    None where no seed has replicates, or a value is missing.
+    None if no seed has replicates, or values are missing.
     """
     of_seed: dict[int, list[float | None]] = {}
     for result in results:
@@ -124,9 +124,9 @@ def rounding_spread(results: Sequence[Mapping[str, Any]], key: str) -> float | N
 
 
 def markdown_table(comparison: dict[str, Any], columns: Mapping[str, tuple[str, str]] = COLUMNS) -> str:
-    """One row per method and number of codes, the value of every seed in every cell; under it recipe, seeds and N.
+    """One row per method and number of codes, with the value of every seed in each cell; below it recipe, seeds and N.
 
-    Where seeds have rounding replicates, a value is their mean, and the rounding spread stands behind it in brackets.
+    With rounding replicates, a value is their mean, followed by the rounding spread in brackets.
     """
     results = comparison["results"]
     lines = [
@@ -149,7 +149,7 @@ def _cell(results: Sequence[Mapping[str, Any]], key: str, style: str) -> str:
 
 
 def _value(result: Mapping[str, Any], key: str) -> Any:
-    """Of a nested key its dots lead to, such as `fd.value`."""
+    """The value of a key, which may have dots for nested objects, such as `fd.value`."""
     return reduce(lambda inner, name: inner[name], key.split("."), result)
 
 
@@ -165,7 +165,7 @@ def _number(value: float | None, style: str) -> str:
 
 
 def _caption(comparison: dict[str, Any]) -> str:
-    """What was trained and measured; results from before rounding replicates say nothing of them, nor of scenes."""
+    """What was trained and measured. Older results have no rounding replicates and no scenes."""
     results = comparison["results"]
     first, recipe = results[0], next(iter(comparison["recipes"].values()))
     seeds = ", ".join(map(str, dict.fromkeys(result["seed"] for result in results)))

@@ -1,4 +1,4 @@
-"""Files of benchmark results, and what they were measured on."""
+"""Files of benchmark results, and the names of the devices they were measured on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .markdown import count
 
 
 def results_folder(folder: Path) -> Path:
-    """The folder, made where it is not there: asked for before hours of work. Raises InputError."""
+    """Create the folder if necessary, and check that it can be written, before long work. Raises InputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -29,7 +29,7 @@ def results_folder(folder: Path) -> Path:
 
 
 def save_result(result: Mapping[str, Any], folder: Path) -> Path:
-    """Write a dated JSON file into `folder`; an older one of the same day is kept. Raises InputError."""
+    """Write a new dated JSON file into `folder`; existing files are kept. Raises InputError."""
     stem = f"{result['date']}-{result['benchmark']}"
     names = (f"{stem}.json" if repeat == 1 else f"{stem}-{repeat}.json" for repeat in range(1, 10**6))
     folder = results_folder(folder)
@@ -44,7 +44,7 @@ def save_result(result: Mapping[str, Any], folder: Path) -> Path:
 
 
 def rewrite_result(result: Mapping[str, Any], path: Path) -> None:
-    """Write what has become of a result over what `save_result` kept of it before. Raises InputError."""
+    """Replace a file of `save_result` by a newer state of the same result. Raises InputError."""
     try:
         _write(result, path)
     except OSError as error:
@@ -57,7 +57,7 @@ def _write(result: Mapping[str, Any], path: Path) -> None:
 
 
 def _took_name(draft: Path, path: Path) -> bool:
-    """Whether the draft could be renamed: another benchmark may take the same name in the same moment."""
+    """Rename the draft if the name is free, and return whether it was; a simultaneous benchmark may have taken it."""
     try:
         rename_to_new(draft, path)
     except FileExistsError:
@@ -70,9 +70,9 @@ def _unwritable(folder: Path, error: OSError) -> InputError:
 
 
 def about_runs(benchmark: str, recipes: Sequence[TrainConfig], environment: Mapping[str, Any]) -> dict[str, Any]:
-    """How the result of a benchmark that trains begins: its name, date and device, and the recipes by their hash.
+    """The head of the result of a benchmark that trains: name, date and device, and the recipes by their hash.
 
-    environment: of the runs, as their folders have it.
+    environment: of the runs, as in their folders.
     """
     return {
         "benchmark": benchmark,
@@ -84,7 +84,7 @@ def about_runs(benchmark: str, recipes: Sequence[TrainConfig], environment: Mapp
 
 
 def read_result(path: Path, benchmark: str) -> dict[str, Any]:
-    """What `save_result` wrote for this benchmark. Raises InputError where it is something else."""
+    """Read a file that `save_result` wrote for this benchmark. Raises InputError for any other file."""
     result = read_json(path)
     if result.get("benchmark") != benchmark:
         raise InputError(f"{printable(path)} is no result of lgq-explore bench {benchmark}: name one of its files")
@@ -97,7 +97,7 @@ def today() -> str:
 
 
 def device_name(device: str, threads: int) -> str:
-    """A GPU's name as it is; of a CPU its model, widest vector instructions and cores, and the threads in use."""
+    """A GPU's name; for a CPU its model, widest vector instructions, cores, and the threads in use."""
     if device != "cpu":
         return device
     return f"{processor_name()}, {count(os.cpu_count() or 1, 'core')}, {count(threads, 'thread')}"

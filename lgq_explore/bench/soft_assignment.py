@@ -1,16 +1,16 @@
-"""The cost of LGQ's exact soft assignment, beside a dense one and hard assignments.
+"""The cost of LGQ's exact soft assignment, compared with a dense one and with hard assignments.
 
-A shape is N tokens, K codes and width D. At each one LGQ and the dense reference quantize unit normal tokens and
-centres at several temperatures. They also quantize data that are scaled to hold no subnormal responsibilities, at one
-temperature: any other would cancel against the scale. LGQ alone is measured with its threshold, too. The hard rivals
-have no temperature and run once. At the two shapes of TARGETS all temperatures are measured, elsewhere the highest and
-the lowest, so that the whole ends in some 25 minutes.
+A shape is N tokens, K codes and width D. At each shape LGQ and the dense reference quantize unit normal tokens and
+centres at several temperatures. They also quantize data scaled so that no responsibility is subnormal, at one
+temperature only, since another one would cancel against the scale. LGQ is also measured with its threshold. The hard
+rivals have no temperature and run once. At the two shapes of TARGETS all temperatures are measured, at others the
+highest and the lowest, so that everything takes about 25 minutes.
 
-Every case is measured in a fresh process on one thread: a step on a few tokens starts what libraries start once, then
-whole steps are timed, in CPU time, and their median is taken. In each round rivals and LGQ take turns, so that a
-machine that slows down slows both; what is compared is the median of the ratios within the rounds. Memory is what the
-process grew by since before its first step. That includes what PyTorch loads on first use, some 30 MB. A case whose
-N×K arrays do not fit is not run, and its result says so.
+Every case is measured in a fresh process on one thread. A step on a few tokens initialises libraries; then whole steps
+are timed in CPU time, and their median is taken. In each round rivals and LGQ alternate, so that a slower machine
+affects both; the median of the ratios within the rounds is compared. Memory is the growth of the process since before
+its first step, including some 30 MB that PyTorch loads on first use. A case whose N×K arrays do not fit into memory is
+not run, and its result says so.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ ROUNDS = 3
 RIVALS = ("dense", *LIBRARY_ARGUMENTS)
 TEMPERATURES = (1.0, 0.3, 0.1)
 DROP = 1e-9
-"""LGQ with its threshold, at the lowest temperature, leaves out what is less than this share of a row's largest."""
+"""The threshold of LGQ, relative to a row's largest responsibility, measured at the lowest temperature."""
 TIMED_STEPS = 3
 PAIRS_OF_A_LONG_STEP = 2**25
-"""From so many pairs on, a step takes long enough to be timed once a round."""
+"""With this many pairs or more, a step is long enough to be timed once per round."""
 
 N_BY_K_ARRAYS = {"dense": 6, "VectorQuantize": 6, "SimVQ": 1}
 """Float32 arrays of N×K elements that a method holds at its peak."""
 MOST_BYTES = 16 * 10**9
-"""Cases whose arrays need more are run nowhere: all machines that have it measure the same cases."""
+"""Cases whose arrays need more are never run, so that all machines with this memory measure the same cases."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +97,11 @@ def compare_assignments(
     rounds: int = ROUNDS,
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Measure LGQ and its rivals at every shape, as the module says.
+    """Measure LGQ and its rivals at every shape, as described above.
 
-    Returns a JSON object: how and on what it was measured, the machine's floor, a result a case with all rounds, and
-    what a rival costs in units of LGQ's cost. Raises InputError where nothing is to be measured, for a rival that is
-    unknown, and for a shape or rival given twice.
+    Returns a JSON object: protocol and environment, the machine's floor, one result per case with all rounds, and the
+    rivals' costs as multiples of LGQ's. Raises InputError if there is nothing to measure, for an unknown rival, and for
+    a shape or rival given twice.
     """
     _check(shapes, rivals, rounds)
     has_library = importlib.util.find_spec("vector_quantize_pytorch") is not None
@@ -150,7 +150,7 @@ def _spelt(what: Shape | str) -> str:
 
 
 def cases_of(shape: Shape, rivals: Sequence[str] = RIVALS) -> list[AssignmentCase]:
-    """What a round measures at a shape, in turn: dense and LGQ on the same data, LGQ with its threshold, the others."""
+    """The cases of a round at a shape, in order: dense and LGQ on the same data, LGQ with its threshold, the others."""
     temperatures = TEMPERATURES if shape in TARGETS else (TEMPERATURES[0], TEMPERATURES[-1])
     pairs = shape.tokens * shape.codes
     plain = AssignmentCase("lgq", **asdict(shape), steps=TIMED_STEPS if pairs < PAIRS_OF_A_LONG_STEP else 1)
@@ -164,7 +164,7 @@ def cases_of(shape: Shape, rivals: Sequence[str] = RIVALS) -> list[AssignmentCas
 
 
 def _measure_rounds(cases: Sequence[AssignmentCase], rounds: int, bar: Progress) -> list[dict[str, Any]]:
-    """A result a case. One that fails is not tried again, and its rounds so far are not used."""
+    """One result per case. A case that fails is not repeated, and its earlier rounds are discarded."""
     costs: dict[AssignmentCase, list[Cost]] = {case: [] for case in cases}
     obstacles = {case: obstacle(case) for case in cases}
     for _ in range(rounds):
@@ -180,7 +180,7 @@ def _measure_rounds(cases: Sequence[AssignmentCase], rounds: int, bar: Progress)
 
 
 def obstacle(case: AssignmentCase) -> str | None:
-    """Why a case is not even tried, or None."""
+    """The reason for not running a case, or None."""
     if case.method in LIBRARY_ARGUMENTS and importlib.util.find_spec("vector_quantize_pytorch") is None:
         return _not_installed()
     needed, available = needed_bytes(case), min(MOST_BYTES, _available_bytes())
@@ -194,12 +194,12 @@ def _not_installed() -> str:
 
 
 def needed_bytes(case: AssignmentCase) -> int:
-    """Memory of the N×K arrays that the method holds at once."""
+    """Memory in bytes of the N×K arrays that the method holds at once."""
     return N_BY_K_ARRAYS.get(case.method, 0) * 4 * case.tokens * case.codes
 
 
 def _available_bytes() -> int:
-    """What may be allocated without swapping (Linux), or all memory there is."""
+    """Memory in bytes that is available without swapping (Linux), or the total memory."""
     try:
         entry = re.search(r"^MemAvailable:\s*(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE)
     except OSError:
@@ -208,7 +208,7 @@ def _available_bytes() -> int:
 
 
 def result_of(case: AssignmentCase, costs: Sequence[Cost], why_not: str | None = None) -> dict[str, Any]:
-    """A case's entry under `results`: what was measured, every round, and medians; or why there is nothing."""
+    """A case's entry under `results`: all rounds and their medians, or the reason for none."""
     costs = [] if why_not else costs
     seconds = [round(cost.seconds, 6) for cost in costs]
     megabytes = [None if cost.megabytes is None else round(cost.megabytes, 3) for cost in costs]
@@ -244,10 +244,10 @@ def _floor(dim: int, rounds: int, bar: Progress) -> dict[str, Any]:
 
 
 def ratios(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """For each result of LGQ and each rival at its shape (dense: on the same data, too): the rival's cost over LGQ's.
+    """The rival's cost over LGQ's, for each result of LGQ and each rival at its shape (dense: on the same data).
 
-    `times_faster` and `times_less_memory` are medians over the rounds, which stand beside them; below 1 the rival is
-    better. A pair of which one was not run is left out.
+    `times_faster` and `times_less_memory` are medians over the rounds, which are listed, too; below 1 the rival is
+    better. Pairs with a case that was not run are left out.
     """
     shape = ("tokens", "codes", "dim")
     found = []
@@ -273,12 +273,12 @@ def ratios(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _quotients(above: Sequence[float | None], below: Sequence[float | None]) -> list[float | None]:
-    """Round by round; None where a side is unknown, or nothing to divide by."""
+    """Quotients by round; None if a side is unknown, or the divisor is 0."""
     return [a / b if a is not None and b else None for a, b in zip(above, below, strict=True)]
 
 
 def _median(rounds: Sequence[float | None]) -> float | None:
-    """None where there are no rounds, or one is unknown."""
+    """The median; None if there are no rounds, or one is unknown."""
     known = [each for each in rounds if each is not None]
     return statistics.median(known) if known and len(known) == len(rounds) else None
 

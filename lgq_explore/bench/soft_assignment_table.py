@@ -15,7 +15,7 @@ RATIO_HEADER = ["N", "K", "D", "τ", "dense", "LGQ", "ns a pair", "× faster tha
 
 
 def markdown_table(comparison: Mapping[str, Any]) -> str:
-    """What LGQ and the dense reference cost and how all rivals compare, how that was measured, and every round."""
+    """Costs of LGQ and the dense reference, ratios to all rivals, how they were measured, and every round."""
     header = [*RATIO_HEADER, *(f"× faster than `{rival}`" for rival in HARD)]
     return "\n\n".join(
         [
@@ -28,7 +28,7 @@ def markdown_table(comparison: Mapping[str, Any]) -> str:
 
 
 def _summary(ratios: Sequence[Mapping[str, Any]]) -> str:
-    """Of exact LGQ: the range of its ratios to the dense reference, and how often it is faster than each hard rival."""
+    """The range of exact LGQ's ratios to each rival, and in how many cases it is faster."""
     exact = [ratio for ratio in ratios if not ratio["drop"]]
     sentences = []
     for rival in dict.fromkeys(ratio["rival"] for ratio in exact):
@@ -43,7 +43,7 @@ def _summary(ratios: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _ratio_rows(comparison: Mapping[str, Any]) -> Iterator[list[str]]:
-    """One row per result of LGQ; a ratio below 1, where the rival is better, is bold."""
+    """One row per result of LGQ; ratios below 1, where the rival is better, are bold."""
     results = comparison["results"]
     for ours in results:
         if ours["method"] != "lgq":

@@ -40,9 +40,9 @@ WARM_UP_STEPS, TIMED_STEPS = 2, 5
 
 
 def measure_shares(recipes: Sequence[TrainConfig], device: str = "auto", progress: bool = True) -> dict[str, Any]:
-    """Measure every recipe as the module says: a JSON object with the recipes by their hash and a result a recipe.
+    """Measure every recipe as described above: a JSON object with the recipes by their hash and one result per recipe.
 
-    Raises InputError for no recipe, one given twice, one with too few steps, and whatever `train` refuses.
+    Raises InputError for no recipe, one given twice, one with too few steps, and as `train` does.
     """
     _check(recipes)
     for data, image_size in {(recipe.data, recipe.image_size) for recipe in recipes}:
@@ -109,7 +109,7 @@ def _result(
 
 def measure_share(case: dict[str, Any]) -> dict[str, Any]:
     """Seconds of the steps, and of the quantizer alone, for `recipe` on `device`; to be run in a fresh process."""
-    # What is written or logged, and when, changes no weight; a row each step is how the loop tells that one is over.
+    # Logging and saving do not affect the weights; a row per step makes the loop call the watch after each step.
     config = replace(config_from_json(case["recipe"]), log_steps=1, checkpoint_steps=10**9, snapshot_steps=10**9)
     source = open_source(config.data, config.image_size, seed=config.seed)
     watch = StepWatch(config, source, WARM_UP_STEPS, WARM_UP_STEPS + TIMED_STEPS)
@@ -132,9 +132,9 @@ def measure_share(case: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass
 class StepWatch:
-    """Called by the loop after each row of the history: times the intervals between them, then the quantizer alone.
+    """Times the intervals between rows of the history, and then the quantizer alone; the loop calls it after each row.
 
-    Rows up to `warm_up_steps` are not timed; after that of `last_step` training is stopped. source: of the config.
+    Rows up to `warm_up_steps` are not timed; training is stopped after `last_step`. source: of the config.
     """
 
     config: TrainConfig
@@ -195,7 +195,7 @@ def quantizer_seconds(tokenizer: Tokenizer, config: TrainConfig, images: Tensor)
 
 
 def markdown_table(shares: Mapping[str, Any]) -> str:
-    """One row per recipe: the step, the quantizer in it, and its share; what was measured stands under it."""
+    """One row per recipe: the step, the quantizer in it, and its share; below it, what was measured."""
     rows = [
         [
             f"`{result['quantizer']}`",

@@ -1,4 +1,4 @@
-"""`lgq-explore …`: a thin shell over the package; each command imports what it needs."""
+"""The command line `lgq-explore`, a thin layer over the package; each command imports what it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lgq-explore bench …`: measure, print a table, keep the result."""
+"""`lgq-explore bench …`: benchmarks that print a table and save their result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 REPEATED = {"seed": "--seeds", "rounding_replicate": "--rounding-replicates"}
-"""Fields of a recipe that are repeated, with the option that says how."""
+"""Fields of a recipe that the benchmark repeats, each with the option that sets the repetitions."""
 
 
 def add_bench(commands: Any) -> None:
@@ -104,7 +104,7 @@ def _repeats(options: argparse.Namespace) -> Repeats:
 
 
 def _require_unset(options: argparse.Namespace, decided: Mapping[str, str]) -> None:
-    """Raise InputError where --set gives a field that the benchmark goes through by an option of its own."""
+    """Raise InputError if --set gives a field that the benchmark sets by an option of its own."""
     for assignment in options.set:
         field = assignment.partition("=")[0]
         if field in decided:
@@ -198,7 +198,7 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
 def _report_benchmark(
     options: argparse.Namespace, result: dict[str, Any], markdown_table: Callable[[dict[str, Any]], str]
 ) -> int:
-    """Keep the result, say where on stderr, and print it or its table."""
+    """Save the result, print its path on stderr, and print it or its table."""
     from ..bench.results import save_result
 
     tell(printable(save_result(result, options.results)))

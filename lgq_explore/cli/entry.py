@@ -1,6 +1,7 @@
-"""Start and end of a command: arguments, what a process shares, exit status.
+"""Entry point of the command line: parsing arguments, signals, errors and exit statuses.
 
-The one place of the package that touches what all of a process shares: its standard streams and signal handlers.
+With `streams`, it is the only part of the package that changes process-wide state: standard streams and signal
+handlers.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from .streams import say, usable_streams
 from .training import add_resume, add_train
 
 ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
-"""Slurm's time limit, `docker stop`, systemd; a terminal that is closed. They save as Ctrl-C does."""
+"""Sent at Slurm's time limit, by `docker stop` and systemd, and when a terminal is closed. Handled like Ctrl-C."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit status.
+    """Run one command and return its exit status.
 
-    0; 2 for bad input, told in at most two lines; 130 where it was interrupted, and 128 and the signal's number where
-    a signal ended it: 143 for SIGTERM. Training has saved by then.
+    0 for success; 2 for bad input, reported in at most two lines; 130 after Ctrl-C, and 128 plus the signal's number
+    after another signal, such as 143 for SIGTERM. Training has saved by then.
     """
     with usable_streams(), _signals_that_interrupt() as received:
         status = _status(arguments)
@@ -55,7 +56,7 @@ def _status(arguments: Sequence[str] | None) -> int:
 
 def _refused(message: str) -> int:
     lines = message.split("\n")
-    if len(lines) > 2:  # some are of a name or of another library's message
+    if len(lines) > 2:  # line breaks in a name or in another library's message
         lines = [message]
     tell("lgq-explore: " + "\n".join(map(printable, lines)))
     return BAD_INPUT
@@ -63,9 +64,9 @@ def _refused(message: str) -> int:
 
 @contextmanager
 def _signals_that_interrupt() -> Iterator[list[int]]:
-    """ENDING_SIGNALS interrupt the main thread as Ctrl-C does; those that came are in the list.
+    """A context in which ENDING_SIGNALS raise KeyboardInterrupt, like Ctrl-C; those received are in the list.
 
-    One that the caller ignores stays ignored (nohup).
+    Signals that the caller ignores remain ignored (nohup).
     """
     received: list[int] = []
 
@@ -86,14 +87,14 @@ def _signals_that_interrupt() -> Iterator[list[int]]:
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, but an error is one message and no dump of the usage, and options are written out."""
+    """An argparse parser without usage dumps in error messages and without abbreviated options."""
 
     def __init__(self, **settings: Any) -> None:
-        # An abbreviation would change its meaning with the options that come to be: --seed was taken for --seeds.
+        # New options would change the meaning of abbreviations, such as --seed for --seeds.
         super().__init__(allow_abbrev=False, **settings)
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        say(message.rstrip("\n"))  # what --help and --version print; argparse would hide that it can't be written
+        say(message.rstrip("\n"))  # for --help and --version; argparse would hide a failure to write
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{printable(message)}\nSee {self.prog} --help")

@@ -1,4 +1,4 @@
-"""`lgq-explore list …`: what there is to choose from."""
+"""`lgq-explore list …`: the available methods, data, presets and runs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _tell_where_runs_go() -> None:
 
 
 def _choices(what: str) -> dict[str, str]:
-    """What `list` prints: names, and a line on each."""
+    """The names that `list` prints, each with a description of one line."""
     match what:
         case "quantizers":
             from ..quantizers import QUANTIZERS
@@ -61,7 +61,7 @@ def _choices(what: str) -> dict[str, str]:
 
 
 def _run_in_one_line(folder: Path) -> str:
-    """What was trained and how far, or why that can't be told: one damaged run must not hide the others."""
+    """What was trained and how far, or an error message, since one damaged run must not hide the others."""
     from ..runs.run import open_run
 
     try:

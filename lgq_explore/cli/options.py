@@ -1,4 +1,4 @@
-"""Options that several commands share, and the recipe that they make."""
+"""Options shared by several commands, and the recipe made from them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def some_path(text: str) -> Path:
-    """A file or folder that an option names. An empty text, which Path takes for the present folder, names none."""
+    """The path of a file or folder in an option; refuses an empty text, which Path takes for the working directory."""
     if not text:
         raise argparse.ArgumentTypeError("an empty text names no file and no folder")
     return Path(text)
 
 
 def file_path(text: str) -> Path:
-    """`some_path` of a file."""
+    """The path of a file in an option."""
     if text.endswith("/"):
         raise argparse.ArgumentTypeError(f"{text!r} names a folder: name a file")
     return some_path(text)
@@ -54,7 +54,7 @@ RECIPE_OPTIONS = ("data", "image_size", "steps", "batch_size", "checkpoint_steps
 
 
 def recipe(options: argparse.Namespace, quantizer: str | None, codebook_size: int | None) -> TrainConfig:
-    """A preset or a file, with what the options and --set say. Raises InputError where they contradict each other."""
+    """The recipe of a preset or file, changed by options and --set. Raises InputError if these contradict."""
     from ..runs.config import config_from_json, override
     from ..training.objectives.of_recipe import require_objectives
 
@@ -79,7 +79,7 @@ def recipe(options: argparse.Namespace, quantizer: str | None, codebook_size: in
 
 
 def _require_method(settings: Any, method: str) -> None:
-    """Raise InputError where --set named another method, whose settings are others."""
+    """Raise InputError if --set names another method, which has other settings."""
     named = settings.get("method") if isinstance(settings, Mapping) else settings
     if named != method:
         raise InputError(f"--set gives the quantizer as {named!r}: choose the method by --quantizer, such as {method}")

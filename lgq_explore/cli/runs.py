@@ -1,4 +1,4 @@
-"""`lgq-explore evaluate`, `encode`, `decode` and `health`: what is asked of a trained run."""
+"""`lgq-explore evaluate`, `encode`, `decode` and `health`: commands for a trained run."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _health(options: argparse.Namespace) -> int:
 
 
 def _tell_remarks(run: Run) -> None:
-    """What the run's folder lacks is told beside a result: last, for a command that is refused says one thing."""
+    """Print warnings about the run's folder; after the result, so that a refused command has a single message."""
     for remark in run.remarks():
         tell(remark)
 

@@ -6,4 +6,4 @@ import signal
 
 BAD_INPUT = 2
 INTERRUPTED = 128 + signal.SIGINT
-"""As shells have it: 130. Another signal that ended the command counts by its own number: 143 for SIGTERM."""
+"""130, as in shells. After another signal the status is 128 plus its number, such as 143 for SIGTERM."""

@@ -1,4 +1,4 @@
-"""Standard streams that may be closed, full, or of an old encoding."""
+"""Standard streams that may be closed, full, or have a limited encoding."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ..errors import InputError, printable
 
 
 def say(text: str) -> None:
-    """Print lines of a result on stdout, without what a terminal would obey.
+    """Print lines of a result on stdout, with terminal controls escaped.
 
-    A reader who has seen enough (`| head`) may go. Raises InputError where the result can't be written otherwise.
+    A reader that closes the pipe early (`| head`) is no error. Raises InputError if writing fails otherwise.
     """
     if isinstance(sys.stdout, _Closed):
         raise _undelivered("it is closed")
@@ -34,12 +34,12 @@ def _undelivered(why: str) -> InputError:
 
 
 class _Closed(TextIOWrapper):
-    """In the place of a stream that the caller has closed: libraries may print there, but a result would be lost."""
+    """Replaces a stream that the caller has closed: libraries may print there, but a result would be lost."""
 
 
 @contextmanager
 def usable_streams() -> Iterator[None]:
-    """Streams that are there, that never fail to encode, and that leave no failure for the end of the process."""
+    """A context in which the standard streams exist, never fail to encode, and cause no failure at exit."""
     _open_closed_descriptors()
     before = sys.stdin, sys.stdout, sys.stderr
     with _Closed(open(os.devnull, "r+b", buffering=0), write_through=True) as nowhere:
@@ -52,13 +52,13 @@ def usable_streams() -> Iterator[None]:
                 try:
                     stream.flush()
                 except (OSError, ValueError):
-                    _write_nowhere(stream)  # Python would try again at its end, and exit with status 120
+                    _write_nowhere(stream)  # otherwise Python would flush again at exit, and end with status 120
             sys.stdin, sys.stdout, sys.stderr = before
 
 
 @contextmanager
 def _escaping(stream: TextIO) -> Iterator[None]:
-    """A letter that the stream's encoding lacks appears as its escape, instead of an exception."""
+    """A context in which characters that the stream's encoding lacks are escaped instead of raising an exception."""
     if not isinstance(stream, TextIOWrapper):
         yield
         return
@@ -72,7 +72,7 @@ def _escaping(stream: TextIO) -> Iterator[None]:
 
 
 def _open_closed_descriptors() -> None:
-    """Open closed standard descriptors on the null device, or the next file opened would become stdout or stderr."""
+    """Open closed standard descriptors on the null device, so that no other file gets their numbers."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)

@@ -52,7 +52,7 @@ def _resume(options: argparse.Namespace) -> int:
 
 def _report_training(run: Run) -> int:
     config, name = run.config, printable(run.path)
-    with suppress(InputError):  # it is trained and saved, wherever its name can be written
+    with suppress(InputError):  # the run is saved, even if its name can't be printed
         say(str(run.path))
     if run.is_finished:
         tell(f"finished: {config.steps} of {config.steps} steps; next: lgq-explore evaluate {name}")

@@ -1,4 +1,4 @@
-"""Batches of a source, made by a thread of their own a few steps before they are wanted."""
+"""Batches of a source, made a few steps ahead by a worker thread."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from torch import Tensor
 from .source import Source
 
 AHEAD = 2
-"""Batches that may wait: one while another is made."""
+"""The most batches made ahead of the current step."""
 
 LONGEST_WAIT_SECONDS = 0.2
-"""An exception that another thread raises in the one that waits comes at the latest after it."""
+"""The longest wait before an exception set by another thread can be raised in the waiting one."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """images: uint8 [B, 3, S, S], of `step`. state: the source's after it."""
+    """The batch of one step. images: uint8 [B, 3, S, S]. state: of the source after this batch."""
 
     step: int
     images: Tensor
@@ -30,9 +30,9 @@ class Batch:
 
 
 class BatchesAhead:
-    """The batches of `steps`, in their order: `take` each within a `with` block, at whose end the thread has ended.
+    """The batches of `steps`, in order, for use in a `with` block; the worker thread has ended when the block ends.
 
-    What the source raises is raised by `take`, in the thread that calls it.
+    An exception of the source is raised by `take`, in the calling thread.
     """
 
     def __init__(self, source: Source, steps: range, rows: Sequence[int], ahead: int = AHEAD) -> None:
@@ -40,13 +40,13 @@ class BatchesAhead:
         self._made: queue.SimpleQueue[Batch | BaseException] = queue.SimpleQueue()
         self._room = threading.Semaphore(ahead)
         self._ended = False
-        # No pool: a pool takes no more work once the main thread has ended, while a notebook's trainer still saves.
+        # Not a pool, which takes no work once the main thread has ended, while a notebook's trainer may still save.
         self._thread = threading.Thread(target=self._make, name="lgq batches", daemon=True)
 
     def __enter__(self) -> Self:
         try:
             self._thread.start()
-        except BaseException:  # an interrupt in the moment of the start: the thread must not wait for ever
+        except BaseException:  # an interrupt during the start: the thread must not wait forever
             self._ended = True
             self._room.release()
             raise
@@ -60,7 +60,7 @@ class BatchesAhead:
         self._thread.join()
 
     def take(self) -> Batch:
-        """The next batch, once it is made."""
+        """Wait for the next batch and return it."""
         while True:
             try:
                 made = self._made.get(timeout=LONGEST_WAIT_SECONDS)
@@ -80,7 +80,7 @@ class BatchesAhead:
             try:
                 images = self._source.batch(step, self._rows)
                 self._made.put(Batch(step, images, self._source.state_dict()))
-            except BaseException as error:  # the thread's end: it is raised where the batch is wanted
+            except BaseException as error:  # raised by `take`; the thread ends
                 self._made.put(error)
                 return
         self._made.put(LookupError(f"the batches of {self._steps} have all been taken"))

@@ -1,14 +1,14 @@
 """The cache of decoded pictures.
 
 A set of pictures is two files under ``data_directory()/"images"``: all pixels end to end in one flat uint8 ``.npy``,
-read by memory map, and a ``.json`` with each picture's name, size, digest and sketch. Their names carry a hash of
-what went in: of every file the name, size, inode and times of change, and how pictures are prepared. That stands for
-the files' bytes, which would take as long to read as the cache saves: nobody can set back the time at which the
-system saw a file change (``st_ctime``). A changed file makes a new pair, and a pair is never changed.
+read by memory map, and a ``.json`` with each picture's name, size, digest and sketch. Their names contain a hash of
+the input: the name, size, inode and times of change of every file, and how pictures are prepared. The files' bytes are
+not hashed, since reading them would take as long as the cache saves, and the time at which the system saw a file
+change (``st_ctime``) cannot be set back. A changed file makes a new pair, and a pair is never changed.
 
-Nothing in the folder is trusted: the index is there with its own SHA-256, and each process checks the pixels against
-theirs when it first reads a pair, and again when the file has changed. What fails is made anew. The folder can be
-deleted at any time.
+Nothing in the folder is trusted. The index has its own SHA-256, and each process checks the pixels against theirs when
+it first reads a pair, and again when the file has changed. A damaged pair is prepared again. The folder can be deleted
+at any time.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ from .decoding import UnusablePicture, picture_formats, pixels_to_decode, read_p
 
 # The shorter side of a prepared picture is this many crops: 8·image_size pixels.
 SIDE_IN_CROPS = 8
-# Goes up whenever the same files would be prepared to other pixels.
+# Increased whenever a new version prepares the same files differently.
 _PREPARATION = 2
-# Fewer files are decoded before a progress bar could be read.
+# For fewer files, decoding is too quick for a progress bar.
 _PROGRESS_FROM = 50
-# Pixels of the files that are being decoded or wait to be written; one that is larger is decoded alone. Decoding
-# takes four to eight bytes for each.
+# The most pixels of all files that are being decoded or wait to be written; a larger file is decoded alone. Decoding
+# takes four to eight bytes per pixel.
 _PIXELS_AT_ONCE = 1 << 27
-# The files of pixels that this process has checked, by what changes when they do.
+# The files of pixels that this process has checked, by a stamp that changes with the file.
 _checked: set[tuple[object, ...]] = set()
 
 
 @dataclass(frozen=True)
 class PictureFile:
-    """A file to prepare, and the name its picture goes by."""
+    """A file to prepare, and the name of its picture."""
 
     name: str
     path: Path
@@ -60,10 +60,10 @@ class PictureFile:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file or subfolder that gave no picture, and why, as a clause that follows its name.
+    """A file or subfolder without a usable picture, and the reason, as a clause that follows its name.
 
-    `passing` where the reason lies outside of the file (no permission, an error of the disk): it is tried again by
-    the next load.
+    passing: whether the reason is outside of the file (no permission, an error of the disk), so that the next load
+    tries it again.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Skipped:
 
 @dataclass(frozen=True, eq=False)
 class PreparedPictures:
-    """Pictures in the order of their files: `pixels` uint8 [H, W, 3] each, and the SHA-256 and sketches of those."""
+    """Pictures in the order of their files: `pixels` uint8 [H, W, 3] each, with their SHA-256 and sketches."""
 
     names: tuple[str, ...]
     pixels: tuple[NDArray[np.uint8], ...]
@@ -83,10 +83,9 @@ class PreparedPictures:
 
 
 def prepared_pictures(label: str, files: Sequence[PictureFile], image_size: int) -> PreparedPictures:
-    """The pictures of `files`, shorter side 8·`image_size` pixels: from the cache, or decoded into it first.
+    """The pictures of `files`, with a shorter side of 8·`image_size` pixels, from the cache; it is filled if necessary.
 
-    `label` begins the names of the cache's files. Files that cannot be used are in `skipped`, each with the
-    reason.
+    label: beginning of the names of the cache's files. Unusable files are in `skipped`, each with the reason.
 
     Raises:
         InputError: the cache's folder cannot be written.
@@ -125,7 +124,7 @@ def _key(files: Sequence[PictureFile], image_size: int) -> str:
         try:
             status = file.path.stat()
             stamp = status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
-        except OSError:  # a file that is not there is named when it is decoded
+        except OSError:  # a missing file is reported when it is decoded
             pass
         stamps.append((file.name, os.fspath(file.path), *stamp))
     decoder = [PIL.__version__, picture_formats(), Image.MAX_IMAGE_PIXELS]
@@ -134,7 +133,7 @@ def _key(files: Sequence[PictureFile], image_size: int) -> str:
 
 
 def _some_can_be_read_now(skipped: Sequence[Skipped], files: Sequence[PictureFile]) -> bool:
-    """Whether a file that was skipped for a passing reason can be opened by now."""
+    """Whether a file that was skipped for a passing reason can be opened now."""
     passing = {one.name for one in skipped if one.passing}
     for file in files:
         if file.name in passing:
@@ -148,7 +147,7 @@ def _some_can_be_read_now(skipped: Sequence[Skipped], files: Sequence[PictureFil
 
 
 def _read_entry(folder: Path, entry: str) -> PreparedPictures | None:
-    """What the cache holds under this name; None where it is absent or damaged, to be prepared anew."""
+    """The cached pictures of this name; None if they are missing or damaged."""
     try:
         index = json.loads((folder / f"{entry}.json").read_bytes())
         if not isinstance(index, dict) or index.pop("sha256", None) != _digest_of_index(index):
@@ -184,14 +183,14 @@ class _FlatPixels(NamedTuple):
 
 
 def _read_pixels(path: Path, count: int) -> _FlatPixels | None:
-    """A memory map of `count` bytes of pixels; None where the file is not what is written for so many."""
+    """A memory map of `count` bytes of pixels; None if the file has another size or header."""
     header = _header(count)
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
         if status.st_size != len(header) + count or file.read(len(header)) != header:
             return None
         stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-        if count == 0:  # nothing cannot be mapped
+        if count == 0:  # an empty file cannot be mapped
             return _FlatPixels(np.zeros(0, dtype=np.uint8), stamp)
         mapped = np.memmap(file, dtype=np.uint8, mode="r", offset=len(header), shape=(count,))
         # A plain view of the map: slices of numpy.memmap itself are many times slower.
@@ -199,7 +198,7 @@ def _read_pixels(path: Path, count: int) -> _FlatPixels | None:
 
 
 def _write_entry(folder: Path, entry: str, files: Sequence[PictureFile], image_size: int) -> None:
-    """Decodes `files` into the pair of cache files; the index comes last and makes the pair valid."""
+    """Decode `files` into the pair of cache files; the index is written last and makes the pair valid."""
     pictures: list[dict[str, Any]] = []
     skipped: list[Skipped] = []
     with whole_file(folder / f"{entry}.npy") as blob:
@@ -227,7 +226,7 @@ def _digest_of_index(index: dict[str, Any]) -> str:
 def _header(pixel_bytes: int) -> bytes:
     """The .npy header of a flat uint8 array.
 
-    NumPy pads headers so that a larger first axis fits in later: pixels can be written before they are counted.
+    NumPy pads headers, so that the final number of pixels fits in after they have been written.
     """
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (pixel_bytes,)})
@@ -241,7 +240,7 @@ class _Decoded(NamedTuple):
 
 
 def _decoded(files: Sequence[PictureFile], image_size: int) -> Iterator[_Decoded | UnusablePicture]:
-    """The picture of each file, or why there is none, in order; a few are decoded at a time."""
+    """The picture of each file, or the reason for none, in order; a few files are decoded at a time."""
 
     def decode(file: PictureFile) -> _Decoded | UnusablePicture:
         try:

@@ -1,6 +1,6 @@
 """Conversion of stored pictures to 8-bit RGB.
 
-A picture is converted strip by strip: one of Pillow's largest has 700 MB as RGB, and each step of a conversion
+A picture is converted strip by strip: the largest that Pillow opens has 700 MB as RGB, and each step of a conversion
 would take as much again.
 """
 
@@ -18,17 +18,17 @@ Box = tuple[int, int, int, int]
 # Tags of TIFF 6.0.
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
 _WHITE_IS_ZERO, _UNSIGNED = 0, 1
-# Pixels of a strip: the copies made of one stay below 100 MB.
+# Pixels in a strip, for which all copies together stay below 100 MB.
 _STRIP_PIXELS = 1 << 21
-# PNG gives its transparent grey in the file's own depth, Pillow spreads pixels of 2 and 4 bits over 0 to 255.
+# A PNG has its transparent grey in the file's own depth, while Pillow scales pixels of 2 and 4 bits to 0 … 255.
 _STEPS_OF_GREY = {"L;2": 85, "L;4": 17}
 
 
 class UnusablePicture(Exception):
-    """This file gives no picture; the message is the reason, a clause to be read after the file's name.
+    """A file without a usable picture; the message is the reason, as a clause that follows the file's name.
 
-    `passing` where the reason may be gone the next time although the file is the same: no permission, an error
-    of the disk or the network, no memory.
+    passing: whether the same file may be usable the next time: no permission, an error of the disk or the network, no
+    memory.
     """
 
     def __init__(self, why: str, *, passing: bool = False) -> None:
@@ -39,13 +39,13 @@ class UnusablePicture(Exception):
 def reduced_rgb(
     image: ImageFile.ImageFile, stored: object, low_bytes: Callable[[], Image.Image], factor: tuple[int, int]
 ) -> Image.Image:
-    """A loaded picture as RGB, each `factor` (across, down) of its pixels averaged: what `Image.reduce` gives.
+    """A loaded picture as RGB, reduced by `factor` (across, down) as by `Image.reduce`.
 
-    stored: how its file stores pixels, in Pillow's words. low_bytes: gives the same picture made of the lower bytes of
-    16-bit colours; it is called where these decide which pixels are transparent.
+    stored: how its file stores pixels, in Pillow's terms. low_bytes: returns the same picture made of the lower bytes
+    of 16-bit colours; it is called if these decide which pixels are transparent.
 
     Raises:
-        UnusablePicture: its values have no range that could be scaled to 8 bits.
+        UnusablePicture: values without a range that could be scaled to 8 bits.
     """
     across, down = factor
     to_rgb = _conversion(image, stored, low_bytes)
@@ -63,7 +63,7 @@ _Conversion = Callable[[Image.Image, Box], Image.Image]
 
 
 def _conversion(image: ImageFile.ImageFile, stored: object, low_bytes: Callable[[], Image.Image]) -> _Conversion:
-    """How one strip of this picture becomes RGB."""
+    """The function that converts a strip of this picture to RGB."""
     transparent = image.info.get("transparency")
     if image.mode == "F":
         raise UnusablePicture("floating-point values have no range to scale from, save it with 8 or 16 bits")
@@ -115,7 +115,7 @@ def _from_deep_grey(image: ImageFile.ImageFile, transparent: object) -> _Convers
 
 
 def _with_deep_transparency(low: Image.Image, transparent: tuple[int, int, int]) -> _Conversion:
-    """16-bit RGB of which one colour is transparent, in all of its bits: Pillow keeps the higher byte alone."""
+    """16-bit RGB with one transparent colour, compared in all bits; Pillow keeps the higher byte only."""
     high_byte, low_byte = np.divmod(np.array(transparent), 256)
 
     def convert(image: Image.Image, box: Box) -> Image.Image:
@@ -128,6 +128,6 @@ def _with_deep_transparency(low: Image.Image, transparent: tuple[int, int, int])
 
 
 def _tag(tags: object, tag: int, default: int) -> tuple[int, ...]:
-    """The values of a TIFF's tag, of which some versions of Pillow give a single one bare."""
+    """The values of a TIFF tag as a tuple; some versions of Pillow give a single value without one."""
     value = tags.get(tag, default)  # type: ignore[attr-defined]
     return tuple(value) if isinstance(value, tuple) else (value,)

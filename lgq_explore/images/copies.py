@@ -1,13 +1,14 @@
-"""Detection of copies among pictures, whatever their files are called.
+"""Detection of copies among pictures by their content.
 
 A copy is the same prepared pixels, or the same picture scaled or saved anew. The second is found in two steps: a
 perceptual hash and the brightness name candidates, their thumbnails confirm them.
 
 The hash is the DCT hash of C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (2010),
-with 255 bits instead of 64: which of the lowest 16 × 16 coefficients of the discrete cosine transform of the picture,
-scaled to 64 × 64 greys, lie above their median. The constant one is left out; it is the brightness.
+with 255 bits instead of 64. The picture is scaled to 64 × 64 greys; each bit says whether one of the lowest 16 × 16
+coefficients of its discrete cosine transform is above their median. The constant coefficient, the brightness, is left
+out.
 
-The limits come from 800 photographs of ImageNet (one a class), prepared for crops of 8 and of 32 pixels:
+The limits come from 800 photographs of ImageNet (one per class), prepared for crops of 8 and of 32 pixels:
 
 =====================================================  ======  ==========  ==========
 pairs                                                  bits    brightness  thumbnails
@@ -23,8 +24,8 @@ limit                                                  48      4.0         0.10
 (bits that differ; difference of the mean greys, of 255; root mean square difference of 16 × 16 RGB thumbnails in
 standard deviations of the flatter one, where one level of 255 is always allowed.) At these limits no two of the 800
 are joined, and all these copies are found. Halved without a filter, or halved and saved at quality 50, 99 % are.
-Crops, mirror images and recoloured pictures are not looked for; pictures that differ in small details alone, such as
-a number on a page, count as copies.
+Crops, mirror images and recoloured pictures are not detected; pictures that differ in small details only, such as a
+number on a page, count as copies.
 """
 
 from __future__ import annotations
@@ -42,20 +43,20 @@ _THUMBNAIL = 16
 _MOST_BITS = 48
 _MOST_BRIGHTNESS = 4.0
 _MOST_DIFFERENCE = 0.10
-# In levels of 255: what saving with losses changes however flat a picture is.
+# In levels of 255: the change by lossy saving even in flat pictures.
 _ROUNDING = 1.0
-# A picture of greys that differ by less has no details to tell it from another.
+# Standard deviation of greys below which a picture has no details to compare.
 _LEAST_CONTRAST = 2.0
-# Coefficients closer to each other count as equal: what rounding leaves of them differs between machines.
+# Coefficients are rounded to so many decimals, since further ones differ between machines.
 _DECIMALS = 3
 _BLOCK = 256
 
 
 @dataclass(frozen=True)
 class Sketch:
-    """What is kept of a picture to find its copies: 255 bits as hexadecimal digits, and its mean grey.
+    """A summary of a picture for finding copies: 255 bits as hexadecimal digits, and its mean grey.
 
-    `bits` is empty where the picture is too flat: then only equal pixels are a copy of it.
+    `bits` is empty if the picture is too flat; then only equal pixels count as a copy.
     """
 
     bits: str
@@ -64,7 +65,7 @@ class Sketch:
 
 def sketch_of(pixels: NDArray[np.uint8]) -> Sketch:
     """The sketch of a prepared picture, uint8 [H, W, 3]: the same on every machine."""
-    # Imported here, because a cache that is full needs none of it.
+    # Imported here, because it is not needed once the cache is filled.
     from scipy.fft import dctn
 
     greys = Image.fromarray(pixels).convert("L").resize((_GREYS, _GREYS), Image.Resampling.BILINEAR)
@@ -79,7 +80,7 @@ def sketch_of(pixels: NDArray[np.uint8]) -> Sketch:
 def copies(
     pixels: Sequence[NDArray[np.uint8]], digests: Sequence[str], sketches: Sequence[Sketch]
 ) -> NDArray[np.int64]:
-    """Pairs of copies, int64 [N, 2]: not all of them, but enough that all copies of a picture hang together."""
+    """Pairs of copies, int64 [N, 2]: not all pairs, but enough to connect all copies of a picture."""
     firsts: dict[str, int] = {}
     equal = [(firsts.setdefault(digest, index), index) for index, digest in enumerate(digests)]
     hashed = [index for index in firsts.values() if sketches[index].bits]
@@ -88,7 +89,7 @@ def copies(
 
 
 def connected(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each of `count` things the first that it hangs together with by `pairs`, itself included."""
+    """For each of `count` items, the first item that it is connected with by `pairs`, possibly itself."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -101,7 +102,7 @@ def connected(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
 def _similar(
     pixels: Sequence[NDArray[np.uint8]], sketches: Sequence[Sketch], chosen: NDArray[np.int64]
 ) -> Iterator[NDArray[np.int64]]:
-    """Pairs of `chosen` that differ by no more than the limits; only those of like brightness are compared."""
+    """Pairs of `chosen` within the limits; only pictures of similar brightness are compared."""
     if len(chosen) < 2:
         return
     brightness = np.array([sketches[index].brightness for index in chosen])
@@ -134,13 +135,13 @@ def _confirmed(
     squares = (one**2).mean(1)[:, None] + (other**2).mean(1) - 2 * one @ other.T / one.shape[1]
     flatter = np.minimum(one.std(1)[:, None], other.std(1))
     agree = (np.sqrt(squares.clip(0)) <= np.maximum(_MOST_DIFFERENCE * flatter, _ROUNDING))[row, column]
-    # Of a thousand frames of one scene all half a million pairs agree; a thousand say the same. Rows begin the columns.
+    # A thousand frames of one scene have half a million pairs; a thousand of them connect all. Rows begin the columns.
     first = connected(len(columns), np.stack([used_rows[row[agree]], used_columns[column[agree]]], axis=1))
     return np.stack([columns[first], columns], axis=1)[first != np.arange(len(columns))]
 
 
 class _Thumbnails:
-    """Thumbnails of the pictures that are asked for, each made once: float64 [N, 16·16·3]."""
+    """Thumbnails of pictures, float64 [N, 16·16·3], each computed once on demand."""
 
     def __init__(self, pixels: Sequence[NDArray[np.uint8]]) -> None:
         self._pixels = pixels

@@ -1,4 +1,4 @@
-"""Square crops of photographs: random ones to train on, and a fixed grid to evaluate on."""
+"""Square crops of photographs: random ones for training, and a fixed grid for evaluation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import InputError, printable
 from .source import Crops, require_crops
 
-# Second word of the key of the generator that draws crops: no other use of the same seed repeats its numbers.
+# Second word of the key of the generator that draws crops, so that no other use of the seed draws the same numbers.
 _CROP_STREAM = int.from_bytes(b"crops", "little")
 _PLASTIC_NUMBER = 1.32471795724474602596  # the real root of x³ = x + 1
 
@@ -33,7 +33,7 @@ class Photographs:
         return len(self.names)
 
     def select(self, indices: Iterable[int]) -> Photographs:
-        """Those of the photographs, in the order of `indices`."""
+        """The photographs at `indices`, in that order."""
         chosen = list(indices)
         return Photographs(
             tuple(self.pixels[index] for index in chosen),
@@ -51,11 +51,10 @@ def training_batch(
     batch_size: int,
     rows: Sequence[int] | None = None,
 ) -> Tensor:
-    """Random crops, uint8 [B, 3, S, S]: a photograph, a place in it and whether to flip it, each uniform.
+    """Random crops, uint8 [B, 3, S, S]: photograph, position and horizontal flip are uniform.
 
-    A row is a pure function of (`seed`, `step`, its index in the global batch). `rows` gives just those rows
-    of the batch of `batch_size`, so that processes which share a batch train together on what one would
-    alone.
+    A row is a pure function of (`seed`, `step`, its index in the global batch). rows: indices of the rows to return;
+    processes that share a batch thus train on the same crops as a single one.
 
     Raises:
         InputError: a batch size below 1, rows outside of it, no photographs, or one below `image_size`.
@@ -89,9 +88,9 @@ def training_batch(
 def evaluation_crops(photographs: Photographs, image_size: int, limit: int = 1024) -> Crops:
     """Crops from a fixed grid: the same for every run, method and seed.
 
-    Each photograph has a centred grid of S×S cells that do not overlap. At most `limit` crops are taken in
-    all, as many of one photograph as of another (where one has fewer cells, the others give more), spread
-    over its grid. They are ordered by photograph, then as one reads.
+    Each photograph has a centred grid of S×S cells that do not overlap. At most `limit` crops are taken in total,
+    spread over the grid of each photograph and evenly over the photographs (if one has fewer cells, others give more).
+    They are ordered by photograph, then in reading order.
 
     Raises:
         InputError: `limit` below 1, or a photograph smaller than `image_size`.
@@ -129,15 +128,15 @@ def _crop(pixels: NDArray[np.uint8], image_size: int, top: int, left: int) -> ND
 
 
 def _even_shares(capacities: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
-    """How many to take of each, as equally as the capacities allow and at most `limit` in all."""
+    """How many crops to take of each photograph: as equal as the capacities allow, and at most `limit` in total."""
     low, high = 0, int(capacities.max(initial=0))
-    while low < high:  # the highest level at which all capacities, cut off there, stay within the limit
+    while low < high:  # the highest level at which the capacities, clipped there, stay within the limit
         level = (low + high + 1) // 2
         low, high = (level, high) if np.minimum(capacities, level).sum() <= limit else (low, level - 1)
     shares = np.minimum(capacities, low)
     can_give_more = np.flatnonzero(capacities > low)
     rest = min(limit - int(shares.sum()), len(can_give_more))
-    # One more of photographs at even distances, so that the rest is not all of the first ones.
+    # One more crop of photographs at even distances, not of the first ones only.
     middle = len(can_give_more) // 2
     shares[can_give_more[(np.arange(rest) * len(can_give_more) + middle) // max(rest, 1)]] += 1
     return shares

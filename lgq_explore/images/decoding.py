@@ -24,19 +24,19 @@ PICTURE_SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".avif", ".gif", ".bmp", ".dib",
     ".tif", ".tiff", ".tga", ".qoi", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k",
 })
-# What phones and cameras write: passed over in silence, these would look like a folder without pictures.
+# Formats of phones and cameras, which are reported as skipped; a folder of them would otherwise look empty.
 FOREIGN_SUFFIXES = frozenset({
     ".heic", ".heif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2",
 })
-# Named one by one because Pillow would otherwise try all it has, among them EPS, which starts Ghostscript.
+# Listed, because Pillow would otherwise try all of its formats, including EPS, which starts Ghostscript.
 _FORMATS = (
     "JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF", "TGA", "QOI", "PPM", "JPEG2000",
 )
 # fmt: on
-# Decoders have no exceptions of their own for either; what they say has one of these words in it.
+# Decoders have no special exceptions for these cases; their messages contain one of these words.
 _WORDS_OF_A_CUT = ("truncated", "eof", "end of file", "incomplete", "not enough", "too short")
 _WORDS_OF_AN_UNKNOWN_KIND = ("unsupported", "not supported", "not available", "not implemented", "unknown")
-# JPEG's own scaling by 1/2, 1/4 or 1/8 is coarse: leave this many times the wanted size to the real filter.
+# JPEG's own scaling by 1/2, 1/4 or 1/8 is coarse: it stops at this many times the wanted size, before the filter.
 _REDUCING_GAP = 3.0
 
 
@@ -53,17 +53,17 @@ _TURNED = {
 
 @dataclass(frozen=True)
 class FoundFiles:
-    """Names, relative to the folder searched and sorted: of pictures, and of subfolders with why they stay closed."""
+    """Sorted names of pictures, relative to the searched folder, and of unreadable subfolders with the reasons."""
 
     names: tuple[str, ...]
     closed: tuple[tuple[str, str], ...]
 
 
 def find_pictures(folder: Path) -> FoundFiles:
-    """All files in `folder` that ought to be pictures by their suffix.
+    """All files in `folder` with the suffix of a picture.
 
-    Goes down into subfolders and follows links, but takes each real folder and file once: a picture under two
-    names could be trained on under one and held out under the other. Passes over everything hidden.
+    Searches subfolders and follows links, but takes each real folder and file once: a picture under two names could be
+    trained on under one and held out under the other. Hidden files and folders are ignored.
     """
     names: dict[str, tuple[bool, str]] = {}  # real path → whether the name is a link, the name
     closed: dict[str, str] = {}
@@ -78,7 +78,7 @@ def find_pictures(folder: Path) -> FoundFiles:
             subfolders.clear()
             continue
         seen.add(real_directory)
-        # In sorted order, so that of two links to one folder the same is taken everywhere.
+        # Sorted, so that the same of two links to one folder is taken on every machine.
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for file in files:
             path = Path(directory, file)
@@ -95,13 +95,13 @@ def find_pictures(folder: Path) -> FoundFiles:
 def read_picture(path: Path, shorter_side: int, smallest_side: int) -> NDArray[np.uint8]:
     """The picture in `path`, upright, its shorter side resized to `shorter_side` pixels: uint8 [H, W, 3].
 
-    A smaller picture is not enlarged. Transparency is laid on white, 10 to 16 bits are scaled to 8, of several
-    frames the first is taken, colour profiles are not applied. Which way up it is is read from EXIF or XMP; damage
-    to what else they say, and to texts and profiles, does not matter.
+    A smaller picture is not enlarged. Transparency becomes white, 10 to 16 bits are scaled to 8, only the first of
+    several frames is read, and colour profiles are not applied. The orientation is read from EXIF or XMP; damage
+    elsewhere in them, and in texts and profiles, is ignored.
 
     Raises:
-        UnusablePicture: it cannot be read, or not decoded to its end, or its shorter side is below `smallest_side`
-            pixels.
+        UnusablePicture: the file cannot be read or not be decoded completely, or its shorter side is below
+            `smallest_side` pixels.
     """
     if path.suffix.lower() in FOREIGN_SUFFIXES:
         raise UnusablePicture(f"{path.suffix[1:].upper()} is not read here, convert it to JPEG or PNG")
@@ -114,14 +114,14 @@ def read_picture(path: Path, shorter_side: int, smallest_side: int) -> NDArray[n
         raise UnusablePicture("it is not an image") from None
     except MemoryError as error:
         raise UnusablePicture("there was no memory to decode it", passing=True) from error
-    except Exception as error:  # parsers raise nearly anything on a damaged file; it is named, never hidden
-        if isinstance(error, OSError) and error.errno is not None:  # of the system; a decoder gives no number
+    except Exception as error:  # parsers raise nearly any exception on a damaged file
+        if isinstance(error, OSError) and error.errno is not None:  # those of decoders have no number
             raise UnusablePicture(f"it cannot be read ({error.strerror})", passing=True) from error
         raise UnusablePicture(f"it cannot be decoded: {_plain_cause(error)}") from error
 
 
 def _plain_cause(error: Exception) -> str:
-    """What a decoder's exception comes to, in words that are not the decoder's own."""
+    """The meaning of a decoder's exception in plain words."""
     said = str(error).lower()
     if isinstance(error, EOFError) or any(word in said for word in _WORDS_OF_A_CUT):
         return "the file is cut off"
@@ -131,23 +131,23 @@ def _plain_cause(error: Exception) -> str:
 
 
 def pixels_to_decode(path: Path) -> int:
-    """How many pixels reading this file will unpack, by its header; 0 where that cannot be told."""
+    """The number of pixels in the file according to its header; 0 if unknown."""
     try:
         with path.open("rb") as file, _opened(without_metadata(file).stream) as image:
             return image.width * image.height
-    except Exception:  # whatever it is, reading the picture names it
+    except Exception:  # reading the picture will report it
         return 0
 
 
 @cache
 def picture_formats() -> tuple[str, ...]:
-    """Those of the formats that this Pillow was built with."""
+    """The formats that this Pillow was built with."""
     Image.init()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
 def _may_be_a_file(path: Path) -> bool:
-    """Whether this is a file, or nothing could be learned about it, in which case reading it says why."""
+    """Whether this is a regular file; also True if that is unknown, since reading it will report why."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except OSError:
@@ -174,7 +174,7 @@ def _prepared(file: BinaryIO, shorter_side: int, smallest_side: int) -> NDArray[
 
 
 def _opened(stream: BinaryIO) -> ImageFile.ImageFile:
-    """What `Image.open` does for our formats, less its warning of large pictures: those are decoded one by one."""
+    """`Image.open` for our formats, without its warning of large pictures, which are decoded one at a time."""
     start = stream.read(16)
     for name in picture_formats():
         factory, accepts = Image.OPEN[name]
@@ -183,25 +183,25 @@ def _opened(stream: BinaryIO) -> ImageFile.ImageFile:
         stream.seek(0)
         try:
             return factory(stream, "")
-        except (SyntaxError, IndexError, TypeError, struct.error):  # how a plugin says that it is not of its format
+        except (SyntaxError, IndexError, TypeError, struct.error):  # raised for a file of another format
             continue
     raise UnidentifiedImageError
 
 
 def _orientation_of(parts: PictureBytes, image: ImageFile.ImageFile) -> int:
-    if image.format == "TIFF":  # which Pillow turns itself as it is loaded
+    if image.format == "TIFF":  # Pillow applies its orientation when it loads the file
         return 1
     exif, xmp = parts.exif or image.info.get("exif", b""), parts.xmp or image.info.get("xmp", b"")
     return orientation(exif if isinstance(exif, bytes) else b"", xmp if isinstance(xmp, bytes) else b"")
 
 
 def _resized(image: ImageFile.ImageFile, stored: object, stream: BinaryIO, shorter_side: int) -> Image.Image:
-    """`Image.resize` with a reducing gap, except that its first step goes along with the conversion to RGB."""
+    """`Image.resize` with a reducing gap, whose first step is combined with the conversion to RGB."""
 
     def low_bytes() -> Image.Image:
         stream.seek(0)
         low = _opened(stream)
-        # Read as if the lower byte came first, 16-bit values of a PNG give what is really their lower byte.
+        # Read with swapped byte order, 16-bit values of a PNG give their lower byte.
         low.tile = [(*low.tile[0][:3], "RGB;16L")]  # type: ignore[list-item]
         return low
 

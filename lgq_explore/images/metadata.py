@@ -1,8 +1,8 @@
-"""Orientation of a picture, and the bytes of its file that decide its pixels.
+"""Orientation of a picture, and the bytes of its file that determine its pixels.
 
-Texts, colour profiles and EXIF of other programs are often damaged or large, and a decoder that stumbles over
-them refuses a picture whose pixels are whole. Of the formats that nearly all pictures have, JPEG and PNG, the
-decoder is therefore given the pixels' bytes alone, and the one tag that counts is read here.
+Texts, colour profiles and EXIF of other programs are often damaged or large, and decoders that fail on them refuse
+pictures with intact pixels. For JPEG and PNG, the formats of nearly all pictures, the decoder is therefore given the
+pixels' bytes only, and the one tag that matters is read here.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import zlib
 from dataclasses import dataclass
 from typing import BinaryIO
 
-# The chunks of a PNG that its pixels depend on. Those of an animation are not among them: without these, the
-# first picture is what remains.
+# The chunks of a PNG that its pixels depend on. Without those of an animation, which are not listed, the first picture
+# remains.
 _PNG_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _PNG_TEXTS = frozenset({b"eXIf", b"iTXt", b"zTXt", b"tEXt"})
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# The markers of a JPEG that its pixels do not depend on: APP1 to APP15 and COM, less APP14 (Adobe's), which
-# says how colours are stored.
+# The markers of a JPEG that its pixels do not depend on: APP1 to APP15 and COM, without APP14 (Adobe's), which says
+# how colours are stored.
 _JPEG_METADATA = frozenset({*range(0xE1, 0xF0), 0xFE} - {0xEE})
 _JPEG_START_OF_SCAN = 0xDA
-# A text that says which way up a picture is takes less; more of one is neither read nor inflated.
+# Texts with an orientation are shorter; more of a text is neither read nor inflated.
 _LONGEST_TEXT = 1 << 20
 
 _ORIENTATION = 0x0112
@@ -35,7 +35,7 @@ _RAW_PROFILE = re.compile(rb"\s*exif\s+\d+\s([0-9a-fA-F\s]*)")  # hexadecimal di
 
 @dataclass(frozen=True, eq=False)
 class PictureBytes:
-    """What a decoder needs, and what was left out that can say which way up the picture is (or nothing)."""
+    """The bytes that a decoder needs, and the EXIF and XMP that were left out (empty if there are none)."""
 
     stream: BinaryIO
     exif: bytes = b""
@@ -43,7 +43,7 @@ class PictureBytes:
 
 
 def without_metadata(file: BinaryIO) -> PictureBytes:
-    """The bytes of an open JPEG or PNG that decide its pixels; any other file as it is."""
+    """The bytes of an open JPEG or PNG that determine its pixels; other files are unchanged."""
     start = file.read(8)
     if start == _PNG_SIGNATURE:
         return _of_png(file)
@@ -55,10 +55,10 @@ def without_metadata(file: BinaryIO) -> PictureBytes:
 
 
 def orientation(exif: bytes, xmp: bytes = b"") -> int:
-    """How the stored picture is turned, 1 to 8 as EXIF counts (CIPA DC-008, Orientation); 1 where nothing says.
+    """The orientation of the stored picture, 1 to 8 as in EXIF (CIPA DC-008, Orientation); 1 if there is none.
 
-    EXIF decides, then XMP. Only the first directory of the EXIF is looked through, so that damage elsewhere in it
-    does not matter.
+    EXIF takes precedence over XMP. Only the first directory of the EXIF is read, so that damage elsewhere in it has no
+    effect.
     """
     try:
         value = _orientation_of_exif(exif)
@@ -90,7 +90,7 @@ def _of_png(file: BinaryIO) -> PictureBytes:
     size = os.fstat(file.fileno()).st_size
     while len(head := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", head)
-        end = min(file.tell() + length + 4, size)  # four bytes of checksum; never more than there is
+        end = min(file.tell() + length + 4, size)  # with four bytes of checksum, but not beyond the file
         if kind in _PNG_CHUNKS:
             kept += [head, file.read(end - file.tell())]
         elif kind in _PNG_TEXTS and length <= _LONGEST_TEXT:

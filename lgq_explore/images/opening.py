@@ -1,4 +1,4 @@
-"""A source of pictures from its data SPEC."""
+"""Opening a source of pictures by its data SPEC."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .sources import SOURCES
 def open_source(spec: str, image_size: int, *, seed: int = 0, split: bool = True) -> Source:
     """The pictures that `spec` names (see `spec_forms`), in crops of `image_size` pixels.
 
-    seed: of what `batch` draws. With ``split=False`` all pictures are held out, for encoding pictures that nothing is
-    trained on: a single one is then enough.
+    seed: of the random draws of `batch`. split: with False, all pictures are held out, and a single one is enough; this
+    is for evaluating and encoding other pictures than those of training.
 
     Raises:
-        InputError: an unknown SPEC, or whatever keeps its source from being used, such as a missing folder.
+        InputError: an unknown SPEC, or a source that can't be used, such as a missing folder.
     """
     if image_size < 1:
         raise InputError(f"image size {image_size} is not a size: give a number of pixels, such as 32")
@@ -26,14 +26,14 @@ def open_source(spec: str, image_size: int, *, seed: int = 0, split: bool = True
 
 
 def resolve_spec(spec: str) -> str:
-    """The SPEC that opens the same source from any working directory. Raises InputError where it names none."""
+    """The SPEC that opens the same source from any working directory. Raises InputError if it is invalid."""
     kind, argument = _kind_of(spec)
     name, colon, _ = spec.partition(":")
     return f"{name}{colon}{kind.resolve(argument)}"
 
 
 def spec_forms() -> dict[str, str]:
-    """How SPECs are written, and a line on each."""
+    """The forms of SPECs, each with a description of one line."""
     return {kind.form: kind.description for kind in SOURCES.values()}
 
 
@@ -46,7 +46,7 @@ def _kind_of(spec: str) -> tuple[SourceKind, str]:
 
 
 def _near_match(spec: str) -> str:
-    """What follows in a message about an unknown SPEC: what was probably meant, or nothing."""
+    """The end of a message about an unknown SPEC: a suggestion, or just a full stop."""
     if os.path.isdir(os.path.expanduser(spec)):
         return f".\nDid you mean folder:{printable(spec)}?"
     name, _, argument = spec.partition(":")

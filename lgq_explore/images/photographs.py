@@ -1,8 +1,8 @@
-"""Photographs that are decoded beforehand, as a source: split by what they show, and cropped.
+"""A source of photographs that are decoded in advance, split by their content, and cropped.
 
 A photograph is prepared once (decoded to uint8 RGB, its shorter side resized to 8·S pixels, never enlarged)
-and then cut into crops of S×S pixels, S being the image size: a crop shows a detail of the scene rather than
-the whole of it.
+and then cut into crops of S×S pixels, S being the image size. A crop shows a detail of the scene rather than the whole
+scene.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .source import Crops, PictureCounts, Source
 from .splits import groups_of, held_out_groups
 
 FILES_NAMED = 3
-"""Skipped files that are named one by one; a folder may hold thousands."""
+"""The most skipped files that a message names; a folder may have thousands."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +43,11 @@ class PhotographSource(Source):
     def of(cls, spec: str, prepared: PreparedPictures, image_size: int, *, seed: int, split: bool) -> PhotographSource:
         """The source of prepared pictures.
 
-        About a quarter of them is held out, chosen by a hash of their names. Versions of one picture (by their names,
-        `splits`) and copies (by their content, `copies`) are on one side. With ``split=False`` all are held out.
+        About a quarter of them is held out, chosen by a hash of their names. Versions of one picture (by name, see
+        `splits`) and copies (by content, see `copies`) are in the same split. With ``split=False`` all are held out.
 
         Raises:
-            InputError: no picture, or fewer than two different ones to split.
+            InputError: no picture, or fewer than two different pictures to split.
         """
         _require_pictures(spec, prepared, image_size)
         groups = groups_of(prepared.names, copies(prepared.pixels, prepared.digests, prepared.sketches))
@@ -91,11 +91,11 @@ class PhotographSource(Source):
         return training_batch(self.training, self.image_size, seed=self.seed, step=step, batch_size=size, rows=rows)
 
     def held_out(self, limit: int) -> Crops:
-        """From a fixed grid, see `evaluation_crops`."""
+        """Crops of the held-out photographs from a fixed grid, see `evaluation_crops`."""
         return evaluation_crops(self.evaluation, self.image_size, limit)
 
     def training_crops(self, limit: int) -> Crops:
-        """From the same grid as those that are held out."""
+        """Crops of the training photographs from the same grid as the held-out ones."""
         return evaluation_crops(self.training, self.image_size, limit)
 
 

@@ -1,4 +1,4 @@
-"""What training, evaluation and encoding ask of a place where pictures come from."""
+"""The protocol of sources, from which training, evaluation and encoding take pictures."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _NO_STEP = 2**31  # a step that no training reaches
 class Crops:
     """Crops to evaluate on.
 
-    images: uint8 [N, 3, S, S]. photograph: the photograph of each crop, int64 [N], an index into `names`, what each
-    photograph is called, and `scenes`: photographs of one scene are versions of one picture.
+    images: uint8 [N, 3, S, S]. photograph: int64 [N], of each crop, as an index into `names` and `scenes`, which
+    have one entry per photograph. Photographs of one scene are versions of one picture.
     """
 
     images: Tensor
@@ -30,7 +30,7 @@ class Crops:
 
     @classmethod
     def unnamed(cls, images: Tensor) -> Crops:
-        """Crops of as many pictures that have no names, uint8 [N, 3, S, S]; they go by their numbers."""
+        """Crops of pictures without names, uint8 [N, 3, S, S], one per picture; they are named by their numbers."""
         require_crops(len(images))
         names = tuple(f"picture {number}" for number in range(1, len(images) + 1))
         return cls(images, np.arange(len(images), dtype=np.int64), names, names)
@@ -38,7 +38,7 @@ class Crops:
 
 @dataclass(frozen=True)
 class PictureCounts:
-    """How many pictures a source has on each side of its split, None where it cannot say, and files it passed over."""
+    """Numbers of pictures in each split of a source, None if it cannot say, and of skipped files."""
 
     training: int | None = None
     held_out: int | None = None
@@ -48,68 +48,68 @@ class PictureCounts:
 class Source(Protocol):
     """Pictures of S×S pixels: batches to train on, and others, held out, to evaluate on.
 
-    A subclass gives `spec`, `identity`, `batch` and `held_out`; the rest suits a source that has no state.
+    A subclass implements `spec`, `identity`, `batch` and `held_out`; the other members suit a source without state.
     """
 
     spec: str
     """The SPEC that opens the same source from any working directory."""
 
     identity: str
-    """Differs wherever the source would give other pictures, whatever its seed."""
+    """A string that differs for sources with different pictures; it does not depend on the seed."""
 
     @property
     def counts(self) -> PictureCounts:
-        """How many pictures there are."""
+        """The numbers of pictures."""
         return PictureCounts()
 
     @property
     def notes(self) -> Sequence[str]:
-        """Lines to tell whoever begins to train on it, such as which files were passed over."""
+        """Lines to print when training starts, such as which files were skipped."""
         return ()
 
     def batch(self, step: int, rows: Sequence[int]) -> Tensor:
         """Pictures to train on, uint8 [B, 3, S, S], one for each of `rows`, which are indices in the global batch.
 
-        A row is a pure function of the source's seed, `step` and its index, so that processes which share a batch
-        train on what one would alone, and a step that is made again is the same. Threads call it one at a time.
+        A row is a pure function of the source's seed, `step` and its index. So processes that share a batch train on
+        the same pictures as a single one, and a repeated step is the same. It is not called by two threads at once.
         """
         ...
 
     def held_out(self, limit: int) -> Crops:
-        """At most `limit` crops of pictures that no batch shows: the same ones for every seed."""
+        """At most `limit` crops of pictures that are in no batch; the same for every seed."""
         ...
 
     def training_crops(self, limit: int) -> Crops:
-        """At most `limit` crops of pictures that are trained on."""
+        """At most `limit` crops of training pictures."""
         return Crops.unnamed(self.batch(_NO_STEP, range(limit)))
 
     def state_dict(self) -> dict[str, Any]:
-        """What lets the source go on quickly after the batch that it gave last: tensors, numbers, containers of them.
+        """State with which the source can continue quickly after its last batch: tensors, numbers, containers of them.
 
-        It must not change what `batch` returns. Empty where there is none.
+        It must not affect what `batch` returns. Empty if there is none.
         """
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` returned. Raises an exception of some kind where it does not fit."""
+        """Continue from the result of `state_dict`. Raises an exception of some kind if it does not fit."""
         if state:
             raise ValueError(f"{self.spec} has no state, but the checkpoint holds {', '.join(state)}")
 
 
 class SourceKind(Protocol):
-    """One kind of data SPEC, by the name in front of its colon."""
+    """One kind of data SPEC, named in front of the colon."""
 
     form: str
-    """How its SPECs are written: `NAME`, or `NAME:` and what follows, in capitals."""
+    """The form of its SPECs: `NAME`, or `NAME:` and a placeholder in capitals."""
 
     description: str
 
     def resolve(self, argument: str) -> str:
-        """What follows the colon, the same from any working directory. Raises InputError where it names nothing."""
+        """The part after the colon, made independent of the working directory. Raises InputError if it is invalid."""
         return argument
 
     def open(self, argument: str, image_size: int, *, seed: int, split: bool) -> Source:
-        """The source with a resolved argument. split: as in `open_source`. Raises InputError where it can't be used."""
+        """The source of a resolved argument. split: as in `open_source`. Raises InputError if it can't be used."""
         ...
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from .copies import connected
 
-# What a name says of the version of a picture rather than of the picture: its size, its theme, its shape, its
-# side of a stereo pair. Sizes need three digits a side, because `tile_10x12` is a place and no size.
+# Parts of a name that mark a version of a picture: its size, theme, shape, or side of a stereo pair. Sizes need three
+# digits per side, because `tile_10x12` is a place and not a size.
 _VARIANT = (
     r"(?:\d{3,5}\s*[x×]\s*\d{3,5}|\d{3,4}[pi]|[24568]k|[fuqw]*hd|@?[1-4](?:\.\d)?x"
     r"|dark|light|day|night|small|medium|large|orig(?:inal)?|scaled|resized"
@@ -30,11 +30,10 @@ _PACKAGE_FILE = re.compile(
 
 
 def group_of(name: str) -> str:
-    """The name that all versions of one picture share: `name` (a relative path) less what marks a version.
+    """The name that all versions of one picture share: `name` (a relative path) without the marks of a version.
 
-    Size, theme, shape and side of a stereo pair are left off where they end the file's name or are all of a
-    folder's; so are the file's suffix, the difference of upper and lower case, and the inside of a wallpaper
-    package:
+    Size, theme, shape and side of a stereo pair are removed at the end of a file's name, and if they are all of a
+    folder's name. The file's suffix, upper case, and the inner folders of a wallpaper package are removed, too:
 
     >>> group_of("lake_1280x720.jpg"), group_of("4k/Lake-d.png"), group_of("lake/contents/images/800x600.png")
     ('lake', 'lake', 'lake')
@@ -47,9 +46,9 @@ def group_of(name: str) -> str:
 
 
 def groups_of(names: Sequence[str], copies: NDArray[np.int64]) -> tuple[str, ...]:
-    """The group of each picture: that of its name, joined with those of its copies under other names.
+    """The group of each picture by its name, merged with the groups of its copies.
 
-    copies: pairs of indices of `names`, [N, 2]. A group that was joined goes by the first of its names.
+    copies: pairs of indices into `names`, [N, 2]. A merged group has the first of its names.
     """
     by_name = [group_of(name) for name in names]
     firsts: dict[str, int] = {}
@@ -62,11 +61,10 @@ def groups_of(names: Sequence[str], copies: NDArray[np.int64]) -> tuple[str, ...
 
 
 def held_out_groups(groups: Iterable[str]) -> frozenset[str]:
-    """A quarter of the groups to the nearest whole number, at least one, never all; none of fewer than two.
+    """A quarter of the groups, rounded, at least one and never all; none of fewer than two groups.
 
-    They are those whose name has the lowest SHA-256: the choice depends on the names alone, so it is the same
-    for every seed, on every machine and wherever the folder lies, and a picture that is added moves at most
-    one other.
+    They are the groups whose names have the lowest SHA-256. The choice depends on the names alone, so it is the same
+    for every seed, machine and place of the folder, and adding a picture moves at most one other.
     """
     ranked = sorted(set(groups), key=_digest)
     quarter = max(1, (len(ranked) + 2) // 4)
@@ -74,7 +72,7 @@ def held_out_groups(groups: Iterable[str]) -> frozenset[str]:
 
 
 def _digest(group: str) -> bytes:
-    # File names that are no Unicode come as surrogates, which plain UTF-8 refuses.
+    # File names that are not valid UTF-8 contain surrogates, which strict encoding refuses.
     return hashlib.sha256(group.encode(errors="surrogateescape")).digest()
 
 

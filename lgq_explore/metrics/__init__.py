@@ -1,9 +1,9 @@
-"""Metrics of a tokenizer. Each is defined once, and gathered as streaming sums.
+"""Metrics of tokenizers, computed from streaming sums.
 
 Usage of the codebook (`usage`, and `accumulation` over images), distances in pixels (`image`), in a trained
-network's features (`perceptual`) and in the latents (`quantization`). A class gathers batches by `update` and answers
-with a frozen result by `compute`, those of PICTURE_METRICS also by `numbers`. A value never depends on how the data
-were cut into batches.
+network's features (`perceptual`) and in the latents (`quantization`). A class takes batches by `update` and returns a
+frozen result by `compute`; those of PICTURE_METRICS also return `numbers`. Values do not depend on how the data are cut
+into batches.
 """
 
 from __future__ import annotations

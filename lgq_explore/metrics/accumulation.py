@@ -1,9 +1,9 @@
-"""Expected codes in fewer images, and a lower bound on their number in more.
+"""The expected number of codes in fewer images, and a lower bound for more images.
 
 Ecologists ask this of species and sampling plots. Here codes are the species and images the plots: the *incidence* of
-a code is the number of images it occurs in, however often it occurs in each. Tokens would not do as units, since those
-of one image are far from independent. Crops of one photograph are not independent, either: what is said of them speaks
-of more crops of such photographs, and less of new photographs.
+a code is the number of images it occurs in, however often it occurs in each. Tokens are not used as units, since those
+of one image are far from independent. Crops of one photograph are not independent, either: results hold for more crops
+of such photographs rather than for new photographs.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ def accumulated_codes(incidences: ArrayLike, images: int, sizes: ArrayLike) -> N
 
 
 def chao2(incidences: ArrayLike, images: int) -> float:
-    """A lower bound on the number of codes that would be seen if one went on looking at such images.
+    """A lower bound on the number of codes in arbitrarily many such images.
 
         Ŝ = S + (I − 1)/I · Q₁² / (2 Q₂)                  Q₁, Q₂: codes that occur in exactly one, two images
         Ŝ = S + (I − 1)/I · Q₁ (Q₁ − 1) / 2               where Q₂ = 0
 
-    (Chao 1987, Biometrics 43, 783.) An estimate from below, valid for independent images: where they resemble each
-    other, it is lower still. It knows nothing of K and may exceed it. Arguments and errors: see `accumulated_codes`.
+    (Chao 1987, Biometrics 43, 783.) An estimate from below for independent images; for images that resemble each other
+    it is even lower. It does not use K and may exceed it. Arguments and errors are those of `accumulated_codes`.
     """
     found = _checked_incidences(incidences, images)
     once, twice = int((found == 1).sum()), int((found == 2).sum())

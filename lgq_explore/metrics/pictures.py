@@ -1,6 +1,6 @@
-"""Metrics of reconstructions against their images, and the list of those that `evaluate` takes.
+"""The metrics of reconstructions that `evaluate` computes.
 
-`PICTURE_METRICS` is the one list: results of `evaluate`, and so of every comparison, hold the numbers of each.
+`PICTURE_METRICS` lists them; the results of `evaluate`, and of every comparison, contain the numbers of each.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ LPIPS_NET = "alex"
 
 @dataclass(frozen=True)
 class PictureMetricSettings:
-    """fd_features: as `FrechetDistance` takes them. device: of feature networks; the rest stays where images are."""
+    """fd_features: of `FrechetDistance`. device: of feature networks; everything else stays on the images' device."""
 
     fd_features: str = AT_HAND
     device: str = "cpu"
 
 
 class PictureMetric(Protocol):
-    """A metric over pairs of images and reconstructions, gathered batch by batch."""
+    """A metric over pairs of images and reconstructions, accumulated over batches."""
 
     def update(self, images: Tensor, reconstructions: Tensor) -> None:
         """Add a batch: two float tensors [B, 3, H, W] in [0, 1]."""
         ...
 
     def numbers(self) -> dict[str, Any]:
-        """The values over all pairs so far by the keys of `evaluate`, as JSON holds them."""
+        """The values over all pairs so far, as JSON values under the keys of `evaluate`."""
         ...
 
 
@@ -45,5 +45,5 @@ PICTURE_METRICS: dict[str, Callable[[PictureMetricSettings], PictureMetric]] = {
 
 
 def picture_metrics(settings: PictureMetricSettings) -> list[PictureMetric]:
-    """One of each, with nothing gathered yet. Raises InputError for settings that a metric can't take."""
+    """A new instance of each metric. Raises InputError for settings that a metric does not accept."""
     return [make(settings) for make in PICTURE_METRICS.values()]

@@ -1,4 +1,4 @@
-"""Published weights of feature networks, and networks that take them."""
+"""Published weights of feature networks: finding, downloading and checking them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 NETWORK_PATIENCE_SECONDS = 8.0
-"""How long a server of weights may take to answer before the weights count as not to be had."""
+"""How long a server may take to answer before the weights count as unavailable."""
 
 
 class UnavailableError(Exception):
-    """There can be no value here; the message is the one line that says why."""
+    """A metric has no value; the message gives the reason in one line."""
 
 
 class Undrawn(TorchFunctionMode):
-    """Networks that are built within, in this thread, leave torch's global generator alone: weights are loaded anyway.
+    """A context in which networks are built without drawing from torch's global generator, in this thread.
 
-    Their parameters hold anything until then.
+    Their parameters are uninitialised; weights are loaded into them afterwards.
     """
 
     def __torch_function__(
@@ -41,15 +41,14 @@ class Undrawn(TorchFunctionMode):
 
 
 def cached_weights(url: str) -> Path:
-    """Where the torch hub cache has the weights at `url`, if it has them."""
+    """The path of the weights at `url` in the torch hub cache, where they may be missing."""
     return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name
 
 
 def weights_file(url: str) -> Path:
-    """The weights at `url` in the torch hub cache, downloaded there first if their server answers in time.
+    """The weights at `url` in the torch hub cache; missing ones are downloaded if the server answers in time.
 
-    Raises UnavailableError where it does not, and for a download that is not what its name says: a name ends in the
-    first digits of the SHA-256.
+    Raises UnavailableError if it does not, and for a download whose SHA-256 does not start with the digits in its name.
     """
     path = cached_weights(url)
     if path.exists():
@@ -84,7 +83,7 @@ def _refusal(url: str) -> str | None:
         except (OSError, HTTPException, ValueError) as error:
             answers.put(first_line(getattr(error, "reason", error)))
 
-    # A thread, because a timeout bounds the connection but not the look-up of the host's name.
+    # In a thread, because the timeout covers the connection but not the look-up of the host's name.
     threading.Thread(target=ask, daemon=True).start()
     try:
         return answers.get(timeout=NETWORK_PATIENCE_SECONDS)

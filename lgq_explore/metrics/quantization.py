@@ -12,7 +12,7 @@ from lgq_explore.errors import InputError
 
 @dataclass(frozen=True)
 class QuantizationErrorResult:
-    """What `QuantizationError` says of N tokens of width D.
+    """The result of `QuantizationError` for N tokens of width D.
 
     `value` is the quantization error relative to the latents' variance: 0 when nothing is lost, 1 when every
     token is replaced by the mean latent, and None when the latents do not vary (a collapsed encoder), where
@@ -27,12 +27,12 @@ class QuantizationErrorResult:
 
 
 class QuantizationError:
-    """Quantization error of latents z against what they are rounded to, z_q, gathered batch by batch.
+    """Quantization error of latents z and their quantized values z_q, accumulated over batches.
 
         error = mean_n ||z_n − z_q,n||² / trace cov(z),   cov(z) = mean_n (z_n − mean z)(z_n − mean z)ᵀ
 
-    Sums are in float64 and the variance is gathered around a running mean (Chan, Golub & LeVeque 1983), so
-    the value neither depends on how batches were cut nor suffers from latents far from 0.
+    Sums are in float64, and the variance is accumulated around a running mean (Chan, Golub & LeVeque 1983), so that the
+    value does not depend on how batches are cut, and is exact for latents far from 0.
     """
 
     def __init__(self) -> None:
@@ -45,11 +45,11 @@ class QuantizationError:
         """Add a batch.
 
         Args:
-            latents: [B, D, …] (a grid of tokens, or [N, D]), what is rounded, in the space it is rounded in.
-            quantized: the same shape, what it was rounded to.
+            latents: [B, D, …] (a grid of tokens, or [N, D]), in the space in which they are quantized.
+            quantized: the quantized latents, in the same shape.
 
         Raises:
-            InputError: shapes that differ, a width other than the batches' before, or values not finite.
+            InputError: different shapes, another width than in earlier batches, or values that are not finite.
         """
         if latents.shape != quantized.shape or latents.ndim < 2:
             raise InputError(
@@ -81,7 +81,7 @@ class QuantizationError:
             raise InputError("the quantization error of no tokens is undefined: update with at least one batch")
         distance = self._squared_distance / self._tokens
         variance = self._squared_deviation / self._tokens
-        # Equal latents have a mean that differs from them by rounding, and then a variance of that square.
+        # The mean of equal latents differs from them by rounding, which leaves a tiny variance.
         rounding = 1e-24 * self._mean.square().sum().item()
         return QuantizationErrorResult(
             value=distance / variance if variance > rounding else None,

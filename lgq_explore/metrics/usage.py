@@ -1,7 +1,7 @@
-"""Counts of codes, and what they tell: how evenly a codebook is used, and how many bits a token carries.
+"""Counts of codes, and numbers computed from them: how evenly a codebook is used, and the bits per token.
 
 K is the codebook size, N the number of tokens counted, x_k the count of code k, p_k = x_k / N.
-Every number depends on N (more tokens find more codes), so compare methods at one N and print it.
+Every number depends on N (more tokens find more codes), so compare methods at equal N and state it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LARGEST_DENSE_CODEBOOK = 2**24
 
 
 class CodeCounts:
-    """Counts of joint codes, gathered batch by batch; the result does not depend on how the batches were cut.
+    """Counts of joint codes, accumulated over batches; the result does not depend on how batches are cut.
 
     Up to `LARGEST_DENSE_CODEBOOK` codes the counts are one dense vector. A larger codebook (2^40 codes of a
     binary quantizer, say) keeps only the codes seen, so memory grows with the tokens and never with the
@@ -47,7 +47,7 @@ class CodeCounts:
         """Add a batch of joint codes, integers in 0 … K − 1 of any shape, on any device.
 
         Raises:
-            InputError: if the codes are not integers or one is outside 0 … K − 1; nothing is counted then.
+            InputError: if the codes are not integers or one is outside 0 … K − 1; the counts are then unchanged.
         """
         flat = flat_codes_within(codes, self.codebook_size)
         if flat.size == 0:
@@ -59,7 +59,7 @@ class CodeCounts:
             self._append(*np.unique(flat, return_counts=True))
 
     def merge(self, other: CodeCounts) -> None:
-        """Add what `other` counted over the same codebook (another worker, another part of the data).
+        """Add the counts of `other` over the same codebook (of another worker or part of the data).
 
         Raises:
             InputError: if the codebook sizes differ.
@@ -97,7 +97,7 @@ class CodeCounts:
         return self._dense[self._dense > 0] if self._dense is not None else self._compact()[1].copy()
 
     def usage(self) -> CodeUsage:
-        """The numbers of `code_usage` for what has been counted so far."""
+        """The numbers of `code_usage` for the counts so far."""
         return code_usage(self.active_counts(), self.codebook_size)
 
     def _append(self, codes: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
@@ -108,7 +108,7 @@ class CodeCounts:
             self._compact()
 
     def _compact(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Bring the parts into one, and return it."""
+        """Merge the parts into one, and return it."""
         if len(self._parts) != 1:
             nothing = np.zeros(0, dtype=np.int64)
             codes, positions = np.unique(
@@ -122,7 +122,7 @@ class CodeCounts:
 
 @dataclass(frozen=True)
 class CodeUsage:
-    """What `code_usage` says of N tokens over K codes; the formulas stand there."""
+    """The result of `code_usage`, which has the formulas."""
 
     tokens: int
     codebook_size: int
@@ -146,12 +146,12 @@ class CodeUsage:
 
 
 def is_numbered(codebook_size: int) -> bool:
-    """Whether joint codes of a codebook have numbers in int64."""
+    """Whether the joint codes of a codebook fit into int64."""
     return codebook_size < 2**63
 
 
 def code_usage(counts: Tensor | ArrayLike, codebook_size: int) -> CodeUsage:
-    """How N tokens spread over a codebook of K codes, each number by its one definition.
+    """Numbers on how N tokens are spread over a codebook of K codes.
 
         active_codes   #{k : x_k > 0}
         utilization    active / K
@@ -196,15 +196,15 @@ def gini(counts: Tensor | ArrayLike, codebook_size: int) -> float:
     """
     codebook_size = _checked_codebook_size(codebook_size)
     active = np.sort(_active_counts(counts, codebook_size)).astype(np.float64)
-    # The K − A dead codes shift the ranks of the A active ones by K − A. Written so, the two terms near 2 of
-    # the textbook form never meet, and a codebook of 2^60 codes loses no digits.
+    # The K − A dead codes shift the ranks of the A active ones by K − A. This form avoids the cancellation of two
+    # terms near 2 in the textbook form, so that a codebook of 2^60 codes loses no digits.
     ranks = np.arange(1, len(active) + 1, dtype=np.float64)
     mean_rank = (ranks * active).sum() / active.sum()
     return max(0.0, float(1 - (2 * len(active) + 1 - 2 * mean_rank) / codebook_size))
 
 
 def gini_uniform(tokens: int, codebook_size: int) -> float:
-    """The Gini coefficient expected of N tokens drawn uniformly from K codes: what chance alone would show.
+    """The expected Gini coefficient of N tokens drawn uniformly from K codes, as a baseline.
 
     Exact up to rounding. Gini = Σ_kl |x_k − x_l| / (2 K N), and all pairs of codes are alike, so
 
@@ -223,7 +223,7 @@ def gini_uniform(tokens: int, codebook_size: int) -> float:
         return 0.0
     pair_share = 2 / codebook_size
     mean = tokens * pair_share
-    # 12 standard deviations and 40 more (for means near 0) leave out less than rounding does.
+    # Terms beyond 12 standard deviations and 40 more (for means near 0) are smaller than rounding errors.
     reach = 12 * math.sqrt(mean * (1 - pair_share)) + 40
     both = torch.arange(max(0, math.floor(mean - reach)), min(tokens, math.ceil(mean + reach)) + 1, dtype=torch.float64)
     log_weight = (
@@ -248,10 +248,10 @@ class LorenzCurve:
 
 
 def lorenz_curve(counts: Tensor | ArrayLike, codebook_size: int) -> LorenzCurve:
-    """The share of the tokens that the least used codes carry, dead codes included (Lorenz 1905).
+    """The share of tokens of the least used codes, dead codes included (Lorenz 1905).
 
-    Its corners: one after the dead codes, and one after each active code, ascending. Gini is twice the area between
-    the curve and the diagonal. Arguments and errors are those of `code_usage`.
+    The curve has a corner after the dead codes, and one after each active code, ascending. Gini is twice the area
+    between the curve and the diagonal. Arguments and errors are those of `code_usage`.
     """
     codebook_size = _checked_codebook_size(codebook_size)
     active = np.sort(_active_counts(counts, codebook_size))
@@ -263,7 +263,7 @@ def lorenz_curve(counts: Tensor | ArrayLike, codebook_size: int) -> LorenzCurve:
 
 
 def lorenz_curve_uniform(tokens: int, codebook_size: int) -> LorenzCurve:
-    """The Lorenz curve of N tokens drawn uniformly from K codes, in the limit of many codes: what chance would show.
+    """The Lorenz curve of N tokens drawn uniformly from K codes, in the limit of many codes, as a baseline.
 
     A code's count is X ~ Binomial(N, 1/K), and the codes with at most x tokens carry the share E[X; X ≤ x] / E[X]:
 
@@ -278,7 +278,7 @@ def lorenz_curve_uniform(tokens: int, codebook_size: int) -> LorenzCurve:
     _check_tokens(tokens)
     share = 1 / codebook_size
     mean = tokens * share
-    # As in `gini_uniform`: what lies beyond is less than rounding.
+    # As in `gini_uniform`, terms beyond are smaller than rounding errors.
     counts = np.arange(min(tokens, math.ceil(mean + 12 * math.sqrt(mean) + 40)) + 1)
     code_share = np.concatenate([[0.0], bdtr(counts, tokens, share)])
     token_share = np.concatenate([[0.0, 0.0], bdtr(counts[:-1], tokens - 1, share)])
@@ -287,10 +287,9 @@ def lorenz_curve_uniform(tokens: int, codebook_size: int) -> LorenzCurve:
 
 
 def top_share(counts: Tensor | ArrayLike, codebook_size: int, fraction: float) -> float:
-    """The share of the tokens that the most used `fraction` of all K codes take: `fraction` itself where all are alike.
+    """The share of tokens that the most used `fraction` of all K codes take; `fraction` itself for uniform usage.
 
-    Read from the Lorenz curve, so that a fraction between two codes takes its part of the one in between. Other
-    arguments and errors are those of `code_usage`.
+    It is interpolated on the Lorenz curve. Other arguments and errors are those of `code_usage`.
 
     Raises:
         InputError: a fraction outside 0 … 1.
@@ -302,7 +301,7 @@ def top_share(counts: Tensor | ArrayLike, codebook_size: int, fraction: float) -
 
 
 def bits_per_pixel(bits_per_token: float, downsampling: int) -> float:
-    """Bits per token over the f × f pixels a token stands for; f is the encoder's downsampling factor."""
+    """Bits per token divided by the f × f pixels of a token; f is the encoder's downsampling factor."""
     if downsampling < 1:
         raise InputError(
             f"downsampling is {downsampling}: give the factor between image side and code grid, at least 1"

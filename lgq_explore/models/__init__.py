@@ -1,4 +1,4 @@
-"""Images to latents and latents to images."""
+"""Encoder, decoder, and the tokenizer that combines them with a quantizer."""
 
 from __future__ import annotations
 

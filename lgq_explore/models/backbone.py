@@ -1,7 +1,7 @@
-"""The convolutional encoder and decoder around the quantizer, the same for all methods.
+"""The convolutional encoder and decoder, the same for all quantizers.
 
 A small VQGAN (Esser et al. 2021, arXiv 2012.09841): residual blocks with GroupNorm, self-attention at the lowest
-resolution, one halving of the resolution between neighbouring widths.
+resolution, and the resolution halved between consecutive widths.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class BackboneConfig:
 class Encoder(nn.Sequential):
     """Images [B, 3, S, S] → latents [B, D, S/f, S/f], not normalised.
 
-    The first weights are drawn from `generator`, or from torch's global one.
+    Initial weights are drawn from `generator`, by default torch's global one.
     """
 
     def __init__(self, config: BackboneConfig, generator: torch.Generator | None = None) -> None:
@@ -62,7 +62,7 @@ class Encoder(nn.Sequential):
 
 
 class Decoder(nn.Sequential):
-    """Quantized latents [B, D, S/f, S/f] → images [B, 3, S, S] in about [-1, 1]. Drawn as the encoder is."""
+    """Quantized latents [B, D, S/f, S/f] → images [B, 3, S, S] in about [-1, 1]. Initialised as the encoder."""
 
     def __init__(self, config: BackboneConfig, generator: torch.Generator | None = None) -> None:
         widths = config.channels

@@ -15,7 +15,7 @@ from .backbone import BackboneConfig, Decoder, Encoder
 # Not frozen: Lightning Fabric casts the fields of what a wrapped module returns.
 @dataclass
 class TokenizerOutput:
-    """reconstruction: [B, 3, S, S] in about [-1, 1]. latents: [B, D, H, W], raw. coded: what the quantizer gave."""
+    """reconstruction: [B, 3, S, S] in about [-1, 1]. latents: [B, D, H, W], raw. coded: the quantizer's output."""
 
     reconstruction: Tensor
     latents: Tensor
@@ -23,7 +23,7 @@ class TokenizerOutput:
 
 
 class Tokenizer(nn.Module):
-    """Images [B, 3, S, S] in [-1, 1] → codes → images, from three parts that know nothing of each other."""
+    """Images [B, 3, S, S] in [-1, 1] → codes → images, with three independent parts."""
 
     def __init__(self, encoder: nn.Module, quantizer: Quantizer, decoder: nn.Module) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Tokenizer(nn.Module):
 
 
 def build_tokenizer(backbone: BackboneConfig, quantizer: QuantizerConfig, seed: int) -> Tokenizer:
-    """A new tokenizer; encoder and decoder start equal for all methods of one seed, whatever the quantizer draws."""
+    """A new tokenizer; for one seed, encoder and decoder have the same initial weights with every quantizer."""
     generator = torch.Generator().manual_seed(seed)
     encoder, decoder = Encoder(backbone, generator), Decoder(backbone, generator)
     built = quantizer.build(backbone.dim, generator)

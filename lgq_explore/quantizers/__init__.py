@@ -1,7 +1,7 @@
 """Latents in, codes out, one method per file.
 
-`QUANTIZERS` is the one list: a name there is known to configs, the command line, the contract tests and every table.
-Another package adds its methods by entry points (`registry`).
+`QUANTIZERS` lists the methods by name, for configs, the command line, the contract tests and all tables. Other packages
+add methods by entry points (see `registry`).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         VQGradientConfig,
     )
 }
-for name, config in methods_of_other_packages().items():  # the names above stay ours
+for name, config in methods_of_other_packages().items():  # the names above take precedence
     QUANTIZERS.setdefault(name, config)
 
 __all__ = [

@@ -23,17 +23,17 @@ class SoftAssignment:
     codes: Tensor
 
     def of_tokens(self, rows: Tensor) -> SoftAssignment:
-        """Of the rows [N] of a bool mask only; the usage stays that of all."""
+        """The assignment of the tokens in a bool mask [N]; the usage remains that of all tokens."""
         return SoftAssignment(self.out[rows], self.lse[rows], self.s2[rows], self.usage, self.codes[rows])
 
 
 @dataclass(frozen=True)
 class Softness:
-    """How far from a hard choice N tokens are at a temperature, without gradient.
+    """How soft the assignment of N tokens is at a temperature, without gradients.
 
-    codes: [N] int64, those chosen. log_largest: [N] log p*, of the chosen code's responsibility, at most 0.
-    entropy: [N] H(p) in nats, in [0, log K]. encoder_gain: [N] mean diagonal of the derivative of `soft` in the token.
-    soft, hard: [N, D] the expected code vector, and the chosen one.
+    codes: [N] int64, the chosen codes. log_largest: [N] log p*, p* being the chosen code's responsibility; at most 0.
+    entropy: [N] H(p) in nats, in [0, log K]. encoder_gain: [N] mean diagonal of the derivative of `soft` with respect
+    to the token. soft, hard: [N, D], the expected code vector and the chosen one.
     """
 
     temperature: float
@@ -46,13 +46,13 @@ class Softness:
 
     @property
     def free_energy_gap(self) -> Tensor:
-        """[N] min_k d² − F = −τ log p*, in [0, τ log K]: what softness lowers the energy of the best choice by."""
+        """[N] min_k d² − F = −τ log p*, in [0, τ log K]: how far softness lowers the energy of the best choice."""
         return -self.temperature * self.log_largest
 
 
 @dataclass(frozen=True)
 class OutputGradients:
-    """The gradient of a scalar in each differentiable output of a SoftAssignment, each in that output's shape."""
+    """The gradients of a scalar with respect to the differentiable outputs of a SoftAssignment, in their shapes."""
 
     out: Tensor
     lse: Tensor
@@ -62,7 +62,7 @@ class OutputGradients:
 
 @dataclass(frozen=True)
 class InputGradients:
-    """The same scalar's gradient in the queries [N, E], keys [K, E] and values [K, F]."""
+    """The gradients of the same scalar with respect to the queries [N, E], keys [K, E] and values [K, F]."""
 
     q: Tensor
     k: Tensor
@@ -70,19 +70,19 @@ class InputGradients:
 
 
 def require_finite(name: str, table: Tensor) -> None:
-    """Raise FloatingPointError that says where, if an entry of the table [rows, columns] is NaN or infinite."""
+    """Raise FloatingPointError with the place if an entry of the table [rows, columns] is NaN or infinite."""
     bad = ~torch.isfinite(table.detach())
     if bad.any():
         row, column = bad.nonzero()[0].tolist()
         raise FloatingPointError(
             f"{name}[{row}, {column}] is {table[row, column].item():g}, one of {int(bad.sum())} of its {table.numel()} "
-            "entries that are no finite numbers: look at what made them"
+            "entries that are not finite: look at where they come from"
         )
 
 
 def common_offset(codes: Tensor) -> Tensor:
-    """About the mean [D] of codes [K, D], without gradient: measured from there, they lose the least to rounding.
+    """Roughly the mean [D] of codes [K, D], without gradient; subtracting it reduces rounding errors.
 
-    It has eight significant bits, so that to subtract it from codes of few digits is exact, and ties stay ties.
+    It has eight significant bits, so that subtracting it from codes with few digits is exact, and ties remain ties.
     """
     return codes.detach().mean(0).bfloat16().to(codes.dtype)

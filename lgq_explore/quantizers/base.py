@@ -1,8 +1,8 @@
-"""The contract of all quantizers: what they take, what they return, and how near points are to their codes.
+"""The contract of all quantizers: inputs, outputs, codebooks, and the assignment of points to codes.
 
 Axis letters, throughout the package: B images in a batch · D width of the backbone's latents · H, W the grid of
-latents · N = B·H·W tokens · G groups (codes a position) · K codebook size ·
-P width of the space in which points are rounded · S image side in pixels.
+latents · N = B·H·W tokens · G groups (codes per position) · K codebook size ·
+P width of the space in which points are quantized · S image side in pixels.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from lgq_explore.errors import InputError
 from .nearest import Metric, SquaredEuclidean
 
 MOST_LISTED = 2**22
-"""Joint codes that are listed at most: 4,194,304, some hundred megabytes of points."""
+"""The most joint codes that are listed: 4,194,304, some hundred megabytes of points."""
 
 MOST_NUMBERED = 2**63
-"""Joint codes are numbered in int64 only where there are fewer."""
+"""Joint codes have numbers in int64 if there are fewer than this."""
 
 
 # Not frozen: Lightning Fabric casts the fields of what a wrapped module returns.
 @dataclass
 class QuantizerOutput:
-    """What one pass through a quantizer gives, for all methods alike.
+    """The output of a quantizer, the same for all methods.
 
-    quantized: [B, D, H, W], what the decoder sees; carries the method's gradient estimator.
+    quantized: [B, D, H, W], the decoder's input; carries the method's gradient estimator.
     codes: [B, G, H, W] int64, group g in [0, levels[g]).
-    losses: named scalars, unweighted; their weights are the recipe's.
+    losses: named scalars, unweighted; the recipe has their weights.
     diagnostics: named scalars without gradient, reported in the history and never optimised.
     """
 
@@ -45,17 +45,17 @@ class QuantizerOutput:
 
 
 class Quantizer(nn.Module):
-    """Latents [B, D, H, W] in, codes and their vectors out. Normalisation and projection are the method's own.
+    """Maps latents [B, D, H, W] to codes and their vectors; includes the method's normalisation and projection.
 
-    dim: width D of the latents. levels: number of codes of each of the G groups. What else a method can do (a
-    temperature, a start from data, an exchange of its codebooks) are classes of `capabilities` that it inherits.
+    dim: width D of the latents. levels: number of codes of each of the G groups. Further abilities of a method (a
+    temperature, initialisation from data, exchange of codebooks) are classes in `capabilities` that it inherits.
     """
 
     metric: Metric = SquaredEuclidean()
-    """The distance by which a point's nearest code is chosen."""
+    """The distance that determines the nearest code of a point."""
 
     assigns_nearest: bool = True
-    """Whether `assign` takes the joint code of least `distances`; False where it searches greedily, stage by stage."""
+    """Whether `assign` takes the joint code of least `distances`; False if it searches greedily, stage by stage."""
 
     def __init__(self, dim: int, levels: Sequence[int]) -> None:
         super().__init__()
@@ -68,69 +68,69 @@ class Quantizer(nn.Module):
         return math.prod(self.levels)
 
     def forward(self, latents: Tensor) -> QuantizerOutput:
-        """Latents [B, D, H, W] → their codes, and the vectors with gradients when training."""
-        raise NotImplementedError("abstract: a method says how it quantizes")
+        """Latents [B, D, H, W] → codes and vectors; in training mode with losses and the gradient estimator."""
+        raise NotImplementedError("abstract: a method implements forward")
 
     def lookup(self, codes: Tensor) -> Tensor:
-        """Codes [B, G, H, W] → vectors [B, D, H, W]: exactly what `forward` gives in eval mode."""
+        """Codes [B, G, H, W] → vectors [B, D, H, W]: exactly those of `forward` in eval mode."""
         return self.decoder_input(self.discrete(codes))
 
     def codebooks(self) -> list[Tensor]:
         """The G codebooks [levels[g], P_g] in the space of `continuous`, without gradient."""
-        raise NotImplementedError("abstract: a method says where its codes lie")
+        raise NotImplementedError("abstract: a method implements codebooks")
 
     @property
     def learned_groups(self) -> tuple[int, ...]:
-        """Groups whose codebooks are learned, ascending; the others are fixed, and no snapshots of them are kept."""
+        """Groups with learned codebooks, ascending; the others are fixed, and snapshots leave them out."""
         return tuple(range(len(self.levels)))
 
     def learned_codebooks(self) -> list[Tensor]:
-        """The codebooks of `learned_groups`, in their order: what a snapshot holds, and `with_codebooks` takes."""
+        """The codebooks of `learned_groups`, in order, as snapshots hold them and `with_codebooks` takes them."""
         books = self.codebooks()
         return [books[group] for group in self.learned_groups]
 
     @property
     def codebook_is_fixed(self) -> bool:
-        """Whether no codebook is learned, as in a grid."""
+        """Whether no codebook is learned, as for a grid."""
         return not self.learned_groups
 
     @property
     def lattice(self) -> tuple[int, ...]:
-        """Levels of the lattice that joint codes form, or, where they are learned, started as; () for none."""
+        """Levels of the lattice that joint codes form, or (if learned) were initialised as; () without one."""
         return ()
 
     def continuous(self, latents: Tensor) -> Tensor:
-        """What is rounded, before rounding: [B, P, H, W]. P is D for vector methods and G for grids."""
-        raise NotImplementedError("abstract: a method says what it rounds")
+        """Latents → the points [B, P, H, W] that are quantized. P is D for vector methods and G for grids."""
+        raise NotImplementedError("abstract: a method implements continuous")
 
     def discrete(self, codes: Tensor) -> Tensor:
-        """Codes [B, G, H, W] → their points [B, P, H, W]; their squared distance is the quantization error.
+        """Codes [B, G, H, W] → their points [B, P, H, W], the quantized counterpart of `continuous`.
 
-        Each group has its own coordinates here. A method whose groups add up says so itself.
+        By default each group has its own coordinates. A method whose groups add up overrides this.
         """
         vectors = [book[codes[:, g]] for g, book in enumerate(self.codebooks())]  # each [B, H, W, P_g]
         return rearrange(torch.cat(vectors, dim=-1), "b h w d -> b d h w")
 
     def decoder_input(self, points: Tensor) -> Tensor:
-        """Points of the space of `continuous`, codes or not → what the decoder sees of them, [B, D, H, W].
+        """Any points [B, P, H, W] of the space of `continuous` → the decoder's input [B, D, H, W].
 
-        They are themselves, unless the method projects: then the map is the same for all points, and affine.
+        This is the identity, or the method's output projection, which is affine.
         """
         return points
 
     def distances(self, points: Tensor) -> Tensor:
-        """Points [N, P] → their distances to all joint codes [N, K] in the method's `metric`; smaller is nearer.
+        """Points [N, P] → distances to all joint codes [N, K] in the method's `metric`; smaller is nearer.
 
-        Raises InputError where there are too many joint codes to list.
+        Raises InputError if there are too many joint codes to list.
         """
         return self.metric.distances(points, self.code_points())
 
     def assign(self, points: Tensor, allowed: Tensor | None = None) -> Tensor:
-        """Points [N, P] → the codes [N, G] int64 that they are rounded to.
+        """Points [N, P] → their codes [N, G] int64.
 
-        In eval mode the codes of `forward` are those of `continuous`. allowed: a bool mask [K] of joint codes, or some
-        of their numbers; by default all. At equal distances the lowest joint code is taken.
-        Raises InputError where `allowed` is empty, or names a code that there is not.
+        In eval mode, `forward` gives the codes of the points of `continuous`. allowed: a bool mask [K] of joint codes,
+        or numbers of joint codes; by default all. At equal distances the lowest joint code is taken.
+        Raises InputError if `allowed` is empty, or has a number outside 0 … K − 1.
         """
         if allowed is None:
             return self._assign_each_group(points)
@@ -138,21 +138,21 @@ class Quantizer(nn.Module):
         return codes[self.metric.nearest(points, self._points_of(codes))]
 
     def assign_joint(self, points: Tensor) -> Tensor:
-        """Points [N, P] → the numbers [N] int64 of the joint codes that they are rounded to.
+        """Points [N, P] → the numbers [N] int64 of their joint codes.
 
-        Raises InputError where joint codes are too many to be numbered.
+        Raises InputError if there are too many joint codes to number.
         """
         return joint_codes(self.assign(points)[:, :, None, None], self.levels).flatten()
 
     def _assign_each_group(self, points: Tensor) -> Tensor:
-        """The nearest code of each group to its own coordinates: the nearest joint code, never listing them."""
+        """The nearest code of each group in its own coordinates, which make the nearest joint code."""
         books = self.codebooks()
         parts = points.split([book.shape[1] for book in books], dim=1)
         return torch.stack([self.metric.nearest(part, book) for part, book in zip(parts, books, strict=True)], dim=1)
 
     @torch.no_grad()
     def code_points(self) -> Tensor:
-        """Points [K, P] of all joint codes in the space of `continuous`. Raises InputError where they are too many."""
+        """Points [K, P] of all joint codes in the space of `continuous`. Raises InputError if there are too many."""
         self.require_listed()
         every = torch.arange(self.codebook_size, device=self._device)[:, None, None]
         return self._points_of(split_codes(every, self.levels)[:, :, 0, 0])
@@ -163,14 +163,14 @@ class Quantizer(nn.Module):
         return self.codebook_size <= MOST_LISTED
 
     def require_listed(self) -> None:
-        """Raise InputError where there are too many joint codes to list."""
+        """Raise InputError if there are too many joint codes to list."""
         if not self.can_be_listed:
             raise InputError(
                 f"{_groups(self.levels)} make {self.codebook_size:,d} joint codes: at most {MOST_LISTED:,d} are listed"
             )
 
     def allowed_codes(self, allowed: Tensor) -> Tensor:
-        """The numbers of joint codes, int64, ascending, each once, of what `assign` takes. Raises InputError."""
+        """The argument `allowed` of `assign` as distinct ascending numbers of joint codes, int64. Raises InputError."""
         size = self.codebook_size
         require_numbered(self.levels)
         if allowed.dtype == torch.bool:
@@ -188,7 +188,7 @@ class Quantizer(nn.Module):
         return codes
 
     def anneal(self, progress: float) -> None:
-        """Move schedules to `progress`, the finished share of training in [0, 1]; called before every step."""
+        """Set schedules to `progress`, the finished share of training in [0, 1]; called before every step."""
 
     @torch.no_grad()
     def _points_of(self, codes: Tensor) -> Tensor:
@@ -208,26 +208,26 @@ class QuantizerConfig:
     """The name in QUANTIZERS, and in every table."""
 
     default_loss_weights: ClassVar[dict[str, float]] = {}
-    """Weight of each loss that the quantizer returns, by name, as its authors publish them."""
+    """Weight of each loss that the quantizer returns, by name, as published by the method's authors."""
 
     @property
     def size(self) -> int:
         """Codebook size K."""
-        raise NotImplementedError("abstract: a method knows its size")
+        raise NotImplementedError("abstract: a config implements size")
 
     def resized(self, codebook_size: int) -> Self:
-        """The same settings at K = `codebook_size`, or at the nearest product of levels where K is a product."""
-        raise NotImplementedError("abstract: a method knows its sizes")
+        """The same settings with K = `codebook_size`, or with the nearest product of levels for a grid."""
+        raise NotImplementedError("abstract: a config implements resized")
 
     @classmethod
     def for_codebook_size(cls, codebook_size: int) -> Self:
-        """The method's defaults at `codebook_size`, as `resized` makes them."""
+        """The method's default settings, resized to `codebook_size`."""
         return cls().resized(codebook_size)
 
     def temperatures(self, dim: int) -> tuple[float, float] | None:
-        """The first and the last of the schedule, for latents of width `dim`; None for a method without.
+        """The first and last temperature of the schedule, for latents of width `dim`; None without a temperature.
 
-        1.0 stands for one that is solved for while training (the unit `effective_codes`).
+        1.0 stands for a temperature that is solved for during training (unit `effective_codes`).
         """
         return None
 
@@ -238,24 +238,24 @@ class QuantizerConfig:
 
     @property
     def normalizes(self) -> bool:
-        """Whether tokens are normalised, so that codes do not lie among raw latents."""
+        """Whether tokens are normalised, so that codes are not in the space of raw latents."""
         return False
 
     @property
     def fewest_tokens(self) -> int:
-        """Tokens that a batch needs at least, for a step to be defined."""
+        """The fewest tokens in a batch for which a training step is defined."""
         return 1
 
     def for_raw_tokens(self, dim: int) -> Self:
-        """The same settings for tokens [N, D = `dim`] that no encoder makes: no normalisation, no dimension lost."""
+        """The same settings for tokens [N, D = `dim`] without an encoder: no normalisation, no dimension lost."""
         return self
 
     def build(self, dim: int, generator: torch.Generator | None = None) -> Quantizer:
-        """A new quantizer for latents of width `dim`, drawn from `generator`, or from torch's global one."""
-        raise NotImplementedError("abstract: a config builds its method")
+        """A new quantizer for latents of width `dim`, drawn from `generator`, by default torch's global one."""
+        raise NotImplementedError("abstract: a config implements build")
 
     def _require(self, name: str, condition: bool, remedy: str) -> None:
-        """Raise ValueError with the field's name and the value it got, unless `condition` holds."""
+        """Raise ValueError with the field's name and value unless `condition` holds."""
         if not condition:
             raise ValueError(f"{name} is {getattr(self, name)!r}: {remedy}")
 
@@ -264,15 +264,15 @@ class QuantizerConfig:
 
 
 def left_out_of_hash_at(default: Any) -> Any:
-    """A config's field whose default changes nothing: a recipe's hash leaves it out there.
+    """A config field that is left out of the recipe's hash at its default.
 
-    So a setting can be added without renaming every recipe that came before it.
+    A setting added later, whose default changes nothing, thus leaves the hashes of older recipes unchanged.
     """
     return field(default=default, metadata={"left_out_of_hash_at": default})
 
 
 LARGEST_CODEBOOK = 2**24
-"""Vectors in a codebook: 16,777,216, more than any published one, and few enough to hold."""
+"""The most vectors in a codebook: 16,777,216, more than in any published one."""
 
 
 @dataclass(frozen=True)
@@ -313,9 +313,9 @@ def straight_through(value: Tensor, gradient_of: Tensor) -> Tensor:
 
 
 def joint_codes(codes: Tensor, levels: Sequence[int]) -> Tensor:
-    """Codes [B, G, H, W] → one number in [0, prod(levels)) a position [B, H, W], mixed radix, first group slowest.
+    """Codes [B, G, H, W] → joint codes [B, H, W] in [0, prod(levels)): mixed radix, first group slowest.
 
-    Raises InputError where the product of the levels is 2^63 or more.
+    Raises InputError if the product of the levels is 2^63 or more.
     """
     require_numbered(levels)
     joint = torch.zeros_like(codes[:, 0])
@@ -334,7 +334,7 @@ def split_codes(joint: Tensor, levels: Sequence[int]) -> Tensor:
 
 
 def require_numbered(levels: Sequence[int]) -> None:
-    """Raise InputError where joint codes need more than 63 bits: they then have no number, but their codes have."""
+    """Raise InputError if the numbers of joint codes need more than 63 bits."""
     size = math.prod(levels)
     if size >= MOST_NUMBERED:
         raise InputError(f"{_groups(levels)} make {size:,d} joint codes: a joint code has a number only below 2^63")

@@ -1,4 +1,4 @@
-"""What a quantizer may be able to do beyond the contract. A method inherits what it can; others ask by isinstance."""
+"""Optional abilities of quantizers, as classes that a method inherits and other code tests for by isinstance."""
 
 from __future__ import annotations
 
@@ -17,67 +17,67 @@ from .temperature import require_temperature
 
 
 class HasTemperature:
-    """A temperature that follows a schedule, unless it is held by hand."""
+    """A temperature that follows a schedule unless a value is held."""
 
-    _override: float | None = None
+    _held: float | None = None
 
     @property
     def scheduled_temperature(self) -> float:
-        """The temperature that the schedule gives at the progress last announced to `anneal`."""
-        raise NotImplementedError("abstract: a method has its own schedule")
+        """The temperature of the schedule at the progress last passed to `anneal`."""
+        raise NotImplementedError("abstract: a method implements scheduled_temperature")
 
     @property
     def temperature(self) -> float:
-        """The temperature in force. Set a number to hold it by hand, or None to give it back to the schedule."""
-        return self.scheduled_temperature if self._override is None else self._override
+        """The current temperature. Set a number to hold it, or None to follow the schedule again."""
+        return self.scheduled_temperature if self._held is None else self._held
 
     @temperature.setter
     def temperature(self, value: float | None) -> None:
         if value is not None:
             require_temperature(value)
-        self._override = value
+        self._held = value
 
 
 class SoftQuantizer(HasTemperature, Quantizer):
-    """A quantizer whose assignment is soft at a temperature and becomes `assign` as it falls to 0."""
+    """A quantizer with a soft assignment, which approaches `assign` as the temperature falls to 0."""
 
     def soft_assign(self, latents: Tensor, temperature: float) -> SoftAssignment:
         """Latents [B, D, H, W] → the soft assignment of their N tokens, in the order of (b h w)."""
-        raise NotImplementedError("abstract: a method has its own logits")
+        raise NotImplementedError("abstract: a method implements soft_assign")
 
     def soft(self, latents: Tensor, temperature: float) -> Tensor:
         """Latents [B, D, H, W] → expected code vectors [B, D, H, W] at `temperature`."""
-        raise NotImplementedError("abstract: a method has its own vectors")
+        raise NotImplementedError("abstract: a method implements soft")
 
     def softness(self, latents: Tensor, temperature: float) -> Softness:
-        """Latents [B, D, H, W] → how far from a hard choice their N tokens are, in the order of (b h w)."""
-        raise NotImplementedError("abstract: a method has its own logits")
+        """Latents [B, D, H, W] → the softness of their N tokens, in the order of (b h w)."""
+        raise NotImplementedError("abstract: a method implements softness")
 
 
 class StartsFromData:
-    """Codebooks that start from the encoder's own tokens."""
+    """Codebooks that are initialised from the encoder's tokens."""
 
     init_tokens: int
-    """Tokens that `initialize` wants before the first step."""
+    """The number of tokens that `initialize` needs."""
 
     def initialize(self, tokens: Tensor, generator: torch.Generator | None = None, on_round: OnRound = unheard) -> None:
-        """Take the codebooks from raw latents [N, D], N ≥ `init_tokens`, once, before the first step.
+        """Initialise the codebooks from raw latents [N, D], N ≥ `init_tokens`, once, before the first step.
 
-        generator: on the CPU; what is drawn comes from it, or from torch's global one. on_round: hears of each round
-        of spreading the codes, where there are any.
+        generator: on the CPU; torch's global one by default. on_round: called after each round of spreading the
+        codes, if there are any.
         """
-        raise NotImplementedError("abstract: a method has its own start")
+        raise NotImplementedError("abstract: a method implements initialize")
 
 
 class TakesCodebooks:
-    """Codebooks that can be exchanged for others, such as snapshots of them."""
+    """Codebooks that can be exchanged for others, such as those of a snapshot."""
 
     def with_codebooks(self, codebooks: Sequence[Tensor]) -> Self:
-        """A copy with other codebooks [K_g, P_g], one for each learned group, as `codebooks` gives them.
+        """A copy with other codebooks [K_g, P_g], one for each learned group, as returned by `codebooks`.
 
-        The numbers of codes may be other ones. Raises InputError where the number of codebooks or their width is.
+        The numbers of codes may differ. Raises InputError for a wrong number of codebooks or a wrong width.
         """
-        raise NotImplementedError("abstract: a method keeps its own codes")
+        raise NotImplementedError("abstract: a method implements with_codebooks")
 
 
 def require_vectors(codebooks: Sequence[Tensor], width: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The mean of a tensor over all processes that train together, with its gradient."""
+"""The differentiable mean of a tensor over all processes that train together."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ from torch import Tensor, distributed
 
 
 def world_size() -> int:
-    """How many processes train together: 1 where torch.distributed is not started."""
+    """The number of processes that train together; 1 if torch.distributed is not initialised."""
     return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
 
 
 def mean_over_processes(tensor: Tensor) -> Tensor:
-    """The mean over all processes of a tensor that has one shape in all of them; the tensor itself where there is one.
+    """The mean of a tensor over all processes, which hold it in one shape; with one process, the tensor itself.
 
-    Every process differentiates a loss of its own, and DistributedDataParallel takes the mean of their gradients. So
-    the gradient of a mean is the mean of the gradients: a loss of the mean then counts once, as in one process with
-    the whole batch.
+    Each process differentiates its own loss, and DistributedDataParallel averages their gradients. The gradient of the
+    mean is therefore the mean of the gradients: a loss of the mean counts once, as in one process with the whole batch.
     """
     return tensor if world_size() == 1 else _MeanOverProcesses.apply(tensor)
 
 
 class _MeanOverProcesses(torch.autograd.Function):
-    # torch.distributed.nn.functional.all_reduce would do, but torch gives it up.
+    # Instead of torch.distributed.nn.functional.all_reduce, which is deprecated.
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:

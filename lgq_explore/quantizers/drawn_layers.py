@@ -1,8 +1,8 @@
-"""Layers whose first weights come from a generator that is passed in.
+"""Layers whose initial weights are drawn from a given generator.
 
-A layer of torch draws from torch's global generator as it is made, and whatever else the process does moves that. These
-start as torch's own do (uniform in ± 1/√fan_in, the weight first and then the bias), so that a seed gives what it gives
-to torch.
+Layers of torch draw from torch's global generator, which anything else in the process may advance. These layers are
+initialised as torch's own (uniform in ± 1/√fan_in, first the weight, then the bias), and equal seeds give
+equal weights.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _Layer = TypeVar("_Layer", nn.Linear, nn.Conv2d)
 
 
 def linear(inputs: int, outputs: int, generator: torch.Generator | None, *, bias: bool = True) -> nn.Linear:
-    """A linear layer, drawn from `generator`; None is torch's global one."""
+    """A linear layer with weights drawn from `generator`; None is torch's global one."""
     return _drawn(skip_init(nn.Linear, inputs, outputs, bias=bias), generator)
 
 
 def conv2d(inputs: int, outputs: int, size: int, generator: torch.Generator | None, *, stride: int = 1) -> nn.Conv2d:
-    """A convolution of an odd `size` that keeps the resolution but for its stride, drawn as `linear` is."""
+    """A convolution of odd `size` with padding that keeps the resolution (divided by `stride`)."""
     layer = skip_init(nn.Conv2d, inputs, outputs, size, stride=stride, padding=size // 2)
     return _drawn(layer, generator)
 

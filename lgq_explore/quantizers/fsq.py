@@ -1,7 +1,7 @@
 """FSQ: a fixed grid of codes behind a learned projection.
 
 Finite Scalar Quantization, Mentzer et al. 2023, arXiv 2309.15505. Latents are projected from D to G = len(levels)
-dimensions, bounded by tanh, and rounded; there is no codebook to learn and no loss. With o = ½ for even L, 0 for odd L:
+dimensions, bounded by tanh, and rounded; there is no learned codebook and no loss. With o = ½ for even L, 0 for odd L:
 
     bounded = h tanh(z + s) − o      digit = round(bounded) + ⌊L/2⌋      point = round(bounded)/⌊L/2⌋
 
@@ -76,8 +76,9 @@ class FSQConfig(QuantizerConfig):
 
 
 def nearest_levels(codebook_size: int) -> tuple[int, ...]:
-    """Published levels where there are some; else levels whose product is nearest to K in ratio: of 5 to 8, as
-    published, where these can make it (K ≥ 25), else of 3 to 8.
+    """The published levels for K, or else the levels whose product is nearest to K in ratio.
+
+    The latter are from 5 to 8, as the published ones, for K ≥ 25, and from 3 to 8 below.
     """
     if codebook_size < 3:
         raise ValueError(f"codebook_size is {codebook_size}: an FSQ grid has at least 3 codes")
@@ -92,7 +93,7 @@ def nearest_levels(codebook_size: int) -> tuple[int, ...]:
 
 
 def two_levels(codebook_size: int) -> tuple[int, int]:
-    """Two levels of at least 3 whose product is nearest to K in ratio, the squarer of equals; the larger first."""
+    """Two levels of at least 3 whose product is nearest to K in ratio, as equal as possible; the larger first."""
     sides = range(3, max(3, codebook_size // 3) + 1)
     pairs = ((wide, high) for wide in sides for high in range(3, wide + 1))
     return min(pairs, key=lambda pair: (abs(math.log(pair[0] * pair[1] / codebook_size)), pair[0] - pair[1]))
@@ -155,7 +156,7 @@ class FSQ(Quantizer):
         return self.project_out(points.movedim(1, -1)).movedim(-1, 1)
 
     def _bounded(self, latents: Tensor) -> Tensor:
-        """[B, D, H, W] → [B, G, H, W], in steps of the grid, about to be rounded: in float32 under autocast too."""
+        """[B, D, H, W] → [B, G, H, W], bounded, in steps of the grid; in float32 even under autocast."""
         with torch.autocast(latents.device.type, enabled=False):
             projected = self.project_in(latents.movedim(1, -1).to(self.project_in.weight.dtype)).movedim(-1, 1)
         return self.half_range * torch.tanh(projected + self.shift) - self.offset

@@ -12,15 +12,14 @@ from .nearest import nearest, nearest_codes, sums_by_code
 
 INITIALIZATIONS = ("random", "kmeans++", "kmeans", "grid")
 FEWEST_LEVELS = 5
-"""Of a direction of a grid on the average, as FSQ recommends (arXiv 2309.15505, section 4.1)."""
+"""The fewest levels per direction of a grid on average, as FSQ recommends (arXiv 2309.15505, section 4.1)."""
 SEEDING_ROUNDS = 256
 LLOYD_ITERATIONS = 10
 LLOYD_DISTANCES = 2 * 10**9
-"""Distances that Lloyd iterations may cost in all: a few seconds, so that 65,536 codes start as soon as 1,024 do."""
-
+"""The most distances that all Lloyd iterations compute: a few seconds for any number of codes."""
 
 OnRound = Callable[[int, int], None]
-"""What is called with a finished round and how many there are; what it raises ends the work."""
+"""A callback with the number of finished rounds and of all rounds; an exception that it raises ends the work."""
 
 
 def unheard(finished: int, rounds: int) -> None:
@@ -28,15 +27,15 @@ def unheard(finished: int, rounds: int) -> None:
 
 
 def start_levels(initialization: str, codebook_size: int, dim: int | None = None) -> tuple[int, ...]:
-    """Levels of the lattice that codes start as, in at most `dim` directions; () where they start at tokens.
+    """Levels of the initial lattice, in at most `dim` directions; () if codes are initialised at tokens.
 
-    Raises ValueError where K makes no grid.
+    Raises ValueError if no grid has K codes.
     """
     return grid_levels(codebook_size, dim or codebook_size) if initialization == "grid" else ()
 
 
 def tokens_needed(codebook_size: int) -> int:
-    """Tokens from which a codebook of this size is drawn: two a code, so that seeding has something to choose from."""
+    """Tokens needed to initialise a codebook: two per code, so that seeding has a choice."""
     return 2 * codebook_size
 
 
@@ -54,7 +53,7 @@ def initial_codebook(
     `kmeans`: the same, then Lloyd iterations, at most 10 and LLOYD_DISTANCES distances. `grid`: a lattice of
     `grid_levels` along the principal axes of the tokens, the widest first, as wide as an even spread of the same
     variance; joint codes in mixed radix, first axis slowest.
-    Raises ValueError where fewer tokens than codes are at hand, or where K makes no grid.
+    Raises ValueError for fewer tokens than codes, or if no grid has K codes.
     """
     if len(tokens) < codebook_size:
         raise ValueError(f"{len(tokens)} tokens can't initialise {codebook_size} codes: give at least as many tokens")
@@ -69,10 +68,10 @@ def initial_codebook(
 def grid_levels(codebook_size: int, dim: int) -> tuple[int, ...]:
     """At most `dim` levels whose product is K = `codebook_size`, descending, as equal as the prime factors of K allow.
 
-    As many as have FEWEST_LEVELS each on the average, but at least two: 8, 8, 4, 4 for 1024. Raises ValueError where
-    one level is more than four times another: too few prime factors make no grid.
+    Their number is such that they average at least FEWEST_LEVELS, but at least two: 8, 8, 4, 4 for 1024. Raises
+    ValueError if one level is more than four times another, because K has too few prime factors.
     """
-    # The logarithm of 125 to the base 5 is a rounding error under 3.
+    # In floating point, the logarithm of 125 to the base 5 is slightly below 3.
     groups = min(dim, max(2, int(math.log(codebook_size, FEWEST_LEVELS) + 1e-9)))
     levels = [1] * groups
     for factor in sorted(_prime_factors(codebook_size), reverse=True):
@@ -110,7 +109,7 @@ def _along_principal_axes(tokens: Tensor, levels: tuple[int, ...]) -> Tensor:
 
 
 def _spread_seeds(tokens: Tensor, codebook_size: int, generator: torch.Generator | None, on_round: OnRound) -> Tensor:
-    """k-means++ with at most SEEDING_ROUNDS rounds: beyond that many codes, several are drawn a round.
+    """k-means++ with at most SEEDING_ROUNDS rounds; for more codes, several are drawn per round.
 
     Drawing a few at a time by the same squared distances is the sampling of k-means|| (Bahmani et al. 2012).
     """
@@ -119,7 +118,7 @@ def _spread_seeds(tokens: Tensor, codebook_size: int, generator: torch.Generator
     distances = nearest(tokens, tokens[chosen]).squared_distances
     while len(chosen) < codebook_size:
         draws = min(per_round, codebook_size - len(chosen))
-        # The floor lets equal tokens be drawn once the different ones are used up; a chosen token has weight 0.
+        # The floor lets duplicates be drawn once all distinct tokens are used; a chosen token has weight 0.
         weights = (distances + 1e-12).index_fill(0, chosen, 0.0)
         fresh = _draw_without_replacement(weights, draws, generator)
         chosen = torch.cat([chosen, fresh])
@@ -129,7 +128,7 @@ def _spread_seeds(tokens: Tensor, codebook_size: int, generator: torch.Generator
 
 
 def _draw_without_replacement(weights: Tensor, draws: int, generator: torch.Generator | None) -> Tensor:
-    """Indices drawn by weight: the largest of weight / Exp(1) (Efraimidis & Spirakis 2006), of any number."""
+    """Indices drawn by weight: those of the largest weight / Exp(1) (Efraimidis & Spirakis 2006)."""
     exponentials = torch.empty(len(weights), dtype=weights.dtype).exponential_(generator=generator)
     return (weights / exponentials.to(weights.device)).topk(draws).indices
 

@@ -47,7 +47,7 @@ CALIBRATION_PAIRS = 2**22  # of tokens and codes, at most
 CALIBRATION_STEPS = 10
 NEGLIGIBLE_GAIN = 0.01
 UNSOLVED = 1.0
-"""The temperature until the first is solved for."""
+"""The temperature before the first one is solved for."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
         self.centres = nn.Parameter(torch.randn(config.codebook_size, dim, generator=generator))
         self._scheduled = config.temperature.at(0.0)
         if config.temperature.unit == "effective_codes":
-            # What was solved for outlives the process: a resumed run continues with the same temperature.
+            # Buffers, so that a resumed run continues with the same temperature.
             self.register_buffer("solved_temperature", torch.tensor(UNSOLVED, dtype=torch.float64))
             self.register_buffer("steps_since_solved", torch.tensor(CALIBRATION_STEPS))
 
@@ -175,7 +175,7 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
         )
 
     def soft_assign(self, latents: Tensor, temperature: float) -> SoftAssignment:
-        """The assignment of [c, |c|²], c measured from `_origin`: `out` [N, D + 1] is its expectation."""
+        """`out` [N, D + 1] is the expectation of [c, |c|²], with c measured from `_origin`."""
         return self._assign(self._normalized(latents), temperature)
 
     def soft(self, latents: Tensor, temperature: float) -> Tensor:
@@ -198,7 +198,7 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
         return self.norm(to_tokens(latents).to(torch.promote_types(latents.dtype, torch.float32)))
 
     def _origin(self) -> Tensor:
-        """[D], where centres and tokens are measured from: distances are the same."""
+        """The origin [D] from which centres and tokens are measured, to reduce rounding errors."""
         return common_offset(self.centres)
 
     def _assign(self, tokens: Tensor, temperature: float) -> SoftAssignment:
@@ -251,7 +251,7 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
         self.steps_since_solved += 1
         if self.steps_since_solved < CALIBRATION_STEPS:
             return
-        # Spread over the whole batch. A stride that divides it could meet one column of the latents' grid only.
+        # Spread over the whole batch; a fixed stride could pick a single column of the grid of latents.
         count = min(len(tokens), CALIBRATION_TOKENS, max(1, CALIBRATION_PAIRS // self.codebook_size))
         chosen = torch.linspace(0, len(tokens) - 1, count).round().long()
         distances = torch.cdist(tokens[chosen.to(tokens.device)], self.centres).square()
@@ -260,11 +260,11 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
 
 
 def usage_regularizers(assignment: SoftAssignment) -> dict[str, Tensor]:
-    """L_usage by its form: `published`, K Σ_k u_k², and `unbiased` over N independent tokens, of all processes.
+    """L_usage by form: `published`, K Σ_k u_k², and `unbiased` over N independent tokens, of all processes.
 
     The published form cannot fall below (K/N) Σp²: with K ≳ N it flattens p instead of spreading the usage. The
     unbiased (N L_usage − K mean Σp²)/(N − 1) estimates K Σ_k E[p_k]²; in a single batch it may lie below 1.
-    Neither is a mean over tokens, so processes that train together share the mean responsibilities, not the losses.
+    Neither is a mean over tokens, so processes that train together average the responsibilities, not the losses.
     """
     size, tokens = len(assignment.usage), len(assignment.s2) * world_size()
     published = size * mean_over_processes(assignment.usage).square().sum()
@@ -273,9 +273,9 @@ def usage_regularizers(assignment: SoftAssignment) -> dict[str, Tensor]:
 
 
 def encoder_gain(assignment: SoftAssignment, temperature: float) -> Tensor:
-    """Mean diagonal of dq/dz = (2/τ) Cov_p(c) a token, [N]: how much of the decoder's gradient the encoder hears.
+    """Mean diagonal of dq/dz = (2/τ) Cov_p(c) per token, [N]: the share of the decoder's gradient for the encoder.
 
-    1 is the straight-through estimator's. From the expectation of [c, |c|²] in `assignment.out` [N, D + 1].
+    The straight-through estimator has gain 1. Computed from the expectation of [c, |c|²], `assignment.out` [N, D + 1].
     """
     mean, mean_square = assignment.out[:, :-1], assignment.out[:, -1]
     variance = (mean_square - mean.square().sum(1)).clamp(min=0)

@@ -11,14 +11,14 @@ from .assignment import common_offset
 from .soft_assignment.tiles import beside, strip_buffer, strips
 
 DISTANCES_AT_ONCE = 2**20
-"""Distances that a metric without a search of its own holds at a time."""
+"""Distances held at a time by metrics without their own search."""
 
 
 class Metric:
-    """How near points are to codes: smaller is nearer, and negative distances are allowed."""
+    """A distance between points and codes; smaller is nearer, and it may be negative."""
 
     name: str
-    """As an axis names it."""
+    """The label of an axis with these distances."""
 
     def distances(self, points: Tensor, codes: Tensor) -> Tensor:
         """Points [N, P] and codes [K, P] → [N, K], in float32 at least, under autocast too."""
@@ -33,8 +33,8 @@ class Metric:
         return torch.cat([self.distances(part, codes).argmin(1) for part in parts])
 
     def formula(self, points: Tensor, codes: Tensor) -> Tensor:
-        """What `distances` gives, of float32 at least."""
-        raise NotImplementedError("abstract: a metric has its own formula")
+        """The distances [N, K] of `points` [N, P] and `codes` [K, P], both at least float32."""
+        raise NotImplementedError("abstract: a metric implements formula")
 
 
 class SquaredEuclidean(Metric):
@@ -43,7 +43,7 @@ class SquaredEuclidean(Metric):
     name = "squared Euclidean distance"
 
     def formula(self, points: Tensor, codes: Tensor) -> Tensor:
-        # Not by products of points and codes, whose difference loses what both have in common.
+        # Not by matrix products, whose cancellation loses precision.
         return torch.cdist(points, codes, compute_mode="donot_use_mm_for_euclid_dist").square()
 
     def nearest(self, points: Tensor, codes: Tensor) -> Tensor:
@@ -67,8 +67,8 @@ def nearest_codes(tokens: Tensor, codebook: Tensor) -> Tensor:
 def nearest(tokens: Tensor, codebook: Tensor) -> Nearest:
     """The nearest of the codebook's rows [K, D] to each token [N, D]; ties go to the lowest index.
 
-    argmin_k |z − c_k|² = argmax_k z·c_k − |c_k|²/2. Both sides are first measured from about the codebook's mean, so
-    that an offset common to all costs no precision. Float32 at least, under autocast too.
+    argmin_k |z − c_k|² = argmax_k z·c_k − |c_k|²/2. The codebook's approximate mean is subtracted from both sides
+    first, so that a common offset costs no precision. Computed in at least float32, even under autocast.
     """
     dtype = torch.promote_types(tokens.dtype, torch.float32)
     with torch.autocast(tokens.device.type, enabled=False):
@@ -87,9 +87,9 @@ def nearest(tokens: Tensor, codebook: Tensor) -> Nearest:
 
 
 def sums_by_code(tokens: Tensor, codes: Tensor, codebook_size: int) -> Tensor:
-    """Of the tokens [N, D], the sum of those with each code [N]: [K, D], the same bits each time, on a GPU too."""
+    """The sum [K, D] of the tokens [N, D] with each code [N]; deterministic, on a GPU, too."""
     sums = tokens.new_zeros(codebook_size, tokens.shape[1])
     if tokens.device.type == "cpu":
         return sums.index_add_(0, codes, tokens)
-    # There index_add_ adds in whatever order threads come, and sums round otherwise each time; index_put_ sorts first.
+    # On a GPU, index_add_ adds in no fixed order, so that rounding differs each time; index_put_ sorts first.
     return sums.index_put_((codes,), tokens, accumulate=True)

@@ -1,4 +1,4 @@
-"""Methods of other packages, which register them by an entry point."""
+"""Methods that other packages register by entry points."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ENTRY_POINTS = "lgq_explore.quantizers"
 
 
 def methods_of_other_packages() -> dict[str, type[QuantizerConfig]]:
-    """Name → config of each method that an installed package registers. One that can't be loaded is warned about."""
+    """Name → config of each method that an installed package registers; warns about those that can't be loaded."""
     methods = {}
     for entry in entry_points(group=ENTRY_POINTS):
         try:
@@ -21,6 +21,6 @@ def methods_of_other_packages() -> dict[str, type[QuantizerConfig]]:
             if not is_config:
                 raise TypeError(f"{entry.value} is no QuantizerConfig")
             methods[config.method] = config
-        except Exception as error:  # another package's code: what it lacks must not keep this one from starting
+        except Exception as error:  # an error in another package must not break this one
             warnings.warn(f"the quantizer {entry.name!r} can't be loaded: {error}", RuntimeWarning, stacklevel=2)
     return methods

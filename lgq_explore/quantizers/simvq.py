@@ -101,6 +101,6 @@ class SimVQ(TakesCodebooks, Quantizer):
         return other
 
     def _mapped(self) -> Tensor:
-        # Distances are taken in float32, so the codes are made in it too.
+        # In float32, as the distances.
         with torch.autocast(self.frozen.device.type, enabled=False):
             return self.mapping(self.frozen)

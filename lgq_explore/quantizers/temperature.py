@@ -20,8 +20,9 @@ LOWEST, HIGHEST = 1e-30, 1e30
 class TemperatureSchedule:
     """A temperature that goes from `start` to `end` over the run, with a new value at every optimiser step.
 
-    unit `absolute`: τ itself, in units of squared distance summed over D. `per_dimension`: τ/D. `effective_codes`: the
-    number exp(mean H(p)) of codes that share a token; τ is solved for it (exponential suits it: 16 → 1.1).
+    unit: `absolute` is τ itself, in units of squared distance summed over D. `per_dimension` is τ/D. `effective_codes`
+    is the number exp(mean H(p)) of codes that share a token, for which τ is solved; the shape exponential suits it,
+    such as 16 → 1.1.
     """
 
     start: float = 1.0  # in `unit`
@@ -54,7 +55,7 @@ class TemperatureSchedule:
                 return self.start
 
     def absolute(self, value: float, dim: int) -> float | None:
-        """τ for a value in `unit`, with tokens of width `dim`; None where it has to be solved for."""
+        """τ for a value in `unit`, with tokens of width `dim`; None if it has to be solved for."""
         match self.unit:
             case "absolute":
                 return value
@@ -74,16 +75,16 @@ def require_temperature(value: float) -> None:
 
 @torch.no_grad()
 def effective_codes_of(squared_distances: Tensor, temperature: float) -> float:
-    """exp(mean_n H(p_n)), p = softmax(−d²/τ), for squared distances [N, K]: in [1, K], increasing in τ."""
+    """exp(mean_n H(p_n)) with p = softmax(−d²/τ), for squared distances [N, K]; in [1, K], increasing in τ."""
     log_p = (-squared_distances / temperature).log_softmax(1)
     return math.exp(-(log_p.exp() * log_p.clamp(min=-1e4)).sum(1).mean().item())
 
 
 @torch.no_grad()
 def temperature_for(squared_distances: Tensor, effective_codes: float) -> float:
-    """The τ at which squared distances [N, K] give that many effective codes, by bisection on log τ.
+    """The τ at which squared distances [N, K] give a number of effective codes, by bisection on log τ.
 
-    The answer lies between 1e-6 and 1e6 times the mean squared distance; a target out of reach gives the nearer end.
+    τ is between 1e-6 and 1e6 times the mean squared distance; a target out of reach gives the nearer bound.
     """
     scale = squared_distances.mean().item() or 1.0
     low, high = math.log(1e-6 * scale), math.log(1e6 * scale)

@@ -1,4 +1,4 @@
-"""VQ: a codebook of which only the chosen codes move.
+"""VQ: a learned codebook of which only the chosen codes are updated.
 
 van den Oord et al. 2017, arXiv 1711.00937, and the moving averages of its appendix A.1; restarts of dead codes as in
 Dhariwal et al. 2020, arXiv 2005.00341. Each token takes its nearest code with the straight-through gradient;
@@ -59,7 +59,7 @@ class VQConfig(VQGradientConfig):
     method: ClassVar[str] = "vq"
     default_loss_weights: ClassVar[dict[str, float]] = {"commitment": 0.25}
 
-    decay: float = 0.99  # of the moving averages, a step
+    decay: float = 0.99  # of the moving averages, per step
     restart_below: float = 0.05  # share of the mean count under which a code restarts at a random token; 0: never
 
     def __post_init__(self) -> None:
@@ -159,12 +159,12 @@ class MovingAverageVQ(VQ):
 
     @torch.no_grad()
     def _follow(self, tokens: Tensor, codes: Tensor) -> None:
-        """Move every code towards the tokens that chose it, then restart the dead ones."""
+        """Update every code with the tokens that chose it, then restart dead codes."""
         chosen = torch.bincount(codes, minlength=self.codebook_size).to(tokens.dtype)
         self.counts.lerp_(chosen, 1 - self.config.decay)
         self.sums.lerp_(sums_by_code(tokens, codes, self.codebook_size), 1 - self.config.decay)
         total = self.counts.sum()
-        # Laplace smoothing keeps a code with a vanishing count from being thrown far away by a division.
+        # Laplace smoothing avoids dividing by a vanishing count.
         smoothed = (self.counts + SMOOTHING) / (total + self.codebook_size * SMOOTHING) * total
         self.codebook.copy_(self.sums / smoothed[:, None])
         if self.config.restart_below > 0:
@@ -183,7 +183,7 @@ class MovingAverageVQ(VQ):
 
 
 def vector_losses(tokens: Tensor, vectors: Tensor) -> dict[str, Tensor]:
-    """Tokens and their codes' vectors [N, D] → the codebook's loss and the encoder's commitment, means over N and D."""
+    """The codebook and commitment losses of tokens and their code vectors [N, D]: means over N and D."""
     return {
         "codebook": functional.mse_loss(vectors, tokens.detach()),
         "commitment": functional.mse_loss(tokens, vectors.detach()),

@@ -1,1 +1,1 @@
-"""Reports on runs outside of a notebook."""
+"""Reports on runs for use outside of notebooks."""

@@ -1,4 +1,4 @@
-"""A run's health as text for a terminal, and as JSON for a program."""
+"""A run's health as text for terminals, and as JSON."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from lgq_explore.analysis.health.verdicts import advised_command, worst_state
 from lgq_explore.runs.run import Run
 
 WIDEST = 100
-"""Columns of text, at most: longer lines are hard to read."""
+"""The most columns of text; longer lines are hard to read."""
 
 STATE_WIDTH = 16
 MARGIN = " " * STATE_WIDTH
 
 
 def health_text(run: Run, verdicts: pd.DataFrame, width: int = WIDEST) -> str:
-    """What `analysis.health.assess` says of a run, for a terminal of this width, the most severe first."""
+    """The verdicts of `analysis.health.assess` on a run, most severe first, for a terminal of this width."""
     config = run.config
     lines = [
         f"{run.path}: {worst_state(verdicts)}",
@@ -38,7 +38,7 @@ def health_text(run: Run, verdicts: pd.DataFrame, width: int = WIDEST) -> str:
 
 
 def health_json(run: Run, verdicts: pd.DataFrame) -> dict[str, Any]:
-    """The same as JSON values: run, state (the most severe), step, steps, rules (one row each), train (a command)."""
+    """The verdicts as JSON values: run, state (most severe), step, steps, rules (an object each), train (a command)."""
     return {
         "run": run.name,
         "state": worst_state(verdicts),

@@ -1,1 +1,1 @@
-"""Run folders, and what their tokenizers make of pictures."""
+"""Run folders, encodings of pictures, and studies of trained tokenizers."""

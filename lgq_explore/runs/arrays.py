@@ -1,7 +1,7 @@
-"""Arrays read from files that may be damaged, or of another kind than their names say.
+"""Arrays read from files that may be damaged, or of another type than their names say.
 
-A header is held against what it is a header of before anything is allocated or mapped: NumPy itself takes any type and
-any shape that a header names. Bytes that were changed make readers raise errors of all kinds; here they are one kind.
+A header is checked against the size of its data before anything is allocated or mapped, since NumPy accepts any type
+and shape that a header names. Damage makes readers raise many kinds of exceptions; here it is always DamagedArrays.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from numpy.typing import DTypeLike, NDArray
 
 
 class DamagedArrays(ValueError):
-    """The file is not what was asked for; the message says why, as a clause."""
+    """The file does not hold the expected arrays; the message says why, as a clause."""
 
 
 @dataclass(frozen=True)
 class _Header:
-    """What stands before an array's values: their shape and type, and where they begin, in bytes."""
+    """The header of a .npy array: shape and type of its values, and its own length in bytes."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -36,10 +36,10 @@ class _Header:
 
 
 def mapped_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:
-    """The array in a .npy file by memory map, read-only.
+    """The array in a .npy file as a read-only memory map.
 
     Raises:
-        DamagedArrays: a file that holds anything but one whole array of this type and shape.
+        DamagedArrays: the file does not hold exactly one array of this type and shape.
         OSError: a file that cannot be read.
     """
     with path.open("rb") as file:
@@ -54,10 +54,10 @@ def mapped_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArra
 
 
 def read_arrays(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
-    """Those of the named arrays that a .npz file has, read into memory.
+    """The named arrays of a .npz file, read into memory; those that it lacks are left out.
 
     Raises:
-        DamagedArrays: a file of another kind, a changed byte, a pickle, or a header that does not fit its array.
+        DamagedArrays: not a .npz file, a changed byte, a pickle, or a header that does not fit its array.
         OSError: a file that cannot be read.
     """
     with path.open("rb") as file:
@@ -67,8 +67,8 @@ def read_arrays(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
                 return {name: _member(archive, f"{name}.npy") for name in names if f"{name}.npy" in members}
         except DamagedArrays:
             raise
-        except Exception as error:  # zipfile, its decompressors and NumPy: each has exceptions of its own
-            if isinstance(error, OSError) and error.errno is not None:  # bz2 has one without a number
+        except Exception as error:  # zipfile, its decompressors and NumPy each have their own exceptions
+            if isinstance(error, OSError) and error.errno is not None:  # bz2 raises one without a number
                 raise
             raise DamagedArrays("it is no .npz file, or damaged") from error
 

@@ -20,43 +20,42 @@ from lgq_explore.quantizers import QUANTIZERS, LGQConfig, QuantizerConfig
 _Config = TypeVar("_Config")
 
 DEFAULT_LOSS_WEIGHTS = {"l1": 1.0}
-"""What a recipe that names no term minimises, beside the losses of its method with their published weights."""
+"""Terms of a recipe that names none, in addition to the losses of its method with their published weights."""
 
 NOT_IN_RECIPE = ("seed", "rounding_replicate", "log_steps", "checkpoint_steps", "snapshot_steps")
-"""Fields that a recipe's hash leaves out: what is repeated, and what only decides when something is written."""
+"""Fields left out of a recipe's hash: those that are repeated, and those that only say when something is written."""
 
 MOST_ROUNDING_REPLICATES = 100
-"""Beyond, the initial weights would differ by more than rounding (see TrainConfig.rounding_replicate)."""
-
+"""With more, the initial weights would differ by more than rounding (see TrainConfig.rounding_replicate)."""
 
 EXACT = 2.0**53
-"""Below, every integer is a float of its own."""
+"""Up to here, every integer is exactly representable as a float."""
 
 DEEPEST_PATH = 10
-"""Dots in the path of a field: more than any recipe has."""
+"""The most dots in the path of a field; no recipe has as many."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides the weights of a run. An ablation is `dataclasses.replace` of one field."""
+    """Everything that determines the weights of a run. An ablation is `dataclasses.replace` of one field."""
 
     data: str = "photos"  # a SPEC
     image_size: int = 32  # S, pixels
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     quantizer: QuantizerConfig = field(default_factory=LGQConfig)
     steps: int = 300  # optimiser steps
-    batch_size: int = 32  # images a step, over all processes
+    batch_size: int = 32  # images per step, over all processes
     learning_rate: float = 1e-3  # AdamW's, after the warm-up
     final_learning_rate: float = 1e-4  # at the last step, reached along half a cosine
     warmup_steps: int = 20  # optimiser steps of linear rise
     weight_decay: float = 1e-4  # of the backbone's matrices and kernels; the quantizer's parameters never decay
-    gradient_clip: float = 1.0  # largest norm of the whole gradient
-    # By the names of terms, 0 for those that are left out; none at all: l1 1, and the method's published ones.
+    gradient_clip: float = 1.0  # largest norm of the gradient of all parameters
+    # By name; terms that are left out have weight 0. Empty: 1 for l1, and the method's published weights.
     loss_weights: dict[str, float] = field(default_factory=dict)
-    # Settings of terms by their names, such as {"l1": {"start_step": 10}}; what is left out takes its default.
+    # Settings of terms by name, such as {"l1": {"start_step": 10}}; settings that are left out take their defaults.
     objectives: dict[str, dict[str, Any]] = field(default_factory=dict, metadata={"left_out_of_hash_at": {}})
     seed: int = 0
-    rounding_replicate: int = 0  # R: the encoder's initial weights times 1 + R·1e-6; what changes then is rounding
+    rounding_replicate: int = 0  # R: scales the encoder's first weights by 1 + R·1e-6
     log_steps: int = 10  # steps between rows of history.csv
     window_steps: int = 32  # steps over which the history counts code usage and speed
     checkpoint_steps: int = 100  # steps between checkpoints
@@ -122,19 +121,19 @@ class TrainConfig:
 
     @property
     def recipe_hash(self) -> str:
-        """12 hexadecimal digits that are equal for equal recipes, whatever their seeds."""
+        """12 hexadecimal digits, equal for recipes that differ in the fields of NOT_IN_RECIPE only."""
         return _hash(self._named_fields())
 
     def had_hash(self, stored: Mapping[str, Any], recipe_hash: str) -> bool:
-        """Whether this version or an earlier one gave `recipe_hash` to the recipe, whose JSON values are `stored`."""
-        # Some versions left window_steps out, and the first ones took numbers as they were written.
+        """Whether this or an earlier version gives `recipe_hash` to this recipe, whose JSON values are `stored`."""
+        # Some versions left window_steps out, and the first ones hashed numbers as they were written.
         without_window = {name: value for name, value in self._named_fields().items() if name != "window_steps"}
         as_written = {name: value for name, value in stored.items() if name not in NOT_IN_RECIPE}
         return recipe_hash in (self.recipe_hash, _hash(without_window), _hash(as_written))
 
     def _named_fields(self) -> dict[str, Any]:
-        """The JSON values that make the recipe's hash."""
-        read_back = config_to_json(config_from_json(config_to_json(self)))  # 1 and 1.0 are one learning rate
+        """The JSON values that are hashed."""
+        read_back = config_to_json(config_from_json(config_to_json(self)))  # 1 and 1.0 are equal
         recipe = {name: value for name, value in read_back.items() if name not in NOT_IN_RECIPE}
         _leave_out_of_hash(recipe, self)
         _leave_out_of_hash(recipe["quantizer"], self.quantizer)
@@ -146,7 +145,7 @@ def _hash(recipe: Mapping[str, Any]) -> str:
 
 
 def _leave_out_of_hash(values: dict[str, Any], config: TrainConfig | QuantizerConfig) -> None:
-    """Remove the settings that came later than others and have the value at which they change nothing."""
+    """Remove settings that were added later and have the default value, at which they change nothing."""
     for setting in fields(config):
         metadata = setting.metadata
         if "left_out_of_hash_at" in metadata and values[setting.name] == metadata["left_out_of_hash_at"]:
@@ -154,7 +153,7 @@ def _leave_out_of_hash(values: dict[str, Any], config: TrainConfig | QuantizerCo
 
 
 def _as_json(value: Any) -> Any:
-    """A copy of settings as JSON has them, in which 10.0 and 10 are one number."""
+    """A copy of settings as JSON values, in which 10.0 becomes 10."""
     if isinstance(value, Mapping):
         return {name: _as_json(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -178,7 +177,7 @@ def read_recipe(path: Path) -> TrainConfig:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file. Raises InputError where there is none."""
+    """The object in a JSON file. Raises InputError if the file does not hold one."""
     try:
         content = json.loads(path.read_bytes(), object_pairs_hook=each_once)
     except OSError as error:
@@ -193,7 +192,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object. Python's own reader would take the last of two values of one name."""
+    """A JSON object without repeated names; Python's own reader would silently take the last value."""
     read = dict(pairs)
     for name in read:
         if sum(name == other for other, _ in pairs) > 1:
@@ -202,7 +201,7 @@ def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def plain_cause(error: Exception) -> str:
-    """Why a JSON reader raised, in words."""
+    """The error of a JSON reader in plain words."""
     if isinstance(error, json.JSONDecodeError):
         return f"line {error.lineno}, column {error.colno}: {error.msg}"
     return "it is nested too deep" if isinstance(error, RecursionError) else "it is no text"
@@ -216,7 +215,7 @@ def config_to_json(config: TrainConfig) -> dict[str, Any]:
 def config_from_json(values: Mapping[str, Any]) -> TrainConfig:
     """The recipe of `config_to_json`; fields that are left out take their defaults.
 
-    Raises InputError which names a field that is unknown, with its near matches, or whose value does not do.
+    Raises InputError for an unknown field, with its near matches, and for an unusable value.
     """
     if not isinstance(values, Mapping):
         raise InputError(f"a recipe is {values!r}: give an object with its fields")
@@ -232,10 +231,10 @@ def config_from_json(values: Mapping[str, Any]) -> TrainConfig:
 
 
 def override(values: Mapping[str, Any], assignment: str) -> dict[str, Any]:
-    """`values` with one `key.path=value` applied; the value is read as JSON, else taken as text.
+    """`values` with one `key.path=value` applied. The value is read as JSON; if it is not JSON, it is text.
 
-    An object sets the fields that it names and leaves the others as they are. Raises InputError for an assignment
-    without "=", for a path through something that has no fields, and for an object without any.
+    An object sets the fields that it names and does not change the others. Raises InputError for an assignment without
+    "=", for a path through a value that has no fields, and for an empty object.
     """
     path, equals, text = assignment.partition("=")
     if not equals or not all(path.split(".")):
@@ -266,7 +265,7 @@ def _with_value(values: Mapping[str, Any], path: str, value: Any) -> dict[str, A
 
 
 def _merged(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`before` with the fields of `changes`, and those of objects within."""
+    """`before` with the fields of `changes`, merged recursively."""
     merged = dict(before)
     for name, value in changes.items():
         inner = merged.get(name)
@@ -277,20 +276,20 @@ def _merged(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 
 def shortened(text: str) -> str:
-    """The beginning of a text that nobody would read to its end."""
+    """The text, cut to 60 characters if it is longer."""
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 def near_matches(name: str, known: Mapping[str, Any] | list[str]) -> str:
-    """The words that ask whether a near match was meant, or nothing."""
+    """A question in brackets whether a near match was meant; empty if there is none."""
     close = difflib.get_close_matches(name, list(known), n=2)
     return f" (did you mean {' or '.join(close)}?)" if close else ""
 
 
 def dataclass_from_json(config_class: type[_Config], values: Mapping[str, Any], path: str = "") -> _Config:
-    """A dataclass from JSON values, its own dataclass fields included; every name and type is checked.
+    """A dataclass from JSON values, including nested dataclasses; every name and type is checked.
 
-    Nothing is converted but what JSON doesn't tell apart: 3.0 is 3, and a list is a tuple. True is no number.
+    Only what JSON does not distinguish is converted: 3.0 to 3, and a list to a tuple. True is not a number.
     """
     hints = get_type_hints(config_class)
     known = [entry.name for entry in fields(config_class)]  # type: ignore[arg-type]
@@ -303,7 +302,7 @@ def dataclass_from_json(config_class: type[_Config], values: Mapping[str, Any], 
         built[name] = _field_value(hints[name], value, path + name)
     try:
         return config_class(**built)
-    except ValueError as error:  # a check of the dataclass, which names its field and value
+    except ValueError as error:  # raised by a check of the dataclass, with field and value
         raise InputError(path + str(error)) from error
 
 
@@ -321,14 +320,14 @@ def _field_value(kind: Any, value: Any, path: str) -> Any:
 
 
 def _as_read(value: Any) -> Any:
-    """Lists as tuples, and whole numbers as integers, however they are written (1e3)."""
+    """Lists as tuples, and whole numbers as integers, even if they are written like 1e3."""
     if isinstance(value, list | tuple):
         return tuple(map(_as_read, value))
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < EXACT else value
 
 
 _EXPECTED = {"tuple_type": "give a list", "dict_type": "give an object with its fields"}
-"""What pydantic calls otherwise in JSON."""
+"""Remedies for types that pydantic calls by names other than JSON's."""
 
 
 def _in_one_line(error: ValidationError, path: str, value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Latents, codes and reconstructions that a trained tokenizer makes of pictures."""
+"""Latents, codes and reconstructions of pictures, computed by a trained tokenizer."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ BATCH_SIZE = 64
 
 @dataclass(frozen=True, eq=False)
 class Encoding:
-    """N pictures and what a tokenizer made of them, as arrays: all that an analysis takes.
+    """N pictures with their latents, codes and reconstructions, as arrays.
 
     images, reconstructions: uint8 [N, 3, S, S]. latents: float32 [N, D, H, W], raw. codes: int64 [N, G, H, W].
     levels: int64 [G]. photograph: int64 [N], index into photograph_names.
 
-    Whose it is, each empty or 0 where that is not known. weights: digest of those that encoded (as in
-    `TrainedTokenizer`). steps: that they had seen. data: SPEC of the pictures. split: of them, "held out", "training"
-    or "everything". crops: the most that were asked for.
+    The other fields say where the arrays come from; they are empty or 0 if unknown. weights: digest of the tokenizer's
+    weights (as in `TrainedTokenizer`). steps: optimiser steps of these weights. data: SPEC of the pictures. split:
+    "held out", "training" or "everything". crops: the largest number of crops that was asked for.
     """
 
     images: NDArray[np.uint8]
@@ -58,12 +58,12 @@ class Encoding:
         return len(self.images)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write all of it to one new .npz. Raises InputError where it is there already, or cannot be written."""
+        """Write all fields to one new .npz file. Raises InputError if the file exists already or cannot be written."""
         require_new(path)
         try:
             with new_file(Path(path)) as target:
                 np.savez_compressed(target, **{entry.name: getattr(self, entry.name) for entry in fields(self)})
-        except FileExistsError:  # it came meanwhile
+        except FileExistsError:  # it appeared meanwhile
             require_new(path)
             raise
         except OSError as error:
@@ -73,7 +73,7 @@ class Encoding:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Encoding:
-        """Read what `save` wrote. Raises InputError for anything else; nothing is unpickled."""
+        """Read a file written by `save`. Raises InputError for any other file; nothing is unpickled."""
         file = given_path(path)
         try:
             values: dict[str, Any] = read_arrays(file, [entry.name for entry in fields(cls)])
@@ -84,7 +84,7 @@ class Encoding:
                 f"{printable(path)} can't be read: {error.strerror or error}.\n"
                 "Name a file that lgq-explore encode wrote."
             ) from error
-        except (TypeError, ValueError) as error:  # arrays are missing, damaged, or do not fit each other
+        except (TypeError, ValueError) as error:  # arrays are missing, damaged, or do not fit together
             why = "arrays are missing" if isinstance(error, TypeError) else printable(error)
             raise InputError(
                 f"{printable(path)} is not an encoding, or damaged: {why}.\nMake one with lgq-explore encode."
@@ -93,11 +93,11 @@ class Encoding:
 
 
 OWNER = {"weights": str, "steps": int, "data": str, "split": str, "crops": int}
-"""Fields of an encoding that say whose it is, and their types; older files lack them."""
+"""Fields that say where an encoding comes from, and their types; older files lack them."""
 
 
 def check_encoding(encoding: Encoding) -> None:
-    """Raise ValueError where types, shapes or values of the parts of an encoding do not go together."""
+    """Raise ValueError if types, shapes or values of the parts of an encoding do not fit together."""
     values = vars(encoding)
     for name, kind in OWNER.items():
         _require(type(values[name]) is kind, f"{name} is {values[name]!r}")
@@ -139,7 +139,7 @@ def _require(condition: bool, trouble: str) -> None:
 
 @dataclass(frozen=True)
 class CodedBatch:
-    """A batch of pictures, uint8 [B, 3, S, S], what the tokenizer gave for it, and its 8-bit reconstructions."""
+    """A batch of pictures, uint8 [B, 3, S, S], the tokenizer's output, and the reconstructions as uint8."""
 
     images: Tensor
     output: TokenizerOutput
@@ -148,7 +148,7 @@ class CodedBatch:
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """The crops that a run is judged on; SPEC and split that they are of, and `limit`."""
+    """The crops that a run is evaluated on, with their SPEC, their split, and the largest number asked for."""
 
     crops: Crops
     data: str
@@ -157,9 +157,9 @@ class EvaluationSet:
 
 
 def evaluation_set(run: Run, data: str | None, crops: int) -> EvaluationSet:
-    """The run's held-out split, or all photographs of another SPEC, in at most `crops` crops.
+    """At most `crops` crops of the run's held-out split, or of all photographs of another SPEC.
 
-    Raises InputError where the data can't be used, or where the run's are no longer those that it was trained on.
+    Raises InputError if the data can't be used, or are no longer those that the run was trained on.
     """
     if data is None:
         return _evaluation_set(source_of(run), "held out", crops)
@@ -172,9 +172,9 @@ def _evaluation_set(source: Source, split: str, limit: int) -> EvaluationSet:
 
 
 def source_of(run: Run) -> Source:
-    """What the run was trained on, with its split and its seed. Raises InputError where that is no longer the same.
+    """The source that the run was trained on, with its split and seed. Raises InputError if its pictures have changed.
 
-    A folder that gained or lost a picture would be split anew, and pictures that were trained on held out.
+    A folder that gained or lost a picture would be split differently, with training pictures in the held-out split.
     """
     source = open_source(run.config.data, run.config.image_size, seed=run.config.seed)
     if source.identity != run.environment.data_fingerprint:
@@ -187,19 +187,19 @@ def source_of(run: Run) -> Source:
 
 
 def _what_changed(run: Run, counts: PictureCounts) -> str:
-    """The end of a sentence that says so; empty for a source that cannot count its pictures."""
+    """What changed, as the end of a sentence; empty for a source that cannot count its pictures."""
     now = counts.training, counts.held_out
     then = run.environment.training_photographs, run.environment.held_out_photographs
     if None in (*now, *then):
         return ""
-    if now == then:  # of each picture no more was kept than what all have in common
+    if now == then:  # the run keeps one fingerprint of all pictures, not one of each
         return f": as many as then ({now[0]} to train, {now[1]} held out), but some were replaced, edited or renamed"
     return f": {now[0]} to train and {now[1]} held out now, {then[0]} and {then[1]} then"
 
 
 @torch.no_grad()
 def coded_batches(tokenizer: Tokenizer, images: Tensor, batch_size: int = BATCH_SIZE) -> Iterator[CodedBatch]:
-    """Pictures uint8 [N, 3, S, S] through a tokenizer in eval mode, on its device, a batch at a time."""
+    """Run pictures uint8 [N, 3, S, S] through a tokenizer in eval mode, on its device, in batches."""
     device = next(tokenizer.parameters()).device
     for batch in images.split(batch_size):
         output = tokenizer(to_model_range(batch.to(device)))
@@ -215,8 +215,8 @@ def encode(
 ) -> Encoding:
     """Encode crops of the run's held-out split, or of all photographs of another SPEC.
 
-    trained: weights of the run that were read before (`Run.trained`); by default its newest.
-    Raises InputError where the run has no weights, or the data can't be used.
+    trained: weights of the run read earlier (`Run.trained`); by default the newest.
+    Raises InputError if the run has no weights, or the data can't be used.
     """
     run = run if isinstance(run, Run) else open_run(run)
     return _encoded(trained or run.trained(), evaluation_set(run, data, crops))
@@ -225,17 +225,17 @@ def encode(
 def encode_training(
     run: Run | str | os.PathLike[str], *, crops: int = 1024, trained: TrainedTokenizer | None = None
 ) -> Encoding:
-    """Encode crops of the photographs that the run was trained on, from a fixed grid as those that it is judged on.
+    """Encode crops of the run's training photographs, from the same kind of fixed grid as the held-out crops.
 
-    What is fitted to latents is fitted to these. trained: as in `encode`. Raises InputError where the run has no
-    weights, or its data are gone.
+    Anything fitted to latents should be fitted to these. trained: as in `encode`. Raises InputError if the run has no
+    weights, or its data have changed.
     """
     run = run if isinstance(run, Run) else open_run(run)
     return _encoded(trained or run.trained(), _evaluation_set(source_of(run), "training", crops))
 
 
 def encode_pictures(trained: TrainedTokenizer, pictures: NDArray[np.uint8]) -> Encoding:
-    """Encode pictures uint8 [N, 3, S, S] that come from nowhere, each a photograph of its own."""
+    """Encode pictures uint8 [N, 3, S, S] that belong to no source; each counts as a photograph of its own."""
     crops = Crops.unnamed(torch.from_numpy(pictures))
     return _encoded(trained, EvaluationSet(crops, "", "everything", len(pictures)))
 
@@ -269,7 +269,7 @@ def decode(
 ) -> NDArray[np.uint8]:
     """Codes [N, G, H, W] → pictures uint8 [N, 3, S, S] by the run's decoder.
 
-    trained: as in `encode`. Raises InputError where the codes are not of the run's levels or grid.
+    trained: as in `encode`. Raises InputError if the codes do not fit the run's levels or grid.
     """
     run = run if isinstance(run, Run) else open_run(run)
     tokenizer = (trained or run.trained()).tokenizer
@@ -295,7 +295,7 @@ def decode(
 
 
 def write_pictures(folder: str | os.PathLike[str], pictures: NDArray[np.uint8]) -> None:
-    """Pictures uint8 [N, 3, S, S] as numbered PNG files in a new folder, all or none. Raises InputError."""
+    """Write pictures uint8 [N, 3, S, S] as numbered PNG files into a new folder, all or none. Raises InputError."""
     path = given_path(folder)
     require_new_folder(path)
     try:
@@ -304,7 +304,7 @@ def write_pictures(folder: str | os.PathLike[str], pictures: NDArray[np.uint8]) 
             for number, picture in enumerate(pictures):
                 Image.fromarray(picture.transpose(1, 2, 0)).save(target / f"{number:05d}.png")
     except OSError as error:
-        require_new_folder(path)  # it came meanwhile
+        require_new_folder(path)  # it may have appeared meanwhile
         raise InputError(
             f"{printable(path)} can't be made: {error.strerror}. Name a folder that can be written."
         ) from error

@@ -30,16 +30,18 @@ def evaluate(
     fd_features: str = "auto",
     device: str = "cpu",
 ) -> dict[str, Any]:
-    """Every metric of a run's newest weights, on its held-out split or on all photographs of another SPEC.
+    """All metrics of a run's newest weights, on its held-out split or on all photographs of another SPEC.
 
-    Pictures are compared as 8-bit values in [0, 1]. Usage is over `tokens` tokens of `images` crops from `photographs`
-    photographs, which show `scenes` scenes; compare runs at equal numbers only. `lpips` and `fd` are objects whose
-    `value` is None, and `why` says why, where their networks' weights are not at hand. `bits_per_pixel` is the entropy
-    over f² pixels. Where a token has several codes, these are of their tuples; `groups` has the usage of each group's
-    own codes, by the group's number. `pandas.json_normalize` makes a table of such results, with columns as `fd.value`.
-    device: of the networks of LPIPS and FD, which take most of the time, cpu or cuda. All else is the CPU's, so that
-    codes and pictures are the same wherever they are evaluated; FD differs in its third digit.
-    Raises InputError where the run has no weights, or the data or the device can't be used.
+    Pictures are compared as 8-bit values in [0, 1]. Usage is counted over `tokens` tokens of `images` crops from
+    `photographs` photographs, which show `scenes` scenes; compare runs at equal numbers only. `lpips` and `fd` are
+    objects; their `value` is None, with the reason in `why`, if the networks' weights are not available.
+    `bits_per_pixel` is the entropy over f² pixels. If a token has several codes, usage is that of their tuples, and
+    `groups` has the usage of each group's own codes, by the group's number. `pandas.json_normalize` makes a table of
+    several results, with columns such as `fd.value`.
+
+    device: cpu or cuda, for the networks of LPIPS and FD, which take most of the time. Everything else is computed on
+    the CPU, so that codes and pictures are the same on every machine; FD differs in its third digit between devices.
+    Raises InputError if the run has no weights, or the data or the device can't be used.
     """
     if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
         raise InputError(f"device is {device!r}, which torch does not see here: give cpu")

@@ -1,4 +1,4 @@
-"""A run as its folder held it at one moment, and whether the folder still does."""
+"""A run as its folder held it at one moment, and a check whether the folder has changed since."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from .run import Run, TrainedTokenizer
 from .snapshots import Codebooks
 
 MOST_SNAPSHOTS = 32
-"""Snapshots that are read of a run: each costs an analysis a look at all tokens."""
+"""The most snapshots that are kept of a run: an analysis looks at all tokens for each."""
 
 Stamp = tuple[tuple[int, int, int] | None, ...]
-"""Of recipe and weights: where the file is, when it was written, how long it is; None where there is none."""
+"""Inode, time of change and size of the recipe's and the weights' files; None for a missing file."""
 
 
 class FrozenRun(Run):
-    """A run as its folder held it at one moment: recipe, weights, snapshots and history go together.
+    """A run as its folder held it at one moment; recipe, weights, snapshots and history belong together.
 
-    A trainer may go on, or another run be trained at the same path; nothing that is read here changes with it. Of many
-    snapshots MOST_SNAPSHOTS are kept, evenly spread; `saved_snapshots` says how many there are. The tokenizer is one
-    object, however often it is asked for: in eval mode, on the CPU, and not to be changed.
+    Training may continue, or another run may be trained at the same path, without changing what was read. At most
+    MOST_SNAPSHOTS snapshots are kept, evenly spread; `saved_snapshots` is the number in the folder. The tokenizer is
+    one shared object in eval mode, on the CPU, and must not be changed.
 
     Raises:
-        InputError: a folder that is no run, or a run without weights.
+        InputError: not a run folder, or a run without weights.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        # Taken before the folder is read, so that what a trainer writes meanwhile is noticed.
+        # Taken before the folder is read, so that later writes of a trainer are noticed.
         stamp = stamp_of(Path(os.path.expanduser(given_path(path))))
         super().__init__(path)
         self._trained = super().trained()
@@ -54,7 +54,7 @@ class FrozenRun(Run):
 
     @property
     def content(self) -> tuple[object, ...]:
-        """Equal for two readings of one folder that found the same recipe, weights, history and snapshots."""
+        """A key that is equal for two readings of one folder with the same recipe, weights, history and snapshots."""
         folder = Path(os.path.abspath(self.path))
         return folder, self.identity, self._trained.digest, self._history_then, tuple(self._snapshots)
 
@@ -62,11 +62,11 @@ class FrozenRun(Run):
         return self._trained
 
     def codebook_snapshots(self) -> dict[int, Codebooks]:
-        """Those of the steps that the weights have seen, at most MOST_SNAPSHOTS."""
+        """The snapshots up to the step of the weights, at most MOST_SNAPSHOTS."""
         return dict(self._snapshots)
 
     def history(self) -> pd.DataFrame:
-        """The rows of the steps that the weights have seen."""
+        """The rows up to the step of the weights."""
         return self._rows.copy()
 
     @cached_property
@@ -87,9 +87,9 @@ class FrozenRun(Run):
 
 @dataclass
 class FolderWatch:
-    """Whether a run folder still holds the weights that were read from it.
+    """Checks whether a run folder still holds the weights that were read from it.
 
-    run: as it was read. digest, finished_steps: of its weights; empty and 0 where there were none. stamp: of the folder
+    run: as it was read. digest, finished_steps: of its weights; empty and 0 if there were none. stamp: of the folder
     before it was read.
     """
 
@@ -100,7 +100,7 @@ class FolderWatch:
     _change: str = field(default="", init=False)
 
     def moved_on(self, remedy: str) -> str:
-        """A sentence on what the folder holds by now, with the remedy; empty where it is the same."""
+        """A sentence on how the folder has changed, with the remedy; empty if it has not."""
         stamp = stamp_of(self.run.path)
         if stamp != self.stamp:
             self.stamp, self._change = stamp, self._what_changed()
@@ -122,10 +122,10 @@ class FolderWatch:
 
 
 def frozen(run: Run) -> FrozenRun:
-    """The run as its folder holds it now; one that was frozen before stays as it was then.
+    """The run as its folder holds it now; a frozen run is returned unchanged.
 
     Raises:
-        InputError: as FrozenRun, and where the folder holds another run by now.
+        InputError: as FrozenRun, and if the folder holds another run by now.
     """
     if isinstance(run, FrozenRun):
         return run
@@ -135,13 +135,13 @@ def frozen(run: Run) -> FrozenRun:
 
 
 def spread_over(steps: Sequence[int], most: int) -> list[int]:
-    """At most `most` of ascending steps, the first and the last among them, evenly spread over the list."""
+    """At most `most` of some ascending steps, evenly spread, including the first and the last."""
     places = np.linspace(0, len(steps) - 1, min(most, len(steps))).round().astype(int)
     return [steps[place] for place in places]
 
 
 def stamp_of(folder: Path) -> Stamp:
-    """Cheap to read, and another one whenever the recipe or the weights in the folder were written anew."""
+    """A stamp that is cheap to read and changes whenever the recipe or the weights are written."""
     return tuple(_file_stamp(folder / name) for name in ("config.json", "weights.safetensors"))
 
 

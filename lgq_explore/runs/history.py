@@ -1,7 +1,7 @@
-"""The history of a run: written, read and cut, although a row may be torn.
+"""The history of a run: writing, reading and cutting it, although its last row may be torn.
 
-A row is written by one call. Where that was cut short (a full disk, a kill) the last line has no end: readers pass it
-over, and it is cut off before the run goes on. A damaged line before whole ones is not guessed at: it is named.
+A row is written by one call. If that was cut short (a full disk, a kill), the last line has no end: readers ignore it,
+and it is removed before the run continues. A damaged line before whole ones raises an InputError that names it.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ def history_content(path: Path) -> bytes:
 
 
 def history_of(content: bytes, path: Path) -> pd.DataFrame:
-    """As `read_history`, of what was read from `path`."""
+    """As `read_history`, from the content of the file at `path`."""
     lines = _whole_lines(content)
     if not lines:
         return pd.DataFrame({"step": pd.Series(dtype=int)})
     for row in _rows(lines, path):
         row.require_whole(path)
-    # The one engine that reads every float exactly as it was written, whichever pandas is installed.
+    # The only engine that reads every float exactly as it was written, with any version of pandas.
     return pd.read_csv(StringIO("".join(f"{line}\n" for line in lines)), engine="python")
 
 
 def missing_end(content: bytes, path: Path, steps: int) -> str:
-    """What a history lacks that nobody writes any more, and should reach to `steps`: a sentence or two; or empty."""
+    """What is missing at the end of a finished run's history of `steps` steps, in a sentence or two; or empty."""
     try:
         last = history_of(content, path)["step"].max()
     except InputError as error:
@@ -66,9 +66,9 @@ def missing_end(content: bytes, path: Path, steps: int) -> str:
 
 
 def cut_history(path: Path, step: int) -> None:
-    """Drop the rows after `step`, and what is torn or damaged from there on: the run continues from that step.
+    """Drop the rows after `step`, including torn and damaged ones; the run continues from that step.
 
-    Raises InputError where a damaged line stands before rows that would be kept.
+    Raises InputError for a damaged line before rows that would be kept.
     """
     lines = _whole_lines(history_content(path))
     if not lines and not path.exists():
@@ -82,9 +82,9 @@ def cut_history(path: Path, step: int) -> None:
 
 
 def append_row(path: Path, row: Mapping[str, float | None]) -> None:
-    """Add one row by one call, whole or not at all; the first one names the columns. Raises OSError."""
+    """Append one row by one call, whole or not at all; the first row sets the columns. Raises OSError."""
     lines = _first_line(path)
-    columns = _cells(lines[0]) if lines else list(row)  # those of the file, whichever version began it
+    columns = _cells(lines[0]) if lines else list(row)  # those of the file, which an older version may have begun
     with path.open("ab", buffering=0) as target:
         start = target.tell()
         text = pd.DataFrame([row], columns=columns).to_csv(index=False, header=start == 0).encode()
@@ -94,7 +94,7 @@ def append_row(path: Path, row: Mapping[str, float | None]) -> None:
         finally:
             if written != len(text):
                 target.truncate(start)
-    if written != len(text):  # the system writes a part of it where a disk gets full
+    if written != len(text):  # on a full disk the system may write a part of it
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
@@ -114,7 +114,7 @@ def _first_line(path: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class _Row:
-    """line: its number in the file. step: None where the line is no row that comes next, and `trouble` says why."""
+    """line: its number in the file. step: None if the line is not a valid next row; `trouble` then says why."""
 
     line: int
     step: int | None
@@ -126,7 +126,7 @@ class _Row:
 
 
 def _rows(lines: list[str], path: Path) -> list[_Row]:
-    """What stands below the header. Raises InputError where that is none."""
+    """The rows below the header. Raises InputError for an invalid header."""
     columns = _cells(lines[0])
     if "step" not in columns:
         raise _unusable(path, "it has no column step", "it")
@@ -144,7 +144,7 @@ def _rows(lines: list[str], path: Path) -> list[_Row]:
 
 
 def _trouble(cells: list[str], columns: list[str], last: int) -> str:
-    """Why the cells are no row of these columns that follows step `last`, the end of a sentence; or empty."""
+    """Why the cells are not a row of these columns after step `last`, as the end of a sentence; or empty."""
     if len(cells) != len(columns):
         return f"has {len(cells)} {'column' if len(cells) == 1 else 'columns'}, not {len(columns)}"
     for cell, column in zip(cells, columns, strict=True):

@@ -1,4 +1,4 @@
-"""Checks of output paths, made before hours of work."""
+"""Checks of output paths before long work begins."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from lgq_explore.files import given_path, hidden_beside
 
 
 def require_new(path: str | os.PathLike[str]) -> None:
-    """Raise InputError where something lies at the path of a new file: before hours of work, and before writing."""
+    """Raise InputError if the path of a new file exists already."""
     if os.path.lexists(given_path(path)):
         raise InputError(f"{printable(path)} exists already: name a new file")
 
 
 def require_new_folder(path: str | os.PathLike[str]) -> None:
-    """Raise InputError where something lies at the path of a new folder."""
+    """Raise InputError if the path of a new folder exists already."""
     # Unlike Path.exists, lexists is False for a name that no folder can have.
     if os.path.lexists(os.path.abspath(given_path(path))):
         raise InputError(f"{printable(path)} exists already: name a new folder")
 
 
 def require_writable(path: str | os.PathLike[str]) -> None:
-    """Raise InputError where no file can be written beside what is at `path`. Leaves nothing behind."""
+    """Raise InputError if no file can be written at `path`. Leaves nothing behind."""
     try:
         _try_name(Path(path))
     except OSError as error:
@@ -33,7 +33,7 @@ def require_writable(path: str | os.PathLike[str]) -> None:
 
 
 def require_folder_to_make(path: str | os.PathLike[str]) -> None:
-    """Raise InputError where no new folder can be made at `path`, with the folders above it. Leaves nothing behind."""
+    """Raise InputError if no new folder can be made at `path`, including its parents. Leaves nothing behind."""
     require_new_folder(path)
     target = Path(os.path.abspath(path))
     above = next(parent for parent in target.parents if os.path.lexists(parent))
@@ -47,7 +47,7 @@ def require_folder_to_make(path: str | os.PathLike[str]) -> None:
 
 
 def _try_name(path: Path) -> None:
-    """Write a file beside `path` and remove it, under a name as long as what is written there has at first."""
+    """Write and remove a file beside `path`, with a name as long as the hidden name used for writing."""
     trial = hidden_beside(path)
     trial.open("xb").close()
     trial.unlink()

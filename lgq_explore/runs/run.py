@@ -42,10 +42,10 @@ CHECKPOINTS_KEPT = 2
 
 @dataclass(frozen=True)
 class TrainedTokenizer:
-    """A tokenizer's weights as they were at one moment, whatever a trainer writes afterwards.
+    """A tokenizer with the weights of one moment, which do not change when a trainer writes new ones.
 
-    tokenizer: in eval mode, on the CPU. finished_steps: optimiser steps that its weights have seen; 0 where that is not
-    known. digest: SHA-256 (hexadecimal) of the weights' file; whatever is kept of a tokenizer is kept by it.
+    tokenizer: in eval mode, on the CPU. finished_steps: optimiser steps of its weights; 0 if unknown. digest: SHA-256
+    (hexadecimal) of the file of weights, the key of everything cached for the tokenizer.
     """
 
     tokenizer: Tokenizer
@@ -54,16 +54,16 @@ class TrainedTokenizer:
 
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> TrainedTokenizer:
-        """A tokenizer that comes from no run folder, put into eval mode; its digest is that of its weights alone."""
+        """A tokenizer without a run folder, put into eval mode; its digest is computed from its weights alone."""
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in tokenizer.state_dict().items()}
         return cls(tokenizer.eval(), 0, hashlib.sha256(save(weights)).hexdigest())
 
 
 class Run:
-    """An opened run folder. It reads, and does nothing else; what it gives is what the folder holds now.
+    """An opened run folder, read-only; it always returns what the folder holds now.
 
-    The run may train on meanwhile. Where another one was trained at the same path instead, or the folder was deleted,
-    whatever is asked of the folder raises RunReplaced.
+    The run may continue to train meanwhile. If another run was trained at the same path, or the folder was deleted,
+    reading from it raises RunReplaced.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -83,21 +83,21 @@ class Run:
 
     @property
     def identity(self) -> str:
-        """Which training this is, however far it went and wherever its folder lies: digest of its config.json."""
+        """The digest of config.json, which identifies the run at any step and in any folder."""
         return self._description.identity
 
     def require_unchanged(self) -> None:
-        """Raise RunReplaced where the folder no longer holds the run that was opened."""
+        """Raise RunReplaced if the folder no longer holds the run that was opened."""
         require_run(self.path, self.identity)
 
     @property
     def name(self) -> str:
-        """The folder's own name, also where the run was given as `.`."""
+        """The folder's name, even if the run was opened as `.`."""
         return Path(os.path.abspath(self.path)).name
 
     @property
     def finished_steps(self) -> int:
-        """Optimiser steps that the run's weights have seen; 0 where there are no weights yet."""
+        """Optimiser steps of the run's newest weights; 0 if there are none yet."""
         with self._reading():
             try:
                 with self._weights.open("rb") as file:
@@ -109,27 +109,27 @@ class Run:
 
     @property
     def is_finished(self) -> bool:
-        """Whether every step of the recipe was made."""
+        """Whether all steps of the recipe are finished."""
         return self.finished_steps >= self.config.steps
 
     def history(self) -> pd.DataFrame:
-        """One row per logged step, in order; empty before the first. A row that is still being written is left out.
+        """One row per logged step, in order; empty before the first. A row that is being written is left out.
 
-        Raises InputError, by line, for a damaged file.
+        Raises InputError with the line for a damaged file.
         """
         return history_of(self._history_content(), self._history)
 
     def remarks(self) -> list[str]:
-        """What a finished run lacks without being refused, a sentence or two each; of most runs there are none."""
+        """Warnings about a finished run that is incomplete but usable, a sentence or two each; usually none."""
         lacking = missing_end(self._history_content(), self._history, self.config.steps) if self.is_finished else ""
         return [lacking] if lacking else []
 
     def tokenizer(self) -> Tokenizer:
-        """The trained tokenizer in eval mode, on the CPU. Raises InputError where there are no weights yet."""
+        """The trained tokenizer in eval mode, on the CPU. Raises InputError if there are no weights yet."""
         return self.trained().tokenizer
 
     def trained(self) -> TrainedTokenizer:
-        """The newest weights, all of one moment. Raises InputError where there are none yet, or not for this recipe."""
+        """The tokenizer with the newest weights. Raises InputError if there are none, or they don't fit the recipe."""
         with self._reading():
             content = self._weights_content()
             header = self._own_header(BytesIO(content))
@@ -139,7 +139,7 @@ class Run:
         finished_steps = header.finished_steps
         try:
             weights = load(content)
-        except Exception as error:  # safetensors lets through what its header's values make of it
+        except Exception as error:  # safetensors raises many kinds of exceptions for a damaged header
             raise damaged_weights(self._weights, "it holds no tensors") from error
         tokenizer = build_tokenizer(self.config.backbone, self.config.quantizer, self.config.seed)
         try:
@@ -153,24 +153,24 @@ class Run:
         return TrainedTokenizer(tokenizer.eval(), finished_steps, hashlib.sha256(content).hexdigest())
 
     def codebook_snapshots(self) -> Mapping[int, Codebooks]:
-        """Finished steps → the learned codebooks, one array [levels[g], P_g] a group; empty where none is learned.
+        """Finished steps → the learned codebooks, one array [levels[g], P_g] per group; empty if none is learned.
 
-        `with_codebooks` of the tokenizer's quantizer takes them. Of the steps that the newest weights have seen, where
-        there are weights: later ones are still in training.
+        `with_codebooks` of the tokenizer's quantizer takes them. Snapshots after the step of the newest weights are
+        left out, since the run is still in training there.
         """
         shapes = self.config.quantizer.learned_shapes(self.config.backbone.dim)
         return snapshots_in(self._codebooks, shapes, self.finished_steps or math.inf, self._reading)
 
     def cached_map(self, key: str) -> Path:
-        """Where the map of latents with this key is kept, once it was made; nothing else depends on the file."""
+        """The path of the cached map of latents with this key; nothing else depends on the file."""
         return self.path / "maps" / f"{key}.npz"
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """What is read in this context is this run's. Raises RunReplaced, last: a folder comes with its config.json."""
+        """A context for reading the run's files; at its end it raises RunReplaced if they are another run's."""
         try:
             yield
-        finally:  # whatever was wrong with another run's files
+        finally:  # also after an error in another run's files
             self.require_unchanged()
 
     def _weights_content(self) -> bytes:
@@ -209,17 +209,17 @@ class Run:
 
 
 class RunWriter(Run):
-    """A run folder opened by its trainer, the only one who writes there.
+    """A run folder opened for training, by the only process that writes there.
 
-    What keeps it from writing (no room, no permission, a folder that was deleted) is an InputError; what was kept
-    before is still there then.
+    If writing fails (a full disk, no permission, a deleted folder), it raises InputError, and what was saved before is
+    unchanged.
     """
 
-    _held: int | None = None  # the folder's descriptor while it is claimed: its number is not given away until then
+    _held: int | None = None  # the folder's descriptor while it is claimed, so that its inode is not reused
 
     @classmethod
     def create(cls, path: Path, config: TrainConfig, environment: Environment) -> RunWriter:
-        """A new folder with its config. Raises InputError where something is there already, and leaves it alone."""
+        """Create a run folder with its config.json. Raises InputError if the path exists already."""
         path = new_run_path(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -233,7 +233,7 @@ class RunWriter(Run):
 
     @classmethod
     def create_by_default(cls, config: TrainConfig, environment: Environment) -> RunWriter:
-        """A new folder under data/runs, by another name where a trainer of the same recipe comes first."""
+        """Create a run folder under data/runs, with the next free name if another trainer takes the first one."""
         while True:
             path = default_run_path(config)
             try:
@@ -247,12 +247,12 @@ class RunWriter(Run):
         return next(reversed(self._whole_checkpoints().values()), None)
 
     def save_checkpoint(self, step: int, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
-        """Weights and trainer state at `step`: whole or absent. The run's newest weights follow, last."""
+        """Save weights and trainer state at `step` as a whole, and then the weights as the run's newest."""
         weights = serialized_weights(
             {name: tensor.detach().cpu().contiguous() for name, tensor in tokenizer.state_dict().items()},
             WeightsHeader(step, self._description.origin),
         )
-        serialized = BytesIO()  # to a file that can't be written, torch answers with errors that do not say why
+        serialized = BytesIO()  # on a failure to write to a file, torch raises errors that do not say why
         torch.save(dict(state), serialized)
         with self._writing():
             self._checkpoints.mkdir(exist_ok=True)
@@ -261,17 +261,17 @@ class RunWriter(Run):
                 (folder / "state.pt").write_bytes(serialized.getbuffer())
             for old in list(self._whole_checkpoints().values())[:-CHECKPOINTS_KEPT]:
                 remove_folder(old)
-            self._publish(weights)  # last: a run that is finished by its weights has nothing left to be removed
+            self._publish(weights)  # last: once the weights say that the run is finished, nothing is left to do
 
     def publish_weights(self, checkpoint: Path) -> None:
-        """Make a checkpoint's weights the run's newest, where a crash came between both, or they are other ones."""
+        """Make a checkpoint's weights the run's newest, if a crash came in between, or the newest are other ones."""
         with self._writing():
             weights = (checkpoint / "weights.safetensors").read_bytes()
             if not (self._weights.exists() and self._weights.read_bytes() == weights):
                 self._publish(weights)
 
     def load_checkpoint(self, checkpoint: Path, tokenizer: Tokenizer) -> dict[str, Any]:
-        """Fill the tokenizer's weights, and give the state that was saved with them. Raises InputError if damaged."""
+        """Load the tokenizer's weights, and return the state saved with them. Raises InputError if damaged."""
         weights = checkpoint / "weights.safetensors"
         with damage_named(checkpoint):
             content = weights.read_bytes()
@@ -282,7 +282,7 @@ class RunWriter(Run):
             return torch.load(BytesIO((checkpoint / "state.pt").read_bytes()), weights_only=True)
 
     def save_codebooks(self, step: int, codebooks: Sequence[torch.Tensor]) -> None:
-        """A snapshot of the learned codebooks after `step` finished steps."""
+        """Save a snapshot of the learned codebooks after `step` finished steps."""
         with self._writing():
             write_snapshot(self._codebooks, step, [codebook.float().cpu().numpy() for codebook in codebooks])
 
@@ -293,15 +293,15 @@ class RunWriter(Run):
             remove_snapshots_after(self._codebooks, step)
 
     def append_history(self, row: Mapping[str, float | None]) -> None:
-        """One row, whole or not at all; the first row names the columns."""
+        """Append one row, whole or not at all; the first row sets the columns."""
         with self._writing():
             append_row(self._history, row)
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
-        """Holds the folder while training, so that nobody else trains here, and removes what killed trainers left.
+        """Lock the folder for this trainer, and remove what killed trainers left.
 
-        Raises InputError where somebody trains here already, or the folder can't be written.
+        Raises InputError if another process trains here already, or the folder can't be written.
         """
         lock = FileLock(self.path / ".lock")
         with self._writing():
@@ -326,7 +326,7 @@ class RunWriter(Run):
             target.write(weights)
 
     def _whole_checkpoints(self) -> dict[int, Path]:
-        """Step → folder, ascending. A version that removed them file by file may have left half of one."""
+        """Step → folder, ascending. Older versions may have left incomplete folders, which are ignored."""
         parts = ("weights.safetensors", "state.pt")
         return {
             step: folder
@@ -337,7 +337,7 @@ class RunWriter(Run):
     def _remove_leftovers(self) -> None:
         for folder in (self.path, self._checkpoints, self._codebooks):
             remove_leftovers(folder, unchanged_for=0)
-        remove_leftovers(self.path / "maps")  # panels of other processes write there, too
+        remove_leftovers(self.path / "maps")  # not all at once: panels of other processes write there, too
         whole = self._whole_checkpoints()
         for step, half in files_by_step(self._checkpoints).items():
             if step not in whole and half.is_dir():
@@ -356,7 +356,7 @@ class RunWriter(Run):
             ) from error
 
     def _require_folder(self) -> None:
-        """Raise InputError where the folder was deleted or replaced: half of it must not come back."""
+        """Raise InputError if the folder was deleted or replaced, so that no part of it is created again."""
         try:
             is_same = self._held is None or os.path.samestat(os.fstat(self._held), os.stat(self.path))
         except OSError:
@@ -370,10 +370,10 @@ class RunWriter(Run):
 
 @contextmanager
 def damage_named(checkpoint: Path) -> Iterator[None]:
-    """Whatever is raised while a checkpoint is taken over becomes an InputError by its path."""
+    """Turn any exception while a checkpoint is loaded into an InputError with its path."""
     try:
         yield
-    except Exception as error:  # on bytes that were changed, the unpickler raises whatever they make of it
+    except Exception as error:  # damaged bytes can make the unpickler raise any exception
         why = "damaged weights" if isinstance(error, InputError) else type(error).__name__
         raise InputError(
             f"{printable(checkpoint)} can't be read ({why}).\n"
@@ -382,7 +382,7 @@ def damage_named(checkpoint: Path) -> Iterator[None]:
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:
-    """The run in a folder. Raises InputError where there is none, or its config can't be read."""
+    """Open the run in a folder. Raises InputError if there is none, or its config can't be read."""
     return Run(path)
 
 

@@ -1,4 +1,4 @@
-"""The config.json of a run folder, and the run that it describes."""
+"""The config.json of a run folder: its content, and the identity of the run."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ CONFIG = "config.json"
 
 @dataclass(frozen=True)
 class Environment:
-    """What a recipe does not decide, but a result may depend on.
+    """Properties of the machine and the data that are not in the recipe but may affect a result.
 
-    processor, threads: the CPU, and how many of its threads PyTorch used. With the versions they decide how sums are
-    rounded, and so every digit of the weights; "" and 0 in runs from before they were kept. Photographs are None where
-    their source cannot count them.
+    processor, threads: the CPU, and how many of its threads PyTorch used. Together with the versions they determine how
+    sums are rounded, and so the last digits of the weights; "" and 0 in runs of older versions. Numbers of photographs
+    are None if the source cannot count them.
     """
 
     versions: dict[str, str]
@@ -42,7 +42,7 @@ class Environment:
     threads: int = 0
 
     def rounding_changes(self, now: Environment) -> list[str]:
-        """What rounds otherwise now than here, in words; what was not kept here is passed over."""
+        """The differences to `now` that change rounding, in words; properties that were not kept are ignored."""
         pairs = {
             "device": (self.device, now.device),
             "processor": (self.processor, now.processor),
@@ -54,10 +54,10 @@ class Environment:
 
 @dataclass(frozen=True)
 class RunDescription:
-    """What a run's config.json says.
+    """The content of a run's config.json.
 
-    recipe_hash: as the version that began the run took it. identity: SHA-256 (hexadecimal) of the file, which stays as
-    it is while the run trains on: another run, in the same folder or not, has another one.
+    recipe_hash: as computed by the version that began the run. identity: SHA-256 (hexadecimal) of the file, which does
+    not change during training and differs between runs, even in the same folder.
     """
 
     config: TrainConfig
@@ -67,13 +67,13 @@ class RunDescription:
 
     @property
     def origin(self) -> Origin:
-        """The marks that the run's weights carry."""
+        """The origin that the run's weights carry in their header."""
         config = self.config
         return Origin(self.recipe_hash, config.seed, config.rounding_replicate, self.environment.data_fingerprint)
 
 
 def write_description(folder: Path, config: TrainConfig, environment: Environment) -> None:
-    """Make the config.json of a new run. Raises OSError."""
+    """Write the config.json of a new run. Raises OSError."""
     description = {
         "recipe": config_to_json(config),
         "recipe_hash": config.recipe_hash,
@@ -83,7 +83,7 @@ def write_description(folder: Path, config: TrainConfig, environment: Environmen
 
 
 def read_description(folder: Path) -> RunDescription:
-    """What the config.json in a folder says. Raises InputError where there is none, or it can't be used."""
+    """Read the config.json in a folder. Raises InputError if there is none, or it can't be used."""
     file = folder / CONFIG
     if not os.path.isfile(file):  # False, unlike Path.is_file, for an impossible name
         raise InputError(
@@ -108,7 +108,7 @@ def read_description(folder: Path) -> RunDescription:
 
 
 def identity_of(content: bytes) -> str:
-    """Of the run with this config.json."""
+    """The identity of the run with this content of config.json."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -125,7 +125,7 @@ def require_run(folder: Path, identity: str) -> None:
 
 
 class RunReplaced(InputError):
-    """A run's folder was deleted after it was opened, or another run was trained at its path."""
+    """The folder of an opened run was deleted, or another run was trained at its path."""
 
 
 def _object(content: bytes) -> Mapping[str, Any]:

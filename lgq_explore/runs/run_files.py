@@ -1,4 +1,4 @@
-"""The files in a run folder, and checks that they are whole."""
+"""The files of weights and steps in a run folder, and checks that they are complete and belong to the run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OF_A_STEP = re.compile(r"step-(\d{8,18})", re.ASCII)
 
 @dataclass(frozen=True)
 class Origin:
-    """What decides weights beside their number of steps, in marks short enough to be kept with them.
+    """What weights depend on besides their number of steps, short enough to be stored with them.
 
     data: fingerprint of the pictures.
     """
@@ -30,7 +30,7 @@ class Origin:
     data: str
 
     def differences(self, other: Origin) -> str:
-        """In which marks they differ, in words; empty where in none."""
+        """The fields that differ, in words; empty if there are none."""
         names = [entry.name for entry in fields(self) if getattr(self, entry.name) != getattr(other, entry.name)]
         pairs = {name: tuple(str(getattr(origin, name))[:12] for origin in (self, other)) for name in names}
         return ", ".join(f"{name} {here}, not {there}" for name, (here, there) in pairs.items())
@@ -38,22 +38,22 @@ class Origin:
 
 @dataclass(frozen=True)
 class WeightsHeader:
-    """What is kept with weights. origin: None in files from before it was kept."""
+    """The metadata in a file of weights. origin: None in files of older versions."""
 
     finished_steps: int
     origin: Origin | None
 
 
 def serialized_weights(tensors: Mapping[str, Tensor], header: WeightsHeader) -> bytes:
-    """The content of a weights file: the same bytes for the same weights, wherever and whenever they are written."""
+    """The content of a weights file: the same bytes for the same weights and header, on every machine."""
     assert header.origin is not None
     trained = {"finished_steps": header.finished_steps, **asdict(header.origin)}
-    # Under one key: safetensors writes several in an order that each process draws anew.
+    # Under one key: safetensors writes several keys in an order that differs between processes.
     return save(dict(tensors), metadata={"trained": json.dumps(trained, sort_keys=True)})
 
 
 def weights_header(weights: BinaryIO, path: Path) -> WeightsHeader:
-    """What is kept with a file of weights. Raises InputError for a damaged or a cut one, by its path."""
+    """The header of a file of weights. Raises InputError with the path if the file is damaged or cut off."""
     size = weights.seek(0, 2)
     weights.seek(0)
     length = int.from_bytes(weights.read(8), "little")
@@ -61,7 +61,7 @@ def weights_header(weights: BinaryIO, path: Path) -> WeightsHeader:
         header = json.loads(weights.read(min(length, size)))
         kept = _header(header.pop("__metadata__"))
         end = max(tensor["data_offsets"][1] for tensor in header.values())
-    except Exception as error:  # any JSON may stand there
+    except Exception as error:  # the header may be any JSON
         raise damaged_weights(path, "its header is damaged") from error
     if 8 + length + end != size or kept.finished_steps < 0:
         raise damaged_weights(path, "it is cut, or longer than its header says")
@@ -69,7 +69,7 @@ def weights_header(weights: BinaryIO, path: Path) -> WeightsHeader:
 
 
 def _header(metadata: Mapping[str, str]) -> WeightsHeader:
-    if "trained" not in metadata:  # as files were written before they named their origin
+    if "trained" not in metadata:  # a file of an older version, which has no origin
         return WeightsHeader(int(metadata["steps"]), None)
     trained = json.loads(metadata["trained"])
     origin = Origin(**{entry.name: trained[entry.name] for entry in fields(Origin)})
@@ -77,14 +77,14 @@ def _header(metadata: Mapping[str, str]) -> WeightsHeader:
 
 
 def require_origin(header: WeightsHeader, origin: Origin, path: Path) -> None:
-    """Raise InputError for weights that say that they are another run's."""
+    """Raise InputError for weights whose header names another run."""
     if header.origin is not None and header.origin != origin:
         differences = header.origin.differences(origin)
         raise _foreign_weights(path, f"is of another run than the config.json of its folder: {differences}")
 
 
 def require_same_weights(content: bytes, path: Path, checkpoint: Path) -> None:
-    """Raise InputError where a checkpoint of the same step holds other weights; one that is gone is passed over."""
+    """Raise InputError if the checkpoint of the same step holds other weights; a missing one is ignored."""
     try:
         kept = (checkpoint / path.name).read_bytes()
     except OSError:
@@ -108,12 +108,12 @@ def unreadable(path: Path, error: OSError) -> InputError:
 
 
 def step_of(path: Path, suffix: str = "") -> int | None:
-    """The finished steps that a file or folder is named by; None for another name."""
+    """The finished steps in the name of a file or folder; None for other names."""
     match = _OF_A_STEP.fullmatch(path.name.removesuffix(suffix))
     return int(match[1]) if match else None
 
 
 def files_by_step(folder: Path, suffix: str = "") -> dict[int, Path]:
-    """Step → what is named by it in a folder, ascending; whatever else is there is passed over."""
+    """Step → file or folder named by it, ascending; other entries are ignored."""
     named = ((step_of(path, suffix), path) for path in folder.glob(f"step-*{suffix}"))
     return dict(sorted((step, path) for step, path in named if step is not None))

@@ -13,7 +13,7 @@ from .config import TrainConfig
 
 
 def new_run_path(path: str | os.PathLike[str]) -> Path:
-    """The path, ~ expanded, where there is nothing yet. Raises InputError where there is."""
+    """The path of a new run, with ~ expanded. Raises InputError if it exists already."""
     new = Path(os.path.expanduser(given_path(path)))
     if os.path.lexists(new):  # False, unlike Path.exists, for an impossible name
         name = printable(new)
@@ -22,7 +22,7 @@ def new_run_path(path: str | os.PathLike[str]) -> Path:
 
 
 def run_folders(folder: Path | None = None) -> list[Path]:
-    """The run folders in a folder (data/runs), by name; others in it are passed over."""
+    """The run folders in a folder (by default data/runs), sorted by name; other entries are ignored."""
     runs = runs_folder() if folder is None else folder
     return [path.parent for path in sorted(runs.glob("[!.]*/config.json"))]
 

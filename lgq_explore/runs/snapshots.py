@@ -1,7 +1,7 @@
 """Snapshots of the learned codebooks of a run, one file per step.
 
-One learned codebook is kept as an array, `step-00000200.npy`, and read by memory map; several are kept in one archive,
-`step-00000200.npz`, by their place among the learned groups.
+A single learned codebook is an array, `step-00000200.npy`, which is read by memory map. Several are one archive,
+`step-00000200.npz`, numbered by their place among the learned groups.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ SUFFIXES = (".npy", ".npz")
 Reading = Callable[[], AbstractContextManager[None]]
 
 Codebooks = list[NDArray[np.float32]]
-"""Of one step: [levels[g], P_g] of each learned group g, in their order, as `with_codebooks` takes them."""
+"""The codebooks [levels[g], P_g] of one step, one per learned group g, in order, as `with_codebooks` takes them."""
 
 
 class CodebookSnapshots(Mapping[int, Codebooks]):
-    """Finished steps → learned codebooks, float32, ascending; each is read when it is asked for.
+    """Finished steps → learned codebooks, float32, ascending; each is read on access.
 
-    reading: a context in which each is read, which refuses what is no longer this run's. Asking for a damaged one
-    raises InputError, by its path.
+    reading: a context in which files are read; it raises if the folder no longer holds this run. Access to a damaged
+    file raises InputError with its path.
     """
 
     def __init__(self, files: Mapping[int, Path], shapes: Sequence[tuple[int, ...]], reading: Reading) -> None:
@@ -71,7 +71,7 @@ class CodebookSnapshots(Mapping[int, Codebooks]):
 
 
 def snapshots_in(folder: Path, shapes: Sequence[tuple[int, ...]], newest: float, reading: Reading) -> CodebookSnapshots:
-    """Those in a folder of steps up to `newest`, for learned codebooks of these shapes; empty where there are none."""
+    """The snapshots in a folder up to step `newest`, of learned codebooks of these shapes; may be empty."""
     files = files_by_step(folder, suffix_of(len(shapes))) if shapes else {}
     return CodebookSnapshots({step: file for step, file in files.items() if step <= newest}, shapes, reading)
 
@@ -81,7 +81,7 @@ def suffix_of(codebooks: int) -> str:
 
 
 def write_snapshot(folder: Path, step: int, codebooks: Sequence[NDArray[np.floating]]) -> None:
-    """Whole or absent. Raises OSError."""
+    """Write a snapshot as a whole or not at all. Raises OSError."""
     folder.mkdir(exist_ok=True)
     arrays = [codebook.astype(np.float32, copy=False) for codebook in codebooks]
     with whole_file(folder / f"step-{step:08d}{suffix_of(len(arrays))}") as target:
@@ -93,7 +93,7 @@ def write_snapshot(folder: Path, step: int, codebooks: Sequence[NDArray[np.float
 
 
 def remove_snapshots_after(folder: Path, step: int) -> None:
-    """Remove those of later steps. Raises OSError."""
+    """Remove the snapshots after `step`. Raises OSError."""
     for suffix in SUFFIXES:
         for seen, snapshot in files_by_step(folder, suffix).items():
             if seen > step:

@@ -1,4 +1,4 @@
-"""A tokenizer, its encoding of held-out pictures, and its run where it has one: what every analysis takes."""
+"""Studies, which every analysis takes: a tokenizer, its encoding of held-out pictures, and its run if there is one."""
 
 from __future__ import annotations
 
@@ -22,22 +22,21 @@ from .run import Run, TrainedTokenizer, open_run
 from .snapshots import Codebooks
 
 CROPS = 1024
-"""Held-out crops of a study, at most; `encode` spreads them over the photographs."""
+"""The most held-out crops of a study; `encode` spreads them over the photographs."""
 
 STUDIES_KEPT = 4
-"""Studies that are kept for whoever asks again: each may hold some hundred megabytes."""
+"""The number of studies in the cache; each may hold some hundred megabytes."""
 
 
 class Study:
-    """A tokenizer with its encoding of held-out pictures, each made once and kept.
+    """A tokenizer and its encoding of held-out pictures; derived arrays are computed once and kept.
 
-    trained: the tokenizer, with the digest of its weights. encoding: what these weights made of pictures. run: as its
-    folder held it when the study was made; None for a tokenizer that was trained elsewhere. An encoding made with other
-    weights is refused, so that no analysis can pair a tokenizer with what another one made.
+    trained: the tokenizer, with the digest of its weights. encoding: made with these weights. run: as its folder held
+    it when the study was made; None for a tokenizer that was trained elsewhere. An encoding made with other weights is
+    refused, so that no analysis can pair a tokenizer with the encoding of another one.
 
     Raises:
-        InputError: an encoding made with other weights, or that does not say with which, or with codes outside its
-            levels.
+        InputError: an encoding made with other or unknown weights, or with codes outside its levels.
     """
 
     def __init__(self, trained: TrainedTokenizer, encoding: Encoding, run: FrozenRun | None = None) -> None:
@@ -51,7 +50,7 @@ class Study:
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """In eval mode, on the CPU, and not to be changed."""
+        """The tokenizer in eval mode, on the CPU; it must not be changed."""
         return self.trained.tokenizer
 
     @property
@@ -60,12 +59,12 @@ class Study:
 
     @property
     def method(self) -> str:
-        """The name of the quantizer's method, by which figures colour it; that of its class where there is no run."""
+        """The name of the quantizer's method, which sets its colour in figures; its class's name without a run."""
         return type(self.quantizer).__name__ if self.run is None else self.run.config.quantizer.method
 
     @property
     def name(self) -> str:
-        """The run's; the method's where there is no run."""
+        """The name of the run, or of the method without a run."""
         return self.method if self.run is None else self.run.name
 
     @cached_property
@@ -75,22 +74,22 @@ class Study:
 
     @cached_property
     def points(self) -> Tensor:
-        """All tokens [N, P] in the space of `Quantizer.continuous`, before rounding, in the same order."""
+        """All tokens [N, P] in the space of `Quantizer.continuous`, before quantization, in the same order."""
         return self._points_of(self.encoding)
 
     @cached_property
     def codes(self) -> NDArray[np.int64]:
-        """The joint code of each token [N]. Raises InputError where joint codes are too many to be numbered."""
+        """The joint code of each token [N]. Raises InputError if there are too many joint codes to number."""
         return joint_codes(torch.from_numpy(self.encoding.codes), self.quantizer.levels).flatten().numpy()
 
     @cached_property
     def code_points(self) -> Tensor:
-        """The point of each joint code [K, P]. Raises InputError where they are too many to be listed."""
+        """The point of each joint code [K, P]. Raises InputError if there are too many to list."""
         return self.quantizer.code_points()
 
     @cached_property
     def training_encoding(self) -> Encoding:
-        """What the same weights make of as many crops of the training photographs: what is fitted is fitted to these.
+        """The encoding of as many crops of the training photographs, to which analyses fit whatever they fit.
 
         Raises InputError for a study without a run.
         """
@@ -98,19 +97,19 @@ class Study:
 
     @cached_property
     def training_points(self) -> Tensor:
-        """As `points`, of `training_encoding`."""
+        """`points` of `training_encoding`."""
         return self._points_of(self.training_encoding)
 
     @property
     def snapshots(self) -> Mapping[int, Codebooks]:
-        """Finished steps → learned codebooks of the run's snapshots, up to those weights; empty without any."""
+        """Finished steps → learned codebooks, from the run's snapshots up to these weights; may be empty."""
         return {} if self.run is None else self.run.codebook_snapshots()
 
     def quantizer_at(self, step: int) -> Quantizer:
-        """The quantizer with the codebooks of a snapshot; all else is as it is today.
+        """The quantizer with the codebooks of a snapshot; everything else is that of the newest weights.
 
         Raises:
-            InputError: a step without snapshot, or a method that takes no other codebooks.
+            InputError: a step without a snapshot, or a method whose codebooks cannot be exchanged.
         """
         if step == self.trained.finished_steps:
             return self.quantizer
@@ -143,8 +142,8 @@ def study(
 ) -> Study:
     """The study of a run's newest weights on its held-out split, or on all photographs of another SPEC.
 
-    run: opened, or its folder. encoding: made before with these weights, instead of `data` and `crops`. Whoever asks
-    again for the held-out split of a run that has not changed gets the same object.
+    run: an opened run, or its folder. encoding: made earlier with these weights, instead of `data` and `crops`.
+    Repeated calls for the held-out split of a run that has not changed return the same object.
 
     Raises:
         InputError: a run without weights, data that can't be used, or an encoding made with other weights.
@@ -156,7 +155,7 @@ def study(
 
 
 def require_own(trained: TrainedTokenizer, encoding: Encoding) -> None:
-    """Raise InputError unless the encoding was made with these weights."""
+    """Raise InputError if the encoding was not made with these weights."""
     if encoding.weights != trained.digest:
         made = f"with weights {encoding.weights[:12]}" if encoding.weights else "with weights that it does not name"
         raise InputError(
@@ -166,7 +165,10 @@ def require_own(trained: TrainedTokenizer, encoding: Encoding) -> None:
 
 
 def _require_fit(encoding: Encoding, quantizer: Quantizer) -> None:
-    """Out of its own group's range a code would still make a joint code, another one's."""
+    """Raise InputError for an encoding of another width, other levels, or codes outside of them.
+
+    A code outside of its group's range would otherwise pass for another joint code.
+    """
     codes, levels, width = encoding.codes, quantizer.levels, encoding.latents.shape[1]
     if width != quantizer.dim:
         raise InputError(f"the encoding has latents of width {width}, the tokenizer of {quantizer.dim}: encode again")
@@ -183,7 +185,7 @@ def _require_fit(encoding: Encoding, quantizer: Quantizer) -> None:
 
 @dataclass(frozen=True)
 class _Asked:
-    """Whose study of what: a run by its folder and the content of what was read there."""
+    """Key of a cached study: a run by its folder and the content that was read there."""
 
     content: tuple[object, ...]
     crops: int

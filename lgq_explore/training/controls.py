@@ -1,4 +1,4 @@
-"""What another thread may change while training runs."""
+"""Controls that another thread may use while training runs: a held temperature, and a stop."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from lgq_explore.quantizers.temperature import require_temperature
 
 @dataclass(frozen=True)
 class Reading:
-    """What the trainer was told for one step: a temperature (None: the schedule's), and whether to stop before it."""
+    """The controls at one step: a temperature to hold (None: the schedule's), and whether to stop before the step."""
 
     held_temperature: float | None
     stop: bool
 
 
 class Controls:
-    """A temperature taken by hand, and a wish to stop; locked, and read by the trainer once a step."""
+    """A held temperature and a stop request, thread-safe; the trainer reads them once per step."""
 
     def __init__(self, temperature: float | None = None) -> None:
-        # Re-entrant: a signal handler may call `stop` in the trainer's own thread, in the midst of `read`.
+        # Re-entrant: a signal handler may call `stop` in the trainer's own thread, in the middle of `read`.
         self._lock = threading.RLock()
         self._stop = False
         self.temperature = temperature
 
     @property
     def temperature(self) -> float | None:
-        """The temperature τ > 0 to hold, or None where the schedule decides."""
+        """The temperature τ > 0 to hold, or None to follow the schedule."""
         with self._lock:
             return self._temperature
 
@@ -50,26 +50,26 @@ class Controls:
 
     @property
     def stop_asked_for(self) -> bool:
-        """Whether `stop` was called: for what takes long before the first step."""
+        """Whether `stop` was called; for long work before the first step."""
         with self._lock:
             return self._stop
 
     def clear_stop(self) -> None:
-        """Take the wish to stop back, so that the same controls steer the run when it is resumed."""
+        """Withdraw the stop request, so that the same controls can steer the resumed run."""
         with self._lock:
             self._stop = False
 
     def read(self, step: int) -> Reading:
-        """What holds for `step`, counted from 0. Only the trainer calls this."""
+        """The controls for `step`, counted from 0. Only the trainer calls this."""
         with self._lock:
             return Reading(self._temperature, self._stop)
 
 
 class ReplayedControls(Controls):
-    """The temperatures of a run that was steered by hand, step for step, from its history.
+    """Replays the held temperatures of a run from its history, step by step.
 
-    The trainer logs a row at every step whose temperature was taken or given back, so the rows tell all of them.
-    Raises InputError for a history without such a column: its method has no temperature, or nothing was logged.
+    The trainer logs a row at every step at which the held temperature changed, so the rows determine all of them.
+    Raises InputError for a history without that column: its method has no temperature, or nothing was logged.
     """
 
     def __init__(self, history: pd.DataFrame) -> None:
@@ -82,6 +82,6 @@ class ReplayedControls(Controls):
         self._temperatures = [None if math.isnan(value) else value for value in history["temperature_override"]]
 
     def read(self, step: int) -> Reading:
-        # Row s describes step s − 1 counted from 0; before the first row nothing had been taken by hand.
+        # Row s describes step s − 1 counted from 0; before the first row no temperature was held.
         row = bisect_right(self._steps, step + 1) - 1
         return Reading(self._temperatures[row] if row >= 0 else None, super().read(step).stop)

@@ -1,8 +1,8 @@
-"""Training of a quantizer on plain points, with no encoder and no decoder around it.
+"""Training of a quantizer on plain points, without an encoder and a decoder.
 
-Tokens [N, D] are taken as latents [N, D, 1, 1]. What is minimised is what a tokenizer minimises, with the identity in
-place of encoder and decoder: the mean squared error of the reconstruction, over N and D, and the method's own losses.
-So any method learns a mixture in the plane, or the latents of an encoder that was trained with another.
+Tokens [N, D] are treated as latents [N, D, 1, 1]. The loss is that of a tokenizer with the identity as encoder and
+decoder: the mean squared error of the reconstruction over N and D, plus the method's own losses. Any method can thus
+learn a mixture in the plane, or the latents of an encoder that was trained with another method.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ TOKENS_AT_ONCE = 2**16
 
 @dataclass(frozen=True)
 class FitRecipe:
-    """How a quantizer was fitted: one recipe for all methods. loss_weights are by name, as they were used."""
+    """How a quantizer was fitted; one recipe for all methods. loss_weights: those that were used, by name."""
 
     quantizer: QuantizerConfig
     steps: int  # optimiser steps
-    batch_size: int  # tokens a step, drawn with replacement
+    batch_size: int  # tokens per step, drawn with replacement
     learning_rate: float  # Adam's at the first step, in the tokens' units; it falls to 0 along half a cosine
     loss_weights: dict[str, float]
     seed: int
@@ -59,12 +59,12 @@ class FitRecipe:
 
 @dataclass(frozen=True, eq=False)
 class FittedQuantizer:
-    """A quantizer in eval mode that has learned N tokens [N, D], and how it came there.
+    """A quantizer in eval mode, fitted to N tokens [N, D], with the history of the fit.
 
-    history: one row per logged step: step, learning_rate, loss, loss_NAME of each loss on the step's tokens,
-    unweighted, the method's diagnostics; and of all N tokens, decoded hard after the step: distortion (mean |z − q|²,
-    summed over D), active_codes, tokens. Row 0 is the quantizer before its first step.
-    snapshots: finished steps → where the codes are decoded to [K, D], float32, at the logged steps, if asked for.
+    history: one row per logged step. On the step's tokens: step, learning_rate, loss, the unweighted loss_NAME of each
+    loss, the method's diagnostics. On all N tokens, quantized hard after the step: distortion (mean |z − q|², summed
+    over D), active_codes, tokens. Row 0 is the quantizer before its first step.
+    snapshots: finished steps → the decoded codes [K, D], float32, at the logged steps, if requested.
     """
 
     quantizer: Quantizer
@@ -80,13 +80,13 @@ class FittedQuantizer:
 
     @property
     def finished_steps(self) -> int:
-        """Optimiser steps made: fewer than the recipe's where fitting was stopped."""
+        """Optimiser steps made; fewer than in the recipe if fitting was stopped."""
         return int(self.history["step"].iloc[-1])
 
 
 @dataclass(frozen=True)
 class FitEvent:
-    """What a logged step tells: its row of the history, and the quantizer in eval mode, to use in the callback only."""
+    """A logged step: its row of the history, and the quantizer in eval mode, for use inside the callback only."""
 
     row: dict[str, float]
     quantizer: Quantizer
@@ -109,16 +109,16 @@ def fit_quantizer(
 ) -> FittedQuantizer:
     """Fit a method to tokens [N, D]; the same on every call with the same arguments, on one kind of processor.
 
-    config: of any method of QUANTIZERS; one that normalises tokens is refused, see `without_encoder`. Where it has a
-    temperature, its schedule runs over the steps. The codebook starts from the tokens, where the method's does.
-    learning_rate: in the tokens' units a step; the default suits tokens with a variance of about 1.
-    loss_weights: by name, over the published ones and 1 for `reconstruction`. log_steps: between rows of the history;
-    a fiftieth of the steps by default. on_log: called in this thread at every row. controls: what another thread may
-    steer: a temperature held by hand, and a stop, which leaves what was learned so far. steps may be 0.
+    config: of any method of QUANTIZERS that does not normalise tokens, see `without_encoder`. A temperature schedule
+    runs over the steps. The codebook is initialised from the tokens if the method does so.
+    steps: optimiser steps, 0 or more. learning_rate: in the tokens' units per step; the default suits tokens with a
+    variance of about 1. loss_weights: by name, overriding the published ones and 1 for `reconstruction`. log_steps:
+    steps between rows of the history; a fiftieth of all steps by default. on_log: called in this thread at every row.
+    controls: lets another thread hold a temperature, or stop the fit, which keeps what was learned so far.
 
     Raises:
-        InputError: tokens that are no finite [N, D] or fewer than the codebook is started from, a number out of range,
-            an unknown loss, a config with a norm, or a loss that is no longer a number.
+        InputError: tokens that are not finite, not [N, D], or too few to initialise the codebook; a number out of
+            range; an unknown loss; a config with a norm; or a loss that becomes NaN or infinite.
     """
     points = _checked_tokens(tokens)
     _require_unnormalized(config)
@@ -135,11 +135,11 @@ def fit_quantizer(
 
 
 def without_encoder(method: str, codes: int, dim: int) -> QuantizerConfig:
-    """The named method's defaults with K = `codes` for tokens [N, D] that no encoder makes.
+    """The named method's defaults with K = `codes`, for tokens [N, D] that do not come from an encoder.
 
-    Two settings are not the published ones: nothing is normalised, since a LayerNorm over few dimensions leaves hardly
-    any (D = 2: two points); and a grid has min(D, 2) levels at least, for one alone would project a plane to a line.
-    Its K is the nearest product.
+    Two settings differ from the published ones. Nothing is normalised, since a LayerNorm over few dimensions leaves
+    hardly any (over D = 2, two points). A grid has at least min(D, 2) levels, since a single one would project a plane
+    to a line; its K is the nearest product of levels.
 
     Raises:
         InputError: an unknown method, or a size it cannot have.
@@ -149,10 +149,9 @@ def without_encoder(method: str, codes: int, dim: int) -> QuantizerConfig:
 
 @torch.no_grad()
 def code_vectors(quantizer: Quantizer) -> Tensor:
-    """Where each joint code is decoded to, in the space of the latents: [K, D], on the CPU.
+    """The vector that each joint code is decoded to, in the space of the latents: [K, D], on the CPU.
 
-    For a grid these are the points of its lattice sent through its own projection. Raises InputError where they are
-    too many to list.
+    For a grid these are its lattice points after the output projection. Raises InputError if there are too many.
     """
     quantizer.require_listed()
     every = torch.arange(quantizer.codebook_size).split(CODES_AT_ONCE)
@@ -163,18 +162,18 @@ def code_vectors(quantizer: Quantizer) -> Tensor:
 
 @torch.no_grad()
 def codes_of(quantizer: Quantizer, tokens: Tensor) -> Tensor:
-    """The joint code [N] that a quantizer in eval mode gives to each token [N, D]: its own cells, whatever they are."""
+    """The joint code [N] of each token [N, D], by a quantizer in eval mode."""
     parts = tokens.float().split(TOKENS_AT_ONCE)
     return torch.cat([joint_codes(quantizer(as_latents(part)).codes, quantizer.levels).flatten() for part in parts])
 
 
 def as_latents(tokens: Tensor) -> Tensor:
-    """[N, D] → [N, D, 1, 1], each token a picture of a single position."""
+    """[N, D] → [N, D, 1, 1]: each token becomes an image with a single position."""
     return tokens[:, :, None, None]
 
 
 class _Fitting:
-    """One fit: what learns, from which tokens, and what is told of it."""
+    """The state of one fit: quantizer, optimiser, tokens, and the rows logged so far."""
 
     def __init__(
         self,
@@ -187,7 +186,7 @@ class _Fitting:
         self.recipe, self.tokens, self.controls, self.on_log = recipe, tokens, controls, on_log
         self.quantizer = _started(recipe, tokens)
         parameters = [weight for weight in self.quantizer.parameters() if weight.requires_grad]
-        # Moving averages learn without a gradient, and an optimizer of nothing is refused.
+        # A codebook of moving averages has no parameters, and torch refuses an optimiser without any.
         self.optimizer = torch.optim.Adam(parameters or [torch.zeros(())], lr=recipe.learning_rate, betas=BETAS)
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, max(1, recipe.steps))
         self.draws = torch.Generator().manual_seed(recipe.seed)
@@ -219,7 +218,7 @@ class _Fitting:
         )
 
     def _make_step(self, step: int, held_temperature: float | None) -> Callable[[], dict[str, float]]:
-        """One step of the optimiser. What it gives makes the step's part of a row, where one is wanted."""
+        """One optimiser step. Returns a function that gives the step's columns of a history row."""
         quantizer, recipe = self.quantizer.train(), self.recipe
         quantizer.anneal(progress_at(step, recipe.steps))
         if isinstance(quantizer, HasTemperature):
@@ -270,7 +269,7 @@ class _Fitting:
 
 
 def _started(recipe: FitRecipe, tokens: Tensor) -> Quantizer:
-    """A new quantizer before its first step, its codebook taken from the tokens where the method's is."""
+    """A new quantizer before its first step, initialised from the tokens if the method starts from data."""
     generator = torch.Generator().manual_seed(recipe.seed)
     quantizer = recipe.quantizer.build(tokens.shape[1], generator)
     if isinstance(quantizer, StartsFromData):

@@ -1,9 +1,9 @@
 """Interrupts that stop training between two steps, never within one.
 
-Python raises KeyboardInterrupt in the main thread, wherever that is: within a step it would leave some weights moved
-and others not. A signal handler could put it off, but signals belong to the whole process, and so to whoever started
-it: a shell's command, a kernel. So what must not be torn works in a thread of its own, where no interrupt is raised,
-and the main thread waits for it, which an interrupt ends at once, also in the midst of a long computation.
+Python raises KeyboardInterrupt at any point of the main thread. Within a step it would leave some weights updated and
+others not. A signal handler could delay it, but signal handlers belong to the program and not to a library. Training
+therefore runs in a worker thread, where no interrupt is raised, while the main thread waits for it and can be
+interrupted at any time, also during a long computation.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from typing import TypeVar
 from .controls import Controls
 
 LONGEST_WAIT_SECONDS = 0.2
-"""A signal ends a wait at once; an interrupt that is none (Windows, `_thread.interrupt_main`) is raised after it."""
+"""A signal ends a wait at once. Interrupts without a signal (Windows, `_thread.interrupt_main`) are raised after it."""
 
 _Result = TypeVar("_Result")
 
 
 def stopped_by_interrupts(work: Callable[[], _Result], controls: Controls) -> _Result:
-    """What `work` gives or raises. The first interrupt meanwhile only asks it to stop, by `controls`.
+    """Run `work` and return its result; the first interrupt meanwhile only requests a stop through `controls`.
 
-    A second one is raised in `work`, as soon as its present computation ends, and then by this function: nothing works
-    on when it returns. In another thread than the main one, which no interrupt reaches, `work` is simply called.
+    A second interrupt is raised in `work` as soon as its current computation ends, and then by this function, so that
+    no work continues in the background. Outside of the main thread, where no interrupts occur, `work` is just called.
     """
     if threading.current_thread() is not threading.main_thread():
         return work()
@@ -37,7 +37,7 @@ def stopped_by_interrupts(work: Callable[[], _Result], controls: Controls) -> _R
         try:
             worker = pool.submit(threading.get_ident).result()
             return _waited_for(pool.submit(context.run, work), worker, controls)
-        except KeyboardInterrupt:  # as the wait began, perhaps: what was begun must still be asked to stop
+        except KeyboardInterrupt:  # perhaps as the wait began: the worker must still be asked to stop
             controls.stop()
             raise
 
@@ -50,7 +50,7 @@ def _waited_for(working: Future[_Result], worker: int, controls: Controls) -> _R
                 wait([working], LONGEST_WAIT_SECONDS)
             return working.result()
         except KeyboardInterrupt:
-            if working.done():  # its own interrupt, or one that came as it ended
+            if working.done():  # raised by the work itself, or as it ended
                 return working.result()
             if stop_asked_for:
                 # Documented for just this: https://docs.python.org/3/c-api/threads.html

@@ -42,12 +42,12 @@ from .restoring import RestoredProgress, load_optimizer
 from .window import StepTrace, StepWindow
 
 QUICK_SECONDS = 1.0
-"""What a start may take without a bar of its own."""
+"""Seconds that a stage before the first step may take before it shows a progress bar."""
 
 
 @dataclass(frozen=True)
 class LogEvent:
-    """What a logged step tells: its row of the history, the hits of codes in the window, the live tokenizer.
+    """A logged step: its row of the history, the counts of codes in the window, and the live tokenizer.
 
     The tokenizer may be used inside the callback only; the loop puts it back into training mode afterwards.
     """
@@ -68,10 +68,10 @@ def train(
 ) -> Run:
     """Train from a recipe into a new run folder (`run`, or one under data/runs) and return it opened.
 
-    device: auto (CUDA where there is one), cpu or cuda. on_log: called after every logged step, between two steps, in
-    the thread that trains: one of its own where this is the main thread. controls: what another thread may steer.
-    The first interrupt (Ctrl-C) finishes the step, saves and returns; the second is raised, and nothing is saved.
-    Raises InputError for data or a folder that cannot be used, and for a loss that is no longer a number.
+    device: auto (CUDA if available), cpu or cuda. on_log: called after every logged step, in the thread that trains,
+    which is a worker thread if this is the main thread. controls: lets another thread hold a temperature or stop.
+    The first interrupt (Ctrl-C) finishes the step, saves and returns; a second one is raised without saving.
+    Raises InputError for data or a folder that cannot be used, and for a loss that becomes NaN or infinite.
     """
     fabric = fabric_on(device)
     require_trainable(config, fabric.device)
@@ -82,7 +82,7 @@ def train(
     source = open_source(config.data, config.image_size, seed=config.seed)
     for note in source.notes if progress else ():
         tell(note)
-    config = replace(config, data=source.spec)  # a folder is then found from any working directory
+    config = replace(config, data=source.spec)  # with an absolute path, for any working directory
     environment = environment_of(fabric, source)
     if given_path is None:
         writer = RunWriter.create_by_default(config, environment)
@@ -91,7 +91,7 @@ def train(
     try:
         return _train_on(writer, fabric, source, controls, on_log, progress)
     except TrainingFailed as failure:
-        if failure.nothing_is_kept:  # the same command with a better value can then be given again
+        if failure.nothing_is_kept:  # so that the command can be repeated with a better value
             with suppress(OSError):
                 remove_folder(writer.path)
         raise
@@ -107,10 +107,10 @@ def resume(
 ) -> Run:
     """Continue a run from its newest whole checkpoint, or from step 0; a finished run is returned as it is.
 
-    On a CPU the weights become exactly those of a run that was never interrupted, where processor, threads and versions
-    are those it began with: others round otherwise, which is said on stderr. A temperature held by hand when the run
-    stopped is held again, unless `controls` say what is held now. Arguments and errors as in `train`;
-    InputError too where the data are no longer those the run started with.
+    On a CPU the weights are exactly those of an uninterrupted run if processor, threads and versions are those that the
+    run began with. Others round differently, which is reported on stderr. A temperature that was held when the run
+    stopped is held again unless `controls` are given. Arguments and errors are those of `train`; InputError is also
+    raised if the data are no longer those that the run started with.
     """
     require_known_device(device)
     writer = RunWriter(run)
@@ -136,7 +136,7 @@ def _train_on(
 ) -> Run:
     steering = controls or Controls()
 
-    def sitting() -> Run:
+    def session() -> Run:
         try:
             return _Training(writer, fabric, source, steering, controls is None, on_log, progress).run()
         except (MemoryError, RuntimeError) as error:
@@ -145,11 +145,11 @@ def _train_on(
             what = "memory ran out: make image_size, batch_size, channels or the codebook smaller"
             raise TrainingFailed(what, writer) from error
 
-    return stopped_by_interrupts(sitting, steering)
+    return stopped_by_interrupts(session, steering)
 
 
 class TrainingFailed(InputError):
-    """A step could not be made. nothing_is_kept: no step before it was logged, and there is no checkpoint."""
+    """A training step failed. nothing_is_kept: no step before it was logged, and there is no checkpoint."""
 
     def __init__(self, what: str, writer: RunWriter) -> None:
         path, has_checkpoint = printable(writer.path), writer.newest_checkpoint() is not None
@@ -161,12 +161,12 @@ class TrainingFailed(InputError):
 
 
 class _Stopped(Exception):
-    """The wish to stop came before the first step."""
+    """A stop was requested before the first step."""
 
 
 @dataclass
 class _Training:
-    """One pass of the loop over a run folder: what is trained, what is reported, and where it is kept."""
+    """One session of training in a run folder, from its start or its newest checkpoint."""
 
     writer: RunWriter
     fabric: Fabric
@@ -181,7 +181,7 @@ class _Training:
     window: StepWindow = field(init=False)
     step: int = 0  # finished optimiser steps
     saved_step: int = -1
-    seconds: float = 0.0  # spent in steps, over all sittings
+    seconds: float = 0.0  # spent in steps, over all sessions
     held_temperature: float | None = None  # at the last step; None where the schedule decided
     source_state: dict[str, Any] = field(default_factory=dict)  # after the batch of the last step
 
@@ -243,7 +243,7 @@ class _Training:
         self.seconds += seconds
         bar.advance(len(images))
         steered, self.held_temperature = held_temperature != self.held_temperature, held_temperature
-        # A step whose temperature was taken or given back is always logged: the history can then be replayed.
+        # A step at which the held temperature changes is always logged, so that the history can be replayed.
         if self.step == 1 or self._is_due(config.log_steps) or steered:
             self._log(minimised, learned, output, bar)
         if self._is_due(config.snapshot_steps):
@@ -264,7 +264,7 @@ class _Training:
             raise self._diverged(str(error), error.remedy) from error
 
     def _check_finite(self, loss: float, gradient_norm: float) -> None:
-        """Raise InputError before a step that would leave weights, and then a checkpoint, that are no numbers."""
+        """Raise InputError before a step that would write NaN or infinity into the weights and the checkpoint."""
         if not math.isfinite(loss + gradient_norm):
             raise self._diverged(f"the loss is {loss:g}, the norm of its gradient {gradient_norm:g}")
 
@@ -313,7 +313,7 @@ class _Training:
             self.writer.save_codebooks(self.step, learned)
 
     def _save(self) -> None:
-        """A checkpoint of the finished steps, unless they are saved already."""
+        """Save a checkpoint of the finished steps, unless there is one."""
         if self.step in (0, self.saved_step):
             return
         state = {
@@ -352,7 +352,7 @@ class _Training:
 
     @torch.no_grad()
     def _initialize_codebook(self) -> None:
-        """Let a quantizer that starts from data take its codebooks from as many batches of latents as it needs."""
+        """Initialise a quantizer that starts from data, with as many batches of latents as it needs."""
         quantizer = self.tokenizer.quantizer
         if not isinstance(quantizer, StartsFromData):
             return
@@ -361,8 +361,8 @@ class _Training:
         wanted = quantizer.init_tokens
         with Progress("gathering tokens", wanted, "tokens", shown=self.progress, delay=QUICK_SECONDS) as bar:
             while gathered < wanted:
-                self._heed_stop()
-                # Batches from the far end of the step count: none of them is seen again in the first steps.
+                self._raise_if_stopped()
+                # Step numbers that training does not reach: these crops are not repeated in the first steps.
                 batch = self._batch(2**31 - 1 - len(collected))
                 collected.append(to_tokens(self.tokenizer.encode(batch)).float())
                 gathered += len(collected[-1])
@@ -371,12 +371,12 @@ class _Training:
 
             def on_round(finished: int, rounds: int) -> None:
                 bar.move_to(finished, rounds)
-                self._heed_stop()
+                self._raise_if_stopped()
 
             generator = torch.Generator().manual_seed(self.config.seed)
             quantizer.initialize(torch.cat(collected), generator, on_round)
 
-    def _heed_stop(self) -> None:
+    def _raise_if_stopped(self) -> None:
         if self.controls.stop_asked_for:
             raise _Stopped
 
@@ -392,7 +392,7 @@ class _Training:
 
 
 def _report_other_rounding(then: Environment, now: Environment) -> None:
-    """Tell on stderr what rounds otherwise than where the run began."""
+    """Report on stderr which differences to the machine that the run began on change rounding."""
     if changes := then.rounding_changes(now):
         changed = printable(", ".join(changes))
         tell(f"resumed with {changed}: rounding differs, and the weights from those of an uninterrupted run")

@@ -1,4 +1,4 @@
-"""The device that training runs on, checked before a folder is made."""
+"""The device that training runs on, its name, and checks made before a run folder is created."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def fabric_on(device: str) -> Fabric:
 
 
 def environment_of(fabric: Fabric, source: Source) -> Environment:
-    """What a recipe does not decide, but a result may depend on."""
+    """Properties of the machine and the data that are not in the recipe but may affect a result."""
     modules = (torch, lightning_fabric, np)
     on_cuda = fabric.device.type == "cuda"
     return Environment(
@@ -80,7 +80,7 @@ def processor_name() -> str:
 
 
 def require_trainable(config: TrainConfig, device: torch.device) -> None:
-    """Raise InputError where training can't work on this device: for want of memory, or by a wrong backend."""
+    """Raise InputError if the device lacks the memory for training, or cannot use the chosen backend."""
     if config.quantizer.temperatures(config.backbone.dim) is not None:
         require_backend_for(device.type)
     else:
@@ -96,10 +96,10 @@ def require_trainable(config: TrainConfig, device: torch.device) -> None:
 
 
 def least_bytes(config: TrainConfig) -> int:
-    """A lower bound on the memory that a training step takes, by what is largest in it.
+    """A lower bound on the memory of a training step, in bytes, from its largest tensors.
 
-    Parameters, in COPIES: the 3 × 3 convolutions of the residual blocks (two a block, in encoder and decoder), and the
-    codebook. Activations, kept for the backward pass: what goes into these convolutions.
+    Parameters, COPIES times: the 3 × 3 convolutions of the residual blocks (two per block, in encoder and decoder) and
+    the codebook. Activations kept for the backward pass: the inputs of these convolutions.
     """
     backbone, levels = config.backbone, range(len(config.backbone.channels))
     convolutions = [2 * 2 * backbone.blocks * 9 * width**2 for width in backbone.channels]
@@ -118,7 +118,7 @@ def _processor_model() -> str:
 
 
 def _memory_of(device: torch.device) -> int | None:
-    """Bytes that a device has in all, or None where the system does not say."""
+    """Total memory of a device in bytes, or None if the system does not report it."""
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     try:

@@ -17,7 +17,7 @@ def adamw(tokenizer: Tokenizer, config: TrainConfig) -> torch.optim.AdamW:
     backbone = [*tokenizer.encoder.parameters(), *tokenizer.decoder.parameters()]
     groups = [
         {"params": [weight for weight in backbone if weight.ndim > 1], "weight_decay": config.weight_decay},
-        # Decay would pull centres and grids towards the origin of a space whose origin means nothing.
+        # Decay would pull codes towards the origin, which has no meaning in the space of latents.
         {"params": [weight for weight in backbone if weight.ndim <= 1], "weight_decay": 0.0},
         {"params": list(tokenizer.quantizer.parameters()), "weight_decay": 0.0},
     ]

@@ -28,7 +28,7 @@ PRESETS: Mapping[str, TrainConfig] = types.MappingProxyType(
 
 
 def preset(name: str, quantizer: str = "lgq", codebook_size: int | None = None) -> TrainConfig:
-    """A whole recipe with the named method, at its default codebook size or at the one nearest to `codebook_size`.
+    """A whole recipe with the named method, at its default codebook size or the one nearest to `codebook_size`.
 
     Raises InputError for a name that is not in PRESETS or QUANTIZERS, or a size the method cannot have.
     """
@@ -46,8 +46,8 @@ def quantizer_config(method: str, codebook_size: int | None = None) -> Quantizer
 def with_quantizer(config: TrainConfig, method: str | None, codebook_size: int | None) -> TrainConfig:
     """The recipe with another method or codebook size; None leaves either as it is. Raises InputError.
 
-    A new method comes with its own settings and published loss weights; other terms keep theirs. A new size leaves all
-    else as it is.
+    A new method brings its default settings and published loss weights; the weights of other terms are kept. A new
+    size changes nothing else.
     """
     if method is not None and method != config.quantizer.method:
         quantizer = quantizer_config(method, codebook_size)

@@ -1,7 +1,7 @@
 """Checks of a checkpoint's state before training continues from it.
 
-Torch takes what it finds there: moments of another shape or a missing key end a step much later, or change the weights
-without a word. Everything here raises an exception of some kind for a state that does not fit.
+Torch does not check it: moments of a wrong shape or a missing key would fail in a later step, or change the weights
+silently. The functions here raise an exception for a state that does not fit.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class RestoredProgress:
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Let an optimiser go on from a state of the same parameters. Raises KeyError, TypeError or ValueError.
+    """Load an optimiser's state after checking it. Raises KeyError, TypeError or ValueError.
 
-    Its settings must be the same, too. AdamW's moments must be all there. Those of other optimisers must be numbers, or
-    have the shape of their parameter.
+    Parameters and settings must be the same. The moments of Adam and AdamW must be complete; those of other optimisers
+    must be numbers, or have the shape of their parameter.
     """
     settings = [_settings(group) for group in optimizer.param_groups]
     optimizer.load_state_dict(state)
@@ -70,7 +70,7 @@ def _check_shapes(moments: Mapping[str, Any], parameter: torch.Tensor) -> None:
 
 
 def _check_moments_of_adam(moments: Mapping[str, Any], parameter: torch.Tensor) -> None:
-    if not moments:  # a parameter without gradient so far
+    if not moments:  # the parameter has had no gradient yet
         return
     shapes = {name: tuple(moment.shape) for name, moment in moments.items()}
     expected = {"step": (), "exp_avg": tuple(parameter.shape), "exp_avg_sq": tuple(parameter.shape)}

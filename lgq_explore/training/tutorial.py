@@ -18,14 +18,17 @@ TUTORIAL_RUNS: dict[str, TrainConfig] = {
     **_METHODS,
     "lgq-grid": replace(_METHODS["lgq"], quantizer=LGQConfig(1024, initialization="grid")),
 }
-"""Each method by its own settings, and LGQ with codes that start as a grid."""
+"""Each method with its default settings, and LGQ with codes that start as a grid."""
 
 
 def tutorial_run(name: str, seed: int = 0) -> Run:
     """The named run of TUTORIAL_RUNS: trained on first use (about a minute), then kept under data/runs.
 
-    Its folder carries the hash of the recipe, so that a changed one is trained anew, and the seed. Raises InputError
-    for another name or a negative seed, KeyboardInterrupt where it was interrupted; the next call goes on from there.
+    The folder's name contains the hash of the recipe, so that a changed recipe is trained anew, and the seed.
+
+    Raises:
+        InputError: an unknown name or a negative seed.
+        KeyboardInterrupt: training was interrupted; the next call continues it.
     """
     if name not in TUTORIAL_RUNS:
         raise InputError(
@@ -39,5 +42,5 @@ def tutorial_run(name: str, seed: int = 0) -> Run:
     path = runs_folder() / f"tutorial-{name}-{config.recipe_hash}-seed{config.seed}"
     run = resume(path) if path.exists() else train(config, path)
     if not run.is_finished:
-        raise KeyboardInterrupt  # the interrupt that training took as a wish to stop
+        raise KeyboardInterrupt  # training took it as a request to stop
     return run

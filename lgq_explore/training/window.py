@@ -1,4 +1,4 @@
-"""Usage of codes, and speed, over the last few training steps."""
+"""Code usage and speed over the last few training steps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lgq_explore.quantizers.base import MOST_NUMBERED
 
 @dataclass(frozen=True)
 class StepTrace:
-    """codes: [B, G, H, W] of the step. images: in the step. seconds: that the step took."""
+    """One step. codes: [B, G, H, W]. images: their number. seconds: the time that the step took."""
 
     codes: Tensor
     images: int
@@ -26,7 +26,7 @@ class StepTrace:
 
 
 class StepWindow:
-    """The last `steps` steps, from which the history's usage and speed are counted."""
+    """The last `steps` steps, over which the history's usage and speed are computed."""
 
     def __init__(self, steps: int, levels: Sequence[int]) -> None:
         self.levels = tuple(levels)
@@ -36,15 +36,15 @@ class StepWindow:
         self._traces.append(trace)
 
     def counts(self) -> GroupedCodeCounts:
-        """Hits in the window: of each group's codes, and of their tuples."""
+        """Counts in the window: of each group's codes, and of their tuples."""
         counts = GroupedCodeCounts(self.levels)
         counts.update(torch.cat([trace.codes.movedim(1, 0).flatten(1) for trace in self._traces], dim=1).T)
         return counts
 
     def columns(self, counts: GroupedCodeCounts) -> dict[str, float]:
-        """The history's columns; each name says the window, and the tokens in it stand beside.
+        """The history's columns. Each name contains the window, and one column has the number of tokens in it.
 
-        Of several groups, the plain names are those of their tuples, and each group has columns of its own.
+        With several groups, the plain names describe tuples of codes, and each group has columns of its own.
         """
         usage = counts.usage()
         seconds = sum(trace.seconds for trace in self._traces)
@@ -62,13 +62,13 @@ class StepWindow:
         return columns
 
     def state(self) -> list[dict[str, Any]]:
-        """The window as plain tensors and numbers, for a checkpoint: joint codes [B, H, W], where they have numbers."""
+        """The window as plain tensors and numbers, for a checkpoint; joint codes [B, H, W] if they fit into int64."""
         return [{**vars(trace), "codes": self._packed(trace.codes.cpu())} for trace in self._traces]
 
     def load(self, state: Sequence[dict[str, Any]], device: torch.device) -> None:
-        """Continue from what `state` gave, with codes on the device of those to come.
+        """Continue from the result of `state`, with codes on `device`.
 
-        Raises TypeError or ValueError for what it can't have given.
+        Raises TypeError or ValueError for a state that does not fit.
         """
         self._traces.clear()
         for trace in self._unpacked(state):

@@ -1,6 +1,6 @@
 """The kinds of data SPEC, one file per kind.
 
-`SOURCES` is the one list: a kind there is known to recipes and to the command line, by the name in front of the colon.
+`SOURCES` lists them by the name in front of the colon, for recipes and the command line.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def _pictures_of_folder(folder: Path, image_size: int) -> PreparedPictures:
         raise InputError(
             f"no image file in {printable(folder)} or its subfolders{unread}: give a folder of JPEG, PNG or the like"
         )
-    # Of the folder's name only what any file system takes; the hash after it tells folders of one name apart.
+    # Only characters that every file system allows; the hash after them distinguishes folders of one name.
     safe_name = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in folder.name)
     files = [PictureFile(name, folder / name) for name in found.names]
     prepared = prepared_pictures(f"folder-{safe_name[:40]}", files, image_size)

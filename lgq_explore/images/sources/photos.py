@@ -1,4 +1,4 @@
-"""Real photographs that scikit-image and scikit-learn ship, so that nothing is downloaded."""
+"""Real photographs that ship with scikit-image and scikit-learn, without a download."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ..cache import PictureFile, prepared_pictures
 from ..photographs import PhotographSource
 from ..source import SourceKind
 
-# The colour photographs inside the wheels (credits: data/README.md). The other pictures of skimage.data are
-# grey, drawn, cut from one of these, or not in the wheel but downloaded.
+# The colour photographs in the wheels (credits: data/README.md). The other pictures of skimage.data are grey, drawn,
+# cropped from one of these, or downloaded.
 _SKIMAGE_PHOTOGRAPHS = (
     "astronaut.png",
     "chelsea.png",
@@ -44,7 +44,7 @@ def _shipped_photographs() -> list[PictureFile]:
 
 
 def _package_folder(package: str, distribution: str) -> Path:
-    found = importlib.util.find_spec(package)  # finds the folder without the seconds that importing takes
+    found = importlib.util.find_spec(package)  # finds the folder without importing the package, which takes seconds
     if found is None or found.origin is None:
         raise InputError(f"data photos needs {distribution}, which is missing: pip install {distribution}")
     return Path(found.origin).parent

@@ -1,4 +1,4 @@
-"""Soft assignment of queries to keys in linear memory, with derived gradients, by several backends."""
+"""Soft assignment of queries to keys in linear memory, with analytic gradients, by several backends."""
 
 from __future__ import annotations
 

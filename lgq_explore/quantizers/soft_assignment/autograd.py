@@ -1,4 +1,4 @@
-"""The soft assignment as one differentiable function, without N×K responsibilities in memory.
+"""The soft assignment as one differentiable function that does not hold N×K responsibilities in memory.
 
 A soft assignment is attention: queries q [N, E] are tokens, keys k [K, E] and values v [K, F] are codes.
 
@@ -9,10 +9,10 @@ With upstream gradients G of out, f of lse, a of s2 and b of usage, and row sums
     R_nk = G_n·v_k + 2 a_n P_nk + b_k/N      δ_n = Σ_k P_nk R_nk      dS = P ∘ (R − δ + f)
     dq = dS k      dk = dSᵀ q      dv = Pᵀ G
 
-Nothing here needs all of P at once: the backward pass makes it again, a tile at a time, from q, k and lse, as
-FlashAttention does (Dao et al. 2022, arXiv 2205.14135), which has neither s2 nor usage. Memory is O(N + K) beside a
-strip of tiles. Whatever else is linear in P is one more column of v: with v = k the entropy of P is lse − q·out, and
-with |c|² in a column out holds the second moment of the codes.
+No step needs all of P at once. The backward pass recomputes it tile by tile from q, k and lse, as FlashAttention does
+(Dao et al. 2022, arXiv 2205.14135), which has neither s2 nor usage. Memory is O(N + K) plus a strip of tiles. Other
+quantities that are linear in P are columns of v: with v = k the entropy of P is lse − q·out, and with |c|² in a column
+of v, out holds the second moment of the codes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ BACKENDS = ("auto", "triton", "tiled", "dense")
 BACKEND_VARIABLE = "LGQ_EXPLORE_BACKEND"
 
 DENSE_PAIRS = 2**16
-"""Token-code pairs up to which one dense matrix is as fast as tiles, and small."""
+"""The number of token-code pairs up to which one dense matrix is as fast as tiles."""
 
 LOGIT_ERROR = 3e-3
 """Bound on a float32 logit's rounding error above which logits are taken in float64: gradients keep four digits."""
@@ -47,22 +47,22 @@ LOGIT_ERROR = 3e-3
 def soft_assign(q: Tensor, k: Tensor, v: Tensor, *, backend: str = "auto", drop: float = 0.0) -> SoftAssignment:
     """Soft assignment of queries q [N, E] to keys k [K, E] with values v [K, F], differentiable in all three.
 
-    Computes in float32 (float64 for float64 input), under autocast too: bfloat16 logits would flip codes. Where the
-    logits are so large that float32 cannot hold their differences, a CPU computes in float64 and rounds the result.
+    Computes in float32 (float64 for float64 input), even under autocast, since bfloat16 logits would change codes. If
+    the logits are too large for their differences in float32, a CPU computes in float64 and rounds the result.
 
     backend: `triton` (CUDA, float32), `tiled` (plain torch), `dense` (an N×K matrix and torch's own gradients), or
-    `auto`: what the environment variable LGQ_EXPLORE_BACKEND says, else triton where it can, else dense up to
-    DENSE_PAIRS pairs and tiled beyond.
-    drop: codes whose responsibility is under `drop` times a token's largest count as 0; 0 is exact.
+    `auto`: the one in the environment variable LGQ_EXPLORE_BACKEND; otherwise triton if it is available, or else dense
+    up to DENSE_PAIRS pairs and tiled for more.
+    drop: responsibilities below `drop` times a token's largest count as 0; 0 is exact.
 
     Raises ValueError for shapes that don't fit, an unknown backend or a drop outside [0, 1), and FloatingPointError for
-    an entry that is NaN or infinity.
+    an entry that is NaN or infinite.
     """
     _check(q, k, v, backend, drop)
     dtype = torch.float64 if q.dtype == torch.float64 else torch.float32
     with torch.autocast(q.device.type, enabled=False):
         q, k, v = q.to(dtype), k.to(dtype), v.to(dtype)
-        offset = common_offset(k)  # shifts all logits of a token alike: P stays what it is
+        offset = common_offset(k)  # shifts all logits of a token equally, so P is unchanged
         assignment = _assign(_chosen(backend, q, k), q, k - offset, v, drop)
         return replace(assignment, lse=assignment.lse + q @ offset)
 
@@ -81,7 +81,7 @@ def _assign(backend: str, q: Tensor, k: Tensor, v: Tensor, drop: float) -> SoftA
 
 @dataclass(frozen=True)
 class Backend:
-    """One way to compute: `assign(q, k, v, drop)`, and `gradients(q, k, v, assignment, upstream, drop)`."""
+    """An implementation: `assign(q, k, v, drop)`, and `gradients(q, k, v, assignment, upstream, drop)`."""
 
     assign: Callable[[Tensor, Tensor, Tensor, float], SoftAssignment]
     gradients: Callable[[Tensor, Tensor, Tensor, SoftAssignment, OutputGradients, float], InputGradients]
@@ -92,7 +92,7 @@ SPARSE = Backend(sparse.assign, sparse.gradients)
 
 
 class _SoftAssign(torch.autograd.Function):
-    """What a backend computes, with the gradients that the same backend computes."""
+    """The assignment by a backend, with gradients by the same backend."""
 
     @staticmethod
     def forward(ctx: Any, backend: Backend, drop: float, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, ...]:
@@ -107,7 +107,7 @@ class _SoftAssign(torch.autograd.Function):
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         q, k, v, *outputs = ctx.saved_tensors
         assignment, gradients = SoftAssignment(*outputs), OutputGradients(*upstream[:-1])
-        # `backward` may be called inside of an autocast.
+        # `backward` may be called under autocast.
         with torch.autocast(q.device.type, enabled=False):
             inputs = ctx.backend.gradients(q, k, v, assignment, gradients, ctx.drop)
         return None, None, inputs.q, inputs.k, inputs.v
@@ -118,7 +118,7 @@ def _by(backend: Backend, q: Tensor, k: Tensor, v: Tensor, drop: float) -> SoftA
 
 
 def _dense(q: Tensor, k: Tensor, v: Tensor, drop: float) -> SoftAssignment:
-    """The definition as it stands, with all of P at once."""
+    """The definition, with all of P at once."""
     logits = q @ k.T
     largest = first_largest(logits.detach())
     if drop > 0:
@@ -139,7 +139,7 @@ def _logits_need_float64(q: Tensor, k: Tensor) -> bool:
 
 
 def _chosen(backend: str, q: Tensor, k: Tensor) -> str:
-    """What `auto` stands for on this machine, at this size."""
+    """The backend to use; resolves `auto` for this machine and this size."""
     if backend == "auto":
         backend = _backend_of_environment()
     if backend == "triton" and q.dtype == torch.float64:
@@ -159,7 +159,7 @@ def _backend_of_environment() -> str:
 
 
 def require_backend_for(device: str) -> None:
-    """Raise InputError where the environment chooses a backend that there is not, or that can't work on the device."""
+    """Raise InputError if the environment chooses an unknown backend, or one that can't work on the device."""
     interpreted = os.environ.get("TRITON_INTERPRET") == "1"
     if _backend_of_environment() == "triton" and device == "cpu" and not interpreted:
         raise InputError(
@@ -177,7 +177,7 @@ def _triton() -> Backend:
 
 @contextmanager
 def _failure_names_the_switch() -> Iterator[None]:
-    """A kernel that does not compile or run here is told with the way around it; nothing is replaced silently."""
+    """Report a kernel that does not compile or run, with the way around it; no other backend is used silently."""
     try:
         yield
     except torch.OutOfMemoryError:

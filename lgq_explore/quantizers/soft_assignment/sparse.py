@@ -1,8 +1,9 @@
-"""The soft assignment over the few codes that each token keeps.
+"""The soft assignment over the few codes that each token keeps above a threshold.
 
 Formulas and names are those of `soft_assignment`. At a small temperature a handful of codes hold all but a billionth of
-a token's responsibility. The logits are still made a strip of tokens at a time, but all that follows, which costs most,
-is done for the kept pairs only. From the first strip on that keeps many, the tiles take over: they are quicker then.
+a token's responsibility. Logits are still computed for all pairs, a strip of tokens at a time, but everything after
+them, which costs most, is computed for the kept pairs only. From the first strip that keeps many pairs on, `tiled`
+computes the rest, which is then faster.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from . import tiled
 from .tiles import Largest, Strip, places_above, strip_buffer, strips
 
 PAIRS_PER_TOKEN = 128
-"""Kept codes a token, on average over a strip, above which the strip is crowded and left to the tiles."""
+"""Kept codes per token, averaged over a strip, above which the strip is crowded and left to `tiled`."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class _Kept:
     largest: Largest
 
     def sum_rows(self, terms: Tensor) -> Tensor:
-        """Terms of the pairs [M, …] added by row, [n, …]."""
+        """Sums by row [n, …] of the pairs' terms [M, …]."""
         return terms.new_zeros(self.strip.height, *terms.shape[1:]).index_add_(0, self.rows, terms)
 
 
@@ -66,7 +67,7 @@ def assign(q: Tensor, k: Tensor, v: Tensor, drop: float) -> SoftAssignment:
 def gradients(
     q: Tensor, k: Tensor, v: Tensor, assignment: SoftAssignment, upstream: OutputGradients, drop: float
 ) -> InputGradients:
-    """The gradients in q, k and v, from those in what `assign` gave for them."""
+    """The gradients with respect to q, k and v, from those with respect to the outputs of `assign`."""
     dq, dk, dv = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
     per_token_usage = upstream.usage / len(q)
     crowded = torch.ones(len(q), dtype=torch.bool, device=q.device)
@@ -75,7 +76,7 @@ def gradients(
         grads, f, a = upstream.out[rows][kept.rows], upstream.lse[rows], upstream.s2[rows]
         r = (grads * v[columns]).sum(1) + 2 * a[kept.rows] * p + per_token_usage[columns]
         ds = p * (r + (f - kept.sum_rows(p * r))[kept.rows])
-        # A row of dS sums to f: measured from the nearest code, what rounding leaves over weighs nothing.
+        # A row of dS sums to f. With keys measured from the nearest code, rounding errors in that sum have no weight.
         nearest = k[kept.largest.indices]
         dq[rows] = kept.sum_rows(ds[:, None] * (k[columns] - nearest[kept.rows])).addcmul_(f[:, None], nearest)
         dk.index_add_(0, columns, ds[:, None] * q[rows][kept.rows])
@@ -93,7 +94,7 @@ def gradients(
 
 
 def _kept_by_strips(q: Tensor, k: Tensor, drop: float) -> Iterator[_Kept]:
-    """What each strip keeps, up to the first crowded one: tokens of a batch are much alike, and to look is not free."""
+    """The kept pairs of each strip up to the first crowded one; the search is not free, and strips are much alike."""
     keys, buffer = k.T.contiguous(), strip_buffer(len(q), len(k), like=q)
     for strip in strips(len(q), len(k), q.device):
         tiles = strip.tiles_of(buffer)

@@ -1,8 +1,8 @@
-"""The soft assignment tile by tile in plain torch, with one exponential per pair each way.
+"""The soft assignment tile by tile in plain torch, with one exponential per pair in each direction.
 
 Formulas and names are those of `soft_assignment`. A strip of tokens over all codes is held at a time, so that a row's
 sums are known before its responsibilities are used, and no exponential is computed twice. The strip is cut into tiles
-that the cache holds. Sums over a row come with the matrix products, as the product with a column of ones.
+that fit into the cache. Sums over a row are part of the matrix products, as products with a column of ones.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def assign(q: Tensor, k: Tensor, v: Tensor, drop: float) -> SoftAssignment:
 def gradients(
     q: Tensor, k: Tensor, v: Tensor, assignment: SoftAssignment, upstream: OutputGradients, drop: float
 ) -> InputGradients:
-    """The gradients in q, k and v, from those in what `assign` gave for them."""
+    """The gradients with respect to q, k and v, from those with respect to the outputs of `assign`."""
     tokens, size = len(q), len(k)
-    # One more column on each side puts what is constant along a row, or a column, into the matrix product.
+    # An additional column on each side adds what is constant along a row, or a column, within the matrix product.
     queries, keys = beside(q, -assignment.lse).mul_(LOG2_E), beside(k, torch.ones_like(k[:, 0])).T.contiguous()
     grads, values = (
         beside(upstream.out, torch.ones_like(assignment.lse)),
@@ -63,7 +63,7 @@ def gradients(
     )
     smallest = drop * torch.exp((q * k[assignment.codes]).sum(1) - assignment.lse)
     dq = torch.empty_like(queries)
-    # Sums over tokens are gathered transposed: such products are twice as fast.
+    # Sums over tokens are accumulated transposed: such products are twice as fast.
     dk, dv = k.new_zeros(k.shape[1], size), v.new_zeros(v.shape[1], size)
     p_buffer, ds_buffer = strip_buffer(tokens, size, like=q), strip_buffer(tokens, size, like=q)
     for strip in strips(tokens, size, q.device):
@@ -74,13 +74,13 @@ def gradients(
             if drop > 0:
                 p.mul_(p >= smallest[rows, None])
             totals += p.sum(1)
-        # The rounding of a large lse leaves P off by a factor a row. It is taken away where rows are single numbers.
+        # Rounding of a large lse scales P by a factor per row, which is removed where each row is a single number.
         scale = 1 / totals
         twice_s2 = (2 * upstream.s2[rows] * scale)[:, None]
         for columns, p, ds in zip(strip.columns, all_p, all_ds, strict=True):
             torch.mm(grads[rows], values[:, columns], out=ds).addcmul_(p, twice_s2).mul_(p)
             row_sums += ds.sum(1)
-        # The row sums are taken of the numbers at hand, not from `out`, so that what should cancel does.
+        # Row sums are computed from these very numbers, not from `out`, so that they cancel.
         shift = (upstream.lse[rows] - row_sums * scale)[:, None]
         ds_keys = columnwise_zeros(strip.height, queries)
         scaled_q, scaled_grads = (q[rows] * scale[:, None]).T, (upstream.out[rows] * scale[:, None]).T
@@ -90,8 +90,8 @@ def gradients(
             dk[:, columns].addmm_(scaled_q, ds)
             dv[:, columns].addmm_(scaled_grads, p)
         dq[rows] = ds_keys * scale[:, None]
-    # A row of dS sums to f. What rounding left over weighs as much as the largest logits in a temperature's gradient,
-    # which is what remains of their cancellation: it is taken from the code that those logits belong to.
+    # A row of dS sums to f, up to a rounding error. In the gradient of a temperature, the remainder of a cancellation
+    # of logits, this error weighs as much as the largest logits; so it is subtracted at the code that has them.
     left_over = dq[:, -1] - upstream.lse
     dq = dq[:, :-1].addcmul_(left_over[:, None], k[assignment.codes], value=-1)
     return InputGradients(dq, dk.T, dv.T)

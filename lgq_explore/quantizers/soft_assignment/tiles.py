@@ -10,21 +10,21 @@ import torch
 from torch import Tensor
 
 TILE_ELEMENTS = {"cpu": 3 * 2**18, "cuda": 2**25}
-"""Token-code pairs worked on at once: 3 MB of float32 in a CPU's cache; enough to fill a GPU."""
+"""Token-code pairs in a tile: 3 MB of float32 for a CPU's cache, and enough to fill a GPU."""
 
 STRIP_ELEMENTS = {"cpu": 2**22, "cuda": 2**27}
-"""Pairs held at once, at most: the tiles of a strip of rows over all codes, or of a single row where that is more."""
+"""The most pairs held at once, the tiles of a strip of rows over all codes; a single row may have more."""
 
 FEWEST_ROWS = 64
-"""Rows under which matrix products lose speed: codes are cut before tokens get this few."""
+"""Rows below which matrix products become slow; tiles are cut along the codes before they have fewer rows."""
 
 CHUNK = 64
-"""Columns of which `first_largest` takes the maximum before it asks where that lies."""
+"""Columns whose maximum `first_largest` takes before it searches for its place."""
 
 
 @dataclass(frozen=True)
 class Strip:
-    """Some tokens against all codes: their `rows`, and the `columns` of each tile, in order."""
+    """Some tokens against all codes: the `rows`, and the `columns` of each tile, in order."""
 
     rows: slice
     columns: tuple[slice, ...]
@@ -63,7 +63,7 @@ def strip_buffer(tokens: int, codes: int, like: Tensor) -> Tensor:
 
 
 def columnwise_zeros(rows: int, like: Tensor) -> Tensor:
-    """[rows, like.shape[1]] whose columns lie in one piece: products of a tile are gathered there a tenth faster."""
+    """Zeros [rows, like.shape[1]] with contiguous columns, where accumulating products is a tenth faster."""
     return like.new_zeros(like.shape[1], rows).T
 
 
@@ -73,26 +73,26 @@ def _slices(length: int, step: int) -> list[slice]:
 
 @dataclass(frozen=True)
 class Largest:
-    """Of each row: its largest value [N], and the index [N] int64 of the first column that holds it."""
+    """The largest value of each row [N], and the index [N] int64 of the first column that has it."""
 
     values: Tensor
     indices: Tensor
 
     def moved(self, columns: int) -> Largest:
-        """The same in a table where these columns start at `columns`."""
+        """The same for a table in which these columns start at `columns`."""
         return Largest(self.values, self.indices + columns)
 
     def or_later(self, other: Largest) -> Largest:
-        """The larger of this and of one found further right; equals stay."""
+        """The larger of this and of `other`, found further to the right; on ties, this one."""
         later = other.values > self.values
         return Largest(torch.where(later, other.values, self.values), torch.where(later, other.indices, self.indices))
 
 
 def first_largest(scores: Tensor) -> Largest:
-    """`scores.max(1)` of [N, K], the first of equals, several times faster on a CPU for K ≫ CHUNK.
+    """`scores.max(1)` of [N, K] with the first index on ties, several times faster on a CPU for K ≫ CHUNK.
 
-    torch searches for maximum and index together one number at a time, and for a maximum alone with vector
-    instructions: so first the chunk that holds it is found, then the place in that chunk.
+    torch finds a maximum alone with vector instructions, and a maximum with its index one number at a time. So the
+    chunk with the maximum is found first, and then the place in that chunk.
     """
     columns = scores.shape[1]
     if columns < 4 * CHUNK:
@@ -102,7 +102,7 @@ def first_largest(scores: Tensor) -> Largest:
     if whole < columns:
         maxima = torch.cat([maxima, scores[:, whole:].amax(1, keepdim=True)], dim=1)
     values, chunks = maxima.max(1)
-    # The last chunk may be shorter: its window starts in the one before, which holds nothing as large.
+    # The last chunk may be shorter; its window then starts in the previous chunk, which has no value as large.
     starts = (chunks * CHUNK).clamp_(max=columns - CHUNK)
     windows = scores.gather(1, starts[:, None] + torch.arange(CHUNK, device=scores.device))
     return Largest(values, starts + windows.max(1).indices)
@@ -118,9 +118,9 @@ class Places:
 
 
 def places_above(scores: Tensor, floor: Tensor, at_most: int) -> Places | None:
-    """Where scores [N, K] reach their row's floor [N]; None in more than `at_most` places, or a quarter of the chunks.
+    """Places where scores [N, K] reach their row's floor [N]; None for more than `at_most`, or a quarter of the chunks.
 
-    Chunks whose maximum stays below are passed over: to look at every number costs more than to compute it did.
+    Chunks whose maximum is below the floor are skipped: looking at every number costs more than computing it.
     """
     whole = scores.shape[1] - scores.shape[1] % CHUNK
     chunks = scores[:, :whole].unflatten(1, (-1, CHUNK))
@@ -140,5 +140,5 @@ def places_above(scores: Tensor, floor: Tensor, at_most: int) -> Places | None:
 
 
 def beside(matrix: Tensor, column: Tensor) -> Tensor:
-    """[N, E] and [N] → [N, E + 1]: what is constant along the rows of a product becomes a part of the product."""
+    """[N, E] and [N] → [N, E + 1]: adds a column, so that a row-wise constant is part of a matrix product."""
     return torch.cat([matrix, column[:, None]], dim=1)

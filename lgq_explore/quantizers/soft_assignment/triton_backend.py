@@ -1,7 +1,7 @@
 """The exact soft assignment on a GPU, in memory that grows with N + K.
 
 Formulas and names are those of `soft_assignment`. A program owns some tokens (or codes) and walks over the codes (or
-tokens) a few at a time, so that one tile of logits a program is all that ever exists of the N×K table:
+tokens) a few at a time, so that only one tile of logits per program exists of the N×K table:
 
     find_largest      tokens over codes    m = max_k S, and the codes
     sum_over_codes    tokens over codes    Σ_k e, Σ_k e² and Σ_k e v, where e = exp(S − m)
@@ -9,22 +9,22 @@ tokens) a few at a time, so that one tile of logits a program is all that ever e
     token_gradients   tokens over codes    dq
     code_gradients    codes over tokens    dk and dv
 
-Where what is owned makes too few programs to keep a GPU busy, the walk is cut into parts, whose sums are added
-afterwards. Nothing is added atomically: the same input gives the same bits.
+If that makes too few programs to keep a GPU busy, the walk is cut into parts, whose sums are added afterwards. Nothing
+is added atomically, so that the same input gives the same bits.
 
-Products are those of tensor cores, which know no float32. So each number is cut into three of bfloat16, of 8 bits each,
-and a product of two tables is the sum of the six products of parts that float32 would notice. Four choices keep this as
-exact as float32, for small temperatures too, where logits reach 10⁴ and their rounding 10⁻³:
+Products are computed on tensor cores, which have no float32. So each number is split into three of bfloat16 with 8
+bits each, and a product of two tables is the sum of the six products of parts that matter in float32. Four choices keep
+this as exact as float32, also for small temperatures, where logits reach 10⁴ and their rounding errors 10⁻³:
 
-- Every kernel adds the products of a logit in the same order, whichever of the two tables it walks over: all see the
-  same logits to the bit.
-- Tensor cores cut off what they add where CUDA cores round it, and long sums would drift: a step's sum is made there,
-  and added to that of the steps before on CUDA cores.
-- P is exp(S − m) exp(m − lse), not exp(S − lse): so it is 1 where one code takes all, however lse was rounded.
-- dq = Σ_k P R' k − (Σ_k P R' − f) Σ_k P k takes a single walk, and with R' = R − G·out − 2 a s2 it leaves little to
-  cancel. The row sums Σ_k P R' are those of the very numbers that dq sums.
+- Every kernel adds the products of a logit in the same order, whichever table it walks over, so that logits are
+  identical to the bit in all kernels.
+- Tensor cores truncate sums where CUDA cores round them, and long sums would drift: the sum of a step is computed on
+  tensor cores, and added to that of earlier steps on CUDA cores.
+- P is exp(S − m) exp(m − lse), not exp(S − lse), so that it is exactly 1 where one code takes all.
+- dq = Σ_k P R' k − (Σ_k P R' − f) Σ_k P k takes a single walk, and with R' = R − G·out − 2 a s2 little cancels. The
+  row sums Σ_k P R' are sums of the same numbers as in dq.
 
-Sums along a walk are kept for each place of a tile, and added up at its end.
+Sums along a walk are kept for each place of a tile, and added up at the end of the walk.
 """
 
 from __future__ import annotations
@@ -52,23 +52,23 @@ from .triton_kernels import (
 from .triton_steps import FACTORS, PARTS, PRODUCTS, VALUES
 
 FEWEST_STEPS = 4
-"""Steps in a part of a walk, at least: fewer don't pay for a program's start and for adding its sums."""
+"""The fewest steps in a part of a walk; with fewer, starting a program and adding its sums costs too much."""
 
 PROGRAMS = 512
-"""Programs to cut walks for: a few for each multiprocessor of the largest GPUs. A constant, so that the order in which
-is added depends on nothing but sizes and tiles."""
+"""The number of programs to aim for when walks are cut: a few for each multiprocessor of the largest GPUs. It is a
+constant, so that the order of additions depends on sizes and tiles only."""
 
 DIAGONAL = 64
-"""Tokens of a program that looks at one code each."""
+"""Tokens per program of the kernel that looks at one code per token."""
 
 TILES_FILE = "triton_tiles.json"
 
 
 @dataclass(frozen=True)
 class Tile:
-    """`own` tokens (or codes) of a program, `step` codes (or tokens) at a time, and how it is compiled.
+    """The tokens (or codes) that a program owns, the codes (or tokens) per step, and how it is compiled.
 
-    own: a multiple of 64, for which the tensor cores of all GPUs add a logit alike in every kernel.
+    own: a multiple of 64, for which the tensor cores of all GPUs add a logit in the same order in every kernel.
     """
 
     own: int

@@ -1,6 +1,6 @@
-"""Triton kernels of the soft assignment, each with the tokens or codes that it owns.
+"""Triton kernels of the soft assignment.
 
-How they work together, and what keeps them exact, stands in `triton_backend`.
+`triton_backend` describes how they work together, and what keeps them exact.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def largest_again(
     E_BODY: tl.constexpr,
     OWN: tl.constexpr,
 ) -> None:
-    """The logit [N] of each token's code, as the other kernels round it: the diagonal of a tile of products."""
+    """The logit [N] of each token's code, rounded as in the other kernels: the diagonal of a tile of products."""
     rows = tl.program_id(0) * OWN + tl.arange(0, OWN)
     chosen = tl.load(codes + rows, mask=rows < tokens, other=0)
     logits = multiply(q, q_last, rows, tokens, k, k_last, chosen, size, E, E_BODY, True)

@@ -8,10 +8,10 @@ import triton.language as tl
 from . import tiled
 
 PARTS = tl.constexpr(3)
-"""Numbers of bfloat16 that a float32 is cut into."""
+"""The number of bfloat16 parts of a float32."""
 
 PRODUCTS = tl.constexpr(6)
-"""Of the nine products of two numbers' parts, those that float32 would notice."""
+"""The number of products of two numbers' parts (of nine) that matter in float32."""
 
 FACTORS = tl.constexpr(128)
 """Columns for all factors of a narrow table, which are multiplied at one go. Narrow is a table whose factors fit."""

@@ -1,8 +1,8 @@
 """The terms that a recipe may minimise, one file per term.
 
-`OBJECTIVES` is the one list. A name there can be given a weight in a recipe's `loss_weights`, and settings in its
-`objectives`; a recipe that does not name a term has weight 0 for it. The losses that a quantizer returns are terms
-too, by the names of its `default_loss_weights`, which take precedence over equal names in this list.
+`OBJECTIVES` lists them. A recipe gives a term its weight in `loss_weights` and its settings in `objectives`; a term
+that a recipe does not name has weight 0. The losses that a quantizer returns are terms, too, under the names of its
+`default_loss_weights`, which take precedence over equal names in this list.
 """
 
 from __future__ import annotations

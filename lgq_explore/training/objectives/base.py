@@ -1,4 +1,4 @@
-"""One term of what training minimises, and the weighted sum of several."""
+"""The base class of a term of the training loss, and the weighted sum of terms."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from lgq_explore.runs.config import TrainConfig
 
 @dataclass(frozen=True)
 class TrainingPass:
-    """What a term is computed from.
+    """One forward pass of the tokenizer in training, from which terms are computed.
 
-    step: counted from 0. images: [B, 3, S, S] in [-1, 1]. output: what the tokenizer made of them, with gradients.
+    step: counted from 0. images: [B, 3, S, S] in [-1, 1]. output: the tokenizer's output for them, with gradients.
     """
 
     step: int
@@ -27,9 +27,9 @@ class TrainingPass:
 
 @dataclass(frozen=True)
 class ObjectiveSettings:
-    """What a recipe may set of any term, under `objectives.NAME`."""
+    """Settings that every term has, under `objectives.NAME` in a recipe."""
 
-    start_step: int = 0  # the first step, counted from 0, at which the term has its weight
+    start_step: int = 0  # the first step, counted from 0, at which the term is used
 
     def __post_init__(self) -> None:
         if self.start_step < 0:
@@ -37,10 +37,9 @@ class ObjectiveSettings:
 
 
 class Objective:
-    """A named, weighted term of what the tokenizer minimises.
+    """A named, weighted term of the loss that the tokenizer minimises.
 
-    A subclass gives `loss`, and a dataclass of its own as `Settings` where a recipe may set more of it. It is made
-    from its name, its weight in the recipe, its settings, and the recipe.
+    A subclass implements `loss`. Settings beyond `ObjectiveSettings` are fields of its own dataclass `Settings`.
     """
 
     Settings: ClassVar[type[ObjectiveSettings]] = ObjectiveSettings
@@ -53,37 +52,37 @@ class Objective:
         return step >= self.settings.start_step
 
     def weight_at(self, step: int) -> float:
-        """The weight at `step`, counted from 0; a term may override it with a schedule of its own."""
+        """The weight at `step`, counted from 0; a subclass may override it with a schedule."""
         return self.weight if self.has_started(step) else 0.0
 
     def loss(self, training_pass: TrainingPass) -> Tensor:
-        """The term, an unweighted scalar with gradients to the tokenizer."""
+        """The unweighted term, a scalar with gradients to the tokenizer."""
         raise NotImplementedError("abstract: a term says what it measures")
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of the history that the term fills, whether it has started or not."""
+        """The term's columns of the history, which exist before the term has started, too."""
         return (f"loss_{self.name}",)
 
     def set_up(self, fabric: Fabric) -> None:
-        """Move what the term holds to the device that training runs on."""
+        """Move the term's networks and optimisers to the device that training runs on."""
 
     def learn(self, training_pass: TrainingPass) -> dict[str, float]:
         """Train the term's own parameters after a step of the tokenizer, and return values for its columns."""
         return {}
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps of the term: tensors, numbers and containers of them; empty where it has no state."""
+        """The term's state for a checkpoint: tensors, numbers and containers of them; empty if it has none."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from what `state_dict` returned. Raises an exception of some kind where it does not fit."""
+        """Continue from the result of `state_dict`. Raises an exception of some kind if it does not fit."""
         if state:
             raise ValueError(f"{self.name} has no state, but the checkpoint holds {', '.join(state)}")
 
 
 def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
-    """Σ weight·loss. Raises KeyError where a loss has no weight, or a weight no loss: neither is dropped silently."""
+    """Σ weight·loss. Raises KeyError for a loss without a weight, and for a weight without a loss."""
     if losses.keys() != weights.keys():
         raise KeyError(f"losses {sorted(losses)} and weights {sorted(weights)} must have the same names")
     return sum(

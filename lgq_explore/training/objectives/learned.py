@@ -1,4 +1,4 @@
-"""A term with parameters of its own, which an optimiser of its own moves: the base of a discriminator."""
+"""The base class of a term with its own network and optimiser, such as a discriminator."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .base import Objective, ObjectiveSettings, TrainingPass
 
 @dataclass(frozen=True)
 class LearnedSettings(ObjectiveSettings):
-    """Of a term with parameters of its own."""
+    """Settings of a term with its own network."""
 
     learning_rate: float = 1e-4  # of its own optimiser, constant
 
@@ -33,7 +33,7 @@ class LearnedSettings(ObjectiveSettings):
 
 
 class OwnLossDiverged(ArithmeticError):
-    """The loss of a term's own parameters, or its gradient, is not finite. remedy: the setting to change, in words."""
+    """The own loss of a term, or its gradient, is not finite. remedy: the setting to change, in words."""
 
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(what)
@@ -41,12 +41,12 @@ class OwnLossDiverged(ArithmeticError):
 
 
 class LearnedObjective(Objective):
-    """A term of what the tokenizer minimises, computed by a network that learns by a loss of its own.
+    """A term computed by a network that is trained by its own loss.
 
-    A subclass gives three methods. `new_network` makes it. `tokenizer_loss` is the term that the tokenizer
-    minimises, through `self.network`, whose parameters get no gradient from it. `own_loss` is what the network
-    minimises, on detached reconstructions. Its optimiser steps after each step of the tokenizer, from the term's first
-    step on. Network and optimiser are saved and resumed with the run.
+    A subclass implements three methods. `new_network` builds the network. `tokenizer_loss` is the term that the
+    tokenizer minimises; the network's parameters get no gradient from it. `own_loss` is the loss that the network
+    minimises, on detached reconstructions. The network's optimiser steps after each step of the tokenizer, from the
+    term's first step on. Network and optimiser are saved and resumed with the run.
     """
 
     Settings: ClassVar[type[ObjectiveSettings]] = LearnedSettings
@@ -59,7 +59,7 @@ class LearnedObjective(Objective):
         self.optimizer = self.new_optimizer(self._learned)
 
     def new_network(self, generator: torch.Generator) -> nn.Module:
-        """The network in training mode; its first weights are drawn from `generator`, which is the term's own."""
+        """The network in training mode, its initial weights drawn from `generator`, which only this term uses."""
         raise NotImplementedError("abstract: a learned term builds its network")
 
     def new_optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
@@ -67,11 +67,11 @@ class LearnedObjective(Objective):
         return torch.optim.AdamW(parameters, lr=self._learning_rate, betas=BETAS, weight_decay=0.0)
 
     def tokenizer_loss(self, training_pass: TrainingPass) -> Tensor:
-        """What the tokenizer minimises: an unweighted scalar."""
+        """The loss of the tokenizer: an unweighted scalar."""
         raise NotImplementedError("abstract: a learned term says what the tokenizer minimises")
 
     def own_loss(self, images: Tensor, reconstruction: Tensor) -> Tensor:
-        """What the network minimises: a scalar of images and detached reconstructions [B, 3, S, S]."""
+        """The loss of the network: a scalar of images and detached reconstructions [B, 3, S, S]."""
         raise NotImplementedError("abstract: a learned term says what its network minimises")
 
     @property
@@ -114,7 +114,7 @@ class LearnedObjective(Objective):
 
     @contextmanager
     def _held(self) -> Iterator[None]:
-        """The network's parameters need no gradients within."""
+        """A context in which the network's parameters need no gradients."""
         for parameter in self._learned:
             parameter.requires_grad_(False)
         try:
@@ -125,6 +125,6 @@ class LearnedObjective(Objective):
 
 
 def _generator(name: str, seed: int) -> torch.Generator:
-    """A stream of the term's own, so that no term changes what another draws."""
+    """A generator for this term alone, so that no term changes what another draws."""
     digest = hashlib.sha256(f"{name} {seed}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)

@@ -1,4 +1,4 @@
-"""The terms that a recipe names: checked, summed, trained and saved together."""
+"""All terms of a recipe's loss: checked, summed, trained and saved together."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ class Objectives:
         self._terms = [kinds[name](name, recipe.loss_weights[name], settings[name], recipe) for name in settings]
 
     def set_up(self, fabric: Fabric) -> None:
-        """Move what the terms hold to the device that training runs on."""
+        """Move the terms' networks and optimisers to the device that training runs on."""
         for term in self._terms:
             term.set_up(fabric)
 
     def minimised(self, training_pass: TrainingPass) -> Minimised:
-        """What the tokenizer minimises at a step."""
+        """The loss that the tokenizer minimises at a step."""
         started = self._started(training_pass.step)
         losses = {term.name: term.loss(training_pass) for term in started}
         weights = {term.name: term.weight_at(training_pass.step) for term in started}
         return Minimised(weighted_sum(losses, weights), losses)
 
     def learn(self, training_pass: TrainingPass) -> dict[str, float]:
-        """Train the terms' own parameters after a step of the tokenizer; values for their columns of the history."""
+        """Train the terms' own parameters after a step of the tokenizer, and return values for their columns."""
         values: dict[str, float] = {}
         for term in self._started(training_pass.step):
             values |= term.learn(training_pass)
@@ -65,7 +65,7 @@ class Objectives:
         return {term.name: state for term in self._terms if (state := term.state_dict())}
 
     def load_state_dict(self, states: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` returned. Raises an exception of some kind where it does not fit."""
+        """Continue from the result of `state_dict`. Raises an exception of some kind if it does not fit."""
         for term in self._terms:
             term.load_state_dict(states.get(term.name, {}))
 
@@ -74,7 +74,7 @@ class Objectives:
 
 
 def require_objectives(recipe: TrainConfig) -> None:
-    """Raise InputError for a term or a setting that is unknown, and where no term starts at step 0."""
+    """Raise InputError for an unknown term or setting, and if no term starts at step 0."""
     _checked_settings(recipe)
 
 

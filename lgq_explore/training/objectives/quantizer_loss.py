@@ -1,4 +1,4 @@
-"""A loss that the quantizer returns, as a term of what training minimises."""
+"""A loss that the quantizer returns, as a term of the training loss."""
 
 from __future__ import annotations
 
