@@ -61,6 +61,11 @@ def of_groups(counts: GroupedCodeCounts) -> pd.DataFrame:
     return of_counts(np.concatenate([group.counts() for group in counts.groups]))
 
 
+def codes_per_token(counts: GroupedCodeCounts) -> int:
+    """In how many codes of `of_groups` each token counts: in its joint code, or in one of each group."""
+    return 1 if counts.codebook_size <= MOST_LISTED else len(counts.groups)
+
+
 def grid(usage: pd.DataFrame) -> pd.DataFrame:
     """The counts of `usage.per_code` folded into a near-square grid, so that 65,536 codes fit one look.
 

@@ -24,11 +24,15 @@ from ..parts.trainer_thread import State, TrainerThread
 
 @dataclass(frozen=True)
 class LatestStep:
-    """What the newest logged step of a run told. usage: of codes in the window, by `analysis.usage.of_groups`."""
+    """What the newest logged step of a run told.
+
+    usage: of codes in the window, by `analysis.usage.of_groups`. codes_per_token: how many of these a token has.
+    """
 
     run: Run
     row: dict[str, float | None]
     usage: pd.DataFrame
+    codes_per_token: int
     reconstructions: Reconstructions
 
 
@@ -112,7 +116,14 @@ class Trainer(TrainerThread[LatestStep, Run]):
         def take(event: LogEvent) -> None:
             assert self._crops is not None
             reconstructions = analysis.pictures.reconstruct(event.tokenizer, self._crops)
-            usage = analysis.usage.of_groups(event.counts)
-            self.publish(LatestStep(self.run or open_run(path), event.row, usage, reconstructions))
+            self.publish(
+                LatestStep(
+                    run=self.run or open_run(path),
+                    row=event.row,
+                    usage=analysis.usage.of_groups(event.counts),
+                    codes_per_token=analysis.usage.codes_per_token(event.counts),
+                    reconstructions=reconstructions,
+                )
+            )
 
         return take

@@ -136,13 +136,11 @@ def _duration(seconds: float) -> str:
 
 
 def _tables(config: TrainConfig, history: pd.DataFrame, latest: LatestStep) -> _Tables:
-    shown, usage, size = latest.reconstructions, latest.usage, config.quantizer.size
-    is_listed = len(usage) == size
-    tokens = latest.row[f"tokens_last_{config.window_steps}_steps"]
+    shown, groups = latest.reconstructions, latest.codes_per_token
     return _Tables(
-        curves=analysis.health.training_curves(history, size if is_listed else None),
-        usage=analysis.usage.grid(usage),
-        groups=1 if is_listed else round(usage["count"].sum() / tokens),
+        curves=analysis.health.training_curves(history, config.quantizer.size if groups == 1 else None),
+        usage=analysis.usage.grid(latest.usage),
+        groups=groups,
         pictures={"input": shown.images, "soft": shown.soft, "hard": shown.hard},
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lgq_explore.analysis.usage import grid, of_counts, of_groups, per_code
+from lgq_explore.analysis.usage import codes_per_token, grid, of_counts, of_groups, per_code
 from lgq_explore.errors import InputError
 from lgq_explore.metrics import GroupedCodeCounts
 from tests.analysis.planted_codes import study_of_codes
@@ -79,11 +79,14 @@ def counted(levels: tuple[int, ...], codes: list[list[int]]) -> GroupedCodeCount
 
 
 def test_counts_of_groups_are_of_joint_codes_where_these_can_be_listed() -> None:
-    usage = of_groups(counted((2, 3), [[1, 2], [1, 2], [0, 1]]))
-    assert usage["count"].tolist() == [0, 1, 0, 0, 0, 2]
+    counts = counted((2, 3), [[1, 2], [1, 2], [0, 1]])
+    assert of_groups(counts)["count"].tolist() == [0, 1, 0, 0, 0, 2]
+    assert codes_per_token(counts) == 1
 
 
 def test_counts_of_groups_whose_joint_codes_are_too_many_follow_each_other() -> None:
-    usage = of_groups(counted((2,) * 36, [[1] * 36, [1] + [0] * 35]))
+    counts = counted((2,) * 36, [[1] * 36, [1] + [0] * 35])
+    usage = of_groups(counts)
     assert len(usage) == 72
     assert usage["count"].tolist() == [0, 2] + [1, 1] * 35
+    assert codes_per_token(counts) == 36
