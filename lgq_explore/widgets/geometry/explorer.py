@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any
 
 import ipywidgets
 import pandas as pd
 import plotly.graph_objects as go
-import traitlets
 from matplotlib.figure import Figure
 
 from lgq_explore import analysis, plots
@@ -18,11 +17,13 @@ from lgq_explore.analysis.geometry.embedding import say_nothing
 from lgq_explore.errors import InputError, printable
 from lgq_explore.runs.study import Study
 
-from ..charts import Picked
-from ..codes_box import CodesBox, checked_codes
-from ..explorer import MAKE_AGAIN, Explorer, StudyLike, as_study, one_of, study_argument, study_caption
-from ..parts.kernel_loop import running_loop
-from .panes import Subject, Wish, numbers_of, of_the_same_map
+from ..explorer import MAKE_AGAIN, Explorer
+from ..parts.background import Background
+from ..parts.charts import Picked
+from ..parts.controls import codes_box, menu, step_slider
+from ..parts.state import Choice, Codes
+from ..parts.studies import StudyLike, as_study, study_argument, study_caption
+from .panes import StudyMaps, MapRequest, numbers_of, of_the_same_map
 
 BESIDE = {
     "the other run, in its own space": "lattice",
@@ -55,42 +56,27 @@ class GeometryExplorer(Explorer):
         InputError: a run that can't be opened, has no weights, or has more codes than can be listed.
     """
 
-    STATE: ClassVar[tuple[str, ...]] = ("method", "colour", "snapshot", "beside_as", "selection")
-    method = traitlets.Unicode()
-    colour = traitlets.Unicode()
-    snapshot = traitlets.Int()
-    beside_as = traitlets.Unicode()
-    selection = traitlets.List(traitlets.Int())
+    method = Choice({"PCA": "pca", "UMAP": "umap"}, "pca", menu("map by", "170px"))
+    colour = Choice(
+        {name.replace("_", " "): name for name in plots.geometry.CODE_COLOURS}, "usage", menu("colour", "240px")
+    )
+    snapshot = Choice(
+        lambda panel: panel.steps, lambda panel: panel.steps[-1], step_slider("codes of step")
+    )
+    beside_as = Choice(BESIDE, "lattice", menu("beside", "330px"))
+    selection = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("codes"))
 
-    def __init__(
-        self,
-        study: StudyLike,
-        beside: StudyLike | None = None,
-        method: str = "pca",
-        colour: str = "usage",
-        snapshot: int | None = None,
-        beside_as: str = "lattice",
-        selection: Sequence[int] = (),
-    ) -> None:
+    def __init__(self, study: StudyLike, beside: StudyLike | None = None, **state: Any) -> None:
         self.study = as_study(study)
-        self._other = None if beside is None else Subject(as_study(beside))
+        self._other = None if beside is None else StudyMaps(as_study(beside))
         grid = None if self._other is None else self._other.quantizer
         levels = grid.lattice if grid is not None and grid.codebook_is_fixed else ()
-        self._subject = Subject(self.study, levels or None)
-        self._steps = self._subject.map(Wish("pca"), say_nothing).steps
-        self._size = self._subject.quantizer.codebook_size
+        self._maps = StudyMaps(self.study, levels or None)
+        self.steps = self._maps.map(MapRequest("pca"), say_nothing).steps
         self._progress = ""
-        self._failures: dict[tuple[Subject, Wish], str] = {}
-        self._background: asyncio.Task[None] | None = None
-        super().__init__(self._controls())
-        self.charts.on_select(self._take)
-        self._begin(
-            method=method,
-            colour=colour,
-            snapshot=self._steps[-1] if snapshot is None else snapshot,
-            beside_as=beside_as,
-            selection=list(selection),
-        )
+        self._failures: dict[tuple[StudyMaps, MapRequest], str] = {}
+        self._background = Background(self._next_piece, self._follow)
+        super().__init__(**state)
 
     def __repr__(self) -> str:
         other = f", beside {printable(self._other.study.name)}" if self._other else ""
@@ -99,9 +85,22 @@ class GeometryExplorer(Explorer):
     async def ready(self) -> None:
         """Wait until what the present state asks for is made and drawn. `figure` and `frame` have PCA until then."""
         self._redraw()
-        while self._background is not None and not self._background.done():
-            await asyncio.shield(self._background)
+        await self._background.finished()
         self._redraw()
+
+    def above(self) -> Sequence[ipywidgets.Widget]:
+        slider, last = self.controls["snapshot"], len(self.steps) - 1
+        play = ipywidgets.Play(
+            value=self.steps.index(self.snapshot), max=last, interval=REPLAY_MILLISECONDS, show_repeat=False
+        )
+        ipywidgets.jslink((play, "value"), (slider, "index"))
+        return [
+            ipywidgets.HBox([self.controls[name] for name in ("method", "colour", "beside_as")]),
+            ipywidgets.HBox([slider, play, self.controls["selection"]]),
+        ]
+
+    def pick(self, picked: Picked) -> None:
+        self.selection = picked.codes
 
     def studies(self) -> list[Study]:
         return [self.study]
@@ -115,7 +114,7 @@ class GeometryExplorer(Explorer):
             plots.geometry.draw_latent_map(
                 self._panes(),
                 self.colour,
-                selected=self._checked_selection(),
+                selected=self.selection,
                 shared_axes=self._is_shared(),
             )
         ]
@@ -124,7 +123,7 @@ class GeometryExplorer(Explorer):
         return plots.geometry.publish_latent_map(
             self._panes(),
             self.colour,
-            selected=self._checked_selection(),
+            selected=self.selection,
             shared_axes=self._is_shared(),
         )
 
@@ -146,8 +145,8 @@ class GeometryExplorer(Explorer):
             "snapshot": self.snapshot,
             "selected_codes": len(self.selection),
         }
-        for place, (pane, (subject, wish)) in enumerate(zip(self._panes(), drawn, strict=True)):
-            numbers |= numbers_of(pane, subject.maps[wish], "beside_" if place else "")
+        for place, (pane, (maps, request)) in enumerate(zip(self._panes(), drawn, strict=True)):
+            numbers |= numbers_of(pane, maps.made[request], "beside_" if place else "")
         return numbers
 
     def caption(self) -> str:
@@ -169,73 +168,52 @@ class GeometryExplorer(Explorer):
             )
         return " ".join(parts)
 
-    def subjects(self) -> list[str]:
+    def arguments_as_code(self) -> list[str]:
         beside = [f"beside={study_argument(self._other.study)}"] if self._other else []
         return [study_argument(self.study), *beside]
 
     def hint(self) -> str:
-        failed = [said for wished, said in self._failures.items() if wished in self._wished()]
+        failed = [said for requested, said in self._failures.items() if requested in self._requested()]
         if failed:
             return failed[0]
         missing = self._next_unknown()
-        if missing is None or not self._is_followed:
+        if missing is None or not self._loop.is_running:
             return ""
         what = "UMAP" if missing[1].method == "umap" else "the grid"
         shown = "Drawn by PCA until UMAP is made" if what == "UMAP" else "The grid follows"
         return f"{shown}: {self._progress or 'starting'} …"
 
-    @traitlets.validate("method")
-    def _check_method(self, proposal: Any) -> str:
-        return one_of("method", proposal["value"], analysis.geometry.MAP_METHODS)
-
-    @traitlets.validate("colour")
-    def _check_colour(self, proposal: Any) -> str:
-        return one_of("colour", proposal["value"], plots.geometry.CODE_COLOURS)
-
-    @traitlets.validate("beside_as")
-    def _check_beside(self, proposal: Any) -> str:
-        return one_of("beside_as", proposal["value"], BESIDE.values())
-
-    @traitlets.validate("snapshot")
-    def _check_snapshot(self, proposal: Any) -> int:
-        if proposal["value"] not in self._steps:
-            raise InputError(
-                f"there is no snapshot of step {proposal['value']} on the map: "
-                f"choose one of {', '.join(map(str, self._steps))}"
-            )
-        return proposal["value"]
-
-    def _wished(self) -> list[tuple[Subject, Wish]]:
+    def _requested(self) -> list[tuple[StudyMaps, MapRequest]]:
         """The maps of the present state, from left to right."""
         if self.beside_as == "fitted":
-            both = (self._subject, Wish(self.method, with_grid=True))
+            both = (self._maps, MapRequest(self.method, with_grid=True))
             return [both, both]
-        alone = [(self._subject, Wish(self.method))]
+        alone = [(self._maps, MapRequest(self.method))]
         if self.beside_as == "start":
             return [*alone, *alone]
         if self._other is None:
             return alone
-        return [*alone, (self._other, Wish(self.method, "latents" if self.beside_as == "latents" else "rounding"))]
+        return [*alone, (self._other, MapRequest(self.method, "latents" if self.beside_as == "latents" else "rounding"))]
 
-    def _drawn(self) -> list[tuple[Subject, Wish]]:
-        """The maps that are shown: those wished for, or, while these are made, what there is at once."""
-        wished = self._wished()
-        if self._is_followed and not all(self._is_known(*one) for one in wished):
-            at_once = [(subject, replace(wish, method="pca")) for subject, wish in wished]
+    def _drawn(self) -> list[tuple[StudyMaps, MapRequest]]:
+        """The maps that are shown: those requested for, or, while these are made, what there is at once."""
+        requested = self._requested()
+        if self._loop.is_running and not all(self._is_known(*one) for one in requested):
+            at_once = [(maps, replace(request, method="pca")) for maps, request in requested]
             if not self._is_known(*at_once[0]) and at_once[0][1].with_grid:
-                at_once = [(self._subject, Wish("pca"))]
-            wished = at_once
-        for subject, wish in wished:
-            subject.map(wish, say_nothing)
-        return wished
+                at_once = [(self._maps, MapRequest("pca"))]
+            requested = at_once
+        for maps, request in requested:
+            maps.map(request, say_nothing)
+        return requested
 
     def _is_shared(self) -> bool:
         drawn = self._drawn()
         return len(drawn) == 2 and self.beside_as in ON_THE_SAME_AXES
 
     def _panes(self) -> list[plots.geometry.MapPane]:
-        (subject, wish), *others = self._drawn()
-        left = subject.pane(wish, self.colour, self.snapshot)
+        (maps, request), *others = self._drawn()
+        left = maps.pane(request, self.colour, self.snapshot)
         if not others:
             return [left]
         other, beside = others[0]
@@ -243,75 +221,34 @@ class GeometryExplorer(Explorer):
             case "fitted":
                 right = other.grid_pane(beside, self.colour)
             case "start":
-                right = of_the_same_map(other.pane(beside, self.colour, self._steps[0]))
+                right = of_the_same_map(other.pane(beside, self.colour, self.steps[0]))
             case _:
                 right = replace(other.pane(beside, self.colour), selectable=False)
         return [left, right]
 
-    def _checked_selection(self) -> list[int]:
-        return checked_codes(self.selection, self._size)
+    def _is_known(self, maps: StudyMaps, request: MapRequest) -> bool:
+        return request in maps.made
 
-    def _is_known(self, subject: Subject, wish: Wish) -> bool:
-        return wish in subject.maps
-
-    def _next_unknown(self) -> tuple[Subject, Wish] | None:
-        missing = (one for one in self._wished() if not self._is_known(*one) and one not in self._failures)
+    def _next_unknown(self) -> tuple[StudyMaps, MapRequest] | None:
+        missing = (one for one in self._requested() if not self._is_known(*one) and one not in self._failures)
         return next(missing, None)
-
-    def _controls(self) -> list[ipywidgets.Widget]:
-        method = ipywidgets.Dropdown(
-            options=[("PCA", "pca"), ("UMAP", "umap")], description="map by", layout={"width": "170px"}
-        )
-        colour = ipywidgets.Dropdown(
-            options=[(name.replace("_", " "), name) for name in plots.geometry.CODE_COLOURS],
-            description="colour",
-            layout={"width": "240px"},
-        )
-        beside = ipywidgets.Dropdown(options=list(BESIDE.items()), description="beside", layout={"width": "330px"})
-        slider = ipywidgets.SelectionSlider(
-            options=self._steps,
-            value=self._steps[-1],
-            description="codes of step",
-            style={"description_width": "initial"},
-            layout={"width": "330px"},
-        )
-        last = len(self._steps) - 1
-        play = ipywidgets.Play(value=last, max=last, interval=REPLAY_MILLISECONDS, show_repeat=False)
-        ipywidgets.jslink((play, "value"), (slider, "index"))
-        codes = CodesBox("codes", self._size)
-        self.snapshot = self._steps[-1]
-        for trait, box in (("method", method), ("colour", colour), ("beside_as", beside), ("snapshot", slider)):
-            setattr(self, trait, box.value)
-            traitlets.link((self, trait), (box, "value"))
-        traitlets.link((self, "selection"), (codes, "codes"))
-        first = [method, colour, beside]
-        return [ipywidgets.HBox(first), ipywidgets.HBox([slider, play, codes])]
-
-    def _take(self, picked: Picked) -> None:
-        self.selection = picked.codes
 
     def _redraw(self) -> None:
         super()._redraw()
-        loop = running_loop()
-        if loop is not None and self._next_unknown() and (self._background is None or self._background.done()):
-            self._background = loop.create_task(self._make_what_is_missing())
+        self._background.begin()
 
-    async def _make_what_is_missing(self) -> None:
-        """Make the maps of the present state in another thread, one after the other; draw each when it is there."""
-        while (missing := self._next_unknown()) is not None:
-            subject, wish = missing
-            self._progress = ""
-            try:
-                await asyncio.to_thread(subject.map, wish, self._hear)
-            except Exception as error:  # shown where a person looks, and not tried again
-                self._failures[missing] = str(error) if isinstance(error, InputError) else repr(error)
-            self._follow()
+    def _next_piece(self) -> Callable[[], None] | None:
+        missing = self._next_unknown()
+        return None if missing is None else partial(self._make, *missing)
+
+    def _make(self, maps: StudyMaps, request: MapRequest) -> None:
+        """Make a map; called in another thread, where no widget may be touched."""
+        self._progress = ""
+        try:
+            maps.map(request, self._hear)
+        except Exception as error:  # shown in the panel, and not tried again
+            self._failures[maps, request] = str(error) if isinstance(error, InputError) else repr(error)
 
     def _hear(self, sentence: str) -> None:
-        """Called in the other thread, where no widget may be touched."""
         self._progress = sentence
-        if self._kernel_loop is not None and self._is_followed:
-            self._kernel_loop.call_soon_threadsafe(self._say_progress)
-
-    def _say_progress(self) -> None:
-        self._say_hint()
+        self._loop.soon(self._say_hint)

@@ -17,7 +17,7 @@ PANES_KEPT = 16
 
 
 @dataclass(frozen=True)
-class Wish:
+class MapRequest:
     """A map that is asked for: by `method`, in `space`, together with a fitted grid or alone."""
 
     method: str
@@ -26,12 +26,12 @@ class Wish:
 
 
 @dataclass(eq=False)
-class Subject:
+class StudyMaps:
     """A study whose codebook is looked at, and the maps that were made of it so far."""
 
     study: Study
     levels: tuple[int, ...] | None = None  # of the grid that is fitted; by default those nearest to the study's K
-    maps: dict[Wish, analysis.geometry.LatentMap] = field(default_factory=dict)
+    made: dict[MapRequest, analysis.geometry.LatentMap] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.quantizer = self.study.quantizer
@@ -40,31 +40,31 @@ class Subject:
         self.pane = lru_cache(maxsize=PANES_KEPT)(self._pane)
         self.grid_pane = lru_cache(maxsize=PANES_KEPT)(self._grid_pane)
 
-    def map(self, wish: Wish, report: Report) -> analysis.geometry.LatentMap:
+    def map(self, request: MapRequest, report: Report) -> analysis.geometry.LatentMap:
         """The map, made now if it was not before."""
-        if wish not in self.maps:
-            if wish.with_grid and self.grid is None:
+        if request not in self.made:
+            if request.with_grid and self.grid is None:
                 report("fitting the grid to the tokens")
                 self.grid = analysis.geometry.fit_grid(self.study, self.levels)
-            grid = self.grid if wish.with_grid else None
-            self.maps[wish] = analysis.geometry.latent_map(
-                self.study, wish.method, space=wish.space, grid=grid, report=report
+            grid = self.grid if request.with_grid else None
+            self.made[request] = analysis.geometry.latent_map(
+                self.study, request.method, space=request.space, grid=grid, report=report
             )
-        return self.maps[wish]
+        return self.made[request]
 
-    def _pane(self, wish: Wish, colour: str, step: int | None = None) -> plots.geometry.MapPane:
+    def _pane(self, request: MapRequest, colour: str, step: int | None = None) -> plots.geometry.MapPane:
         """A map that was made already, with the codes of `step` (today's by default) on it."""
-        mapped = self.maps[wish]
+        mapped = self.made[request]
         step = mapped.steps[-1] if step is None else step
         method, size = self.study.method, f"{self.quantizer.codebook_size:,d}"
         if not self.quantizer.codebook_is_fixed:
             heading = f"{method}: {size} learned codes, step {step:,d}"
-        elif wish.space == "latents":
+        elif request.space == "latents":
             heading = f"{method}: {_levels(self.quantizer.levels)} grid, projected out, among its raw latents"
         else:
             heading = f"{method}: {_levels(self.quantizer.levels)} grid, in its own space"
         colours = analysis.geometry.map_colours(self.study, step, _costly(colour))
-        regularity = self._regularity(wish.space, step)
+        regularity = self._regularity(request.space, step)
         pane = _pane(mapped, mapped.of("code", step), colours, regularity, heading, self.quantizer.lattice)
         if self.quantizer.codebook_is_fixed or not self.quantizer.lattice:
             return pane
@@ -72,10 +72,10 @@ class Subject:
         began = f"Codes began as a grid of {_levels(self.quantizer.lattice)}{joined}. "
         return replace(pane, under=(began + pane.under[0], *pane.under[1:]))
 
-    def _grid_pane(self, wish: Wish, colour: str) -> plots.geometry.MapPane:
+    def _grid_pane(self, request: MapRequest, colour: str) -> plots.geometry.MapPane:
         """The fitted grid on the same map."""
         assert self.grid is not None
-        mapped, grid = self.maps[wish], self.grid
+        mapped, grid = self.made[request], self.grid
         colours = analysis.geometry.grid_colours(self.study, grid, _costly(colour))
         heading = f"{_levels(grid.levels)} grid, fitted to the same tokens"
         regularity = analysis.geometry.lattice_regularity(grid.points)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 import ipywidgets
 import pandas as pd
 import plotly.graph_objects as go
-import traitlets
 from matplotlib.figure import Figure
 
 from lgq_explore import analysis, plots
@@ -17,9 +17,11 @@ from lgq_explore.runs.frozen_run import FolderWatch, stamp_of
 from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.study import Study
 
-from ..copy_code import CopyCode
-from ..explorer import Explorer, StudyLike, as_run, one_of, run_argument, run_names
-from ..panel import ERROR_COLOUR
+from ..explorer import Explorer
+from ..parts.controls import radio_buttons
+from ..parts.copy_code import CopyCode
+from ..parts.state import Choice
+from ..parts.studies import StudyLike, as_run, run_argument, run_names
 from .tables import in_one_sentence, overview_table, verdict_table
 
 
@@ -35,36 +37,42 @@ class HealthPanel(Explorer):
         InputError: no runs, one that can't be opened, or an unknown name in `shown`.
     """
 
-    STATE: ClassVar[tuple[str, ...]] = ("shown",)
-    shown = traitlets.Unicode()
+    shown = Choice(lambda panel: panel.names, lambda panel: panel.names[0], radio_buttons("health of"))
 
-    def __init__(self, *runs: StudyLike, shown: str | None = None) -> None:
+    def __init__(self, *runs: StudyLike, **state: Any) -> None:
         if not runs:
             raise InputError("no runs to look at: give at least one, such as lgq.tutorial_run('lgq')")
         opened = [run.require_run() if isinstance(run, Study) else as_run(run) for run in runs]
         for run in opened:
             run.require_unchanged()  # from now on the folders are read anew
-        names = run_names(opened)
+        self.names = run_names(opened)
         self._runs: dict[str, Run] = {}
         self._evidence: dict[str, Evidence] = {}
-        self._paths = {name: run.path for name, run in zip(names, opened, strict=True)}
+        self._paths = {name: run.path for name, run in zip(self.names, opened, strict=True)}
         self._gather()
         self._overview, self._table = ipywidgets.HTML(), ipywidgets.HTML()
         self._command = CopyCode(
             label="copy command", title="put the command that follows all advice into the clipboard"
         )
-        super().__init__([self._controls(names), self._overview, self._table], [self._command])
-        self._begin(shown=names[0] if shown is None else shown)
+        super().__init__(**state)
 
     def __repr__(self) -> str:
         return f"HealthPanel({', '.join(self._runs)})"
+
+    def above(self) -> Sequence[ipywidgets.Widget]:
+        again = ipywidgets.Button(description="look again", tooltip="read the run folders anew")
+        again.on_click(lambda button: self.look_again())
+        return [ipywidgets.HBox([*self.controls.values(), again]), self._overview, self._table]
+
+    def below(self) -> Sequence[ipywidgets.Widget]:
+        return [self._command]
 
     def look_again(self) -> None:
         """Read the runs' folders anew, and show what they say now."""
         try:
             self._gather()
         except InputError as error:  # what was said before stays
-            self._say(str(error), ERROR_COLOUR)
+            self._refuse(error)
         else:
             self._redraw()
 
@@ -106,12 +114,8 @@ class HealthPanel(Explorer):
             "The rules speak of this run alone, and compare no methods."
         )
 
-    def subjects(self) -> list[str]:
+    def arguments_as_code(self) -> list[str]:
         return [run_argument(run) for run in self._runs.values()]
-
-    @traitlets.validate("shown")
-    def _check_shown(self, proposal: Any) -> str:
-        return one_of("shown", proposal["value"], self._runs)
 
     def moved_on(self) -> list[str]:
         return [watch.moved_on("press look again to see it") for watch in self._watches]
@@ -138,18 +142,3 @@ class HealthPanel(Explorer):
             f"{config.quantizer.method}, K = {config.quantizer.size:,d}, D = {config.backbone.dim}, "
             f"seed {config.seed}, step {evidence.finished_steps:,d} of {config.steps:,d}"
         )
-
-    def _controls(self, names: list[str]) -> ipywidgets.Widget:
-        again = ipywidgets.Button(description="look again", tooltip="read the run folders anew")
-        again.on_click(self._look_again)
-        if len(names) == 1:
-            return ipywidgets.HBox([again])
-        # All names in sight: the table below tells of all of them.
-        chosen = ipywidgets.RadioButtons(
-            options=names, description="health of", orientation="horizontal", layout={"width": "auto"}
-        )
-        traitlets.link((chosen, "value"), (self, "shown"))
-        return ipywidgets.HBox([chosen, again])
-
-    def _look_again(self, button: Any) -> None:
-        self.look_again()

@@ -1,1 +1,1 @@
-"""Parts that panels of several topics are made of."""
+"""Parts that panels are made of."""

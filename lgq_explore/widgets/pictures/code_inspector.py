@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -20,9 +20,11 @@ from lgq_explore.plots.pictures.patches import NO_CODES
 from lgq_explore.plots.style import Title
 from lgq_explore.runs.study import CROPS, Study
 
-from ..charts import Picked
-from ..codes_box import CodesBox
-from ..explorer import Explorer, StudyLike, as_study, snapshots_caption, study_argument, study_caption
+from ..explorer import Explorer
+from ..parts.charts import Picked
+from ..parts.controls import codes_box
+from ..parts.state import Codes
+from ..parts.studies import StudyLike, as_study, snapshots_caption, study_argument, study_caption
 
 MOST_CODES = 5
 """Rows of patches: a lasso may catch hundreds of codes, and the most used of them are shown."""
@@ -52,14 +54,12 @@ class CodeInspector(Explorer):
         InputError: a run that can't be opened, has no weights, or more codes than can be listed.
     """
 
-    STATE: ClassVar[tuple[str, ...]] = ("selection", "turned_off")
-    selection = traitlets.List(traitlets.Int())
-    turned_off = traitlets.List(traitlets.Int())
+    selection = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("codes:"))
+    turned_off = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("turned off:"))
     patch = traitlets.List(traitlets.Int())
+    """What was clicked, for panels that are linked; nothing here shows it."""
 
-    def __init__(
-        self, study: StudyLike, selection: Sequence[int] = (), turned_off: Sequence[int] = (), crops: int = CROPS
-    ) -> None:
+    def __init__(self, study: StudyLike, crops: int = CROPS, **state: Any) -> None:
         self.study = as_study(study, crops)
         self.study.quantizer.require_listed()
         self._size = self.study.quantizer.codebook_size
@@ -71,12 +71,20 @@ class CodeInspector(Explorer):
         self._history: pd.DataFrame | None = None
         self._why_no_history = NO_CODES
         self._without: analysis.pictures.TurnedOff | None = None
-        super().__init__(self._controls())
-        self.charts.on_select(self._take)
-        self._begin(selection=list(selection), turned_off=list(turned_off))
+        super().__init__(**state)
 
     def __repr__(self) -> str:
         return f"CodeInspector({printable(self.study.name)}, {len(self.selection)} codes, {len(self.turned_off)} off)"
+
+    def above(self) -> Sequence[ipywidgets.Widget]:
+        turn_off = ipywidgets.Button(description="Turn selection off", layout={"width": "150px"})
+        turn_on = ipywidgets.Button(description="Turn all on", layout={"width": "110px"})
+        turn_off.on_click(self._turn_selection_off)
+        turn_on.on_click(lambda button: self.set_trait("turned_off", []))
+        return [
+            ipywidgets.HBox([self.controls["selection"], turn_off]),
+            ipywidgets.HBox([self.controls["turned_off"], turn_on]),
+        ]
 
     def patches(self) -> list[analysis.pictures.CodePatches]:
         """The patches of each code that is shown: of the selected ones the most used, ascending."""
@@ -158,7 +166,7 @@ class CodeInspector(Explorer):
             "gradients with respect to the picture)."
         )
 
-    def subjects(self) -> list[str]:
+    def arguments_as_code(self) -> list[str]:
         return [study_argument(self.study)]
 
     def hint(self) -> str:
@@ -171,20 +179,10 @@ class CodeInspector(Explorer):
             )
         return "\n".join(sentences)
 
-    def _controls(self) -> list[ipywidgets.Widget]:
-        chosen, off = CodesBox("codes:", self._size), CodesBox("turned off:", self._size)
-        traitlets.link((self, "selection"), (chosen, "codes"))
-        traitlets.link((self, "turned_off"), (off, "codes"))
-        turn_off = ipywidgets.Button(description="Turn selection off", layout={"width": "150px"})
-        turn_on = ipywidgets.Button(description="Turn all on", layout={"width": "110px"})
-        turn_off.on_click(self._turn_selection_off)
-        turn_on.on_click(lambda button: self.set_trait("turned_off", []))
-        return [ipywidgets.HBox([chosen, turn_off]), ipywidgets.HBox([off, turn_on])]
-
     def _turn_selection_off(self, button: Any) -> None:
         self.turned_off = analysis.usage.checked_codes([*self.turned_off, *self.selection], self._size)
 
-    def _take(self, picked: Picked) -> None:
+    def pick(self, picked: Picked) -> None:
         match picked:
             case Picked(figure=place, codes=[token]) if place == PATCHES:
                 self.patch = [int(value) for value in self._tokens.loc[token, ["image", "row", "column"]]]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -15,12 +14,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from lgq_explore import analysis, plots
-from lgq_explore.errors import InputError, printable
+from lgq_explore.errors import printable
 from lgq_explore.quantizers import SoftQuantizer
 from lgq_explore.runs.study import CROPS, Study
 
-from ..charts import Picked
-from ..explorer import Explorer, StudyLike, as_study, study_argument, study_caption
+from ..explorer import Explorer
+from ..parts.charts import Picked
+from ..parts.controls import decade_slider, place_boxes
+from ..parts.state import Place, Temperature
+from ..parts.studies import StudyLike, as_study, study_argument, study_caption
 
 PICTURES, POSTERIOR = 0, 1
 """The places of the charts."""
@@ -45,36 +47,55 @@ class PatchInspector(Explorer):
         InputError: a run that can't be opened, has no weights, or more codes than can be listed.
     """
 
-    STATE: ClassVar[tuple[str, ...]] = ("patch", "temperature")
-    patch = traitlets.List(traitlets.Int())
-    temperature = traitlets.Float(None, allow_none=True)
+    patch = Place(lambda panel: panel.axes, (0, 0, 0), place_boxes)
+    temperature = Temperature(
+        lambda panel: panel.temperature_in_force,
+        None,
+        decade_slider("temperature", LOWEST_DECADE, HIGHEST_DECADE),
+        allow_none=True,
+    )
     selection = traitlets.List(traitlets.Int())
+    """What was clicked, for panels that are linked; nothing here shows it."""
 
-    def __init__(
-        self,
-        study: StudyLike,
-        patch: Sequence[int] = (0, 0, 0),
-        temperature: float | None = None,
-        crops: int = CROPS,
-    ) -> None:
+    def __init__(self, study: StudyLike, crops: int = CROPS, **state: Any) -> None:
         self.study = as_study(study, crops)
         self.study.quantizer.require_listed()
         self._tokens = analysis.pictures.token_table(self.study)
         self._method = self.study.method
         self._answer: analysis.pictures.PatchPosterior | None = None
         self._asked: list[Any] = []
-        super().__init__(self._controls())
-        self.charts.on_select(self._take)
-        self._begin(patch=list(patch), temperature=temperature)
+        super().__init__(**state)
 
     def __repr__(self) -> str:
         return f"PatchInspector({printable(self.study.name)}, patch {self.patch})"
 
+    @property
+    def axes(self) -> dict[str, int]:
+        """What numbers a patch, and how many there are of each."""
+        images, _, height, width = self.study.encoding.codes.shape
+        return {"picture": images, "row": height, "column": width}
+
+    @property
+    def temperature_in_force(self) -> float | None:
+        """The temperature that training ended with; None for a method that has none."""
+        quantizer = self.study.quantizer
+        return quantizer.temperature if isinstance(quantizer, SoftQuantizer) else None
+
+    def above(self) -> Sequence[ipywidgets.Widget]:
+        return [ipywidgets.HBox(list(self.controls.values()), layout={"flex_flow": "row wrap"})]
+
+    def pick(self, picked: Picked) -> None:
+        match picked:
+            case Picked(figure=place, codes=[token]) if place == PICTURES:
+                self.patch = [int(value) for value in self._tokens.loc[token, ["image", "row", "column"]]]
+            case Picked(figure=place, codes=[code]) if place == POSTERIOR:
+                self.selection = [code]
+
     def posterior(self) -> analysis.pictures.PatchPosterior:
-        """Of the patch at the temperature in the traits. Raises InputError where one of them is no such thing."""
+        """Of the patch at the temperature in the traits. Raises InputError for a temperature that the method can't have."""
         asked = [self.patch, self.temperature]
         if self._answer is None or asked != self._asked:
-            image, row, column = self._checked_patch()
+            image, row, column = self.patch
             self._answer = analysis.pictures.posterior(self.study, image, row, column, self.temperature)
             self._asked = asked
         return self._answer
@@ -135,64 +156,8 @@ class PatchInspector(Explorer):
     def caption(self) -> str:
         return study_caption(self.study)
 
-    def subjects(self) -> list[str]:
+    def arguments_as_code(self) -> list[str]:
         return [study_argument(self.study)]
-
-    def _controls(self) -> list[ipywidgets.Widget]:
-        images, _, height, width = self.study.encoding.codes.shape
-        ends = {"picture": images, "row": height, "column": width}
-        self._place = [
-            ipywidgets.BoundedIntText(description=name, min=0, max=range(end)[-1], layout={"width": "170px"})
-            for name, end in ends.items()
-        ]
-        for part in self._place:
-            part.observe(self._read_place, "value")
-        self.observe(self._write_place, "patch")
-        quantizer = self.study.quantizer
-        sliders = [self._temperature_slider(quantizer.temperature)] if isinstance(quantizer, SoftQuantizer) else []
-        return [ipywidgets.HBox([*self._place, *sliders], layout={"flex_flow": "row wrap"})]
-
-    def _temperature_slider(self, in_force: float) -> ipywidgets.FloatLogSlider:
-        slider = ipywidgets.FloatLogSlider(
-            value=in_force,
-            min=LOWEST_DECADE,
-            max=HIGHEST_DECADE,
-            step=0.05,
-            description="temperature",
-            readout_format=".3g",
-            style={"description_width": "initial"},
-        )
-
-        def read(change: Any) -> None:
-            # The page rounds the value it is given, and sends that back.
-            if not math.isclose(change["new"], change["old"], rel_tol=1e-6):
-                self.temperature = change["new"]
-
-        def write(change: Any) -> None:
-            _write(slider, in_force if self.temperature is None else self.temperature, read)
-
-        slider.observe(read, "value")
-        self.observe(write, "temperature")
-        return slider
-
-    def _read_place(self, change: Any) -> None:
-        self.patch = [part.value for part in self._place]
-
-    def _write_place(self, change: Any) -> None:
-        for part, value in zip(self._place, self.patch, strict=False):
-            _write(part, value, self._read_place)
-
-    def _take(self, picked: Picked) -> None:
-        match picked:
-            case Picked(figure=place, codes=[token]) if place == PICTURES:
-                self.patch = [int(value) for value in self._tokens.loc[token, ["image", "row", "column"]]]
-            case Picked(figure=place, codes=[code]) if place == POSTERIOR:
-                self.selection = [code]
-
-    def _checked_patch(self) -> list[int]:
-        if self.patch and len(self.patch) != len(self._place):
-            raise InputError(f"patch is {self.patch}: give the number of the picture, a row and a column")
-        return self.patch or [0] * len(self._place)
 
     def _pictures(self) -> dict[str, NDArray[np.uint8]]:
         answer = self.posterior()
@@ -218,10 +183,3 @@ class PatchInspector(Explorer):
     def _at(self) -> str:
         temperature = self.posterior().temperature
         return "" if temperature is None else f"temperature {temperature:.3g}"
-
-
-def _write(control: ipywidgets.Widget, value: float, reader: Callable[[Any], None]) -> None:
-    """Show a value that came from elsewhere: read back, it would be cut to the control's own ends."""
-    control.unobserve(reader, "value")
-    control.value = value
-    control.observe(reader, "value")

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
 import html
 import math
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import ipywidgets
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-import traitlets
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from lgq_explore import analysis, plots
 from lgq_explore.analysis.temperature import TemperatureView, TemperatureViews
-from lgq_explore.analysis.temperature.softness import require_temperature
-from lgq_explore.errors import InputError, printable
+from lgq_explore.errors import printable
 from lgq_explore.runs.study import Study
 
+<<<<<<< HEAD
 from ..charts import Picked
 from ..codes_box import CodesBox, checked_codes
 from ..explorer import Explorer, StudyLike, as_study, snapshots_caption, study_argument, study_caption
 from ..parts.kernel_loop import running_loop
+=======
+from ..explorer import Explorer
+from ..parts.background import Background
+from ..parts.charts import Picked
+from ..parts.controls import codes_box, number_box, step_slider, stop_slider
+from ..parts.state import Choice, Codes, Temperature, Whole
+from ..parts.studies import StudyLike, as_study, snapshots_caption, study_argument, study_caption
+>>>>>>> 6e5b133 (A panel's state is declared once, piece by piece)
 
 AHEAD = 12
 """Temperatures around the present one that are made ready while nobody moves, so that a move finds its answer."""
@@ -53,48 +59,51 @@ class TemperatureExplorer(Explorer):
         InputError: a run that cannot be opened or has no temperature.
     """
 
-    STATE = ("temperature", "snapshot", "token", "selection")
+    temperature = Temperature(
+        lambda panel: panel.offered_temperatures,
+        lambda panel: panel.last_temperature,
+        stop_slider("temperature τ", "400px"),
+    )
+    snapshot = Choice(lambda panel: panel.steps, lambda panel: panel.steps[-1], step_slider("codebook of", "400px"))
+    token = Whole(lambda panel: (0, panel.pictured_tokens - 1), 0, number_box("token"))
+    selection = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("codes"))
 
-    temperature = traitlets.Float()
-    snapshot = traitlets.Int()
-    token = traitlets.Int()
-    selection = traitlets.List(traitlets.Int())
-
-    def __init__(
-        self,
-        study: StudyLike,
-        temperature: float | None = None,
-        snapshot: int | None = None,
-        token: int = 0,
-        selection: Sequence[int] = (),
-    ) -> None:
+    def __init__(self, study: StudyLike, **state: Any) -> None:
         self.study = as_study(study)
-        quantizer = analysis.temperature.require_soft(self.study.quantizer)
+        in_force = analysis.temperature.require_soft(self.study.quantizer).temperature
         self._views_of = lru_cache(maxsize=SNAPSHOTS_KEPT)(self._make_views)
         self._marks_of = lru_cache(maxsize=SNAPSHOTS_KEPT)(self._make_marks)
         newest = self.study.trained.finished_steps
-        self._grid = self._views_of(newest).temperatures
+        self.offered_temperatures = self._views_of(newest).temperatures
+        self.last_temperature = _nearest_first(self.offered_temperatures, in_force)[0]
+        self.pictured_tokens = len(self._views_of(newest).pictured)
+        self.steps = sorted({*self.study.snapshots, newest})
         self._flips = analysis.temperature.flips_over_snapshots(self.study)
-        self._ahead: asyncio.Task[None] | None = None
+        self._ahead = Background(self._next_piece, self._draw_the_rest)
         self._awaits_the_rest = False
-        self._build_controls(sorted({*self.study.snapshots, newest}))
-        super().__init__([self._temperature_row, self._snapshot_row, self._choice_row])
-        self.charts.on_select(self._pick)
-        self._begin(
-            temperature=self._nearest_on_slider(quantizer.temperature) if temperature is None else temperature,
-            snapshot=newest if snapshot is None else snapshot,
-            token=token,
-            selection=list(selection),
-        )
+        self._numbers, self._change = ipywidgets.HTML(), ipywidgets.HTML()
+        super().__init__(**state)
 
     def __repr__(self) -> str:
         return f"TemperatureExplorer({printable(self.study.name)})"
+
+    def above(self) -> Sequence[ipywidgets.Widget]:
+        return [
+            ipywidgets.HBox([self.controls["temperature"], self._numbers]),
+            ipywidgets.HBox([self.controls["snapshot"], self._change]),
+            ipywidgets.HBox([self.controls["token"], self.controls["selection"]]),
+        ]
+
+    def pick(self, picked: Picked) -> None:
+        if picked.figure == MAP_FIGURE and picked.codes:
+            self.token = picked.codes[0]
+        elif picked.figure == TOP_FIGURE:
+            self.selection = picked.codes
 
     def studies(self) -> list[Study]:
         return [self.study]
 
     def draw(self) -> list[go.Figure]:
-        checked_codes(self.selection, self._views.quantizer.codebook_size)
         views, view = self._views, self._quickest_view()
         self._awaits_the_rest = len(view.tokens) < len(views.sample)
         self._say_numbers(view)
@@ -144,27 +153,8 @@ class TemperatureExplorer(Explorer):
             f"step {self.study.trained.finished_steps:,d}{snapshots_caption(self.study)}"
         )
 
-    def subjects(self) -> list[str]:
+    def arguments_as_code(self) -> list[str]:
         return [study_argument(self.study)]
-
-    @traitlets.validate("temperature")
-    def _check_temperature(self, proposal: Any) -> float:
-        require_temperature(proposal["value"])
-        return proposal["value"]
-
-    @traitlets.validate("snapshot")
-    def _check_snapshot(self, proposal: Any) -> int:
-        steps = self._snapshot_slider.options
-        if proposal["value"] not in steps:
-            raise InputError(
-                f"there is no snapshot of step {proposal['value']}: choose one of {', '.join(map(str, steps))}"
-            )
-        return proposal["value"]
-
-    @traitlets.validate("token")
-    def _check_token(self, proposal: Any) -> int:
-        self._views.require_token(proposal["value"])
-        return proposal["value"]
 
     @property
     def _views(self) -> TemperatureViews:
@@ -176,7 +166,7 @@ class TemperatureExplorer(Explorer):
 
     def _quickest_view(self) -> TemperatureView:
         """What is known of the present state, or a preview of it: where a loop runs, the rest follows by itself."""
-        previews = self._is_followed and not self._views.is_known(self.temperature)
+        previews = self._loop.is_running and not self._views.is_known(self.temperature)
         return self._views.preview(self.temperature) if previews else self._view
 
     @property
@@ -190,49 +180,6 @@ class TemperatureExplorer(Explorer):
         views, run = self._views_of(snapshot), self.study.run
         history = None if run is None else run.history()
         return analysis.temperature.temperature_marks(views.sample, views.sweep, history)
-
-    def _build_controls(self, steps: list[int]) -> None:
-        wide = {"style": {"description_width": "96px"}, "layout": {"width": "400px"}}
-        self._temperature_slider = ipywidgets.SelectionSlider(
-            options=[(f"{temperature:.3g}", temperature) for temperature in self._grid],
-            description="temperature τ",
-            **wide,
-        )
-        self._snapshot_slider = ipywidgets.SelectionSlider(
-            options=steps, value=steps[-1], description="codebook of", **wide
-        )
-        self._token_box = ipywidgets.BoundedIntText(
-            min=0,
-            max=len(self._views_of(steps[-1]).pictured) - 1,
-            description="token",
-            style={"description_width": "initial"},
-            layout={"width": "130px"},
-        )
-        codes_box = CodesBox("codes", self._views_of(steps[-1]).quantizer.codebook_size)
-        self._numbers, self._change = ipywidgets.HTML(), ipywidgets.HTML()
-        self._temperature_row = ipywidgets.HBox([self._temperature_slider, self._numbers])
-        self._snapshot_row = ipywidgets.HBox([self._snapshot_slider, self._change])
-        self._choice_row = ipywidgets.HBox([self._token_box, codes_box])
-        self._temperature_slider.observe(self._slide, "value")
-        self.snapshot = steps[-1]
-        traitlets.link((self, "snapshot"), (self._snapshot_slider, "value"))
-        traitlets.link((self, "token"), (self._token_box, "value"))
-        traitlets.link((self, "selection"), (codes_box, "codes"))
-        self.observe(self._follow_temperature, "temperature")
-
-    def _slide(self, change: Any) -> None:
-        if change["new"] != self._nearest_on_slider(self.temperature):
-            self.temperature = change["new"]
-
-    def _follow_temperature(self, change: Any) -> None:
-        self._temperature_slider.value = self._nearest_on_slider(self.temperature)
-
-    def _nearest_on_slider(self, temperature: float) -> float:
-        """A temperature set from Python may lie between the slider's."""
-        return self._from_near_to_far(temperature)[0]
-
-    def _from_near_to_far(self, temperature: float) -> list[float]:
-        return sorted(self._grid, key=lambda other: abs(math.log(other / temperature)))
 
     def _numbers_of(self, view: TemperatureView) -> dict[str, float]:
         return analysis.temperature.softness_summary(view.tokens, self.temperature, self._views.sample.spread)
@@ -249,32 +196,24 @@ class TemperatureExplorer(Explorer):
             for row in since.itertuples()
         )
 
-    def _pick(self, picked: Picked) -> None:
-        if picked.figure == MAP_FIGURE and picked.codes:
-            self.token = picked.codes[0]
-        elif picked.figure == TOP_FIGURE:
-            self.selection = picked.codes
-
     def _redraw(self) -> None:
         super()._redraw()
-        loop = running_loop()
-        if loop is not None and (self._ahead is None or self._ahead.done()):
-            self._ahead = loop.create_task(self._look_ahead())
+        self._ahead.begin()
 
-    async def _look_ahead(self) -> None:
-        """Answer for the temperatures around the present one, nearest first, in a thread; draw what was awaited."""
-        while True:
-            if self._awaits_the_rest and self._views.is_known(self.temperature):
-                self._follow()
-            temperature = self._next_unknown()
-            if temperature is None:
-                return
-            await asyncio.to_thread(self._views.at, temperature)
-
-    def _next_unknown(self) -> float | None:
+    def _next_piece(self) -> Callable[[], object] | None:
+        """The nearest temperature around the present one that is not answered yet."""
         # One set from Python may lie between those of the slider.
-        nearest = [self.temperature, *self._from_near_to_far(self.temperature)[:AHEAD]]
-        return next((near for near in nearest if not self._views.is_known(near)), None)
+        nearest = [self.temperature, *_nearest_first(self.offered_temperatures, self.temperature)[:AHEAD]]
+        unknown = next((near for near in nearest if not self._views.is_known(near)), None)
+        return None if unknown is None else partial(self._views.at, unknown)
+
+    def _draw_the_rest(self) -> None:
+        if self._awaits_the_rest and self._views.is_known(self.temperature):
+            self._follow()
+
+
+def _nearest_first(temperatures: Sequence[float], temperature: float) -> list[float]:
+    return sorted(temperatures, key=lambda other: abs(math.log(other / temperature)))
 
 
 def _pictures(view: TemperatureView) -> dict[str, NDArray[np.uint8]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import Any
 
 import ipywidgets
 import pandas as pd
@@ -13,21 +13,13 @@ from matplotlib.figure import Figure
 
 from lgq_explore import analysis, plots
 from lgq_explore.errors import InputError
-from lgq_explore.runs.study import Study
+from lgq_explore.runs.study import CROPS, Study
 
-from ..charts import Picked
-from ..codes_box import CodesBox, checked_codes
-from ..explorer import (
-    CROPS,
-    Explorer,
-    StudyLike,
-    as_study,
-    kind_of_crops,
-    one_of,
-    study_argument,
-    study_caption,
-    study_names,
-)
+from ..explorer import Explorer
+from ..parts.charts import Picked
+from ..parts.controls import codes_box, count_slider, menu
+from ..parts.state import Choice, Codes, Whole
+from ..parts.studies import StudyLike, as_study, kind_of_crops, study_argument, study_caption, study_names
 from .tables import definitions_table, numbers_table, side_by_side
 
 HITS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -53,30 +45,18 @@ class UsageExplorer(Explorer):
         InputError: no runs, one that can't be opened or has no weights, or an unknown name in `shown`.
     """
 
-    STATE: ClassVar[tuple[str, ...]] = ("shown", "hits", "batch_images", "window_tokens", "selection")
-    shown = traitlets.Unicode()
-    hits = traitlets.Int()
-    batch_images = traitlets.Int()
-    window_tokens = traitlets.Int()
-    selection = traitlets.List(traitlets.Int())
+    shown = Choice(lambda panel: panel.names, lambda panel: panel.names[0], menu("map of", "260px"))
+    hits = Whole((1, None), 5, count_slider("at least m hits", HITS))
+    batch_images = Whole((1, None), 32, count_slider("batch of images", BATCHES))
+    window_tokens = Whole((1, None), 65_536, count_slider("window of tokens", WINDOWS))
+    selection = Codes(lambda panel: panel.codebook_size, codes_box("codes"))
 
-    def __init__(
-        self,
-        *runs: StudyLike,
-        shown: str | None = None,
-        hits: int = 5,
-        batch_images: int = 32,
-        window_tokens: int = 65_536,
-        selection: Sequence[int] = (),
-        crops: int = CROPS,
-    ) -> None:
+    def __init__(self, *runs: StudyLike, crops: int = CROPS, **state: Any) -> None:
         if not runs:
             raise InputError("no runs to look at: give at least one, such as lgq.tutorial_run('lgq')")
         studies = [as_study(run, crops) for run in runs]
-        names = study_names(studies)
-        self._studies = dict(zip(names, studies, strict=True))
-        if shown is not None:
-            one_of("shown", shown, names)
+        self.names = study_names(studies)
+        self._studies = dict(zip(self.names, studies, strict=True))
         self._methods = {name: study.method for name, study in self._studies.items()}
         self._usage = {name: analysis.usage.per_code(study) for name, study in self._studies.items()}
         self._summary = self._of_all(analysis.usage.summary)
@@ -89,19 +69,26 @@ class UsageExplorer(Explorer):
             plots.usage.draw_accumulation(self._accumulation, self._methods),
         ]
         self._tables = ipywidgets.HTML()
-        super().__init__(self._controls(names), [self._tables])
-        self.charts.on_select(self._take)
-        self._begin(
-            shown=names[0] if shown is None else shown,
-            hits=hits,
-            batch_images=batch_images,
-            window_tokens=window_tokens,
-            selection=list(selection),
-        )
-        self.observe(self._forget_selection, "shown")
+        super().__init__(**state)
 
     def __repr__(self) -> str:
         return f"UsageExplorer({', '.join(self._studies)})"
+
+    @property
+    def codebook_size(self) -> int:
+        """K of the run that is shown."""
+        return len(self._usage[self.shown])
+
+    def above(self) -> Sequence[ipywidgets.Widget]:
+        sliders = [self.controls[name] for name in ("hits", "batch_images", "window_tokens")]
+        return [ipywidgets.HBox([self.controls["shown"], self.controls["selection"]]), ipywidgets.HBox(sliders)]
+
+    def below(self) -> Sequence[ipywidgets.Widget]:
+        return [self._tables]
+
+    def pick(self, picked: Picked) -> None:
+        if picked.figure == MAP:
+            self.selection = picked.codes
 
     @property
     def frames(self) -> plots.usage.UsageFrames:
@@ -131,7 +118,7 @@ class UsageExplorer(Explorer):
 
     def draw(self) -> list[go.Figure]:
         definitions = self._definitions()
-        usage_map = plots.usage.draw_grid(self._grid(), self._checked_selection(), self.shown)
+        usage_map = plots.usage.draw_grid(self._grid(), self.selection, self.shown)
         usage_map.layout.dragmode = "select"
         self._tables.value = side_by_side(numbers_table(self._summary), definitions_table(definitions))
         return [usage_map, *self._curves, plots.usage.draw_definitions(definitions, self._methods)]
@@ -141,13 +128,13 @@ class UsageExplorer(Explorer):
         return plots.usage.publish_comparison(self.frames, self._methods, self._counted())
 
     def figures(self) -> list[Figure]:
-        return [self.figure(), plots.usage.publish_grid(self._grid(), self._checked_selection(), self.shown)]
+        return [self.figure(), plots.usage.publish_grid(self._grid(), self.selection, self.shown)]
 
     def caption(self) -> str:
         studies = "; ".join(map(study_caption, self._studies.values()))
         return f"Map: {self.shown}. {studies}. {self._about_the_band()}"
 
-    def subjects(self) -> list[str]:
+    def arguments_as_code(self) -> list[str]:
         return [study_argument(study) for study in self._studies.values()]
 
     def hint(self) -> str:
@@ -167,10 +154,7 @@ class UsageExplorer(Explorer):
         )
 
     def _grid(self) -> pd.DataFrame:
-        return analysis.usage.grid(self._usage[one_of("shown", self.shown, self._usage)])
-
-    def _checked_selection(self) -> list[int]:
-        return checked_codes(self.selection, len(self._usage[self.shown]))
+        return analysis.usage.grid(self._usage[self.shown])
 
     def _counted(self) -> str:
         """What was counted, for a title: the runs share it, unless they were encoded differently."""
@@ -190,48 +174,7 @@ class UsageExplorer(Explorer):
             return "Band: photographs resampled."
         return "Band: too few photographs, crops resampled; those of one photograph are not independent: too narrow."
 
-    def _controls(self, names: list[str]) -> list[ipywidgets.Widget]:
-        shown = ipywidgets.Dropdown(options=names, description="map of", layout={"width": "260px"})
-        traitlets.link((shown, "value"), (self, "shown"))
-        codes = CodesBox("codes", max(len(usage) for usage in self._usage.values()))
-        traitlets.link((self, "selection"), (codes, "codes"))
-        sliders = [
-            self._slider("hits", "at least m hits", HITS),
-            self._slider("batch_images", "batch of images", BATCHES),
-            self._slider("window_tokens", "window of tokens", WINDOWS),
-        ]
-        return [ipywidgets.HBox([shown, codes]), ipywidgets.HBox(sliders)]
-
-    def _slider(self, trait: str, label: str, offered: Sequence[int]) -> ipywidgets.SelectionSlider:
-        """A slider over what is offered, joined to a trait whose other values it takes up among them."""
-        slider = ipywidgets.SelectionSlider(
-            options=_options(offered),
-            description=label,
-            style={"description_width": "initial"},
-            layout={"width": "32%"},
-        )
-
-        def hear(change: traitlets.Bunch) -> None:
-            setattr(self, trait, change["new"])
-
-        def follow(change: traitlets.Bunch) -> None:
-            slider.unobserve(hear, "value")  # new options set the first one for a moment
-            slider.options = _options({*offered, change["new"]})
-            slider.value = change["new"]
-            slider.observe(hear, "value")
-
-        slider.observe(hear, "value")
-        self.observe(follow, trait)
-        return slider
-
-    def _take(self, picked: Picked) -> None:
-        if picked.figure == MAP:
-            self.selection = picked.codes
-
+    @traitlets.observe("shown")
     def _forget_selection(self, change: traitlets.Bunch) -> None:
         """A code of one run has nothing to do with that of another."""
         self.selection = []
-
-
-def _options(numbers: Sequence[int] | set[int]) -> list[tuple[str, int]]:
-    return [(f"{number:,d}", number) for number in sorted(numbers)]

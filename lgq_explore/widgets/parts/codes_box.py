@@ -9,19 +9,19 @@ from typing import Any
 import ipywidgets
 import traitlets
 
-from lgq_explore.analysis.usage import checked_codes
+from lgq_explore.analysis.codes import checked_codes
 from lgq_explore.errors import InputError
 
 SEPARATORS = re.compile(r"[,;\s]+")
 
 
 class CodesBox(ipywidgets.HBox):
-    """A box of text that reads "3, 17", and the trait `codes` that is [3, 17]; either follows the other.
+    """A box of text that reads "3, 17", and the trait `value` that is [3, 17]; either follows the other.
 
     label: what the codes are for. codebook_size: K; codes are 0 … K − 1, and others are refused with a sentence.
     """
 
-    codes = traitlets.List(traitlets.Int())
+    value = traitlets.List(traitlets.Int())
 
     def __init__(self, label: str, codebook_size: int) -> None:
         self._codebook_size = codebook_size
@@ -35,7 +35,7 @@ class CodesBox(ipywidgets.HBox):
         self._notice = ipywidgets.HTML()
         super().__init__([self._text, self._notice])
         self._text.observe(self._read, "value")
-        self.observe(self._write, "codes")
+        self.observe(self._write, "value")
 
     def __repr__(self) -> str:
         return f"CodesBox({self._text.description})"
@@ -47,7 +47,7 @@ class CodesBox(ipywidgets.HBox):
             self._notice.value = f'<span role="status">{html.escape(str(error))}</span>'
             return
         self._notice.value = ""
-        self.codes = codes
+        self.value = codes
 
     def _write(self, change: Any) -> None:
         if not _says(self._text.value, change["new"]):

@@ -1,0 +1,250 @@
+"""State of a panel: one declaration per piece, from which trait, keyword, check, control and code follow."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import ipywidgets
+import traitlets
+
+from lgq_explore.analysis.codes import checked_codes
+from lgq_explore.errors import InputError
+
+from .controls import Control
+
+
+class Piece(traitlets.TraitType[Any, Any]):
+    """A piece of a panel's state, declared in the body of the panel's class.
+
+        hits = Whole((1, None), start=5, control=slider("at least m hits", HITS))
+
+    The constructor then takes `hits` as a keyword, the panel has it as a trait that refuses what it can't be, a control
+    follows it and sets it, and the panel's line of code names it.
+
+    domain: what the piece may be, which its control offers too. start: its value where no keyword gives one. Either may
+    be a function of the panel. control: makes the control from the domain; None where only clicks and Python set it.
+    """
+
+    def __init__(
+        self, domain: Any, start: Any, control: Callable[[Any], Control | None] | None = None, allow_none: bool = False
+    ) -> None:
+        super().__init__(allow_none=allow_none)
+        self._domain, self._start, self._control = domain, start, control
+
+    def default(self, obj: Any = None) -> Any:
+        return self._start(obj) if callable(self._start) else self._start
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        return self.checked(value, self._domain_of(obj))
+
+    def checked(self, value: Any, domain: Any) -> Any:
+        """The value as it is kept. Raises InputError for one outside the domain."""
+        raise NotImplementedError("abstract: a piece knows what it may be")
+
+    def make_control(self, panel: Any) -> Control | None:
+        return self._control(self._domain_of(panel)) if self._control else None
+
+    def keyword(self, name: str) -> inspect.Parameter:
+        """The piece in its panel's signature; a start that depends on the panel is written None there."""
+        start = None if callable(self._start) else self._start
+        return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=start)
+
+    def _domain_of(self, panel: Any) -> Any:
+        return self._domain(panel) if callable(self._domain) else self._domain
+
+
+class Choice(Piece):
+    """One of some values. The domain lists them, or maps what a reader sees to them."""
+
+    def checked(self, value: Any, domain: Mapping[str, Any] | Iterable[Any]) -> Any:
+        values = list(domain.values() if isinstance(domain, Mapping) else domain)
+        if value not in values:
+            close = difflib.get_close_matches(str(value), map(str, values), n=1)
+            near = f" (did you mean {close[0]}?)" if close else ""
+            offered = ", ".join(str(each) for each in values if each != "")
+            raise InputError(f"{self.name} is {value!r}: choose one of {offered}{near}")
+        return value
+
+
+class Whole(Piece):
+    """A whole number. The domain is its least and its greatest value; None for no greatest."""
+
+    def checked(self, value: Any, domain: tuple[int, int | None]) -> int:
+        least, most = domain
+        number = _whole(value)
+        if number is None or number < least or (most is not None and number > most):
+            ends = f"of at least {least}" if most is None else f"from {least} to {most}"
+            raise InputError(f"{self.name} is {value!r}: give a whole number {ends}")
+        return number
+
+
+class Weight(Piece):
+    """A finite number of at least 0. The domain holds the values that the control offers."""
+
+    def checked(self, value: Any, domain: Any) -> float:
+        number = _real(value)
+        if not 0 <= number < math.inf:
+            raise InputError(f"{self.name} is {value!r}: give a number of at least 0")
+        return number
+
+
+class Temperature(Piece):
+    """A finite number above 0. The domain holds the values that the control offers."""
+
+    def checked(self, value: Any, domain: Any) -> float:
+        number = _real(value)
+        if not 0 < number < math.inf:
+            raise InputError(f"{self.name} is {value!r}: give a positive number")
+        return number
+
+
+class Codes(Piece):
+    """A list of joint codes. The domain is the codebook's size K."""
+
+    def __init__(self, domain: Any, control: Callable[[Any], Control | None] | None = None) -> None:
+        super().__init__(domain, start=(), control=control)
+
+    def default(self, obj: Any = None) -> list[int]:
+        return []
+
+    def checked(self, value: Any, domain: int) -> list[int]:
+        codes = _whole_numbers(value)
+        if codes is None:
+            raise InputError(f"{self.name} is {value!r}: give a list of codes, such as [3, 17]")
+        checked_codes(codes, domain)
+        return codes
+
+
+class Place(Piece):
+    """A place in an array, one whole number per axis; empty for the first. The domain maps names of axes to lengths."""
+
+    def default(self, obj: Any = None) -> list[int]:
+        return list(super().default(obj))
+
+    def checked(self, value: Any, domain: Mapping[str, int]) -> list[int]:
+        place = _whole_numbers(value)
+        if place == []:
+            return [0] * len(domain)
+        lengths = list(domain.values())
+        if place is None or len(place) != len(lengths) or not all(0 <= at < n for at, n in zip(place, lengths)):
+            ends = ", ".join(f"{name} 0 … {length - 1}" for name, length in domain.items())
+            raise InputError(f"{self.name} is {value!r}: give [{', '.join(domain)}] with {ends}")
+        return place
+
+
+class Stateful(traitlets.HasTraits):
+    """A class whose pieces of state are declared in its body, and in those of the classes above it, in this order.
+
+    Its constructor takes them by keyword: a subclass passes ``**state`` on, and `inspect.signature` names each.
+    """
+
+    STATE: tuple[str, ...] = ()
+    """The pieces' names, in the order in which they are taken and written."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        declared = {
+            name: piece
+            for above in reversed(cls.__mro__)
+            for name, piece in vars(above).items()
+            if isinstance(piece, Piece)
+        }
+        cls.STATE = tuple(declared)
+        own = [each for each in inspect.signature(cls.__init__).parameters.values() if each.name != "self"]
+        fixed = [each for each in own if each.kind is not inspect.Parameter.VAR_KEYWORD]
+        keywords = [piece.keyword(name) for name, piece in declared.items()]
+        order = sorted([*fixed, *keywords], key=lambda each: each.kind)
+        cls.__signature__ = inspect.Signature(order)
+
+    def state(self) -> dict[str, Any]:
+        """The pieces by name, as values that JSON can write; the constructor takes them back."""
+        return {name: getattr(self, name) for name in self.STATE}
+
+    def piece(self, name: str) -> Piece:
+        found = self.traits()[name]
+        assert isinstance(found, Piece)
+        return found
+
+    def take(self, state: Mapping[str, Any]) -> None:
+        """Set what is given, in the order of the declarations; a piece that is None or left out has its start.
+
+        Raises:
+            InputError: a value that the piece can't be.
+            TypeError: a keyword that is no piece of the state.
+        """
+        for name in state:
+            if name not in self.STATE:
+                raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument {name!r}")
+        for name in self.STATE:
+            given = state.get(name)
+            setattr(self, name, getattr(self, name) if given is None else given)
+
+    def bound_controls(self, refuse: Callable[[InputError], None]) -> dict[str, ipywidgets.Widget]:
+        """A widget for each piece that has a control, bound to it; `refuse` hears what a reader set in vain."""
+        controls = {name: self.piece(name).make_control(self) for name in self.STATE}
+        made = {name: control for name, control in controls.items() if control is not None}
+        for name, control in made.items():
+            bind(self, name, control, refuse)
+        return {name: control.widget for name, control in made.items()}
+
+
+def bind(panel: Stateful, name: str, control: Control, refuse: Callable[[InputError], None]) -> None:
+    """Let the control follow the piece from now on, and the piece what a reader does with the control."""
+    widget, shown = control.widget, None
+
+    def show(value: Any) -> None:
+        nonlocal shown
+        control.show(value)
+        shown = widget.value
+
+    def moved(change: Any) -> None:
+        # The page rounds what it is given, and sends that back: nobody moved the control then.
+        if same(change["new"], shown):
+            return
+        try:
+            panel.set_trait(name, change["new"])
+        except InputError as error:
+            refuse(error)
+
+    def follow(change: Any) -> None:
+        widget.unobserve(moved, "value")
+        show(change["new"])
+        widget.observe(moved, "value")
+
+    show(getattr(panel, name))
+    widget.observe(moved, "value")
+    panel.observe(follow, name)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values of a control are equal but for the rounding of a page."""
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-6)
+    return bool(one == other)
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, bool):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
+
+
+def _whole_numbers(values: Any) -> list[int] | None:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        return None
+    numbers = [_whole(value) for value in values]
+    whole = [number for number in numbers if number is not None]
+    return whole if len(whole) == len(numbers) else None
+
+
+def _real(value: Any) -> float:
+    is_number = not isinstance(value, bool | str) and hasattr(value, "__float__")
+    return float(value) if is_number else math.nan

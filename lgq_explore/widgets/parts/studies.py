@@ -1,0 +1,105 @@
+"""Studies and runs as panels take them, name them and write them in captions and code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from lgq_explore.errors import InputError, printable
+from lgq_explore.folders import runs_folder
+from lgq_explore.runs.run import Run, open_run
+from lgq_explore.runs.study import CROPS, Study, study
+
+RunLike = Run | str | os.PathLike[str]
+"""A run: opened, its folder, or its name under data/runs."""
+
+StudyLike = Study | RunLike
+"""What a panel looks at: a study, or a run whose study of its held-out pictures is meant."""
+
+
+def as_study(subject: StudyLike, crops: int = CROPS) -> Study:
+    """A study as it is; for a run, the study of at most `crops` held-out crops. Raises InputError."""
+    return subject if isinstance(subject, Study) else study(as_run(subject), crops=crops)
+
+
+def as_run(run: RunLike) -> Run:
+    """The run that is meant by an opened run, a folder, or a name under data/runs. Raises InputError."""
+    if isinstance(run, Run):
+        return run
+    named = runs_folder() / run
+    return open_run(named if (named / "config.json").is_file() and not Path(run).exists() else run)
+
+
+def run_argument(run: Run) -> str:
+    """How `Explorer.code` names a run: by its name where that is enough."""
+    is_named = run.path.resolve().parent == runs_folder().resolve()
+    return repr(run.name if is_named else str(run.path))
+
+
+def study_argument(study: Study) -> str:
+    """How `Explorer.code` names a study: by its run where that is enough; one without a run is called `study`."""
+    run, encoding = study.run, study.encoding
+    if run is None:
+        return "study"
+    if encoding.split == "held out" and encoding.crops == CROPS:
+        return run_argument(run)
+    data = "" if encoding.split == "held out" else f", {encoding.data!r}"
+    return f"lgq.study({str(run.path)!r}{data}, crops={encoding.crops})"
+
+
+def study_names(studies: Sequence[Study]) -> list[str]:
+    """As short as tells the studies apart: those of `run_names`, or methods, numbered, where one has no run.
+
+    Raises InputError where a run was given twice.
+    """
+    runs = [study.run for study in studies if study.run is not None]
+    if len(runs) == len(studies):
+        return run_names(runs)
+    methods = [study.method for study in studies]
+    return [f"{method} {methods[:place].count(method) + 1}" for place, method in enumerate(methods)]
+
+
+def run_names(runs: Sequence[Run]) -> list[str]:
+    """As short as tells the runs apart: methods, methods with seeds, folders, or folders with those that hold them.
+
+    Raises InputError where a folder was given twice.
+    """
+    methods = [run.config.quantizer.method for run in runs]
+    seeds = [f"{method}, seed {run.config.seed}" for method, run in zip(methods, runs, strict=True)]
+    paths = [Path(os.path.abspath(run.path)) for run in runs]
+    depths = range(1, max((len(path.parts) for path in paths), default=0) + 1)
+    folders = ([printable("/".join(path.parts[-depth:])) for path in paths] for depth in depths)
+    for names in (methods, seeds, *folders):
+        if len(set(names)) == len(names):
+            return names
+    twice = next(path for path in paths if paths.count(path) > 1)
+    raise InputError(f"{printable(twice)} is given more than once: give each run once")
+
+
+def snapshots_caption(study: Study) -> str:
+    """How many of the saved codebooks are looked at, where these are not all."""
+    run = study.run
+    if run is None:
+        return ""
+    looked_at = len(run.codebook_snapshots())
+    return "" if looked_at == run.saved_snapshots else f" · {looked_at} of its {run.saved_snapshots:,d} saved codebooks"
+
+
+def study_caption(study: Study) -> str:
+    """The words about a tokenizer and its pictures that captions begin with."""
+    images, _, height, width = study.encoding.codes.shape
+    photographs = len(set(study.encoding.photograph.tolist()))
+    run, size = study.run, study.quantizer.codebook_size
+    whose = f"{study.method}, K = {size:,d} · "
+    if run is None:
+        whose += "without a run"
+    else:
+        whose += f"run {printable(run.name)} · seed {run.config.seed} · step {study.encoding.steps:,d}"
+    tokens = f"N = {images * height * width:,d} tokens of {images:,d} {kind_of_crops(study)}"
+    return f"{whose} · {tokens} from {photographs} photographs"
+
+
+def kind_of_crops(study: Study) -> str:
+    """What the pictures of a study are called."""
+    return {"held out": "held-out crops", "training": "training crops"}.get(study.encoding.split, "crops")
