@@ -145,5 +145,5 @@ class Explorer(Stateful, Panel):
         said = f'<span role="status" style="color: {colour}; white-space: pre-line">{html.escape(lines)}</span>'
         self._message.value = said if sentence else ""
 
-    def _refuse(self, error: InputError) -> None:
+    def _refuse(self, error: BaseException) -> None:
         self._say(str(error), ERROR_COLOUR)

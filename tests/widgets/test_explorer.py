@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import html
-from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any
 
 import ipywidgets
 import matplotlib.figure
@@ -19,19 +18,19 @@ from lgq_explore.errors import InputError
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
-from lgq_explore.widgets.explorer import Explorer, as_run, as_study, run_argument, study_argument, study_caption
+from lgq_explore.widgets.explorer import Explorer
+from lgq_explore.widgets.parts.state import Codes
+from lgq_explore.widgets.parts.studies import as_run, as_study, run_argument, study_argument, study_caption
 
 
 class Squares(Explorer):
     """Draws the square of each number that is selected; even numbers are refused."""
 
-    STATE: ClassVar[tuple[str, ...]] = ("selection",)
-    selection = traitlets.List(traitlets.Int())
+    selection = Codes(100)
 
-    def __init__(self, selection: Sequence[int] = ()) -> None:
+    def __init__(self, **state: Any) -> None:
         self.drawn: list[list[int]] = []
-        super().__init__([ipywidgets.Label("numbers")])
-        self._begin(selection=list(selection))
+        super().__init__(**state)
 
     def draw(self) -> list[go.Figure]:
         self.drawn.append(self.selection)
@@ -51,7 +50,7 @@ class Squares(Explorer):
     def caption(self) -> str:
         return f"N = {len(self.selection)} numbers"
 
-    def subjects(self) -> list[str]:
+    def arguments_as_code(self) -> list[str]:
         return []
 
     def hint(self) -> str:
@@ -95,7 +94,7 @@ def test_a_move_from_another_thread_is_drawn_on_the_loop() -> None:
 
 
 def test_an_error_is_shown_and_leaves_what_was_drawn() -> None:
-    explorer = Squares([3])
+    explorer = Squares(selection=[3])
     drawn = explorer.charts.figures
     explorer.selection = [4]
     assert "give <odd> ones" in text_of(explorer)
@@ -112,7 +111,7 @@ def test_an_empty_panel_says_what_to_do() -> None:
 
 
 def test_the_code_makes_the_panel_again() -> None:
-    explorer = Squares([3, 17])
+    explorer = Squares(selection=[3, 17])
     assert explorer.code() == "lgq.widgets.Squares(selection=[3, 17])"
     again = eval(explorer.code().removeprefix("lgq.widgets."))
     assert again.selection == [3, 17]

@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.figure import Figure
 
-from lgq_explore import analysis, plots
+from lgq_explore import plots
 from lgq_explore.analysis.geometry.embedding import say_nothing
 from lgq_explore.errors import InputError, printable
 from lgq_explore.runs.study import Study
@@ -23,7 +23,7 @@ from ..parts.charts import Picked
 from ..parts.controls import codes_box, menu, step_slider
 from ..parts.state import Choice, Codes
 from ..parts.studies import StudyLike, as_study, study_argument, study_caption
-from .panes import StudyMaps, MapRequest, numbers_of, of_the_same_map
+from .panes import MapRequest, StudyMaps, numbers_of, of_the_same_map
 
 BESIDE = {
     "the other run, in its own space": "lattice",
@@ -60,9 +60,7 @@ class GeometryExplorer(Explorer):
     colour = Choice(
         {name.replace("_", " "): name for name in plots.geometry.CODE_COLOURS}, "usage", menu("colour", "240px")
     )
-    snapshot = Choice(
-        lambda panel: panel.steps, lambda panel: panel.steps[-1], step_slider("codes of step")
-    )
+    snapshot = Choice(lambda panel: panel.steps, lambda panel: panel.steps[-1], step_slider("codes of step"))
     beside_as = Choice(BESIDE, "lattice", menu("beside", "330px"))
     selection = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("codes"))
 
@@ -193,7 +191,10 @@ class GeometryExplorer(Explorer):
             return [*alone, *alone]
         if self._other is None:
             return alone
-        return [*alone, (self._other, MapRequest(self.method, "latents" if self.beside_as == "latents" else "rounding"))]
+        return [
+            *alone,
+            (self._other, MapRequest(self.method, "latents" if self.beside_as == "latents" else "rounding")),
+        ]
 
     def _drawn(self) -> list[tuple[StudyMaps, MapRequest]]:
         """The maps that are shown: those requested for, or, while these are made, what there is at once."""

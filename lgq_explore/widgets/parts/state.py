@@ -131,7 +131,8 @@ class Place(Piece):
         if place == []:
             return [0] * len(domain)
         lengths = list(domain.values())
-        if place is None or len(place) != len(lengths) or not all(0 <= at < n for at, n in zip(place, lengths)):
+        is_there = place is not None and len(place) == len(lengths)
+        if not is_there or not all(0 <= at < length for at, length in zip(place, lengths, strict=True)):
             ends = ", ".join(f"{name} 0 … {length - 1}" for name, length in domain.items())
             raise InputError(f"{self.name} is {value!r}: give [{', '.join(domain)}] with {ends}")
         return place

@@ -92,7 +92,7 @@ class PatchInspector(Explorer):
                 self.selection = [code]
 
     def posterior(self) -> analysis.pictures.PatchPosterior:
-        """Of the patch at the temperature in the traits. Raises InputError for a temperature that the method can't have."""
+        """Posterior of `patch` at `temperature`. Raises InputError for a temperature that the method can't have."""
         asked = [self.patch, self.temperature]
         if self._answer is None or asked != self._asked:
             image, row, column = self.patch

@@ -20,19 +20,12 @@ from lgq_explore.analysis.temperature import TemperatureView, TemperatureViews
 from lgq_explore.errors import printable
 from lgq_explore.runs.study import Study
 
-<<<<<<< HEAD
-from ..charts import Picked
-from ..codes_box import CodesBox, checked_codes
-from ..explorer import Explorer, StudyLike, as_study, snapshots_caption, study_argument, study_caption
-from ..parts.kernel_loop import running_loop
-=======
 from ..explorer import Explorer
 from ..parts.background import Background
 from ..parts.charts import Picked
 from ..parts.controls import codes_box, number_box, step_slider, stop_slider
 from ..parts.state import Choice, Codes, Temperature, Whole
 from ..parts.studies import StudyLike, as_study, snapshots_caption, study_argument, study_caption
->>>>>>> 6e5b133 (A panel's state is declared once, piece by piece)
 
 AHEAD = 12
 """Temperatures around the present one that are made ready while nobody moves, so that a move finds its answer."""

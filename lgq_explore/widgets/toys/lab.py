@@ -3,35 +3,51 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
 
 import ipywidgets
 import pandas as pd
 import plotly.graph_objects as go
+import traitlets
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from lgq_explore import analysis, plots
-from lgq_explore.analysis.toys import ToyFit, ToyView
+from lgq_explore.analysis.toys import ToyFit, ToySetting, ToyView
 from lgq_explore.analysis.toys.fits import TEMPERATURES
-from lgq_explore.errors import InputError
 from lgq_explore.plots.style import Title
 from lgq_explore.quantizers import QUANTIZERS, SoftQuantizer
 from lgq_explore.quantizers.initialization import INITIALIZATIONS
 from lgq_explore.quantizers.lgq import USAGE_FORMS
 
-from ..panel import ERROR_COLOUR
+from ..explorer import Explorer
+from ..parts.controls import menu, number_box, stop_slider
 from ..parts.follower import Follower
-from .controls import icon_button, nearest_option, number_box, value_slider
-from .state import FEWEST_CODES, MOST_CODES, SETTING, ToyState
+from ..parts.state import Choice, Temperature, Weight, Whole
 from .trainer import ToyProgress, ToyTrainer
 
 WEIGHTS = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Of a regularizer; 0.005 is the published one."""
+FEWEST_CODES, MOST_CODES = 3, 64
+"""More can't be told apart in a plane."""
+SETTING = (
+    "data",
+    "method",
+    "codes",
+    "peakedness",
+    "usage",
+    "usage_form",
+    "initialization",
+    "seed",
+    "steps",
+    "batch_size",
+)
+"""Pieces of the state on which depends what is learned: the fields of a `ToySetting`."""
 
 
-class ToyLab(ToyState):
+class ToyLab(Explorer):
     """A mixture in the plane whose best codebook is known, and any method that learns it, live.
 
     Three planes: whose place is whose, by the method's own hard choice; the same codes, shared at the temperature of
@@ -51,46 +67,51 @@ class ToyLab(ToyState):
         InputError: an unknown name, or a number out of range.
     """
 
-    def __init__(
-        self,
-        data: str = "ring",
-        method: str = "lgq",
-        codes: int | None = None,
-        temperature: float = 0.4,
-        peakedness: float = 0.005,
-        usage: float = 0.005,
-        usage_form: str = "published",
-        initialization: str = "",
-        seed: int = 0,
-        steps: int = 500,
-        batch_size: int = 512,
-    ) -> None:
+    data = Choice(list(analysis.toys.TOYS), "ring", menu("data"))
+    method = Choice(lambda lab: list(QUANTIZERS), "lgq", menu("method"))
+    codes = Whole(
+        (FEWEST_CODES, MOST_CODES), lambda lab: analysis.toys.toy_named(lab.data).codes, number_box("codes K")
+    )
+    temperature = Temperature(TEMPERATURES, 0.4, stop_slider("temperature τ", "560px"))
+    peakedness = Weight(WEIGHTS, 0.005, stop_slider("λ peakedness"))
+    usage = Weight(WEIGHTS, 0.005, stop_slider("λ usage"))
+    usage_form = Choice(USAGE_FORMS, "published", menu("usage as"))
+    initialization = Choice({"its own": "", **{name: name for name in INITIALIZATIONS}}, "", menu("start"))
+    seed = Whole((0, 2**31 - 1), 0, number_box("seed"))
+    steps = Whole((1, 100_000), 500, number_box("steps"))
+    batch_size = Whole((2, 100_000), 512, number_box("points a step", "170px"))
+
+    def __init__(self, **state: Any) -> None:
         self._fit: ToyFit | None = None
         self._live: ToyProgress | None = None  # of the present setting, while it is learned
         self._trainer: ToyTrainer | None = None
         self._follower = Follower[ToyFit](
-            self, "lab", in_a_script="lab.train()", show=self._show_training, report=self._report
+            self, "lab", in_a_script="lab.train()", show=self._show_training, report=self._refuse
         )
         self._seen: tuple[Any, ToyView] | None = None
-        self._build_controls()
-        super().__init__([self._subject_row, self._training_row, self._weights_row, self._temperature_row])
-        self.observe(self._forget, list(SETTING))
-        self._begin(
-            data=data,
-            method=method,
-            codes=analysis.toys.toy_named(data).codes if codes is None else codes,
-            temperature=temperature,
-            peakedness=peakedness,
-            usage=usage,
-            usage_form=usage_form,
-            initialization=initialization,
-            seed=seed,
-            steps=steps,
-            batch_size=batch_size,
+        self._train_button = _button("Train", "play", "learn this setting")
+        self._stop_button = _button("Stop", "stop", "keep what was learned so far")
+        self._train_button.on_click(lambda button: self._follower.clicked(self.start))
+        self._stop_button.on_click(lambda button: self.stop())
+        self._status, self._numbers = ipywidgets.HTML(), ipywidgets.HTML()
+        super().__init__(**state)
+
+    def above(self) -> Sequence[ipywidgets.Widget]:
+        rows = (
+            ("data", "method", "codes", "seed", "steps", "batch_size"),
+            ("peakedness", "usage", "usage_form", "initialization"),
         )
+        what, how = (ipywidgets.HBox([self.controls[name] for name in row]) for row in rows)
+        training = ipywidgets.HBox([self._train_button, self._stop_button, self._status])
+        return [what, training, how, self.controls["temperature"], self._numbers]
 
     def __repr__(self) -> str:
         return f"ToyLab({self.data}, {self.method}, {self.codes} codes)"
+
+    @property
+    def setting(self) -> ToySetting:
+        """What is learned, and how."""
+        return ToySetting(**{name: getattr(self, name) for name in SETTING})
 
     @property
     def fit(self) -> ToyFit | None:
@@ -120,6 +141,7 @@ class ToyLab(ToyState):
         return await self._follower.finished()
 
     def draw(self) -> list[go.Figure]:
+        self._enable_what_the_method_has()
         self._say_numbers()
         view, path = self._view, self._view.path
         planes = plots.toys.draw_toy_plane(self._planes(), view.tokens.numpy(), self._title())
@@ -167,7 +189,7 @@ class ToyLab(ToyState):
             "as what it holds."
         )
 
-    def subjects(self) -> list[str]:
+    def arguments_as_code(self) -> list[str]:
         return []
 
     def code(self) -> str:
@@ -241,83 +263,17 @@ class ToyLab(ToyState):
     def _distance_detail(self) -> str:
         return f"N = {len(self._view.tokens):,d}"
 
-    def _build_controls(self) -> None:
-        names: dict[str, Any] = {"style": {"description_width": "initial"}, "layout": {"width": "auto"}}
-        data = ipywidgets.Dropdown(options=list(analysis.toys.TOYS), description="data", **names)
-        method = ipywidgets.Dropdown(options=list(QUANTIZERS), description="method", **names)
-        codes = number_box("codes K", FEWEST_CODES, MOST_CODES)
-        seed, steps = number_box("seed", 0, 2**31 - 1), number_box("steps", 1, 100_000)
-        batch = number_box("points a step", 2, 100_000, width="170px")
-        form = ipywidgets.Dropdown(options=USAGE_FORMS, description="usage as", **names)
-        self._train_button = icon_button(
-            "Train", "play", "learn this setting", lambda button: self._follower.clicked(self.start)
-        )
-        self._stop_button = icon_button("Stop", "stop", "keep what was learned so far", lambda button: self.stop())
-        self._status, self._numbers = ipywidgets.HTML(), ipywidgets.HTML()
-        self._peakedness = value_slider("λ peakedness", WEIGHTS)
-        self._usage = value_slider("λ usage", WEIGHTS)
-        self._temperature = value_slider("temperature τ", TEMPERATURES, width="560px")
-        self._usage_form = form
-        starts = [("its own", ""), *((name, name) for name in INITIALIZATIONS)]
-        self._start = ipywidgets.Dropdown(options=starts, description="start", **names)
-        for name, control in {
-            "data": data,
-            "method": method,
-            "codes": codes,
-            "seed": seed,
-            "steps": steps,
-            "batch_size": batch,
-            "usage_form": form,
-            "initialization": self._start,
-        }.items():
-            self._join(name, control)
-        for name, slider in {
-            "peakedness": self._peakedness,
-            "usage": self._usage,
-            "temperature": self._temperature,
-        }.items():
-            self._join_slider(name, slider)
-        self._subject_row = ipywidgets.HBox([data, method, codes, seed, steps, batch])
-        self._training_row = ipywidgets.HBox([self._train_button, self._stop_button, self._status])
-        self._weights_row = ipywidgets.HBox([self._peakedness, self._usage, form, self._start])
-        self._temperature_row = ipywidgets.VBox([self._temperature, self._numbers])
-
-    def _join(self, name: str, control: ipywidgets.Widget) -> None:
-        """A control and a trait that follow each other."""
-        control.observe(lambda change: self._set(name, change["new"]), "value")
-        self.observe(lambda change: setattr(control, "value", change["new"]), name)
-
-    def _join_slider(self, name: str, slider: ipywidgets.SelectionSlider) -> None:
-        """The same of a slider that stops at some values only; one set from Python may lie between."""
-
-        def slide(change: Any) -> None:
-            if change["new"] != nearest_option(slider, getattr(self, name)):
-                self._set(name, change["new"])
-
-        def follow(change: Any) -> None:
-            slider.value = nearest_option(slider, change["new"])
-
-        slider.observe(slide, "value")
-        self.observe(follow, name)
-
-    def _set(self, name: str, value: Any) -> None:
-        """What a reader sets; where it does not do, the panel says so."""
-        if getattr(self, name) != value:
-            try:
-                self.set_trait(name, value)
-            except InputError as error:
-                self._say(str(error), ERROR_COLOUR)
-
+    @traitlets.observe(*SETTING)
     def _forget(self, change: Any) -> None:
         """Another setting has learned nothing yet."""
         self._fit = self._live = None
         self.stop()
-        if not self.method:
-            return  # the first state is still being taken
+
+    def _enable_what_the_method_has(self) -> None:
         has_weights = "peakedness" in QUANTIZERS[self.method].default_loss_weights
-        for control in (self._peakedness, self._usage, self._usage_form):
-            control.disabled = not has_weights
-        self._start.disabled = not analysis.toys.can_start_otherwise(self.method)
+        for name in ("peakedness", "usage", "usage_form"):
+            self.controls[name].disabled = not has_weights
+        self.controls["initialization"].disabled = not analysis.toys.can_start_otherwise(self.method)
 
     def _say_numbers(self) -> None:
         numbers = self._view.numbers(self.temperature)
@@ -350,7 +306,8 @@ class ToyLab(ToyState):
         self._fit, self._live = trainer.result, None
         self._redraw()
         if trainer.error is not None:
-            self._report(trainer.error)
+            self._refuse(trainer.error)
 
-    def _report(self, error: BaseException) -> None:
-        self._say(str(error), ERROR_COLOUR)
+
+def _button(description: str, icon: str, tooltip: str) -> ipywidgets.Button:
+    return ipywidgets.Button(description=description, icon=icon, tooltip=tooltip, layout={"width": "90px"})

@@ -17,8 +17,8 @@ from lgq_explore import analysis, plots
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.training.controls import Controls
 
-from ..charts import Charts
 from ..panel import ERROR_COLOUR, QUIET_COLOUR
+from ..parts.charts import Charts
 from ..parts.trainer_thread import State
 from ..temperature.control import TemperatureControl
 from .trainer import LatestStep, Trainer

@@ -316,7 +316,7 @@ def test_nonsense_is_refused_in_a_sentence(runs: list[Run]) -> None:
         ({"method": "tsne"}, "method is 'tsne': choose one of pca, umap"),
         ({"colour": "red"}, "colour is 'red': choose one of usage"),
         ({"beside_as": "overlay"}, "beside_as is 'overlay': choose one of lattice, latents, fitted"),
-        ({"snapshot": 5}, "no snapshot of step 5 on the map: choose one of 0, 3, 6"),
+        ({"snapshot": 5}, "snapshot is 5: choose one of 0, 3, 6"),
     ):
         with pytest.raises(InputError, match=sentence):
             GeometryExplorer(runs[0], **state)

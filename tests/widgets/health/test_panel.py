@@ -22,7 +22,7 @@ from lgq_explore.runs.run import Run
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.loop import LogEvent, resume, train
 from lgq_explore.widgets import HealthPanel
-from lgq_explore.widgets.copy_code import CopyCode
+from lgq_explore.widgets.parts.copy_code import CopyCode
 from tests.analysis.planted_tokenizer import method_tokenizer, noise_pictures, study_of
 
 

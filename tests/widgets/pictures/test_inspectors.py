@@ -23,7 +23,7 @@ from lgq_explore.runs.run import Run
 from lgq_explore.runs.study import Study, study
 from lgq_explore.training.loop import train
 from lgq_explore.widgets import CodeInspector, PatchInspector
-from lgq_explore.widgets.codes_box import CodesBox
+from lgq_explore.widgets.parts.codes_box import CodesBox
 from tests.analysis.planted_tokenizer import method_tokenizer, noise_pictures, study_of
 
 CROPS = 6

@@ -79,16 +79,16 @@ def test_slider_and_trait_follow_each_other(run: Run) -> None:
     panel = TemperatureExplorer(run)
     panel.temperature = 0.137
     assert panel.temperature == 0.137
-    assert panel._temperature_slider.value == pytest.approx(10**-0.9)
-    panel._temperature_slider.value = panel._grid[-1]
-    assert panel.temperature == panel._grid[-1]
-    panel._snapshot_slider.value = 3
+    assert panel.controls["temperature"].value == pytest.approx(10**-0.9)
+    panel.controls["temperature"].value = panel.offered_temperatures[-1]
+    assert panel.temperature == panel.offered_temperatures[-1]
+    panel.controls["snapshot"].value = 3
     assert panel.snapshot == 3
     assert "since step 0" in panel._change.value
-    panel._token_box.value = 5
+    panel.controls["token"].value = 5
     assert panel.token == 5
     panel.token = 7
-    assert panel._token_box.value == 7
+    assert panel.controls["token"].value == 7
 
 
 def test_a_snapshot_answers_with_its_own_codebook(run: Run) -> None:
@@ -132,9 +132,9 @@ def test_neighbouring_temperatures_are_made_ready_while_nobody_moves(run: Run) -
         return panel
 
     panel = asyncio.run(wait())
-    place = panel._grid.index(0.1)
-    assert all(panel._views.is_known(near) for near in panel._grid[place - 5 : place + 6])
-    assert not panel._views.is_known(panel._grid[0])
+    place = panel.offered_temperatures.index(0.1)
+    assert all(panel._views.is_known(near) for near in panel.offered_temperatures[place - 5 : place + 6])
+    assert not panel._views.is_known(panel.offered_temperatures[0])
 
 
 def test_a_temperature_that_is_not_ready_is_previewed_and_followed_by_the_whole(run: Run) -> None:
@@ -178,7 +178,7 @@ def test_a_preview_is_followed_though_somebody_else_asked_for_the_whole(run: Run
 
 def test_a_study_without_a_run_has_one_codebook_and_no_marks_of_training() -> None:
     panel = TemperatureExplorer(study_of(method_tokenizer("lgq"), noise_pictures(4)))
-    assert panel._snapshot_slider.options == (0,)
+    assert panel.controls["snapshot"].options == (0,)
     assert "training ended" not in panel.summary()
     assert "without a run" in panel.caption()
 
@@ -187,13 +187,13 @@ def test_what_cannot_be_shown_is_refused_in_a_sentence(run: Run, recipe: TrainCo
     panel = TemperatureExplorer(run)
     with pytest.raises(InputError, match=r"temperature is 0\.0: give a positive number"):
         panel.temperature = 0.0
-    with pytest.raises(InputError, match="no snapshot of step 5: choose one of 0, 3, 6"):
+    with pytest.raises(InputError, match="snapshot is 5: choose one of 0, 3, 6"):
         panel.snapshot = 5
     panel.selection = [16]
     assert "code 16 is outside 0 … 15" in panel._message.value
     panel.selection = [15]
     assert "outside" not in panel._message.value
-    with pytest.raises(InputError, match="token is 1000000: the 6 pictures have 0 … 383"):
+    with pytest.raises(InputError, match="token is 1000000: give a whole number from 0 to 383"):
         panel.token = 10**6
     grid = lgq.train(replace(recipe, quantizer=FSQConfig(), loss_weights={}), progress=False)
     with pytest.raises(InputError, match="FSQ chooses its codes without a temperature"):

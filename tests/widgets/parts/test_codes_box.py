@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipywidgets
 import pytest
 
-from lgq_explore.widgets.codes_box import CodesBox
+from lgq_explore.widgets.parts.codes_box import CodesBox
 
 
 @pytest.fixture
@@ -28,27 +28,27 @@ def notice_in(box: CodesBox) -> str:
     [("3, 17", [3, 17]), ("17 3;3", [3, 17]), (" 0 ", [0]), ("", []), ("19,", [19])],
 )
 def test_what_is_typed_is_read(box: CodesBox, text: str, codes: list[int]) -> None:
-    box.codes = [1, 2]
+    box.value = [1, 2]
     text_in(box).value = text
-    assert box.codes == codes
+    assert box.value == codes
     assert notice_in(box) == ""
 
 
 @pytest.mark.parametrize("text", ["cat", "3, 1.5", "20", "-1", "3-5"])
 def test_what_is_no_code_is_refused_with_a_reason(box: CodesBox, text: str) -> None:
-    box.codes = [1, 2]
+    box.value = [1, 2]
     text_in(box).value = text
-    assert box.codes == [1, 2]
+    assert box.value == [1, 2]
     assert "give" in notice_in(box)
     text_in(box).value = "4"
-    assert box.codes == [4]
+    assert box.value == [4]
     assert notice_in(box) == ""
 
 
 def test_what_is_set_is_written(box: CodesBox) -> None:
-    box.codes = [3, 17]
+    box.value = [3, 17]
     assert text_in(box).value == "3, 17"
-    box.codes = []
+    box.value = []
     assert text_in(box).value == ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import pytest
 
-from lgq_explore.widgets.charts import Charts, Picked, plotly_library
+from lgq_explore.widgets.parts.charts import Charts, Picked, plotly_library
 
 
 @pytest.fixture
