@@ -48,7 +48,7 @@ class Explorer(Stateful, Panel):
         self._loop = KernelLoop()
         self._is_due = False
         self.take(state)
-        self.controls = self.bound_controls(self._refuse)
+        self.controls = self.bound_controls(self.refuse)
         super().__init__([*self.above(), self._message, self.charts, *self.below(), self._caption, self._copy])
         self.charts.on_select(self.pick)
         self._redraw()
@@ -145,5 +145,6 @@ class Explorer(Stateful, Panel):
         said = f'<span role="status" style="color: {colour}; white-space: pre-line">{html.escape(lines)}</span>'
         self._message.value = said if sentence else ""
 
-    def _refuse(self, error: BaseException) -> None:
+    def refuse(self, error: BaseException) -> None:
+        """Say what was wrong with something that a reader asked for; what is drawn stays."""
         self._say(str(error), ERROR_COLOUR)

@@ -41,7 +41,10 @@ class Link:
         """Give what is picked in `source` to all that show the same run at the moment."""
         for panel in self._panels:
             if panel.has_trait(name) and _identities(panel)[0] == _identities(source)[0]:
-                panel.set_trait(name, getattr(source, name))
+                try:
+                    panel.set_trait(name, getattr(source, name))
+                except InputError as error:  # such as a patch of a picture that this panel doesn't look at
+                    panel.refuse(error)
 
 
 def link(*panels: Explorer) -> Link:

@@ -78,3 +78,11 @@ def test_panels_that_have_nothing_to_share_are_refused(runs: list[Run]) -> None:
         link(of_lgq, of_vq)
     with pytest.raises(InputError, match=r"^ToyLab\(.*\) has nothing to share"):
         link(GeometryExplorer(runs[0]), of_lgq, ToyLab())
+
+
+def test_a_patch_that_another_panel_does_not_look_at_is_told_there(runs: list[Run]) -> None:
+    codes, few = CodeInspector(runs[0], crops=CROPS), PatchInspector(runs[0], crops=4)
+    link(codes, few)
+    codes.patch = [CROPS - 1, 0, 0]
+    assert few.patch == [0, 0, 0]
+    assert "with picture 0 … 3" in few._message.value

@@ -72,7 +72,7 @@ class HealthPanel(Explorer):
         try:
             self._gather()
         except InputError as error:  # what was said before stays
-            self._refuse(error)
+            self.refuse(error)
         else:
             self._redraw()
 

@@ -112,7 +112,7 @@ def radio_buttons(label: str) -> Callable[[Any], Control | None]:
 
 def step_slider(label: str, width: str = "330px") -> Callable[[Sequence[int]], Control]:
     """A slider over the choices, which are whole numbers."""
-    return lambda steps: Control(_slider(label, [(str(step), step) for step in steps], width))
+    return lambda steps: Control(_slider(label, list(steps), width))
 
 
 def stop_slider(label: str, width: str = "300px") -> Callable[[Sequence[float]], Control]:
@@ -122,7 +122,7 @@ def stop_slider(label: str, width: str = "300px") -> Callable[[Sequence[float]],
 
 def count_slider(label: str, offered: Sequence[int], width: str = "32%") -> Callable[[Any], Control]:
     """A slider over counts, and over the one that the piece has if it is another."""
-    return lambda ends: _AddedStop(_slider(label, [(str(count), count) for count in offered], width), offered)
+    return lambda ends: _AddedStop(_slider(label, list(offered), width), offered)
 
 
 def number_box(label: str, width: str = "130px") -> Callable[[tuple[int, int]], Control]:
@@ -170,7 +170,7 @@ def place_boxes(lengths: Mapping[str, int]) -> Control:
     return Control(PlaceBoxes(lengths))
 
 
-def _slider(label: str, options: list[tuple[str, Any]], width: str) -> ipywidgets.SelectionSlider:
+def _slider(label: str, options: list[Any], width: str) -> ipywidgets.SelectionSlider:
     return ipywidgets.SelectionSlider(options=options, description=label, style=OWN_WIDTH, layout={"width": width})
 
 

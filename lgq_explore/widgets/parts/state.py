@@ -7,7 +7,7 @@ import inspect
 import math
 import operator
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import ipywidgets
 import traitlets
@@ -127,12 +127,10 @@ class Place(Piece):
         return list(super().default(obj))
 
     def checked(self, value: Any, domain: Mapping[str, int]) -> list[int]:
-        place = _whole_numbers(value)
+        place, lengths = _whole_numbers(value), list(domain.values())
         if place == []:
-            return [0] * len(domain)
-        lengths = list(domain.values())
-        is_there = place is not None and len(place) == len(lengths)
-        if not is_there or not all(0 <= at < length for at, length in zip(place, lengths, strict=True)):
+            return [0] * len(lengths)
+        if place is None or len(place) != len(lengths) or not all(map(_is_within, place, lengths)):
             ends = ", ".join(f"{name} 0 … {length - 1}" for name, length in domain.items())
             raise InputError(f"{self.name} is {value!r}: give [{', '.join(domain)}] with {ends}")
         return place
@@ -144,8 +142,10 @@ class Stateful(traitlets.HasTraits):
     Its constructor takes them by keyword: a subclass passes ``**state`` on, and `inspect.signature` names each.
     """
 
-    STATE: tuple[str, ...] = ()
+    STATE: ClassVar[tuple[str, ...]] = ()
     """The pieces' names, in the order in which they are taken and written."""
+
+    __signature__: ClassVar[inspect.Signature]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -244,6 +244,10 @@ def _whole_numbers(values: Any) -> list[int] | None:
     numbers = [_whole(value) for value in values]
     whole = [number for number in numbers if number is not None]
     return whole if len(whole) == len(numbers) else None
+
+
+def _is_within(number: int, length: int) -> bool:
+    return 0 <= number < length
 
 
 def _real(value: Any) -> float:

@@ -86,7 +86,7 @@ class ToyLab(Explorer):
         self._live: ToyProgress | None = None  # of the present setting, while it is learned
         self._trainer: ToyTrainer | None = None
         self._follower = Follower[ToyFit](
-            self, "lab", in_a_script="lab.train()", show=self._show_training, report=self._refuse
+            self, "lab", in_a_script="lab.train()", show=self._show_training, report=self.refuse
         )
         self._seen: tuple[Any, ToyView] | None = None
         self._train_button = _button("Train", "play", "learn this setting")
@@ -306,7 +306,7 @@ class ToyLab(Explorer):
         self._fit, self._live = trainer.result, None
         self._redraw()
         if trainer.error is not None:
-            self._refuse(trainer.error)
+            self.refuse(trainer.error)
 
 
 def _button(description: str, icon: str, tooltip: str) -> ipywidgets.Button:

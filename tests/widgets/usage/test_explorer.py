@@ -91,8 +91,8 @@ def test_sliders_and_traits_follow_each_other(runs: list[Run]) -> None:
 def test_what_is_picked_in_the_map_is_selected_marked_and_linked(runs: list[Run]) -> None:
     explorer, other = UsageExplorer(*runs), UsageExplorer(runs[0])
     traitlets.link((explorer, "selection"), (other, "selection"))
-    explorer._take(Picked(MAP, [5, 9]))
-    explorer._take(Picked(MAP + 1, [1]))
+    explorer.pick(Picked(MAP, [5, 9]))
+    explorer.pick(Picked(MAP + 1, [1]))
     assert explorer.selection == other.selection == [5, 9]
     marks = figures_of(explorer)[MAP]["data"][1]
     assert (marks["x"], marks["y"]) == ([1, 1], [4, 8])
@@ -150,19 +150,20 @@ def test_it_leaves_a_picture_and_a_name_that_stays(runs: list[Run]) -> None:
     assert bundle["image/png"].startswith(b"\x89PNG")
 
 
-def test_nonsense_is_refused_in_python_and_told_in_the_panel(runs: list[Run]) -> None:
+def test_nonsense_is_refused_and_leaves_what_was_drawn(runs: list[Run]) -> None:
     with pytest.raises(InputError, match="at least one"):
         UsageExplorer()
     with pytest.raises(InputError, match="shown is 'fsq': choose one of lgq"):
         UsageExplorer(runs[0], shown="fsq")
     explorer = UsageExplorer(runs[0])
     drawn = explorer.charts.figures
-    explorer.selection = [16]
-    assert "code 16 is outside 0 … 15" in said_by(explorer)
+    with pytest.raises(InputError, match="code 16 is outside 0 … 15"):
+        explorer.selection = [16]
+    with pytest.raises(InputError, match="hits is 0: give a whole number of at least 1"):
+        explorer.hits = 0
+    with pytest.raises(TypeError, match="unexpected keyword argument 'hit'"):
+        UsageExplorer(runs[0], hit=5)
     assert explorer.charts.figures == drawn
-    explorer.selection = []
-    explorer.hits = 0
-    assert "hits is 0" in said_by(explorer)
 
 
 def test_runs_counted_over_different_numbers_of_tokens_are_shown_and_not_ranked(
@@ -188,7 +189,7 @@ def test_studies_of_other_pictures_and_of_tokenizers_without_a_run_are_shown(run
     without = UsageExplorer(planted, crops)
     assert repr(without) == "UsageExplorer(MovingAverageVQ 1, lgq 1)"
     assert "MovingAverageVQ, K = 64 · without a run · N = 64 tokens of 4 crops" in without.caption()
-    assert without.subjects()[0] == "study"
+    assert without.arguments_as_code()[0] == "study"
     assert without._repr_mimebundle_()["image/png"]
     inspector = CodeInspector(planted)
     link(without, inspector)

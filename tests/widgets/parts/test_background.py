@@ -1,0 +1,58 @@
+"""Tests of work in the background: order, threads, and the wait for its end."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+from lgq_explore.widgets.parts.background import Background
+
+
+class Planted:
+    """Pieces with numbers; each notes in which thread it was done, and how many were shown by then."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.left = list(numbers)
+        self.done: list[tuple[int, bool]] = []
+        self.shown: list[int] = []
+        self.background = Background(self.next_piece, lambda: self.shown.append(len(self.done)))
+
+    def next_piece(self) -> Callable[[], None] | None:
+        return (lambda: self.work(self.left[0])) if self.left else None
+
+    def work(self, number: int) -> None:
+        self.left.remove(number)
+        self.done.append((number, threading.current_thread() is threading.main_thread()))
+
+
+def test_pieces_are_done_in_another_thread_one_after_the_other_and_shown() -> None:
+    async def work() -> Planted:
+        planted = Planted(3, 5)
+        planted.background.begin()
+        planted.background.begin()  # it works already
+        await planted.background.finished()
+        return planted
+
+    planted = asyncio.run(work())
+    assert planted.done == [(3, False), (5, False)]
+    assert planted.shown == [1, 2]
+
+
+def test_it_begins_again_when_there_is_more() -> None:
+    async def work() -> Planted:
+        planted = Planted()
+        planted.background.begin()
+        await planted.background.finished()
+        planted.left = [8]
+        planted.background.begin()
+        await planted.background.finished()
+        return planted
+
+    assert asyncio.run(work()).done == [(8, False)]
+
+
+def test_in_a_script_nothing_is_begun() -> None:
+    planted = Planted(3)
+    planted.background.begin()
+    assert planted.left == [3]
