@@ -139,7 +139,8 @@ class Place(Piece):
 class Stateful(traitlets.HasTraits):
     """A class whose pieces of state are declared in its body, and in those of the classes above it, in this order.
 
-    Its constructor takes them by keyword: a subclass passes ``**state`` on, and `inspect.signature` names each.
+    Its constructor takes them by keyword: a subclass passes ``**state`` on, and `inspect.signature` names each. A
+    subclass may name one itself, to take it by position too.
     """
 
     STATE: ClassVar[tuple[str, ...]] = ()
@@ -158,7 +159,8 @@ class Stateful(traitlets.HasTraits):
         cls.STATE = tuple(declared)
         own = [each for each in inspect.signature(cls.__init__).parameters.values() if each.name != "self"]
         fixed = [each for each in own if each.kind is not inspect.Parameter.VAR_KEYWORD]
-        keywords = [piece.keyword(name) for name, piece in declared.items()]
+        named = {each.name for each in fixed}
+        keywords = [piece.keyword(name) for name, piece in declared.items() if name not in named]
         order = sorted([*fixed, *keywords], key=lambda each: each.kind)
         cls.__signature__ = inspect.Signature(order)
 

@@ -81,7 +81,7 @@ class ToyLab(Explorer):
     steps = Whole((1, 100_000), 500, number_box("steps"))
     batch_size = Whole((2, 100_000), 512, number_box("points a step", "170px"))
 
-    def __init__(self, **state: Any) -> None:
+    def __init__(self, data: str = "ring", **state: Any) -> None:
         self._fit: ToyFit | None = None
         self._live: ToyProgress | None = None  # of the present setting, while it is learned
         self._trainer: ToyTrainer | None = None
@@ -94,7 +94,7 @@ class ToyLab(Explorer):
         self._train_button.on_click(lambda button: self._follower.clicked(self.start))
         self._stop_button.on_click(lambda button: self.stop())
         self._status, self._numbers = ipywidgets.HTML(), ipywidgets.HTML()
-        super().__init__(**state)
+        super().__init__(data=data, **state)
 
     def above(self) -> Sequence[ipywidgets.Widget]:
         rows = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import html
+import inspect
 import json
 from io import BytesIO
 from typing import Any
@@ -236,3 +237,8 @@ def test_the_background_needs_a_loop() -> None:
 def test_a_state_that_does_not_do_is_named(state: dict[str, Any], told: str) -> None:
     with pytest.raises(InputError, match=told):
         ToyLab(**{"steps": 5, **state})
+
+
+def test_the_data_may_be_given_first() -> None:
+    assert ToyLab("ring", codes=4, steps=5).code().startswith("lgq.widgets.ToyLab(data='ring', method='lgq', codes=4")
+    assert list(inspect.signature(ToyLab).parameters)[:3] == ["data", "method", "codes"]
