@@ -24,7 +24,6 @@ from lgq_explore.widgets.toys.lab import MOST_CODES
 PLANES, BIFURCATION, DISTANCE = range(3)
 POINTS, LINES, CODES, DEAD = range(4)
 TRACES = 4
-"""Of a plane."""
 """Traces of one plane."""
 
 
