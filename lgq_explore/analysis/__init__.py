@@ -1,4 +1,4 @@
-"""Questions asked of a tokenizer, by topic: each is a function to a tidy frame."""
+"""Analyses of a tokenizer, by topic: functions from a study to a tidy frame."""
 
 from __future__ import annotations
 

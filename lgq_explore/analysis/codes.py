@@ -1,4 +1,4 @@
-"""Numbers of joint codes, as they are asked for."""
+"""Check of joint codes given by a user."""
 
 from __future__ import annotations
 

@@ -48,8 +48,8 @@ SWEEP = Columns(
         "tokens": (INTEGER, "size of the sample"),
     },
 )
-FLIPS_OVER_TEMPERATURES = Columns(
-    "analysis.temperature.flips_over_temperatures",
+FLIPS = Columns(
+    "analysis.temperature.TemperatureProbe.flips",
     {
         "from_temperature": (NUMBER, "τ of an entry"),
         "to_temperature": (NUMBER, "τ of the next entry"),
@@ -73,7 +73,7 @@ MARKS = Columns(
     },
 )
 TOP_RESPONSIBILITIES = Columns(
-    "analysis.temperature.top_responsibilities",
+    "analysis.temperature.TemperatureProbe.top",
     {
         "rank": (INTEGER, "rank of the code by its responsibility, 1 for the largest"),
         "code": (INTEGER, "code"),

@@ -37,12 +37,12 @@ METHOD_COLOURS: dict[str, str] = {
     "vq": PURPLE,
     "vq-gradient": BLACK,
 }
-"""One colour a method, the same in every figure. The eighth of the palette, yellow, is too faint on white."""
+"""The colour of each method, the same in every figure. The palette's eighth colour, yellow, is too faint on white."""
 
 OTHER_LIGHTNESS, OTHER_SATURATION = (0.28, 0.4, 0.52), 0.6
-"""Of the colours of other methods, dark enough on white; the hue is any."""
+"""Lightness and saturation of the colours of other methods, dark enough on white. Any hue is possible."""
 WORD_JOINER = "\N{WORD JOINER}"
-"""No space, no ink."""
+"""A character without width or ink."""
 
 GUIDE = "#555555"
 """Colour of lines to compare with, and of axes."""
@@ -55,14 +55,14 @@ FONT = {"family": "Source Sans Pro, Helvetica Neue, Arial, sans-serif", "size": 
 
 @dataclass(frozen=True)
 class Title:
-    """subject: what is shown. detail: of what, with N."""
+    """Title of a figure. subject: what is shown. detail: of which data, with N."""
 
     subject: str
     detail: str
 
 
 def method_colour(method: str) -> str:
-    """The method's colour; for one that METHOD_COLOURS does not know, one that its name decides, always the same."""
+    """The method's colour; for a method that is not in METHOD_COLOURS, one derived from its name."""
     if method in METHOD_COLOURS:
         return METHOD_COLOURS[method]
     drawn = int.from_bytes(hashlib.sha256(method.encode(errors="surrogatepass")).digest()[:8], "big")
@@ -84,25 +84,25 @@ TEMPLATE = {
     },
     "data": {"heatmap": [{"colorbar": COLOUR_BAR}], "scattergl": [{"marker": {"colorbar": COLOUR_BAR}}]},
 }
-"""What all figures have in common and plotly does not do by itself. Its own templates cost 20 ms in every figure."""
+"""Settings of all figures beyond plotly's defaults. plotly's own templates take 20 ms in every figure."""
 
-# Figures are built from plain dictionaries at one go: plotly's own update methods take ten times as long, and a panel
+# Figures are built from plain dictionaries in one call: plotly's update methods take ten times as long, and a panel
 # draws while a model trains on the same processor.
 
 
 def live_text(text: object) -> str:
-    """A name or a sentence as plotly shows it letter by letter: it reads HTML everywhere, and %{…} where it hovers."""
+    """Text escaped for plotly, which reads HTML everywhere, and %{…} in hover texts."""
     return html.escape(printable(text), quote=False).replace("%{", "&#37;{")
 
 
 def printed_text(text: object) -> str:
-    """The same for matplotlib, which reads what is between dollars as a formula, and hides labels that begin with _."""
+    """Text escaped for matplotlib, which reads dollars as formulas and hides labels that begin with _."""
     shown = printable(text).replace("$", r"\$")
     return WORD_JOINER + shown if shown.startswith("_") else shown
 
 
 def layout(title: Title, *, height: int, **settings: object) -> dict[str, Any]:
-    """The house layout of an interactive figure with `settings` over it; as wide as the cell it is shown in."""
+    """The common layout of interactive figures, overridden by `settings`. The width is that of the notebook's cell."""
     house = {
         "template": TEMPLATE,
         "title": {
@@ -131,7 +131,7 @@ def layout(title: Title, *, height: int, **settings: object) -> dict[str, Any]:
 
 
 def axis(title: str, *, colour: str = INK, **settings: object) -> dict[str, Any]:
-    """The house axis of an interactive figure, with `settings` over it."""
+    """The common axis of interactive figures, overridden by `settings`."""
     house = {
         "title": {"text": title, "standoff": 6, "font": {"size": 12, "color": colour}},
         "tickfont": {"size": 11, "color": colour},
@@ -149,9 +149,9 @@ def axis(title: str, *, colour: str = INK, **settings: object) -> dict[str, Any]
 def note(
     text: str, x: float, y: float, *, below: bool = False, shift: int = 2, colour: str = INK, size: int = 12
 ) -> dict[str, Any]:
-    """An annotation that begins at x and stands above y, or below it, in shares of the figure's axes.
+    """An annotation that begins at x and stands above y, or below it, as shares of the plot area.
 
-    shift: screen pixels that it stands higher.
+    shift: screen pixels by which it is moved up.
     """
     return {
         "text": text,
@@ -171,7 +171,7 @@ def note(
 def sentence_when_empty(sentence: str, *, empty: bool) -> dict[str, Any]:
     """An annotation in the middle of a figure that has nothing to show.
 
-    It is there in any case, visible or not, so that a figure that is updated in place loses it again.
+    It is always part of the figure, visible or not, so that an update in place can hide it again.
     """
     return {
         "text": sentence,
@@ -189,24 +189,24 @@ def sentence_when_empty(sentence: str, *, empty: bool) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours that a printed picture is stored with: how many, and how they are chosen. A third of the bytes."""
+    """Number of colours of a stored picture, and how they are chosen. A palette saves two thirds of the bytes."""
 
     colours: int
     method: Image.Quantize
 
 
 RARE_COLOURS = Palette(128, Image.Quantize.MAXCOVERAGE)
-"""Keeps a rare colour, such as that of the most used codes, beside thousands of greys."""
+"""Keeps rare colours, such as those of the most used codes, among thousands of greys."""
 
 EVEN_COLOURS = Palette(256, Image.Quantize.FASTOCTREE)
-"""Where colours run into each other, they do so in even steps."""
+"""Keeps colour gradients even."""
 
 
 @contextmanager
 def publication_style() -> Iterator[None]:
     """The house style for seaborn, for as long as the context lasts.
 
-    matplotlib has one style for all threads: figures are made one after the other, and each puts back what it found.
+    matplotlib has one style for all threads: figures are made one after the other, and each restores the style.
     """
     typography = {"font.family": "sans-serif", "axes.edgecolor": "#888888", "grid.color": "#E6E6E6", "text.color": INK}
     with (
@@ -221,13 +221,13 @@ one_style_at_a_time = threading.RLock()
 
 
 class PrintedFigure(Figure):
-    """A figure that notebooks show as a picture, though pyplot, which would see to that, knows nothing of it."""
+    """A figure that notebooks show as a picture although it is not registered with pyplot."""
 
     palette: Palette | None = None
-    """What its picture is stored with; all colours where None."""
+    """Palette of the stored picture; None for all colours."""
 
     def __repr__(self) -> str:
-        # Without its size: sentences below a figure make it longer by a line, and nothing else is another then.
+        # Without the size, which changes with the number of lines below a figure.
         return f"PrintedFigure({len(self.axes)} axes)"
 
     def _repr_png_(self) -> bytes:
@@ -237,7 +237,7 @@ class PrintedFigure(Figure):
 
 
 def png_bytes(picture: Image.Image, palette: Palette | None = None) -> bytes:
-    """A picture as PNG, as small as can be; with the colours of a palette if that is given."""
+    """A picture as an optimized PNG, with the colours of a palette if one is given."""
     if palette:
         picture = picture.convert("RGB").quantize(palette.colours, method=palette.method, dither=Image.Dither.NONE)
     target = BytesIO()
@@ -246,7 +246,7 @@ def png_bytes(picture: Image.Image, palette: Palette | None = None) -> bytes:
 
 
 def new_figure(width: float, height: float, *, dpi: int = 110, palette: Palette | None = None) -> Figure:
-    """A figure in inches that pyplot knows nothing of: nothing is shown twice, and none is kept alive."""
+    """A figure, size in inches, not registered with pyplot: it is not shown twice and not kept alive."""
     figure = PrintedFigure(figsize=(width, height), layout="constrained", dpi=dpi)
     figure.palette = palette
     FigureCanvasAgg(figure)
@@ -260,9 +260,9 @@ def publish_title(figure: Figure, title: Title) -> None:
 
 
 def _bold(text: str) -> str:
-    """A sentence in bold letters for matplotlib, which has these beside others in a formula only.
+    """A sentence in bold for matplotlib, which mixes bold and plain letters in formulas only.
 
-    What a formula would read as something else stands outside of it, in plain letters; after a backslash none begins.
+    Characters with a meaning in formulas are left outside, in plain letters. A text with a backslash stays plain.
     """
     if "\\" in text:
         return printed_text(text)
@@ -274,6 +274,6 @@ def _bold(text: str) -> str:
 
 
 def publish_sentence(figure: Figure, sentence: str) -> Figure:
-    """What `sentence_when_empty` is to an interactive figure."""
+    """The printed form of `sentence_when_empty`."""
     figure.text(0.5, 0.5, sentence, ha="center", va="center", color=GUIDE, fontsize="large")
     return figure

@@ -54,6 +54,9 @@ class Quantizer(nn.Module):
     metric: Metric = SquaredEuclidean()
     """The distance that determines the nearest code of a point."""
 
+    method: str = ""
+    """The name in QUANTIZERS of the method that it was built by; empty for one that does not know it."""
+
     assigns_nearest: bool = True
     """Whether `assign` takes the joint code of least `distances`; False if it searches greedily, stage by stage."""
 

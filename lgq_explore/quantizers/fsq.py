@@ -110,6 +110,7 @@ class FSQ(Quantizer):
     def __init__(self, dim: int, config: FSQConfig, generator: torch.Generator | None = None) -> None:
         levels = config.levels
         super().__init__(dim, levels)
+        self.method = config.method
         self.project_in = linear(dim, len(levels), generator)
         # The variance that a linear layer starts with.
         nn.init.orthogonal_(self.project_in.weight, gain=3**-0.5, generator=generator)

@@ -111,7 +111,7 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
 
     def __init__(self, dim: int, config: LGQConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(dim, [config.codebook_size])
-        self.config = config
+        self.config, self.method = config, config.method
         self.init_tokens = tokens_needed(config.codebook_size)
         self.norm = _norm(config.norm, dim)
         self.centres = nn.Parameter(torch.randn(config.codebook_size, dim, generator=generator))

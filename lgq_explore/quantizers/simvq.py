@@ -48,7 +48,7 @@ class SimVQConfig(VectorQuantizerConfig):
     bias: bool = left_out_of_hash_at(False)  # of the linear map
 
     def build(self, dim: int, generator: torch.Generator | None = None) -> SimVQ:
-        return SimVQ(dim, self.codebook_size, linear(dim, dim, generator, bias=self.bias), generator)
+        return SimVQ(dim, self, linear(dim, dim, generator, bias=self.bias), generator)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class SimVQMLPConfig(VectorQuantizerConfig):
 
     def build(self, dim: int, generator: torch.Generator | None = None) -> SimVQ:
         mapping = nn.Sequential(linear(dim, 2 * dim, generator), nn.ReLU(), linear(2 * dim, dim, generator))
-        return SimVQ(dim, self.codebook_size, mapping, generator)
+        return SimVQ(dim, self, mapping, generator)
 
 
 class SimVQ(TakesCodebooks, Quantizer):
@@ -69,9 +69,11 @@ class SimVQ(TakesCodebooks, Quantizer):
     frozen: Tensor
 
     def __init__(
-        self, dim: int, codebook_size: int, mapping: nn.Module, generator: torch.Generator | None = None
+        self, dim: int, config: VectorQuantizerConfig, mapping: nn.Module, generator: torch.Generator | None = None
     ) -> None:
+        codebook_size = config.codebook_size
         super().__init__(dim, [codebook_size])
+        self.method = config.method
         self.mapping = mapping
         self.register_buffer("frozen", torch.randn(codebook_size, dim, generator=generator) * dim**-0.5)
 

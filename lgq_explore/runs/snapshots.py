@@ -22,7 +22,7 @@ from .run_files import files_by_step
 
 SUFFIXES = (".npy", ".npz")
 
-Reading = Callable[[], AbstractContextManager[None]]
+Guard = Callable[[], AbstractContextManager[None]]
 
 Codebooks = list[NDArray[np.float32]]
 """The codebooks [levels[g], P_g] of one step, one per learned group g, in order, as `with_codebooks` takes them."""
@@ -35,7 +35,7 @@ class CodebookSnapshots(Mapping[int, Codebooks]):
     file raises InputError with its path.
     """
 
-    def __init__(self, files: Mapping[int, Path], shapes: Sequence[tuple[int, ...]], reading: Reading) -> None:
+    def __init__(self, files: Mapping[int, Path], shapes: Sequence[tuple[int, ...]], reading: Guard) -> None:
         self._files, self._shapes, self._reading = files, shapes, reading
 
     def __getitem__(self, step: int) -> Codebooks:
@@ -70,7 +70,7 @@ class CodebookSnapshots(Mapping[int, Codebooks]):
         return list(arrays.values())
 
 
-def snapshots_in(folder: Path, shapes: Sequence[tuple[int, ...]], newest: float, reading: Reading) -> CodebookSnapshots:
+def snapshots_in(folder: Path, shapes: Sequence[tuple[int, ...]], newest: float, reading: Guard) -> CodebookSnapshots:
     """The snapshots in a folder up to step `newest`, of learned codebooks of these shapes; may be empty."""
     files = files_by_step(folder, suffix_of(len(shapes))) if shapes else {}
     return CodebookSnapshots({step: file for step, file in files.items() if step <= newest}, shapes, reading)

@@ -59,8 +59,9 @@ class Study:
 
     @property
     def method(self) -> str:
-        """The name of the quantizer's method, which sets its colour in figures; its class's name without a run."""
-        return type(self.quantizer).__name__ if self.run is None else self.run.config.quantizer.method
+        """The name of the quantizer's method, which sets its colour in figures; its class's name if it has none."""
+        own = self.quantizer.method or type(self.quantizer).__name__
+        return own if self.run is None else self.run.config.quantizer.method
 
     @property
     def name(self) -> str:

@@ -69,7 +69,7 @@ def made(topic: ModuleType) -> Iterator[tuple[Columns, Callable[[Study], pd.Data
             yield topic.TOKENS, lambda study: views(study).sample.at(0.5)
             yield topic.TOKEN_MAP, lambda study: views(study).at(0.5).placed
             yield topic.SWEEP, lambda study: views(study).sweep
-            yield topic.FLIPS_OVER_TEMPERATURES, lambda study: views(study).flips
+            yield topic.FLIPS, lambda study: views(study).flips
             yield topic.FLIPS_OVER_SNAPSHOTS, temperature.flips_over_snapshots
             yield topic.MARKS, lambda study: temperature.temperature_marks(views(study).sample, views(study).sweep)
             yield topic.TOP_RESPONSIBILITIES, lambda study: views(study).top(0, 0.5)

@@ -84,7 +84,7 @@ def drawings() -> list[Drawing]:
         add(f"health.{form}_training_curves", (health.TRAINING_CURVES,))
         add(f"health.{form}_verdicts", (health.RULE_CURVES, health.VERDICTS))
         add(f"temperature.{form}_bifurcation", (annealed_centres(1), temperature.ANNEALED_STATES), 1.0)
-        sweep = (temperature.SWEEP, temperature.FLIPS_OVER_TEMPERATURES, temperature.MARKS)
+        sweep = (temperature.SWEEP, temperature.FLIPS, temperature.MARKS)
         add(f"temperature.{form}_sweep", sweep, 1.0)
         parts = (geometry.PLACED_CODES, geometry.PLACES, geometry.EDGES)
         add_parts(f"geometry.{form}_latent_map", parts, lambda *frames: [pane(*frames)])

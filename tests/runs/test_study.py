@@ -100,6 +100,12 @@ def test_an_encoding_that_does_not_fit_its_tokenizer_is_refused() -> None:
             Study(study.trained, replace(encoding, **changed))
 
 
+@pytest.mark.parametrize("method", QUANTIZERS)
+def test_one_without_a_run_has_the_registered_name_of_its_method(method: str) -> None:
+    study = study_of(method_tokenizer(method), noise_pictures(1))
+    assert (study.method, study.name) == (method, method)
+
+
 def test_one_without_a_run_says_so_where_a_run_is_needed() -> None:
     study = study_of(colour_tokenizer([[0, 0, 0], [1, 1, 1]]), noise_pictures(2))
     assert repr(study) == "Study(a tokenizer without a run, step 0, 2 pictures)"

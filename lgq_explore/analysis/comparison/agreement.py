@@ -1,14 +1,14 @@
 """Agreement of two runs on which tokens are alike.
 
 Codes of two runs have nothing in common but the tokens that hold them. The mutual information of the two codes at a
-place says how well one is known from the other, whatever they are called; chance alone makes it large where there are
-as many codes as tokens. Adjusted for chance (Vinh, Epps & Bailey 2010),
+place says how well one code predicts the other, whatever their numbers. Chance alone makes it large where there are as
+many codes as tokens. Adjusted for chance (Vinh, Epps & Bailey 2010),
 
     AMI = (I − E[I]) / ((H₁ + H₂)/2 − E[I])
 
-is 1 for codes that differ in name only, and 0 in the mean for tokens dealt out at random, with each code as frequent as
-it is. Tokens of a picture are not dealt out at random: the null is the AMI of a run's codes with the other's at the
-same places of other images.
+is 1 for codes that differ in name only. Its mean is 0 for codes assigned at random with the same frequencies. Tokens of
+a picture are not random: the null is the AMI of one run's codes with the other run's at the same places of other
+images.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from lgq_explore.frames.comparison import AGREEMENT
 from lgq_explore.runs.study import Study
 
 DRAWS = 20
-"""Pairings with other images that the null is taken from."""
+"""Number of pairings with other images over which the null is taken."""
 
 
 def agreement(studies: Mapping[str, Study], *, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
@@ -72,13 +72,13 @@ class _RunCodes:
 
 
 def _agreement(one: NDArray[np.int64], other: NDArray[np.int64], partners: list[NDArray[np.intp]]) -> dict[str, float]:
-    # E[I] depends on how frequent codes are, and that is the same whichever images are paired: it is counted once.
+    # E[I] depends on the frequencies of codes only, which are the same for all pairings: it is computed once.
     expected = expected_mutual_information(contingency_matrix(one.ravel(), other.ravel(), sparse=True), one.size)
     counts = (np.unique(codes, return_counts=True)[1] for codes in (one, other))
     reach = sum(entropy(count) for count in counts) / 2 - expected
 
     def adjusted(information: float) -> float:
-        # Where both runs have one code for all, or another for each token, they agree, as scikit-learn has it.
+        # As in scikit-learn, runs agree if both have one code for all tokens, or a different one for each.
         return (information - expected) / reach if abs(reach) > 1e-12 else 1.0
 
     information = mutual_info_score(one.ravel(), other.ravel())
@@ -94,7 +94,7 @@ def _agreement(one: NDArray[np.int64], other: NDArray[np.int64], partners: list[
 
 
 def _partners(images: int, draws: int, seed: int) -> list[NDArray[np.intp]]:
-    """For each image another one, each as often as any: a single round through all of them in a random order."""
+    """For each image another one, each used once: the next image in a random cyclic order."""
     if images < 2:
         raise InputError(f"{images} images have no others to be compared with: encode at least 2")
     generator = np.random.default_rng(seed)

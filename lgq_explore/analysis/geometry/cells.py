@@ -1,12 +1,12 @@
 """Shape and size of the cells of codes, and how they follow the density of the latents.
 
 The cell of code k holds the tokens that choose it. Its volume, counting only places where there are latents, is an
-integral over their density f, which its own tokens z_n sample:
+integral that its own tokens z_n estimate, f being the density of the latents:
 
     V_k = ∫_cell dz = E[1{z in cell} / f(z)] ≈ (1/N) Σ_{n in cell} 1/f(z_n)
 
-Theory of high resolution (Bennett 1948; Zador 1982; Gersho 1979): of all codebooks of K → ∞ codes in m dimensions, the
-one with the least squared error has codes with a density ∝ f^{m/(m+2)}. So its cells have
+By high-resolution theory (Bennett 1948; Zador 1982; Gersho 1979), of all codebooks of K → ∞ codes in m dimensions the
+one with the least squared error has codes with a density ∝ f^{m/(m+2)}. Its cells therefore have
 
     V ∝ f^{−m/(m+2)}      occupancy ∝ f^{2/(m+2)}      the same error each, count × mean squared distance ∝ f^0
 

@@ -1,4 +1,4 @@
-"""The derivative of a picture along a change of what the decoder sees."""
+"""Directional derivative of decoded pictures with respect to the decoder's input."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lgq_explore.models import Tokenizer
 
 @dataclass(frozen=True, eq=False)
 class DecodedStep:
-    """A decoder at a place, and a step away from it, in the model's range [−1, 1].
+    """Decoded pictures at a place and their first-order change along a step, in the model's range [−1, 1].
 
     pictures: [B, 3, S, S], decoded at the place. first_order: [B, 3, S, S], J times the step.
     """
@@ -29,9 +29,9 @@ class DecodedStep:
 def decoded_step(tokenizer: Tokenizer, place: Tensor, step: Tensor) -> DecodedStep:
     """The picture at `place` and its derivative along `step`, both [B, P, H, W] in the space of `Quantizer.continuous`.
 
-    J is the Jacobian of all pixels of a picture by all of its tokens, so that changes of neighbouring tokens add up
-    where both are seen. J itself is never held: J v is the derivative by u of uᵀJ v, a pass forward and two backward.
-    The tokenizer is in eval mode.
+    J is the Jacobian of all pixels of a picture with respect to all of its tokens, so that changes of neighbouring
+    tokens add up in pixels that depend on both. J is never stored: J v is the derivative with respect to u of uᵀJ v,
+    which takes one forward and two backward passes. The tokenizer is in eval mode.
     """
 
     def decode(points: Tensor) -> Tensor:
@@ -43,9 +43,9 @@ def decoded_step(tokenizer: Tokenizer, place: Tensor, step: Tensor) -> DecodedSt
 
 
 class _PlainAttention(TorchFunctionMode):
-    """Attention by its formula, as far as this thread sees: torch's fast kernels have no second derivative.
+    """Attention by its formula, in this thread only: torch's fast kernels have no second derivative.
 
-    torch.nn.attention.sdpa_kernel would choose the kernel for the whole process, where a run may be training.
+    torch.nn.attention.sdpa_kernel would choose the kernel for the whole process, in which a run may be training.
     """
 
     def __torch_function__(

@@ -1,13 +1,14 @@
 """Density of the latents at each token, on the surface that they fill.
 
-Nearest neighbours say it without a grid. Of N' tokens with density f, the ball around a place z that reaches the k-th
-of them, at r_k, holds the share N' f(z) V_m r_k^m ~ Gamma(k), V_m being the volume of the unit ball in m dimensions, so
+It is estimated from nearest neighbours. Among N' tokens with density f, the ball around a place z that reaches to the
+k-th of them, at distance r_k, has N' f(z) V_m r_k^m ~ Gamma(k), V_m being the volume of the unit ball in m dimensions,
+so that
 
     1/f(z) = N' V_m r_k^m / k      log f(z) = ψ(k) − log(N' V_m r_k^m)
 
-are without bias where f is flat over the ball (Loftsgaarden & Quesenberry 1965; Kozachenko & Leonenko 1987). m is not
-the width of the latents: normalisation alone takes two dimensions from LGQ's, and photographs leave others nearly
-empty. It is estimated at the same k (Levina & Bickel 2004), inverses averaged over tokens (MacKay & Ghahramani 2005):
+are unbiased where f is constant over the ball (Loftsgaarden & Quesenberry 1965; Kozachenko & Leonenko 1987). m is not
+the width of the latents: normalisation removes two dimensions from LGQ's, and photographs leave others nearly empty.
+It is estimated at the same k (Levina & Bickel 2004), inverses averaged over tokens (MacKay & Ghahramani 2005):
 
     1/m = mean over tokens and j < k of log(r_k/r_j)
 """
@@ -28,12 +29,12 @@ NEIGHBOURS = 10
 """k: few enough to stay within a cell, and enough that a single density is right within a third."""
 
 MOST_TOKENS = 2**14
-"""Tokens of a half that densities are taken from: 16,384; a half that has more is drawn from."""
+"""Most tokens of a half that densities are taken from, 16,384; of a larger half a sample is drawn."""
 
 
 @dataclass(frozen=True, eq=False)
 class LatentDensity:
-    """The density at each token, from tokens of images that it is not of.
+    """The density at each token, estimated from tokens of other images.
 
     log_density: [N] float64, nats per unit of length^m; inf where k tokens coincide with this one. volume: [N], 1/f.
     dimension: m. tokens: those that densities were taken from, in the smaller of two halves. neighbours: k.
@@ -56,8 +57,8 @@ def latent_density(
 ) -> LatentDensity:
     """Density at N points [N, P], tokens of the `images` [N], each from the half of the images that it is not in.
 
-    So a density owes nothing to the token's own picture. Halves are drawn by `seed`. dimension: m, where it is known;
-    else it is estimated from all points.
+    A density is thus independent of the token's own picture. Halves are drawn by `seed`. dimension: m, where it is
+    known; by default it is estimated from all points.
 
     Raises:
         InputError: fewer than 2 images, fewer than 2 neighbours, a half without that many tokens, a dimension that is
@@ -106,7 +107,7 @@ def _halves(images: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
 
 
 def _dimension(radii: NDArray[np.float64]) -> float:
-    """m from distances to the neighbours [N, k]; points that coincide with one say nothing of it."""
+    """m from distances to the neighbours [N, k], without points that coincide with a neighbour."""
     apart = radii[radii[:, 0] > 0]
     inverse = float(np.log(apart[:, -1:] / apart[:, :-1]).mean()) if len(apart) else 0.0
     if inverse <= 0:

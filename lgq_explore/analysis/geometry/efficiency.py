@@ -1,17 +1,17 @@
 """Distortion of a tokenizer's codes beside that of k-means on its own latents.
 
-For squared error there is a yardstick: k-means with as many codes on the same latents. The geometry efficiency is its
-held-out distortion over that of the codes, in the space where the method rounds; 1 is optimal. k-means is fitted to
-latents of the training photographs and judged on held-out ones, as the codes are: where it has few tokens a code it
-learns them by heart, and codes may come out above 1.
+The reference for squared error is k-means with as many codes on the same latents. The geometry efficiency is the
+held-out distortion of k-means over that of the codes, in the space where the method rounds; 1 is optimal. Like the
+codes, k-means is fitted to latents of the training photographs and measured on held-out ones. With few tokens per code
+it overfits, and codes may come out above 1.
 
-A squared distance need not be visible. Weighted by the decoder's sensitivity it is |J(z − z_q)|², J being the
-decoder's Jacobian at z_q: the squared error in pixels to first order. The third measure is that error itself,
-|f(z) − f(z_q)|², f being the decoder.
+A squared distance between latents need not be visible in pixels. The second measure weights it by the decoder's
+sensitivity, |J(z − z_q)|² with the decoder's Jacobian J at z_q: the squared error in pixels to first order. The third
+measure is that error itself, |f(z) − f(z_q)|², f being the decoder.
 
 Two conditions make codes optimal (Lloyd 1982): each token takes its nearest code, which all methods here fulfil, and
-each code is the mean of its tokens, which none has to. So codes are also measured after a single step of Lloyd's: moved
-to the means of their cells, where tokens take the nearest anew.
+each code is the mean of its tokens, which no method guarantees. Codes are therefore also measured after one of Lloyd's
+steps: they are moved to the means of their cells, and tokens take the nearest of them.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from .decoder_sensitivity import decoded_step
 
 RESTARTS = 20
 FIT_TOKENS = 2**14
-"""Tokens that k-means is fitted to: 16,384, sixteen for each of 1,024 codes."""
+"""Number of tokens that k-means is fitted to: 16,384, sixteen for each of 1,024 codes."""
 
 MOST_ITERATIONS = 100
 PICTURES = 128
 """Held-out pictures that are decoded, spread over all of them."""
 
 DECODED_RESTARTS = 3
-"""Restarts that are decoded, from the best on: each costs as much as the codes."""
+"""Number of restarts that are decoded, the best first: each costs as much as the codes."""
 
 Assignment = Callable[[Tensor], Tensor]
 """Points [N, P] → the number of the code of each [N]."""
@@ -124,7 +124,7 @@ def efficiency(
     squared distance a token, summed over dimensions; in pixels the mean squared error of a channel's value in [0, 1].
     efficiency, cell_means_efficiency: kmeans over the first two. spread: standard deviation of `efficiency` over
     `restarts` of them, NaN for one; pixels are measured for at most 3. Then N of each: tokens and images (held-out),
-    fit_tokens; codebook_size; dimension, E.
+    fit_tokens; codebook_size; dimension, P.
 
     Tokens take the code that the method gives them, and the nearest in Euclidean distance of all others. codebook:
     [K, P], codes to judge in place of the run's. pictures: how many are decoded, spread over the study's.

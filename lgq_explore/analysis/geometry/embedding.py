@@ -18,7 +18,7 @@ from lgq_explore.errors import InputError
 
 METHODS = ("pca", "umap")
 NEIGHBOURS, MIN_DIST, EPOCHS = 15, 0.1, 200
-"""UMAP's settings: its defaults, and the epochs that it gives by itself to more than 10,000 points."""
+"""UMAP's settings: its defaults, with the number of epochs that it uses for more than 10,000 points."""
 
 LEAST_FITTED = 4
 PLACED_AT_ONCE = 2**14
@@ -26,11 +26,11 @@ PLACED_AT_ONCE = 2**14
 _Result = TypeVar("_Result")
 
 Report = Callable[[str], None]
-"""Is told in words what is going on."""
+"""Receives a sentence on what is being done."""
 
 
 def say_nothing(sentence: str) -> None:
-    """For those who do not wait."""
+    """The default `Report`: ignores what is being done."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,13 +44,13 @@ class Embedding:
 def embed(
     points: NDArray[np.floating], fitted: NDArray[np.bool_], method: str, *, seed: int = 0, report: Report = say_nothing
 ) -> Embedding:
-    """Places of points [n, P] on a plane: fitted on those that `fitted` [n] marks, the others placed by what was found.
+    """Places of points [n, P] on a plane. The map is fitted on those that `fitted` [n] marks; the others are placed.
 
-    pca: the two directions of greatest variance. Each points where its largest weight is positive, so that a map does
-    not flip from one fit to the next. umap (McInnes, Healy & Melville 2018, arXiv 1802.03426): its graph is made of
-    exact neighbours and its layout starts from PCA. Other points lie at the mean of their neighbours' places, weighted
-    by UMAP's membership strengths: its own transform without the random refinement, so that equal points have equal
-    places and a code that stands still does so on the map.
+    pca: the two directions of greatest variance. The sign of each makes its largest weight positive, so that a map does
+    not flip from one fit to the next. umap (McInnes, Healy & Melville 2018, arXiv 1802.03426): the graph is made of
+    exact neighbours and the layout starts from PCA. Other points are placed at the mean of their neighbours' places,
+    weighted by UMAP's membership strengths. This is UMAP's transform without its random refinement: equal points have
+    equal places, and a code that does not move does not move on the map either.
 
     Raises:
         InputError: another method, points that are not finite, or fewer than 4 fitted points.
@@ -82,7 +82,7 @@ def _umap(points: NDArray[np.float32], fitted: NDArray[np.bool_], seed: int, rep
     is_first = "umap" not in sys.modules
     if is_first:
         report("importing UMAP")
-    import umap  # noqa: F401 - here, so that what is said of it is true
+    import umap  # noqa: F401 - imported here because the report above announces it
 
     count = int(fitted.sum())
     neighbours = min(NEIGHBOURS, count - 1)
@@ -106,8 +106,8 @@ def _laid_out(
 ) -> NDArray[np.float32]:
     """Places [n, 2] of points whose neighbours [n, k] are known, the nearest first.
 
-    The two halves of UMAP's estimator with its defaults, and its result. The estimator itself would warn of neighbours
-    that are given; its own search is approximate, and takes half a minute to compile.
+    These are the two steps of UMAP's estimator with its defaults, and give its result. The estimator itself warns about
+    precomputed neighbours, and its own search is approximate and takes half a minute to compile.
     """
     from umap.umap_ import find_ab_params, fuzzy_simplicial_set, simplicial_set_embedding
 
@@ -138,8 +138,10 @@ def _laid_out(
 
 
 def _in_own_thread(compute: Callable[[], _Result]) -> _Result:
-    """What `compute` returns. UMAP's compiled parts set the number of OpenMP threads of the thread that calls them to
-    that of the cores, and torch takes that number.
+    """The result of `compute`, run in a thread of its own.
+
+    UMAP's compiled parts set the number of OpenMP threads of the calling thread to the number of cores, and torch would
+    use that number too.
     """
     pool = ThreadPoolExecutor(1)
     try:
@@ -156,6 +158,6 @@ def _placed(index: NearestNeighbors, points: NDArray[np.float32], found: NDArray
     widths, _ = _in_own_thread(
         lambda: smooth_knn_dist(distances.astype(np.float32), float(distances.shape[1]), local_connectivity=0.0)
     )
-    # Measured from the nearest, which changes no mean and keeps the farthest from all being 0.
+    # Measured from the nearest neighbour: weighted means stay the same, and strengths do not all underflow to 0.
     strengths = np.exp((distances[:, :1] - distances) / widths[:, None])
     return np.einsum("nk,nkd->nd", strengths / strengths.sum(axis=1, keepdims=True), found[nearest])

@@ -22,16 +22,16 @@ FIT_STEPS = 1000
 QUARTILES = (0.25, 0.5, 0.75)
 
 MOST_EDGES = 20_000
-"""More lines than that are a grey area: a lattice with more is drawn by its points alone."""
+"""Most lines of a lattice: a lattice with more is drawn without lines, which would merge into a grey area."""
 
 
 @dataclass(frozen=True, eq=False)
 class FittedGrid:
-    """A grid of FSQ whose projections were fitted to the tokens of a run, so that both lie in one space.
+    """An FSQ grid whose projections were fitted to the tokens of a run, so that both lie in one space.
 
     points: float32 [K, P], where it decodes its codes to. counts: [K], tokens that take each. levels: of the grid.
     distortion: mean |z − q|² over the N `tokens` it was fitted to, summed over dimensions.
-    fitted_to: tells these tokens from any others.
+    fitted_to: fingerprint of these tokens.
     """
 
     points: NDArray[np.float32]
@@ -46,11 +46,11 @@ class FittedGrid:
 
 @dataclass(frozen=True)
 class LatticeRegularity:
-    """How evenly N points are spaced. value: 1 on a lattice, 0 for points thrown at random, below 0 where they cluster.
+    """How evenly N points are spaced. value: 1 on a lattice, 0 for random points, below 0 where they cluster.
 
     With s the distance between the quartiles of the distances to the nearest other point, relative to their median,
-    value = 1 − s / `chance`. On a lattice, and its image under any linear map, all these distances are equal, but for
-    a few points of its surface: s = 0.
+    value = 1 − s / `chance`. On a lattice, and on its image under any linear map, all these distances are equal except
+    for a few points of its surface: s = 0.
     """
 
     value: float
@@ -66,10 +66,10 @@ def fit_grid(
     steps: int = FIT_STEPS,
     seed: int = 0,
 ) -> FittedGrid:
-    """Fit a grid of FSQ to a study's tokens, in the space where its method rounds; the same on every call.
+    """Fit an FSQ grid to a study's tokens, in the space where its method rounds; every call gives the same grid.
 
-    levels: by default those nearest to the codebook size. The grid learns from the very tokens that are shown,
-    while the codebook learned from others: that favours the grid.
+    levels: by default those nearest to the codebook size. The grid is fitted to the tokens that are shown, and the
+    codebook was fitted to others: the comparison favours the grid.
 
     Raises:
         InputError: levels that make no grid.
@@ -94,7 +94,7 @@ def fit_grid(
 
 
 def decoded_points(quantizer: Quantizer) -> NDArray[np.float32]:
-    """What each joint code is decoded to, in the space of raw latents: [K, D], for grids after their projection out.
+    """The vector that each joint code gives to the decoder [K, D]; for grids after their output projection.
 
     Raises:
         InputError: more codes than can be listed.
@@ -124,9 +124,9 @@ def lattice_edges(levels: Sequence[int]) -> pd.DataFrame:
 def lattice_regularity(points: NDArray[np.floating]) -> LatticeRegularity:
     """How evenly points [K, P] are spaced, K ≥ 2, by the distances to the nearest other point.
 
-    chance: the spread of these distances for points thrown at random into E dimensions. Their E-th power is
-    exponentially distributed (Clark & Evans 1954 for E = 2), so their q-quantile goes with (−log(1 − q))^{1/E}.
-    Points that fall into one place count as one.
+    chance: the spread of these distances for random points in P dimensions. Their P-th power is exponentially
+    distributed (Clark & Evans 1954 for P = 2), so their q-quantile is proportional to (−log(1 − q))^{1/P}. Points that
+    coincide count as one.
 
     Raises:
         InputError: fewer than two different points.
@@ -146,5 +146,5 @@ def _quartile_spread(quartiles: NDArray[np.floating]) -> float:
 
 
 def fingerprint(points: NDArray[np.floating]) -> str:
-    """The same for the same points, and another for others."""
+    """A digest of points: equal for equal points only."""
     return hashlib.sha256(np.ascontiguousarray(points, dtype=np.float32).tobytes()).hexdigest()[:16]

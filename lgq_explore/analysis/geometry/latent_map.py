@@ -25,7 +25,7 @@ from .projection_quality import ProjectionQuality, projection_quality
 
 SPACES = ("rounding", "latents")
 MOST_FITTED = 8192
-"""Points that a map is fitted on: UMAP takes 3 s for them, and its time grows faster than their number."""
+"""Most points that a map is fitted on: UMAP takes 3 s for them, and its time grows faster than their number."""
 
 SNAPSHOTS_SHOWN = 8
 MOST_TOKENS = 20_000
@@ -113,7 +113,7 @@ def latent_map(
     one of every used code among them where they suffice; today's codes, those of the grid, and of each code one older
     place. Tokens are those of today's encoder. A map by UMAP is kept in the run's folder, where there is a run, and
     found there again. grid: one fitted to these tokens by `fit_grid`, to be embedded with them, in the space
-    `rounding`. report: is told in words what takes long.
+    `rounding`. report: receives a sentence for each step that takes long.
 
     Raises:
         InputError: another method or space, more codes than can be listed, or a grid that was fitted to other tokens.
@@ -176,7 +176,7 @@ def steps_on_the_map(study: Study) -> list[int]:
 
 
 def _codebooks(study: Study, space: str) -> dict[int, NDArray[np.float32]]:
-    """Step → codes' points, ascending. What past codebooks decode to is not kept: `latents` has today's only."""
+    """Step → codes' points, ascending. The space `latents` has today's only: past output projections are not kept."""
     if space == "latents":
         return {study.trained.finished_steps: decoded_points(study.quantizer)}
     return {step: codebook_at(study, step) for step in steps_on_the_map(study)}
@@ -203,7 +203,7 @@ def _fitted(rows: pd.DataFrame, ranked: NDArray[np.int64], rng: np.random.Genera
     """Which points are fitted. Fitting every snapshot would make slow codes their own nearest neighbours."""
     step, code = rows["step"].to_numpy(dtype=np.int64, na_value=-1), rows["code"].to_numpy()
     past = np.unique(step[step >= 0])[:-1]
-    # Of each code one older place: code by code, another snapshot.
+    # Each code has one older place among the fitted points, taken from the snapshots in turn.
     is_its_turn = (step == past[code % len(past)]) if len(past) else np.zeros(len(rows), dtype=bool)
     order = np.select([step == step.max(), rows["kind"] == GRID, is_its_turn], [0, 1, 2], default=3)
     candidates = np.lexsort([rng.random(len(rows)), order])[: int((order < 3).sum())]
@@ -230,7 +230,7 @@ def _embedded(
     parameters: dict[str, float | str],
     report: Report,
 ) -> Embedding:
-    """Made now, or found in the run's folder where it was made from the same points."""
+    """An embedding made now, or read from the run's folder if it was made from the same points before."""
     if method == "pca" or run is None:
         return embed(points, fitted, method, seed=seed, report=report)
     digest = hashlib.sha256(json.dumps([method, seed, parameters, points.shape], sort_keys=True).encode())
@@ -246,7 +246,7 @@ def _embedded(
 
 
 def _read(path: Path, points: int) -> NDArray[np.float32] | None:
-    """What `_keep` wrote; None where there is nothing, or nothing that can be used."""
+    """The places that `_keep` wrote; None if there are none, or they are damaged."""
     try:
         places = read_arrays(path, ["places"])["places"]
     except (OSError, KeyError, DamagedArrays):
@@ -261,4 +261,4 @@ def _keep(path: Path, places: NDArray[np.float32]) -> None:
         with whole_file(path) as target:
             np.savez(target, places=places)
     except OSError:
-        pass  # a folder that can't be written only costs the next panel its time
+        pass  # in a folder that cannot be written, the next panel computes the map again

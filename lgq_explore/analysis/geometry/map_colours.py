@@ -1,4 +1,4 @@
-"""Numbers that a map colours its codes by: use, moves, density around them, and shape of their cells."""
+"""Values that a map colours its codes by: usage, movement, density around them, and shape of their cells."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from .latent_map import codebook_at, steps_on_the_map
 
 DENSITY_NEIGHBOURS = 10
 DENSITY_VARIANCE = 0.9
-"""Share of the tokens' variance that the directions hold in which density is measured."""
+"""Share of the tokens' variance in the directions in which density is measured."""
 
 
 def map_colours(study: Study, step: int | None = None, costly: Collection[str] = ()) -> pd.DataFrame:
@@ -76,7 +76,7 @@ def grid_colours(study: Study, grid: FittedGrid, costly: Collection[str] = ()) -
     """
     codes = nearest_codes(study.points, torch.from_numpy(grid.points)).numpy()
     columns = _costly(study, grid.points, codes, costly)
-    # The grid was not annealed: the run's temperature is none of its own.
+    # The grid was not annealed, so the run's temperature does not apply to it.
     columns.pop(SPLIT_TEMPERATURE, None)
     return MAP_COLOURS.frame({"code": np.arange(len(grid.points)), COUNT: grid.counts, **columns})
 
@@ -84,7 +84,7 @@ def grid_colours(study: Study, grid: FittedGrid, costly: Collection[str] = ()) -
 def log_density(
     points: NDArray[np.floating], tokens: NDArray[np.floating], neighbours: int = DENSITY_NEIGHBOURS
 ) -> NDArray[np.float64]:
-    """Natural logarithm of the density of N tokens [N, P] at points [K, P], used or not, per unit of volume: [K].
+    """Natural logarithm of the density of N tokens [N, P] at points [K, P], per unit of volume: [K].
 
         log f = log k − log N − log V_d − d log r_k      (Loftsgaarden & Quesenberry 1965)
 
@@ -108,7 +108,7 @@ def log_density(
 def _costly(
     study: Study, points: NDArray[np.float32], codes: NDArray[np.int64], columns: Collection[str]
 ) -> dict[str, NDArray[np.floating]]:
-    """Columns for codes at `points` [K, P], of which `codes` [N] are the tokens'."""
+    """The costly columns for codes at `points` [K, P]. codes: [N], the code of each token."""
     unknown = set(columns) - set(COSTLY_COLOURS)
     if unknown:
         raise InputError(f"costly holds {sorted(unknown)}: choose of {', '.join(COSTLY_COLOURS)}")

@@ -47,7 +47,7 @@ class ProjectionQuality:
 
     @property
     def warning(self) -> str:
-        """What not to read from the map; empty where nothing is low."""
+        """What not to read from the map; empty where all numbers are good."""
         sentences = []
         if self.trustworthiness < LOW_TRUST:
             sentences.append("Points far apart in space lie together here: groups on this map may not exist.")
@@ -110,7 +110,7 @@ class _Neighbourhoods:
 
     def ranks_of(self, others: NDArray[np.intp]) -> NDArray[np.intp]:
         """[n, k]: the rank from 1 by distance from point i of the points others[i]; equal distances share the lower."""
-        # Counting who is closer, a neighbour at a time, costs a tenth of sorting all distances.
+        # Counting the closer points, one neighbour at a time, takes a tenth of the time of sorting all distances.
         columns = np.take_along_axis(self._distances, others, axis=1).T
         return 1 + np.stack([(self._distances < column[:, None]).sum(axis=1) for column in columns], axis=1)
 

@@ -54,7 +54,9 @@ def _reconstruction(evidence: Evidence) -> pd.DataFrame:
     steps = logged(evidence, RECONSTRUCTION)
     if steps.empty:
         return pd.DataFrame()
-    upper = RISEN * steps[RECONSTRUCTION].cummin()  # of the lowest so far: a loss that only falls is never over it
+    upper = (
+        RISEN * steps[RECONSTRUCTION].cummin()
+    )  # relative to the lowest so far: a loss that only falls is never above it
     quantity = f"{RECONSTRUCTION} of a step"
     return _curve("reconstruction getting worse", quantity, steps, RECONSTRUCTION, upper=upper)
 

@@ -1,4 +1,4 @@
-"""What the rules of health read: a run's recipe and history, and where its codes and tokens lie."""
+"""Evidence for the rules of health: a run's recipe and history, and the places of its codes and tokens."""
 
 from __future__ import annotations
 
@@ -18,45 +18,40 @@ from lgq_explore.runs.frozen_run import FrozenRun, frozen, spread_over
 from lgq_explore.runs.run import Run
 from lgq_explore.runs.study import Study
 
-from ..temperature.softness import (
-    TemperatureProbe,
-    sample_latents,
-    softness_summary,
-    temperature_grid,
-    temperature_of_gap,
-)
+from ..temperature.marks import temperature_of_gap
+from ..temperature.probe import TemperatureProbe
+from ..temperature.softness import softness_summary, temperature_grid
 
 CROPS = 128
-"""Held-out crops that are encoded where no encoding is given: some thousands of tokens, in a second or two."""
+"""Number of held-out crops encoded for a run: some thousands of tokens, in a second or two."""
 
 CLOUD = 4096
-"""Tokens that stand for the latents: enough that a nearest one says whether a place is among them."""
+"""Size of the sample that stands for the latents: enough to tell by the nearest token whether a place is among them."""
 
 SOFT_TOKENS = 512
-"""Tokens whose softness is measured: its means are good to 2 %."""
+"""Number of tokens whose softness is measured: means are accurate to 2 %."""
 
 SNAPSHOTS = 6
 """Snapshots of the codebook that are compared with the tokens, the first and the last among them."""
 
 SMALL_GAP = 0.1
-"""Soft–hard gap, as a share of the tokens' spread, up to which both are taken for the same."""
+"""Soft–hard gap, as a share of the tokens' spread, below which soft and hard count as the same."""
 
 COLDEST = 1e-5
-"""Share of the last temperature down to which one is looked for that makes the gap small."""
+"""Lowest temperature, as a share of the last one, at which a small gap is looked for."""
 
 NO_TEMPERATURE = "the method chooses its codes without a temperature"
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What the rules read, plain and small, so that it can be planted.
+    """Everything that the rules read, in plain values, so that tests can make it by hand.
 
-    config: the recipe, by which the run is trained again. history: one row per logged step, as `Run.history` gives it.
-    finished_steps: that the weights have seen; weights: their digest, empty where there are none.
-    held_out_tokens: that were encoded; 0 where none could be. centres: the frame of `centre_places`.
-    softness: `softness_summary` of held-out tokens at the last temperature in force, empty where there is
-    none; cold_enough: the temperature at which their gap would be SMALL_GAP.
-    missing: a sentence on what could not be looked at, by name: `held-out`, `centres`, `softness`.
+    config: the recipe. history: one row per logged step, as `Run.history` gives it. finished_steps: steps that the
+    weights have seen. weights: their digest, empty without weights. held_out_tokens: number of encoded tokens, 0 where
+    none could be encoded. centres: the frame of `centre_places`. softness: `softness_summary` of held-out tokens at the
+    last temperature in force, empty without temperature. cold_enough: the temperature at which their gap would be
+    SMALL_GAP. missing: name (`held-out`, `centres`, `softness`) → why it could not be measured.
     """
 
     config: TrainConfig
@@ -82,10 +77,10 @@ class Evidence:
 
 
 def gather_evidence(subject: Run | Study) -> Evidence:
-    """What a run's folder holds, or what a study of it does.
+    """The evidence of a run, or of a study of it.
 
-    Of a run at most CROPS of its held-out crops are encoded. What cannot be had (no weights yet, pictures that are no
-    longer there) is missing from the evidence, and said there.
+    For a run, at most CROPS of its held-out crops are encoded. Where something is not available (no weights yet, or
+    pictures that were moved), the field `missing` says so.
 
     Raises:
         InputError: a damaged history, weights that don't fit the recipe, a study without a run.
@@ -134,16 +129,16 @@ def _with_centres(evidence: Evidence, study: Study) -> Evidence:
 def centre_places(tokens: Tensor, codebooks: Mapping[int, Tensor], seed: int = 0) -> pd.DataFrame:
     """How many centres lie away from the tokens, by Euclidean distance: one row per snapshot, in the order of steps.
 
-        step, codes                 of the snapshot, and how many it has, K
-        outside                     share of them farther from every token of a sample than `reach`
-        distance                    median of those centres' distances to the nearest token, in spreads
-        moved                       median of the way that those centres came since the first snapshot, in spreads
+        step, codes                 step of the snapshot, and its number of codes K
+        outside                     share of the codes that are farther than `reach` from every token of a sample
+        distance                    median distance of those codes to the nearest token, in spreads
+        moved                       median distance of those codes from the first snapshot, in spreads
         spread, reach, tokens       √(trace cov z), the reach, and the size n of the sample
 
-    reach: the spread, or the 99th percentile of other tokens' distances to the nearest of the sample, if that is more:
-    in many dimensions even tokens of one distribution may all be farther apart than the spread.
+    reach: the spread, or the 99th percentile of other tokens' distances to the nearest of the sample, whichever is
+    larger. In many dimensions even tokens of one distribution may be farther apart than the spread.
 
-    tokens: [N, E] in the codes' space, N ≥ 4. codebooks: step → [K, E]. Past ones are held against the same tokens.
+    tokens: [N, P] in the codes' space, N ≥ 4. codebooks: step → [K, P]. All are compared with the same tokens.
 
     Raises:
         InputError: fewer tokens, or no codebook.
@@ -180,7 +175,7 @@ def _with_softness(evidence: Evidence, study: Study) -> Evidence:
     if not isinstance(quantizer, SoftQuantizer):
         return _lacking(evidence, "softness", NO_TEMPERATURE)
     temperature = last_temperature(evidence.history) or quantizer.temperature
-    probe = TemperatureProbe(quantizer, sample_latents(study.latents, SOFT_TOKENS))
+    probe = TemperatureProbe.of(study, SOFT_TOKENS)
     softness = softness_summary(probe.at(temperature), temperature, probe.spread)
     if softness["relative_gap"] < SMALL_GAP:
         return replace(evidence, softness=softness)
@@ -188,7 +183,7 @@ def _with_softness(evidence: Evidence, study: Study) -> Evidence:
 
 
 def _cold_enough(probe: TemperatureProbe, temperature: float) -> float | None:
-    """The highest temperature below this one at which the gap is SMALL_GAP; None where it is far below."""
+    """The highest temperature below this one at which the gap is SMALL_GAP; None if it is below the search range."""
     asked: list[float] = []
     for colder in reversed(temperature_grid(COLDEST * temperature, temperature, per_decade=4)):
         asked.append(colder)

@@ -1,7 +1,7 @@
-"""Rules that recognise in a run's evidence what goes wrong.
+"""Rules that recognise from a run's evidence what goes wrong.
 
-Each rule is a function from `Evidence` to a `Verdict`, and RULES is the one list of them. A threshold is a constant
-here, with its reason, and the verdict says it again beside the number.
+Each rule is a function from `Evidence` to a `Verdict`; RULES lists them all. Each threshold is a constant of this
+module with its reason, and the verdict states it beside the measured number.
 """
 
 from __future__ import annotations
@@ -18,51 +18,51 @@ from .advice import Change, bring_codes_back, end_colder, slower, soften
 from .evidence import NO_TEMPERATURE, SMALL_GAP, Evidence
 
 FEW_SHARE = 0.03
-"""Perplexity, as a share of the most it could be, under which a codebook has collapsed.
+"""Perplexity, as a share of its maximum, below which a codebook has collapsed.
 
-Collapses that are known use 0.6 % of their codes (SimVQ with commitment 10, 6 of 1,024) and 1.4 % (VQGAN, 65,536 codes;
-README of SimVQ): this is twice as much. Healthy codebooks use a half and more, and the tutorial's runs on photographs,
-which all recover, pass through perplexities of 5 % on their way.
+Known collapses use 0.6 % of their codes (SimVQ with commitment 10, 6 of 1,024) and 1.4 % (VQGAN, 65,536 codes; README
+of SimVQ); the threshold is twice as much. Healthy codebooks use half of their codes or more. The tutorial's runs on
+photographs, which all recover, pass through perplexities of 5 %.
 """
 FEWEST = 2.0
-"""Codes: of a codebook so small that FEW_SHARE of it is less, one under which a single code prevails."""
+"""Least perplexity, in codes, whatever the size of the codebook: below it a single code prevails."""
 FALL = 0.5
-"""Perplexity, as a share of its highest in the second half of the run, under which it is falling.
+"""Perplexity, as a share of its highest in the second half of the run, below which it is falling.
 
-The first half is left out: codes that start on tokens start with all of them, lose most, and spread again.
+The first half is left out: codes that start on tokens are all in use at first; most are lost, and they spread again.
 """
 
 DESERTED, HALF_DESERTED = 0.1, 0.5
-"""Shares of centres outside the latents. 10 % cost −log2 0.9 = 0.15 bits a token, half of them a whole bit."""
+"""Shares of centres outside the latents. 10 % cost −log2 0.9 = 0.15 bits per token, and half of them one bit."""
 
 DEAF = 0.5
-"""Share of a step's tokens with an encoder gain under 1 %, over which the median token's is: a deaf step."""
+"""Share of a step's tokens with an encoder gain under 1 % above which the step is deaf: its median is under 1 %."""
 MOSTLY_DEAF = 0.5
-"""Share of deaf steps that is trouble: during most of the training only the quantization loss moved the encoder."""
+"""Share of deaf steps above which it is trouble: only the quantization loss moved the encoder most of the time."""
 OFTEN_DEAF = 0.1
-"""Share of deaf steps that is worth a warning. Fewer are the end of an annealing, which may well be hard."""
+"""Share of deaf steps above which it is a warning. The end of an annealing, which may be hard, has fewer."""
 
 ONE_BIT = 2.0
-"""Effective codes up to which a choice is within one bit of hard. From K/2 on it is within one bit of uniform."""
+"""Effective codes up to which a choice is within one bit of hard. From K/2 it is within one bit of uniform."""
 
 SEEN = 3.0
-"""Tokens a code from which on evenly used codes show 1 − e⁻³ = 95 % of themselves. With one there are 63 %."""
+"""Tokens per code at which 1 − e⁻³ = 95 % of evenly used codes appear. With one token per code it is 63 %."""
 
 LARGE_GAP = 0.5
 """Soft–hard gap, as a share of the tokens' spread: soft vectors are halfway from their codes to the mean of all."""
 
 RECONSTRUCTION = "loss_l1"
-"""The column of the history that says how well pictures are reconstructed."""
+"""Column of the history with the reconstruction loss."""
 
 RISEN = 1.5
-"""Reconstruction loss over its lowest: more than chance, since batches of the tutorial's runs differ by a tenth."""
+"""Reconstruction loss over its lowest above which it rises: batches of the tutorial's runs differ by a tenth."""
 SMOOTHED = 3
-"""Logged steps whose median stands for one: a single bad batch is no trend."""
+"""Number of logged steps whose median is taken, so that a single bad batch does not count as a trend."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a rule says. value: what it looked at. threshold: where it would say something else. NaN: there is none."""
+    """The verdict of a rule. value: the number that it judged. threshold: where the state changes. NaN for none."""
 
     state: State
     finding: str
@@ -78,7 +78,7 @@ def collapse(evidence: Evidence) -> Verdict:
     """Perplexity of the window's codes, against the most that K codes and the window's N tokens could show."""
     usage = windowed_usage(evidence)
     if usage.empty:
-        # A grid, for one, begins with a few of its codes.
+        # A grid, for example, begins with a few of its codes.
         return Verdict(NOT_APPLICABLE, f"No window of usage, {evidence.config.window_steps:,d} steps, is full yet.")
     steps = _records(usage)
     now = steps[-1]
@@ -272,7 +272,7 @@ RULES: Mapping[str, Rule] = {
     "reconstruction getting worse": reconstruction_worse,
     "training unfinished": unfinished,
 }
-"""Every rule by the trouble that it looks for."""
+"""The rules, by the trouble that each looks for."""
 
 
 # What the rules read

@@ -18,7 +18,7 @@ from ..codes import checked_codes
 def decode_codes(tokenizer: Tokenizer, codes: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Codes [n, G, H, W] → pictures uint8 [n, 3, S, S] by a tokenizer in eval mode, in batches of a fixed size.
 
-    The size is that of `encode`, so that the same codes give the same pixels.
+    The batch size is that of `encode`, so that the same codes give the same pixels.
     """
     device = next(tokenizer.parameters()).device
     batches = torch.from_numpy(codes).split(BATCH_SIZE)
@@ -27,9 +27,9 @@ def decode_codes(tokenizer: Tokenizer, codes: NDArray[np.int64]) -> NDArray[np.u
 
 
 def decode_alone(tokenizer: Tokenizer, codes: list[int], height: int, width: int) -> NDArray[np.uint8]:
-    """For each joint code the picture of a grid [height, width] that holds nothing else, uint8 [n, 3, S, S].
+    """For each joint code the picture of a grid [height, width] filled with that code, uint8 [n, 3, S, S].
 
-    No encoder would make such a grid: it shows what the decoder makes of a code without its usual neighbours.
+    No encoder produces such a grid. It shows what the decoder makes of a code without its usual neighbours.
 
     Raises:
         InputError: a code outside 0 … K − 1.

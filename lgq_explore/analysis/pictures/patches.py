@@ -20,11 +20,11 @@ WHITE = 255
 
 @dataclass(frozen=True, eq=False)
 class CodePatches:
-    """What a code looks like in pictures: squares of f pixels a token and `reach` more on each side, uint8.
+    """What a code looks like in pictures: squares of the token's f pixels and `reach` more on each side, uint8.
 
-    tokens: the rows of the token table that are shown, evenly spread over all `count` that hold the code, in their
-    order. patches: [n, 3, side, side], from the pictures; white beyond an edge. mean_input, mean_reconstruction:
-    [3, side, side], means over all `count` tokens (over those where the pixel exists); None where no token holds it.
+    tokens: the rows of the token table that are shown, evenly spread over all `count` rows with the code, in their
+    order. patches: [n, 3, side, side], cut from the pictures; white beyond an edge. mean_input, mean_reconstruction:
+    [3, side, side], means over all `count` tokens, each pixel over those that have it; None for an unused code.
     alone: [3, side, side], the middle of a picture made of this code only.
     """
 
@@ -45,13 +45,13 @@ def code_patches(
     reach: int = 0,
     most: int = MOST_PATCHES,
 ) -> CodePatches:
-    """The patches that hold a joint code; none for a dead one, which can still be decoded alone.
+    """The patches that hold a joint code; none for a dead code, which is still decoded alone.
 
-    tokens: `token_table` of this study. reach: pixels shown beyond the token's own, on each side.
-    most: patches to show, at most.
+    tokens: `token_table` of this study. reach: pixels shown beyond the token's own, on each side. most: largest number
+    of patches.
 
     Raises:
-        InputError: a code outside 0 … K − 1, a negative reach, or no patches asked for.
+        InputError: a code outside 0 … K − 1, a negative reach, or fewer than 1 patch.
     """
     if reach < 0 or most < 1:
         raise InputError(f"reach is {reach} and most is {most}: give at least 0 pixels and 1 patch")

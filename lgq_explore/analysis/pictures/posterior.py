@@ -1,4 +1,4 @@
-"""The codes that a patch could have taken, and what the runner-up would change."""
+"""The codes nearest to a patch, and how the picture changes with the runner-up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CANDIDATES = 10
 
 @dataclass(frozen=True, eq=False)
 class PatchPosterior:
-    """One token's choice. Image, row and column say which; `code` is the joint code it holds.
+    """The choice of the token at image, row and column. code: the joint code that it holds.
 
     candidates: one row per code, the nearest first, `frames.pictures.CANDIDATES`; distances in `metric`, the method's
     own, and responsibilities at `temperature`. margin: how much farther the runner-up is than the nearest. Pictures are
@@ -61,8 +61,8 @@ def posterior(
 ) -> PatchPosterior:
     """The nearest codes of one token, its posterior over them, and the picture with the second of them.
 
-    temperature: of the posterior; by default the one in force, and None where the method has none. The margin and the
-    runner-up need no temperature: for several groups they are of the joint codes.
+    temperature: that of the posterior; by default the one in force, and None for a method without temperature. The
+    margin and the runner-up do not depend on it. With several groups they refer to joint codes.
 
     Raises:
         InputError: a place outside the encoding, fewer than 2 candidates, more joint codes than can be listed, or a
@@ -106,7 +106,7 @@ def posterior(
 
 
 def _chosen_first(nearest: list[int], code: int) -> list[int]:
-    """Two codes at the same distance, up to rounding, may come in either order: the one that was chosen leads."""
+    """Two codes at nearly the same distance may come in either order: the chosen one is put first."""
     return [code, *(other for other in nearest if other != code)][: len(nearest)]
 
 

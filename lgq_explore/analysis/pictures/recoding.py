@@ -1,4 +1,4 @@
-"""A tokenizer that rounds to other codes than its own."""
+"""A study whose tokens are rounded to other codes than the method's own."""
 
 from __future__ import annotations
 

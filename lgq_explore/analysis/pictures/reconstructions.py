@@ -25,7 +25,7 @@ class Reconstructions:
     """Pictures and what a tokenizer makes of them, uint8 [n, 3, S, S] each.
 
     soft: decoded from the expected codes at `temperature`; both are None where the quantizer has no temperature.
-    hard: decoded from the chosen codes, which is what the tokenizer's codes stand for.
+    hard: decoded from the chosen codes.
     """
 
     images: NDArray[np.uint8]
@@ -38,8 +38,9 @@ class Reconstructions:
 def reconstruct(
     tokenizer: Tokenizer, images: Tensor | NDArray[np.uint8], temperature: float | None = None
 ) -> Reconstructions:
-    """Send pictures, uint8 [n, 3, S, S], through a tokenizer in eval mode; its own mode is given back afterwards.
+    """Send pictures, uint8 [n, 3, S, S], through a tokenizer in eval mode; its own mode is restored afterwards.
 
+    It takes a tokenizer, not a study, so that a training monitor can call it on weights that are still learning.
     temperature: of the soft assignment; by default the one in force.
 
     Raises:

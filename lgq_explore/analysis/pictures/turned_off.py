@@ -1,4 +1,4 @@
-"""What pictures lose without some codes."""
+"""Quality of pictures after some codes are turned off."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ class TurnedOff:
 def turn_codes_off(study: Study, codes: list[int]) -> TurnedOff:
     """Give the tokens of these joint codes to the nearest code that stays on, and decode again what they change.
 
-    Nearest is the method's own (`Quantizer.assign`): with one code off it is the runner-up. The study is left alone.
+    The nearest code is that of the method's own `Quantizer.assign`; with one code off it is the runner-up. The study is
+    not changed.
 
     Raises:
         InputError: an encoding without pictures, a code outside 0 … K − 1, or all of them.

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from .annealing import AnnealingPath, annealing_path, annealing_temperatures, bifurcations, split_temperatures
 from .estimators import ESTIMATORS, compare_estimators, encoder_gradient, estimator_microscope
-from .flips import flips_over_snapshots, flips_over_temperatures
-from .softness import (
-    TemperatureProbe,
-    critical_temperature,
-    require_soft,
-    sample_latents,
-    softness_summary,
-    temperature_grid,
-    temperature_marks,
-    temperature_of_gap,
-    token_map,
-    top_responsibilities,
-)
+from .flips import flips_over_snapshots
+from .marks import temperature_marks, temperature_of_gap
+from .probe import TemperatureProbe, token_map
+from .softness import critical_temperature, require_soft, sample_latents, softness_summary, temperature_grid
 from .view import TemperatureView, TemperatureViews
 
 __all__ = [
@@ -33,7 +24,6 @@ __all__ = [
     "encoder_gradient",
     "estimator_microscope",
     "flips_over_snapshots",
-    "flips_over_temperatures",
     "require_soft",
     "sample_latents",
     "softness_summary",
@@ -42,5 +32,4 @@ __all__ = [
     "temperature_marks",
     "temperature_of_gap",
     "token_map",
-    "top_responsibilities",
 ]

@@ -1,10 +1,10 @@
-"""The gradient of the loss under noise, which exists where the loss's own does not.
+"""Gradient of the loss under noise, which is defined although the loss of rounded tokens has no useful gradient.
 
-A loss f of rounded tokens Q(z) is flat almost everywhere and jumps at the borders of cells. Its mean under noise,
+A loss f of rounded tokens Q(z) is constant almost everywhere and jumps at the borders of cells. Its mean under noise,
 E f(Q(z + σε)) with ε ~ N(0, 1), is smooth, and its gradient is E[f(Q(z + σε)) ε]/σ. It is estimated from antithetic
-pairs ±ε. What is linear in Q, with a slope g, falls apart into tokens: each has its own noise only, and no decoder is
-needed. The rest, f(Q) − g·Q, takes the decoder, and is small where g is the mean slope of f under the noise. Both parts
-are unbiased for any g that other samples gave.
+pairs ±ε, in two parts. The part linear in Q, with a slope g, separates into tokens: each depends on its own noise only,
+and no decoder is needed. The rest, f(Q) − g·Q, takes the decoder, and is small where g is the mean slope of f under the
+noise. Both parts are unbiased for any g that was estimated from other samples.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from lgq_explore.errors import InputError
 from lgq_explore.quantizers import Quantizer, to_grid, to_tokens
 
 LossOfPictures = Callable[[Tensor], Tensor]
-"""Quantized [B, D, H, W] → the loss of each picture, [B]; of its own vectors only, and differentiable."""
+"""Quantized [B, D, H, W] → the loss of each picture [B], differentiable, and dependent on its own vectors only."""
 
 LINEAR_PAIRS_A_PAIR = 8
-"""Antithetic pairs of the part that needs no decoder, for each one that does."""
+"""Antithetic pairs for the linear part, for each pair of the part that takes the decoder."""
 
 SLOPE_PAIRS = 16
 """Antithetic pairs over which the slope is averaged."""
@@ -47,7 +47,7 @@ class SmoothedGradient:
 
     @property
     def squared_norm(self) -> float:
-        """|gradient|² without the noise's share: the product of the two halves. May be negative if all is noise."""
+        """|gradient|² without bias from noise: the product of the two halves. It may be negative if all is noise."""
         return float((self.halves[0].double() * self.halves[1].double()).sum())
 
     @property
@@ -107,7 +107,7 @@ def _check(quantizer: Quantizer, sigma: float, pairs: int) -> None:
 
 
 def _slope(loss: LossOfPictures, pairs: Iterable[_Pair]) -> Tensor:
-    """g, the mean gradient of the loss in what the decoder sees, [B, D, H, W]: over the noise it explains the most."""
+    """g, the mean gradient of the loss with respect to the quantized vectors over the noise, [B, D, H, W]."""
     slopes: list[Tensor] = []
     for pair in pairs:
         for quantized in (pair.plus, pair.minus):
@@ -118,7 +118,7 @@ def _slope(loss: LossOfPictures, pairs: Iterable[_Pair]) -> Tensor:
 
 @dataclass(frozen=True)
 class _Pair:
-    """Noise ε and what is rounded to with it and with its opposite, [B, D, H, W] each."""
+    """Noise ε, and the quantized vectors with +ε and with −ε, [B, D, H, W] each."""
 
     noise: Tensor
     plus: Tensor
@@ -136,14 +136,14 @@ def _pairs(
 
 @torch.no_grad()
 def _linear_part(slope: Tensor, sigma: float, pairs: Iterable[_Pair]) -> Tensor:
-    """The gradient of E g·Q(z + σε): each token's from its own noise alone."""
+    """The gradient of E g·Q(z + σε): that of each token depends on its own noise only."""
     terms = ((slope * (pair.plus - pair.minus)).sum(1, keepdim=True) * pair.noise for pair in pairs)
     return _mean(terms) / (2 * sigma)
 
 
 @torch.no_grad()
 def _rest(slope: Tensor, loss: LossOfPictures, sigma: float, pairs: Iterable[_Pair]) -> Tensor:
-    """The gradient of E [f(Q(z + σε)) − g·Q(z + σε)]: each picture's from the noise of all of its tokens."""
+    """The gradient of E [f(Q(z + σε)) − g·Q(z + σε)]: that of each picture depends on the noise of all its tokens."""
     terms = []
     for pair in pairs:
         rest = loss(pair.plus) - loss(pair.minus) - (slope * (pair.plus - pair.minus)).sum((1, 2, 3))
@@ -159,7 +159,7 @@ def _mean(terms: Iterable[Tensor]) -> Tensor:
 
 
 def _in_latents(quantizer: Quantizer, latents: Tensor, gradient: Tensor) -> Tensor:
-    """A gradient in the codes' space, taken back through the quantizer's own normalisation."""
+    """A gradient in the codes' space, propagated back through the quantizer's own normalisation."""
     leaf = latents.detach().requires_grad_()
     (in_latents,) = torch.autograd.grad(quantizer.continuous(leaf), leaf, grad_outputs=gradient)
     return in_latents

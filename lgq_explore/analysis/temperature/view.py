@@ -17,25 +17,16 @@ from lgq_explore.quantizers import to_grid
 from lgq_explore.runs.study import Study
 
 from ..pictures.reconstructions import Reconstructions, decoded_pictures
-from .flips import flips_over_temperatures
-from .softness import (
-    TOKENS,
-    TemperatureProbe,
-    require_soft,
-    sample_latents,
-    temperature_grid,
-    token_map,
-    top_responsibilities,
-)
+from .probe import TemperatureProbe, token_map
+from .softness import TOKENS, require_soft, sample_latents, temperature_grid
 
 SWEEP_TOKENS = 512
-"""Tokens that stand for the sample in a curve over all temperatures, and until all of it is computed: their means are
-good to 2 %."""
+"""Number of tokens used for curves over all temperatures and for previews: their means are accurate to 2 %."""
 
 PICTURES = 6
 
 LOWEST_SHARE, HIGHEST_SHARE = 0.01, 10.0
-"""Ends of the temperatures that are looked at, relative to those that training used."""
+"""Ends of the temperature axis, relative to the temperatures of training."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +40,13 @@ class TemperatureView:
 
 
 class TemperatureViews:
-    """Held-out tokens and pictures of a study, asked at any temperature; an answer is kept.
+    """Held-out tokens and pictures of a study at any temperature; results are kept.
 
-    With many codes `at` takes a while; `preview` is quick, for it looks at fewer tokens. Both may be asked in different
-    threads.
+    With many codes `at` takes a while; `preview` is quick because it uses fewer tokens. Both may be called from
+    different threads.
 
-    step: of the snapshot whose codebook is looked at, by default the newest; encoder and decoder stay those of today.
-    tokens: size of the sample. pictures: how many, spread over the study's.
+    step: snapshot whose codebook is used, by default the newest; encoder and decoder are always those of today. tokens:
+    size of the sample. pictures: number of pictures, evenly spread over the study's.
 
     Raises:
         InputError: a quantizer without temperature, or a step without snapshot.
@@ -86,7 +77,7 @@ class TemperatureViews:
         return replace(self.preview(temperature), tokens=self.sample.at(temperature))
 
     def preview(self, temperature: float) -> TemperatureView:
-        """The same, but of SWEEP_TOKENS tokens of the sample at most; the pictures are those of `at`."""
+        """The same for at most SWEEP_TOKENS tokens of the sample; the pictures are those of `at`."""
         if temperature not in self._previews:
             softness = self.pictured.softness(temperature)
             soft = decoded_pictures(self.tokenizer, to_grid(softness.soft, self.pictured.latents))
@@ -98,12 +89,12 @@ class TemperatureViews:
         return self._previews[temperature]
 
     def is_known(self, temperature: float) -> bool:
-        """Whether `at` answers at once."""
+        """Whether the result of `at` is kept already."""
         return temperature in self._previews and self.sample.is_known(temperature)
 
     @cached_property
     def _hard_pictures(self) -> NDArray[np.uint8]:
-        """Those that no temperature changes."""
+        """Hard reconstructions, which are the same at every temperature."""
         with torch.no_grad():
             return decoded_pictures(self.tokenizer, self.quantizer(self.pictured.latents).quantized)
 
@@ -124,17 +115,13 @@ class TemperatureViews:
 
     @cached_property
     def flips(self) -> pd.DataFrame:
-        """`flips_over_temperatures` over the grid, of the same tokens."""
-        return flips_over_temperatures(self.quantizer, self._few.latents, self.temperatures)
+        """`TemperatureProbe.flips` over the grid, of the same tokens."""
+        return self._few.flips(self.temperatures)
 
     def top(self, token: int, temperature: float) -> pd.DataFrame:
-        """`top_responsibilities` of a token of the pictures, numbered by (b h w). Raises InputError for another."""
+        """`TemperatureProbe.top` of a token of the pictures, numbered by (b h w). Raises InputError for another."""
         self.require_token(token)
-        latents = self.pictured.latents
-        picture, place = divmod(token, latents.shape[2] * latents.shape[3])
-        return top_responsibilities(
-            self.quantizer, latents[picture].flatten(1)[None, :, place, None, None], temperature
-        )
+        return self.pictured.top(token, temperature)
 
     def require_token(self, token: int) -> None:
         """Raise InputError for a number that is no token of the pictures."""

@@ -1,7 +1,8 @@
-"""How near each method comes to the best codebook, for points in the plane whose optimum is known.
+"""Fits of each method to points in the plane whose best codebook is known.
 
-Every mixture has mean 0 and a total variance of 2, that of tokens of width 2 after a LayerNorm without its mean: the
-published temperatures, from 1.0 to 0.1, mean something there. Distortion is mean |z − q|², summed over both dimensions.
+Every mixture has mean 0 and a total variance of 2, that of tokens of width 2 after a LayerNorm without its mean, so
+that the published temperatures, from 1.0 to 0.1, are in a sensible range. Distortion is mean |z − q|², summed over both
+dimensions.
 
 The least distortion of K codes is known for K separate Gaussians of deviation σ, one code on each, as their own
 variance 2σ²; and for a thin line of length L with deviation s across it as (L/K)²/12 + s². Elsewhere it is taken from
@@ -51,17 +52,17 @@ VARIANCE = 2.0
 
 TRAINING_TOKENS, HELD_OUT_TOKENS = 4096, 20_000
 PATH_TOKENS = 500
-"""Points that a codebook is annealed for: the path takes thousands of rounds over them."""
+"""Number of points that a codebook is annealed for: the path takes thousands of passes over them."""
 
 PATH_ITERATIONS = 150
 TEMPERATURES = tuple(temperature_grid(0.02, 10, per_decade=20))
-"""At which a toy is looked at: codes that lie as far apart as these mixtures' go from hard to soft between them."""
+"""Temperatures at which a toy is shown: codes of these mixtures go from hard to soft between them."""
 
 HELD_OUT_SEED = 2**31
-"""Added to a seed: points held out are another draw."""
+"""Added to a seed, so that held-out points are drawn independently."""
 
 DEVIATION = 0.12
-"""Of the round Gaussians: a tenth of what lies between neighbours."""
+"""Standard deviation of the round Gaussians: a tenth of the distance between neighbours."""
 
 
 @dataclass(frozen=True)
@@ -118,17 +119,17 @@ def toy_named(data: str) -> Toy:
 
 
 def can_start_otherwise(method: str) -> bool:
-    """Whether a method of QUANTIZERS can be told where its codes start."""
+    """Whether a method of QUANTIZERS has a setting for where its codes start."""
     return any(setting.name == "initialization" for setting in fields(QUANTIZERS[method]))
 
 
 @dataclass(frozen=True)
 class ToySetting:
-    """Which method learns which mixture, and how: one recipe for all methods.
+    """The mixture, the method that learns it, and the recipe, which is the same for all methods.
 
     peakedness, usage: weights of LGQ's regularizers. usage_form: published or unbiased. temperature: LGQ's schedule.
-    initialization: one of `INITIALIZATIONS` in lgq_explore.quantizers.initialization; empty for the method's own. They
-    change nothing for methods that have none of these.
+    initialization: one of `INITIALIZATIONS` in lgq_explore.quantizers.initialization; empty for the method's own.
+    Methods without one of these settings ignore it.
     """
 
     data: str = "ring"
@@ -164,7 +165,7 @@ class ToySetting:
 
 @dataclass(frozen=True, eq=False)
 class ToyFit:
-    """A method that has learned a mixture: what was fitted, and its way.
+    """A method that has learned a mixture: the fitted quantizer and its curve.
 
     curve: one row per logged step, on held-out tokens, `frames.toys.CURVE`.
     """
@@ -181,7 +182,7 @@ class ToyFit:
 
 @dataclass(frozen=True)
 class ToyEvent:
-    """What a logged step of `fit_toy` tells: its row of the curve, and the quantizer, to use in the callback only."""
+    """A logged step of `fit_toy`: its row of the curve, and the quantizer, to be used in the callback only."""
 
     row: dict[str, float]
     quantizer: Quantizer
@@ -327,7 +328,7 @@ def _grid() -> Toy:
 
 
 def _uneven() -> Toy:
-    """On a spiral of golden angles, which keeps them apart; the masses fall by a third from one to the next."""
+    """Centres on a spiral of golden angles, which keeps them apart; each mass is two thirds of the one before."""
     number = torch.arange(8, dtype=torch.float64)
     angle, radius = number * math.pi * (3 - math.sqrt(5)), (number + 0.5).sqrt()
     centres = torch.stack([radius * angle.cos(), radius * angle.sin()], dim=1)
@@ -343,7 +344,7 @@ def _line() -> Toy:
         return torch.stack([along, across * torch.randn(tokens, generator=generator, dtype=torch.float64)], dim=1)
 
     def exact(codes: int) -> float | None:
-        # Cells narrower than the line is thick would be worth turning.
+        # Where cells are narrower than the line is thick, codes along a line are no longer optimal.
         return (length / codes) ** 2 / 12 + across**2 if length / codes > 4 * across else None
 
     return Toy("a thin line, evenly filled", 8, draw, exact)

@@ -1,4 +1,4 @@
-"""Codes of each place of a plane: by a method's own hard choice, and softly at a temperature."""
+"""Codes over a piece of the plane, by a method's own hard choice and softly at a temperature."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from ..temperature.annealing import DISTINCT
 from ..temperature.softness import require_temperature
 
 MOST_SHARED = 256
-"""Codes whose responsibilities are held for every pixel."""
+"""Most codes whose responsibilities are held for every pixel."""
 
 MARGIN = 0.08
-"""Of the points' extent, left free around them."""
+"""Margin around the points, as a share of their extent."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def plane_around(tokens: ArrayLike | Tensor, pixels: int = 200) -> Plane:
 
 
 def plane_codes(quantizer: Quantizer, plane: Plane) -> NDArray[np.int64]:
-    """The joint code of every pixel [rows, columns], asked of the quantizer itself: its true cells, a grid's too."""
+    """The joint code of every pixel [rows, columns], assigned by the quantizer itself."""
     _require_plane(quantizer.dim)
     return codes_of(quantizer, plane.tokens).numpy().reshape(plane.shape)
 
@@ -101,7 +101,7 @@ def soft_codes(codebook: Tensor, tokens: Tensor, temperature: float) -> pd.DataF
 
 @torch.no_grad()
 def soft_numbers(codebook: Tensor, tokens: Tensor, temperature: float) -> dict[str, float]:
-    """What tokens [N, D] and codes [K, D] share at a temperature, and LGQ's regularizers there.
+    """Effective codes of tokens [N, D] with codes [K, D] at a temperature, and LGQ's regularizers there.
 
     effective_codes = exp(mean H(p)) codes a token. peakedness = 1 − mean Σp². usage_published = K Σ u², u = mean p,
     which cannot fall below usage_bound = (K/N)(1 − peakedness); usage_unbiased does not depend on N.
@@ -122,7 +122,7 @@ def soft_numbers(codebook: Tensor, tokens: Tensor, temperature: float) -> dict[s
 
 
 def as_mixture(codebook: Tensor) -> LGQ:
-    """Codes [K, D] as the soft assignment sees them, whatever method they come from."""
+    """Codes [K, D] of any method as an LGQ, which can assign softly."""
     anything = LGQConfig(codebook_size=2, norm="none").build(codebook.shape[1], torch.Generator())
     return anything.with_codebooks([codebook.float()]).eval()
 

@@ -1,4 +1,4 @@
-"""A toy at a temperature: its codebook hard and soft, and the one that annealing would give."""
+"""A toy at a temperature: its codebook, hard and soft, and the annealed codebook of as many codes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EXTENT_TOKENS = 4000
 
 @dataclass(frozen=True, eq=False)
 class HardView:
-    """cells: [rows, columns], the code of every pixel, asked of the method. codes: `hard_codes` of held-out points.
+    """cells: [rows, columns], the code of every pixel. codes: `hard_codes` of held-out points.
 
     edges: `lattice_edges` of codes that form a grid, or started as one.
     """
@@ -37,14 +37,14 @@ class HardView:
 
 @dataclass(frozen=True, eq=False)
 class SoftView:
-    """shared: [rows, columns, K], responsibilities of every pixel. codes: `soft_codes` of held-out points."""
+    """shared: [rows, columns, K], the responsibilities at every pixel. codes: `soft_codes` of held-out points."""
 
     shared: NDArray[np.float32]
     codes: pd.DataFrame
 
 
 class ToyView:
-    """One quantizer on the mixture of a setting, asked at any temperature; what no temperature changes is kept."""
+    """One quantizer on the mixture of a setting, at any temperature."""
 
     def __init__(self, setting: ToySetting, quantizer: Quantizer) -> None:
         self.setting, self.quantizer = setting, quantizer

@@ -1,4 +1,4 @@
-"""Active codes by the number of images, and a bound on those that more images would show."""
+"""Active codes by the number of images, and a lower bound for more images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Unit = Literal["photograph", "image"]
 UNITS = ("photograph", "image")
 
 FEWEST_PHOTOGRAPHS = 8
-"""Fewer photographs can't be resampled: the same few would be drawn again and again."""
+"""Least number of photographs that are resampled: of fewer, the same would be drawn again and again."""
 
 POINTS = 60
 RESAMPLES = 200

@@ -41,7 +41,7 @@ class _Panel:
 PANELS = (
     _Panel(VOLUME, "volume of the cell", log=True),
     _Panel(OCCUPANCY, "occupancy, share of tokens", log=True),
-    _Panel(ANISOTROPY, "anisotropy E/d_eff", log=False),
+    _Panel(ANISOTROPY, "anisotropy P/d_eff", log=False),
 )
 
 

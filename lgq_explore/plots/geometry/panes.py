@@ -1,4 +1,4 @@
-"""What is on one map: codes and their colours, tokens, and the sentences below."""
+"""Content of a map: codes and their colours, tokens, and the sentences below."""
 
 from __future__ import annotations
 

@@ -62,18 +62,18 @@ STEPS = "optimiser steps"
 
 COLUMN_GAP = 0.18
 ROW_GAP = 0.3
-"""Between panels, as shares of the figure: room for axis titles, and for headings."""
+"""Gaps between panels, as shares of the figure: room for axis titles and headings."""
 
 MOST_MARKED_ROWS = 60
-"""Up to so many rows each is marked, so that the very first one is seen; beyond, markers hide the line."""
+"""Most rows with a marker each, so that a single row can be seen. With more rows, markers would hide the line."""
 LEGEND_LETTERS = 54
-"""Longest line of names above a panel: what half a cell of 640 screen pixels has room for."""
+"""Most letters in a line of names above a panel: what half a cell of 640 screen pixels has room for."""
 NAMES_SIZE = 11
 
 
 @dataclass(frozen=True)
 class _Line:
-    """How one quantity is drawn. label: its name where the panel says the rest. dash: as plotly spells it."""
+    """Look of a quantity. label: its short name within the panel. dash: as plotly spells it."""
 
     colour: str
     label: str = ""
@@ -103,7 +103,7 @@ LINES = {
     IN_FORCE: _Line(BLUE, "in force"),
     BY_HAND: _Line(VERMILION, "set by hand", width=5),
 }
-"""Quantities with a look of their own; the others take COLOURS in their order."""
+"""Looks of known quantities; others take COLOURS in their order."""
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY_BLUE)
 
 PANELS = {
@@ -207,7 +207,7 @@ class _Place:
 
     @property
     def right(self) -> str:
-        """And of its right axis: behind those of all panels."""
+        """plotly's number of the right axis, after those of all panels."""
         return str(self.panels + self.index + 1)
 
 
@@ -275,7 +275,7 @@ def _panel_heading(place: _Place, panel: _Panel, lines: dict[str, _Line]) -> dic
 
 
 def _log_axis(curves: pd.DataFrame, panel: _Panel) -> dict[str, object]:
-    """Labels as dense as they have room: at all digits, at 1, 2 and 5, or at the powers of ten."""
+    """A log axis with labels as dense as fits: at all digits, at 1, 2 and 5, or at powers of ten."""
     values = curves.loc[~curves["quantity"].isin(panel.on_right) & (curves["value"] > 0), "value"]
     decades = np.log10(values.max() / values.min()) if len(values) else 0.0
     dtick = "D1" if decades < 0.7 else "D2" if decades < 2 else 1
@@ -325,7 +325,7 @@ def _publish_panel(axes: Axes, panel: _Panel, curves: pd.DataFrame) -> None:
 
 
 def _heading(panel: _Panel, lines: dict[str, _Line]) -> str:
-    """The heading, and under it the quantities in the colours of their lines: a legend that costs no room."""
+    """The heading, and below it the quantities in the colours of their lines, as a legend."""
     rows: list[list[_Line]] = [[]]
     for line in lines.values():
         if sum(len(other.label) + 3 for other in rows[-1]) + len(line.label) > LEGEND_LETTERS:
@@ -339,7 +339,7 @@ def _coloured(line: _Line) -> str:
 
 
 def _title(curves: pd.DataFrame) -> Title:
-    """How far training is, and over how many tokens the usage is counted."""
+    """The title with the steps made, and the number of tokens that usage is counted over."""
     if curves.empty:
         return Title("Training", "")
     steps = f"{int(curves['step'].max()):,d} steps"

@@ -104,7 +104,7 @@ def publish_distortion(distortion: pd.DataFrame, *, method: str = "lgq", detail:
 
 
 def _colour(share: _Share, method: str) -> str:
-    """The method's own, paler by as much as the share asks; grey for the tokens."""
+    """The method's colour, made paler by the share's strength; grey for the tokens."""
     strong = GUIDE if share.column == "token_share" else method_colour(method)
     red, green, blue = (share.strength * part + 1 - share.strength for part in to_rgb(strong))
     return to_hex((red, green, blue))

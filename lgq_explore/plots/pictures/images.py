@@ -31,12 +31,12 @@ from .sheets import across, downwards
 NO_IMAGES = "No pictures have been reconstructed yet."
 
 LEGIBLE_SIDE = 96
-"""Screen pixels that a picture's side has at least; smaller pictures are enlarged by whole pixels."""
+"""Least side of a picture in screen pixels; smaller pictures are enlarged by a whole factor."""
 GAP_SHARE = 0.06
 """Gap between pictures, as a share of their side."""
 
 WIDTH = 880
-"""Screen pixels that the rows fill where a cell of a notebook is about 1,000 wide."""
+"""Width of the rows in screen pixels, in a notebook's cell of about 1,000."""
 LARGEST_SIDE = 128
 
 ImageRows = Mapping[str, NDArray[np.uint8] | None]

@@ -28,17 +28,17 @@ from .sheets import across, click_targets, downwards
 NO_CODES = "No codes are selected: pick some in another panel, or type them above."
 
 SUMMARIES = ("alone", "mean in", "mean out")
-"""The pictures that a row begins with: the code decoded alone, the means of its input and reconstructed patches."""
+"""The first pictures of a row: the code decoded alone, and the means of its input and reconstructed patches."""
 
 LEGIBLE_SIDE = 64
 GAP = 6
 OUTLINE = (255, 255, 255)
 LINE = 2
-"""Pixels of the outline: one would be lost where the page is made smaller."""
+"""Width of the outline in pixels: one pixel would be lost where the page is scaled down."""
 BLANK = 255
 ROW_NAME_WIDTH = 120
 PATCH_ON_SCREEN = 46
-"""Pixels, so that a row of 15 fits a notebook's cell on a screen of 1,280."""
+"""Screen pixels of a patch: a row of 15 fits a notebook's cell on a screen 1,280 pixels wide."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +204,7 @@ def _row_strip(row: PatchRow, scale: int, reach: int) -> NDArray[np.uint8]:
 
 
 def _outlined(strip: NDArray[np.uint8], count: int, scale: int, reach: int) -> NDArray[np.uint8]:
-    """A line around each token's own pixels, just outside of them; none without pixels around."""
+    """Draw a line just outside each token's own pixels; none where the reach is 0."""
     if reach == 0:
         return strip
     marked = strip.copy()

@@ -1,4 +1,4 @@
-"""The codes between which a patch chose."""
+"""The codes nearest to a patch, with its posterior over them."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def downwards(height: float) -> dict[str, Any]:
 
 
 def click_targets(x: ArrayLike, y: ArrayLike, numbers: ArrayLike, side: float, **looks: Any) -> go.Scatter:
-    """Squares that are not seen and carry a number each, `side` screen pixels wide."""
+    """Invisible squares, `side` screen pixels wide, each with a number."""
     return go.Scatter(
         x=x,
         y=y,

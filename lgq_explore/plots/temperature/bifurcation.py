@@ -1,4 +1,4 @@
-"""The way of centres from hot to cold, and where they part."""
+"""Paths of centres from hot to cold, and the temperatures at which they split."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def _title(states: pd.DataFrame, codes: int) -> Title:
 
 
 def _log_range(states: pd.DataFrame) -> list[float]:
-    """Hot at left."""
+    """Range of the temperature axis, hot at left."""
     return [float(np.log10(states["temperature"].max())), float(np.log10(states["temperature"].min()))]
 
 

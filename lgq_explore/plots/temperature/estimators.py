@@ -1,4 +1,4 @@
-"""Gradient estimators beside the true gradient."""
+"""Gradient estimators compared with the gradient under noise."""
 
 from __future__ import annotations
 

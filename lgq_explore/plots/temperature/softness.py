@@ -72,7 +72,7 @@ def draw_softness(tokens: pd.DataFrame, codebook_size: int) -> go.Figure:
 def draw_top_responsibilities(top: pd.DataFrame, token: int) -> go.Figure:
     """The codes that share one token, as bars with the codes' numbers under them. One trace.
 
-    top: of `analysis.temperature.top_responsibilities`. token: its number, for the title.
+    top: of `analysis.temperature.TemperatureProbe.top`. token: its number, for the title.
 
     Raises:
         InputError: a column is missing, or there are no rows.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lgq_explore.frames.temperature import (
     CRITICAL,
-    FLIPS_OVER_TEMPERATURES,
+    FLIPS,
     GAP_UNDER_1_PERCENT,
     MARKS,
     SWEEP,
@@ -45,7 +45,7 @@ MARK_COLOURS = {TRAINING_BEGAN: SKY_BLUE, TRAINING_ENDED: BLUE, GAP_UNDER_1_PERC
 MARK_LABELS = {GAP_UNDER_1_PERCENT: "gap 1 %", CRITICAL: "τ<sub>c</sub>"}
 PRINTED_LABELS = {GAP_UNDER_1_PERCENT: "gap 1 %", CRITICAL: r"$\tau_c$"}
 SMALLEST_SHOWN = 1e-5
-"""Lower end of log axes for quantities that vanish with the temperature."""
+"""Smallest value on log axes, for quantities that vanish with the temperature."""
 DASHES = {"solid": "-", "dash": "--", "dot": ":"}
 
 
@@ -99,7 +99,7 @@ SWEEP_PANELS = (
 def draw_sweep(sweep: pd.DataFrame, flips: pd.DataFrame, marks: pd.DataFrame, temperature: float) -> go.Figure:
     """Gap, encoder gain and flips against the temperature, with the marks and the present temperature as lines.
 
-    Frames are those of `TemperatureProbe.sweep`, `flips_over_temperatures` and `temperature_marks` in
+    Frames are those of `TemperatureProbe.sweep` and `flips`, and of `temperature_marks` in
     `analysis.temperature`. Traces are the lines of SWEEP_PANELS in their order.
 
     Raises:
@@ -173,7 +173,7 @@ def publish_sweep(
 def curves_of(sweep: pd.DataFrame, flips: pd.DataFrame) -> dict[str, pd.Series]:
     """Each column that is drawn, by temperature; flips stand at the geometric mean of both temperatures."""
     SWEEP.require_rows(sweep)
-    FLIPS_OVER_TEMPERATURES.require_rows(flips)
+    FLIPS.require_rows(flips)
     by_temperature = sweep.set_index("temperature").assign(straight_through=1.0)
     middle = np.sqrt(flips["from_temperature"] * flips["to_temperature"])
     between = flips.set_index(middle)

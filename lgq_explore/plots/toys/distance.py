@@ -1,4 +1,4 @@
-"""Distortion over the least possible, while a codebook learns and of every method."""
+"""Distortion over the least possible: during training, and of every method at the end."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def _in_order(names: pd.Series) -> list[str]:
 
 
 def _offset(methods: Sequence[str], method: str) -> float:
-    """Marks of one mixture stand beside each other."""
+    """Horizontal offset of a method's marks, so that those of one mixture stand side by side."""
     return 0.08 * (methods.index(method) - (len(methods) - 1) / 2)
 
 

@@ -1,4 +1,4 @@
-"""Cells of a plane, hard and soft, with the codes that take them."""
+"""Hard and soft cells of a plane, with their codes."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from ..style import EVEN_COLOURS, GUIDE, INK, Title, layout, new_figure, note, p
 
 GOLDEN_TURN = (3 - math.sqrt(5)) / 2
 PALE = 0.55
-"""How much of a code's colour its places take; the rest is white, so that points and codes stand out."""
+"""Share of a code's colour in the field; the rest is white, so that points and codes stand out."""
 EDGE = 0.45
-"""Brightness of the line between two cells, of that of the cell."""
+"""Brightness of the line between two cells, as a share of the cell's."""
 SMALLEST, LARGEST = 9, 34
 """Screen pixels of a code that holds next to nothing, and of one that holds everything."""
 NET_OPACITY = 0.6
 GAP = 0.035
 POINTS_SHOWN = 400
-"""Points drawn, at most: more would hide the field, which they only illustrate."""
+"""Most points drawn: more would hide the field."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ def draw_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating], t
         side: dict[str, Any] = {"showgrid": False, "zeroline": False, "ticks": "", "showticklabels": False}
         side |= {"mirror": True, "showline": True, "linecolor": "#BBBBBB", "constrain": "domain", "automargin": False}
         axes["xaxis" + name] = {**side, "domain": [left, left + width], "anchor": "y" + name, "range": ends.x}
-        # What the planes leave free of the figure's height is below them, not between them and their headings.
+        # Free height is left below the planes, not between them and their headings.
         upward = {"scaleanchor": "x" + name, "constraintoward": "top"}
         axes["yaxis" + name] = {**side, **upward, "anchor": "x" + name, "range": ends.y}
         images.append(_image(panel, name))
@@ -207,7 +207,7 @@ def _traces(panel: PlanePanel, points: NDArray[np.floating], shown: NDArray[np.i
 
 
 def _together(live: pd.DataFrame) -> list[str]:
-    """How many codes lie at one place, once a place: on the last, which lies on top."""
+    """The number of codes at each place, as the label of the last code there, which lies on top."""
     places = live[["x", "y"]].round(2).apply(tuple, axis=1) if len(live) else pd.Series(dtype=object)
     last = ~places.duplicated(keep="last")
     return [
@@ -234,7 +234,7 @@ def _image(panel: PlanePanel, name: str) -> dict[str, Any]:
 def _publish_panel(axes: Axes, panel: PlanePanel, points: NDArray[np.floating]) -> None:
     ends, dead = _ends(panel), _dead(panel.codes)
     live, lost = panel.codes[~dead], panel.codes[dead]
-    # The eye sees no difference, and a file with such a picture is half as large.
+    # Dropping the lowest bits is invisible and halves the size of the file.
     picture = field_picture(panel.field, len(panel.codes)) & 0xF8
     axes.imshow(picture, extent=(ends.x[0], ends.x[1], ends.y[0], ends.y[1]), interpolation="nearest", aspect="equal")
     axes.scatter(points[:, 0], points[:, 1], s=5, color=INK, alpha=0.3, linewidths=0)
@@ -275,7 +275,7 @@ def _css(colour: NDArray[np.float64]) -> str:
 
 
 def _shown(points: NDArray[np.floating]) -> NDArray[np.int64]:
-    """Numbers of the points that are drawn: spread over all."""
+    """Indices of the points that are drawn, evenly spread over all."""
     if points.ndim != 2 or points.shape[1] != 2:
         raise InputError(f"points have shape {list(points.shape)}: give points in the plane, [N, 2]")
     return np.linspace(0, len(points) - 1, min(len(points), POINTS_SHOWN)).round().astype(np.int64)

@@ -1,4 +1,4 @@
-"""Active codes by the number of images, with their band and the bound on those that more images would show."""
+"""Active codes by the number of images, with a bootstrap band and the lower bound for more images."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _bound(part: RunRows) -> float:
 
 
 def _codebook_sizes(accumulation: pd.DataFrame) -> dict[int, str]:
-    """The sizes, each with its name in the legend; they share one entry."""
+    """Codebook size → its entry in the legend; several sizes share one entry."""
     sizes = sorted(set(accumulation["codebook_size"].tolist()))
     return dict.fromkeys(sizes, "") | {sizes[-1]: "K = " + ", ".join(f"{size:,d}" for size in sizes)}
 

@@ -1,4 +1,4 @@
-"""The used share of the codebook by each of the definitions that papers use."""
+"""Share of the codebook that is used, by each definition found in papers."""
 
 from __future__ import annotations
 

@@ -14,13 +14,11 @@ from lgq_explore.analysis.temperature import (
     TemperatureProbe,
     critical_temperature,
     flips_over_snapshots,
-    flips_over_temperatures,
     sample_latents,
     temperature_grid,
     temperature_marks,
     temperature_of_gap,
     token_map,
-    top_responsibilities,
 )
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import FSQConfig, LGQConfig
@@ -183,7 +181,7 @@ def test_marks_are_those_of_the_run_and_of_the_sweep() -> None:
 
 def test_no_temperature_changes_the_hard_code_and_a_high_one_the_code_of_the_soft_vector() -> None:
     probe = random_probe()
-    flips = flips_over_temperatures(probe.quantizer, probe.latents, [1e-4, 1e-3, 1e9])
+    flips = probe.flips([1e-4, 1e-3, 1e9])
     assert flips["hard"].tolist() == [0, 0]
     assert flips["soft"].iloc[0] == 0
     (codebook,) = probe.quantizer.codebooks()
@@ -215,7 +213,7 @@ def test_flips_between_snapshots_are_those_of_tokens_whose_nearest_code_moved_aw
 def test_the_top_responsibilities_of_a_token_are_a_softmax_in_descending_order() -> None:
     probe = random_probe(size=12)
     (codebook,) = probe.quantizer.codebooks()
-    top = top_responsibilities(probe.quantizer, probe.latents[7:8], 0.7, count=5)
+    top = probe.top(7, 0.7, count=5)
     distances = (codebook - probe.latents[7, :, 0, 0]).norm(dim=1)
     p = (-distances.square() / 0.7).softmax(0).sort(descending=True)
     assert top["rank"].tolist() == [1, 2, 3, 4, 5]
@@ -223,9 +221,7 @@ def test_the_top_responsibilities_of_a_token_are_a_softmax_in_descending_order()
     np.testing.assert_allclose(top["responsibility"], p.values[:5], rtol=1e-9)
     np.testing.assert_allclose(top["distance"], distances[p.indices[:5]], rtol=1e-9)
     assert top["code"].iloc[0] == probe.at(0.7)["code"].iloc[7]
-    assert top_responsibilities(probe.quantizer, probe.latents[:1], 0.7, count=99)["responsibility"].sum() == (
-        pytest.approx(1, rel=1e-9)
-    )
+    assert probe.top(0, 0.7, count=99)["responsibility"].sum() == pytest.approx(1, rel=1e-9)
 
 
 def test_a_sample_holds_different_tokens_and_is_the_same_every_time() -> None:
@@ -262,21 +258,19 @@ def test_a_temperature_that_is_none_is_refused(temperature: float) -> None:
     with pytest.raises(InputError, match=f"temperature is {temperature}: give a positive number"):
         probe.at(temperature)
     with pytest.raises(InputError, match=f"temperature is {temperature}: give a positive number"):
-        top_responsibilities(probe.quantizer, probe.latents[:1], temperature)
+        probe.top(0, temperature)
+    with pytest.raises(InputError, match=f"temperature is {temperature}: give a positive number"):
+        probe.flips([1.0, temperature])
 
 
 def test_a_method_without_temperature_and_latents_without_tokens_are_refused() -> None:
-    grid = FSQConfig().build(4)
-    for ask in (
-        lambda: TemperatureProbe(grid, torch.zeros(1, 4, 2, 2)),
-        lambda: flips_over_temperatures(grid, torch.zeros(1, 4, 2, 2), [1.0, 2.0]),
-    ):
-        with pytest.raises(InputError, match="FSQ chooses its codes without a temperature"):
-            ask()
+    with pytest.raises(InputError, match="FSQ chooses its codes without a temperature"):
+        TemperatureProbe(FSQConfig().build(4), torch.zeros(1, 4, 2, 2))
     with pytest.raises(InputError, match="at least one token"):
         TemperatureProbe(planted(torch.eye(2)), torch.zeros(0, 2, 1, 1))
-    with pytest.raises(InputError, match=r"shape \[2, 3, 1, 1\]: give those of one token"):
-        top_responsibilities(random_probe().quantizer, torch.zeros(2, 3, 1, 1), 1.0)
+    for token in (-1, 60):
+        with pytest.raises(InputError, match=f"token is {token}: the probe has 0 … 59"):
+            random_probe().top(token, 1.0)
     with pytest.raises(InputError, match="tokens is 0"):
         sample_latents(torch.zeros(9, 2), 0)
     with pytest.raises(InputError, match=r"shape \[1, 3\]: give \[N, D\], N at least 2"):

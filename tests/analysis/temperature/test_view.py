@@ -14,8 +14,6 @@ from lgq_explore.analysis.temperature import (
     TemperatureProbe,
     TemperatureViews,
     require_soft,
-    sample_latents,
-    top_responsibilities,
 )
 from lgq_explore.analysis.temperature.view import SWEEP_TOKENS
 from lgq_explore.errors import InputError
@@ -57,7 +55,7 @@ def test_a_view_holds_the_sample_the_places_and_the_pictures() -> None:
     views = TemperatureViews(study, tokens=50, pictures=3)
     assert np.array_equal(views.images, study.encoding.images[[0, 2, 4]])
     view = views.at(0.5)
-    assert view.tokens.equals(TemperatureProbe(study.quantizer, sample_latents(study.latents, 50)).at(0.5))
+    assert view.tokens.equals(TemperatureProbe.of(study, 50).at(0.5))
     assert view.placed.iloc[-1][["picture", "row", "column"]].tolist() == [2, 3, 3]
     alone = reconstruct(study.tokenizer, study.encoding.images[[0, 2, 4]], 0.5)
     assert np.array_equal(view.reconstructions.soft, alone.soft)
@@ -113,7 +111,7 @@ def test_the_top_codes_of_a_token_are_those_of_its_place() -> None:
     views = TemperatureViews(study, pictures=5)
     number = 2 * 16 + 1 * 4 + 3
     latents = torch.from_numpy(study.encoding.latents[2, :, 1, 3])[None, :, None, None]
-    assert views.top(number, 0.5).equals(top_responsibilities(study.quantizer, latents, 0.5))
+    assert views.top(number, 0.5).equals(TemperatureProbe(study.quantizer, latents).top(0, 0.5))
     assert views.top(number, 0.5)["code"].iloc[0] == views.at(0.5).placed["code"].iloc[number]
     with pytest.raises(InputError, match=r"token is 80: the 5 pictures have 0 … 79"):
         views.top(80, 0.5)

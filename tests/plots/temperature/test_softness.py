@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from lgq_explore.frames.temperature import (
-    FLIPS_OVER_TEMPERATURES,
+    FLIPS,
     MARKS,
     SWEEP,
     TOKEN_MAP,
@@ -46,7 +46,7 @@ def sweep() -> pd.DataFrame:
 
 def flips() -> pd.DataFrame:
     return filled(
-        FLIPS_OVER_TEMPERATURES,
+        FLIPS,
         {"from_temperature": [0.01, 0.1], "to_temperature": [0.1, 1.0], "hard": [0.0, 0.0], "soft": [0.1, 0.3]},
     )
 
