@@ -1,4 +1,4 @@
-"""Tests of the numbers of joint codes that are asked for."""
+"""Are joint codes sorted, each kept once, and one outside the codebook refused?"""
 
 from __future__ import annotations
 

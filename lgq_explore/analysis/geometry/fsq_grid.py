@@ -1,4 +1,4 @@
-"""Grids of codes beside a learned codebook: one fitted to the same tokens, and how regular either is."""
+"""FSQ grids fitted to the tokens of a run, and the regularity of a codebook as a lattice."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def judge(evidence: Evidence) -> pd.DataFrame:
 def advised_command(run: Run, verdicts: pd.DataFrame) -> str:
     """The command that trains the run's recipe anew with all advice of the frame of `health.assess`; empty without any.
 
-    Where two rules would set one field, the more severe one has its way, and the other sets nothing.
+    Where two rules set the same field, the more severe one is followed, and the other one is ignored.
     """
     taken: dict[str, str] = {}
     for options in verdicts["settings"]:

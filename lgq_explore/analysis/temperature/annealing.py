@@ -60,7 +60,7 @@ DISTINCT = 1e-2
 
 @dataclass(frozen=True)
 class CellSums:
-    """Sums over N tokens of what each of K codes answers for, and means over the tokens.
+    """Responsibility-weighted sums for each of K codes over N tokens, and means over the tokens.
 
     mass: [K] mean_n p_nk, sums to 1. sums: [K, F] Σ_n p_nk f_n of the features asked for. lse: mean_n log Σ_k e^logit,
     where a logit is (2 z·c − |c|²)/τ.
@@ -125,7 +125,7 @@ def cell_sums(tokens: Tensor, codebook: Tensor, temperature: float, features: Te
 
 @dataclass(frozen=True, eq=False)
 class AnnealingPath:
-    """The minima of the free energy that K codes follow from hot to cold, for N tokens [N, D].
+    """The minima of the free energy for K codes and N tokens [N, D], followed from hot to cold.
 
     centres: one row per temperature and code, `frames.temperature.annealed_centres(D)`.
     states: one row per temperature, `frames.temperature.ANNEALED_STATES`; distinct_centres counts centres nearer than
@@ -138,7 +138,7 @@ class AnnealingPath:
     critical_temperature: float
 
     def codebook(self, temperature: float) -> Tensor:
-        """[K, D], float64, at the temperature of the path that is nearest in ratio."""
+        """The centres [K, D], float64, at the temperature of the path that is nearest in ratio."""
         rows = self.centres[self.centres["temperature"] == self.state(temperature)["temperature"]]
         return torch.from_numpy(np.array(rows.filter(like="axis_"), dtype=np.float64))
 
@@ -162,7 +162,7 @@ def annealing_path(
     seed: int = 0,
     iterations: int = ITERATIONS,
 ) -> AnnealingPath:
-    """Follow K codes from the highest temperature to the lowest, each time to where every code is its cell's mean.
+    """Follow K codes from the highest temperature to the lowest, at each until every code is the mean of its cell.
 
     All start at the mean of the tokens [N, D]. Before every temperature each is pushed by PERTURBATION of the tokens'
     spread in a seeded direction; where coinciding is stable the push dies away. iterations: at most, a temperature;
@@ -268,11 +268,11 @@ def temperature_at(history: pd.DataFrame, step: int) -> float:
 def _settled(
     points: Tensor, centres: Tensor, temperature: float, tolerance: float, iterations: int
 ) -> tuple[Tensor, int, bool]:
-    """Centres that no longer move, how many iterations that took, and whether they arrived."""
+    """The centres after they came to rest, the number of iterations, and whether they converged."""
     for iteration in range(1, iterations + 1):
         cells = cell_sums(points, centres, temperature, points)
         mass = (len(points) * cells.mass)[:, None]
-        # A code that answers for nothing stays where it is.
+        # A code with no mass stays where it is.
         means = torch.where(mass > 0, cells.sums / mass.clamp(min=torch.finfo(mass.dtype).tiny), centres)
         way = means - centres
         centres = centres + STRIDE * way
@@ -282,7 +282,7 @@ def _settled(
 
 
 def _state(points: Tensor, centres: Tensor, temperature: float) -> tuple[dict[str, float], Tensor]:
-    """Numbers of one codebook at one temperature, and the mass [K] of its codes."""
+    """The row of `states` of a codebook at a temperature, and the mass [K] of its codes."""
     cells = cell_sums(points, centres, temperature, points)
     squares = points.square().sum(1).mean().item()
     products = (cells.sums * centres).sum().item() / len(points)

@@ -50,16 +50,16 @@ TOKEN, TOKEN_OPACITY = "#8C96A3", 0.3
 NET, NET_OPACITY = "#5F6B7A", 0.5
 HOLLOW = "#9B9B9B"
 HOLLOW_SHRINK = 0.7
-"""Codes without a value stand back: their markers are smaller by this."""
+"""Size of the markers of codes without a value, as a share of the others."""
 
 MOST_HOVER_TEXTS = 4096
-"""Codes up to which each carries a text of its own to hover over; more would be most of what is sent to the page."""
+"""Most codes with a hover text each: of more codes, texts would be most of what is sent to the page."""
 
 MOST_PRINTED_TOKENS, PRINTED_DPI = 6000, 80
-"""What keeps a printed map under some hundred kilobytes: notebooks hold several."""
+"""Limits that keep a printed map to about a hundred kilobytes, since notebooks hold several."""
 
 HEIGHT, NOTE_LINE = 480, 15
-"""Screen pixels: of a map with its title, and of a line of the notes below."""
+"""Heights in screen pixels of a map with its title, and of a line of the notes below."""
 
 
 def draw_latent_map(
@@ -69,7 +69,7 @@ def draw_latent_map(
     selected: Sequence[int] = (),
     shared_axes: bool = False,
 ) -> go.Figure:
-    """One map, or two side by side, under one colour bar; a lasso picks codes of those that can be picked.
+    """One map, or two side by side, with one colour bar. A lasso selects codes in panes that are selectable.
 
     Traces of each pane: tokens, lines, hollow codes, coloured codes, marks of the selected ones. shared_axes: both are
     of one map, and are moved together.
@@ -146,7 +146,7 @@ def _title(panes: Sequence[MapPane], drawn: int) -> Title:
 
 
 def _thinned(tokens: pd.DataFrame) -> pd.DataFrame:
-    """Every n-th token: a printed picture shows no more, and would grow with every speck."""
+    """Every n-th token, at most MOST_PRINTED_TOKENS: each one adds to the size of a printed picture."""
     return tokens.iloc[:: max(1, math.ceil(len(tokens) / MOST_PRINTED_TOKENS))]
 
 
@@ -174,7 +174,7 @@ def _traces(pane: MapPane, kind: CodeColour, selected: Sequence[int], name: str)
     size = marker_size(len(pane.codes))
     lines = broken_line(line_ends(pane.codes, pane.edges))
     marked = pane.codes[pane.codes["code"].isin(selected if pane.selectable else [])]
-    # A selection is marked by rings: plotly would make all that is not selected faint, and keep it so.
+    # A selection is marked by rings, because plotly would fade everything that is not selected, permanently.
     plain: dict[str, Any] = {"unselected": {"marker": {"opacity": 1}}}
     plain_tokens: dict[str, Any] = {"unselected": {"marker": {"opacity": TOKEN_OPACITY}}}
     return [
@@ -214,19 +214,19 @@ def _points(pane: MapPane, chosen: NDArray[np.bool_]) -> dict[str, Any]:
 
 
 def _hovered_code(pane: MapPane) -> str:
-    """What plotly says of the code under the pointer, from the text that it has of its own, or else its number."""
+    """Hover template of a code: its own text, or its number where codes are too many."""
     if len(pane.codes) <= MOST_HOVER_TEXTS:
         return "code %{text}"
     return "code %{customdata}" if pane.selectable else "a code"
 
 
 def _bytes(column: pd.Series) -> NDArray[np.float32]:
-    """What plotly sends as bytes."""
+    """A column as float32, which plotly sends as bytes."""
     return column.to_numpy(dtype=np.float32)
 
 
 def _texts(pane: MapPane, chosen: NDArray[np.bool_], kind: CodeColour | None = None) -> list[str] | None:
-    """What each code says of itself: its number, and its value where it has one; None where codes are too many."""
+    """Hover text of each code: its number, and its value if it has one; None where codes are too many."""
     if len(pane.codes) > MOST_HOVER_TEXTS:
         return None
     codes = pane.codes[chosen]

@@ -50,7 +50,7 @@ HEADING_LETTERS = 30
 LINE_INCHES = 0.17
 LIMITS = ("lower", "upper")
 LOG_DECADES = 1.5
-"""A curve that spans more than so many powers of ten has a logarithmic axis."""
+"""Powers of ten that a curve spans above which its axis is logarithmic."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class _Panel:
 
     @property
     def span(self) -> tuple[float, float]:
-        """Of the axis: the curve and its limits, with some room, so that it is seen how far they are."""
+        """Range of the axis: it holds the curve and its limits, with some room."""
         marks = self.curve[["value", *LIMITS]]
         lowest, highest = marks.min().min(), marks.max().max()
         if self.is_log:
@@ -157,7 +157,7 @@ class _Panel:
 
     @property
     def limits(self) -> Iterator[tuple[pd.Series, float]]:
-        """Each limit that there is, and the end of the axis that lies beyond it."""
+        """Each limit that exists, and the end of the axis beyond it."""
         for side, end in zip(LIMITS, self.span, strict=True):
             if self.curve[side].notna().any():
                 yield self.curve[side], end

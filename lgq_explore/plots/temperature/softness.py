@@ -27,7 +27,7 @@ from ..style import (
 from .sweep import SWEEP_PANELS, curves_of, publish_panel
 
 BINS = 40
-"""Bars of a distribution: as many as half a cell's width keeps apart."""
+"""Number of bars of a distribution: as many as can be told apart in half a cell."""
 
 
 def draw_softness(tokens: pd.DataFrame, codebook_size: int) -> go.Figure:
