@@ -44,7 +44,7 @@ ASSIGNMENT_LOOKS = {
     "SimVQ": _Look(GREEN, "D"),
     "FSQ": _Look(VERMILION, "P"),
 }
-"""Of what soft assignment is compared with; the library's classes have the colours of their methods."""
+"""Looks of the compared assignments; the library's classes have the colours of their methods."""
 METHOD_MARKERS = dict(zip(METHOD_COLOURS, "opPDdv^", strict=True))
 
 COST_COLUMNS = [
@@ -57,7 +57,7 @@ NOTHING_MEASURED = "Nothing has been measured yet."
 
 @dataclass(frozen=True)
 class _Quantity:
-    """A column of the costs, how its panel reads, and the column that holds the ratio of dense to LGQ."""
+    """A column of the costs, the labels of its panel, and the column with the ratio of dense to LGQ."""
 
     column: str
     heading: str
@@ -74,9 +74,9 @@ QUANTITIES = (
 def publish_assignment_costs(costs: pd.DataFrame, temperature: float) -> Figure:
     """Time and memory of each method by its number of codes, with how many times less LGQ takes than `dense`.
 
-    costs: one row per method ("dense", "lgq", …) and number of codes, for one number of tokens and one dim. What was
-    not run has no seconds and megabytes (NaN); its computed_megabytes are drawn hollow. The ratios stand in LGQ's rows.
-    temperature: that of LGQ and `dense`.
+    costs: one row per method ("dense", "lgq", …) and number of codes, for one number of tokens and one dim. Cases
+    that were not run have NaN for seconds and megabytes; their computed_megabytes are drawn hollow. LGQ's rows have the
+    ratios. temperature: of LGQ and `dense`.
 
     Raises:
         InputError: a frame with other columns or methods, or with more than one number of tokens or dim.
@@ -87,7 +87,7 @@ def publish_assignment_costs(costs: pd.DataFrame, temperature: float) -> Figure:
     if len(costs[["tokens", "dim"]].drop_duplicates()) > 1:
         raise InputError("costs of several numbers of tokens or dims: give those of one")
     if unknown := sorted(set(costs["method"]) - ASSIGNMENT_LOOKS.keys()):
-        raise InputError(f"unknown method {unknown[0]!r}: choose of {', '.join(ASSIGNMENT_LOOKS)}")
+        raise InputError(f"unknown method {unknown[0]!r}: choose from {', '.join(ASSIGNMENT_LOOKS)}")
     with publication_style():
         figure = new_figure(8.4, 3.7)
         for axes, quantity in zip(figure.subplots(1, 2), QUANTITIES, strict=True):
@@ -106,7 +106,7 @@ def publish_assignment_costs(costs: pd.DataFrame, temperature: float) -> Figure:
 def publish_quantizer_shares(shares: pd.DataFrame) -> Figure:
     """The quantizer's share of a training step by its number of codes, one line per method.
 
-    shares: method, codes, share in [0, 1] (NaN where it was not measured). Raises InputError for other columns.
+    shares: method, codes, share in [0, 1] (NaN if it was not measured). Raises InputError for other columns.
     """
     _check_columns(shares, SHARE_COLUMNS)
     if shares.empty:
@@ -150,7 +150,7 @@ def _publish_costs(axes: Axes, costs: pd.DataFrame, quantity: _Quantity) -> None
         dashes={name: look.dashes for name, look in looks.items()},
         ax=axes,
     )
-    if legend := axes.get_legend():  # one for both panels stands under them
+    if legend := axes.get_legend():  # replaced by a common legend below
         legend.remove()
     computed = costs[costs["megabytes"].isna() & (costs["computed_megabytes"] > 0)]
     if quantity.column == "megabytes" and len(computed):
@@ -179,7 +179,7 @@ def _publish_computed(axes: Axes, not_run: pd.DataFrame) -> None:
 
 
 def _publish_ratio(axes: Axes, row: pd.Series, quantity: _Quantity) -> None:
-    """A line from LGQ's marker up to where dense is, with the ratio at its foot."""
+    """A line from LGQ's marker up to that of dense, with the ratio at its lower end."""
     cost, ratio = row[quantity.column], row[quantity.ratio]
     axes.vlines(row["codes"], cost, cost * ratio, color=GUIDE, linewidth=0.7, zorder=1)
     text = f"{ratio:,.0f}×" if ratio >= 10 else f"{ratio:.2g}×"

@@ -1,12 +1,12 @@
-"""The page of benchmarks, filled in from the results that it names.
+"""Fills in the page of benchmarks from the results that it names.
 
 ``python -m benchmarks.page benchmarks`` looks in ``benchmarks/README.md`` for sections such as
 
     <!-- soft-assignment results/2026-11-24-soft-assignment.json -->
     <!-- /soft-assignment -->
 
-and writes what the named result says between their two lines: its figure if it has one, drawn beside the page, and its
-table. To show another result, name it there and run the command again.
+and writes the named result between the two lines: its figure if it has one, saved beside the page, and its table. To
+show another result, name it there and run the command again.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ SECTION = re.compile(
     re.DOTALL,
 )
 TEMPERATURE = 1.0
-"""At which soft methods are drawn; the table has them all."""
+"""The temperature at which soft methods are drawn; the table has all temperatures."""
 
 
 @dataclass(frozen=True)
 class SectionFigure:
-    """How a benchmark is drawn, into which file, and what that says to who cannot see it."""
+    """The function that draws a benchmark's figure, its file, and its alternative text."""
 
     draw: Callable[[dict[str, Any]], Figure]
     file: str
@@ -55,17 +55,17 @@ class SectionFigure:
 
 @dataclass(frozen=True)
 class Section:
-    """How a benchmark is shown: its table, below its figure if it has one."""
+    """The section of a benchmark: a table, and above it a figure if there is one."""
 
     table: Callable[[dict[str, Any]], str]
     figure: SectionFigure | None = None
 
 
 def write_page(folder: Path) -> list[Path]:
-    """Fill in all sections of the page in `folder`, draw their figures, and give the files that were written.
+    """Fill in all sections of the page in `folder`, draw their figures, and return the files that were written.
 
-    Raises InputError for a page or result that can't be read, and a section of an unknown benchmark. Nothing is written
-    then.
+    Raises InputError, and writes nothing, for a page or result that can't be read, or a section of an unknown
+    benchmark.
     """
     page = folder / PAGE
     try:
@@ -96,19 +96,19 @@ def write_page(folder: Path) -> list[Path]:
 
 
 def section_text(benchmark: str, result: dict[str, Any]) -> str:
-    """What a section of the page says between its two lines."""
+    """The content of a section of the page, between its two lines."""
     section = _section(benchmark)
     picture = f"![{section.figure.alternative}]({section.figure.file})\n\n" if section.figure else ""
     return picture + section.table(result)
 
 
 def digest(path: Path) -> str:
-    """What a figure's metadata say of the result it was drawn from: its name and SHA-256."""
+    """Metadata of a figure: the name and SHA-256 of the result that it was drawn from."""
     return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def assignment_costs(comparison: dict[str, Any]) -> pd.DataFrame:
-    """What `publish_assignment_costs` draws: of all N and D those with the most numbers of codes, on plain data."""
+    """The frame for `publish_assignment_costs`, at the N and D with the most numbers of codes, on plain data."""
     to_dense = {
         (ratio["tokens"], ratio["codes"], ratio["dim"]): ratio
         for ratio in comparison["ratios"]
@@ -127,13 +127,13 @@ def assignment_costs(comparison: dict[str, Any]) -> pd.DataFrame:
 
 
 def _is_plain(entry: dict[str, Any]) -> bool:
-    """Whether a result or ratio is of a hard method, or exact, at TEMPERATURE and on data as they are drawn."""
+    """Whether a result or ratio is drawn: of a hard method, or exact, at TEMPERATURE, on unscaled data."""
     is_hard = entry["temperature"] is None
     return is_hard or (entry["temperature"] == TEMPERATURE and entry["subnormals"] and not entry["drop"])
 
 
 def quantizer_shares(shares: dict[str, Any]) -> pd.DataFrame:
-    """What `publish_quantizer_shares` draws."""
+    """The frame for `publish_quantizer_shares`."""
     columns = {"quantizer": "method", "codebook_size": "codes", "share": "share"}
     return pd.DataFrame(shares["results"])[list(columns)].rename(columns=columns).astype({"share": "float64"})
 
@@ -166,7 +166,7 @@ SECTIONS = {
 
 def _section(benchmark: str) -> Section:
     if benchmark not in SECTIONS:
-        raise InputError(f"unknown benchmark {benchmark!r} on the page: choose of {', '.join(SECTIONS)}")
+        raise InputError(f"unknown benchmark {benchmark!r} on the page: choose from {', '.join(SECTIONS)}")
     return SECTIONS[benchmark]
 
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.browser [--codebook-size 16384] [--tokens 20000] [--moves 20] [--rounds 5] [--data photos]
 
-The result is kept as dated JSON in `benchmarks/results/`, and printed as a table or with --json as it is kept.
+The result is saved as dated JSON in `benchmarks/results/`, and printed as a table, or as JSON with --json.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FOLDER = Path(__file__).parents[1] / "results"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print and keep the result; 2 where an input can't be used, told on stderr."""
+    """Measure, print and save the result; returns 2 with a message on stderr for unusable input."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.browser", description=__doc__.splitlines()[0])
     defaults = BrowserSizes()
     parser.add_argument("--codebook-size", type=int, default=defaults.codes, metavar="K", help="codes")
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=defaults.rounds, metavar="N", help="of the map, in turn")
     parser.add_argument("--data", default=defaults.data, metavar="SPEC", help="pictures of the panel")
     parser.add_argument("--out", type=Path, default=FOLDER, metavar="FOLDER", help="for the result")
-    parser.add_argument("--json", action="store_true", help="print the result as it is kept")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     options = parser.parse_args(arguments)
     try:
         sizes = BrowserSizes(options.codebook_size, options.tokens, options.moves, options.rounds, options.data)

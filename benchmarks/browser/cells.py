@@ -1,6 +1,6 @@
-"""Cells of the notebooks whose panels are measured in a browser.
+"""Source text of the notebook cells whose panels are measured in a browser.
 
-Cells as source text, since panels live in a notebook's kernel. A notebook has two: what is needed, and the panel.
+A notebook has two cells: the preparation, and the panel.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Path("panel.json").write_text(json.dumps({"tokens": len(panel.frame())}))
 panel
 """,
 )
-"""On the run of this name; says how many tokens it looks at."""
+"""The temperature panel of the named run, and its number of tokens."""
 
 _MAP_DATA = """\
 import json
@@ -143,9 +143,9 @@ ipywidgets.VBox([
 
 
 def map_notebook(way: str, codes: int, tokens: int) -> tuple[str, str]:
-    """The cells of a map, drawn in a way of MAPS: of random codes, coloured by usage, among faint tokens.
+    """The cells of a map, drawn as one of MAPS: random codes, coloured by usage, among faint tokens.
 
-    Buttons colour the codes by something else and move them. What a lasso catches is written down with its time.
+    Buttons change the colours of the codes and move them. Selections by lasso are recorded with their times.
     """
     needed, cell = MAPS[way]
     return _MAP_DATA.format(codes=codes, tokens=tokens) + needed, cell

@@ -1,13 +1,13 @@
-"""The time that panels take to answer in a real browser.
+"""The time that panels take to respond in a real browser.
 
-A notebook is opened in JupyterLab, in a headless browser without a GPU, and used as a reader does, by key, click and
-drag. Times are those of the page's own clock, from the gesture until the browser has taken what was drawn
-(``clock.js``). Two things are measured:
+A notebook is opened in JupyterLab, in a headless browser without a GPU, and operated by key, click and drag. Times are
+measured by a clock in the page, from the gesture until the browser has drawn the response (``clock.js``). Two panels
+are measured:
 
-- the temperature panel: from a press of a key until its charts have changed, and the part of it that begins when the
-  message with the new figures reaches the page;
-- a map of a large codebook among tokens, by the package's charts and by jupyter-scatter, which is no dependency of
-  the package and is measured where it is installed. Both take turns, each time in a page and a kernel of its own.
+- the temperature panel: the time from a key press until its charts have changed, and the part of it after the message
+  with the new figures has reached the page;
+- a map of a large codebook among tokens, drawn by the package's charts and by jupyter-scatter, which is not a
+  dependency and is measured if it is installed. They alternate, each time in a new page with a new kernel.
 """
 
 from __future__ import annotations
@@ -52,20 +52,20 @@ if TYPE_CHECKING:
 CLOCK = Path(__file__).parent / "clock.js"
 NOTEBOOK = "notebook.ipynb"
 POLL = 50
-"""Milliseconds between two looks at whether something is drawn."""
+"""Milliseconds between two checks whether drawing has ended."""
 
 QUIET, PANEL_QUIET = 1000, 3000
-"""Milliseconds without a drawing after which none follows: of a map; of the temperature panel, whose preview is
-followed by all tokens."""
+"""Milliseconds without drawing after which drawing counts as ended: for a map, and for the temperature panel, whose
+preview is followed by all tokens."""
 
 REPEATS = 3
-"""Times that a map is coloured and moved in each round."""
+"""How often a map is coloured and moved in each round."""
 
 DRAG_STEPS, DRAG = 20, (120, 60)
-"""Moves of the mouse out from the middle of a map, and as many back; how far, in pixels."""
+"""Number of mouse moves from the middle of a map and as many back, and their distance in pixels."""
 
 NEEDS = {"jupyter-scatter": "jscatter"}
-"""Modules of ways to draw a map that the package does not bring."""
+"""Modules for drawing maps that are not dependencies of the package."""
 
 CHART, RIVAL = ".lgq-charts .nsewdrag", ".jp-OutputArea-output canvas"
 VERSIONS = ("torch", "plotly", "anywidget", "jupyterlab", "playwright")
@@ -100,12 +100,12 @@ class BrowserSizes:
 
 
 def measure_browser(sizes: BrowserSizes, say: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
-    """Measure as the module says: a JSON object with one result for the panel and one for each way to draw the map.
+    """Measure as described above: a JSON object with one result for the panel and one for each way to draw the map.
 
-    say: hears what is being measured.
+    say: called with a description of each measurement.
 
     Raises:
-        InputError: a browser, JupyterLab or what drives them is missing, or data that cannot be had.
+        InputError: a browser, JupyterLab or what drives them is missing, or data that are not available.
     """
     path = require_browser()
     rounds: dict[str, list[dict[str, Any]]] = {
@@ -144,7 +144,7 @@ def measure_browser(sizes: BrowserSizes, say: Callable[[str], None] = lambda _: 
 
 
 def _describe_browser(path: str) -> dict[str, str]:
-    """Its version, and what draws WebGL in it."""
+    """The version of the browser, and its WebGL renderer."""
     with chromium(path) as page:
         browser = page.context.browser
         assert browser is not None
@@ -152,7 +152,7 @@ def _describe_browser(path: str) -> dict[str, str]:
 
 
 class _Watched:
-    """A notebook of two cells in a page that has the clock."""
+    """A notebook of two cells, in a page with the clock."""
 
     def __init__(self, page: Page, lab: Lab, cells: tuple[str, str], quiet: int) -> None:
         write_notebook(lab.notebooks / NOTEBOOK, cells)
@@ -166,14 +166,14 @@ class _Watched:
         self.page.keyboard.press("Shift+Enter")
 
     def open_panel(self) -> dict[str, Any]:
-        """Run the first cell, then the second one until its panel is drawn; what the clock says of the latter."""
+        """Run the first cell, then the second until its panel is drawn; returns the clock's record of the second."""
         self.run_cell(0)
         self.page.locator(".jp-CodeCell .jp-InputPrompt", has_text="[1]:").wait_for(timeout=PATIENCE)
         self.run_cell(1)
         return self.drawn()
 
     def after(self, gesture: Callable[[], object]) -> dict[str, Any]:
-        """What the clock says when all that follows a gesture is drawn."""
+        """The clock's record of a gesture, once drawing has ended."""
         self.page.evaluate("clock.forget()")
         gesture()
         return self.drawn()
@@ -191,14 +191,14 @@ class _Watched:
 
 @contextmanager
 def _notebook(path: str, cells: tuple[str, str], quiet: int = QUIET) -> Iterator[_Watched]:
-    """A notebook in a browser, a JupyterLab and a kernel of its own: nothing is left of what was measured before."""
+    """A notebook in a new browser, JupyterLab and kernel, without traces of earlier measurements."""
     with TemporaryDirectory(prefix="lgq-explore-") as folder, jupyterlab(Path(folder)) as lab, chromium(path) as page:
         page.add_init_script(path=CLOCK)
         yield _Watched(page, lab, cells, quiet)
 
 
 def _train_run(sizes: BrowserSizes, lab: Lab) -> None:
-    """A step: times depend on sizes, and not on what was learned."""
+    """A run of one training step; times depend on sizes only."""
     recipe: TrainConfig = replace(preset("tiny", "lgq", codebook_size=sizes.codes), data=sizes.data, steps=1)
     train(replace(recipe, warmup_steps=0), lab.data / "runs" / "lgq", device="cpu", progress=False)
 
@@ -228,7 +228,7 @@ def _measure_panel(sizes: BrowserSizes, path: str) -> list[dict[str, Any]]:
 
 
 def _move_result(clocks: list[dict[str, Any]]) -> dict[str, Any]:
-    """Of some presses of a key: seconds to the first and to the last redraw, and of each redraw from its message on."""
+    """For each key press, the seconds to the first and the last redraw, and those of each redraw after its message."""
     redraws = [redraw for told in clocks for redraw in told["redraws"]]
     seconds = {
         "answer_seconds": [_seconds(told["gestures"]["keydown"], told["redraws"][0]["drawn"]) for told in clocks],
@@ -244,7 +244,7 @@ def _move_result(clocks: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _measure_map(sizes: BrowserSizes, way: str, path: str) -> dict[str, Any]:
-    """One round: seconds to open the map, to colour and to move its codes, of each frame of a drag, and of a lasso."""
+    """Seconds in one round: opening the map, colouring and moving its codes, each frame of a drag, and a lasso."""
     with _notebook(path, map_notebook(way, sizes.codes, sizes.tokens)) as watched:
         page = watched.page
         opened = watched.open_panel()
@@ -279,7 +279,7 @@ def _measure_map(sizes: BrowserSizes, way: str, path: str) -> dict[str, Any]:
 
 
 def _map_result(sizes: BrowserSizes, way: str, rounds: list[dict[str, Any]]) -> dict[str, Any]:
-    """All rounds of a way to draw the map, one list after the other, with their medians."""
+    """All rounds for one way to draw the map, concatenated, with their medians."""
     seconds = {
         name: [value for each in rounds for value in each[name]]
         for name in ("opening_seconds", "recolour_seconds", "move_seconds", "frame_seconds", "release_seconds")
@@ -310,7 +310,7 @@ def _seconds(start: float, end: float) -> float:
 
 
 def _in_turn(ways: list[str], round_number: int) -> list[str]:
-    """Every other round the other way round, so that neither is always the first."""
+    """The order of the ways to draw in each round; it is reversed in every other round."""
     return ways[::-1] if round_number % 2 else ways
 
 
@@ -319,9 +319,9 @@ def _button(page: Page, name: str) -> Locator:
 
 
 def _choose(page: Page, way: str, mode: str) -> None:
-    """What a drag does from now on. jupyter-scatter pans from the start."""
+    """Make drags pan the chart; in jupyter-scatter they do so from the start."""
     if way not in NEEDS:
-        page.locator(CHART).first.hover()  # the buttons are there while one points at the chart
+        page.locator(CHART).first.hover()  # the buttons are visible while the mouse is over the chart
         page.locator(f".lgq-charts .modebar-btn[data-val={mode}]").first.click()
     elif mode == "lasso":
         _button(page, mode).click()

@@ -1,7 +1,7 @@
 """A JupyterLab server and a page in a real browser, for benchmarks and tests.
 
-Both need what the extra `test` brings and a Chromium or Chrome, which ``make browser`` installs. Nothing listens on
-another address than 127.0.0.1, and everything JupyterLab writes lies in the folder it is given.
+They need the packages of the extra `test` and Chromium or Chrome, which ``make browser`` installs. The server listens
+on 127.0.0.1 only, and everything that JupyterLab writes is in a given folder.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 STARTED_WITHIN_SECONDS = 120
 SECONDS = 1000
-"""Milliseconds, as playwright counts."""
+"""In milliseconds, as playwright takes them."""
 
 PATIENCE = 240 * SECONDS
 VIEWPORT = (1280, 900)
@@ -44,7 +44,7 @@ BROWSER_FLAGS = (
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
-"""Notebooks open as a reader finds them, without a question about news from the network."""
+"""JupyterLab settings: no question about news from the network."""
 
 REMEDY = 'install what drives it with pip install "lgq-explore[notebook,test]", and a browser with make browser'
 
@@ -63,7 +63,7 @@ class Lab:
 
 
 class NotebookPage:
-    """The notebook as a reader has it in front of them; `errors` gathers what the browser's console says in red."""
+    """A notebook that is open in a page. errors: the error messages of the browser's console."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -73,7 +73,7 @@ class NotebookPage:
 
     def open(self, address: str) -> None:
         self.page.goto(address)
-        # The notebook's own indicator is idle before there is a kernel, too.
+        # The notebook's own indicator is idle even before there is a kernel.
         self.page.get_by_text("(ipykernel) | Idle").wait_for(timeout=PATIENCE)
 
     def run_all(self) -> None:
@@ -93,7 +93,7 @@ class NotebookPage:
 
 
 def find_browser() -> str | None:
-    """This machine's Chromium or Chrome, the one at BROWSER_PATH first; None where there is none."""
+    """The path of Chromium or Chrome, by preference that of BROWSER_PATH; None if there is none."""
     from choreographer.browsers.chromium import Chromium
 
     found: str | None = Chromium.find_browser(skip_local=False)
@@ -101,7 +101,7 @@ def find_browser() -> str | None:
 
 
 def require_browser() -> str:
-    """The browser's path. Raises InputError where it, JupyterLab or what drives it is missing."""
+    """The path of the browser. Raises InputError if it, JupyterLab or playwright is missing."""
     missing = [name for name in ("playwright", "choreographer", "jupyterlab") if find_spec(name) is None]
     if missing:
         raise InputError(f"the browser benchmark needs {', '.join(missing)}:\n{REMEDY}")
@@ -115,7 +115,7 @@ def require_browser() -> str:
 def jupyterlab(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Lab]:
     """A JupyterLab whose notebooks, data, settings and kernels' files all lie in `folder`.
 
-    environment: variables of it and its kernels over those of this process.
+    environment: variables for it and its kernels, in addition to those of this process.
     """
     notebooks, data, settings = (folder / name for name in ("notebooks", "data", "settings"))
     notebooks.mkdir()

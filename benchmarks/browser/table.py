@@ -19,7 +19,7 @@ MAP_COLUMNS = {
 
 
 def markdown_table(measured: Mapping[str, Any]) -> str:
-    """A row for the temperature panel, a row for each way to draw the map, and on what they were measured."""
+    """A row for the temperature panel, a row for each way to draw the map, and the conditions of the measurement."""
     panels, maps = _by_panel(measured)
     return "\n\n".join([_panel_table(panels), _map_table(maps), _caption(measured)])
 

@@ -1,1 +1,1 @@
-"""Everything that needs a GPU to be checked or measured, by one command of ten minutes: `make gpu`."""
+"""All tests and measurements that need a GPU, in one command of ten minutes: `make gpu`."""

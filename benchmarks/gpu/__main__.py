@@ -1,12 +1,12 @@
-"""Check and measure all that needs a GPU, in ten minutes, without a network.
+"""Run all tests and measurements that need a GPU, in ten minutes, without a network.
 
     python -m benchmarks.gpu [--minutes 10] [--out FOLDER] [--parts tests tiles soft-assignment training quantizers]
                              [--data folder:PATH] [--steps N]
 
-Each part is a process of its own and writes a dated JSON file when it ends; those that take longest also write what
-they have so far. The next starts only if it may still end in time. `quantizers` compares methods on photographs, and
-says nothing on the few that come with the package: give it a folder of hundreds, and more minutes. With GPU_DRY_RUN=1
-in the environment everything runs on the CPU, at toy size, and nothing is kept beside FOLDER.
+Each part runs in its own process and writes a dated JSON file when it ends; the longest parts also write intermediate
+results. A part starts only if it can end in time. `quantizers` compares methods on photographs; the few that come with
+the package are not enough, so give it a folder of hundreds, and more minutes. With GPU_DRY_RUN=1 in the environment
+everything runs on the CPU at toy size, and nothing is written outside of FOLDER.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from .job import Job
 
 FOLDER = Path(__file__).parents[1] / "results"
 RESERVE = 10.0
-"""Seconds that are left for a part to be ended, and its result to be written."""
+"""Seconds reserved for ending a part and writing its result."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """measure(job) gives a result. fewest, most: seconds it needs, and may take."""
+    """A part of the command. measure(job) returns a result. fewest, most: seconds that it needs, and may take."""
 
     measure: Callable[[Job], dict[str, Any]]
     fewest: float
@@ -111,7 +111,7 @@ def _measure(options: argparse.Namespace, toy: bool) -> None:
 
 @dataclass
 class _KeptResult:
-    """The one file of a result, written again whenever there is more of it."""
+    """The file of one result, rewritten whenever the result grows."""
 
     folder: Path
     path: Path | None = None

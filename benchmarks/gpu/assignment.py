@@ -1,4 +1,4 @@
-"""Time and memory of the exact soft assignment on a GPU, beside a dense one and the hardware's floor.
+"""Time and memory of the exact soft assignment on a GPU, compared with a dense one and the hardware's limits.
 
 `triton`, `tiled` and `dense` are the backends of `soft_assign`, on queries and keys as LGQ has them at temperature 1.
 `lgq`, `published` (LGQ's formulas with all their N×K arrays, as published code has them) and `VectorQuantize` of
@@ -31,7 +31,7 @@ MATRIX, TOY_MATRIX = 2**13, 2**7
 BACKENDS = ("triton", "tiled", "dense")
 STEPS = {"lgq": "lgq", "published": "dense", "VectorQuantize": "VectorQuantize"}
 LONGEST = 8.0
-"""Seconds that a case may take: what is far slower than the rest needs no more than its two rounds."""
+"""Seconds that a case may take; much slower cases are measured in two rounds only."""
 SHARE_OF_MEMORY = 0.9
 
 
@@ -45,12 +45,12 @@ class Case:
 
     @property
     def n_by_k_method(self) -> str:
-        """Whose number of N×K arrays this method holds."""
+        """The method of N_BY_K_ARRAYS that holds as many arrays as this one."""
         return {"published": "dense"}.get(self.method, self.method)
 
 
 def compare(device: torch.device, seconds: float, toy: bool) -> dict[str, Any]:
-    """All cases that fit into the memory and the time, those of the published sizes first."""
+    """Measure all cases that memory and time allow, those of the published sizes first."""
     deadline = time.monotonic() + seconds
     rates = measure_rates(device, TOY_MATRIX if toy else MATRIX)
     results = [_result(case, device, rates, deadline) for case in cases_of(device, toy)]

@@ -1,4 +1,4 @@
-"""The tests that need a GPU, run on this one."""
+"""Runs the tests that need a GPU."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .clock import on_what
 
 TESTS = Path(__file__).parents[2] / "tests"
 PROCESSES = 8
-"""That share the GPU: most of the time is spent in compiling kernels."""
+"""Processes that share the GPU; most of the time is spent on compiling kernels."""
 TOY_TESTS = ("metrics/test_usage.py",)
 
 
 def run_checks(device: torch.device, seconds: float, toy: bool) -> dict[str, Any]:
-    """Every test marked `gpu`, with its outcome and seconds; `toy`: those files' other tests, which need none."""
+    """The outcome and seconds of every test marked `gpu`; with `toy`, of tests that need no GPU."""
     tests = [TESTS / name for name in TOY_TESTS] if toy else files_with_gpu_tests()
     marked = "not gpu and not slow" if toy else "gpu"
     with tempfile.TemporaryDirectory(prefix="lgq-explore-gpu-") as folder:
@@ -46,7 +46,7 @@ def run_checks(device: torch.device, seconds: float, toy: bool) -> dict[str, Any
 
 
 def files_with_gpu_tests() -> list[Path]:
-    """Those alone: others may import what is not there."""
+    """The files with tests marked `gpu`; others may import packages that are missing."""
     return [path for path in sorted(TESTS.rglob("test_*.py")) if _names_the_marker(ast.parse(path.read_text()))]
 
 
@@ -55,7 +55,7 @@ def _names_the_marker(module: ast.Module) -> bool:
 
 
 def read_report(path: Path) -> list[dict[str, Any]]:
-    """Of each test in a JUnit report: its name, outcome, seconds, and what a failure said first."""
+    """The name, outcome, seconds and first line of a failure of each test in a JUnit report."""
     outcomes = []
     for case in ElementTree.parse(path).iter("testcase"):
         told = next((child for child in case if child.tag in ("failure", "error", "skipped")), None)

@@ -21,7 +21,7 @@ PACKAGES = ("torch", "triton", "lightning-fabric", "vector-quantize-pytorch")
 
 @dataclass(frozen=True)
 class Cost:
-    """milliseconds: of each round. megabytes: 10⁶ bytes of the device beyond what was there before; None on a CPU."""
+    """milliseconds: of each round. megabytes: growth of device memory, in units of 10⁶ bytes; None on a CPU."""
 
     milliseconds: list[float]
     megabytes: float | None
@@ -32,7 +32,7 @@ class Cost:
 
 
 def cost_of(call: Callable[[], object], device: torch.device, seconds: float = 1.0) -> Cost:
-    """What a call costs after one that warms up: ROUNDS of them, or as many as `seconds` allow, two at least."""
+    """The cost of a call after a warm-up: ROUNDS calls, or as many as `seconds` allow, but at least two."""
     started = time.perf_counter()
     call()
     _wait_for(device)
@@ -47,7 +47,7 @@ def cost_of(call: Callable[[], object], device: torch.device, seconds: float = 1
 
 
 def on_what(device: torch.device) -> dict[str, Any]:
-    """The head of a result: the device's name, and the versions of what ran there."""
+    """The head of a result: the device's name, and the versions of the libraries."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     versions = {"python": platform.python_version(), "lgq_explore": __version__, "cuda": torch.version.cuda}
     for package in PACKAGES:

@@ -1,9 +1,9 @@
 """Methods compared on photographs, trained on a GPU by one recipe with three seeds each.
 
 It is the comparison of `lgq-explore bench quantizers` at three sizes of the codebook, with the recipe of the `small`
-preset. Every run is trained and evaluated in a process of its own, several of which share the GPU: that changes how
-long they take, so no time is reported, and nothing else, as the digests of weights in `sharing` show. Results are kept
-run by run, the small codebooks of all methods and seeds first.
+preset. Every run is trained and evaluated in its own process, and several processes share the GPU. Sharing changes
+running times, so none is reported, but no weights, as the digests in `sharing` show. Results are saved run by run, the
+small codebooks of all methods and seeds first.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ SPARE_PROCESSORS = 2
 
 @dataclass
 class _Comparison:
-    """The cells so far, in the order of the recipes, whichever ends first."""
+    """The finished cells, in the order of the recipes."""
 
     recipes: Sequence[TrainConfig]
     fixed: Mapping[str, Any]
     measured: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def result(self) -> dict[str, Any] | None:
-        """None before the first cell: what it ran on is not known yet."""
+        """The result so far; None before the first cell, when the environment is unknown."""
         cells = [self.measured[index] for index in sorted(self.measured)]
         done = [cell for cell in cells if "result" in cell]
         if not done:
@@ -82,7 +82,7 @@ def compare(job: Job) -> dict[str, Any]:
     result = comparison.result()
     if result is None:
         reasons = dict.fromkeys(cell["not_run"]["why"] for cell in comparison.measured.values())
-        raise InputError(f"no run came to its end: {'; '.join(reasons)}")
+        raise InputError(f"no run finished: {'; '.join(reasons)}")
     return result
 
 
@@ -108,12 +108,12 @@ def _processes(job: Job) -> int:
 
 
 def _cell(recipe: TrainConfig, job: Job, crops: int, deadline: float) -> dict[str, Any]:
-    """`result` and `environment`, or `not_run`: which cell it would have been, and why it is none."""
+    """`result` and `environment` of a cell, or `not_run` with the cell and the reason."""
     started, quantizer = time.monotonic(), recipe.quantizer
     cell = {"quantizer": quantizer.method, "codebook_size": quantizer.size, "seed": recipe.seed}
     try:
         if started > deadline:
-            raise ProcessFailed("no time was left to begin it")
+            raise ProcessFailed("no time was left to start it")
         case = {"recipe": config_to_json(recipe), "device": job.device.type, "crops": crops}
         measured = in_fresh_process(measure_run, case, seconds=deadline - started)
     except ProcessFailed as error:
@@ -125,7 +125,7 @@ def _cell(recipe: TrainConfig, job: Job, crops: int, deadline: float) -> dict[st
 
 @dataclass
 class _Sharing:
-    """Are the weights the same, bit for bit, whether a run has the GPU to itself or shares it?
+    """Compares the weights of runs that have the GPU to themselves with those of runs that share it.
 
     A few steps of every method are trained twice alone, and twice while others train.
     """
@@ -171,7 +171,7 @@ def weights_after(case: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _photographs(recipe: TrainConfig) -> dict[str, dict[str, str]]:
-    """Names and SHA-256 of the prepared pixels, by split: who rebuilds the folder can see that it is the same."""
+    """Names and SHA-256 of the prepared pixels, by split, to check that a rebuilt folder is the same."""
     source = open_source(recipe.data, recipe.image_size)
     if not isinstance(source, PhotographSource):
         return {}

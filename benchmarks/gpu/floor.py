@@ -10,18 +10,18 @@ import torch
 from .clock import cost_of
 
 BFLOAT16_PRODUCTS = 6
-"""That make up a product of float32 numbers, each cut into three (see quantizers/soft_assignment/triton_backend.py)."""
+"""Products of parts in a product of float32 numbers (see quantizers/soft_assignment/triton_backend.py)."""
 PRODUCTS = {"forward": 4, "both": 12}
-"""Products of a pair, each over all columns: three times the logits and once the values; backward twice the logits,
+"""Products per pair, each over all columns: three times the logits and once the values; backward twice the logits,
 twice G·v, and three sums."""
 EXPONENTIALS = {"forward": 2, "both": 4}
 REPEATS = 256
-"""Exponentials of a number in registers: enough that loading and storing it is next to nothing."""
+"""Repeated exponentials of a number in registers, so many that loading and storing it is negligible."""
 
 
 @dataclass(frozen=True)
 class Rates:
-    """A second: multiplications with addition in each precision, exponentials, and bytes (read and written)."""
+    """Rates per second: multiply-adds in each precision, exponentials, and bytes (read and written)."""
 
     bfloat16: float
     tf32: float
@@ -30,14 +30,14 @@ class Rates:
     bytes: float
 
     def picoseconds(self, columns: int, passes: str) -> dict[str, float]:
-        """A pair's floor by the products that the kernels make, by its exponentials, and so the larger of the two."""
+        """Lower bounds on the time per pair, by the kernels' products and by exponentials, and the larger one."""
         products = 1e12 * PRODUCTS[passes] * BFLOAT16_PRODUCTS * columns / self.bfloat16
         exponentials = 1e12 * EXPONENTIALS[passes] / self.exponentials if self.exponentials else 0.0
         return {"products": products, "exponentials": exponentials, "floor": max(products, exponentials)}
 
 
 def measure_rates(device: torch.device, size: int) -> Rates:
-    """size: of the square matrices that are multiplied; a copy takes eight times their bytes."""
+    """Measure the rates. size: of the square matrices that are multiplied; a copy has eight times their bytes."""
     generator = torch.Generator(device).manual_seed(0)
     a, b = (torch.randn(size, size, device=device, generator=generator) for _ in range(2))
     low_a, low_b = a.bfloat16(), b.bfloat16()

@@ -1,4 +1,4 @@
-"""The exponential of each number, again and again in registers: the rate at which a GPU can take it."""
+"""A kernel that repeats exponentials in registers, to measure a GPU's rate of exponentials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a part of `make gpu` is told, and whom it tells its results."""
+"""The task of a part of `make gpu`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import torch
 
 @dataclass(frozen=True)
 class Job:
-    """A part's task: the device, the seconds it may take, and whether toy size on a CPU will do.
+    """The task of a part: the device, the seconds that it may take, and whether to run at toy size on a CPU.
 
-    data: SPEC of the photographs to train on. steps: of a training run in the comparison; None is its own number.
-    keep: writes the result so far, so that a part that is cut off has lost nothing.
+    data: SPEC of the photographs to train on. steps: of a training run in the comparison; None for its default.
+    keep: called with intermediate results, so that nothing is lost if the part is ended early.
     """
 
     device: torch.device

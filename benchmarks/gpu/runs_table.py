@@ -20,7 +20,7 @@ COLUMNS = {
 
 
 def training_table(measured: Mapping[str, Any]) -> str:
-    """One row per method and shape: speed, and what takes the time of a step; how it was measured."""
+    """One row per method and shape: speed, and the parts of a step; below it, how they were measured."""
     rows = [_training_row(result) for result in measured["results"]]
     return table(TRAINING_HEADER, rows, left=1) + "\n\n" + _training_caption(measured)
 
@@ -66,7 +66,7 @@ def _variants(variants: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _initializations(drawn: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A sentence a kind of first codebook."""
+    """One sentence per kind of initial codebook."""
     sentences = []
     for kind in dict.fromkeys(each["initialization"] for each in drawn):
         of_kind = [each for each in drawn if each["initialization"] == kind]
@@ -76,7 +76,7 @@ def _initializations(drawn: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def quantizers_table(comparison: Mapping[str, Any]) -> str:
-    """The table of `bench quantizers` with the Fréchet distance; what is missing, and what sharing the GPU changed."""
+    """The table of `bench quantizers` with the Fréchet distance, missing runs, and effects of sharing the GPU."""
     results = comparison["results"]
     (features,) = {result["fd"]["features"] for result in results}
     sentences = [quantizers.markdown_table(comparison, COLUMNS), f"FD is in the features of {features}."]
@@ -88,7 +88,7 @@ def quantizers_table(comparison: Mapping[str, Any]) -> str:
 
 
 def _sharing(comparison: Mapping[str, Any]) -> str:
-    """Whether weights hang on who else trains: equal digests say that they do not."""
+    """A sentence on whether sharing the GPU changed the weights, by comparing digests."""
     of_kind: dict[str, list[str]] = {"same": [], "shared": [], "alone": []}
     for each in comparison["sharing"]:
         alone, shared = set(each["alone"]), set(each["shared"])

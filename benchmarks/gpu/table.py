@@ -12,7 +12,7 @@ STEP_HEADER = ["LGQ's step, ms", "× faster than published", "× less memory", "
 
 
 def markdown_table(comparison: Mapping[str, Any]) -> str:
-    """One row per shape: what `soft_assign` costs, what the other backends do, and whole steps; how it was measured."""
+    """One row per shape: costs of `soft_assign`, of the other backends and of whole steps; below it, the conditions."""
     results = comparison["results"]
     shapes = sorted({(each["dim"], each["codes"]) for each in results})
     header = [*HEADER, "× faster than `tiled`", "× faster than `dense`", *STEP_HEADER]

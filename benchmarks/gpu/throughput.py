@@ -1,10 +1,10 @@
 """Images per second of training on a GPU, and the parts of a step.
 
-Measured is the loop of `lgq-explore train` with the recipe of the `small` preset at 128 and 256 px: intervals of
-LOG_STEPS steps with all that belongs to them, a row of the history included. Then the quantizer alone, forward and
-backward on the last step's latents, and the making of a batch alone: crops, their way to the device, their range.
-`variants` are the same step outside of the loop, by the layout of memory and with torch.compile, which the loop does
-not use. `initializations` are first codebooks, from two tokens a code.
+The loop of `lgq-explore train` is measured with the recipe of the `small` preset at 128 and 256 px, over intervals of
+LOG_STEPS steps with everything in them, including a row of the history. Then the quantizer alone is measured, forward
+and backward on the last step's latents, and making a batch alone: crops, transfer to the device, conversion of range.
+`variants` are the same step outside of the loop, in other memory formats and with torch.compile, which the loop does
+not use. `initializations` are initial codebooks, from two tokens per code.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ from .job import Job
 
 CODEBOOK_SIZE, TOY_CODEBOOK_SIZE = 16384, 64
 SHAPES = ((128, 32), (256, 32), (128, 128), (256, 128))
-"""Image sizes in pixels, and images a step."""
+"""Image sizes in pixels, and images per step."""
 TOY_SHAPES = ((16, 2),)
 LOG_STEPS, INTERVALS = 10, 4
 """Steps between rows of the history, as in all presets; and how many such intervals, the first of which warms up."""
 BATCHES = 5
-"""That are made to see how long one takes."""
+"""Steps made to estimate the time of one."""
 INITIALIZATIONS = ("kmeans++", "kmeans")
 INITIALIZED_SIZES, TOY_INITIALIZED_SIZES = (1024, 16384, 65536), (64,)
 VARIANTS = {"contiguous": (torch.contiguous_format, False), "channels last": (torch.channels_last, False)}
@@ -54,7 +54,7 @@ LONGEST_COMPILATION = 75.0
 
 
 def measure_training(job: Job) -> dict[str, Any]:
-    """All shapes with all methods, as many as time allows, the smaller first."""
+    """Measure all shapes with all methods, as many as time allows, smaller ones first."""
     deadline, longest = time.monotonic() + job.seconds, 0.0
     recipes = list(_recipes(job))
     result: dict[str, Any] = {
@@ -110,7 +110,7 @@ def _measured(recipe: TrainConfig, device: torch.device) -> dict[str, Any]:
                 controls=watch.controls,
                 progress=False,
             )
-        except InputError as error:  # what does not fit into the memory
+        except InputError as error:  # it does not fit into memory
             return _row(recipe, None, str(error).splitlines()[0])
     peak = torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else None
     return _row(recipe, watch, None, batch_seconds=_batch_seconds(source, recipe, device), megabytes=peak)
@@ -149,7 +149,7 @@ def _row(recipe: TrainConfig, watch: StepWatch | None, not_run: str | None, **co
 
 
 def _variant(recipe: TrainConfig, job: Job, name: str, layout: torch.memory_format, compiled: bool) -> dict[str, Any]:
-    """A step by itself with FSQ, whose quantizer takes least, so that what is seen is the backbone."""
+    """A single step with FSQ, the cheapest quantizer, which shows the cost of the backbone."""
     device = job.device
     recipe = replace(recipe, quantizer=preset("small", "fsq", recipe.quantizer.size).quantizer, loss_weights={})
     tokenizer = build_tokenizer(recipe.backbone, recipe.quantizer, recipe.seed).to(device, memory_format=layout)
@@ -166,7 +166,7 @@ def _variant(recipe: TrainConfig, job: Job, name: str, layout: torch.memory_form
         step()
         first = time.monotonic() - started
         cost = cost_of(step, device, seconds=2.0)
-    except Exception as error:  # whatever a compiler can't do here
+    except Exception as error:  # compilers raise many kinds of exceptions
         return {**head, "median_milliseconds": None, "not_run": (str(error).splitlines() or [repr(error)])[0]}
     images_per_second = recipe.batch_size / cost.median * 1e3
     return {
@@ -197,7 +197,7 @@ def _step(tokenizer: Tokenizer, recipe: TrainConfig, images: Tensor) -> Callable
 
 
 def _initializations(job: Job) -> Iterator[dict[str, Any]]:
-    """First codebooks from 2K tokens of the `small` preset's width, drawn from a unit normal distribution."""
+    """Initial codebooks from 2K tokens of the `small` preset's width, drawn from a unit normal distribution."""
     dim = preset("small").backbone.dim
     for size in TOY_INITIALIZED_SIZES if job.toy else INITIALIZED_SIZES:
         generator = torch.Generator(job.device).manual_seed(0)

@@ -1,7 +1,7 @@
 """The fastest tile of each Triton kernel on this GPU.
 
-Every kernel is started by itself, as `assign` and `gradients` start it at N = K = 16384, with each tile of a grid. All
-are compiled first, in processes beside one another.
+Every kernel is run alone, with the arguments of `assign` and `gradients` at N = K = 16384, with each tile of a grid.
+All are compiled first, in parallel processes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ GRID = {
 
 
 def tune(device: torch.device, seconds: float, toy: bool) -> dict[str, Any]:
-    """Every kernel's milliseconds with every tile, the best of them, and why the others did not run."""
+    """Every kernel's milliseconds with every tile, the best tile, and the reasons for tiles that did not run."""
     deadline = time.monotonic() + seconds
     size, grid = (TOY_SIZE, {16: GRID[16][:2]}) if toy else (SIZE, GRID)
     if not toy:
@@ -76,7 +76,7 @@ def tune(device: torch.device, seconds: float, toy: bool) -> dict[str, Any]:
 
 
 def keep_tiles(result: dict[str, Any], path: Path = TILES) -> None:
-    """Write the best tiles into the file that the kernels read, beside those of other GPUs."""
+    """Add the best tiles to the file that the kernels read, which keeps those of other GPUs."""
     kept = json.loads(path.read_text())
     kept["tiles"][result["device"]] = result["best"]
     with whole_file(path) as target:
@@ -84,7 +84,7 @@ def keep_tiles(result: dict[str, Any], path: Path = TILES) -> None:
 
 
 def _problem(size: int, dim: int, device: torch.device) -> tuple[Any, ...]:
-    """Queries, keys and upstream gradients, as LGQ has them at temperature 1."""
+    """Queries, keys and upstream gradients, like those of LGQ at temperature 1."""
     generator = torch.Generator(device).manual_seed(0)
 
     def randn(*shape: int) -> torch.Tensor:
@@ -102,7 +102,7 @@ def _kernel_costs(problem: tuple[Any, ...], tile: tuple[int, ...], device: torch
     named = asdict(Tile(*tile))
     try:
         starts = _starts(problem, tile)
-    except Exception as error:  # whatever a compiler or a launch can't do with this tile
+    except Exception as error:  # compiling or launching may fail with any exception
         yield {"kernel": None, "tile": None, "tried": named, "not_run": str(error).splitlines()[0]}
         return
     for kernel in KERNELS:
@@ -112,7 +112,7 @@ def _kernel_costs(problem: tuple[Any, ...], tile: tuple[int, ...], device: torch
 
 
 def _starts(problem: tuple[Any, ...], tile: tuple[int, ...]) -> dict[str, tuple[Any, ...]]:
-    """By kernel: the walk, and the tensors that it was started with."""
+    """The walk and the tensors with which each kernel was started."""
     from lgq_explore.quantizers.soft_assignment import triton_backend
 
     queries, keys, upstream = problem
@@ -125,7 +125,7 @@ def _starts(problem: tuple[Any, ...], tile: tuple[int, ...]) -> dict[str, tuple[
 
 @contextmanager
 def _all_tiles(tile: tuple[int, ...], starts: dict[str, tuple[Any, ...]]) -> Iterator[None]:
-    """Inside, every kernel has this tile, and its start is noted."""
+    """A context in which every kernel uses this tile, and its start is recorded."""
     from lgq_explore.quantizers.soft_assignment import triton_backend
 
     tile_for, start = triton_backend.tile_for, triton_backend._Walk.start
@@ -143,7 +143,7 @@ def _all_tiles(tile: tuple[int, ...], starts: dict[str, tuple[Any, ...]]) -> Ite
 
 
 def _compile_all(cases: list[tuple[int, tuple[int, ...]]]) -> None:
-    """Into Triton's cache of compiled kernels; what does not compile is told where it is measured."""
+    """Compile into Triton's cache; tiles that do not compile are reported when they are measured."""
     with ProcessPoolExecutor(min(len(cases), os.cpu_count() or 1), get_context("spawn")) as pool:
         for done in as_completed([pool.submit(_compile, *case) for case in cases]):
             done.exception()

@@ -56,7 +56,7 @@ def in_fresh_process(measure: Measure, case: dict[str, Any], seconds: float | No
             timeout=seconds,
         )
     except subprocess.TimeoutExpired:
-        raise ProcessFailed("no time was left for it to end") from None
+        raise ProcessFailed("no time was left for it to finish") from None
     if done.returncode == 0:
         result: dict[str, Any] = json.loads(done.stdout)
         return result

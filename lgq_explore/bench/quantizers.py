@@ -43,7 +43,7 @@ class Repeats:
 
     def __post_init__(self) -> None:
         if not self.seeds:
-            raise InputError("0 seeds are nothing to compare: give one or more")
+            raise InputError("0 seeds are too few to compare: give one or more")
         if not 1 <= self.rounding_replicates <= 1 + MOST_ROUNDING_REPLICATES:
             remedy = f"give from 1 to {1 + MOST_ROUNDING_REPLICATES}"
             raise InputError(f"{self.rounding_replicates} rounding replicates are too few or too many: {remedy}")
@@ -106,7 +106,7 @@ def require_each_method_once(recipes: Sequence[TrainConfig]) -> None:
     """Raise InputError if there is no recipe, or two of one method."""
     methods = [recipe.quantizer.method for recipe in recipes]
     if not methods:
-        raise InputError("0 methods are nothing to compare: give one or more")
+        raise InputError("0 methods are too few to compare: give one or more")
     if len(set(methods)) < len(methods):
         raise InputError(f"{', '.join(methods)}: give each method once")
 

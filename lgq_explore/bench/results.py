@@ -87,7 +87,7 @@ def read_result(path: Path, benchmark: str) -> dict[str, Any]:
     """Read a file that `save_result` wrote for this benchmark. Raises InputError for any other file."""
     result = read_json(path)
     if result.get("benchmark") != benchmark:
-        raise InputError(f"{printable(path)} is no result of lgq-explore bench {benchmark}: name one of its files")
+        raise InputError(f"{printable(path)} is not a result of lgq-explore bench {benchmark}: name one of its files")
     return result
 
 

@@ -139,7 +139,7 @@ def _check(shapes: Sequence[Shape], rivals: Sequence[str], rounds: int) -> None:
         raise InputError(f"{rounds} rounds of {len(shapes)} cases measure nothing: give 1 or more")
     unknown = [name for name in rivals if name not in RIVALS]
     if unknown:
-        raise InputError(f"unknown rival {unknown[0]!r}: choose of {', '.join(RIVALS)}")
+        raise InputError(f"unknown rival {unknown[0]!r}: choose from {', '.join(RIVALS)}")
     for what in (shapes, rivals):
         if len(set(what)) < len(what):
             raise InputError(f"{', '.join(map(_spelt, what))}: give each once")

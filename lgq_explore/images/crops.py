@@ -60,7 +60,7 @@ def training_batch(
         InputError: a batch size below 1, rows outside of it, no photographs, or one below `image_size`.
     """
     if batch_size < 1:
-        raise InputError(f"batch size {batch_size} is no batch: give 1 or more")
+        raise InputError(f"batch size {batch_size} is too small: give 1 or more")
     rows = range(batch_size) if rows is None else rows
     if any(not 0 <= row < batch_size for row in rows):
         raise InputError(f"{rows} reaches outside of a batch of {batch_size}: give rows from 0 to {batch_size - 1}")

@@ -128,7 +128,7 @@ def _inflated(content: bytes) -> bytes:
 
 
 def _of_jpeg(file: BinaryIO) -> PictureBytes:
-    """Goes through the segments up to the first scan; where there is none, what follows is left to the decoder."""
+    """Filters the segments up to the first scan; without one, the rest is left to the decoder."""
     kept = [b"\xff\xd8"]
     exif = xmp = b""
     while len(head := file.read(4)) == 4:

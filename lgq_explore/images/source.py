@@ -116,4 +116,4 @@ class SourceKind(Protocol):
 def require_crops(limit: int) -> None:
     """Raise InputError for fewer than one crop."""
     if limit < 1:
-        raise InputError(f"{limit} crops are none to evaluate on: give 1 or more")
+        raise InputError(f"{limit} crops are too few to evaluate on: give 1 or more")

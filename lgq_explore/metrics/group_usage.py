@@ -56,7 +56,9 @@ class GroupedCodeCounts:
         """
         values = codes.detach().cpu().numpy() if isinstance(codes, Tensor) else np.asarray(codes)
         if values.ndim < 2 or values.shape[1] != len(self.levels):
-            raise InputError(f"codes have shape {list(values.shape)}: give [B, {len(self.levels)}, …], a group each")
+            raise InputError(
+                f"codes have shape {list(values.shape)}: give [B, {len(self.levels)}, …], one entry per group"
+            )
         parts = np.moveaxis(values, 1, 0).reshape(len(self.levels), -1)
         by_group = np.stack([flat_codes_within(part, level) for part, level in zip(parts, self.levels, strict=True)])
         for counts, of_group in zip(self.groups, by_group, strict=True):

@@ -19,7 +19,7 @@ def methods_of_other_packages() -> dict[str, type[QuantizerConfig]]:
             config = entry.load()
             is_config = isinstance(config, type) and issubclass(config, QuantizerConfig)
             if not is_config:
-                raise TypeError(f"{entry.value} is no QuantizerConfig")
+                raise TypeError(f"{entry.value} is not a QuantizerConfig")
             methods[config.method] = config
         except Exception as error:  # an error in another package must not break this one
             warnings.warn(f"the quantizer {entry.name!r} can't be loaded: {error}", RuntimeWarning, stacklevel=2)

@@ -49,7 +49,7 @@ def mapped_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArra
     if (header.dtype, header.shape) != (np.dtype(dtype), shape):
         raise DamagedArrays(f"it holds {header.dtype} {list(header.shape)}, not {np.dtype(dtype)} {list(shape)}")
     if header.end != size:
-        raise DamagedArrays("it is cut, or longer than its array")
+        raise DamagedArrays("it is cut off, or longer than its array")
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
@@ -70,14 +70,14 @@ def read_arrays(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
         except Exception as error:  # zipfile, its decompressors and NumPy each have their own exceptions
             if isinstance(error, OSError) and error.errno is not None:  # bz2 raises one without a number
                 raise
-            raise DamagedArrays("it is no .npz file, or damaged") from error
+            raise DamagedArrays("it is not a .npz file, or it is damaged") from error
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     with archive.open(name) as member:
         header = _header(member)
     if header.dtype.hasobject or header.dtype.itemsize == 0:
-        raise DamagedArrays(f"{name} holds no numbers or text")
+        raise DamagedArrays(f"{name} holds neither numbers nor text")
     if header.end != archive.getinfo(name).file_size:
         raise DamagedArrays(f"{name} is not as long as its header says")
     with archive.open(name) as member:
@@ -94,4 +94,4 @@ def _header(file: IO[bytes]) -> _Header:
     except OSError:
         raise
     except Exception as error:  # NumPy parses the header as Python source and lets its tokenizer's errors through
-        raise DamagedArrays("it has no header of an array") from error
+        raise DamagedArrays("it has no valid array header") from error

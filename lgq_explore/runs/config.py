@@ -204,7 +204,7 @@ def plain_cause(error: Exception) -> str:
     """The error of a JSON reader in plain words."""
     if isinstance(error, json.JSONDecodeError):
         return f"line {error.lineno}, column {error.colno}: {error.msg}"
-    return "it is nested too deep" if isinstance(error, RecursionError) else "it is no text"
+    return "it is nested too deep" if isinstance(error, RecursionError) else "it is not text"
 
 
 def config_to_json(config: TrainConfig) -> dict[str, Any]:
@@ -240,13 +240,13 @@ def override(values: Mapping[str, Any], assignment: str) -> dict[str, Any]:
     if not equals or not all(path.split(".")):
         raise InputError(f"{shortened(assignment)!r} is not an assignment: write key.path=value")
     if path.count(".") > DEEPEST_PATH:
-        raise InputError(f"{shortened(path)!r} has {path.count('.')} dots: no field lies so deep")
+        raise InputError(f"{shortened(path)!r} has {path.count('.')} dots: no field has such a long path")
     try:
         value = json.loads(text, object_pairs_hook=each_once)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except RecursionError:
-        raise InputError(f"{path} is {shortened(text)!r}: no field holds values that are nested so deep") from None
+        raise InputError(f"{path} is {shortened(text)!r}: no field has values nested so deep") from None
     except ValueError:
         value = text
     if value == {}:
@@ -260,7 +260,7 @@ def _with_value(values: Mapping[str, Any], path: str, value: Any) -> dict[str, A
         return _merged(values, {head: value})
     inner = values.get(head, {})
     if not isinstance(inner, Mapping):
-        raise InputError(f"{path!r} leads through {head!r}, which has no fields of its own")
+        raise InputError(f"{path!r} leads through {head!r}, which has no fields")
     return {**values, head: _with_value(inner, rest, value)}
 
 

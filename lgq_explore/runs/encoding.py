@@ -115,21 +115,21 @@ def check_encoding(encoding: Encoding) -> None:
     images, latents, codes, levels = encoding.images, encoding.latents, encoding.codes, encoding.levels
     count, channels, height, width = images.shape
     _require(count > 0 and channels == 3 and height == width, f"images have shape {list(images.shape)}")
-    _require(encoding.reconstructions.shape == images.shape, "images and reconstructions have other shapes")
+    _require(encoding.reconstructions.shape == images.shape, "images and reconstructions have different shapes")
     _require(codes.shape == (count, len(levels), *latents.shape[2:]), "codes do not fit latents and levels")
     _require(len(latents) == count and latents.size > 0, "latents do not fit images")
     _require(latents.shape[2] == latents.shape[3] and height % latents.shape[2] == 0, "latents do not fit images")
-    _require(bool(np.isfinite(latents).all()), "latents hold more than finite numbers")
+    _require(bool(np.isfinite(latents).all()), "latents contain NaN or infinity")
     _require(bool(((codes >= 0) & (codes < levels[:, None, None])).all()), "codes lie outside of the levels")
     _check_names(encoding.photograph, encoding.photograph_names, count)
 
 
 def _check_names(photograph: NDArray[np.int64], names: NDArray[np.str_], count: int) -> None:
-    _require(names.dtype.kind == "U" and names.ndim == 1 and names.dtype.isnative, "photograph_names are no text")
+    _require(names.dtype.kind == "U" and names.ndim == 1 and names.dtype.isnative, "photograph_names are not text")
     letters = np.ascontiguousarray(names).view(np.uint32)
-    _require(bool((letters <= sys.maxunicode).all()), "photograph_names are no text")
+    _require(bool((letters <= sys.maxunicode).all()), "photograph_names are not text")
     _require(photograph.shape == (count,), "photograph does not fit images")
-    _require(bool(((photograph >= 0) & (photograph < len(names))).all()), "photograph points at no name")
+    _require(bool(((photograph >= 0) & (photograph < len(names))).all()), "photograph has an index without a name")
 
 
 def _require(condition: bool, trouble: str) -> None:

@@ -351,8 +351,8 @@ class RunWriter(Run):
         except OSError as error:
             self._require_folder()
             raise InputError(
-                f"{printable(self.path)} can't be written: {error.strerror or error}. What was kept before is there.\n"
-                f"Give it room and leave to write, then continue: lgq-explore resume {printable(self.path)}"
+                f"{printable(self.path)} can't be written: {error.strerror or error}. What was saved is unchanged.\n"
+                f"Free space on the disk or allow writing, then continue: lgq-explore resume {printable(self.path)}"
             ) from error
 
     def _require_folder(self) -> None:

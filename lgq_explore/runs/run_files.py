@@ -64,7 +64,7 @@ def weights_header(weights: BinaryIO, path: Path) -> WeightsHeader:
     except Exception as error:  # the header may be any JSON
         raise damaged_weights(path, "its header is damaged") from error
     if 8 + length + end != size or kept.finished_steps < 0:
-        raise damaged_weights(path, "it is cut, or longer than its header says")
+        raise damaged_weights(path, "it is cut off, or longer than its header says")
     return kept
 
 

@@ -49,7 +49,7 @@ class CodebookSnapshots(Mapping[int, Codebooks]):
         except (DamagedArrays, OSError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise InputError(
-                f"{printable(path)} is no snapshot of this run's codebook: {why}.\n"
+                f"{printable(path)} is not a snapshot of this run's codebook: {why}.\n"
                 "Put back the file that training wrote, or delete it."
             ) from error
 

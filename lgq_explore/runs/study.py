@@ -120,7 +120,7 @@ class Study:
             raise InputError(f"there is no snapshot of step {step}: choose one of {steps}")
         if not isinstance(self.quantizer, TakesCodebooks):
             method = type(self.quantizer).__name__
-            raise InputError(f"{method} takes no other codebooks than its own: look at step {self.encoding.steps}")
+            raise InputError(f"the codebooks of {method} cannot be exchanged: look at step {self.encoding.steps}")
         return self.quantizer.with_codebooks([torch.from_numpy(np.array(book)) for book in snapshots[step]])
 
     @torch.no_grad()

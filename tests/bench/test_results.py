@@ -63,7 +63,7 @@ def test_results_find_no_room_on_a_full_disk(tmp_path: Path, monkeypatch: pytest
 def test_a_result_is_read_as_what_it_is(tmp_path: Path) -> None:
     path = save_result(RESULT, tmp_path)
     assert read_result(path, "quantizers") == RESULT
-    with pytest.raises(InputError, match=r"quantizers\.json is no result of lgq-explore bench training"):
+    with pytest.raises(InputError, match=r"quantizers\.json is not a result of lgq-explore bench training"):
         read_result(path, "training")
     with pytest.raises(InputError, match="can't be read"):
         read_result(tmp_path / "lost.json", "quantizers")

@@ -284,7 +284,7 @@ def test_ctrl_c_ends_it_at_once_and_leaves_nothing(tmp_path: Path) -> None:
         (["--cases", "0x32x4"], "'0x32x4'"),
         (["--cases", "64x32x4,64x32x4"], "64x32x4, 64x32x4: give each once"),
         (["--rivals", "dense", "dense"], "dense, dense: give each once"),
-        (["--rivals", "faiss"], "unknown rival 'faiss': choose of dense, VectorQuantize, SimVQ, FSQ"),
+        (["--rivals", "faiss"], "unknown rival 'faiss': choose from dense, VectorQuantize, SimVQ, FSQ"),
         (["--results", "a-file/results"], "can't hold results"),
     ],
 )

@@ -126,7 +126,7 @@ def test_a_comparison_keeps_every_cell_at_once_and_tells_what_is_missing(
             return {"digests": {"lgq": ["a"] * case["times"], "fsq": ["b"] * case["times"]}}
         recipe = config_from_json(case["recipe"])
         if recipe.quantizer.method == "fsq":
-            raise ProcessFailed("no time was left for it to end")
+            raise ProcessFailed("no time was left for it to finish")
         result = {"quantizer": "lgq", "seed": recipe.seed, "recipe_hash": recipe.recipe_hash}
         environment = {"device": "a GPU", "threads": 1}
         return {"result": result, "environment": environment, "training_seconds": 1.0}
@@ -137,7 +137,7 @@ def test_a_comparison_keeps_every_cell_at_once_and_tells_what_is_missing(
     assert [len(each["results"]) for each in kept][-1] == 1
     assert [each["quantizer"] for each in result["results"]] == ["lgq"]
     assert result["not_run"] == [
-        {"quantizer": "fsq", "codebook_size": 16, "seed": 0, "why": "no time was left for it to end"}
+        {"quantizer": "fsq", "codebook_size": 16, "seed": 0, "why": "no time was left for it to finish"}
     ]
     assert result["device"] == "a GPU"
     assert result["sharing"][1] == {"quantizer": "fsq", "alone": ["b", "b"], "shared": ["b"]}
@@ -158,7 +158,7 @@ def test_cells_come_in_the_order_of_sizes_then_seeds_then_methods(job: Job) -> N
 def test_a_cell_without_time_is_not_begun(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "in_fresh_process", pytest.fail)
     (recipe, *_) = comparison._cells(job)
-    assert comparison._cell(recipe, job, 8, deadline=0.0)["not_run"]["why"] == "no time was left to begin it"
+    assert comparison._cell(recipe, job, 8, deadline=0.0)["not_run"]["why"] == "no time was left to start it"
 
 
 def test_a_recipe_without_time_or_memory_says_so(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:

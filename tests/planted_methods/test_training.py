@@ -127,7 +127,7 @@ def test_a_damaged_snapshot_of_several_codebooks_is_named(tmp_path: Path) -> Non
     content = snapshot.read_bytes()
     for damaged in (b"", content[:-40], content.replace(b"codebook-0", b"codebook-7")):
         snapshot.write_bytes(damaged)
-        with pytest.raises(InputError, match=r"step-00000001\.npz is no snapshot of this run's codebook"):
+        with pytest.raises(InputError, match=r"step-00000001\.npz is not a snapshot of this run's codebook"):
             _ = open_run(path).codebook_snapshots()[1]
     np.savez(snapshot, **{"codebook-0": np.zeros((8, 4), np.float32), "codebook-1": np.zeros((9, 4), np.float32)})
     with pytest.raises(InputError, match=r"it holds .*'codebook-1': .9, 4."):

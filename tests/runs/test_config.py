@@ -217,7 +217,7 @@ def test_recipes_are_read_from_files(tmp_path: Path) -> None:
     ("content", "cause"),
     [
         ('{"steps" 3}', r"recipe.json is not JSON \(line 1, column 10: .*\): name a JSON file"),
-        ("\xff", r"recipe.json is not JSON \(it is no text\): name a JSON file"),
+        ("\xff", r"recipe.json is not JSON \(it is not text\): name a JSON file"),
         ("[" * 100_000, r"recipe.json is not JSON \(it is nested too deep\)"),
         ('{"steps": 3, "steps": 5}', "recipe.json: 'steps' is given twice"),
     ],

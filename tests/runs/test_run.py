@@ -606,7 +606,7 @@ def test_a_snapshot_of_another_kind_is_named_when_it_is_asked_for(writer: RunWri
         np.lib.format.write_array(file, content)
     snapshots = writer.codebook_snapshots()
     assert snapshots[1][0].shape == (16, 4)
-    with pytest.raises(InputError, match=r"step-00000002\.npy is no snapshot of this run's codebook") as told:
+    with pytest.raises(InputError, match=r"step-00000002\.npy is not a snapshot of this run's codebook") as told:
         _ = snapshots[2]
     assert len(str(told.value).splitlines()) == 2
     assert path.exists()
