@@ -154,7 +154,7 @@ def test_shares_that_were_not_measured_are_no_numbers() -> None:
     ("change", "told"),
     [
         (("results/a.json", "results/lost.json"), "lost.json can't be read"),
-        (("results/a.json", "results/b.json"), "no result of lgq-explore bench soft-assignment"),
+        (("results/a.json", "results/b.json"), "not a result of lgq-explore bench soft-assignment"),
         (("training", "speed"), "unknown benchmark 'speed'"),
         (("<!--", "<!-"), "no section"),
         (("Between.", "<!-- training results/b.json -->\n<!-- /training -->"), "two sections of training"),
