@@ -252,4 +252,5 @@ class GeometryExplorer(Explorer):
 
     def _hear(self, sentence: str) -> None:
         self._progress = sentence
-        self._loop.soon(self._say_hint)
+        if self._loop.is_running:
+            self._loop.soon(self._say_hint)
