@@ -28,7 +28,7 @@ from torchvision.models import (
 
 from lgq_explore.metrics import LPIPS, FrechetDistance, published_weights
 from lgq_explore.metrics.perceptual import LPIPS_SMALLEST_IMAGE, EfficientNetLite0Features
-from tests.process_state import process_untouched
+from tests.package.process_state import process_untouched
 
 
 def crops(count: int, side: int = 48) -> Tensor:

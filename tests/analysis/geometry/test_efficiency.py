@@ -20,9 +20,9 @@ from lgq_explore.runs.encoding import Encoding, encode_pictures
 from lgq_explore.runs.run import TrainedTokenizer
 from lgq_explore.runs.study import Study
 from tests.analysis.planted_tokenizer import config_tokenizer, method_tokenizer, noise_pictures, study_of
+from tests.package.process_state import process_untouched
 from tests.planted_methods.dot_product import DotProductConfig
 from tests.planted_methods.residual import ResidualConfig
-from tests.process_state import process_untouched
 
 CHANNELS, SIDE = 3, 4
 

@@ -13,7 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 from lgq_explore.analysis.geometry.embedding import EPOCHS, MIN_DIST, NEIGHBOURS, embed
 from lgq_explore.analysis.geometry.projection_quality import projection_quality
 from lgq_explore.errors import InputError
-from tests.process_state import process_untouched
+from tests.package.process_state import process_untouched
 
 EVERY = np.ones(300, dtype=bool)
 

@@ -35,7 +35,7 @@ from lgq_explore.analysis.health import assess, worst_state
 from lgq_explore.cli import main
 from lgq_explore.runs.run import RunWriter
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 KEYS = (
     "run quantizer codebook_size dim images photographs tokens psnr_db ssim l1 lpips fd active_codes utilization "
     "perplexity entropy_bits bits_per_pixel gini quantization_error seed steps recipe_hash rounding_replicate scenes "

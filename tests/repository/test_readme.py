@@ -13,7 +13,7 @@ from lgq_explore.bench.quantizers import markdown_table
 from lgq_explore.cli.entry import parser
 from lgq_explore.runs.config import config_from_json
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 COMMANDS = [line for line in README.splitlines() if line.startswith("lgq-explore ")]
 

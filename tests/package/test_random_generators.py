@@ -25,7 +25,7 @@ from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run
 from lgq_explore.training.fit import fit_quantizer, without_encoder
 from lgq_explore.training.loop import LogEvent
-from tests.process_state import process_untouched
+from tests.package.process_state import process_untouched
 
 pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
 

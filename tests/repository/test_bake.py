@@ -10,7 +10,7 @@ import pytest
 
 from notebooks.bake import LARGEST_BYTES, WIDGET_VIEW, main
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 
 def write_notebook(path: Path, *cells: str) -> Path:

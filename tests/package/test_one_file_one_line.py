@@ -18,7 +18,7 @@ import pytest
 import lgq_explore
 
 PACKAGE = Path(lgq_explore.__file__).parent
-PLANTED_METHOD = Path(__file__).parent / "planted_methods" / "cosine.py"
+PLANTED_METHOD = Path(__file__).parents[1] / "planted_methods" / "cosine.py"
 TINY = (
     "--device",
     "cpu",
