@@ -12,7 +12,7 @@ TOKEN_TABLE = Columns(
         "row": (INTEGER, "row on the latent grid"),
         "column": (INTEGER, "column on the latent grid"),
         "code": (INTEGER, "joint code"),
-        "quantization_error": (NUMBER, "squared distance of the token to its code"),
+        "squared_distance": (NUMBER, "|z − z_q|², of the token to its code, in squared latent units"),
         "pixel_error": (INTEGER, "squared error over the token's own pixels, 8-bit values, three channels"),
     },
 )
@@ -22,7 +22,7 @@ DISTORTION = Columns(
         "code": (INTEGER, "joint code, 0 … K − 1"),
         "count": (INTEGER, "tokens that hold the code"),
         "token_share": (NUMBER, "share of all tokens"),
-        "quantization_error_share": (NUMBER, "share of the summed quantization error"),
+        "quantization_error_share": (NUMBER, "share of the quantization error, that is of the summed squared distance"),
         "pixel_error_share": (NUMBER, "share of the summed pixel error"),
     },
 )

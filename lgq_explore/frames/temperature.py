@@ -127,6 +127,27 @@ ESTIMATORS = Columns(
         "pairs": (INTEGER, "antithetic pairs of noise"),
     },
 )
+ESTIMATOR_MAP = Columns(
+    "analysis.temperature.estimator_map",
+    {
+        **ESTIMATORS.described,
+        "spacing": (NUMBER, "Δ, median distance between the two codes nearest to a token"),
+        "matched_temperature": (NUMBER, "√(π/2) Δ σ, at which a border is as steep for LGQ as for the noise"),
+        "rounding_error": (NUMBER, "σ of the tokens' own rounding"),
+        "tokens": (INTEGER, "N"),
+    },
+)
+BESIDE_STRAIGHT_THROUGH = Columns(
+    "analysis.temperature.beside_straight_through",
+    {
+        "temperature": (NUMBER, "τ"),
+        "estimator": (TEXT, "name of the estimator"),
+        "cosine": (NUMBER, "cosine with the straight-through estimator's gradient"),
+        "norm_ratio": (NUMBER, "norm over that of the straight-through estimator's gradient"),
+        "median_token_norm_ratio": (NUMBER, "median over the tokens of the ratio of their norms"),
+        "tokens": (INTEGER, "N"),
+    },
+)
 
 
 def annealed_centres(width: int) -> Columns:

@@ -38,7 +38,8 @@ class ImageQuality:
         PSNR = 10 log10(1 / mean (x − x̂)²)   in dB, of each image, then averaged; at most `PSNR_CAP_DB`
         SSIM = mean over channels and windows of each image, then averaged (Wang et al. 2004): 11 × 11
                Gaussian windows, σ = 1.5, K1 = 0.01, K2 = 0.03, data range 1, wholly inside the image
-        L1   = mean |x − x̂|, of each image, then averaged; in units of the data range
+        L1   = mean |x − x̂|, of each image, then averaged; in units of the data range. The training loss `l1` is of
+               values in [−1, 1], and twice as large
 
     The SSIM map is torchmetrics'. Its own mean also counts windows that reach over the mirrored border;
     leaving those out is what the paper and scikit-image (gaussian_weights=True, use_sample_covariance=False)

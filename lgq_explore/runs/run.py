@@ -115,6 +115,9 @@ class Run:
     def history(self) -> pd.DataFrame:
         """One row per logged step, in order; empty before the first. A row that is being written is left out.
 
+        A loss has a column `loss_NAME`, unweighted, of pictures in [−1, 1]: `loss_l1` is twice the `l1` of `evaluate`,
+        whose pictures are in [0, 1].
+
         Raises InputError with the line for a damaged file.
         """
         return history_of(self._history_content(), self._history)

@@ -80,6 +80,14 @@ def made(topic: ModuleType) -> Iterator[tuple[Columns, Callable[[Study], pd.Data
                 topic.ESTIMATORS,
                 lambda study: temperature.estimator_microscope(study, study.encoding.images[:2], TEMPERATURES, pairs=2),
             )
+            yield (
+                topic.ESTIMATOR_MAP,
+                lambda study: temperature.estimator_map(study, study.encoding.images[:2], TEMPERATURES, pairs=2),
+            )
+            yield (
+                topic.BESIDE_STRAIGHT_THROUGH,
+                lambda study: temperature.beside_straight_through(study, study.encoding.images[:2], TEMPERATURES),
+            )
             yield annealed_centres(4), lambda study: path(study).centres
         case frames.geometry:
             geometry = analysis.geometry

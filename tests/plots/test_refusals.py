@@ -105,6 +105,7 @@ def drawings() -> list[Drawing]:
     add_parts("temperature.publish_temperature", shown, temperature_frames)
     add("temperature.publish_bifurcations", (temperature.BIFURCATIONS,))
     add("temperature.publish_estimators", (temperature.ESTIMATORS,))
+    add("temperature.publish_estimator_map", (temperature.ESTIMATOR_MAP,))
     add("geometry.publish_code_cells", (geometry.CODE_CELLS, geometry.DENSITY_EXPONENTS))
     add("geometry.publish_efficiency", (geometry.EFFICIENCY.of_several_runs,), METHODS)
     add("comparison.publish_agreement", (comparison.AGREEMENT,))

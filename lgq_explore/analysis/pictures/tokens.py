@@ -13,15 +13,16 @@ from lgq_explore.runs.study import Study
 
 from ..codes import checked_codes
 
-_LOSSES = TOKEN_TABLE.only("code", "quantization_error", "pixel_error")
+_LOSSES = TOKEN_TABLE.only("code", "squared_distance", "pixel_error")
 
 
 @torch.no_grad()
 def token_table(study: Study) -> pd.DataFrame:
     """Place, code and loss of each token, one row per token: `frames.pictures.TOKEN_TABLE`.
 
-    Tokens are sorted by image, row and column, and the index is their number. The quantization error is a squared
-    Euclidean distance in the space of `Quantizer.continuous`. The pixel error is that of the token's own f × f pixels.
+    Tokens are sorted by image, row and column, and the index is their number. The squared distance is Euclidean, in the
+    space of `Quantizer.continuous`; its mean over trace cov(z) is the `quantization_error` of `evaluate`. The pixel
+    error is that of the token's own f × f pixels.
 
     Raises:
         InputError: pictures that the grid of codes does not divide, or joint codes too many to be numbered.
@@ -36,7 +37,7 @@ def token_table(study: Study) -> pd.DataFrame:
             "row": rows,
             "column": columns,
             "code": study.codes,
-            "quantization_error": (study.points.double() - own.double()).square().sum(1).numpy(),
+            "squared_distance": (study.points.double() - own.double()).square().sum(1).numpy(),
             "pixel_error": _pixel_errors(study).reshape(-1),
         }
     )
@@ -54,7 +55,7 @@ def distortion(tokens: pd.DataFrame, codebook_size: int) -> pd.DataFrame:
     if tokens.empty:
         raise InputError("the table holds 0 tokens: encode at least one picture first")
     checked_codes(tokens["code"].unique().tolist(), codebook_size)
-    sums = tokens.groupby("code")[["quantization_error", "pixel_error"]].sum()
+    sums = tokens.groupby("code")[["squared_distance", "pixel_error"]].sum()
     sums.insert(0, "count", tokens.groupby("code").size())
     sums = sums.reindex(range(codebook_size), fill_value=0)
     totals = sums.sum()
@@ -64,7 +65,7 @@ def distortion(tokens: pd.DataFrame, codebook_size: int) -> pd.DataFrame:
             "code": np.arange(codebook_size),
             "count": sums["count"].to_numpy(dtype=np.int64),
             "token_share": shares["count"].to_numpy(),
-            "quantization_error_share": shares["quantization_error"].to_numpy(),
+            "quantization_error_share": shares["squared_distance"].to_numpy(),
             "pixel_error_share": shares["pixel_error"].to_numpy(),
         }
     )

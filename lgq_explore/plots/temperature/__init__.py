@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .bifurcation import draw_bifurcation, publish_bifurcation
+from .estimator_map import publish_estimator_map
 from .estimators import publish_estimators
 from .run_bifurcations import publish_bifurcations
 from .softness import (
@@ -23,6 +24,7 @@ __all__ = [
     "draw_top_responsibilities",
     "publish_bifurcation",
     "publish_bifurcations",
+    "publish_estimator_map",
     "publish_estimators",
     "publish_sweep",
     "publish_temperature",

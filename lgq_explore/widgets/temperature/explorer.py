@@ -181,7 +181,8 @@ class TemperatureExplorer(Explorer):
         numbers = self._numbers_of(view)
         self._numbers.value = html.escape(
             f"τ = {self.temperature:.3g}: {numbers['effective_codes']:.3g} effective codes · "
-            f"mean p* {numbers['max_p']:.2f} · gap {numbers['relative_gap']:.1%} · gain {numbers['encoder_gain']:.2f}"
+            f"mean p* {numbers['max_p']:.2f} · gap {numbers['relative_gap']:.1%} · "
+            f"gain {numbers['encoder_gain']:.2f} (median {numbers['encoder_gain_median']:.2f})"
         )
         since = self._flips[self._flips["to_step"] == self.snapshot]
         self._change.value = "".join(

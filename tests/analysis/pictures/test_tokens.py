@@ -31,10 +31,10 @@ def test_what_is_lost_is_found_at_its_token(study: Study) -> None:
     assert len(tokens) == 2 * GRID * GRID
     place = GRID * GRID + 1 * GRID + 2
     assert tokens.loc[place, ["image", "row", "column", "code"]].tolist() == [1, 1, 2, 1]
-    assert tokens.loc[place, "quantization_error"] == pytest.approx(0.01, rel=1e-5)
+    assert tokens.loc[place, "squared_distance"] == pytest.approx(0.01, rel=1e-5)
     assert tokens.loc[place, "pixel_error"] == 9
     others = tokens.drop(place)
-    assert (others[["quantization_error", "pixel_error"]] == 0).all(axis=None)
+    assert (others[["squared_distance", "pixel_error"]] == 0).all(axis=None)
 
 
 def test_the_pixel_errors_add_up_to_those_of_the_pictures() -> None:
@@ -46,7 +46,7 @@ def test_the_pixel_errors_add_up_to_those_of_the_pictures() -> None:
 
 def test_shares_of_planted_losses_are_known() -> None:
     tokens = pd.DataFrame(
-        {"code": [0, 0, 2, 2], "quantization_error": [1.0, 2.0, 3.0, 4.0], "pixel_error": [0, 0, 5, 15]}
+        {"code": [0, 0, 2, 2], "squared_distance": [1.0, 2.0, 3.0, 4.0], "pixel_error": [0, 0, 5, 15]}
     )
     shares = distortion(tokens, 4)
     assert shares["code"].tolist() == [0, 1, 2, 3]
@@ -57,7 +57,7 @@ def test_shares_of_planted_losses_are_known() -> None:
 
 
 def test_where_nothing_is_lost_all_shares_are_0() -> None:
-    tokens = pd.DataFrame({"code": [0, 1], "quantization_error": [0.0, 0.0], "pixel_error": [0, 0]})
+    tokens = pd.DataFrame({"code": [0, 1], "squared_distance": [0.0, 0.0], "pixel_error": [0, 0]})
     assert (distortion(tokens, 2)["pixel_error_share"] == 0).all()
 
 

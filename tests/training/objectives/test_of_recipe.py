@@ -12,6 +12,8 @@ from torch import Tensor
 
 from lgq_explore.analysis.health import gather_evidence, judge, rule_curves, training_curves
 from lgq_explore.errors import InputError
+from lgq_explore.images.ranges import to_unit_range
+from lgq_explore.metrics import ImageQuality
 from lgq_explore.models import TokenizerOutput
 from lgq_explore.quantizers import FSQConfig, QuantizerOutput, VQConfig
 from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json
@@ -59,6 +61,13 @@ def test_l1_and_the_quantizers_losses_are_weighted_by_name() -> None:
 def test_l1_is_taken_in_float32() -> None:
     found = Objectives(TrainConfig(quantizer=FSQConfig())).minimised(made(dtype=torch.bfloat16))
     assert found.terms["l1"].dtype == torch.float32
+
+
+def test_the_l1_that_is_minimised_is_twice_that_of_pictures_in_the_unit_range() -> None:
+    training_pass, evaluated = made(), ImageQuality()
+    evaluated.update(to_unit_range(training_pass.images), to_unit_range(training_pass.output.reconstruction))
+    minimised = Objectives(TrainConfig(quantizer=FSQConfig())).minimised(training_pass)
+    assert minimised.terms["l1"].item() == pytest.approx(2 * evaluated.compute().l1, rel=1e-6)
 
 
 def test_a_term_that_is_not_named_has_no_weight_and_no_column() -> None:
