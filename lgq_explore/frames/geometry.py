@@ -17,6 +17,9 @@ COSTLY_COLOURS = (LOG_DENSITY, ANISOTROPY, SPLIT_TEMPERATURE)
 VOLUME, OCCUPANCY, DISTORTION_SHARE = "volume", "occupancy", "distortion_share"
 """Columns of CODE_CELLS that follow a power of the density."""
 
+LATENTS = "latents"
+"""The measure of distortion that is taken in each method's own space, and has that space's unit."""
+
 CODE_CELLS = Columns(
     "analysis.geometry.code_cells",
     {
@@ -60,6 +63,8 @@ EFFICIENCY = Columns(
         "codes": (NUMBER, "distortion of the codes"),
         "cell_means": (NUMBER, "distortion of the codes moved to the means of their cells"),
         "kmeans": (NUMBER, "distortion of the best restart of k-means"),
+        "kmeans_fitted": (NUMBER, "its distortion on the tokens that it was fitted to; NaN in pixels"),
+        "kmeans_in_hindsight": (NUMBER, "distortion of k-means fitted to these held-out tokens; NaN without it"),
         "efficiency": (NUMBER, "kmeans / codes"),
         "spread": (NUMBER, "standard deviation of the efficiency over restarts; NaN for one"),
         "cell_means_efficiency": (NUMBER, "kmeans / cell_means"),

@@ -1,9 +1,11 @@
 """Distortion of a tokenizer's codes beside that of k-means on its own latents.
 
 The reference for squared error is k-means with as many codes on the same latents. The geometry efficiency is the
-held-out distortion of k-means over that of the codes, in the space where the method rounds; 1 is optimal. Like the
-codes, k-means is fitted to latents of the training photographs and measured on held-out ones. With few tokens per code
-it overfits, and codes may come out above 1.
+held-out distortion of k-means over that of the codes, in the space where the method rounds. Like the codes, k-means is
+fitted to latents of the training photographs and measured on held-out ones. An efficiency of 1 is no optimum: with few
+tokens per code k-means overfits, and codes may come out above 1. k-means that is fitted to the held-out latents
+themselves, in hindsight, shows how much less codes could lose there. In pixels k-means is no optimum in any case, since
+it does not know the decoder.
 
 A squared distance between latents need not be visible in pixels. The second measure weights it by the decoder's
 sensitivity, |J(z − z_q)|² with the decoder's Jacobian J at z_q: the squared error in pixels to first order. The third
@@ -17,7 +19,7 @@ steps: they are moved to the means of their cells, and tokens take the nearest o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +30,7 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from lgq_explore.errors import InputError
-from lgq_explore.frames.geometry import EFFICIENCY
+from lgq_explore.frames.geometry import EFFICIENCY, LATENTS
 from lgq_explore.models import Tokenizer
 from lgq_explore.progress import Progress
 from lgq_explore.quantizers import nearest_codes, to_grid, to_tokens
@@ -76,21 +78,23 @@ def kmeans_codebooks(
     restarts: int = RESTARTS,
     tokens: int = FIT_TOKENS,
     seed: int = 0,
+    in_hindsight: bool = False,
     progress: bool = True,
 ) -> KMeansCodebooks:
     """Fit k-means with the quantizer's number of codes to tokens of its own latents, in the space where it rounds.
 
-    They are fitted to `Study.training_encoding`. tokens: N, drawn without replacement. Each restart is scikit-learn's:
+    They are fitted to `Study.training_encoding`; in_hindsight, to the study's own held-out tokens, as no method could
+    be. tokens: N, drawn without replacement. Each restart is scikit-learn's:
     greedy k-means++, then Lloyd iterations to convergence, at most 100; about a second on one core at K = 1024,
     N = 16,384 and 8 dimensions, and in proportion to K·N. `progress` shows a bar; an interrupt ends it between two
     restarts.
 
     Raises:
-        InputError: a study without a run, fewer than 1 restart, or no more different tokens than codes.
+        InputError: a study without a run, unless in_hindsight; fewer than 1 restart; no more different tokens than codes.
     """
     if restarts < 1:
         raise InputError(f"restarts is {restarts}: give at least 1")
-    points = study.training_points.float().numpy()
+    points = (study.points if in_hindsight else study.training_points).float().numpy()
     chosen = np.random.default_rng(seed).permutation(len(points))[: max(0, tokens)]
     points, size = points[chosen], study.quantizer.codebook_size
     different = len(np.unique(points, axis=0))
@@ -115,6 +119,7 @@ def efficiency(
     kmeans: KMeansCodebooks,
     *,
     codebook: Tensor | None = None,
+    hindsight: KMeansCodebooks | None = None,
     pictures: int = PICTURES,
 ) -> pd.DataFrame:
     """Distortion of the codes beside that of k-means, one row per measure: `frames.geometry.EFFICIENCY`.
@@ -127,43 +132,50 @@ def efficiency(
     fit_tokens; codebook_size; dimension, P.
 
     Tokens take the code that the method gives them, and the nearest in Euclidean distance of all others. codebook:
-    [K, P], codes to judge in place of the run's. pictures: how many are decoded, spread over the study's.
+    [K, P], codes to judge in place of the run's. hindsight: `kmeans_codebooks` in hindsight, for `kmeans_in_hindsight`.
+    pictures: how many are decoded, spread over the study's.
 
     Raises:
         InputError: a study without pictures, k-means of another space, or fewer than 1 picture.
     """
     own = (study.code_points if codebook is None else codebook).float()
     images, points = len(study.encoding), study.points.float()
-    _check(images, kmeans, own, pictures)
+    _check(images, [kmeans] if hindsight is None else [kmeans, hindsight], own, pictures)
     assign = study.quantizer.assign_joint if codebook is None else _nearest_of(own)
     means = _cell_means(kmeans.tokens, own, assign(kmeans.tokens))
-    others = [_Rounding(codes, _nearest_of(codes)) for codes in (means, *kmeans.centres)]
-    roundings = [_Rounding(own, assign), *others]
+    judged = {"codes": _Rounding(own, assign), "cell_means": _to_nearest(means)}
+    if hindsight is not None:
+        judged["kmeans_in_hindsight"] = _to_nearest(hindsight.best)
+    roundings = [*judged.values(), *map(_to_nearest, kmeans.centres)]
     shown = np.unique(np.linspace(0, images - 1, min(pictures, images)).round().astype(np.int64))
     latents = [_latent_distortion(points, rounding) for rounding in roundings]
     grid = to_grid(points, torch.from_numpy(study.encoding.latents))[shown]
-    pixels = [_pixel_distortion(study.tokenizer, grid, rounding) for rounding in roundings[: 2 + DECODED_RESTARTS]]
+    pixels = [
+        _pixel_distortion(study.tokenizer, grid, rounding) for rounding in roundings[: len(judged) + DECODED_RESTARTS]
+    ]
     everything = {"images": images, "tokens": len(points)}
     some = {"images": len(shown), "tokens": len(shown) * (len(points) // images)}
     common = {"fit_tokens": len(kmeans.tokens), "codebook_size": len(own), "dimension": own.shape[1]}
     return EFFICIENCY.frame(
         [
-            _row("latents", latents) | everything | common,
-            _row("pixels, first order", [both.first_order for both in pixels]) | some | common,
-            _row("pixels", [both.exact for both in pixels]) | some | common,
+            _row(LATENTS, judged, latents) | everything | common | {"kmeans_fitted": kmeans.distortion[0]},
+            _row("pixels, first order", judged, [both.first_order for both in pixels]) | some | common,
+            _row("pixels", judged, [both.exact for both in pixels]) | some | common,
         ]
     )
 
 
-def _row(measure: str, distortions: Sequence[float]) -> dict[str, float | str]:
-    """distortions: of the codes, of their cells' means, and of each restart."""
-    codes, cell_means, *restarts = distortions
+def _row(measure: str, judged: Iterable[str], distortions: Sequence[float]) -> dict[str, float | str]:
+    """distortions: of what is judged, by its columns, and of each restart."""
+    named = dict(zip(judged, distortions, strict=False))
+    codes, cell_means, restarts = named["codes"], named["cell_means"], distortions[len(named) :]
     efficiencies = [_ratio(restart, codes) for restart in restarts]
     return {
         "measure": measure,
-        "codes": codes,
-        "cell_means": cell_means,
         "kmeans": restarts[0],
+        "kmeans_fitted": math.nan,
+        "kmeans_in_hindsight": math.nan,
+        **named,
         "efficiency": efficiencies[0],
         "spread": float(np.std(efficiencies, ddof=1)) if len(restarts) > 1 else math.nan,
         "cell_means_efficiency": _ratio(restarts[0], cell_means),
@@ -190,6 +202,10 @@ class _Rounding:
     def __call__(self, points: Tensor) -> Tensor:
         """Points [N, P] → the points of their codes."""
         return self.codebook[self.assign(points)]
+
+
+def _to_nearest(codebook: Tensor) -> _Rounding:
+    return _Rounding(codebook, _nearest_of(codebook))
 
 
 def _cell_means(tokens: Tensor, codebook: Tensor, codes: Tensor) -> Tensor:
@@ -226,13 +242,14 @@ def _pixel_distortion(tokenizer: Tokenizer, grid: Tensor, rounding: _Rounding) -
     return _PixelDistortion(first_order / (4 * values), exact / (4 * values))
 
 
-def _check(images: int, kmeans: KMeansCodebooks, own: Tensor, pictures: int) -> None:
+def _check(images: int, fits: Sequence[KMeansCodebooks], own: Tensor, pictures: int) -> None:
     if images == 0:
         raise InputError("the encoding holds 0 pictures: encode at least one first")
     if pictures < 1:
         raise InputError(f"pictures is {pictures}: give at least 1")
-    if kmeans.best.shape != own.shape:
-        raise InputError(
-            f"k-means has {list(kmeans.best.shape)} codes and dimensions, the codebook {list(own.shape)}: "
-            "give k-means of the same space, with as many codes"
-        )
+    for fit in fits:
+        if fit.best.shape != own.shape:
+            raise InputError(
+                f"k-means has {list(fit.best.shape)} codes and dimensions, the codebook {list(own.shape)}: "
+                "give k-means of the same space, with as many codes"
+            )

@@ -1,28 +1,39 @@
-"""Geometry efficiency of the codes of each run."""
+"""Distortion of each run's codes beside that of k-means in the same space."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import seaborn
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from lgq_explore.frames.geometry import EFFICIENCY
+from lgq_explore.frames.geometry import EFFICIENCY, LATENTS
 
 from ..run_looks import rows_of_runs
 from ..style import GUIDE, INK, Title, new_figure, publication_style, publish_title
 
-CODES, CELL_MEANS, KMEANS = "codes", "moved to their cells' means", "k-means = 1"
-ROW_INCHES = 0.34
+UNITS = {LATENTS: "mean |z − c|², in the method's own space"}
+PIXEL_UNIT = "mean squared error of values in [0, 1]"
+DISTORTIONS = ["codes", "cell_means", "kmeans", "kmeans_in_hindsight"]
+CODES = {"marker": "o", "markersize": 7, "linestyle": "none"}
+CELL_MEANS = {"marker": "o", "markersize": 7, "linestyle": "none", "markerfacecolor": "white"}
+KMEANS = {"color": GUIDE, "linestyle": "--", "linewidth": 1.5}
+HINDSIGHT = {"color": GUIDE, "linestyle": ":", "linewidth": 1.5}
+ROW_INCHES = 0.8
 
 
 def publish_efficiency(efficiency: pd.DataFrame, methods: Mapping[str, str]) -> Figure:
-    """One panel per measure, one line per run: a dot for its codes, a ring for these moved to their cells' means.
+    """A strip per run and measure: a dot for its codes, a ring for these moved to their cells' means, and k-means.
 
-    efficiency: that of `analysis.geometry.efficiency`, of several runs. methods: each run's name and method. A
-    dashed line at 1 is k-means; bars are the spread over its restarts, mostly narrower than the dot.
+    efficiency: that of `analysis.geometry.efficiency`, of several runs. methods: each run's name and method. The dashed
+    line is k-means of the training tokens, its shade the spread over the restarts; the dotted one is k-means in
+    hindsight. Distances in the spaces of two methods have no common unit, so that each strip in latents has an axis
+    of its own; those in pixels share one.
 
     Raises:
         InputError: a column is missing, or a run's method is not said.
@@ -30,29 +41,35 @@ def publish_efficiency(efficiency: pd.DataFrame, methods: Mapping[str, str]) -> 
     parts = list(rows_of_runs(efficiency, EFFICIENCY, methods))
     measures = efficiency["measure"].unique().tolist()
     with publication_style():
-        figure = new_figure(9.6, 1.7 + ROW_INCHES * len(parts))
-        grid = figure.subplots(1, len(measures), sharex=True, sharey=True, squeeze=False)[0]
-        for axes, measure in zip(grid, measures, strict=True):
-            for place, part in enumerate(parts):
-                for _, row in part.rows[part.rows["measure"] == measure].iterrows():
-                    colour = part.look.colour
-                    ring = {"marker": "o", "facecolor": "white", "edgecolor": colour, "s": 40, "zorder": 3}
-                    axes.scatter(row["cell_means_efficiency"], place, **ring)
-                    axes.errorbar(row["efficiency"], place, xerr=row["spread"], fmt="o", color=colour, zorder=4)
-            axes.axvline(1, color=GUIDE, linestyle="--", linewidth=1)
-            axes.set_title(_facts(efficiency, measure), fontsize="medium", loc="left")
-            axes.set(xlim=(0, _reach(efficiency)), xlabel="efficiency", ylim=(len(parts) - 0.5, -0.5))
-            axes.set_yticks(range(len(parts)), [part.printed for part in parts])
-            axes.grid(axis="y", visible=False)
-        seaborn.despine(figure)
-        handles = [
-            grid[0].scatter([], [], color=INK, s=36, label=CODES),
-            grid[0].scatter([], [], facecolor="white", edgecolor=INK, s=40, label=CELL_MEANS),
-            *grid[0].plot([], [], color=GUIDE, linestyle="--", linewidth=1, label=KMEANS),
-        ]
-        figure.legend(handles=handles, loc="outside lower left", ncols=3, frameon=False)
+        figure = new_figure(9.6, 1.5 + ROW_INCHES * len(parts))
+        grid = figure.subplots(len(parts), len(measures), squeeze=False)
+        for part, strips in zip(parts, grid, strict=True):
+            for axes, measure in zip(strips, measures, strict=True):
+                heading = f"{_facts(efficiency, measure)}\n" if part is parts[0] else ""
+                _strip(axes, part.rows[part.rows["measure"] == measure], part.look.colour, heading)
+                axes.set_xlim(0, _reach(part.rows if measure == LATENTS else efficiency, measure))
+            strips[0].set_yticks([0], [part.printed])
+        for axes, measure in zip(grid[-1], measures, strict=True):
+            axes.set_xlabel(UNITS.get(measure, PIXEL_UNIT), fontsize="small")
+        seaborn.despine(figure, left=True)
+        figure.legend(handles=_handles(), loc="outside lower left", ncols=4, frameon=False, fontsize="small")
         publish_title(figure, _title(efficiency))
     return figure
+
+
+def _strip(axes: Axes, rows: pd.DataFrame, colour: str, heading: str) -> None:
+    for _, row in rows.iterrows():
+        spread = row["spread"] * row["codes"]
+        axes.axvspan(row["kmeans"] - spread, row["kmeans"] + spread, color=GUIDE, alpha=0.15, linewidth=0)
+        axes.axvline(row["kmeans"], **KMEANS)
+        axes.axvline(row["kmeans_in_hindsight"], **HINDSIGHT)
+        axes.plot(row["cell_means"], 0, color=colour, **CELL_MEANS)
+        axes.plot(row["codes"], 0, color=colour, **CODES)
+        axes.set_title(f"{heading}efficiency {row['efficiency']:.2f}", fontsize="small", loc="left")
+    axes.set(ylim=(-1, 1), yticks=[])
+    axes.locator_params(axis="x", nbins=5)
+    axes.tick_params(axis="x", labelsize="x-small")
+    axes.grid(axis="y", visible=False)
 
 
 def _facts(efficiency: pd.DataFrame, measure: str) -> str:
@@ -60,11 +77,20 @@ def _facts(efficiency: pd.DataFrame, measure: str) -> str:
     return f"in {measure}, N = {_listed(tokens)} tokens"
 
 
+def _handles() -> list[Line2D]:
+    return [
+        Line2D([], [], color=INK, label="codes", **CODES),
+        Line2D([], [], color=INK, label="moved to their cells' means", **CELL_MEANS),
+        Line2D([], [], label="k-means of training tokens", **KMEANS),
+        Line2D([], [], label="of these tokens, in hindsight", **HINDSIGHT),
+    ]
+
+
 def _title(efficiency: pd.DataFrame) -> Title:
     sizes, fitted = efficiency["codebook_size"].unique(), efficiency["fit_tokens"].unique()
     restarts = efficiency["restarts"].max()
     return Title(
-        "Geometry efficiency",
+        "What rounding loses, and what k-means would",
         f"K = {_listed(sizes)}; k-means of {_listed(fitted)} training tokens, best of {restarts}",
     )
 
@@ -73,7 +99,8 @@ def _listed(numbers: Sequence[Any]) -> str:
     return " and ".join(f"{number:,d}" for number in sorted({int(number) for number in numbers}))
 
 
-def _reach(efficiency: pd.DataFrame) -> float:
-    """The right end of the axis: a little beyond 1, or beyond the best where k-means was beaten."""
-    both = efficiency[["efficiency", "cell_means_efficiency"]].to_numpy()
-    return float(1.1 * max(1.0, both[both < float("inf")].max(initial=1.0)))
+def _reach(sharing: pd.DataFrame, measure: str) -> float:
+    """The right end of an axis from 0 that these rows of a measure have in common."""
+    values = sharing.loc[sharing["measure"] == measure, DISTORTIONS].to_numpy()
+    largest = float(values[np.isfinite(values)].max(initial=0.0))
+    return 1.1 * largest if largest > 0 else 1.0

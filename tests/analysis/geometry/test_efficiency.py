@@ -220,6 +220,24 @@ def test_another_codebook_is_judged_as_if_it_were_the_runs() -> None:
     pd.testing.assert_frame_equal(judged, own)
 
 
+def test_k_means_in_hindsight_is_fitted_to_the_tokens_that_it_is_judged_on() -> None:
+    """Training tokens lie between 0 and 1, the held-out ones elsewhere: in hindsight hardly anything is lost there."""
+    training, held_out = uniform(160, 1, 11), torch.tensor([[10.0], [10.2], [12.0]]).repeat(16, 1)
+    study = study_of_latents(vq(torch.tensor([[0.5], [9.0]])), held_out, training)
+    kmeans = kmeans_codebooks(study, restarts=1, progress=False)
+    hindsight = kmeans_codebooks(study, restarts=1, in_hindsight=True, progress=False)
+    found, without = (
+        efficiency(study, kmeans, **given).set_index("measure") for given in ({"hindsight": hindsight}, {})
+    )
+    expected = ((held_out - kmeans.best.max()) ** 2).mean().item()
+    assert found.loc["latents", "kmeans"] == pytest.approx(expected, rel=1e-5)
+    assert found.loc["latents", "kmeans_in_hindsight"] == pytest.approx(2 / 3 * 0.1**2, rel=1e-3)
+    assert found["kmeans_fitted"].tolist() == pytest.approx([kmeans.distortion[0], np.nan, np.nan], nan_ok=True)
+    assert without["kmeans_in_hindsight"].isna().all()
+    others = found.columns.drop("kmeans_in_hindsight")
+    pd.testing.assert_frame_equal(without[others], found[others])
+
+
 def test_restarts_come_best_first_and_the_same_again() -> None:
     quantizer = vq(torch.randn(32, 2))
     study = study_of_latents(quantizer, uniform(16, 2, 8), uniform(512, 2, 7))
