@@ -90,7 +90,8 @@ def kmeans_codebooks(
     restarts.
 
     Raises:
-        InputError: a study without a run, unless in_hindsight; fewer than 1 restart; no more different tokens than codes.
+        InputError: a study without a run, unless in_hindsight, fewer than 1 restart, or no more different tokens than
+            codes.
     """
     if restarts < 1:
         raise InputError(f"restarts is {restarts}: give at least 1")

@@ -20,10 +20,10 @@ from ..style import GUIDE, INK, Title, new_figure, publication_style, publish_ti
 UNITS = {LATENTS: "mean |z − c|², in the method's own space"}
 PIXEL_UNIT = "mean squared error of values in [0, 1]"
 DISTORTIONS = ["codes", "cell_means", "kmeans", "kmeans_in_hindsight"]
-CODES = {"marker": "o", "markersize": 7, "linestyle": "none"}
-CELL_MEANS = {"marker": "o", "markersize": 7, "linestyle": "none", "markerfacecolor": "white"}
-KMEANS = {"color": GUIDE, "linestyle": "--", "linewidth": 1.5}
-HINDSIGHT = {"color": GUIDE, "linestyle": ":", "linewidth": 1.5}
+CODES: dict[str, Any] = {"marker": "o", "markersize": 7, "linestyle": "none"}
+CELL_MEANS: dict[str, Any] = {"marker": "o", "markersize": 7, "linestyle": "none", "markerfacecolor": "white"}
+KMEANS: dict[str, Any] = {"color": GUIDE, "linestyle": "--", "linewidth": 1.5}
+HINDSIGHT: dict[str, Any] = {"color": GUIDE, "linestyle": ":", "linewidth": 1.5}
 ROW_INCHES = 0.8
 
 

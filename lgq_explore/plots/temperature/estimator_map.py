@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import seaborn
@@ -16,9 +18,15 @@ from ..style import BLACK, VERMILION, Title, new_figure, publication_style, publ
 
 COLOURS = "Blues"
 SHOWN = (LGQ, STRAIGHT_THROUGH)
-BEST = {"marker": "o", "markersize": 17, "markerfacecolor": "none", "markeredgecolor": VERMILION, "linestyle": ""}
-MATCHED = {"color": VERMILION, "linestyle": "--", "linewidth": 1.8}
-HELD = {"color": BLACK, "linestyle": ":", "linewidth": 1.5, "alpha": 0.6}
+BEST: dict[str, Any] = {
+    "marker": "o",
+    "markersize": 17,
+    "markerfacecolor": "none",
+    "markeredgecolor": VERMILION,
+    "linestyle": "",
+}
+MATCHED: dict[str, Any] = {"color": VERMILION, "linestyle": "--", "linewidth": 1.8}
+HELD: dict[str, Any] = {"color": BLACK, "linestyle": ":", "linewidth": 1.5, "alpha": 0.6}
 
 
 def publish_estimator_map(estimators: pd.DataFrame, temperature: float | None = None) -> Figure:
