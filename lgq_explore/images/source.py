@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ..errors import InputError
 
-_NO_STEP = 2**31  # a step that no training reaches
+_NO_STEP = 2**31
+"""A step that no training reaches: that of `training_crops`. Steps just below it initialise codebooks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +112,14 @@ class SourceKind(Protocol):
     def open(self, argument: str, image_size: int, *, seed: int, split: bool) -> Source:
         """The source of a resolved argument. split: as in `open_source`. Raises InputError if it can't be used."""
         ...
+
+
+def initialization_step(number: int) -> int:
+    """The step of the batch with this number, from 0, among those that a codebook is initialised from.
+
+    No training reaches it, so these crops are not repeated in the first steps.
+    """
+    return _NO_STEP - 1 - number
 
 
 def require_crops(limit: int) -> None:

@@ -140,6 +140,11 @@ class TrainConfig:
         return recipe
 
 
+def progress_at(step: int, steps: int) -> float:
+    """The share of training finished at `step`, counted from 0: 0 at the first step, 1 at the last."""
+    return step / max(1, steps - 1)
+
+
 def _hash(recipe: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
 

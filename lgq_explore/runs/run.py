@@ -1,4 +1,17 @@
-"""Run folders: reading and writing."""
+"""Run folders: reading and writing.
+
+    config.json                    the recipe, its hash, and the machine and data of the start; never changed
+    history.csv                    a row per logged step
+    weights.safetensors            the newest weights; the header holds their step and their recipe's hash
+    checkpoints/step-N/            the newest CHECKPOINTS_KEPT, each whole: training continues from the last one
+        weights.safetensors        the weights after N finished steps
+        state.pt                   the state of the trainer, see `RunWriter.save_checkpoint`
+    codebooks/step-N.npy, .npz     the learned codebook after N finished steps; .npz if there are several
+    maps/KEY.npz                   cached maps of latents, which can be deleted
+    .lock                          locked by the process that trains
+
+N has eight digits. What `encode` and `evaluate` make is written where the caller says, and not here.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +34,12 @@ from lgq_explore.errors import InputError, printable
 from lgq_explore.files import given_path, new_folder, remove_folder, remove_leftovers, whole_file
 from lgq_explore.models import Tokenizer, build_tokenizer
 
-from .config import TrainConfig
+from .config import TrainConfig, progress_at
 from .history import append_row, cut_history, history_content, history_of, missing_end
 from .run_description import Environment, RunReplaced, read_description, require_run, write_description
 from .run_files import (
     WeightsHeader,
+    as_damage_of,
     damaged_weights,
     files_by_step,
     require_origin,
@@ -34,7 +48,7 @@ from .run_files import (
     unreadable,
     weights_header,
 )
-from .run_paths import default_run_path, new_run_path
+from .run_paths import default_run_path, new_run_path, require_new_path
 from .snapshots import Codebooks, remove_snapshots_after, snapshots_in, write_snapshot
 
 CHECKPOINTS_KEPT = 2
@@ -136,6 +150,7 @@ class Run:
         with self._reading():
             content = self._weights_content()
             header = self._own_header(BytesIO(content))
+            # Weights of older versions do not name their run. Only the checkpoint shows whether they were exchanged.
             if header.origin is None:
                 checkpoint = self._checkpoints / f"step-{header.finished_steps:08d}"
                 require_same_weights(content, self._weights, checkpoint)
@@ -229,7 +244,7 @@ class RunWriter(Run):
             with new_folder(path) as folder:
                 write_description(folder, config, environment)
         except (OSError, ValueError) as error:  # ValueError for a name that no folder can have
-            new_run_path(path)  # another trainer may have come first
+            require_new_path(path)  # another trainer may have come first
             why = error.strerror if isinstance(error, OSError) else error
             raise InputError(f"{printable(path)} can't be made: {why}. Give a folder that can be written.") from error
         return cls(path)
@@ -250,7 +265,12 @@ class RunWriter(Run):
         return next(reversed(self._whole_checkpoints().values()), None)
 
     def save_checkpoint(self, step: int, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
-        """Save weights and trainer state at `step` as a whole, and then the weights as the run's newest."""
+        """Save weights and trainer state at `step` as a whole, and then the weights as the run's newest.
+
+        state: what `load_checkpoint` returns. Of `training.loop`, by key: `step`, finished steps; `seconds` spent in
+        them; `override`, the held temperature or None; `window`, the code usage of the last steps; and the states of
+        the `optimizer`, of the `objectives` by name (only of those that have one), and of the `source` of pictures.
+        """
         weights = serialized_weights(
             {name: tensor.detach().cpu().contiguous() for name, tensor in tokenizer.state_dict().items()},
             WeightsHeader(step, self._description.origin),
@@ -276,11 +296,11 @@ class RunWriter(Run):
     def load_checkpoint(self, checkpoint: Path, tokenizer: Tokenizer) -> dict[str, Any]:
         """Load the tokenizer's weights, and return the state saved with them. Raises InputError if damaged."""
         weights = checkpoint / "weights.safetensors"
-        with damage_named(checkpoint):
+        with as_damage_of(checkpoint):
             content = weights.read_bytes()
             header = weights_header(BytesIO(content), weights)
         require_origin(header, self._description.origin, weights)
-        with damage_named(checkpoint):
+        with as_damage_of(checkpoint):
             tokenizer.load_state_dict(load(content))
             return torch.load(BytesIO((checkpoint / "state.pt").read_bytes()), weights_only=True)
 
@@ -371,24 +391,6 @@ class RunWriter(Run):
             )
 
 
-@contextmanager
-def damage_named(checkpoint: Path) -> Iterator[None]:
-    """Turn any exception while a checkpoint is loaded into an InputError with its path."""
-    try:
-        yield
-    except Exception as error:  # damaged bytes can make the unpickler raise any exception
-        why = "damaged weights" if isinstance(error, InputError) else type(error).__name__
-        raise InputError(
-            f"{printable(checkpoint)} can't be read ({why}).\n"
-            "Delete it and resume the run: it continues from the checkpoint before, or from the start."
-        ) from error
-
-
 def open_run(path: str | os.PathLike[str]) -> Run:
     """Open the run in a folder. Raises InputError if there is none, or its config can't be read."""
     return Run(path)
-
-
-def progress_at(step: int, steps: int) -> float:
-    """The share of training finished at `step`, counted from 0: 0 at the first step, 1 at the last."""
-    return step / max(1, steps - 1)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import BinaryIO
@@ -101,6 +102,19 @@ def _foreign_weights(path: Path, what: str) -> InputError:
 
 def damaged_weights(path: Path, why: str) -> InputError:
     return InputError(f"{printable(path)} can't be read: {why}.\nDelete it and resume the run.")
+
+
+@contextmanager
+def as_damage_of(checkpoint: Path) -> Iterator[None]:
+    """Turn any exception while a checkpoint is loaded into an InputError with its path."""
+    try:
+        yield
+    except Exception as error:  # damaged bytes can make the unpickler raise any exception
+        why = "damaged weights" if isinstance(error, InputError) else type(error).__name__
+        raise InputError(
+            f"{printable(checkpoint)} can't be read ({why}).\n"
+            "Delete it and resume the run: it continues from the checkpoint before, or from the start."
+        ) from error
 
 
 def unreadable(path: Path, error: OSError) -> InputError:

@@ -15,10 +15,15 @@ from .config import TrainConfig
 def new_run_path(path: str | os.PathLike[str]) -> Path:
     """The path of a new run, with ~ expanded. Raises InputError if it exists already."""
     new = Path(os.path.expanduser(given_path(path)))
-    if os.path.lexists(new):  # False, unlike Path.exists, for an impossible name
-        name = printable(new)
-        raise InputError(f"{name} exists already.\nContinue it with lgq-explore resume {name}, or give another folder.")
+    require_new_path(new)
     return new
+
+
+def require_new_path(path: Path) -> None:
+    """Raise InputError if the path exists already."""
+    if os.path.lexists(path):  # False, unlike Path.exists, for an impossible name
+        name = printable(path)
+        raise InputError(f"{name} exists already.\nContinue it with lgq-explore resume {name}, or give another folder.")
 
 
 def run_folders(folder: Path | None = None) -> list[Path]:

@@ -31,8 +31,7 @@ from lgq_explore.quantizers import (
     split_codes,
     to_tokens,
 )
-from lgq_explore.runs.config import near_matches
-from lgq_explore.runs.run import progress_at
+from lgq_explore.runs.config import near_matches, progress_at
 
 from .controls import Controls
 from .objectives.base import weighted_sum

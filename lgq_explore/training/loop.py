@@ -19,20 +19,21 @@ from lgq_explore.files import remove_folder
 from lgq_explore.images.batches_ahead import BatchesAhead
 from lgq_explore.images.opening import open_source
 from lgq_explore.images.ranges import to_model_range
-from lgq_explore.images.source import Source
+from lgq_explore.images.source import Source, initialization_step
 from lgq_explore.metrics import GroupedCodeCounts
 from lgq_explore.models import Tokenizer, TokenizerOutput, build_tokenizer
 from lgq_explore.progress import Progress, tell
 from lgq_explore.quantizers import HasTemperature, StartsFromData, to_tokens
-from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.config import TrainConfig, progress_at
 from lgq_explore.runs.encoding import source_of
 from lgq_explore.runs.outputs import require_folder_to_make
-from lgq_explore.runs.run import Environment, Run, RunWriter, damage_named, new_run_path, open_run, progress_at
-from lgq_explore.runs.run_files import step_of
+from lgq_explore.runs.run import Run, RunWriter, open_run
+from lgq_explore.runs.run_files import as_damage_of, step_of
+from lgq_explore.runs.run_paths import new_run_path
 
 from .controls import Controls
 from .interrupts import stopped_by_interrupts
-from .machine import environment_of, fabric_on, require_known_device, require_trainable
+from .machine import environment_of, fabric_on, report_other_rounding, require_known_device, require_trainable
 from .numerical_noise import perturb_first_weights
 from .objectives.base import TrainingPass
 from .objectives.learned import OwnLossDiverged
@@ -68,8 +69,9 @@ def train(
 ) -> Run:
     """Train from a recipe into a new run folder (`run`, or one under data/runs) and return it opened.
 
-    device: auto (CUDA if available), cpu or cuda. on_log: called after every logged step, in the thread that trains,
-    which is a worker thread if this is the main thread. controls: lets another thread hold a temperature or stop.
+    device: auto (CUDA if available), cpu or cuda. on_log: called after every logged step, in the thread that trains.
+    A call from the main thread trains in a worker thread, since an interrupt is raised in the main thread.
+    controls: lets another thread hold a temperature or stop.
     The first interrupt (Ctrl-C) finishes the step, saves and returns; a second one is raised without saving.
     Raises InputError for data or a folder that cannot be used, and for a loss that becomes NaN or infinite.
     """
@@ -120,7 +122,7 @@ def resume(
     require_objectives(writer.config)
     source = source_of(writer)
     if progress:
-        _report_other_rounding(writer.environment, environment_of(fabric, source))
+        report_other_rounding(writer.environment, environment_of(fabric, source))
     if progress and writer.newest_checkpoint() is None:
         tell(f"{printable(writer.path)} has no checkpoint yet: training starts at step 0")
     return _train_on(writer, fabric, source, controls, on_log, progress)
@@ -138,7 +140,10 @@ def _train_on(
 
     def session() -> Run:
         try:
-            return _Training(writer, fabric, source, steering, controls is None, on_log, progress).run()
+            training = _Training(
+                writer, fabric, source, steering, controls_given=controls is not None, on_log=on_log, progress=progress
+            )
+            return training.run()
         except (MemoryError, RuntimeError) as error:
             if not lacks_memory(error):
                 raise
@@ -172,7 +177,7 @@ class _Training:
     fabric: Fabric
     source: Source
     controls: Controls
-    restores_held_temperature: bool  # whether a temperature held at the checkpoint is held again
+    controls_given: bool  # by the caller; if not, the temperature held at the checkpoint is held again
     on_log: Callable[[LogEvent], None] | None
     progress: bool
     tokenizer: Tokenizer = field(init=False)
@@ -202,6 +207,57 @@ class _Training:
                 self._make_steps()
             self._save()
         return open_run(self.writer.path)
+
+    def _restore_or_initialize(self) -> None:
+        checkpoint = self.writer.newest_checkpoint()
+        if checkpoint is None:
+            self.writer.rewind_to(0)
+            self._initialize_codebook()
+            self._snapshot()
+            return
+        state = self.writer.load_checkpoint(checkpoint, self.tokenizer)
+        with as_damage_of(checkpoint):
+            progress = RestoredProgress.read(state, step_of(checkpoint))
+            load_optimizer(self.optimizer, state["optimizer"])
+            self.objectives.load_state_dict(state.get("objectives", {}))  # older checkpoints have none
+            self.source_state = state.get("source", {})
+            self.source.load_state_dict(self.source_state)
+            self.window.load(state["window"], self.fabric.device)
+        self.step = self.saved_step = progress.step
+        self.seconds, self.held_temperature = progress.seconds, progress.held_temperature
+        if not self.controls_given:
+            self.controls.temperature = self.held_temperature
+        self.writer.rewind_to(self.step)
+        self.writer.publish_weights(checkpoint)
+
+    @torch.no_grad()
+    def _initialize_codebook(self) -> None:
+        """Initialise a quantizer that starts from data, with as many batches of latents as it needs."""
+        quantizer = self.tokenizer.quantizer
+        if not isinstance(quantizer, StartsFromData):
+            return
+        collected: list[Tensor] = []
+        gathered = 0
+        wanted = quantizer.init_tokens
+        with Progress("gathering tokens", wanted, "tokens", shown=self.progress, delay=QUICK_SECONDS) as bar:
+            while gathered < wanted:
+                self._raise_if_stopped()
+                batch = self._on_device(self.source.batch(initialization_step(len(collected)), self._rows))
+                collected.append(to_tokens(self.tokenizer.encode(batch)).float())
+                gathered += len(collected[-1])
+                bar.advance(len(collected[-1]))
+        with Progress("spreading the codes", None, "rounds", shown=self.progress, delay=QUICK_SECONDS) as bar:
+
+            def on_round(finished: int, rounds: int) -> None:
+                bar.move_to(finished, rounds)
+                self._raise_if_stopped()
+
+            generator = torch.Generator().manual_seed(self.config.seed)
+            quantizer.initialize(torch.cat(collected), generator, on_round)
+
+    def _raise_if_stopped(self) -> None:
+        if self.controls.stop_asked_for:
+            raise _Stopped
 
     def _make_steps(self) -> None:
         steps = range(self.step, self.config.steps)
@@ -275,9 +331,6 @@ class _Training:
     def _is_due(self, interval: int) -> bool:
         return self.step % interval == 0 or self.step == self.config.steps
 
-    def _batch(self, step: int) -> Tensor:
-        return self._on_device(self.source.batch(step, self._rows))
-
     @property
     def _rows(self) -> range:
         return range(self.config.batch_size)
@@ -328,58 +381,6 @@ class _Training:
         self.writer.save_checkpoint(self.step, self.tokenizer, state)
         self.saved_step = self.step
 
-    def _restore_or_initialize(self) -> None:
-        checkpoint = self.writer.newest_checkpoint()
-        if checkpoint is None:
-            self.writer.rewind_to(0)
-            self._initialize_codebook()
-            self._snapshot()
-            return
-        state = self.writer.load_checkpoint(checkpoint, self.tokenizer)
-        with damage_named(checkpoint):
-            progress = RestoredProgress.read(state, step_of(checkpoint))
-            load_optimizer(self.optimizer, state["optimizer"])
-            self.objectives.load_state_dict(state.get("objectives", {}))  # older checkpoints have none
-            self.source_state = state.get("source", {})
-            self.source.load_state_dict(self.source_state)
-            self.window.load(state["window"], self.fabric.device)
-        self.step = self.saved_step = progress.step
-        self.seconds, self.held_temperature = progress.seconds, progress.held_temperature
-        if self.restores_held_temperature:
-            self.controls.temperature = self.held_temperature
-        self.writer.rewind_to(self.step)
-        self.writer.publish_weights(checkpoint)
-
-    @torch.no_grad()
-    def _initialize_codebook(self) -> None:
-        """Initialise a quantizer that starts from data, with as many batches of latents as it needs."""
-        quantizer = self.tokenizer.quantizer
-        if not isinstance(quantizer, StartsFromData):
-            return
-        collected: list[Tensor] = []
-        gathered = 0
-        wanted = quantizer.init_tokens
-        with Progress("gathering tokens", wanted, "tokens", shown=self.progress, delay=QUICK_SECONDS) as bar:
-            while gathered < wanted:
-                self._raise_if_stopped()
-                # Step numbers that training does not reach: these crops are not repeated in the first steps.
-                batch = self._batch(2**31 - 1 - len(collected))
-                collected.append(to_tokens(self.tokenizer.encode(batch)).float())
-                gathered += len(collected[-1])
-                bar.advance(len(collected[-1]))
-        with Progress("spreading the codes", None, "rounds", shown=self.progress, delay=QUICK_SECONDS) as bar:
-
-            def on_round(finished: int, rounds: int) -> None:
-                bar.move_to(finished, rounds)
-                self._raise_if_stopped()
-
-            generator = torch.Generator().manual_seed(self.config.seed)
-            quantizer.initialize(torch.cat(collected), generator, on_round)
-
-    def _raise_if_stopped(self) -> None:
-        if self.controls.stop_asked_for:
-            raise _Stopped
-
     def _progress_bar(self) -> Progress:
         config = self.config
         return Progress(
@@ -389,10 +390,3 @@ class _Training:
             done=self.step * config.batch_size,
             shown=self.progress,
         )
-
-
-def _report_other_rounding(then: Environment, now: Environment) -> None:
-    """Report on stderr which differences to the machine that the run began on change rounding."""
-    if changes := then.rounding_changes(now):
-        changed = printable(", ".join(changes))
-        tell(f"resumed with {changed}: rounding differs, and the weights from those of an uninterrupted run")

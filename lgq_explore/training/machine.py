@@ -14,11 +14,12 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
 
 from lgq_explore import __version__
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, printable
 from lgq_explore.images.source import Source
+from lgq_explore.progress import tell
 from lgq_explore.quantizers.soft_assignment.autograd import require_backend_for
 from lgq_explore.runs.config import TrainConfig
-from lgq_explore.runs.run import Environment
+from lgq_explore.runs.run_description import Environment
 
 DEVICES = ("auto", "cpu", "cuda")
 BYTES = 4  # of a float32
@@ -72,6 +73,13 @@ def environment_of(fabric: Fabric, source: Source) -> Environment:
         processor=processor_name(),
         threads=torch.get_num_threads(),
     )
+
+
+def report_other_rounding(then: Environment, now: Environment) -> None:
+    """Report on stderr which differences to the machine that the run began on change rounding."""
+    if changes := then.rounding_changes(now):
+        changed = printable(", ".join(changes))
+        tell(f"resumed with {changed}: rounding differs, and the weights from those of an uninterrupted run")
 
 
 def processor_name() -> str:

@@ -27,6 +27,7 @@ from lgq_explore.runs.config import (
     config_to_json,
     near_matches,
     override,
+    progress_at,
     read_recipe,
 )
 
@@ -346,3 +347,8 @@ def test_numbers_written_otherwise_are_the_same_recipe() -> None:
     schedules = (TemperatureSchedule(1, 0.1), TemperatureSchedule(1.0, 0.1))
     hashes = {TrainConfig(quantizer=LGQConfig(temperature=schedule)).recipe_hash for schedule in schedules}
     assert len(hashes) == 1
+
+
+def test_progress_runs_from_nothing_to_all() -> None:
+    assert [progress_at(step, 5) for step in range(5)] == [0, 0.25, 0.5, 0.75, 1]
+    assert progress_at(0, 1) == 0

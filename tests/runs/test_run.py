@@ -20,8 +20,9 @@ from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig, Tokenizer, build_tokenizer
 from lgq_explore.quantizers import LGQConfig
 from lgq_explore.runs.config import TrainConfig, config_to_json
-from lgq_explore.runs.run import CHECKPOINTS_KEPT, Environment, Run, RunWriter, default_run_path, open_run, progress_at
-from lgq_explore.runs.run_paths import new_run_path, run_folders
+from lgq_explore.runs.run import CHECKPOINTS_KEPT, Run, RunWriter, open_run
+from lgq_explore.runs.run_description import Environment
+from lgq_explore.runs.run_paths import default_run_path, new_run_path, run_folders
 
 CONFIG = TrainConfig(
     data="fake", image_size=16, backbone=BackboneConfig((8, 8, 8), dim=4), quantizer=LGQConfig(16), steps=11
@@ -488,11 +489,6 @@ def test_weights_come_back_as_they_were_in_eval_mode(writer: RunWriter) -> None:
 def test_the_temperature_is_that_of_the_last_finished_step(writer: RunWriter) -> None:
     writer.save_checkpoint(6, built(), {})
     assert writer.tokenizer().quantizer.temperature == pytest.approx(1.0 + (0.1 - 1.0) * 0.5)
-
-
-def test_progress_runs_from_nothing_to_all() -> None:
-    assert [progress_at(step, 5) for step in range(5)] == [0, 0.25, 0.5, 0.75, 1]
-    assert progress_at(0, 1) == 0
 
 
 def test_the_newest_checkpoints_are_kept_and_older_ones_go(writer: RunWriter) -> None:

@@ -15,7 +15,8 @@ from lgq_explore.analysis.pictures import Reconstructions
 from lgq_explore.errors import InputError
 from lgq_explore.images.opening import open_source
 from lgq_explore.runs.config import TrainConfig
-from lgq_explore.runs.run import Run, default_run_path, new_run_path, open_run
+from lgq_explore.runs.run import Run, open_run
+from lgq_explore.runs.run_paths import default_run_path, new_run_path
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.loop import LogEvent, resume, train
 
