@@ -11,6 +11,9 @@ import pandas as pd
 from lgq_explore.errors import InputError
 
 INTEGER, NUMBER, TEXT, TRUTH = "int64", "float64", "str", "bool"
+SINGLE_PRECISION = "float32"
+"""A number where float32 is precise enough."""
+
 OPTIONAL_INTEGER = "Int64"
 """An integer that may be missing (NA)."""
 
@@ -57,7 +60,7 @@ class Columns:
         return made[list(types)].astype(types)
 
     def require(self, frame: pd.DataFrame) -> None:
-        """Raise InputError for a frame that lacks a column."""
+        """Raise InputError for a frame that lacks a column. Types are not checked: a frame read from a file will do."""
         if not isinstance(frame, pd.DataFrame):
             raise InputError(f"{type(frame).__name__} is not a frame: give one of {self.made_by}")
         missing = [name for name in self.needed if name not in frame.columns]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .columns import INTEGER, NUMBER, OPTIONAL_INTEGER, TEXT, TRUTH, Columns
+from .columns import INTEGER, NUMBER, OPTIONAL_INTEGER, SINGLE_PRECISION, TEXT, TRUTH, Columns
 
 CODE, TOKEN, GRID = "code", "token", "grid"
 """Kinds of points on a map: codes, tokens, and the points of a grid that was fitted to the tokens."""
@@ -83,8 +83,8 @@ LATENT_MAP = Columns(
         "step": (OPTIONAL_INTEGER, "finished step of a code's snapshot; NA for other points"),
         "code": (INTEGER, "joint code; of a token the one that it holds"),
         "token": (OPTIONAL_INTEGER, "number of the token; NA for other points"),
-        "x": ("float32", "place along the first axis"),
-        "y": ("float32", "place along the second axis"),
+        "x": (SINGLE_PRECISION, "place along the first axis"),
+        "y": (SINGLE_PRECISION, "place along the second axis"),
         "fitted": (TRUTH, "whether the map was fitted on the point"),
     },
 )

@@ -22,14 +22,13 @@ SSIM_WINDOW = 11
 class ImageQualityResult:
     """The result of `ImageQuality`: means over the images.
 
-    `ssim` is None, with the reason in `ssim_why`, if an image is smaller than the SSIM window.
+    `ssim` is None if an image is smaller than the SSIM window.
     """
 
     psnr_db: float
     ssim: float | None
     l1: float
     images: int
-    ssim_why: str | None
 
 
 class ImageQuality:
@@ -49,9 +48,8 @@ class ImageQuality:
     def __init__(self) -> None:
         self._images = 0
         self._psnr_db = 0.0
-        self._ssim = 0.0
+        self._ssim: float | None = 0.0  # None once an image was too small
         self._l1 = 0.0
-        self._ssim_why: str | None = None
 
     @torch.no_grad()
     def update(self, images: Tensor, reconstructions: Tensor) -> None:
@@ -67,9 +65,8 @@ class ImageQuality:
         self._psnr_db += psnr_db(images, reconstructions).sum().item()
         self._l1 += (images.double() - reconstructions.double()).abs().mean(dim=(1, 2, 3)).sum().item()
         if min(images.shape[-2:]) < SSIM_WINDOW:
-            height, width = images.shape[-2:]
-            self._ssim_why = f"images of {height} × {width} pixels are smaller than the SSIM window of {SSIM_WINDOW}"
-        else:
+            self._ssim = None
+        elif self._ssim is not None:
             self._ssim += _ssim_per_image(images, reconstructions).sum().item()
 
     def compute(self) -> ImageQualityResult:
@@ -82,10 +79,9 @@ class ImageQuality:
             raise InputError("the quality of no images is undefined: update with at least one batch")
         return ImageQualityResult(
             psnr_db=self._psnr_db / self._images,
-            ssim=self._ssim / self._images if self._ssim_why is None else None,
+            ssim=None if self._ssim is None else self._ssim / self._images,
             l1=self._l1 / self._images,
             images=self._images,
-            ssim_why=self._ssim_why,
         )
 
     def numbers(self) -> dict[str, Any]:

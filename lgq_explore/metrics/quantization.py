@@ -16,13 +16,10 @@ class QuantizationErrorResult:
 
     `value` is the quantization error relative to the latents' variance: 0 when nothing is lost, 1 when every
     token is replaced by the mean latent, and None when the latents do not vary (a collapsed encoder), where
-    it is undefined. `squared_distance` = mean ||z − z_q||² and `variance` = trace cov(z) are in squared
-    latent units, summed over D.
+    it is undefined.
     """
 
     value: float | None
-    squared_distance: float
-    variance: float
     tokens: int
 
 
@@ -85,8 +82,6 @@ class QuantizationError:
         rounding = 1e-24 * self._mean.square().sum().item()
         return QuantizationErrorResult(
             value=distance / variance if variance > rounding else None,
-            squared_distance=distance,
-            variance=variance,
             tokens=self._tokens,
         )
 

@@ -20,6 +20,9 @@ from lgq_explore.errors import InputError
 
 from .nearest import Metric, SquaredEuclidean
 
+UNSOLVED = 1.0
+"""What stands for a temperature before the first one is solved for."""
+
 MOST_LISTED = 2**22
 """The most joint codes that are listed: 4,194,304, some hundred megabytes of points."""
 
@@ -56,9 +59,6 @@ class Quantizer(nn.Module):
 
     method: str = ""
     """The name in QUANTIZERS of the method that it was built by; empty for one that does not know it."""
-
-    assigns_nearest: bool = True
-    """Whether `assign` takes the joint code of least `distances`; False if it searches greedily, stage by stage."""
 
     def __init__(self, dim: int, levels: Sequence[int]) -> None:
         super().__init__()
@@ -131,8 +131,10 @@ class Quantizer(nn.Module):
     def assign(self, points: Tensor, allowed: Tensor | None = None) -> Tensor:
         """Points [N, P] → their codes [N, G] int64.
 
-        In eval mode, `forward` gives the codes of the points of `continuous`. allowed: a bool mask [K] of joint codes,
-        or numbers of joint codes; by default all. At equal distances the lowest joint code is taken.
+        The code is the nearest one by `distances`, or among the nearest for a method that searches stage by stage. In
+        eval mode, `assign` of the points of `continuous(latents)` gives the codes of `forward(latents)`.
+        allowed: a bool mask [K] of joint codes, or numbers of joint codes; by default all. At equal distances the
+        lowest joint code is taken.
         Raises InputError if `allowed` is empty, or has a number outside 0 … K − 1.
         """
         if allowed is None:
@@ -191,7 +193,10 @@ class Quantizer(nn.Module):
         return codes
 
     def anneal(self, progress: float) -> None:
-        """Set schedules to `progress`, the finished share of training in [0, 1]; called before every step."""
+        """Set schedules to `progress`, the finished share of training in [0, 1]; called before every step.
+
+        Does nothing by default: a method without a schedule need not override it.
+        """
 
     @torch.no_grad()
     def _points_of(self, codes: Tensor) -> Tensor:
@@ -230,7 +235,7 @@ class QuantizerConfig:
     def temperatures(self, dim: int) -> tuple[float, float] | None:
         """The first and last temperature of the schedule, for latents of width `dim`; None without a temperature.
 
-        1.0 stands for a temperature that is solved for during training (unit `effective_codes`).
+        UNSOLVED stands for a temperature that is solved for during training (unit `effective_codes`).
         """
         return None
 

@@ -17,7 +17,10 @@ from .temperature import require_temperature
 
 
 class HasTemperature:
-    """A temperature that follows a schedule unless a value is held."""
+    """A temperature that follows a schedule unless a value is held.
+
+    A method implements `scheduled_temperature`, and overrides `Quantizer.anneal`, which moves the schedule on.
+    """
 
     _held: float | None = None
 

@@ -150,6 +150,8 @@ class FSQ(Quantizer):
         return self._bounded(latents) / self.half_width
 
     def _assign_each_group(self, points: Tensor) -> Tensor:
+        # `forward` rounds in steps of the grid, and stays on it. Points given here are in units of `half_width`, and
+        # may lie outside of the grid, as k-means centres do.
         half_width, last = self.half_width[:, 0, 0], torch.tensor(self.levels, device=points.device) - 1
         return ((points * half_width).round() + half_width).long().clamp(min=torch.zeros_like(last), max=last)
 

@@ -27,6 +27,7 @@ from torch.nn import functional
 
 from .assignment import SoftAssignment, Softness, common_offset
 from .base import (
+    UNSOLVED,
     QuantizerOutput,
     VectorQuantizerConfig,
     left_out_of_hash_at,
@@ -46,8 +47,6 @@ CALIBRATION_TOKENS = 256  # at most, and
 CALIBRATION_PAIRS = 2**22  # of tokens and codes, at most
 CALIBRATION_STEPS = 10
 NEGLIGIBLE_GAIN = 0.01
-UNSOLVED = 1.0
-"""The temperature before the first one is solved for."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lgq_explore.errors import InputError
+
 SHAPES = ("linear", "cosine", "exponential", "constant")
 UNITS = ("absolute", "per_dimension", "effective_codes")
 BISECTIONS = 40
@@ -65,12 +67,10 @@ class TemperatureSchedule:
                 return None
 
 
-def require_temperature(value: float) -> None:
-    """Raise ValueError for a temperature τ that is not a number between LOWEST and HIGHEST."""
-    if not LOWEST < value < HIGHEST:
-        raise ValueError(
-            f"temperature {value}: give a positive number between {LOWEST:g} and {HIGHEST:g}, or None for the schedule"
-        )
+def require_temperature(temperature: float) -> None:
+    """Raise InputError for a temperature τ that is not a number between LOWEST and HIGHEST."""
+    if not LOWEST < temperature < HIGHEST:
+        raise InputError(f"temperature is {temperature}: give a positive number between {LOWEST:g} and {HIGHEST:g}")
 
 
 @torch.no_grad()

@@ -23,11 +23,6 @@ from lgq_explore.files import whole_file
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?|[-+]?inf|nan|", re.ASCII | re.IGNORECASE)
 
 
-def read_history(path: Path) -> pd.DataFrame:
-    """One row per logged step, in order; empty before the first. Raises InputError, by line, for a damaged file."""
-    return history_of(history_content(path), path)
-
-
 def history_content(path: Path) -> bytes:
     """The bytes of a history; empty before the first row. Raises InputError for a file that cannot be read."""
     try:
@@ -39,7 +34,10 @@ def history_content(path: Path) -> bytes:
 
 
 def history_of(content: bytes, path: Path) -> pd.DataFrame:
-    """As `read_history`, from the content of the file at `path`."""
+    """One row per logged step, in order, from the content of the file at `path`; empty before the first.
+
+    Raises InputError, by line, for damaged content.
+    """
     lines = _whole_lines(content)
     if not lines:
         return pd.DataFrame({"step": pd.Series(dtype=int)})

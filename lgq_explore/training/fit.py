@@ -25,12 +25,10 @@ from lgq_explore.quantizers import (
     HasTemperature,
     Quantizer,
     QuantizerConfig,
-    QuantizerOutput,
     StartsFromData,
-    joint_codes,
-    split_codes,
     to_tokens,
 )
+from lgq_explore.quantizers.plain_tokens import TOKENS_AT_ONCE, as_latents, code_vectors
 from lgq_explore.runs.config import near_matches, progress_at
 
 from .controls import Controls
@@ -40,8 +38,6 @@ from .presets import quantizer_config
 
 RECONSTRUCTION = "reconstruction"
 LOGGED_ROWS = 50
-CODES_AT_ONCE = 2**16
-TOKENS_AT_ONCE = 2**16
 
 
 @dataclass(frozen=True)
@@ -146,31 +142,6 @@ def without_encoder(method: str, codes: int, dim: int) -> QuantizerConfig:
     return quantizer_config(method, codes).for_raw_tokens(dim)
 
 
-@torch.no_grad()
-def code_vectors(quantizer: Quantizer) -> Tensor:
-    """The vector that each joint code is decoded to, in the space of the latents: [K, D], on the CPU.
-
-    For a grid these are its lattice points after the output projection. Raises InputError if there are too many.
-    """
-    quantizer.require_listed()
-    every = torch.arange(quantizer.codebook_size).split(CODES_AT_ONCE)
-    device = quantizer.codebooks()[0].device
-    parts = [quantizer.lookup(split_codes(part[:, None, None].to(device), quantizer.levels)) for part in every]
-    return torch.cat([to_tokens(part).cpu() for part in parts])
-
-
-@torch.no_grad()
-def codes_of(quantizer: Quantizer, tokens: Tensor) -> Tensor:
-    """The joint code [N] of each token [N, D], by a quantizer in eval mode."""
-    parts = tokens.float().split(TOKENS_AT_ONCE)
-    return torch.cat([joint_codes(quantizer(as_latents(part)).codes, quantizer.levels).flatten() for part in parts])
-
-
-def as_latents(tokens: Tensor) -> Tensor:
-    """[N, D] → [N, D, 1, 1]: each token becomes an image with a single position."""
-    return tokens[:, :, None, None]
-
-
 class _Fitting:
     """The state of one fit: quantizer, optimiser, tokens, and the rows logged so far."""
 
@@ -193,21 +164,21 @@ class _Fitting:
         self.snapshots: dict[int, NDArray[np.float32]] | None = {} if snapshots else None
 
     def run(self, log_steps: int, progress: bool) -> FittedQuantizer:
-        recipe, step = self.recipe, 0
-        self._log(0, {})
+        recipe, step, of_step = self.recipe, 0, dict[str, float]()
+        self._log(step, of_step)
         description = f"{recipe.quantizer.method}, {recipe.quantizer.size} codes"
         with Progress(description, recipe.steps, "steps", shown=progress) as bar:
             while step < recipe.steps:
                 reading = self.controls.read(step)
                 if reading.stop:
                     break
-                row = self._make_step(step, reading.held_temperature)
+                of_step = self._make_step(step, reading.held_temperature)
                 step += 1
                 bar.advance()
                 if step % log_steps == 0 or step == recipe.steps:
-                    self._log(step, row())
+                    self._log(step, of_step)
         if self.rows[-1]["step"] < step:  # stopped between two rows
-            self._log(step, row())
+            self._log(step, of_step)
         return FittedQuantizer(
             quantizer=self.quantizer.eval(),
             history=pd.DataFrame(self.rows),
@@ -216,8 +187,8 @@ class _Fitting:
             tokens=len(self.tokens),
         )
 
-    def _make_step(self, step: int, held_temperature: float | None) -> Callable[[], dict[str, float]]:
-        """One optimiser step. Returns a function that gives the step's columns of a history row."""
+    def _make_step(self, step: int, held_temperature: float | None) -> dict[str, float]:
+        """One optimiser step. Returns its columns of a history row."""
         quantizer, recipe = self.quantizer.train(), self.recipe
         quantizer.anneal(progress_at(step, recipe.steps))
         if isinstance(quantizer, HasTemperature):
@@ -238,7 +209,12 @@ class _Fitting:
             loss.backward()
         self.optimizer.step()
         self.schedule.step()
-        return lambda: _row(rate, loss, losses, output)
+        return {
+            "learning_rate": rate,
+            "loss": loss.item(),
+            **{f"loss_{name}": value.item() for name, value in losses.items()},
+            **{name: value.item() for name, value in output.diagnostics.items()},
+        }
 
     def _diverged(self, step: int, what: str) -> InputError:
         return InputError(
@@ -280,15 +256,6 @@ def _started(recipe: FitRecipe, tokens: Tensor) -> Quantizer:
         quantizer.initialize(tokens, generator)
     quantizer.anneal(0.0)
     return quantizer
-
-
-def _row(rate: float, loss: Tensor, losses: Mapping[str, Tensor], output: QuantizerOutput) -> dict[str, float]:
-    return {
-        "learning_rate": rate,
-        "loss": loss.item(),
-        **{f"loss_{name}": value.item() for name, value in losses.items()},
-        **{name: value.item() for name, value in output.diagnostics.items()},
-    }
 
 
 def _weights(config: QuantizerConfig, given: Mapping[str, float] | None) -> dict[str, float]:

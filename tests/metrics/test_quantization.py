@@ -38,9 +38,9 @@ def test_is_the_formula() -> None:
     rounded = quantized.double().permute(0, 2, 3, 1).reshape(-1, 4)
     result = error(latents, quantized)
     assert result.tokens == 6 * 5 * 3
-    assert result.squared_distance == pytest.approx((tokens - rounded).square().sum(1).mean().item(), rel=1e-12)
-    assert result.variance == pytest.approx(torch.cov(tokens.T, correction=0).trace().item(), rel=1e-12)
-    assert result.value == pytest.approx(result.squared_distance / result.variance, rel=1e-12)
+    squared_distance = (tokens - rounded).square().sum(1).mean().item()
+    variance = torch.cov(tokens.T, correction=0).trace().item()
+    assert result.value == pytest.approx(squared_distance / variance, rel=1e-12)
     assert error(tokens, rounded).value == pytest.approx(result.value, rel=1e-12)
 
 
@@ -64,8 +64,7 @@ def test_latents_that_do_not_vary_have_no_error() -> None:
         latents = torch.full((7, 4, 3, 3), constant, dtype=torch.float64)
         result = error(latents, latents + 1, batch_size=3)
         assert result.value is None
-        assert result.variance == pytest.approx(0, abs=1e-24)
-        assert result.squared_distance == pytest.approx(4)
+        assert result.tokens == 63
 
 
 @pytest.mark.parametrize(

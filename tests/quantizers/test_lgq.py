@@ -352,7 +352,7 @@ def test_a_config_knows_its_first_and_last_temperature(unit: str) -> None:
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan])
 def test_refuses_a_temperature_that_is_none(value: float) -> None:
-    with pytest.raises(ValueError, match=f"temperature {value}"):
+    with pytest.raises(InputError, match=f"temperature is {value}: "):
         lgq_without_norm().temperature = value
 
 

@@ -7,11 +7,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from lgq_explore.errors import InputError
 from lgq_explore.runs import history
-from lgq_explore.runs.history import append_row, cut_history, read_history
+from lgq_explore.runs.history import append_row, cut_history, history_content, history_of
 
 WHOLE = "step,loss,temperature_override\n1,0.5,\n3,0.25,0.1\n6,1e-07,inf\n"
 TORN = {"a cell": "9", "some cells": "9,0.1", "all but the end": "9,0.1,0.2", "zeros": "\0" * 40, "bytes": "\xff"}
@@ -20,6 +21,10 @@ TORN = {"a cell": "9", "some cells": "9,0.1", "all but the end": "9,0.1,0.2", "z
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "history.csv"
+
+
+def read_history(path: Path) -> pd.DataFrame:
+    return history_of(history_content(path), path)
 
 
 @pytest.mark.parametrize("torn", TORN.values(), ids=TORN)

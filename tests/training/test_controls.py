@@ -44,7 +44,7 @@ def test_a_wish_to_stop_holds_until_it_is_taken_back() -> None:
 @pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan])
 def test_a_temperature_that_is_none_is_refused_and_the_old_one_kept(value: float) -> None:
     controls = Controls(2.0)
-    with pytest.raises(ValueError, match=f"temperature {value}"):
+    with pytest.raises(ValueError, match=f"temperature is {value}: "):
         controls.temperature = value
     assert controls.temperature == 2.0
     with pytest.raises(ValueError, match="positive"):

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import QUANTIZERS, FSQConfig, LGQConfig, TemperatureSchedule, nearest_codes
+from lgq_explore.quantizers.plain_tokens import as_latents, codes_of
 from lgq_explore.training.controls import Controls
-from lgq_explore.training.fit import FitEvent, as_latents, code_vectors, codes_of, fit_quantizer, without_encoder
+from lgq_explore.training.fit import FitEvent, fit_quantizer, without_encoder
 
 CORNERS = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
 SPREAD = 0.1
@@ -163,15 +164,6 @@ def test_a_grid_in_the_plane_has_two_levels() -> None:
     assert without_encoder("fsq", 3, dim=2) == FSQConfig((3, 3))
     assert without_encoder("fsq", 1024, dim=8) == FSQConfig()
     assert without_encoder("fsq", 8, dim=1) == FSQConfig((8,))
-
-
-def test_code_vectors_of_many_codes_are_made_in_parts() -> None:
-    torch.manual_seed(0)
-    quantizer = FSQConfig((8, 8, 8, 6, 5, 5)).build(3).eval()
-    vectors = code_vectors(quantizer)
-    assert vectors.shape == (8 * 8 * 8 * 6 * 5 * 5, 3)
-    last = torch.tensor([7, 7, 7, 5, 4, 4])[None, :, None, None]
-    torch.testing.assert_close(vectors[-1], quantizer.lookup(last).flatten())
 
 
 @pytest.mark.parametrize(

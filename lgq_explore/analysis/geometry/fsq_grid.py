@@ -15,8 +15,9 @@ from sklearn.neighbors import NearestNeighbors
 from lgq_explore.errors import InputError
 from lgq_explore.frames.geometry import LATTICE_EDGES
 from lgq_explore.quantizers import FSQConfig, Quantizer
+from lgq_explore.quantizers.plain_tokens import code_vectors, codes_of
 from lgq_explore.runs.study import Study
-from lgq_explore.training.fit import code_vectors, codes_of, fit_quantizer
+from lgq_explore.training.fit import fit_quantizer
 
 FIT_STEPS = 1000
 QUARTILES = (0.25, 0.5, 0.75)
@@ -49,13 +50,12 @@ class LatticeRegularity:
     """How evenly N points are spaced. value: 1 on a lattice, 0 for random points, below 0 where they cluster.
 
     With s the distance between the quartiles of the distances to the nearest other point, relative to their median,
-    value = 1 − s / `chance`. On a lattice, and on its image under any linear map, all these distances are equal except
-    for a few points of its surface: s = 0.
+    value = 1 − s / chance, where chance is the s of random points. On a lattice, and on its image under any linear map,
+    all these distances are equal except for a few points of its surface: s = 0. spread: s.
     """
 
     value: float
     spread: float
-    chance: float
     points: int
 
 
@@ -124,7 +124,7 @@ def lattice_edges(levels: Sequence[int]) -> pd.DataFrame:
 def lattice_regularity(points: NDArray[np.floating]) -> LatticeRegularity:
     """How evenly points [K, P] are spaced, K ≥ 2, by the distances to the nearest other point.
 
-    chance: the spread of these distances for random points in P dimensions. Their P-th power is exponentially
+    Chance is the spread of these distances for random points in P dimensions. Their P-th power is exponentially
     distributed (Clark & Evans 1954 for P = 2), so their q-quantile is proportional to (−log(1 − q))^{1/P}. Points that
     coincide count as one.
 
@@ -137,7 +137,7 @@ def lattice_regularity(points: NDArray[np.floating]) -> LatticeRegularity:
     distances = NearestNeighbors(n_neighbors=2).fit(distinct).kneighbors(distinct)[0][:, 1]
     spread = _quartile_spread(np.quantile(distances, QUARTILES))
     chance = _quartile_spread((-np.log1p(-np.array(QUARTILES))) ** (1 / distinct.shape[1]))
-    return LatticeRegularity(1 - spread / chance, spread, chance, len(distinct))
+    return LatticeRegularity(1 - spread / chance, spread, len(distinct))
 
 
 def _quartile_spread(quartiles: NDArray[np.floating]) -> float:

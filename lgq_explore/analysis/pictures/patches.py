@@ -20,7 +20,7 @@ WHITE = 255
 
 @dataclass(frozen=True, eq=False)
 class CodePatches:
-    """What a code looks like in pictures: squares of the token's f pixels and `reach` more on each side, uint8.
+    """What a code looks like in pictures: squares of the token's f pixels and the reach on each side, uint8.
 
     tokens: the rows of the token table that are shown, evenly spread over all `count` rows with the code, in their
     order. patches: [n, 3, side, side], cut from the pictures; white beyond an edge. mean_input, mean_reconstruction:
@@ -30,7 +30,6 @@ class CodePatches:
 
     code: int
     count: int
-    reach: int
     tokens: pd.DataFrame
     patches: NDArray[np.uint8]
     mean_input: NDArray[np.uint8] | None
@@ -64,7 +63,6 @@ def code_patches(
     return CodePatches(
         code=code,
         count=len(own),
-        reach=reach,
         tokens=shown.reset_index(drop=True),
         patches=patches_of(encoding.images, shown, side, reach),
         mean_input=_mean(encoding.images, own, side, reach),

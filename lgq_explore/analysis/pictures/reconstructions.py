@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,7 @@ from lgq_explore.images.ranges import to_model_range, to_uint8
 from lgq_explore.metrics import psnr_db
 from lgq_explore.models import Tokenizer
 from lgq_explore.quantizers import Quantizer, SoftQuantizer
+from lgq_explore.quantizers.temperature import require_temperature
 from lgq_explore.runs.study import Study
 
 
@@ -118,6 +118,5 @@ def checked_temperature(quantizer: Quantizer, temperature: float | None) -> floa
         return None
     if temperature is None:
         return quantizer.temperature
-    if not 0 < temperature < math.inf:
-        raise InputError(f"temperature is {temperature}: give a positive number")
+    require_temperature(temperature)
     return temperature

@@ -31,9 +31,10 @@ from lgq_explore.errors import InputError
 from lgq_explore.frames.temperature import ANNEALED_STATES, BIFURCATIONS, SPLIT_TEMPERATURES, annealed_centres
 from lgq_explore.quantizers import to_tokens
 from lgq_explore.quantizers.soft_assignment.tiles import strips
+from lgq_explore.quantizers.temperature import require_temperature
 from lgq_explore.runs.study import Study
 
-from .softness import TOKENS, critical_temperature, require_soft, require_temperature, sample_latents
+from .softness import TOKENS, critical_temperature, require_soft, sample_latents
 
 LEAST_MASS = 2.0
 """Least number of tokens that a code answers for to have a split temperature: the shape of fewer means nothing."""

@@ -27,10 +27,11 @@ from lgq_explore.frames.temperature import ESTIMATORS as ESTIMATOR_COLUMNS
 from lgq_explore.images.ranges import to_model_range
 from lgq_explore.quantizers import SoftQuantizer
 from lgq_explore.quantizers.base import straight_through
+from lgq_explore.quantizers.temperature import require_temperature
 from lgq_explore.runs.study import Study
 
 from .smoothed_gradient import LossOfPictures, SmoothedGradient, hard, rounding_error, smoothed_gradient
-from .softness import require_soft, require_temperature
+from .softness import require_soft
 
 Estimator = Callable[[SoftQuantizer, Tensor, float], Tensor]
 """Raw latents [B, D, H, W] and a temperature → the hard codes' vectors [B, D, H, W], with the estimator's gradient."""

@@ -16,6 +16,7 @@ from lgq_explore.errors import InputError
 from lgq_explore.frames.temperature import FLIPS, SWEEP, TOKEN_MAP, TOP_RESPONSIBILITIES
 from lgq_explore.frames.temperature import TOKENS as TOKEN_COLUMNS
 from lgq_explore.quantizers import Quantizer, Softness, to_tokens
+from lgq_explore.quantizers.temperature import require_temperature
 from lgq_explore.runs.study import Study
 
 from .flips import share_flipped
@@ -24,7 +25,6 @@ from .softness import (
     critical_temperature,
     from_the_first,
     require_soft,
-    require_temperature,
     sample_latents,
     softness_summary,
 )

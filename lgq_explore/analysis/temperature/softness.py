@@ -18,6 +18,7 @@ from torch import Tensor
 
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import Quantizer, SoftQuantizer
+from lgq_explore.quantizers.plain_tokens import as_latents
 
 TOKENS = 4096
 """Size of a sample: large enough for a smooth distribution, small enough to be assigned at every move of a slider."""
@@ -54,7 +55,7 @@ def sample_latents(latents: Tensor, tokens: int = TOKENS, seed: int = 0) -> Tens
         raise InputError(f"tokens is {tokens}: give at least 1")
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(latents), generator=generator)[:tokens].sort().values
-    return latents[chosen][:, :, None, None]
+    return as_latents(latents[chosen])
 
 
 def temperature_grid(lowest: float, highest: float, per_decade: int = 10) -> list[float]:
@@ -90,9 +91,3 @@ def require_soft(quantizer: Quantizer) -> SoftQuantizer:
     if not isinstance(quantizer, SoftQuantizer):
         raise InputError(f"{type(quantizer).__name__} chooses its codes without a temperature: give a run of lgq")
     return quantizer
-
-
-def require_temperature(temperature: float) -> None:
-    """Raise InputError unless 0 < τ < ∞."""
-    if not 0 < temperature < math.inf:
-        raise InputError(f"temperature is {temperature}: give a positive number")

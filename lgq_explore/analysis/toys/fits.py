@@ -33,12 +33,12 @@ from lgq_explore.quantizers import (
     nearest_codes,
     to_tokens,
 )
+from lgq_explore.quantizers.plain_tokens import as_latents
 from lgq_explore.runs.config import near_matches
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.fit import (
     FitEvent,
     FittedQuantizer,
-    as_latents,
     fit_quantizer,
     without_encoder,
 )

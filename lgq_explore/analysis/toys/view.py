@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lgq_explore.frames.toys import VIEW
 from lgq_explore.quantizers import Quantizer
-from lgq_explore.training.fit import code_vectors
+from lgq_explore.quantizers.plain_tokens import code_vectors
 
 from ..geometry.fsq_grid import lattice_edges
 from ..temperature.annealing import AnnealingPath, split_temperatures

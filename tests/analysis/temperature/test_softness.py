@@ -252,7 +252,7 @@ def test_a_grid_of_temperatures_holds_the_powers_of_ten() -> None:
 # Nonsense
 
 
-@pytest.mark.parametrize("temperature", [0.0, -1.0, math.inf, math.nan])
+@pytest.mark.parametrize("temperature", [0.0, -1.0, math.inf, math.nan, 1e-31])
 def test_a_temperature_that_is_none_is_refused(temperature: float) -> None:
     probe = random_probe()
     with pytest.raises(InputError, match=f"temperature is {temperature}: give a positive number"):
