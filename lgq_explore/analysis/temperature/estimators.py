@@ -141,7 +141,8 @@ def estimator_microscope(
 ) -> pd.DataFrame:
     """`compare_estimators` on one batch of pictures, uint8 [B, 3, S, S], for the mean absolute error of the decoder.
 
-    sigma: of the noise, in the codes' space; by default the rounding error of these tokens.
+    sigma: of the noise, in the codes' space; by default the rounding error of these tokens. Which estimator is right
+    depends on it: `estimator_map` has several.
 
     Raises:
         InputError: a quantizer without temperature, a temperature or σ that is not positive, an odd number of pairs.
