@@ -1,4 +1,4 @@
-"""Tests of the commands, links and tables in the README."""
+"""Tests of the commands, links, tables and the diagram in the README."""
 
 from __future__ import annotations
 
@@ -47,6 +47,23 @@ def test_links_lead_somewhere() -> None:
     local = [target for target in targets if not target.startswith("http")]
     assert len(local) >= 5
     assert [target for target in local if not (ROOT / target).exists()] == []
+
+
+def test_the_diagram_is_that_of_contributing() -> None:
+    diagrams = [
+        re.findall(r"(?:^    .+\n)+", text, flags=re.MULTILINE)
+        for text in (README, (ROOT / "CONTRIBUTING.md").read_text())
+    ]
+    own, contributing = ([block for block in blocks if "reconstruction" in block] for blocks in diagrams)
+    assert len(own) == 1
+    assert own == contributing
+
+
+def test_notebooks_that_are_missing_are_named() -> None:
+    there = {int(path.name[:2]) for path in (ROOT / "notebooks").glob("[0-9]*.ipynb")}
+    missing = set(range(1, max(there))) - there
+    told = re.search(r"Notebooks? ([^.]*) not written yet\.", README)
+    assert {int(number) for number in re.findall(r"\b0\d\b", told[1] if told else "")} == missing
 
 
 def test_the_two_commands_come_first() -> None:
