@@ -59,7 +59,9 @@ class Lab:
     token: str
 
     def address_of(self, notebook: str) -> str:
-        return f"{self.address}/lab/tree/{notebook}?token={self.token}"
+        """An address that opens this notebook alone; without a workspace of its own the last one opened comes first."""
+        workspace = secrets.token_hex(4)
+        return f"{self.address}/lab/workspaces/{workspace}/tree/{notebook}?token={self.token}"
 
 
 class NotebookPage:
