@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import inspect
 from datetime import datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, printable
+from ..errors import printable
 from ..progress import tell
 from .streams import say
+
+if TYPE_CHECKING:
+    from ..runs.overview import RunOverview
 
 
 def add_list(commands: Any) -> None:
@@ -25,14 +27,10 @@ def _list(options: argparse.Namespace) -> int:
     for name, description in lines:
         say(f"{name:{width}}  {description}")
     if options.what == "runs" and not lines:
-        _tell_where_runs_go()
+        from ..runs.overview import how_to_make_a_run
+
+        tell(how_to_make_a_run())
     return 0
-
-
-def _tell_where_runs_go() -> None:
-    from ..folders import runs_folder
-
-    tell(f"no runs in {printable(runs_folder())}: lgq-explore train --quantizer lgq makes one there")
 
 
 def _choices(what: str) -> dict[str, str]:
@@ -55,21 +53,17 @@ def _choices(what: str) -> dict[str, str]:
                 for name, recipe in PRESETS.items()
             }
         case _:
-            from ..runs.run_paths import run_folders
+            from ..runs.overview import overviews
 
-            return {folder.name: _run_in_one_line(folder) for folder in run_folders()}
+            return {seen.path.name: _in_one_line(seen) for seen in overviews()}
 
 
-def _run_in_one_line(folder: Path) -> str:
-    """What was trained and how far, or an error message, since one damaged run must not hide the others."""
-    from ..runs.run import open_run
-
-    try:
-        run = open_run(folder)
-        config, begun = run.config, (folder / "config.json").stat().st_mtime
-        return (
-            f"{config.quantizer.method}, {config.quantizer.size} codes, {config.data}, seed {config.seed}, "
-            f"{run.finished_steps} of {config.steps} steps, {datetime.fromtimestamp(begun):%Y-%m-%d %H:%M}"
-        )
-    except (InputError, OSError) as error:
-        return str(error).splitlines()[0]
+def _in_one_line(seen: RunOverview) -> str:
+    """What was trained and how far, or why the run can't be opened."""
+    if seen.run is None:
+        return seen.trouble
+    config = seen.run.config
+    return (
+        f"{config.quantizer.method}, {config.quantizer.size} codes, {config.data}, seed {config.seed}, "
+        f"{seen.finished_steps} of {config.steps} steps, {datetime.fromtimestamp(seen.begun):%Y-%m-%d %H:%M}"
+    )

@@ -16,6 +16,8 @@ SINGLE_PRECISION = "float32"
 
 OPTIONAL_INTEGER = "Int64"
 """An integer that may be missing (NA)."""
+MOMENT = "datetime64[s]"
+"""A date and time of this machine's clock that may be missing (NaT)."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .columns import INTEGER, NUMBER, TEXT, Columns
+from .columns import INTEGER, MOMENT, NUMBER, OPTIONAL_INTEGER, TEXT, TRUTH, Columns
 
 AGREEMENT = Columns(
     "analysis.comparison.agreement",
@@ -18,5 +18,64 @@ AGREEMENT = Columns(
         "images": (INTEGER, "images encoded"),
         "photographs": (INTEGER, "photographs that they were cut from"),
         "draws": (INTEGER, "number of pairings"),
+    },
+)
+
+RECIPE = {
+    "method": (TEXT, "name of the method"),
+    "codebook_size": (NUMBER, "K"),
+    "data": (TEXT, "SPEC of the pictures"),
+    "image_size": (OPTIONAL_INTEGER, "S, pixels"),
+    "recipe_hash": (TEXT, "names the recipe: equal for runs that differ in the seed alone"),
+}
+
+HELD_OUT = {
+    "psnr_db": (NUMBER, "peak signal-to-noise ratio, dB"),
+    "ssim": (NUMBER, "structural similarity"),
+    "lpips": (NUMBER, "perceptual distance"),
+    "fd": (NUMBER, "Fréchet distance of features"),
+    "active_codes": (NUMBER, "codes that are used"),
+    "perplexity": (NUMBER, "perplexity of the codes"),
+    "entropy_bits": (NUMBER, "their entropy, bits per token"),
+    "bits_per_pixel": (NUMBER, "their entropy, bits per pixel"),
+}
+"""Numbers of `evaluate` on held-out pictures; NaN where the run was not evaluated."""
+
+LOGGED = {
+    "loss": (NUMBER, "training loss of the last logged step"),
+    "training_active_codes": (NUMBER, "codes that are used in the window of the last logged step"),
+    "training_perplexity": (NUMBER, "perplexity of the codes in this window"),
+}
+"""Numbers of the last logged step; NaN before the first."""
+
+RUNS = Columns(
+    "analysis.comparison.runs_in",
+    {
+        "run": (TEXT, "name of the run's folder"),
+        **RECIPE,
+        "seed": (OPTIONAL_INTEGER, "seed of the run"),
+        "step": (OPTIONAL_INTEGER, "finished steps of the newest weights"),
+        "steps": (OPTIONAL_INTEGER, "steps of the recipe"),
+        "begun": (MOMENT, "when the run was begun"),
+        **HELD_OUT,
+        "tokens": (OPTIONAL_INTEGER, "N of the numbers on held-out pictures"),
+        "fd_features": (TEXT, "network of the features; empty where there is none"),
+        **LOGGED,
+        "training_tokens": (NUMBER, "N of the window of the last logged step"),
+        "opens": (TRUTH, "whether panels and analyses can open the run"),
+        "remark": (TEXT, "why it can't be opened, or what is missing; often empty"),
+    },
+)
+
+OVER_SEEDS = Columns(
+    "analysis.comparison.over_seeds",
+    {
+        **RECIPE,
+        "number": (TEXT, "a column of numbers of runs_in"),
+        "mean": (NUMBER, "mean over the finished runs of the recipe that have it"),
+        "spread": (NUMBER, "their standard deviation (n − 1); NaN for one run"),
+        "runs": (INTEGER, "number of these runs"),
+        "seeds": (INTEGER, "number of their seeds"),
+        "why": (TEXT, "why there is no mean; empty where there is one"),
     },
 )

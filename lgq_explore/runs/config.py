@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -296,7 +297,7 @@ def dataclass_from_json(config_class: type[_Config], values: Mapping[str, Any], 
 
     Only what JSON does not distinguish is converted: 3.0 to 3, and a list to a tuple. True is not a number.
     """
-    hints = get_type_hints(config_class)
+    kinds = _field_kinds(config_class)
     known = [entry.name for entry in fields(config_class)]  # type: ignore[arg-type]
     built = {}
     for name, value in values.items():
@@ -304,11 +305,18 @@ def dataclass_from_json(config_class: type[_Config], values: Mapping[str, Any], 
             raise InputError(
                 f"unknown field {path + name!r}{near_matches(name, known)}; the fields are {', '.join(known)}"
             )
-        built[name] = _field_value(hints[name], value, path + name)
+        built[name] = _field_value(kinds[name], value, path + name)
     try:
         return config_class(**built)
     except ValueError as error:  # raised by a check of the dataclass, with field and value
         raise InputError(path + str(error)) from error
+
+
+@cache
+def _field_kinds(config_class: type[Any]) -> dict[str, Any]:
+    """Each field's dataclass, or what checks values of its type; made once, since it takes longer than all else."""
+    hints = get_type_hints(config_class)
+    return {name: hint if is_dataclass(hint) else TypeAdapter(hint) for name, hint in hints.items()}
 
 
 def _field_value(kind: Any, value: Any, path: str) -> Any:
@@ -319,7 +327,7 @@ def _field_value(kind: Any, value: Any, path: str) -> Any:
             return value
         raise InputError(f"{path} is {shortened(repr(value))}: give an object with its fields")
     try:
-        return TypeAdapter(kind).validate_python(_as_read(value), strict=True)
+        return kind.validate_python(_as_read(value), strict=True)
     except ValidationError as error:
         raise InputError(_in_one_line(error, path, value)) from error
 

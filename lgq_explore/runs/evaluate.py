@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
 
 from lgq_explore.errors import InputError
+from lgq_explore.files import whole_file
 from lgq_explore.metrics import (
     CodeUsage,
     GroupedCodeCounts,
@@ -19,6 +23,9 @@ from lgq_explore.metrics import (
 
 from .encoding import coded_batches, evaluation_set
 from .run import Run, open_run
+
+METRICS = "metrics.json"
+"""The file in a run's folder that keeps the last result on its held-out split."""
 
 
 @torch.no_grad()
@@ -38,6 +45,8 @@ def evaluate(
     `bits_per_pixel` is the entropy over f² pixels. If a token has several codes, usage is that of their tuples, and
     `groups` has the usage of each group's own codes, by the group's number. `pandas.json_normalize` makes a table of
     several results, with columns such as `fd.value`.
+
+    A result on the held-out split is kept in the run's folder, where it can be written (`kept_metrics`).
 
     device: cpu or cuda, for the networks of LPIPS and FD, which take most of the time. Everything else is computed on
     the CPU, so that codes and pictures are the same on every machine; FD differs in its third digit between devices.
@@ -60,7 +69,7 @@ def evaluate(
         counts.update(codes)
         error.update(quantizer.continuous(batch.output.latents), quantizer.discrete(codes))
     usage = counts.usage()
-    return {
+    result = {
         "run": run.name,
         "quantizer": config.quantizer.method,
         "codebook_size": usage.codebook_size,
@@ -80,6 +89,34 @@ def evaluate(
         "scenes": len({chosen.crops.scenes[index] for index in chosen.crops.photograph.tolist()}),
         "groups": {str(group): _of_group(usage) for group, usage in enumerate(counts.group_usages())},
     }
+    if data is None:
+        _keep(run, trained.digest, result)
+    return result
+
+
+def kept_metrics(run: Run) -> Mapping[str, Any]:
+    """The last result of `evaluate` on this run's held-out split, of any step; empty if none was kept.
+
+    Raises InputError for a file that `evaluate` did not write.
+    """
+    try:
+        kept = json.loads((run.path / METRICS).read_bytes())
+        identity, result = kept["identity"], kept["result"]
+        of_run = {"steps", "tokens"} <= result.keys()
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        of_run = False
+    if not of_run:
+        raise InputError(f"its {METRICS} can't be read: delete it, and evaluate the run again")
+    return result if identity == run.identity else {}
+
+
+def _keep(run: Run, digest: str, result: Mapping[str, Any]) -> None:
+    """Keep a result with the run and the weights that it is of."""
+    content = json.dumps({"identity": run.identity, "weights": digest, "result": result}, indent=2)
+    with suppress(OSError), whole_file(run.path / METRICS) as target:  # the folder may be another user's
+        target.write(f"{content}\n".encode())
 
 
 def _of_group(usage: CodeUsage) -> dict[str, Any]:

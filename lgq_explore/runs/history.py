@@ -20,6 +20,11 @@ import pandas as pd
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import whole_file
 
+from .run_files import unreadable
+
+END_BYTES = 65_536
+"""How much of a history's end is read for its last row."""
+
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?|[-+]?inf|nan|", re.ASCII | re.IGNORECASE)
 
 
@@ -30,7 +35,7 @@ def history_content(path: Path) -> bytes:
     except FileNotFoundError:
         return b""
     except OSError as error:
-        raise InputError(f"{printable(path)} can't be read: {error.strerror}.\nMake it a readable file.") from error
+        raise unreadable(path, error) from error
 
 
 def history_of(content: bytes, path: Path) -> pd.DataFrame:
@@ -45,6 +50,30 @@ def history_of(content: bytes, path: Path) -> pd.DataFrame:
         row.require_whole(path)
     # The only engine that reads every float exactly as it was written, with any version of pandas.
     return pd.read_csv(StringIO("".join(f"{line}\n" for line in lines)), engine="python")
+
+
+def last_row(path: Path) -> dict[str, float]:
+    """The last logged step's numbers by column, from the file's header and end alone; empty before the first.
+
+    A torn row is left out. Raises InputError for a file whose header or last row is damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.readline()
+            start = max(file.tell(), file.seek(0, os.SEEK_END) - END_BYTES)
+            file.seek(start)
+            end = file.read()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise unreadable(path, error) from error
+    first, last = _whole_lines(header)[:1], _whole_lines(end)[-1:]
+    if not (first and last):
+        return {}
+    (row,) = _rows([*first, *last], path)
+    if row.trouble:
+        raise _unusable(path, f"its last line {row.trouble}", "that line")
+    return {name: float(cell or "nan") for name, cell in zip(_cells(*first), _cells(*last), strict=True)}
 
 
 def missing_end(content: bytes, path: Path, steps: int) -> str:

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ def read_description(folder: Path) -> RunDescription:
     try:
         values = _object(content)
         config = config_from_json(values["recipe"])
-        environment = TypeAdapter(Environment).validate_python(values["environment"])
+        environment = _environment_type().validate_python(values["environment"])
         recipe_hash = str(values["recipe_hash"])
     except (KeyError, ValidationError, InputError) as error:
         raise _unusable(file, _trouble(error)) from error
@@ -105,6 +106,11 @@ def read_description(folder: Path) -> RunDescription:
         trouble = f"its recipe ({config.recipe_hash}) is not the one that was trained ({recipe_hash})"
         raise _unusable(file, trouble, f"train it as it is now: lgq-explore train --config {printable(file)}")
     return RunDescription(config, environment, recipe_hash, identity_of(content))
+
+
+@cache
+def _environment_type() -> TypeAdapter[Environment]:
+    return TypeAdapter(Environment)
 
 
 def identity_of(content: bytes) -> str:
