@@ -297,13 +297,12 @@ def dataclass_from_json(config_class: type[_Config], values: Mapping[str, Any], 
 
     Only what JSON does not distinguish is converted: 3.0 to 3, and a list to a tuple. True is not a number.
     """
-    kinds = _field_kinds(config_class)
-    known = [entry.name for entry in fields(config_class)]  # type: ignore[arg-type]
+    kinds = _field_kinds(config_class)  # type: ignore[arg-type]
     built = {}
     for name, value in values.items():
-        if name not in known:
+        if name not in kinds:
             raise InputError(
-                f"unknown field {path + name!r}{near_matches(name, known)}; the fields are {', '.join(known)}"
+                f"unknown field {path + name!r}{near_matches(name, kinds)}; the fields are {', '.join(kinds)}"
             )
         built[name] = _field_value(kinds[name], value, path + name)
     try:
@@ -316,7 +315,8 @@ def dataclass_from_json(config_class: type[_Config], values: Mapping[str, Any], 
 def _field_kinds(config_class: type[Any]) -> dict[str, Any]:
     """Each field's dataclass, or what checks values of its type; made once, since it takes longer than all else."""
     hints = get_type_hints(config_class)
-    return {name: hint if is_dataclass(hint) else TypeAdapter(hint) for name, hint in hints.items()}
+    kinds = {entry.name: hints[entry.name] for entry in fields(config_class)}
+    return {name: kind if is_dataclass(kind) else TypeAdapter(kind) for name, kind in kinds.items()}
 
 
 def _field_value(kind: Any, value: Any, path: str) -> Any:

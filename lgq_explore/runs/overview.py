@@ -62,20 +62,20 @@ def overview(path: Path) -> RunOverview:
         run = open_run(path)
         finished_steps, begun = run.finished_steps, (path / CONFIG).stat().st_mtime
     except (InputError, OSError) as error:
-        return RunOverview(path, None, str(error).splitlines()[0])
+        return RunOverview(path, None, _in_one_line(error, path))
     remarks = []
     try:
         logged = last_row(path / "history.csv")
     except InputError as error:
         logged = {}
-        remarks.append(_one_line(error))
+        remarks.append(_in_one_line(error, path))
     try:
         metrics = kept_metrics(run)
     except InputError as error:
         metrics = {}
-        remarks.append(_one_line(error))
+        remarks.append(_in_one_line(error, path))
     if metrics and metrics["steps"] != finished_steps:
-        remarks.append(f"evaluated at step {metrics['steps']}, and trained on since")
+        remarks += [f"evaluated at step {metrics['steps']}, and trained on since"] if finished_steps else []
         metrics = {}
     return RunOverview(path, run, "", finished_steps, begun, logged, metrics, "; ".join(remarks))
 
@@ -86,5 +86,6 @@ def how_to_make_a_run(folder: str | os.PathLike[str] | None = None) -> str:
     return f"no runs in {printable(place)}: lgq-explore train --quantizer lgq{run} makes one there"
 
 
-def _one_line(error: InputError) -> str:
-    return str(error).splitlines()[0].rstrip(".")
+def _in_one_line(error: Exception, path: Path) -> str:
+    """What is wrong with a file of the run in this folder, without the folder's name."""
+    return str(error).splitlines()[0].replace(f"{printable(path)}{os.sep}", "").rstrip(".")

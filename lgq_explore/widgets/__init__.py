@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .comparison.runs_table import RunsTable
 from .geometry.explorer import GeometryExplorer
 from .health.panel import HealthPanel
 from .linking import Link, link
@@ -19,6 +20,7 @@ __all__ = [
     "HealthPanel",
     "Link",
     "PatchInspector",
+    "RunsTable",
     "TemperatureControl",
     "TemperatureExplorer",
     "ToyLab",

@@ -11,10 +11,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.figure import Figure
 
-from lgq_explore.errors import InputError, printable
+from lgq_explore.errors import InputError
 from lgq_explore.runs.study import Study
 
-from .panel import ERROR_COLOUR, QUIET_COLOUR, Panel
+from .panel import ERROR_COLOUR, QUIET_COLOUR, Panel, spoken
 from .parts.charts import Charts, Picked
 from .parts.copy_code import CopyCode
 from .parts.kernel_loop import KernelLoop
@@ -141,9 +141,7 @@ class Explorer(Stateful, Panel):
         self._say("\n".join(said for said in (*self.moved_on(), *self.remarks(), self.hint()) if said), QUIET_COLOUR)
 
     def _say(self, sentence: str, colour: str) -> None:
-        lines = "\n".join(map(printable, sentence.split("\n")))
-        said = f'<span role="status" style="color: {colour}; white-space: pre-line">{html.escape(lines)}</span>'
-        self._message.value = said if sentence else ""
+        self._message.value = spoken(sentence, colour)
 
     def refuse(self, error: BaseException) -> None:
         """Say what was wrong with something that a reader asked for; what is drawn stays."""

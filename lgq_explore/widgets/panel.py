@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
@@ -11,6 +12,7 @@ from IPython.display import DisplayHandle, display
 from matplotlib.figure import Figure
 from PIL import Image
 
+from lgq_explore.errors import printable
 from lgq_explore.plots.style import png_bytes
 
 PICTURE_DPI = 80
@@ -18,6 +20,13 @@ PICTURE_DPI = 80
 ERROR_COLOUR = "var(--jp-error-color1, #b00020)"
 QUIET_COLOUR = "var(--jp-ui-font-color2, #666)"
 """Of words, in JupyterLab's light and dark themes."""
+
+
+def spoken(sentence: str, colour: str) -> str:
+    """HTML of a message that a screen reader is told when it changes; empty for an empty one."""
+    lines = "\n".join(map(printable, sentence.split("\n")))
+    said = f'<span role="status" style="color: {colour}; white-space: pre-line">{html.escape(lines)}</span>'
+    return said if sentence else ""
 
 
 class Panel(ipywidgets.VBox):

@@ -124,7 +124,15 @@ def made(topic: ModuleType) -> Iterator[tuple[Columns, Callable[[Study], pd.Data
             yield topic.TRAINING_CURVES, lambda study: health.training_curves(study.require_run().history(), 16)
             yield topic.TRAINING_CURVES, lambda study: health.training_curves(study.require_run().history()[:0])
         case frames.comparison:
-            yield topic.AGREEMENT, lambda study: analysis.comparison.agreement({"a": study, "b": study}, draws=2)
+            comparison = analysis.comparison
+            yield topic.AGREEMENT, lambda study: comparison.agreement({"a": study, "b": study}, draws=2)
+            yield topic.RUNS, lambda study: comparison.runs_in(study.require_run().path.parent)
+            yield topic.RUNS, lambda study: comparison.runs_in()
+            yield (
+                topic.OVER_SEEDS,
+                lambda study: comparison.over_seeds(comparison.runs_in(study.require_run().path.parent)),
+            )
+            yield topic.OVER_SEEDS, lambda study: comparison.over_seeds(comparison.runs_in())
         case frames.toys:
             toys = analysis.toys
             yield topic.CURVE, lambda study: toy(study).curve

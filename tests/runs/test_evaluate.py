@@ -19,6 +19,7 @@ from lgq_explore.metrics import perceptual
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig
 from lgq_explore.runs.encoding import EvaluationSet, evaluation_set
+from lgq_explore.runs.evaluate import METRICS, kept_metrics
 from lgq_explore.runs.run import RunWriter
 
 pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
@@ -69,12 +70,30 @@ def test_it_says_which_run_and_how_much_it_speaks_of(result: dict[str, Any], run
     assert result["tokens"] == len(encoding) * 8 * 8
 
 
+def test_the_result_on_held_out_pictures_is_kept_in_the_run_s_folder(run: Run, result: dict[str, Any]) -> None:
+    assert kept_metrics(run) == result
+
+
+def test_a_kept_result_of_another_run_is_none_and_a_damaged_one_is_named(
+    run: Run, result: dict[str, Any], tmp_path: Path
+) -> None:
+    copy = Run(shutil.copytree(run.path, tmp_path / "copy"))
+    assert kept_metrics(copy) == result
+    (copy.path / METRICS).write_text(json.dumps({"identity": "another", "result": result}))
+    assert kept_metrics(copy) == {}
+    for content in ("{", "[]", "{}", '{"identity": "", "result": 3}', '{"identity": "", "result": {}}', "\0"):
+        (copy.path / METRICS).write_text(content)
+        with pytest.raises(InputError, match=r"its metrics\.json can't be read: delete it, and evaluate the run again"):
+            kept_metrics(copy)
+
+
 def test_versions_of_a_picture_are_one_scene(run: Run, tmp_path: Path) -> None:
     for index, name in enumerate(("lake.png", "lake-dark.png", "hill.png")):
         pixels = np.random.default_rng(index).integers(256, size=(32, 32, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / name)
     result = evaluate(run, f"folder:{tmp_path}")
     assert (result["photographs"], result["scenes"]) == (3, 2)
+    assert kept_metrics(run)["photographs"] != 3  # only numbers on the held-out split stand for the run
 
 
 def test_pixel_metrics_are_those_of_scikit_image(result: dict[str, Any], encoding: Encoding) -> None:

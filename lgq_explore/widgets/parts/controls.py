@@ -165,6 +165,24 @@ def codes_box(label: str) -> Callable[[int], Control]:
     return lambda codebook_size: Control(CodesBox(label, codebook_size))
 
 
+def check_box(label: str) -> Callable[[Any], Control]:
+    """A box to tick, for a choice between False and True."""
+    return lambda choices: Control(ipywidgets.Checkbox(description=label, indent=False, layout={"width": "auto"}))
+
+
+def text_box(label: str, placeholder: str, width: str = "auto") -> Callable[[Any], Control]:
+    """A box of text, which is taken by Enter or when it is left."""
+    return lambda domain: Control(
+        ipywidgets.Text(
+            description=label,
+            placeholder=placeholder,
+            style=OWN_WIDTH,
+            layout={"width": width},
+            continuous_update=False,
+        )
+    )
+
+
 def place_boxes(lengths: Mapping[str, int]) -> Control:
     """A box for each axis."""
     return Control(PlaceBoxes(lengths))

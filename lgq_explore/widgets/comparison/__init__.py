@@ -1,0 +1,1 @@
+"""Panels on several runs side by side."""

@@ -1,0 +1,301 @@
+"""All runs of a folder in a table, from which other panels are opened."""
+
+from __future__ import annotations
+
+import html
+import os
+import shlex
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lgq_explore.analysis.comparison import over_seeds, runs_in
+from lgq_explore.errors import InputError, printable
+from lgq_explore.folders import runs_folder
+from lgq_explore.runs.overview import how_to_make_a_run
+from lgq_explore.runs.run import Run, open_run
+from lgq_explore.runs.study import CROPS, Study, study
+
+from ..explorer import Explorer
+from ..panel import ERROR_COLOUR, QUIET_COLOUR, Panel, spoken
+from ..parts.background import Background
+from ..parts.controls import check_box, text_box
+from ..parts.copy_code import CopyCode
+from ..parts.kernel_loop import KernelLoop
+from ..parts.state import Choice, Stateful
+from .columns import COLUMNS, split_columns
+from .filtering import filtered
+from .openers import OPENERS, opener
+from .pieces import Filter, RunNames
+from .rows import UNEQUAL, Section, sections
+from .table_view import TableView, static_table
+
+
+class RunsTable(Stateful, Panel):
+    """All runs of a folder, with their recipes, steps, dates and numbers, to be compared and opened in other panels.
+
+        table = RunsTable(words="data=photos step>=300", sort="psnr_db", descending=True)
+        table.open_in("UsageExplorer")  # of the runs that are ticked
+
+    folder: holds run folders; by default data/runs. Nothing is computed: the numbers on held-out pictures are those of
+    the last `evaluate`, the loss is that of the last logged step. A run that can't be opened stands there with the
+    reason.
+    words: which runs are shown. A word is looked for in names, methods, data and remarks; `method=lgq`, `seed!=0`,
+    `psnr>22` or `begun>=2026-11` compare a column, called as in `frame()` or in its head.
+    sort, descending: the column by which they are sorted, as a click on its head does.
+    grouped: whether the runs of a recipe, which differ in their seeds alone, stand below their mean ± standard
+    deviation; only finished ones count.
+    selection: the names of the runs that are ticked.
+
+    Raises:
+        InputError: no such folder, one that is itself a run, or a state that the table can't have.
+    """
+
+    words = Filter(None, "", text_box("filter", "words, or method=lgq seed=0 psnr>22", "360px"))
+    sort = Choice(tuple(COLUMNS), "run")
+    descending = Choice((False, True), False)
+    grouped = Choice((False, True), True, check_box("mean of each recipe"))
+    selection = RunNames(lambda panel: panel.names)
+
+    def __init__(self, folder: str | os.PathLike[str] | None = None, **state: Any) -> None:
+        self._folder = folder
+        self._runs = runs_in(folder)
+        self._columns: list[str] = []
+        self._shared: dict[str, str] = {}
+        self._shown: list[Section] = []
+        self._opened: Explorer | None = None
+        self._wanted = ""
+        self._studies: dict[str, Study] = {}
+        self._failure: InputError | None = None
+        self._loop = KernelLoop()
+        self._background = Background(self._next_piece, self._open_if_ready)
+        self._view = TableView(self._sort_by, self._tick)
+        self._message, self._note = ipywidgets.HTML(), ipywidgets.HTML()
+        self._copy, self._place = CopyCode(), ipywidgets.VBox()
+        self.take(state)
+        controls = self.bound_controls(self.refuse)
+        self._buttons = {name: self._button(name) for name in OPENERS}
+        close = ipywidgets.Button(description="close", tooltip="close the panel below", layout={"width": "70px"})
+        close.on_click(lambda button: self.close_panel())
+        self._close_button = close
+        again = ipywidgets.Button(description="look again", tooltip="read the folder anew", layout={"width": "100px"})
+        again.on_click(lambda button: self.look_again())
+        opening = ipywidgets.HBox([ipywidgets.HTML("open ticked runs in"), *self._buttons.values(), close])
+        opening.layout.flex_flow = "row wrap"
+        super().__init__(
+            [
+                ipywidgets.HBox([*controls.values(), again]),
+                self._view,
+                self._note,
+                opening,
+                self._message,
+                self._copy,
+                self._place,
+            ]
+        )
+        self._follow()
+        self.observe(self._follow, list(self.STATE))
+
+    def __repr__(self) -> str:
+        return f"RunsTable({len(self._runs)} runs)"
+
+    @property
+    def names(self) -> list[str]:
+        """The runs of the folder that can be opened."""
+        return list(self._runs.loc[self._runs["opens"], "run"])
+
+    def frame(self) -> pd.DataFrame:
+        """That of `analysis.comparison.runs_in`, of the runs that `words` shows, sorted by name."""
+        return filtered(self._runs, self.words).reset_index(drop=True)
+
+    def summary(self) -> pd.DataFrame:
+        """That of `analysis.comparison.over_seeds`, of the runs that `words` shows."""
+        return over_seeds(self.frame())
+
+    def runs(self) -> list[Run]:
+        """The ticked runs, in the order in which they were ticked. Raises InputError for one that was deleted since."""
+        return [open_run(self._path(name)) for name in self.selection]
+
+    def studies(self, crops: int = CROPS) -> list[Study]:
+        """The studies of the ticked runs, on at most `crops` held-out crops. Raises InputError."""
+        return [study(run, crops=crops) for run in self.runs()]
+
+    def open_in(self, panel: str = "UsageExplorer") -> Explorer:
+        """Open the ticked runs in a panel, below the table in the same cell. panel: the name of its class.
+
+        Raises:
+            InputError: an unknown panel, one that takes no such number of runs, or runs that it refuses.
+        """
+        chosen = opener(panel)
+        objection = chosen.objection(len(self.selection))
+        if objection:
+            raise InputError(f"{panel} can't be opened: {objection}")
+        subjects = self._ticked_studies() if chosen.studies else self.runs()
+        return self._show_panel(panel, chosen.make(*subjects))
+
+    def close_panel(self) -> None:
+        """Close the panel below the table, if there is one."""
+        self._wanted, self._opened, self._place.children = "", None, ()
+        self._follow()
+
+    async def ready(self) -> None:
+        """Wait until the panel that a click asked for is open, or refused."""
+        await self._background.finished()
+
+    def look_again(self) -> None:
+        """Read the folder anew; runs that can't be opened any more are no longer ticked."""
+        try:
+            self._runs = runs_in(self._folder)
+        except InputError as error:
+            self.refuse(error)
+            return
+        self.selection = [name for name in self.selection if name in self.names]
+        self._follow()
+
+    def code(self) -> str:
+        """One line of Python that makes the table again in its present state."""
+        arguments = [] if self._folder is None else [repr(os.fspath(self._folder))]
+        state = [f"{name}={value!r}" for name, value in self.state().items() if value != self.piece(name).default(self)]
+        return f"lgq.widgets.RunsTable({', '.join([*arguments, *state])})"
+
+    def figures(self) -> list[Figure]:
+        """Those of the panel that is open below the table."""
+        return [] if self._opened is None else self._opened.figures()
+
+    def refuse(self, error: BaseException) -> None:
+        """Say what was wrong with something that a reader asked for; the table stays."""
+        self._message.value = spoken(str(error), ERROR_COLOUR)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        picture = bundle.pop("image/png", None)
+        table = static_table(self._columns, self._shown, self.selection) + f"<p>{self._note.value}</p>"
+        return {**bundle, "text/html": table + (_picture(picture, repr(self._opened)) if picture else "")}
+
+    def _follow(self, change: Any = None) -> None:
+        if change is None or change["name"] != "selection":
+            frame = self.frame()
+            self._columns, self._shared = split_columns(frame)
+            self._shown = sections(frame, self.sort, self.descending, self.grouped)
+            self._view.show(self._columns, self._shown, self.sort, self.descending)
+        self._view.ticked = self.selection
+        self._note.value = f'<div style="color: {QUIET_COLOUR}; line-height: 18px">{_as_html(self._notes())}</div>'
+        self._message.value = "" if len(self._runs) else spoken(how_to_make_a_run(self._folder), QUIET_COLOUR)
+        for name, button in self._buttons.items():
+            objection = OPENERS[name].objection(len(self.selection))
+            button.disabled, button.tooltip = bool(objection), objection or f"open them in {name}"
+        self._close_button.layout.display = None if self._opened is not None else "none"
+        self._copy.code = self.code()
+
+    def _notes(self) -> list[str]:
+        """What the table says below itself, in a few sentences; the code in them stands between backquotes."""
+        frame = self.frame()
+        if not len(self._runs):
+            return []
+        hidden = len(set(self.selection) - set(frame["run"]))
+        ticked = f"{len(self.selection)} ticked" + (f", {hidden} of them not shown" if hidden else "")
+        notes = [f"{len(frame)} of {len(self._runs)} runs shown, {ticked}."]
+        if self._shared:
+            notes.append(f"All: {', '.join(self._shared.values())}.")
+        notes += _sentence_on_tokens(frame)
+        if any(UNEQUAL in section.head.values() for section in self._shown):
+            notes.append(f"{UNEQUAL}: numbers over different N, or of different features, have no mean.")
+        missing = frame[frame["opens"] & frame["tokens"].isna()]["run"]
+        if len(missing):
+            of_runs = "1 run has" if len(missing) == 1 else f"{len(missing)} runs have"
+            path = shlex.quote(str(self._path(missing.iloc[0])))
+            notes.append(f"{of_runs} no numbers on held-out pictures: `lgq-explore evaluate {path}` measures them.")
+        return notes
+
+    def _path(self, name: str) -> Path:
+        return (runs_folder() if self._folder is None else Path(os.path.expanduser(self._folder))) / name
+
+    def _button(self, panel: str) -> ipywidgets.Button:
+        button = ipywidgets.Button(description=OPENERS[panel].label, layout={"width": "auto"})
+        button.on_click(lambda clicked: self._loop.soon(lambda: self._begin_to_open(panel)))
+        return button
+
+    def _sort_by(self, column: str) -> None:
+        """A second click turns the order around."""
+        if column == self.sort:
+            self.descending = not self.descending
+        else:
+            self.sort = column
+
+    def _tick(self, runs: list[str], on: bool) -> None:
+        try:
+            added = [run for run in runs if run not in self.selection] if on else []
+            self.selection = [run for run in self.selection if on or run not in runs] + added
+        except InputError as error:
+            self.refuse(error)
+
+    def _begin_to_open(self, panel: str) -> None:
+        """Open a panel without holding up the kernel's loop: its studies are made in another thread first."""
+        count = f"{len(self.selection)} run{'s' if len(self.selection) > 1 else ''}"
+        self._message.value = spoken(f"opening {panel} of {count} …", QUIET_COLOUR)
+        self._wanted, self._failure = panel, None
+        if self._loop.is_running and self._next_piece() is not None:
+            self._background.begin()
+        else:
+            self._open_wanted()
+
+    def _next_piece(self) -> Callable[[], object] | None:
+        """What makes the next study that the wanted panel lacks."""
+        if not self._wanted or self._failure is not None or not OPENERS[self._wanted].studies:
+            return None
+        missing = next((name for name in self.selection if name not in self._studies), None)
+        return None if missing is None else lambda: self._make_study(missing)
+
+    def _ticked_studies(self) -> list[Study]:
+        """Those made in the background, and others made now."""
+        return [self._studies.get(name) or study(self._path(name)) for name in self.selection]
+
+    def _make_study(self, name: str) -> None:
+        try:
+            self._studies[name] = study(self._path(name))
+        except InputError as error:
+            self._failure = error
+
+    def _open_if_ready(self) -> None:
+        if self._wanted and self._next_piece() is None:
+            self._open_wanted()
+
+    def _open_wanted(self) -> None:
+        panel, self._wanted = self._wanted, ""
+        try:
+            if self._failure is not None:
+                raise self._failure
+            self.open_in(panel)
+        except InputError as error:
+            self.refuse(error)
+        finally:
+            self._studies.clear()
+
+    def _show_panel(self, name: str, panel: Explorer) -> Explorer:
+        self._opened = panel
+        title = ipywidgets.HTML(f"<b>{name}</b> of {html.escape(', '.join(map(printable, self.selection)))}")
+        self._place.children = (title, panel)
+        self._follow()
+        return panel
+
+
+def _sentence_on_tokens(frame: pd.DataFrame) -> list[str]:
+    tokens = sorted(frame["tokens"].dropna().unique())
+    if not tokens:
+        return []
+    over = " or ".join(f"{number:,d}" for number in tokens)
+    return [f"PSNR to bits: held-out pictures, N = {over} tokens; loss: last logged step."]
+
+
+def _as_html(sentences: Sequence[str]) -> str:
+    parts = html.escape(printable(" ".join(sentences))).split("`")
+    return "".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts))
+
+
+def _picture(png: bytes, name: str) -> str:
+    return f'<img alt="{html.escape(name)}" src="data:image/png;base64,{b64encode(png).decode()}">'

@@ -1,0 +1,278 @@
+"""Does the table of runs sort, filter, group and tick, and open other panels of what is ticked?"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import re
+import shutil
+from pathlib import Path
+
+import ipywidgets
+import pandas as pd
+import pytest
+
+import lgq_explore as lgq
+from lgq_explore import analysis
+from lgq_explore.errors import InputError
+from lgq_explore.widgets import GeometryExplorer, HealthPanel, RunsTable, UsageExplorer
+from lgq_explore.widgets.comparison.table_view import TableView
+from tests.runs_folder import plant_runs
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LGQ_EXPLORE_DATA", str(tmp_path_factory.mktemp("data")))
+        return plant_runs(tmp_path_factory.mktemp("planted"))
+
+
+@pytest.fixture
+def folder(planted: Path, tmp_path: Path) -> Path:
+    """Four runs that can be opened, and one that can't."""
+    runs = shutil.copytree(planted, tmp_path / "runs")
+    (runs / "torn").mkdir()
+    (runs / "torn" / "config.json").write_text("{")
+    return runs
+
+
+def view(table: RunsTable) -> TableView:
+    (found,) = [part for part in table.children if isinstance(part, TableView)]
+    return found
+
+
+def shown(table: RunsTable) -> list[list[str]]:
+    """The runs of each section, from top to bottom."""
+    return [[row["run"] for row in section["rows"]] for section in view(table).sections]
+
+
+def listed(table: RunsTable) -> list[str]:
+    return [run for section in shown(table) for run in section]
+
+
+def said_by(table: RunsTable) -> str:
+    parts = [part.value for part in table.children if isinstance(part, ipywidgets.HTML)]
+    return html.unescape(re.sub(r"<[^>]*>", "", "\n".join(parts)))
+
+
+def button(table: RunsTable, label: str) -> ipywidgets.Button:
+    rows = [part for part in table.children if isinstance(part, ipywidgets.HBox)]
+    (found,) = [
+        part
+        for row in rows
+        for part in row.children
+        if isinstance(part, ipywidgets.Button) and part.description == label
+    ]
+    return found
+
+
+def send(table: RunsTable, **message: object) -> None:
+    """What the page sends."""
+    view(table)._handle_custom_msg(message, [])
+
+
+def test_runs_stand_below_the_mean_of_their_recipe(folder: Path) -> None:
+    table = RunsTable(folder)
+    assert shown(table) == [["grid-0"], ["soft-0", "soft-1", "soft-2"], ["torn"]]
+    heads = [section["head"] for section in view(table).sections]
+    assert (heads[1]["run"], heads[1]["method"], heads[1]["psnr_db"]) == ("mean of 3 runs", "lgq", "21.00 ± 1.41 (2)")
+    assert heads[0]["psnr_db"] == "25.00"
+    assert heads[2]["run"] == "can't be opened"
+    row = view(table).sections[1]["rows"][1]
+    assert (row["cells"]["psnr_db"], row["cells"]["step"], row["opens"]) == ("22.00", "4 of 4", True)
+    torn = view(table).sections[2]["rows"][0]
+    assert not torn["opens"]
+    assert torn["why"].startswith("config.json can't be used")
+    table.grouped = False
+    assert shown(table) == [["grid-0", "soft-0", "soft-1", "soft-2", "torn"]]
+
+
+def test_what_all_runs_share_is_said_once_and_what_none_has_is_left_out(folder: Path) -> None:
+    table = RunsTable(folder)
+    columns = [column["name"] for column in view(table).columns]
+    assert {"method", "psnr_db", "loss"} <= set(columns)
+    assert not {"codebook_size", "data", "image_size", "lpips"} & set(columns)
+    assert "All: K 16, data fake, px 32." in said_by(table)
+    assert "N = 1,024 tokens" in said_by(table)
+
+
+def test_a_number_that_was_not_measured_has_a_command(folder: Path) -> None:
+    path = folder / "soft-2"
+    assert f"1 run has no numbers on held-out pictures: lgq-explore evaluate {path} measures" in said_by(
+        RunsTable(folder)
+    )
+    assert "lgq-explore evaluate" not in said_by(RunsTable(folder, words="soft-0"))
+
+
+def test_a_click_on_a_head_sorts_and_another_turns_around(folder: Path) -> None:
+    table = RunsTable(folder, grouped=False)
+    send(table, sort="psnr_db")
+    assert shown(table) == [["soft-0", "soft-1", "grid-0", "soft-2", "torn"]]
+    send(table, sort="psnr_db")
+    assert (table.sort, table.descending) == ("psnr_db", True)
+    assert shown(table) == [["grid-0", "soft-1", "soft-0", "soft-2", "torn"]]
+    table.grouped = True
+    assert shown(table) == [["grid-0"], ["soft-1", "soft-0", "soft-2"], ["torn"]]
+    send(table, sort="psnr")
+    assert table.sort == "psnr_db"
+    with pytest.raises(InputError, match="sort is 'psnr': choose one of run, method"):
+        table.sort = "psnr"
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("", ["grid-0", "soft-0", "soft-1", "soft-2", "torn"]),
+        ("SOFT", ["soft-0", "soft-1", "soft-2"]),
+        ("method=LGQ seed=0", ["soft-0"]),
+        ("k=16 psnr>20.5", ["grid-0", "soft-1"]),
+        ("psnr_db!=20", ["grid-0", "soft-1"]),
+        ("step<4", []),
+        ("'not evaluated'", ["soft-2"]),
+        ("begun>=2020 begun<2020-01", []),
+        ("opens=0", ["torn"]),
+        ("data=fake seed>=1", ["soft-1", "soft-2"]),
+    ],
+)
+def test_words_and_conditions_filter(folder: Path, words: str, names: list[str]) -> None:
+    table = RunsTable(folder, words=words)
+    assert sorted(listed(table)) == table.frame()["run"].tolist() == names
+
+
+def test_a_filter_that_is_not_understood_is_said_and_changes_nothing(folder: Path) -> None:
+    table = RunsTable(folder, words="method=fsq")
+    (box,) = [part for part in table.children[0].children if isinstance(part, ipywidgets.Text)]
+    for text, said in {
+        "metod=fsq": "column 'metod' (did you mean method?)",
+        "seed=first": "give a number, such as seed=1",
+        "'": "close its quotation mark",
+    }.items():
+        box.value = text
+        assert said in said_by(table)
+        assert (table.words, shown(table)) == ("method=fsq", [["grid-0"]])
+    box.value = "method=lgq"
+    assert shown(table) == [["soft-0", "soft-1", "soft-2"]]
+    assert "did you mean" not in said_by(table)
+
+
+def test_ticked_runs_are_given_to_python(folder: Path) -> None:
+    table = RunsTable(folder)
+    send(table, tick=["soft-1"], on=True)
+    send(table, tick=["soft-0", "soft-1"], on=True)
+    assert table.selection == view(table).ticked == ["soft-1", "soft-0"]
+    assert [run.name for run in table.runs()] == ["soft-1", "soft-0"]
+    assert [len(study.encoding) for study in table.studies(crops=4)] == [4, 4]
+    table.words = "grid"
+    assert "1 of 5 runs shown, 2 ticked, 2 of them not shown" in said_by(table)
+    send(table, tick=["soft-1"], on=False)
+    assert table.selection == ["soft-0"]
+    send(table, tick=["torn"], on=True)
+    assert table.selection == ["soft-0"]
+    assert "selection names 'torn', which is no run here that can be opened" in said_by(table)
+    for selection in ("soft-0", 3):
+        with pytest.raises(InputError, match="give a list of names of runs"):
+            table.selection = selection
+
+
+def test_panels_are_opened_below_the_table(folder: Path) -> None:
+    table = RunsTable(folder)
+    with pytest.raises(InputError, match="UsageExplorer can't be opened: tick a run first"):
+        table.open_in()
+    table.selection = ["soft-0", "grid-0"]
+    assert [name for name in ("usage", "geometry", "codes", "health") if button(table, name).disabled] == ["codes"]
+    assert button(table, "codes").tooltip == "it takes one run, and 2 are ticked"
+    usage = table.open_in()
+    assert isinstance(usage, UsageExplorer)
+    assert usage.names == ["lgq", "fsq"]
+    assert usage in table.children[-1].children
+    assert isinstance(table.open_in("GeometryExplorer"), GeometryExplorer)
+    assert usage not in table.children[-1].children
+    button(table, "close").click()
+    assert table.children[-1].children == ()
+    with pytest.raises(InputError, match="panel is 'Usage': choose one of UsageExplorer"):
+        table.open_in("Usage")
+
+
+def test_a_click_opens_a_panel_and_a_refusal_is_said_in_a_line(folder: Path) -> None:
+    async def clicks() -> None:
+        table = RunsTable(folder, selection=["soft-0"])
+        button(table, "usage").click()
+        await asyncio.sleep(0)
+        assert "opening UsageExplorer of 1 run" in said_by(table)
+        await table.ready()
+        assert isinstance(table.children[-1].children[-1], UsageExplorer)
+        assert "opening" not in said_by(table)
+        table.selection = ["grid-0"]
+        button(table, "temperature").click()
+        await asyncio.sleep(0)
+        await table.ready()
+        assert "temperature" in said_by(table)
+        assert isinstance(table.children[-1].children[-1], UsageExplorer)
+        button(table, "health").click()
+        await asyncio.sleep(0)
+        assert isinstance(table.children[-1].children[-1], HealthPanel)
+
+    asyncio.run(clicks())
+
+
+def test_a_run_that_was_deleted_meanwhile_is_said_in_a_line(folder: Path) -> None:
+    table = RunsTable(folder, selection=["soft-0", "soft-1"])
+    shutil.rmtree(folder / "soft-0")
+    button(table, "usage").click()
+    assert "soft-0 is not a run folder" in said_by(table)
+    button(table, "look again").click()
+    assert table.selection == ["soft-1"]
+    assert "soft-0" not in listed(table)
+
+
+def test_its_data_are_the_analysis_s_and_its_code_makes_it_again(folder: Path) -> None:
+    table = RunsTable(folder, words="method=lgq", sort="psnr_db", descending=True, selection=["soft-1"])
+    runs = analysis.comparison.runs_in(folder)
+    expected = runs[runs["method"] == "lgq"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(table.frame(), expected)
+    pd.testing.assert_frame_equal(table.summary(), analysis.comparison.over_seeds(expected))
+    again = eval(table.code(), {"lgq": lgq})
+    assert (again.state(), again.code(), shown(again)) == (table.state(), table.code(), shown(table))
+    assert RunsTable(folder).code() == f"lgq.widgets.RunsTable({str(folder)!r})"
+
+
+def test_the_default_is_the_folder_of_runs(folder: Path, tmp_path: Path) -> None:
+    empty = RunsTable()
+    assert f"no runs in {tmp_path / 'data' / 'runs'}: lgq-explore train --quantizer lgq makes one there" in said_by(
+        empty
+    )
+    assert empty.code() == "lgq.widgets.RunsTable()"
+    shutil.copytree(folder, tmp_path / "data" / "runs")
+    button(empty, "look again").click()
+    assert len(empty.frame()) == 5
+    assert "no runs" not in said_by(empty)
+
+
+def test_an_empty_folder_says_what_to_do_and_a_missing_one_is_refused(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    said = said_by(RunsTable(empty))
+    assert f"no runs in {empty}: lgq-explore train --quantizer lgq --run {empty / 'lgq'} makes one there" in said
+    with pytest.raises(InputError, match="is not a folder"):
+        RunsTable(tmp_path / "nowhere")
+
+
+def test_a_saved_notebook_has_the_table_as_html(folder: Path) -> None:
+    table = RunsTable(folder, selection=["soft-1"])
+    bundle = table._repr_mimebundle_()
+    assert bundle["text/plain"] == "RunsTable(5 runs)"
+    text = bundle["text/html"]
+    assert text == RunsTable(folder, selection=["soft-1"])._repr_mimebundle_()["text/html"]
+    for said in ("✓ soft-1", "21.00 ± 1.41 (2)", "config.json can&#x27;t be used"):
+        assert said in text
+    assert "data:image/png" not in text
+    table.open_in("HealthPanel")
+    assert '<img alt="HealthPanel(lgq)" src="data:image/png;base64,' in table._repr_mimebundle_()["text/html"]
+
+
+def test_names_are_shown_as_text(folder: Path) -> None:
+    shutil.copytree(folder / "soft-0", folder / "<b>soft`0")
+    table = RunsTable(folder, selection=["<b>soft`0"])
+    assert "&lt;b&gt;soft`0" in table._repr_mimebundle_()["text/html"]
+    table.open_in("HealthPanel")
+    assert "&lt;b&gt;soft`0" in table.children[-1].children[0].value
