@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Locator, Page
 
+from tests.analysis.runs_folder import plant_runs
 from tests.browser.notebook_page import NotebookPage, opened_notebook
-from tests.runs_folder import plant_runs
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab

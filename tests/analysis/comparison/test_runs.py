@@ -16,7 +16,7 @@ from lgq_explore.analysis.comparison import over_seeds, runs_in
 from lgq_explore.errors import InputError
 from lgq_explore.runs.run import open_run
 from lgq_explore.training.loop import resume, train
-from tests.runs_folder import SOFT, plant_metrics, plant_runs, stopping
+from tests.analysis.runs_folder import SOFT, plant_metrics, plant_runs, stopping
 
 pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
 

@@ -17,7 +17,7 @@ from lgq_explore import analysis
 from lgq_explore.errors import InputError
 from lgq_explore.widgets import GeometryExplorer, HealthPanel, RunsTable, UsageExplorer
 from lgq_explore.widgets.comparison.table_view import TableView
-from tests.runs_folder import plant_runs
+from tests.analysis.runs_folder import plant_runs
 
 
 @pytest.fixture(scope="module")
