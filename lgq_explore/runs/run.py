@@ -7,10 +7,11 @@
         weights.safetensors        the weights after N finished steps
         state.pt                   the state of the trainer, see `RunWriter.save_checkpoint`
     codebooks/step-N.npy, .npz     the learned codebook after N finished steps; .npz if there are several
+    metrics.json                   the last result of `evaluate` on the held-out split, which can be deleted
     maps/KEY.npz                   cached maps of latents, which can be deleted
     .lock                          locked by the process that trains
 
-N has eight digits. What `encode` and `evaluate` make is written where the caller says, and not here.
+N has eight digits. What `encode` makes is written where the caller says, and not here.
 """
 
 from __future__ import annotations
