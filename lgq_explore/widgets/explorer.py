@@ -36,10 +36,14 @@ class Explorer(Stateful, Panel):
     What it shows of a run is what its folder held when the panel was made (`FrozenRun`). Where the folder has moved on
     since, the panel says so.
 
-    A subclass reads what it is given, and calls ``super().__init__(**state)`` last. It says where its `controls` stand
+    A subclass reads what it is given, and calls ``super().__init__(**state)`` last. It says where its `inputs` stand
     by `above` and `below`, what a click does by `pick`, and what it shows by `draw` (live), `figure` (static), `frame`
     and `summary`, all of the state's present values. InputError raised by `draw` is shown to the reader, and what was
     drawn and said before stays.
+
+    From a move to a picture: an input sets its piece (`parts.state.bind`), which checks the value. `_state_changed`
+    asks the kernel's loop to draw once for all moves of the next moments. `_redraw` has `draw` make the figures, whose
+    numbers come from `analysis` and whose shapes from `plots`. `Charts` sends those that changed to the page.
     """
 
     def __init__(self, **state: Any) -> None:
@@ -48,14 +52,14 @@ class Explorer(Stateful, Panel):
         self._loop = KernelLoop()
         self._is_due = False
         self.take(state)
-        self.controls = self.bound_controls(self.refuse)
+        self.inputs = self.bound_inputs(self.refuse)
         super().__init__([*self.above(), self._message, self.charts, *self.below(), self._caption, self._copy])
         self.charts.on_select(self.pick)
         self._redraw()
-        self.observe(self._follow, list(self.STATE))
+        self.observe(self._state_changed, list(self.STATE))
 
     def above(self) -> Sequence[ipywidgets.Widget]:
-        """The rows of widgets above the charts; `controls` holds one for each piece of the state that has one."""
+        """The rows of widgets above the charts; `inputs` holds one for each piece of the state that has one."""
         return []
 
     def below(self) -> Sequence[ipywidgets.Widget]:
@@ -114,7 +118,7 @@ class Explorer(Stateful, Panel):
     def figures(self) -> list[Figure]:
         return [self.figure()]
 
-    def _follow(self, change: Any = None) -> None:
+    def _state_changed(self, change: Any = None) -> None:
         # A move may arrive in another thread than the one that draws.
         self._loop.soon(self._redraw_soon)
 

@@ -24,7 +24,7 @@ from lgq_explore.runs.study import CROPS, Study, study
 from ..explorer import Explorer
 from ..panel import ERROR_COLOUR, QUIET_COLOUR, Panel, spoken
 from ..parts.background import Background
-from ..parts.controls import check_box, text_box
+from ..parts.inputs import check_box, text_box
 from ..parts.copy_code import CopyCode
 from ..parts.kernel_loop import KernelLoop
 from ..parts.state import Choice, Stateful
@@ -78,7 +78,7 @@ class RunsTable(Stateful, Panel):
         self._message, self._note = ipywidgets.HTML(), ipywidgets.HTML()
         self._copy, self._place = CopyCode(), ipywidgets.VBox()
         self.take(state)
-        controls = self.bound_controls(self.refuse)
+        inputs = self.bound_inputs(self.refuse)
         self._buttons = {name: self._button(name) for name in OPENERS}
         close = ipywidgets.Button(description="close", tooltip="close the panel below", layout={"width": "70px"})
         close.on_click(lambda button: self.close_panel())
@@ -89,7 +89,7 @@ class RunsTable(Stateful, Panel):
         opening.layout.flex_flow = "row wrap"
         super().__init__(
             [
-                ipywidgets.HBox([*controls.values(), again]),
+                ipywidgets.HBox([*inputs.values(), again]),
                 self._view,
                 self._note,
                 opening,

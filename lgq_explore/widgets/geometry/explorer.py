@@ -20,7 +20,7 @@ from lgq_explore.runs.study import Study
 from ..explorer import MAKE_AGAIN, Explorer
 from ..parts.background import Background
 from ..parts.charts import Picked
-from ..parts.controls import codes_box, menu, step_slider
+from ..parts.inputs import codes_box, menu, step_slider
 from ..parts.state import Choice, Codes
 from ..parts.studies import StudyLike, as_study, study_argument, study_caption
 from .panes import MapRequest, StudyMaps, numbers_of, of_the_same_map
@@ -73,7 +73,7 @@ class GeometryExplorer(Explorer):
         self.steps = self._maps.map(MapRequest("pca"), say_nothing).steps
         self._progress = ""
         self._failures: dict[tuple[StudyMaps, MapRequest], str] = {}
-        self._background = Background(self._next_piece, self._follow)
+        self._background = Background(self._next_piece, self._state_changed)
         super().__init__(**state)
 
     def __repr__(self) -> str:
@@ -87,14 +87,14 @@ class GeometryExplorer(Explorer):
         self._redraw()
 
     def above(self) -> Sequence[ipywidgets.Widget]:
-        slider, last = self.controls["snapshot"], len(self.steps) - 1
+        slider, last = self.inputs["snapshot"], len(self.steps) - 1
         play = ipywidgets.Play(
             value=self.steps.index(self.snapshot), max=last, interval=REPLAY_MILLISECONDS, show_repeat=False
         )
         ipywidgets.jslink((play, "value"), (slider, "index"))
         return [
-            ipywidgets.HBox([self.controls[name] for name in ("method", "colour", "beside_as")]),
-            ipywidgets.HBox([slider, play, self.controls["selection"]]),
+            ipywidgets.HBox([self.inputs[name] for name in ("method", "colour", "beside_as")]),
+            ipywidgets.HBox([slider, play, self.inputs["selection"]]),
         ]
 
     def pick(self, picked: Picked) -> None:

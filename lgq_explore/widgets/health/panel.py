@@ -18,8 +18,8 @@ from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.study import Study
 
 from ..explorer import Explorer
-from ..parts.controls import radio_buttons
 from ..parts.copy_code import CopyCode
+from ..parts.inputs import radio_buttons
 from ..parts.state import Choice
 from ..parts.studies import StudyLike, as_run, run_argument, run_names
 from .tables import in_one_sentence, overview_table, verdict_table
@@ -62,7 +62,7 @@ class HealthPanel(Explorer):
     def above(self) -> Sequence[ipywidgets.Widget]:
         again = ipywidgets.Button(description="look again", tooltip="read the run folders anew")
         again.on_click(lambda button: self.look_again())
-        return [ipywidgets.HBox([*self.controls.values(), again]), self._overview, self._table]
+        return [ipywidgets.HBox([*self.inputs.values(), again]), self._overview, self._table]
 
     def below(self) -> Sequence[ipywidgets.Widget]:
         return [self._command]

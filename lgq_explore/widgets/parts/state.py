@@ -1,4 +1,4 @@
-"""State of a panel: one declaration per piece, from which trait, keyword, check, control and code follow."""
+"""State of a panel: one declaration per piece, from which trait, keyword, check, input and code follow."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ import traitlets
 from lgq_explore.analysis.codes import checked_codes
 from lgq_explore.errors import InputError
 
-from .controls import Control
+from .inputs import Input
 
 
 class Piece(traitlets.TraitType[Any, Any]):
     """A piece of a panel's state, declared in the body of the panel's class.
 
-        hits = Whole((1, None), start=5, control=slider("at least m hits", HITS))
+        hits = Whole((1, None), 5, count_slider("at least m hits", HITS))
 
-    The constructor then takes `hits` as a keyword, the panel has it as a trait that refuses what it can't be, a control
+    The constructor then takes `hits` as a keyword, the panel has it as a trait that refuses what it can't be, an input
     follows it and sets it, and the panel's line of code names it.
 
-    domain: what the piece may be, which its control offers too. start: its value where no keyword gives one. Either may
-    be a function of the panel. control: makes the control from the domain; None where only clicks and Python set it.
+    domain: what a value is checked against, and what the input is made from; each kind of piece says what that is.
+    start: the value where no keyword gives one. Either may be a function of the panel.
+    make_input: makes the input from the domain; None for a piece that only clicks and Python set.
     """
 
     def __init__(
-        self, domain: Any, start: Any, control: Callable[[Any], Control | None] | None = None, allow_none: bool = False
+        self, domain: Any, start: Any, make_input: Callable[[Any], Input | None] | None = None, allow_none: bool = False
     ) -> None:
         super().__init__(allow_none=allow_none)
-        self._domain, self._start, self._control = domain, start, control
+        self._domain, self._start, self._make_input = domain, start, make_input
 
     def default(self, obj: Any = None) -> Any:
         return self._start(obj) if callable(self._start) else self._start
@@ -46,8 +47,8 @@ class Piece(traitlets.TraitType[Any, Any]):
         """The value as it is kept. Raises InputError for one outside the domain."""
         raise NotImplementedError("abstract: a piece knows what it may be")
 
-    def make_control(self, panel: Any) -> Control | None:
-        return self._control(self._domain_of(panel)) if self._control else None
+    def input_for(self, panel: Any) -> Input | None:
+        return self._make_input(self._domain_of(panel)) if self._make_input else None
 
     def keyword(self, name: str) -> inspect.Parameter:
         """The piece in its panel's signature; a start that depends on the panel is written None there."""
@@ -84,7 +85,7 @@ class Whole(Piece):
 
 
 class Weight(Piece):
-    """A finite number of at least 0. The domain holds the values that the control offers."""
+    """A finite number of at least 0. The domain limits nothing: it holds the numbers that the input offers."""
 
     def checked(self, value: Any, domain: Any) -> float:
         number = _real(value)
@@ -94,7 +95,7 @@ class Weight(Piece):
 
 
 class Temperature(Piece):
-    """A finite number above 0. The domain holds the values that the control offers."""
+    """A finite number above 0. The domain limits nothing: it holds what the input offers, or the one in force."""
 
     def checked(self, value: Any, domain: Any) -> float:
         number = _real(value)
@@ -104,10 +105,10 @@ class Temperature(Piece):
 
 
 class Codes(Piece):
-    """A list of joint codes. The domain is the codebook's size K."""
+    """A list of joint codes, ascending, each once. The domain is the codebook's size K."""
 
-    def __init__(self, domain: Any, control: Callable[[Any], Control | None] | None = None) -> None:
-        super().__init__(domain, start=(), control=control)
+    def __init__(self, domain: Any, make_input: Callable[[Any], Input | None] | None = None) -> None:
+        super().__init__(domain, (), make_input)
 
     def default(self, obj: Any = None) -> list[int]:
         return []
@@ -116,8 +117,7 @@ class Codes(Piece):
         codes = _whole_numbers(value)
         if codes is None:
             raise InputError(f"{self.name} is {value!r}: give a list of codes, such as [3, 17]")
-        checked_codes(codes, domain)
-        return codes
+        return checked_codes(codes, domain)
 
 
 class Place(Piece):
@@ -185,47 +185,49 @@ class Stateful(traitlets.HasTraits):
                 raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument {name!r}")
         for name in self.STATE:
             given = state.get(name)
+            # A start is checked like anything else: it may depend on what was taken before.
             setattr(self, name, getattr(self, name) if given is None else given)
 
-    def bound_controls(self, refuse: Callable[[InputError], None]) -> dict[str, ipywidgets.Widget]:
-        """A widget for each piece that has a control, bound to it; `refuse` hears what a reader set in vain."""
-        controls = {name: self.piece(name).make_control(self) for name in self.STATE}
-        made = {name: control for name, control in controls.items() if control is not None}
-        for name, control in made.items():
-            bind(self, name, control, refuse)
-        return {name: control.widget for name, control in made.items()}
+    def bound_inputs(self, refuse: Callable[[InputError], None]) -> dict[str, ipywidgets.Widget]:
+        """A widget for each piece that has an input, bound to it; `refuse` hears what a reader set in vain."""
+        inputs = {name: self.piece(name).input_for(self) for name in self.STATE}
+        made = {name: each for name, each in inputs.items() if each is not None}
+        for name, each in made.items():
+            bind(self, name, each, refuse)
+        return {name: each.widget for name, each in made.items()}
 
 
-def bind(panel: Stateful, name: str, control: Control, refuse: Callable[[InputError], None]) -> None:
-    """Let the control follow the piece from now on, and the piece what a reader does with the control."""
-    widget, shown = control.widget, None
+def bind(panel: Stateful, name: str, bound: Input, refuse: Callable[[InputError], None]) -> None:
+    """Let the input follow the piece from now on, and the piece what a reader does with the input."""
+    widget, shown = bound.widget, None
 
     def show(value: Any) -> None:
         nonlocal shown
-        control.show(value)
+        bound.show(value)
         shown = widget.value
 
+    def show_silently(value: Any) -> None:
+        widget.unobserve(moved, "value")
+        show(value)
+        widget.observe(moved, "value")
+
     def moved(change: Any) -> None:
-        # The page rounds what it is given, and sends that back: nobody moved the control then.
-        if same(change["new"], shown):
+        # The page rounds what it is given, and sends that back: nobody moved the input then.
+        if _is_same(change["new"], shown):
             return
         try:
             panel.set_trait(name, change["new"])
         except InputError as error:
+            show_silently(getattr(panel, name))
             refuse(error)
-
-    def follow(change: Any) -> None:
-        widget.unobserve(moved, "value")
-        show(change["new"])
-        widget.observe(moved, "value")
 
     show(getattr(panel, name))
     widget.observe(moved, "value")
-    panel.observe(follow, name)
+    panel.observe(lambda change: show_silently(change["new"]), name)
 
 
-def same(one: Any, other: Any) -> bool:
-    """Whether two values of a control are equal but for the rounding of a page."""
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two values of an input are equal but for the rounding of a page."""
     if isinstance(one, float) and isinstance(other, float):
         return math.isclose(one, other, rel_tol=1e-6)
     return bool(one == other)

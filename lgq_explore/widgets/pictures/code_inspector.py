@@ -22,7 +22,7 @@ from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import Explorer
 from ..parts.charts import Picked
-from ..parts.controls import codes_box
+from ..parts.inputs import codes_box
 from ..parts.state import Codes
 from ..parts.studies import StudyLike, as_study, snapshots_caption, study_argument, study_caption
 
@@ -82,8 +82,8 @@ class CodeInspector(Explorer):
         turn_off.on_click(self._turn_selection_off)
         turn_on.on_click(lambda button: self.set_trait("turned_off", []))
         return [
-            ipywidgets.HBox([self.controls["selection"], turn_off]),
-            ipywidgets.HBox([self.controls["turned_off"], turn_on]),
+            ipywidgets.HBox([self.inputs["selection"], turn_off]),
+            ipywidgets.HBox([self.inputs["turned_off"], turn_on]),
         ]
 
     def patches(self) -> list[analysis.pictures.CodePatches]:
@@ -95,19 +95,19 @@ class CodeInspector(Explorer):
 
     def without(self) -> analysis.pictures.TurnedOff:
         """The pictures with the codes in `turned_off` off."""
-        codes = analysis.usage.checked_codes(self.turned_off, self._size)
+        codes = self.turned_off
         if self._without is None or self._without.turned_off != codes:
             self._without = analysis.pictures.turn_codes_off(self.study, codes)
         return self._without
 
     def frame(self) -> pd.DataFrame:
         """One row per selected code: code, count (tokens), shares of the whole, its nearest code and its distance."""
-        chosen = analysis.usage.checked_codes(self.selection, self._size)
+        chosen = self.selection
         nearest = analysis.geometry.code_neighbours(self.study, chosen, neighbours=1)
         return self._distortion.loc[chosen].merge(nearest.drop(columns="rank"), on="code")
 
     def summary(self) -> dict[str, int | float | str]:
-        sums = self._distortion.loc[analysis.usage.checked_codes(self.selection, self._size)].sum()
+        sums = self._distortion.loc[self.selection].sum()
         without = self.without()
         return {
             "selected_codes": len(self.selection),
@@ -192,7 +192,7 @@ class CodeInspector(Explorer):
                 self.selection = analysis.usage.checked_codes([*self.selection, code], self._size)
 
     def _shown(self) -> list[int]:
-        chosen = self._distortion.loc[analysis.usage.checked_codes(self.selection, self._size)]
+        chosen = self._distortion.loc[self.selection]
         return chosen.nlargest(MOST_CODES, "count")["code"].sort_values().tolist()
 
     def _rows(self) -> list[plots.pictures.PatchRow]:

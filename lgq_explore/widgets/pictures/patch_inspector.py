@@ -20,7 +20,7 @@ from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import Explorer
 from ..parts.charts import Picked
-from ..parts.controls import decade_slider, place_boxes
+from ..parts.inputs import decade_slider, place_boxes
 from ..parts.state import Place, Temperature
 from ..parts.studies import StudyLike, as_study, study_argument, study_caption
 
@@ -47,7 +47,7 @@ class PatchInspector(Explorer):
         InputError: a run that can't be opened, has no weights, or more codes than can be listed.
     """
 
-    patch = Place(lambda panel: panel.axes, (0, 0, 0), place_boxes)
+    patch = Place(lambda panel: panel.axes, (0, 0, 0), place_boxes())
     temperature = Temperature(
         lambda panel: panel.temperature_in_force,
         None,
@@ -82,7 +82,7 @@ class PatchInspector(Explorer):
         return quantizer.temperature if isinstance(quantizer, SoftQuantizer) else None
 
     def above(self) -> Sequence[ipywidgets.Widget]:
-        return [ipywidgets.HBox(list(self.controls.values()), layout={"flex_flow": "row wrap"})]
+        return [ipywidgets.HBox(list(self.inputs.values()), layout={"flex_flow": "row wrap"})]
 
     def pick(self, picked: Picked) -> None:
         match picked:

@@ -23,7 +23,7 @@ from lgq_explore.runs.study import Study
 from ..explorer import Explorer
 from ..parts.background import Background
 from ..parts.charts import Picked
-from ..parts.controls import codes_box, number_box, step_slider, stop_slider
+from ..parts.inputs import codes_box, number_box, step_slider, stop_slider, three_digits
 from ..parts.state import Choice, Codes, Temperature, Whole
 from ..parts.studies import StudyLike, as_study, snapshots_caption, study_argument, study_caption
 
@@ -67,7 +67,7 @@ class TemperatureExplorer(Explorer):
         self._views_of = lru_cache(maxsize=SNAPSHOTS_KEPT)(self._make_views)
         self._marks_of = lru_cache(maxsize=SNAPSHOTS_KEPT)(self._make_marks)
         newest = self.study.trained.finished_steps
-        self.offered_temperatures = self._views_of(newest).temperatures
+        self.offered_temperatures = three_digits(self._views_of(newest).temperatures)
         self.last_temperature = _nearest_first(self.offered_temperatures, in_force)[0]
         self.pictured_tokens = len(self._views_of(newest).pictured)
         self.steps = sorted({*self.study.snapshots, newest})
@@ -82,9 +82,9 @@ class TemperatureExplorer(Explorer):
 
     def above(self) -> Sequence[ipywidgets.Widget]:
         return [
-            ipywidgets.HBox([self.controls["temperature"], self._numbers]),
-            ipywidgets.HBox([self.controls["snapshot"], self._change]),
-            ipywidgets.HBox([self.controls["token"], self.controls["selection"]]),
+            ipywidgets.HBox([self.inputs["temperature"], self._numbers]),
+            ipywidgets.HBox([self.inputs["snapshot"], self._change]),
+            ipywidgets.HBox([self.inputs["token"], self.inputs["selection"]]),
         ]
 
     def pick(self, picked: Picked) -> None:
@@ -203,7 +203,7 @@ class TemperatureExplorer(Explorer):
 
     def _draw_the_rest(self) -> None:
         if self._awaits_the_rest and self._views.is_known(self.temperature):
-            self._follow()
+            self._state_changed()
 
 
 def _nearest_first(temperatures: Sequence[float], temperature: float) -> list[float]:

@@ -23,8 +23,8 @@ from lgq_explore.quantizers.initialization import INITIALIZATIONS
 from lgq_explore.quantizers.lgq import USAGE_FORMS
 
 from ..explorer import Explorer
-from ..parts.controls import menu, number_box, stop_slider
 from ..parts.follower import Follower
+from ..parts.inputs import menu, number_box, stop_slider, three_digits
 from ..parts.state import Choice, Temperature, Weight, Whole
 from .trainer import ToyProgress, ToyTrainer
 
@@ -72,7 +72,7 @@ class ToyLab(Explorer):
     codes = Whole(
         (FEWEST_CODES, MOST_CODES), lambda lab: analysis.toys.toy_named(lab.data).codes, number_box("codes K")
     )
-    temperature = Temperature(TEMPERATURES, 0.4, stop_slider("temperature τ", "560px"))
+    temperature = Temperature(three_digits(TEMPERATURES), 0.4, stop_slider("temperature τ", "560px"))
     peakedness = Weight(WEIGHTS, 0.005, stop_slider("λ peakedness"))
     usage = Weight(WEIGHTS, 0.005, stop_slider("λ usage"))
     usage_form = Choice(USAGE_FORMS, "published", menu("usage as"))
@@ -101,9 +101,9 @@ class ToyLab(Explorer):
             ("data", "method", "codes", "seed", "steps", "batch_size"),
             ("peakedness", "usage", "usage_form", "initialization"),
         )
-        what, how = (ipywidgets.HBox([self.controls[name] for name in row]) for row in rows)
+        what, how = (ipywidgets.HBox([self.inputs[name] for name in row]) for row in rows)
         training = ipywidgets.HBox([self._train_button, self._stop_button, self._status])
-        return [what, training, how, self.controls["temperature"], self._numbers]
+        return [what, training, how, self.inputs["temperature"], self._numbers]
 
     def __repr__(self) -> str:
         return f"ToyLab({self.data}, {self.method}, {self.codes} codes)"
@@ -272,8 +272,8 @@ class ToyLab(Explorer):
     def _enable_what_the_method_has(self) -> None:
         has_weights = "peakedness" in QUANTIZERS[self.method].default_loss_weights
         for name in ("peakedness", "usage", "usage_form"):
-            self.controls[name].disabled = not has_weights
-        self.controls["initialization"].disabled = not analysis.toys.can_start_otherwise(self.method)
+            self.inputs[name].disabled = not has_weights
+        self.inputs["initialization"].disabled = not analysis.toys.can_start_otherwise(self.method)
 
     def _say_numbers(self) -> None:
         numbers = self._view.numbers(self.temperature)

@@ -17,7 +17,7 @@ from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import Explorer
 from ..parts.charts import Picked
-from ..parts.controls import codes_box, count_slider, menu
+from ..parts.inputs import codes_box, count_slider, menu
 from ..parts.state import Choice, Codes, Whole
 from ..parts.studies import StudyLike, as_study, kind_of_crops, study_argument, study_caption, study_names
 from .tables import definitions_table, numbers_table, side_by_side
@@ -80,8 +80,8 @@ class UsageExplorer(Explorer):
         return len(self._usage[self.shown])
 
     def above(self) -> Sequence[ipywidgets.Widget]:
-        sliders = [self.controls[name] for name in ("hits", "batch_images", "window_tokens")]
-        return [ipywidgets.HBox([self.controls["shown"], self.controls["selection"]]), ipywidgets.HBox(sliders)]
+        sliders = [self.inputs[name] for name in ("hits", "batch_images", "window_tokens")]
+        return [ipywidgets.HBox([self.inputs["shown"], self.inputs["selection"]]), ipywidgets.HBox(sliders)]
 
     def below(self) -> Sequence[ipywidgets.Widget]:
         return [self._tables]

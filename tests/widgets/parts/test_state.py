@@ -1,37 +1,36 @@
-"""Tests of declared state: what follows from one declaration, and how a control and a trait keep together."""
+"""Tests of declared state: what follows from one declaration, and how an input and a trait keep together."""
 
 from __future__ import annotations
 
 import inspect
 from typing import Any
 
-import ipywidgets
 import numpy as np
 import pytest
 
 from lgq_explore.errors import InputError
-from lgq_explore.widgets.parts import controls
+from lgq_explore.widgets.parts import inputs
 from lgq_explore.widgets.parts.state import Choice, Codes, Place, Stateful, Temperature, Weight, Whole
 
 
 class Planted(Stateful):
     """Every kind of piece; `most` decides what `hits` may be."""
 
-    size = Choice({"a few": 4, "many": 16}, 4, controls.menu("codes"))
-    hits = Whole((1, None), 5, controls.count_slider("hits", (1, 5, 10)))
-    selection = Codes(lambda planted: planted.size, controls.codes_box("codes"))
-    last = Whole(lambda planted: (0, planted.size - 1), lambda planted: planted.size - 1, controls.number_box("last"))
-    temperature = Temperature((0.1, 1.0, 10.0), 1.0, controls.stop_slider("temperature"))
-    held = Temperature(0.5, None, controls.decade_slider("held", -3, 2), allow_none=True)
+    size = Choice({"a few": 4, "many": 16}, 4, inputs.menu("codes"))
+    hits = Whole((1, None), 5, inputs.count_slider("hits", (1, 5, 10)))
+    selection = Codes(lambda planted: planted.size, inputs.codes_box("codes"))
+    last = Whole(lambda planted: (0, planted.size - 1), lambda planted: planted.size - 1, inputs.number_box("last"))
+    temperature = Temperature((0.1, 1.0, 10.0), 1.0, inputs.stop_slider("temperature"))
+    held = Temperature(0.5, None, inputs.decade_slider("held", -3, 2), allow_none=True)
     usage = Weight((), 0.0)
-    patch = Place({"row": 4, "column": 5}, (0, 0), controls.place_boxes)
+    patch = Place({"row": 4, "column": 5}, (0, 0), inputs.place_boxes())
 
     def __init__(self, name: str, *, crops: int = 8, **state: Any) -> None:
         super().__init__()
         self.name, self.crops = name, crops
         self.refused: list[str] = []
         self.take(state)
-        self.widgets = self.bound_controls(lambda error: self.refused.append(str(error)))
+        self.widgets = self.bound_inputs(lambda error: self.refused.append(str(error)))
 
 
 class Below(Planted):
@@ -120,7 +119,7 @@ def test_an_empty_place_is_the_first() -> None:
         ("patch", [1, 2], [1, 2]),
     ],
 )
-def test_a_control_sets_its_piece_and_follows_it(piece: str, moved: Any, value: Any) -> None:
+def test_an_input_sets_its_piece_and_follows_it(piece: str, moved: Any, value: Any) -> None:
     planted, other = Planted("it"), Planted("it")
     planted.widgets[piece].value = moved
     assert getattr(planted, piece) == value
@@ -128,20 +127,62 @@ def test_a_control_sets_its_piece_and_follows_it(piece: str, moved: Any, value: 
     assert other.widgets[piece].value == moved
 
 
-def test_a_control_shows_what_it_cannot_offer_by_what_is_nearest_and_leaves_the_piece() -> None:
-    planted = Planted("it", temperature=0.2, held=1e-6, hits=7)
-    assert planted.widgets["temperature"].value == 0.1
-    assert planted.widgets["held"].value == pytest.approx(1e-3)
-    assert [value for _, value in planted.widgets["hits"].options] == [1, 5, 7, 10]
-    assert (planted.temperature, planted.held, planted.hits) == (0.2, 1e-6, 7)
+def parts_of(slider: Any) -> tuple[Any, Any]:
+    slider, box = slider.children
+    return slider, box
+
+
+def test_a_slider_shows_the_nearest_stop_and_its_box_the_number_itself() -> None:
+    planted = Planted("it", temperature=0.0126, held=1e-6, hits=7)
+    shown = {name: [part.value for part in parts_of(planted.widgets[name])] for name in ("temperature", "held", "hits")}
+    assert shown == {"temperature": [0.1, "0.0126"], "held": [0.001, "1e-06"], "hits": [5, "7"]}
+    assert (planted.temperature, planted.held, planted.hits) == (0.0126, 1e-6, 7)
     planted.held = None
-    assert planted.widgets["held"].value == 0.5
+    assert parts_of(planted.widgets["held"])[1].value == "0.5"
+
+
+@pytest.mark.parametrize(
+    ("piece", "typed", "value"), [("temperature", "0.25", 0.25), ("temperature", "3", 3.0), ("hits", "1,000", 1000)]
+)
+def test_a_number_can_be_typed_beside_a_slider(piece: str, typed: str, value: float) -> None:
+    planted = Planted("it")
+    slider, box = parts_of(planted.widgets[piece])
+    box.value = typed
+    assert getattr(planted, piece) == value
+    first, last = slider.options[0], slider.options[-1]
+    label, stop = last if slider.value == first[1] else first
+    slider.value = stop
+    assert getattr(planted, piece) == stop
+    assert box.value == label
+
+
+@pytest.mark.parametrize(
+    ("piece", "typed", "told"),
+    [
+        ("temperature", "-1", "temperature is -1: give a positive number"),
+        ("temperature", "warm", "temperature is 'warm': give a positive number"),
+        ("hits", "0", "hits is 0: give a whole number of at least 1"),
+        ("hits", "2.5", "hits is 2.5: give a whole number of at least 1"),
+    ],
+)
+def test_a_number_typed_in_vain_is_refused_in_words_and_not_clamped(piece: str, typed: str, told: str) -> None:
+    planted = Planted("it")
+    before = planted.state()
+    _, box = parts_of(planted.widgets[piece])
+    shown = box.value
+    box.value = typed
+    assert planted.refused == [told]
+    assert planted.state() == before
+    assert box.value == shown
+
+
+def test_codes_are_ascending_and_each_once() -> None:
+    assert Planted("it", size=16, selection=[9, 3, 3]).selection == [3, 9]
 
 
 def test_a_value_that_a_page_rounds_and_sends_back_moves_nothing() -> None:
     planted = Planted("it", held=0.123456789)
     slider = planted.widgets["held"]
-    assert isinstance(slider, ipywidgets.FloatLogSlider)
     slider.value = 0.1234567891
     assert planted.held == 0.123456789
     slider.value = 0.2
@@ -150,7 +191,6 @@ def test_a_value_that_a_page_rounds_and_sends_back_moves_nothing() -> None:
 
 def test_what_a_reader_sets_in_vain_is_told() -> None:
     planted = Planted("it", size=16)
-    planted.widgets["last"].max = 99
     planted.widgets["last"].value = 40
     assert planted.refused == ["last is 40: give a whole number from 0 to 15"]
-    assert planted.last == 15
+    assert planted.last == planted.widgets["last"].value == 15

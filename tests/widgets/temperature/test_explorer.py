@@ -79,16 +79,17 @@ def test_slider_and_trait_follow_each_other(run: Run) -> None:
     panel = TemperatureExplorer(run)
     panel.temperature = 0.137
     assert panel.temperature == 0.137
-    assert panel.controls["temperature"].value == pytest.approx(10**-0.9)
-    panel.controls["temperature"].value = panel.offered_temperatures[-1]
+    slider, box = panel.inputs["temperature"].children
+    assert (slider.value, box.value) == (0.126, "0.137")
+    panel.inputs["temperature"].value = panel.offered_temperatures[-1]
     assert panel.temperature == panel.offered_temperatures[-1]
-    panel.controls["snapshot"].value = 3
+    panel.inputs["snapshot"].value = 3
     assert panel.snapshot == 3
     assert "since step 0" in panel._change.value
-    panel.controls["token"].value = 5
+    panel.inputs["token"].value = 5
     assert panel.token == 5
     panel.token = 7
-    assert panel.controls["token"].value == 7
+    assert panel.inputs["token"].value == 7
 
 
 def test_a_snapshot_answers_with_its_own_codebook(run: Run) -> None:
@@ -176,7 +177,7 @@ def test_a_preview_is_followed_though_somebody_else_asked_for_the_whole(run: Run
 
 def test_a_study_without_a_run_has_one_codebook_and_no_marks_of_training() -> None:
     panel = TemperatureExplorer(study_of(method_tokenizer("lgq"), noise_pictures(4)))
-    assert panel.controls["snapshot"].options == (0,)
+    assert panel.inputs["snapshot"].options == (0,)
     assert "training ended" not in panel.summary()
     assert "without a run" in panel.caption()
 

@@ -96,7 +96,7 @@ def test_the_temperature_moves_what_is_soft_and_nothing_that_is_hard(lab: ToyLab
     assert pixels_of(after[1]) == pytest.approx(field_picture(view.soft(1.0).shared, 4))
     assert pixels_of(after[2]) == pytest.approx(field_picture(view.equilibrium(1.0).shared, 4))
     assert places(lab, 2) == pytest.approx(view.equilibrium(1.0).codes[["x", "y"]].to_numpy())
-    assert lab.controls["temperature"].value == pytest.approx(1.0)
+    assert lab.inputs["temperature"].value == pytest.approx(1.0)
 
 
 def test_above_the_critical_temperature_all_centres_coincide(lab: ToyLab) -> None:
@@ -116,12 +116,12 @@ def test_another_setting_forgets_what_was_learned(lab: ToyLab) -> None:
     lab.train()
     lab.usage = 0.02
     assert lab.fit is None
-    assert lab.controls["usage"].value == 0.02
+    assert lab.inputs["usage"].value == 0.02
     lab.train()
     assert lab.fit is not None
     lab.method = "fsq"
     assert lab.fit is None
-    assert lab.controls["usage"].disabled
+    assert lab.inputs["usage"].disabled
     assert "fsq has no temperature" in text_of(lab)
     _, _, live, dead = figures(lab)[PLANES]["data"][:TRACES]
     assert sorted(live["meta"] + dead["meta"]) == list(range(9))
@@ -130,7 +130,7 @@ def test_another_setting_forgets_what_was_learned(lab: ToyLab) -> None:
 def test_codes_start_where_they_are_told_and_a_grids_lines_stay(lab: ToyLab) -> None:
     assert not lines(lab, 0)
     lab.initialization = "grid"
-    assert lab.controls["initialization"].value == "grid"
+    assert lab.inputs["initialization"].value == "grid"
     (a, b), (c, d) = (corner for corner in places(lab, 0).reshape(2, 2, 2))
     assert b - a == pytest.approx(d - c, abs=1e-5)
     assert len(lines(lab, 0)) == len(lines(lab, 1)) == 3 * 4
@@ -142,20 +142,20 @@ def test_codes_start_where_they_are_told_and_a_grids_lines_stay(lab: ToyLab) -> 
     lab.codes = 7
     assert "codebook_size is 7: no even grid in 2 directions has so many codes; choose a number" in text_of(lab)
     lab.method = "simvq"
-    assert lab.controls["initialization"].disabled
+    assert lab.inputs["initialization"].disabled
     with pytest.raises(InputError, match="initialization is 'gird': choose one of random"):
         lab.initialization = "gird"
 
 
 def test_controls_and_traits_follow_each_other(lab: ToyLab) -> None:
-    lab.controls["temperature"].value = lab.controls["temperature"].options[0][1]
+    lab.inputs["temperature"].value = lab.inputs["temperature"].options[0][1]
     assert lab.temperature == pytest.approx(0.02, rel=0.01)
     lab.temperature = 0.33  # between two stops
     assert lab.temperature == 0.33
-    assert lab.controls["temperature"].value == pytest.approx(0.316, abs=0.04)
+    assert lab.inputs["temperature"].value == pytest.approx(0.316, abs=0.04)
     lab.peakedness = 0.0
-    assert lab.controls["peakedness"].value == 0.0
-    lab.controls["peakedness"].value = 0.1
+    assert lab.inputs["peakedness"].value == 0.0
+    lab.inputs["peakedness"].value = 0.1
     assert lab.setting.loss_weights["peakedness"] == 0.1
 
 

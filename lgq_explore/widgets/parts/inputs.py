@@ -1,0 +1,224 @@
+"""What a reader sets pieces of a panel's state with: menus, sliders, boxes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import ipywidgets
+import traitlets
+
+from .codes_box import CodesBox
+
+OWN_WIDTH = {"description_width": "initial"}
+STOPS_PER_DECADE = 20
+
+
+class Input:
+    """A widget whose `value` stands for a piece of state. One that can't show every value shows a near one."""
+
+    def __init__(self, widget: ipywidgets.Widget) -> None:
+        self.widget = widget
+
+    def nearest(self, value: Any) -> Any:
+        """The value of the widget that stands for this value of the piece."""
+        return value
+
+    def show(self, value: Any) -> None:
+        self.widget.value = self.nearest(value)
+
+
+class _OrInForce(Input):
+    """An input of a number that shows the one in force while the piece is None."""
+
+    def __init__(self, widget: ipywidgets.Widget, in_force: float) -> None:
+        super().__init__(widget)
+        self._in_force = in_force
+
+    def nearest(self, value: Any) -> Any:
+        return self._in_force if value is None else value
+
+
+class TypedSlider(ipywidgets.HBox):
+    """A slider over some numbers, a box beside it for any other, and the trait `value` that either sets.
+
+    The slider shows a number between two stops by the stop that is nearest in ratio. What is typed and is no number
+    becomes the value too: whoever follows it refuses that in words.
+    """
+
+    value = traitlets.Any()
+    disabled = traitlets.Bool()
+
+    def __init__(self, label: str, stops: Sequence[float], width: str) -> None:
+        self.options = [(_digits(stop), stop) for stop in stops]
+        self._slider = ipywidgets.SelectionSlider(
+            options=self.options, description=label, style=OWN_WIDTH, layout={"width": width}, readout=False
+        )
+        self._box = ipywidgets.Text(continuous_update=False, tooltip=label, layout={"width": "76px"})
+        super().__init__([self._slider, self._box], layout={"width": "auto"})
+        self._slider.observe(self._slide, "value")
+        self._box.observe(self._type, "value")
+        self.observe(self._show, "value")
+        for part in (self._slider, self._box):
+            traitlets.link((self, "disabled"), (part, "disabled"))
+        self.value = stops[0]
+
+    def __repr__(self) -> str:
+        return f"TypedSlider({self._slider.description})"
+
+    def _slide(self, change: Any) -> None:
+        self.value = change["new"]
+
+    def _type(self, change: Any) -> None:
+        self.value = _number_in(change["new"])
+
+    def _show(self, change: Any) -> None:
+        if isinstance(change["new"], str):
+            return
+        stops = [stop for _, stop in self.options]
+        self._slider.unobserve(self._slide, "value")
+        self._slider.value = min(stops, key=lambda stop: abs(math.log(max(stop, 1e-9) / max(change["new"], 1e-9))))
+        self._slider.observe(self._slide, "value")
+        self._box.unobserve(self._type, "value")
+        self._box.value = _digits(change["new"])
+        self._box.observe(self._type, "value")
+
+
+class PlaceBoxes(ipywidgets.HBox):
+    """A box for each axis of an array, and the trait `value` with the place that they name together."""
+
+    value = traitlets.List(traitlets.Int())
+
+    def __init__(self, lengths: Mapping[str, int]) -> None:
+        self._boxes = [
+            ipywidgets.IntText(description=name, continuous_update=False, layout={"width": "170px"}) for name in lengths
+        ]
+        super().__init__(self._boxes)
+        for box in self._boxes:
+            box.observe(self._read, "value")
+        self.observe(self._write, "value")
+
+    def __repr__(self) -> str:
+        return f"PlaceBoxes({', '.join(box.description for box in self._boxes)})"
+
+    def _read(self, change: Any) -> None:
+        self.value = [box.value for box in self._boxes]
+
+    def _write(self, change: Any) -> None:
+        for box, value in zip(self._boxes, change["new"], strict=True):
+            box.unobserve(self._read, "value")
+            box.value = value
+            box.observe(self._read, "value")
+
+
+def menu(label: str, width: str = "auto") -> Callable[[Any], Input]:
+    """A list that opens, over the choices."""
+    return lambda choices: Input(
+        ipywidgets.Dropdown(options=_options(choices), description=label, style=OWN_WIDTH, layout={"width": width})
+    )
+
+
+def radio_buttons(label: str) -> Callable[[Any], Input | None]:
+    """All choices in sight; none where there is nothing to choose."""
+
+    def make(choices: Any) -> Input | None:
+        options = _options(choices)
+        if len(options) < 2:
+            return None
+        return Input(
+            ipywidgets.RadioButtons(
+                options=options, description=label, orientation="horizontal", layout={"width": "auto"}
+            )
+        )
+
+    return make
+
+
+def step_slider(label: str, width: str = "330px") -> Callable[[Sequence[int]], Input]:
+    """A slider over the choices, which are whole numbers."""
+    return lambda steps: Input(_slider(label, list(steps), width))
+
+
+def stop_slider(label: str, width: str = "300px") -> Callable[[Sequence[float]], Input]:
+    """A slider over numbers, with a box for others."""
+    return lambda stops: Input(TypedSlider(label, stops, width))
+
+
+def count_slider(label: str, offered: Sequence[int], width: str = "190px") -> Callable[[Any], Input]:
+    """A slider over counts, with a box for others; the piece's own ends decide which are refused."""
+    return lambda ends: Input(TypedSlider(label, offered, width))
+
+
+def decade_slider(label: str, lowest: int, highest: int) -> Callable[[float | None], Input | None]:
+    """A logarithmic slider between two powers of ten, at the number in force to begin with; none where none is."""
+
+    def make(in_force: float | None) -> Input | None:
+        if in_force is None:
+            return None
+        decades = range(lowest * STOPS_PER_DECADE, highest * STOPS_PER_DECADE + 1)
+        stops = three_digits(10 ** (tenth / STOPS_PER_DECADE) for tenth in decades)
+        return _OrInForce(TypedSlider(label, stops, "300px"), in_force)
+
+    return make
+
+
+def number_box(label: str, width: str = "130px") -> Callable[[Any], Input]:
+    """A box for a whole number."""
+    return lambda ends: Input(
+        ipywidgets.IntText(description=label, style=OWN_WIDTH, layout={"width": width}, continuous_update=False)
+    )
+
+
+def three_digits(numbers: Iterable[float]) -> list[float]:
+    """The numbers rounded to three significant digits, as a reader sees them."""
+    return [float(f"{number:.3g}") for number in numbers]
+
+
+def codes_box(label: str) -> Callable[[int], Input]:
+    """A box of text for numbers of codes."""
+    return lambda codebook_size: Input(CodesBox(label, codebook_size))
+
+
+def check_box(label: str) -> Callable[[Any], Input]:
+    """A box to tick, for a choice between False and True."""
+    return lambda choices: Input(ipywidgets.Checkbox(description=label, indent=False, layout={"width": "auto"}))
+
+
+def text_box(label: str, placeholder: str, width: str = "auto") -> Callable[[Any], Input]:
+    """A box of text, which is taken by Enter or when it is left."""
+    return lambda domain: Input(
+        ipywidgets.Text(
+            description=label,
+            placeholder=placeholder,
+            style=OWN_WIDTH,
+            layout={"width": width},
+            continuous_update=False,
+        )
+    )
+
+
+def place_boxes() -> Callable[[Mapping[str, int]], Input]:
+    """A box for each axis."""
+    return lambda lengths: Input(PlaceBoxes(lengths))
+
+
+def _slider(label: str, options: list[Any], width: str) -> ipywidgets.SelectionSlider:
+    return ipywidgets.SelectionSlider(options=options, description=label, style=OWN_WIDTH, layout={"width": width})
+
+
+def _options(choices: Any) -> list[Any]:
+    return list(choices.items()) if isinstance(choices, Mapping) else list(choices)
+
+
+def _digits(number: float) -> str:
+    return str(number) if isinstance(number, int) else f"{number:.3g}"
+
+
+def _number_in(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text.replace(",", "").strip())
+        except ValueError:
+            continue
+    return text
