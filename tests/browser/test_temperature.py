@@ -14,6 +14,7 @@ from lgq_explore import analysis, plots
 from lgq_explore.runs.run import Run
 from lgq_explore.runs.study import study
 from lgq_explore.training.loop import train
+from lgq_explore.widgets.parts.inputs import three_digits
 from tests.browser.notebook_page import SMALL, NotebookPage, chart, opened_notebook
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, note
     notebook.run_all()
     notebook.wait_for_charts(5)
     views = analysis.temperature.TemperatureViews(study(run))
-    grid = views.temperatures
+    grid = three_digits(views.temperatures)
     wait_for_the_whole_sample(notebook, views)
     before = shown(notebook)
     assert before.temperature == pytest.approx(0.1)
@@ -90,6 +91,14 @@ def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, note
     assert shown(notebook).shares == pytest.approx(shares_of(past, moved))
     notebook.wait_for_text(f"TemperatureExplorer('lgq', temperature={moved!r}, snapshot=0, token={token}")
     notebook.assert_fits()
+
+    box = notebook.page.get_by_role("textbox", name="temperature τ")
+    box.fill("0.0126")
+    box.press("Enter")
+    notebook.wait_for_text("TemperatureExplorer('lgq', temperature=0.0126, snapshot=0")
+    box.fill("-1")
+    box.press("Enter")
+    notebook.wait_for_text("temperature is -1: give a positive number")
 
 
 def present(temperature: float) -> str:

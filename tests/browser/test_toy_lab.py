@@ -17,11 +17,13 @@ from lgq_explore import analysis
 from lgq_explore.analysis.toys import ToySetting, ToyView
 from lgq_explore.analysis.toys.fits import TEMPERATURES
 from lgq_explore.plots.toys.plane import field_picture
+from lgq_explore.widgets.parts.inputs import three_digits
 from tests.browser.notebook_page import NotebookPage, chart, opened_notebook
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
 
+OFFERED = three_digits(TEMPERATURES)
 CELLS = ("import lgq_explore as lgq", "lab = lgq.widgets.ToyLab(codes=8, temperature=0.1, steps=300)\nlab")
 NOTEBOOK = "toy_lab.ipynb"
 PLANES, BIFURCATION, DISTANCE = range(3)
@@ -73,7 +75,7 @@ def test_the_temperature_moves_the_responsibilities_and_above_the_critical_one_a
     notebook.slider("temperature").focus()
     for _ in range(STEPS):
         notebook.page.keyboard.press("ArrowRight")
-    moved = TEMPERATURES[TEMPERATURES.index(0.1) + STEPS]
+    moved = OFFERED[OFFERED.index(0.1) + STEPS]
     wait_for_temperature(notebook, moved)
     after = shown(notebook)
     assert_is(after, view, moved)
@@ -82,13 +84,13 @@ def test_the_temperature_moves_the_responsibilities_and_above_the_critical_one_a
     notebook.picture("toy_lab_warm.png")
 
     notebook.page.keyboard.press("End")
-    wait_for_temperature(notebook, TEMPERATURES[-1])
+    wait_for_temperature(notebook, OFFERED[-1])
     hottest = shown(notebook)
-    assert TEMPERATURES[-1] > view.path.critical_temperature
+    assert OFFERED[-1] > view.path.critical_temperature
     assert np.ptp(hottest.places(EQUILIBRIUM), axis=0).max() < 0.01
     assert np.ptp(hottest.places(SOFT), axis=0).min() > 1
     assert "1 distinct centre of 8" in notebook.page.locator(".lgq-charts").inner_text()
-    assert_is(hottest, view, TEMPERATURES[-1])
+    assert_is(hottest, view, OFFERED[-1])
     notebook.picture("toy_lab_hot.png")
 
     notebook.page.get_by_role("combobox", name="method").select_option("fsq")

@@ -24,8 +24,8 @@ from lgq_explore.runs.study import CROPS, Study, study
 from ..explorer import Explorer
 from ..panel import ERROR_COLOUR, QUIET_COLOUR, Panel, spoken
 from ..parts.background import Background
-from ..parts.inputs import check_box, text_box
 from ..parts.copy_code import CopyCode
+from ..parts.inputs import check_box, text_box
 from ..parts.kernel_loop import KernelLoop
 from ..parts.state import Choice, Stateful
 from .columns import COLUMNS, split_columns

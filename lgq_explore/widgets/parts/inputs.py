@@ -55,7 +55,8 @@ class TypedSlider(ipywidgets.HBox):
         self._slider = ipywidgets.SelectionSlider(
             options=self.options, description=label, style=OWN_WIDTH, layout={"width": width}, readout=False
         )
-        self._box = ipywidgets.Text(continuous_update=False, tooltip=label, layout={"width": "76px"})
+        self._box = ipywidgets.Text(continuous_update=False, description=label, layout={"width": "76px"})
+        self._box.add_class("lgq-typed")  # its label is for screen readers: the slider has the same in sight
         super().__init__([self._slider, self._box], layout={"width": "auto"})
         self._slider.observe(self._slide, "value")
         self._box.observe(self._type, "value")
