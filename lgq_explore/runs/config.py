@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -286,9 +286,9 @@ def shortened(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def near_matches(name: str, known: Mapping[str, Any] | list[str]) -> str:
-    """A question in brackets whether a near match was meant; empty if there is none."""
-    close = difflib.get_close_matches(name, list(known), n=2)
+def near_matches(name: str, known: Iterable[str], most: int = 2) -> str:
+    """A question in brackets whether one of at most `most` near matches was meant; empty if there is none."""
+    close = difflib.get_close_matches(name, list(known), n=most)
     return f" (did you mean {' or '.join(close)}?)" if close else ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,9 +20,10 @@ from lgq_explore.metrics import (
     bits_per_pixel,
     picture_metrics,
 )
+from lgq_explore.metrics.pictures import PictureMetric
 
-from .encoding import coded_batches, evaluation_set
-from .run import Run, open_run
+from .encoding import EvaluationSet, coded_batches, evaluation_set
+from .run import Run, TrainedTokenizer, open_run
 
 METRICS = "metrics.json"
 """The file in a run's folder that keeps the last result on its held-out split."""
@@ -55,12 +56,20 @@ def evaluate(
     if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
         raise InputError(f"device is {device!r}, which torch does not see here: give cpu")
     run = run if isinstance(run, Run) else open_run(run)
-    config = run.config
-    trained = run.trained()
-    quantizer = trained.tokenizer.quantizer
-    chosen = evaluation_set(run, data, crops)
-    counts, error = GroupedCodeCounts(quantizer.levels), QuantizationError()
+    trained, chosen = run.trained(), evaluation_set(run, data, crops)
     metrics = picture_metrics(PictureMetricSettings(fd_features, device))
+    result = _measured(run, trained, chosen, metrics)
+    if data is None:
+        _keep(run, trained.digest, result)
+    return result
+
+
+def _measured(
+    run: Run, trained: TrainedTokenizer, chosen: EvaluationSet, metrics: Sequence[PictureMetric]
+) -> dict[str, Any]:
+    """The result of `evaluate`, of these weights on these crops."""
+    config, quantizer = run.config, trained.tokenizer.quantizer
+    counts, error = GroupedCodeCounts(quantizer.levels), QuantizationError()
     for batch in coded_batches(trained.tokenizer, chosen.crops.images):
         images, reconstructions = batch.images.float() / 255, batch.reconstructions.float() / 255
         for metric in metrics:
@@ -69,7 +78,7 @@ def evaluate(
         counts.update(codes)
         error.update(quantizer.continuous(batch.output.latents), quantizer.discrete(codes))
     usage = counts.usage()
-    result = {
+    return {
         "run": run.name,
         "quantizer": config.quantizer.method,
         "codebook_size": usage.codebook_size,
@@ -89,9 +98,6 @@ def evaluate(
         "scenes": len({chosen.crops.scenes[index] for index in chosen.crops.photograph.tolist()}),
         "groups": {str(group): _of_group(usage) for group, usage in enumerate(counts.group_usages())},
     }
-    if data is None:
-        _keep(run, trained.digest, result)
-    return result
 
 
 def kept_metrics(run: Run) -> Mapping[str, Any]:

@@ -164,7 +164,7 @@ class _Fitting:
         self.snapshots: dict[int, NDArray[np.float32]] | None = {} if snapshots else None
 
     def run(self, log_steps: int, progress: bool) -> FittedQuantizer:
-        recipe, step, of_step = self.recipe, 0, dict[str, float]()
+        recipe, step, of_step = self.recipe, 0, dict[str, float | Tensor]()
         self._log(step, of_step)
         description = f"{recipe.quantizer.method}, {recipe.quantizer.size} codes"
         with Progress(description, recipe.steps, "steps", shown=progress) as bar:
@@ -187,8 +187,8 @@ class _Fitting:
             tokens=len(self.tokens),
         )
 
-    def _make_step(self, step: int, held_temperature: float | None) -> dict[str, float]:
-        """One optimiser step. Returns its columns of a history row."""
+    def _make_step(self, step: int, held_temperature: float | None) -> dict[str, float | Tensor]:
+        """One optimiser step. Returns its columns of a history row, as tensors that are read if it is logged."""
         quantizer, recipe = self.quantizer.train(), self.recipe
         quantizer.anneal(progress_at(step, recipe.steps))
         if isinstance(quantizer, HasTemperature):
@@ -211,9 +211,9 @@ class _Fitting:
         self.schedule.step()
         return {
             "learning_rate": rate,
-            "loss": loss.item(),
-            **{f"loss_{name}": value.item() for name, value in losses.items()},
-            **{name: value.item() for name, value in output.diagnostics.items()},
+            "loss": loss.detach(),
+            **{f"loss_{name}": value.detach() for name, value in losses.items()},
+            **{name: value.detach() for name, value in output.diagnostics.items()},
         }
 
     def _diverged(self, step: int, what: str) -> InputError:
@@ -222,7 +222,7 @@ class _Fitting:
         )
 
     @torch.no_grad()
-    def _log(self, step: int, of_step: dict[str, float]) -> None:
+    def _log(self, step: int, of_step: Mapping[str, float | Tensor]) -> None:
         quantizer = self.quantizer.eval()
         counts, squared_distance = GroupedCodeCounts(quantizer.levels), 0.0
         for part in self.tokens.split(TOKENS_AT_ONCE):
@@ -231,7 +231,7 @@ class _Fitting:
             squared_distance += (to_tokens(output.quantized) - part).double().square().sum().item()
         row = {
             "step": step,
-            **of_step,
+            **{name: float(value) for name, value in of_step.items()},
             "distortion": squared_distance / len(self.tokens),
             "active_codes": counts.usage().active_codes,
             "tokens": len(self.tokens),

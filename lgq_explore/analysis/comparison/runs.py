@@ -113,12 +113,9 @@ def _features(distance: Any) -> str:
 def _mean(finished: pd.DataFrame, number: str) -> dict[str, Any]:
     having = finished.dropna(subset=number)
     why = "" if len(having) else "no finished run has it"
-    of_one_kind = {
-        "tokens" if number in HELD_OUT else "training_tokens": "numbers of tokens",
-        "fd_features": "features",
-    }
-    if number != "fd":
-        del of_one_kind["fd_features"]
+    of_one_kind = {"tokens" if number in HELD_OUT else "training_tokens": "numbers of tokens"}
+    if number == "fd":
+        of_one_kind["fd_features"] = "features"
     for column, words in of_one_kind.items():
         if having[column].nunique() > 1:
             why = f"their {words} differ"

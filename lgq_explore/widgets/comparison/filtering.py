@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import operator
 import re
@@ -15,6 +14,7 @@ import pandas as pd
 
 from lgq_explore.errors import InputError, printable
 from lgq_explore.frames.comparison import RUNS
+from lgq_explore.runs.config import near_matches
 
 from .columns import COLUMNS, IS_TEXT
 
@@ -86,8 +86,7 @@ def _condition(word: str) -> Condition:
         return Condition("", "", word)
     called, sign, value = match["column"].lower(), match["sign"], match["value"]
     if called not in _NAMES:
-        close = difflib.get_close_matches(called, _NAMES, n=1)
-        near = f" (did you mean {close[0]}?)" if close else ""
+        near = near_matches(called, _NAMES, most=1)
         raise InputError(f"words names the column {printable(called)!r}{near}: choose one of {', '.join(COLUMNS)}")
     column = _NAMES[called]
     if RUNS.described[column][0] not in ("str", "datetime64[s]") and not _is_number(value):

@@ -178,13 +178,13 @@ class RunsTable(Stateful, Panel):
         return {**bundle, "text/html": table + (_picture(picture, repr(self._opened)) if picture else "")}
 
     def _follow(self, change: Any = None) -> None:
+        frame = self.frame()
         if change is None or change["name"] != "selection":
-            frame = self.frame()
             self._columns, self._shared = split_columns(frame)
             self._shown = sections(frame, self.sort, self.descending, self.grouped)
             self._view.show(self._columns, self._shown, self.sort, self.descending)
         self._view.ticked = self.selection
-        self._note.value = f'<div style="color: {QUIET_COLOUR}; line-height: 18px">{_as_html(self._notes())}</div>'
+        self._note.value = f'<div style="color: {QUIET_COLOUR}; line-height: 18px">{_as_html(self._notes(frame))}</div>'
         self._message.value = "" if len(self._runs) else spoken(how_to_make_a_run(self._folder), QUIET_COLOUR)
         for name, button in self._buttons.items():
             objection = OPENERS[name].objection(len(self.selection))
@@ -192,9 +192,8 @@ class RunsTable(Stateful, Panel):
         self._close_button.layout.display = None if self._opened is not None else "none"
         self._copy.code = self.code()
 
-    def _notes(self) -> list[str]:
+    def _notes(self, frame: pd.DataFrame) -> list[str]:
         """What the table says below itself, in a few sentences; the code in them stands between backquotes."""
-        frame = self.frame()
         if not len(self._runs):
             return []
         hidden = len(set(self.selection) - set(frame["run"]))

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from lgq_explore import plots
 from lgq_explore.analysis.geometry.embedding import say_nothing
 from lgq_explore.errors import InputError, printable
+from lgq_explore.frames.geometry import CODE, TOKEN
 from lgq_explore.runs.study import Study
 
 from ..explorer import MAKE_AGAIN, Explorer
@@ -129,9 +130,9 @@ class GeometryExplorer(Explorer):
         """One row per point shown: map (its heading), kind (code, token), code, x, y, fitted, colours of codes."""
         parts = []
         for pane in self._panes():
-            parts.append(pane.codes.assign(map=pane.heading, kind="code"))
+            parts.append(pane.codes.assign(map=pane.heading, kind=CODE))
             tokens = pane.tokens[["code", "token", "x", "y", "fitted"]]
-            parts.append(tokens.assign(map=pane.heading, kind="token"))
+            parts.append(tokens.assign(map=pane.heading, kind=TOKEN))
         return pd.concat(parts, ignore_index=True)
 
     def summary(self) -> dict[str, int | float | str]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from lgq_explore import analysis, plots
 from lgq_explore.analysis.geometry.embedding import Report
+from lgq_explore.frames.geometry import CODE, GRID, TOKEN
 from lgq_explore.runs.study import Study
 
 PRINCIPAL_AXES = ("first principal axis", "second principal axis")
@@ -65,7 +66,7 @@ class StudyMaps:
             heading = f"{method}: {_levels(self.quantizer.levels)} grid, in its own space"
         colours = analysis.geometry.map_colours(self.study, step, _costly(colour))
         regularity = self._regularity(request.space, step)
-        pane = _pane(mapped, mapped.of("code", step), colours, regularity, heading, self.quantizer.lattice)
+        pane = _pane(mapped, mapped.of(CODE, step), colours, regularity, heading, self.quantizer.lattice)
         if self.quantizer.codebook_is_fixed or not self.quantizer.lattice:
             return pane
         joined = "" if pane.edges.empty else ": lines join those that were neighbours"
@@ -79,7 +80,7 @@ class StudyMaps:
         colours = analysis.geometry.grid_colours(self.study, grid, _costly(colour))
         heading = f"{_levels(grid.levels)} grid, fitted to the same tokens"
         regularity = analysis.geometry.lattice_regularity(grid.points)
-        pane = _pane(mapped, mapped.of("grid"), colours, regularity, heading, grid.levels)
+        pane = _pane(mapped, mapped.of(GRID), colours, regularity, heading, grid.levels)
         return replace(of_the_same_map(pane), selectable=False)
 
     def _regularity_of(self, space: str, step: int) -> analysis.geometry.LatticeRegularity:
@@ -127,7 +128,7 @@ def _pane(
     return plots.geometry.MapPane(
         heading=heading,
         codes=codes,
-        tokens=mapped.of("token"),
+        tokens=mapped.of(TOKEN),
         # Only a linear map leaves straight what is straight.
         edges=analysis.geometry.lattice_edges(levels if mapped.method == "pca" else ()),
         axes=_axes(mapped),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import ipywidgets
@@ -15,29 +17,23 @@ OWN_WIDTH = {"description_width": "initial"}
 STOPS_PER_DECADE = 20
 
 
+@dataclass(frozen=True)
 class Input:
-    """A widget whose `value` stands for a piece of state. One that can't show every value shows a near one."""
+    """A widget whose `value` is that of a piece of state. in_force: what it shows while the piece is None."""
 
-    def __init__(self, widget: ipywidgets.Widget) -> None:
-        self.widget = widget
-
-    def nearest(self, value: Any) -> Any:
-        """The value of the widget that stands for this value of the piece."""
-        return value
+    widget: ipywidgets.Widget
+    in_force: float | None = None
 
     def show(self, value: Any) -> None:
-        self.widget.value = self.nearest(value)
+        self.widget.value = self.in_force if value is None else value
 
 
-class _OrInForce(Input):
-    """An input of a number that shows the one in force while the piece is None."""
-
-    def __init__(self, widget: ipywidgets.Widget, in_force: float) -> None:
-        super().__init__(widget)
-        self._in_force = in_force
-
-    def nearest(self, value: Any) -> Any:
-        return self._in_force if value is None else value
+@contextmanager
+def unheard(widget: ipywidgets.Widget, hear: Callable[[Any], None]) -> Iterator[None]:
+    """Set the widget's `value` in this block without `hear`, which listens to it, being told."""
+    widget.unobserve(hear, "value")
+    yield
+    widget.observe(hear, "value")
 
 
 class TypedSlider(ipywidgets.HBox):
@@ -78,12 +74,9 @@ class TypedSlider(ipywidgets.HBox):
         if isinstance(change["new"], str):
             return
         stops = [stop for _, stop in self.options]
-        self._slider.unobserve(self._slide, "value")
-        self._slider.value = min(stops, key=lambda stop: abs(math.log(max(stop, 1e-9) / max(change["new"], 1e-9))))
-        self._slider.observe(self._slide, "value")
-        self._box.unobserve(self._type, "value")
-        self._box.value = _digits(change["new"])
-        self._box.observe(self._type, "value")
+        with unheard(self._slider, self._slide), unheard(self._box, self._type):
+            self._slider.value = min(stops, key=lambda stop: abs(math.log(max(stop, 1e-9) / max(change["new"], 1e-9))))
+            self._box.value = _digits(change["new"])
 
 
 class PlaceBoxes(ipywidgets.HBox):
@@ -108,9 +101,8 @@ class PlaceBoxes(ipywidgets.HBox):
 
     def _write(self, change: Any) -> None:
         for box, value in zip(self._boxes, change["new"], strict=True):
-            box.unobserve(self._read, "value")
-            box.value = value
-            box.observe(self._read, "value")
+            with unheard(box, self._read):
+                box.value = value
 
 
 def menu(label: str, width: str = "auto") -> Callable[[Any], Input]:
@@ -138,7 +130,9 @@ def radio_buttons(label: str) -> Callable[[Any], Input | None]:
 
 def step_slider(label: str, width: str = "330px") -> Callable[[Sequence[int]], Input]:
     """A slider over the choices, which are whole numbers."""
-    return lambda steps: Input(_slider(label, list(steps), width))
+    return lambda steps: Input(
+        ipywidgets.SelectionSlider(options=list(steps), description=label, style=OWN_WIDTH, layout={"width": width})
+    )
 
 
 def stop_slider(label: str, width: str = "300px") -> Callable[[Sequence[float]], Input]:
@@ -159,7 +153,7 @@ def decade_slider(label: str, lowest: int, highest: int) -> Callable[[float | No
             return None
         decades = range(lowest * STOPS_PER_DECADE, highest * STOPS_PER_DECADE + 1)
         stops = three_digits(10 ** (tenth / STOPS_PER_DECADE) for tenth in decades)
-        return _OrInForce(TypedSlider(label, stops, "300px"), in_force)
+        return Input(TypedSlider(label, stops, "300px"), in_force)
 
     return make
 
@@ -202,10 +196,6 @@ def text_box(label: str, placeholder: str, width: str = "auto") -> Callable[[Any
 def place_boxes() -> Callable[[Mapping[str, int]], Input]:
     """A box for each axis."""
     return lambda lengths: Input(PlaceBoxes(lengths))
-
-
-def _slider(label: str, options: list[Any], width: str) -> ipywidgets.SelectionSlider:
-    return ipywidgets.SelectionSlider(options=options, description=label, style=OWN_WIDTH, layout={"width": width})
 
 
 def _options(choices: Any) -> list[Any]:

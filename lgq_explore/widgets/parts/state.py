@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import math
 import operator
@@ -14,8 +13,9 @@ import traitlets
 
 from lgq_explore.analysis.codes import checked_codes
 from lgq_explore.errors import InputError
+from lgq_explore.runs.config import near_matches
 
-from .inputs import Input
+from .inputs import Input, unheard
 
 
 class Piece(traitlets.TraitType[Any, Any]):
@@ -65,8 +65,7 @@ class Choice(Piece):
     def checked(self, value: Any, domain: Mapping[str, Any] | Iterable[Any]) -> Any:
         values = list(domain.values() if isinstance(domain, Mapping) else domain)
         if value not in values:
-            close = difflib.get_close_matches(str(value), map(str, values), n=1)
-            near = f" (did you mean {close[0]}?)" if close else ""
+            near = near_matches(str(value), map(str, values), most=1)
             offered = ", ".join(str(each) for each in values if each != "")
             raise InputError(f"{self.name} is {value!r}: choose one of {offered}{near}")
         return value
@@ -207,9 +206,8 @@ def bind(panel: Stateful, name: str, bound: Input, refuse: Callable[[InputError]
         shown = widget.value
 
     def show_silently(value: Any) -> None:
-        widget.unobserve(moved, "value")
-        show(value)
-        widget.observe(moved, "value")
+        with unheard(widget, moved):
+            show(value)
 
     def moved(change: Any) -> None:
         # The page rounds what it is given, and sends that back: nobody moved the input then.

@@ -17,7 +17,7 @@ from lgq_explore import analysis, plots
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.training.controls import Controls
 
-from ..panel import ERROR_COLOUR, QUIET_COLOUR
+from ..panel import ERROR_COLOUR, QUIET_COLOUR, spoken
 from ..parts.charts import Charts
 from ..parts.trainer_thread import State
 from ..temperature.control import TemperatureControl
@@ -96,19 +96,19 @@ class TrainingView(ipywidgets.VBox):
         elif trainer.is_stopping:
             self.show_stopping()
         elif latest is None:
-            self._message.value = _paragraph(_before_the_first_step(state), QUIET_COLOUR)
+            self._message.value = spoken(_before_the_first_step(state), QUIET_COLOUR)
         else:
             self._message.value = ""
 
     def show_stopping(self) -> None:
         """Say that the wish to stop was heard."""
         self._stop.disabled = True
-        self._message.value = _paragraph("Stopping: the step that is being made is finished and saved …", QUIET_COLOUR)
+        self._message.value = spoken("Stopping: the step that is being made is finished and saved …", QUIET_COLOUR)
 
     def show_error(self, error: BaseException) -> None:
         """The error in two lines at most; the cell that awaits shows the rest."""
         lines = (str(error) or type(error).__name__).splitlines()[:ERROR_LINES]
-        self._message.value = _paragraph("\n".join(lines), ERROR_COLOUR)
+        self._message.value = spoken("\n".join(lines), ERROR_COLOUR)
 
     def _sentence(self, state: State, latest: LatestStep | None) -> str:
         if latest is None:
@@ -157,7 +157,3 @@ def _temperature_control(config: TrainConfig, controls: Controls) -> Temperature
 
 def _button(label: str, icon: str, tooltip: str) -> ipywidgets.Button:
     return ipywidgets.Button(description=label, icon=icon, tooltip=tooltip, layout={"width": "96px"})
-
-
-def _paragraph(text: str, colour: str) -> str:
-    return f'<span role="status" style="color: {colour}; white-space: pre-line">{html.escape(text)}</span>'
