@@ -15,7 +15,7 @@ from playwright.sync_api import Page
 
 from lgq_explore import analysis
 from lgq_explore.analysis.toys import ToySetting, ToyView
-from lgq_explore.analysis.toys.fits import TEMPERATURES
+from lgq_explore.analysis.toys.references import TEMPERATURES
 from lgq_explore.plots.toys.plane import field_picture
 from lgq_explore.widgets.parts.inputs import three_digits
 from tests.browser.notebook_page import NotebookPage, chart, opened_notebook

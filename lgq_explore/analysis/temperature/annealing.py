@@ -30,6 +30,7 @@ from torch import Tensor
 from lgq_explore.errors import InputError
 from lgq_explore.frames.temperature import ANNEALED_STATES, BIFURCATIONS, SPLIT_TEMPERATURES, annealed_centres
 from lgq_explore.quantizers import to_tokens
+from lgq_explore.quantizers.initialization import OnRound, unheard
 from lgq_explore.quantizers.soft_assignment.tiles import strips
 from lgq_explore.quantizers.temperature import require_temperature
 from lgq_explore.runs.study import Study
@@ -112,16 +113,19 @@ def split_temperatures(tokens: ArrayLike | Tensor, codebook: ArrayLike | Tensor,
 
 def cell_sums(tokens: Tensor, codebook: Tensor, temperature: float, features: Tensor) -> CellSums:
     """`CellSums` of tokens [N, D], codes [K, D] and features [N, F], all of one dtype, a strip of tokens at a time."""
-    keys, bias = (2 / temperature) * codebook.T, codebook.square().sum(1) / -temperature
+    keys, bias = (2 / temperature) * codebook, codebook.square().sum(1, keepdim=True) / -temperature
     # The mass is one more feature, of ones.
     features = torch.cat([torch.ones_like(features[:, :1]), features], dim=1)
-    sums, lse = features.new_zeros(features.shape[1], len(codebook)), 0.0
+    sums, lse = features.new_zeros(len(codebook), features.shape[1]), 0.0
     for strip in strips(len(tokens), len(codebook), tokens.device):
-        logits = torch.addmm(bias, tokens[strip.rows], keys)
-        of_rows = logits.logsumexp(1, keepdim=True)
-        lse += of_rows.sum().item()
-        sums.addmm_(features[strip.rows].T, logits.sub_(of_rows).exp_())
-    return CellSums(sums[0] / len(tokens), sums[1:].T, lse / len(tokens))
+        # Codes lie along the first axis, so that sums over them are vectors of tokens; what is normalised are the
+        # features, which are fewer numbers than the responsibilities.
+        weights = torch.addmm(bias, keys, tokens[strip.rows].T)
+        largest = weights.amax(0)
+        total = weights.sub_(largest).exp_().sum(0)
+        lse += (total.log() + largest).sum().item()
+        sums.addmm_(weights, features[strip.rows] / total[:, None])
+    return CellSums(sums[:, 0] / len(tokens), sums[:, 1:], lse / len(tokens))
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,12 +166,14 @@ def annealing_path(
     *,
     seed: int = 0,
     iterations: int = ITERATIONS,
+    on_round: OnRound = unheard,
 ) -> AnnealingPath:
     """Follow K codes from the highest temperature to the lowest, at each until every code is the mean of its cell.
 
     All start at the mean of the tokens [N, D]. Before every temperature each is pushed by PERTURBATION of the tokens'
     spread in a seeded direction; where coinciding is stable the push dies away. iterations: at most, a temperature;
-    `states` says where they were too few to arrive.
+    `states` says where they were too few to arrive. on_round: called before every temperature with how many are done,
+    and with the number of all; an exception that it raises ends the work.
 
     Raises:
         InputError: shapes that do not fit, fewer than 2 codes, or no temperatures, or one that is not positive.
@@ -185,7 +191,8 @@ def annealing_path(
     spread = (points - points.mean(0)).square().sum(1).mean().sqrt()
     centres = points.mean(0).expand(codes, -1)
     parts, states = [], []
-    for temperature in sorted(temperatures, reverse=True):
+    for done, temperature in enumerate(sorted(temperatures, reverse=True)):
+        on_round(done, len(temperatures))
         push = torch.randn(centres.shape, generator=generator, dtype=centres.dtype)
         start = centres + PERTURBATION * spread * push / math.sqrt(centres.shape[1])
         centres, made, converged = _settled(points, start, temperature, CONVERGED * float(spread), iterations)

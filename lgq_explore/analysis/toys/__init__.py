@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from .fits import (
-    TOYS,
-    Optimum,
-    ToyFit,
-    ToySetting,
-    can_start_otherwise,
-    fit_toy,
-    held_out_tokens,
-    toy_named,
-    toy_optimum,
-    toy_path,
-    toy_table,
-    toy_tokens,
-)
+from .fits import ToyFit, ToySetting, can_start_otherwise, fit_toy, held_out_tokens, toy_start, toy_table
+from .mixtures import TOYS, toy_named, toy_tokens
 from .plane import Plane, hard_codes, plane_around, plane_codes, plane_responsibilities, soft_codes, soft_numbers
+from .references import Optimum, toy_optimum, toy_optimum_is_known, toy_path, toy_path_is_known
 from .view import ToyView
 
 __all__ = [
@@ -37,7 +26,10 @@ __all__ = [
     "soft_numbers",
     "toy_named",
     "toy_optimum",
+    "toy_optimum_is_known",
     "toy_path",
+    "toy_path_is_known",
+    "toy_start",
     "toy_table",
     "toy_tokens",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,9 @@ from lgq_explore.quantizers.plain_tokens import code_vectors
 
 from ..geometry.fsq_grid import lattice_edges
 from ..temperature.annealing import AnnealingPath, split_temperatures
-from .fits import Optimum, ToySetting, hard_numbers, held_out_tokens, toy_optimum, toy_path
+from .fits import ToySetting, hard_numbers, held_out_tokens
 from .plane import Plane, hard_codes, plane_around, plane_codes, plane_responsibilities, soft_codes, soft_numbers
+from .references import Optimum, toy_optimum, toy_optimum_is_known, toy_path, toy_path_is_known
 
 PIXELS = 200
 EXTENT_TOKENS = 4000
@@ -44,23 +46,39 @@ class SoftView:
 
 
 class ToyView:
-    """One quantizer on the mixture of a setting, at any temperature."""
+    """One quantizer on the mixture of a setting, at any temperature.
+
+    `optimum` and `path` may take seconds where they are not known yet; `knows_optimum` and `knows_path` tell. What
+    needs neither is quick.
+    """
 
     def __init__(self, setting: ToySetting, quantizer: Quantizer) -> None:
         self.setting, self.quantizer = setting, quantizer
         self.tokens: Tensor = held_out_tokens(setting)
         self.plane: Plane = plane_around(self.tokens[:EXTENT_TOKENS], PIXELS)
         self.codebook = code_vectors(quantizer)
-        self.optimum: Optimum = toy_optimum(setting.data, len(self.codebook))
         self.hard = HardView(
             plane_codes(quantizer, self.plane), hard_codes(quantizer, self.tokens), lattice_edges(quantizer.lattice)
         )
-        self._numbers: dict[float, dict[str, float | int | str]] = {}
+        self._soft_numbers: dict[float, dict[str, float]] = {}
+
+    @property
+    def optimum(self) -> Optimum:
+        """The least distortion of as many codes."""
+        return toy_optimum(self.setting.data, len(self.codebook))
+
+    @property
+    def knows_optimum(self) -> bool:
+        return toy_optimum_is_known(self.setting.data, len(self.codebook))
 
     @property
     def path(self) -> AnnealingPath:
         """The annealed codebook of as many codes, from hot to cold."""
         return toy_path(self.setting.data, len(self.codebook), self.setting.seed)
+
+    @property
+    def knows_path(self) -> bool:
+        return toy_path_is_known(self.setting.data, len(self.codebook), self.setting.seed)
 
     def soft(self, temperature: float) -> SoftView:
         """The quantizer's codes, shared at a temperature."""
@@ -82,35 +100,54 @@ class ToyView:
         The regularizers are taken over one batch of held-out points, as in a step of training: the published usage
         depends on how many these are.
         """
-        if temperature not in self._numbers:
-            self._numbers[temperature] = self._measured(temperature)
-        return self._numbers[temperature]
+        return {
+            **self.hard_numbers,
+            **self.optimum_numbers(),
+            **self.soft_numbers(temperature),
+            **self.equilibrium_numbers(temperature),
+        }
 
-    def _measured(self, temperature: float) -> dict[str, float | int | str]:
+    @cached_property
+    def hard_numbers(self) -> dict[str, float | int]:
+        """codes, distortion, active_codes, dead_codes, tokens, seed."""
         hard, size = hard_numbers(self.quantizer, self.tokens), len(self.codebook)
-        soft = soft_numbers(self.codebook, self.tokens, temperature)
-        batch = soft_numbers(self.codebook, self.tokens[: self.setting.batch_size], temperature)
-        at_equilibrium = self.path.state(temperature)
+        active = int(hard["active_codes"])
         return {
             "codes": size,
             "distortion": hard["distortion"],
-            "optimum": self.optimum.distortion,
-            "optimum_how": self.optimum.how,
-            "ratio": hard["distortion"] / self.optimum.distortion,
-            "active_codes": int(hard["active_codes"]),
-            "dead_codes": size - int(hard["active_codes"]),
-            "temperature": temperature,
-            "critical_temperature": self.path.critical_temperature,
-            "distinct_centres": int(at_equilibrium["distinct_centres"]),
-            "settled": int(at_equilibrium["converged"]),
-            "effective_codes": soft["effective_codes"],
-            "peakedness": batch["peakedness"],
-            "usage_published": batch["usage_published"],
-            "usage_unbiased": batch["usage_unbiased"],
-            "usage_bound": batch["usage_bound"],
-            "batch_tokens": int(batch["tokens"]),
+            "active_codes": active,
+            "dead_codes": size - active,
             "tokens": int(hard["tokens"]),
             "seed": self.setting.seed,
+        }
+
+    def optimum_numbers(self) -> dict[str, float | str]:
+        """optimum, optimum_how, and ratio: the distortion over the optimum."""
+        optimum = self.optimum
+        ratio = self.hard_numbers["distortion"] / optimum.distortion
+        return {"optimum": optimum.distortion, "optimum_how": optimum.how, "ratio": ratio}
+
+    def soft_numbers(self, temperature: float) -> dict[str, float]:
+        """temperature, effective_codes; and of the first batch_tokens points peakedness, and usage in its forms."""
+        if temperature not in self._soft_numbers:
+            soft = soft_numbers(self.codebook, self.tokens, temperature)
+            batch = soft_numbers(self.codebook, self.tokens[: self.setting.batch_size], temperature)
+            of_batch = ("peakedness", "usage_published", "usage_unbiased", "usage_bound")
+            self._soft_numbers[temperature] = {
+                "temperature": temperature,
+                "effective_codes": soft["effective_codes"],
+                **{name: batch[name] for name in of_batch},
+                "batch_tokens": int(batch["tokens"]),
+            }
+        return self._soft_numbers[temperature]
+
+    def equilibrium_numbers(self, temperature: float) -> dict[str, float | int]:
+        """critical_temperature, distinct_centres, and settled: whether the centres came to rest."""
+        state = self.path.state(temperature)
+        return {
+            "critical_temperature": self.path.critical_temperature,
+            "distinct_centres": int(state["distinct_centres"]),
+            "settled": int(state["converged"]),
         }
 
     @torch.no_grad()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lgq_explore import analysis, plots
 from lgq_explore.analysis.toys import ToyFit, ToySetting, ToyView
-from lgq_explore.analysis.toys.fits import TEMPERATURES
+from lgq_explore.analysis.toys.references import TEMPERATURES
 from lgq_explore.plots.style import Title
 from lgq_explore.quantizers import QUANTIZERS, SoftQuantizer
 from lgq_explore.quantizers.initialization import INITIALIZATIONS

@@ -20,7 +20,9 @@ from lgq_explore.analysis.toys import (
     toy_table,
     toy_tokens,
 )
-from lgq_explore.analysis.toys.fits import DEVIATION, TEMPERATURES, ToyEvent, hard_numbers
+from lgq_explore.analysis.toys.fits import ToyEvent, hard_numbers
+from lgq_explore.analysis.toys.mixtures import DEVIATION
+from lgq_explore.analysis.toys.references import TEMPERATURES
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import FSQConfig, TemperatureSchedule
 from lgq_explore.training.controls import Controls
