@@ -73,7 +73,7 @@ class RunsTable(Stateful, Panel):
         self._studies: dict[str, Study] = {}
         self._failure: InputError | None = None
         self._loop = KernelLoop()
-        self._background = Background(self._next_piece, self._open_if_ready)
+        self._background = Background(self._next_piece, self._open_if_ready, self.refuse)
         self._view = TableView(self._sort_by, self._tick)
         self._message, self._note = ipywidgets.HTML(), ipywidgets.HTML()
         self._copy, self._place = CopyCode(), ipywidgets.VBox()

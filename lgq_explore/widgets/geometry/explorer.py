@@ -74,7 +74,7 @@ class GeometryExplorer(Explorer):
         self.steps = self._maps.map(MapRequest("pca"), say_nothing).steps
         self._progress = ""
         self._failures: dict[tuple[StudyMaps, MapRequest], str] = {}
-        self._background = Background(self._next_piece, self._state_changed)
+        self._background = Background(self._next_piece, self._state_changed, self.refuse)
         super().__init__(**state)
 
     def __repr__(self) -> str:

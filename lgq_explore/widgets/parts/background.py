@@ -5,24 +5,39 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from lgq_explore.errors import InputError
+
 from .kernel_loop import running_loop
+
+Piece = Callable[[], object]
+
+
+class Abandoned(Exception):
+    """Raised by a piece of work that nobody waits for any more: no error."""
 
 
 class Background:
     """Pieces of work, each done in another thread, one after the other.
 
     next_piece: the piece to do now, or None where none is left; asked anew after each, so that what a reader wants now
-    is done first. done: called in the loop's thread after each piece.
+    is done first. A long piece looks now and then whether it is still wanted, and raises Abandoned where it is not.
+    done: called in the loop's thread after each piece that was not abandoned. failed: called there with what else a
+    piece raised, which ends the work until `begin` is called again.
     """
 
-    def __init__(self, next_piece: Callable[[], Callable[[], object] | None], done: Callable[[], None]) -> None:
-        self._next_piece, self._done = next_piece, done
+    def __init__(
+        self,
+        next_piece: Callable[[], Piece | None],
+        done: Callable[[], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self._next_piece, self._done, self._failed = next_piece, done, failed
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
         """Work until no piece is left, if that is not done already. Nothing happens in a script, which has no loop."""
         loop = running_loop()
-        if loop is not None and not self._is_busy and self._next_piece() is not None:
+        if loop is not None and not self.is_busy and self._next_piece() is not None:
             self._task = loop.create_task(self._work())
 
     async def finished(self) -> None:
@@ -31,10 +46,20 @@ class Background:
             await asyncio.shield(self._task)
 
     @property
-    def _is_busy(self) -> bool:
+    def is_busy(self) -> bool:
+        """Whether there is work that has begun and not ended."""
         return self._task is not None and not self._task.done()
 
     async def _work(self) -> None:
         while (piece := self._next_piece()) is not None:
-            await asyncio.to_thread(piece)
+            try:
+                await asyncio.to_thread(piece)
+            except Abandoned:
+                continue
+            except InputError as error:
+                self._failed(error)
+                return
+            except Exception as error:  # a defect: the kernel's log has the rest
+                self._failed(error)
+                raise
             self._done()

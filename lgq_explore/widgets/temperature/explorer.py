@@ -72,7 +72,7 @@ class TemperatureExplorer(Explorer):
         self.pictured_tokens = len(self._views_of(newest).pictured)
         self.steps = sorted({*self.study.snapshots, newest})
         self._flips = analysis.temperature.flips_over_snapshots(self.study)
-        self._ahead = Background(self._next_piece, self._draw_the_rest)
+        self._ahead = Background(self._next_piece, self._draw_the_rest, self.refuse)
         self._awaits_the_rest = False
         self._numbers, self._change = ipywidgets.HTML(), ipywidgets.HTML()
         super().__init__(**state)

@@ -6,7 +6,13 @@ import asyncio
 import threading
 from collections.abc import Callable
 
-from lgq_explore.widgets.parts.background import Background
+import pytest
+
+from lgq_explore.errors import InputError
+from lgq_explore.widgets.parts.background import Abandoned, Background
+
+FAILURES = {-1: Abandoned(), -2: InputError("no such run"), -3: ZeroDivisionError("a defect")}
+"""What pieces of these numbers raise."""
 
 
 class Planted:
@@ -16,13 +22,16 @@ class Planted:
         self.left = list(numbers)
         self.done: list[tuple[int, bool]] = []
         self.shown: list[int] = []
-        self.background = Background(self.next_piece, lambda: self.shown.append(len(self.done)))
+        self.failed: list[Exception] = []
+        self.background = Background(self.next_piece, lambda: self.shown.append(len(self.done)), self.failed.append)
 
     def next_piece(self) -> Callable[[], None] | None:
         return (lambda: self.work(self.left[0])) if self.left else None
 
     def work(self, number: int) -> None:
         self.left.remove(number)
+        if number < 0:
+            raise FAILURES[number]
         self.done.append((number, threading.current_thread() is threading.main_thread()))
 
 
@@ -56,3 +65,41 @@ def test_in_a_script_nothing_is_begun() -> None:
     planted = Planted(3)
     planted.background.begin()
     assert planted.left == [3]
+
+
+def test_an_abandoned_piece_is_no_error_and_shows_nothing() -> None:
+    async def work() -> Planted:
+        planted = Planted(-1, 5)
+        planted.background.begin()
+        await planted.background.finished()
+        return planted
+
+    planted = asyncio.run(work())
+    assert planted.done == [(5, False)]
+    assert planted.shown == [1]
+    assert planted.failed == []
+
+
+def test_a_failure_is_told_and_ends_the_work_until_it_begins_again() -> None:
+    async def work() -> Planted:
+        planted = Planted(-2, 5)
+        planted.background.begin()
+        await planted.background.finished()
+        assert planted.failed == [FAILURES[-2]]
+        assert planted.done == []
+        planted.background.begin()
+        await planted.background.finished()
+        return planted
+
+    assert asyncio.run(work()).done == [(5, False)]
+
+
+def test_a_defect_is_told_and_raised_too() -> None:
+    async def work() -> Planted:
+        planted = Planted(-3)
+        planted.background.begin()
+        with pytest.raises(ZeroDivisionError):
+            await planted.background.finished()
+        return planted
+
+    assert asyncio.run(work()).failed == [FAILURES[-3]]
