@@ -1,11 +1,12 @@
 """Run all tests and measurements that need a GPU, in ten minutes, without a network.
 
     python -m benchmarks.gpu [--minutes 10] [--out FOLDER] [--parts tests tiles soft-assignment training quantizers]
-                             [--data folder:PATH] [--steps N]
+                             [--data folder:PATH] [--steps N] [--earlier RESULT]
 
 Each part runs in its own process and writes a dated JSON file when it ends; the longest parts also write intermediate
 results. A part starts only if it can end in time. `quantizers` compares methods on photographs; the few that come with
-the package are not enough, so give it a folder of hundreds, and more minutes. With GPU_DRY_RUN=1 in the environment
+the package are not enough, so give it a folder of hundreds, and more minutes; with an earlier result it makes only
+the runs that are missing there. With GPU_DRY_RUN=1 in the environment
 everything runs on the CPU at toy size, and nothing is written outside of FOLDER.
 """
 
@@ -23,11 +24,11 @@ from typing import Any
 
 import torch
 
-from lgq_explore.bench.results import results_folder, rewrite_result, save_result
+from lgq_explore.bench.results import read_result, results_folder, rewrite_result, save_result
 from lgq_explore.errors import InputError
 from lgq_explore.images.opening import resolve_spec
 
-from . import assignment, checks, comparison, throughput, tiles
+from . import assignment, checks, comparison, earlier, throughput, tiles
 from .job import Job
 
 FOLDER = Path(__file__).parents[1] / "results"
@@ -60,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="which, in this order")
     parser.add_argument("--data", default="photos", metavar="SPEC", help="photographs to train on (default: photos)")
     parser.add_argument("--steps", type=int, metavar="N", help=f"of a run of quantizers (default: {comparison.STEPS})")
+    parser.add_argument("--earlier", type=Path, metavar="RESULT", help="of quantizers, whose runs are not made again")
     parser.add_argument("--here", type=float, metavar="SECONDS", help=argparse.SUPPRESS)  # a part, in its own process
     options = parser.parse_args(arguments)
     toy = os.environ.get("GPU_DRY_RUN", "0") not in ("", "0")
@@ -69,6 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         resolve_spec(options.data)
         results_folder(options.out)
+        if options.earlier is not None:
+            read_result(options.earlier, earlier.BENCHMARK)
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
@@ -89,6 +93,7 @@ def _run_all(options: argparse.Namespace, deadline: float) -> int:
         command = [sys.executable, "-m", "benchmarks.gpu", "--parts", name, "--here", str(seconds)]
         command += ["--out", str(options.out.absolute()), "--data", resolve_spec(options.data)]
         command += [] if options.steps is None else ["--steps", str(options.steps)]
+        command += [] if options.earlier is None else ["--earlier", str(options.earlier.absolute())]
         try:
             status = subprocess.run(command, cwd=FOLDER.parents[1], timeout=seconds + RESERVE / 2).returncode
         except subprocess.TimeoutExpired:
@@ -102,7 +107,7 @@ def _measure(options: argparse.Namespace, toy: bool) -> None:
     kept = _KeptResult(options.out)
     (name,) = options.parts
     device, data = (torch.device("cpu"), "fake") if toy else (torch.device("cuda"), options.data)
-    result = PARTS[name].measure(Job(device, options.here, toy, data, options.steps, kept.write))
+    result = PARTS[name].measure(Job(device, options.here, toy, data, options.steps, options.earlier, kept.write))
     kept.write(result)
     print(kept.path)
     if name == "tiles" and not toy:

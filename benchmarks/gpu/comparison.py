@@ -3,7 +3,8 @@
 It is the comparison of `lgq-explore bench quantizers` at three sizes of the codebook, with the recipe of the `small`
 preset. Every run is trained and evaluated in its own process, and several processes share the GPU. Sharing changes
 running times, so none is reported, but no weights, as the digests in `sharing` show. Results are saved run by run, the
-small codebooks of all methods and seeds first.
+small codebooks of all methods and seeds first. Then every run is repeated as a rounding replicate, which shows the
+differences that say nothing. Runs of an earlier result are not made again if their method still gives the same weights.
 """
 
 from __future__ import annotations
@@ -27,14 +28,16 @@ from lgq_explore.models import BackboneConfig
 from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json
 from lgq_explore.training.presets import preset
 
+from .earlier import BENCHMARK, EarlierRuns
 from .job import Job
 
 CODEBOOK_SIZES, TOY_CODEBOOK_SIZES = (1024, 4096, 16384), (16,)
 SEEDS, TOY_SEEDS = (0, 1, 2), (0,)
+ROUNDING_REPLICATES, TOY_ROUNDING_REPLICATES = (0, 1), (0,)
 STEPS, TOY_STEPS = 500, 2
 CROPS, TOY_CROPS = 1024, 8
 SHARING_STEPS = 30
-MOST_PROCESSES = 12
+MOST_PROCESSES = 14
 SPARE_PROCESSORS = 2
 
 
@@ -45,6 +48,7 @@ class _Comparison:
     recipes: Sequence[TrainConfig]
     fixed: Mapping[str, Any]
     measured: dict[int, dict[str, Any]] = field(default_factory=dict)
+    sharing: Sequence[Mapping[str, Any]] = ()
 
     def result(self) -> dict[str, Any] | None:
         """The result so far; None before the first cell, when the environment is unknown."""
@@ -52,11 +56,13 @@ class _Comparison:
         done = [cell for cell in cells if "result" in cell]
         if not done:
             return None
+        latest = max(done, key=lambda cell: "measured_in" not in cell["result"])
         named = {recipe.recipe_hash: recipe for recipe in reversed(self.recipes)}  # the first seed of each
         recipes = list(reversed(named.values()))
         return {
-            **about_runs("gpu-quantizers", recipes, done[0]["environment"]),
+            **about_runs(BENCHMARK, recipes, latest["environment"]),
             **self.fixed,
+            "sharing": self.sharing,
             "results": [cell["result"] for cell in done],
             "not_run": [cell["not_run"] for cell in cells if "not_run" in cell],
         }
@@ -66,17 +72,21 @@ def compare(job: Job) -> dict[str, Any]:
     """Train and evaluate every cell that time allows."""
     deadline = time.monotonic() + job.seconds
     recipes, processes = _cells(job), _processes(job)
-    sharing = _Sharing.begun_alone(job, recipes)
     fixed: dict[str, Any] = {"protocol": {"processes": processes}, "photographs": _photographs(recipes[0])}
+    sharing = _Sharing.begun_alone(job, recipes)
     comparison = _Comparison(recipes, fixed)
+    if job.earlier is not None:
+        earlier = EarlierRuns.repeatable(job.earlier, sharing.digests(), fixed["photographs"])
+        comparison.measured |= earlier.cells_of(recipes)
     crops = TOY_CROPS if job.toy else CROPS
+    to_run = [index for index in range(len(recipes)) if index not in comparison.measured]
     with ThreadPoolExecutor(processes) as pool:
         shared = [pool.submit(sharing.trained_again, deadline) for _ in range(min(2, processes))]
-        cells = {pool.submit(_cell, recipe, job, crops, deadline): index for index, recipe in enumerate(recipes)}
+        cells = {pool.submit(_cell, recipes[index], job, crops, deadline): index for index in to_run}
         for done in as_completed([*shared, *cells]):
             if done in cells:
                 comparison.measured[cells[done]] = done.result()
-            fixed["sharing"] = sharing.digests()
+            comparison.sharing = sharing.digests()
             if (result := comparison.result()) is not None:
                 job.keep(result)
     result = comparison.result()
@@ -87,9 +97,10 @@ def compare(job: Job) -> dict[str, Any]:
 
 
 def _cells(job: Job) -> list[TrainConfig]:
-    """Recipes with their seeds: sizes last, so that what is cut off leaves whole rows."""
+    """Recipes with their seeds: sizes, then replicates last, so that what is cut off leaves whole rows."""
     return [
-        resolved(replace(_recipe(job, method, size), seed=seed))
+        resolved(replace(_recipe(job, method, size), seed=seed, rounding_replicate=replicate))
+        for replicate in (TOY_ROUNDING_REPLICATES if job.toy else ROUNDING_REPLICATES)
         for size in (TOY_CODEBOOK_SIZES if job.toy else CODEBOOK_SIZES)
         for seed in (TOY_SEEDS if job.toy else SEEDS)
         for method in (METHODS[:2] if job.toy else METHODS)
@@ -110,7 +121,12 @@ def _processes(job: Job) -> int:
 def _cell(recipe: TrainConfig, job: Job, crops: int, deadline: float) -> dict[str, Any]:
     """`result` and `environment` of a cell, or `not_run` with the cell and the reason."""
     started, quantizer = time.monotonic(), recipe.quantizer
-    cell = {"quantizer": quantizer.method, "codebook_size": quantizer.size, "seed": recipe.seed}
+    cell = {
+        "quantizer": quantizer.method,
+        "codebook_size": quantizer.size,
+        "seed": recipe.seed,
+        "rounding_replicate": recipe.rounding_replicate,
+    }
     try:
         if started > deadline:
             raise ProcessFailed("no time was left to start it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +15,8 @@ class Job:
     """The task of a part: the device, the seconds that it may take, and whether to run at toy size on a CPU.
 
     data: SPEC of the photographs to train on. steps: of a training run in the comparison; None for its default.
-    keep: called with intermediate results, so that nothing is lost if the part is ended early.
+    earlier: a result of the comparison whose runs are not made again. keep: called with intermediate results, so that
+    nothing is lost if the part is ended early.
     """
 
     device: torch.device
@@ -22,4 +24,5 @@ class Job:
     toy: bool
     data: str
     steps: int | None
+    earlier: Path | None
     keep: Callable[[Mapping[str, Any]], None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -84,7 +85,18 @@ def quantizers_table(comparison: Mapping[str, Any]) -> str:
         made = len(results)
         sentences.append(f"{made} of {made + len(missing)} runs came to their end in the time that there was.")
     sentences.append(_sharing(comparison))
+    sentences += _earlier(results)
     return " ".join(sentences)
+
+
+def _earlier(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A sentence per earlier result that runs were taken from."""
+    taken = Counter(result["measured_in"] for result in results if "measured_in" in result)
+    return [
+        f"Among these are {count(runs, 'run')} taken from {name}, of methods that end the short training with the same "
+        "weights as then."
+        for name, runs in taken.items()
+    ]
 
 
 def _sharing(comparison: Mapping[str, Any]) -> str:

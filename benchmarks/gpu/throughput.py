@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ LONGEST_COMPILATION = 75.0
 
 
 def measure_training(job: Job) -> dict[str, Any]:
-    """Measure all shapes with all methods, as many as time allows, smaller ones first."""
+    """Measure all shapes with all methods, as many as time allows, smaller ones first; torch.compile after one."""
     deadline, longest = time.monotonic() + job.seconds, 0.0
     recipes = list(_recipes(job))
     result: dict[str, Any] = {
@@ -74,16 +75,19 @@ def measure_training(job: Job) -> dict[str, Any]:
     }
     result["variants"] += [_variant(recipes[0], job, name, *variant) for name, variant in VARIANTS.items()]
     job.keep(result)
-    for recipe in recipes:
-        started = time.monotonic()
-        if started + longest > deadline:
-            result["results"].append(_row(recipe, None, "no time was left"))
-            continue
-        result["results"].append(_measured(recipe, job.device))
-        longest = max(longest, time.monotonic() - started)
-        job.keep(result)
-    if job.toy or time.monotonic() + LONGEST_COMPILATION < deadline:
-        result["variants"] += [_variant(recipes[0], job, name, *variant) for name, variant in COMPILED.items()]
+    shapes = [list(of_shape) for _, of_shape in groupby(recipes, lambda recipe: (recipe.image_size, recipe.batch_size))]
+    for of_shape in shapes:
+        for recipe in of_shape:
+            started = time.monotonic()
+            if started + longest > deadline:
+                result["results"].append(_row(recipe, None, "no time was left"))
+                continue
+            result["results"].append(_measured(recipe, job.device))
+            longest = max(longest, time.monotonic() - started)
+            job.keep(result)
+        if of_shape is shapes[0] and (job.toy or time.monotonic() + LONGEST_COMPILATION < deadline):
+            result["variants"] += [_variant(recipes[0], job, name, *variant) for name, variant in COMPILED.items()]
+            job.keep(result)
     return result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -169,12 +170,14 @@ def _caption(comparison: dict[str, Any]) -> str:
     results = comparison["results"]
     first, recipe = results[0], next(iter(comparison["recipes"].values()))
     seeds = ", ".join(map(str, dict.fromkeys(result["seed"] for result in results)))
-    replicates = len({result.get("rounding_replicate", 0) for result in results})
+    runs_of_a_seed = Counter((result["quantizer"], result["codebook_size"], result["seed"]) for result in results)
+    fewest, replicates = min(runs_of_a_seed.values()), max(runs_of_a_seed.values())
     a_value = f"One value per seed ({seeds})"
     if replicates > 1:
+        up_to = "" if fewest == replicates else "up to "
         a_value += (
-            f": the mean of {replicates} runs that differ in rounding alone, and in brackets the largest difference "
-            "between such runs of a seed, below which a difference says nothing. Values are"
+            f": the mean of {up_to}{replicates} runs that differ in rounding alone, and in brackets the largest "
+            "difference between such runs of a seed, below which a difference says nothing. Values are"
         )
     else:
         a_value += ","

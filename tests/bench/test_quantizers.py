@@ -111,6 +111,18 @@ def test_the_table_shows_means_over_replicates_and_the_largest_spread_of_a_seed(
     )
 
 
+def test_where_not_every_seed_has_all_replicates_the_caption_says_so() -> None:
+    metrics = dict(ssim=0.6, active_codes=9, perplexity=9.0, bits_per_pixel=0.5)
+    results = [
+        _result(name, 0, rounding_replicate=replicate, psnr_db=psnr, **metrics)
+        for name, replicate, psnr in [("lgq", 0, 21.0), ("lgq", 1, 21.5), ("fsq", 0, 20.0)]
+    ]
+    recipe = {"data": "photos", "image_size": 32, "batch_size": 8}
+    lines = markdown_table({"date": "", "device": "", "recipes": {"x": recipe}, "results": results}).splitlines()
+    assert [line.split(" | ")[2] for line in lines[2:4]] == ["21.25 (0.50)", "20.00"]
+    assert ": the mean of up to 2 runs that differ in rounding alone" in lines[-1]
+
+
 def test_the_rounding_spread_is_between_replicates_of_one_seed() -> None:
     def results(*values: tuple[int, float | None]) -> list[dict[str, Any]]:
         return [{"seed": seed, "psnr_db": value} for seed, value in values]

@@ -115,7 +115,7 @@ def test_a_case_without_time_or_memory_says_so() -> None:
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
-    return Job(CPU, 60.0, toy=True, data="fake", steps=None, keep=lambda result: None)
+    return Job(CPU, 60.0, toy=True, data="fake", steps=None, earlier=None, keep=lambda result: None)
 
 
 def test_a_comparison_keeps_every_cell_at_once_and_tells_what_is_missing(
@@ -137,22 +137,86 @@ def test_a_comparison_keeps_every_cell_at_once_and_tells_what_is_missing(
     assert [len(each["results"]) for each in kept][-1] == 1
     assert [each["quantizer"] for each in result["results"]] == ["lgq"]
     assert result["not_run"] == [
-        {"quantizer": "fsq", "codebook_size": 16, "seed": 0, "why": "no time was left for it to finish"}
+        {
+            "quantizer": "fsq",
+            "codebook_size": 16,
+            "seed": 0,
+            "rounding_replicate": 0,
+            "why": "no time was left for it to finish",
+        }
     ]
     assert result["device"] == "a GPU"
     assert result["sharing"][1] == {"quantizer": "fsq", "alone": ["b", "b"], "shared": ["b"]}
     assert sum(len(split) for split in result["photographs"].values()) == 16
 
 
-def test_cells_come_in_the_order_of_sizes_then_seeds_then_methods(job: Job) -> None:
+def test_cells_come_in_the_order_of_replicates_then_sizes_then_seeds_then_methods(job: Job) -> None:
     cells = comparison._cells(replace(job, toy=False))
     sizes = [cell.quantizer.size for cell in cells]
-    assert (len(cells), len({cell.recipe_hash for cell in cells})) == (36, 12)
+    assert (len(cells), len({cell.recipe_hash for cell in cells})) == (72, 12)
+    assert [cell.rounding_replicate for cell in cells] == [0] * 36 + [1] * 36
+    assert cells[36:] == [replace(cell, rounding_replicate=1) for cell in cells[:36]]
     assert [cell.quantizer.method for cell in cells[:4]] == ["lgq", "fsq", "simvq", "vq"]
     assert [cell.seed for cell in cells[:12]] == [0] * 4 + [1] * 4 + [2] * 4
     assert set(sizes[:12]) == {1024, 1000}
     alike = {(cell.steps, cell.learning_rate, cell.batch_size, cell.image_size, cell.backbone) for cell in cells}
     assert len(alike) == 1, "one recipe for all"
+
+
+@pytest.fixture
+def earlier_result(job: Job, tmp_path: Path) -> Path:
+    """Both cells of the toy comparison, of which FSQ's training did not repeat."""
+    recipes = comparison._cells(job)
+    sharing = [
+        {"quantizer": "lgq", "alone": ["a", "a"], "shared": ["a"]},
+        {"quantizer": "fsq", "alone": ["b", "c"], "shared": ["d"]},
+    ]
+    results = [
+        {"quantizer": recipe.quantizer.method, "seed": 0, "recipe_hash": recipe.recipe_hash, "psnr_db": 20.0}
+        for recipe in recipes
+    ]
+    photographs = comparison._photographs(recipes[0])
+    path = tmp_path / "2020-02-28-gpu-quantizers.json"
+    head = {"benchmark": "gpu-quantizers", "environment": {"device": "a GPU", "threads": 1}}
+    path.write_text(json.dumps({**head, "sharing": sharing, "photographs": photographs, "results": results}))
+    return path
+
+
+@pytest.mark.parametrize(("lgq_now", "taken"), [("a", True), ("another", False)])
+def test_an_earlier_run_is_taken_if_its_method_still_gives_the_same_weights_every_time(
+    job: Job, earlier_result: Path, lgq_now: str, taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(measure: Any, case: dict[str, Any], seconds: float | None = None) -> dict[str, Any]:
+        if measure is comparison.weights_after:
+            return {"digests": {"lgq": [lgq_now] * case["times"], "fsq": ["b"] * case["times"]}}
+        recipe = config_from_json(case["recipe"])
+        result = {"quantizer": recipe.quantizer.method, "seed": recipe.seed, "recipe_hash": recipe.recipe_hash}
+        return {"result": result, "environment": {"device": "this GPU", "threads": 1}, "training_seconds": 1.0}
+
+    monkeypatch.setattr(comparison, "in_fresh_process", measured)
+    result = comparison.compare(replace(job, earlier=earlier_result))
+    assert [each["quantizer"] for each in result["results"]] == ["lgq", "fsq"]
+    assert [each.get("measured_in") for each in result["results"]] == [earlier_result.name if taken else None, None]
+    assert result["device"] == "this GPU"
+    assert result["not_run"] == []
+
+
+def test_an_earlier_result_on_other_photographs_is_refused(
+    job: Job, earlier_result: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "in_fresh_process", lambda *_, **__: {"digests": {"lgq": ["a", "a"]}})
+    monkeypatch.setattr(comparison, "_photographs", lambda recipe: {"training": {"another": "digest"}})
+    with pytest.raises(InputError, match=f"{earlier_result.name} was measured on other photographs"):
+        comparison.compare(replace(job, earlier=earlier_result))
+
+
+def test_an_earlier_result_of_something_else_is_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setenv("GPU_DRY_RUN", "1")
+    other = ROOT / "benchmarks" / "results" / "2026-11-27-gpu-training.json"
+    assert main(["--out", str(tmp_path), "--earlier", str(other)]) == 2
+    assert "2026-11-27-gpu-training.json is not a result" in capsys.readouterr().err
 
 
 def test_a_cell_without_time_is_not_begun(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,6 +97,13 @@ def test_a_comparison_names_its_features_and_what_is_missing() -> None:
     assert "2 of 3 runs came to their end" in table
 
 
+def test_runs_taken_from_an_earlier_result_are_told() -> None:
+    comparison = compared(["a", "a"], ["a"])
+    assert "taken from" not in quantizers_table(comparison)
+    comparison["results"][0]["measured_in"] = "2020-02-28-gpu-quantizers.json"
+    assert "1 run taken from 2020-02-28-gpu-quantizers.json, of methods that" in quantizers_table(comparison)
+
+
 @pytest.mark.parametrize(
     ("alone", "shared", "told"),
     [
