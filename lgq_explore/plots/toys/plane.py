@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
-from lgq_explore.frames.toys import PLANE_CODES
+from lgq_explore.frames.toys import PLANE_CODES, SOFT_CODES
 
 from ..geometry.net import broken_line, line_ends
 from ..pictures.images import png_uri
@@ -41,15 +41,24 @@ class PlanePanel:
     """One square plane. field: [rows, columns] codes, or [rows, columns, K] responsibilities, rows from the lowest y.
 
     x, y: centres of the pixels. codes: those of `analysis.toys.hard_codes` or `soft_codes`. edges: pairs of codes to
-    be joined by lines, `frames.geometry.EDGES`.
+    be joined by lines, `frames.geometry.EDGES`. Without field and codes, while they are computed, only the points are
+    drawn.
     """
 
     heading: str
-    field: NDArray[Any]
+    field: NDArray[Any] | None
     x: NDArray[np.float64]
     y: NDArray[np.float64]
-    codes: pd.DataFrame
+    codes: pd.DataFrame | None
     edges: pd.DataFrame | None = None
+
+    @property
+    def drawn_codes(self) -> pd.DataFrame:
+        """`codes`, or none of them. Raises InputError where a column is missing, or there are no rows."""
+        if self.codes is None:
+            return SOFT_CODES.frame({name: [] for name in SOFT_CODES.described})
+        PLANE_CODES.require_rows(self.codes)
+        return self.codes
 
 
 def draw_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating], title: Title) -> go.Figure:
@@ -67,7 +76,6 @@ def draw_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating], t
     width = (1 - GAP * (count - 1)) / count
     traces, axes, images, notes = [], {}, [], []
     for number, panel in enumerate(panels):
-        PLANE_CODES.require_rows(panel.codes)
         name = str(number + 1) if number else ""
         left = number * (width + GAP)
         traces += _traces(panel, points, shown, name)
@@ -78,7 +86,8 @@ def draw_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating], t
         # Free height is left below the planes, not between them and their headings.
         upward = {"scaleanchor": "x" + name, "constraintoward": "top"}
         axes["yaxis" + name] = {**side, **upward, "anchor": "x" + name, "range": ends.y}
-        images.append(_image(panel, name))
+        if panel.field is not None:
+            images.append(_image(panel, panel.field, name))
         notes.append(note(panel.heading, left, 1.0, shift=4))
     return go.Figure(
         traces,
@@ -101,10 +110,15 @@ def publish_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating]
     with publication_style():
         figure = new_figure(3.5 * len(panels), 4.15, palette=EVEN_COLOURS)
         for axes, panel in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
-            PLANE_CODES.require_rows(panel.codes)
             _publish_panel(axes, panel, points[shown])
         publish_title(figure, title)
     return figure
+
+
+def draw_nothing_yet(title: Title) -> go.Figure:
+    """The place of a figure whose data are still computed: its title, which says so, and no axes."""
+    hidden = {"visible": False}
+    return go.Figure([], layout(title, height=400, xaxis=hidden, yaxis=hidden, dragmode=False))
 
 
 def code_colours(codes: int) -> NDArray[np.float64]:
@@ -149,10 +163,10 @@ def _ends(panel: PlanePanel) -> _Ends:
 
 def _traces(panel: PlanePanel, points: NDArray[np.floating], shown: NDArray[np.int64], name: str) -> list[go.Scatter]:
     place: dict[str, Any] = {"xaxis": "x" + name, "yaxis": "y" + name}
-    dead = _dead(panel.codes)
-    live, lost = panel.codes[~dead], panel.codes[dead]
-    colours = code_colours(len(panel.codes))[live["code"].to_numpy()]
-    lines = broken_line(line_ends(panel.codes, panel.edges))
+    dead = _dead(panel.drawn_codes)
+    live, lost = panel.drawn_codes[~dead], panel.drawn_codes[dead]
+    colours = code_colours(len(panel.drawn_codes))[live["code"].to_numpy()]
+    lines = broken_line(line_ends(panel.drawn_codes, panel.edges))
     return [
         go.Scatter(
             x=points[shown, 0],
@@ -216,10 +230,10 @@ def _together(live: pd.DataFrame) -> list[str]:
     ]
 
 
-def _image(panel: PlanePanel, name: str) -> dict[str, Any]:
+def _image(panel: PlanePanel, field: NDArray[Any], name: str) -> dict[str, Any]:
     ends = _ends(panel)
     return {
-        "source": png_uri(field_picture(panel.field, len(panel.codes))),
+        "source": png_uri(field_picture(field, len(panel.drawn_codes))),
         "xref": "x" + name,
         "yref": "y" + name,
         "x": ends.x[0],
@@ -232,16 +246,18 @@ def _image(panel: PlanePanel, name: str) -> dict[str, Any]:
 
 
 def _publish_panel(axes: Axes, panel: PlanePanel, points: NDArray[np.floating]) -> None:
-    ends, dead = _ends(panel), _dead(panel.codes)
-    live, lost = panel.codes[~dead], panel.codes[dead]
-    # Dropping the lowest bits is invisible and halves the size of the file.
-    picture = field_picture(panel.field, len(panel.codes)) & 0xF8
-    axes.imshow(picture, extent=(ends.x[0], ends.x[1], ends.y[0], ends.y[1]), interpolation="nearest", aspect="equal")
+    ends, dead = _ends(panel), _dead(panel.drawn_codes)
+    live, lost = panel.drawn_codes[~dead], panel.drawn_codes[dead]
+    if panel.field is not None:
+        # Dropping the lowest bits is invisible and halves the size of the file.
+        picture = field_picture(panel.field, len(panel.drawn_codes)) & 0xF8
+        extent = (ends.x[0], ends.x[1], ends.y[0], ends.y[1])
+        axes.imshow(picture, extent=extent, interpolation="nearest", aspect="equal")
     axes.scatter(points[:, 0], points[:, 1], s=5, color=INK, alpha=0.3, linewidths=0)
     axes.add_collection(
-        LineCollection(list(line_ends(panel.codes, panel.edges)), colors=INK, linewidths=0.8, alpha=NET_OPACITY)
+        LineCollection(list(line_ends(panel.drawn_codes, panel.edges)), colors=INK, linewidths=0.8, alpha=NET_OPACITY)
     )
-    colours = code_colours(len(panel.codes))[live["code"].to_numpy()]
+    colours = code_colours(len(panel.drawn_codes))[live["code"].to_numpy()]
     sizes = (0.72 * _sizes(live)) ** 2
     axes.scatter(live["x"], live["y"], s=sizes, c=colours, edgecolors="white", linewidths=1.2, zorder=3)
     for row, label in zip(live.itertuples(), _together(live), strict=True):

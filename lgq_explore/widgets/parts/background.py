@@ -37,8 +37,8 @@ class Background:
     def begin(self) -> None:
         """Work until no piece is left, if that is not done already. Nothing happens in a script, which has no loop."""
         loop = running_loop()
-        if loop is not None and not self.is_busy and self._next_piece() is not None:
-            self._task = loop.create_task(self._work())
+        if loop is not None and not self.is_busy and (piece := self._next_piece()) is not None:
+            self._task = loop.create_task(self._work(piece))
 
     async def finished(self) -> None:
         """Wait until no piece is left."""
@@ -50,16 +50,18 @@ class Background:
         """Whether there is work that has begun and not ended."""
         return self._task is not None and not self._task.done()
 
-    async def _work(self) -> None:
-        while (piece := self._next_piece()) is not None:
+    async def _work(self, first: Piece) -> None:
+        piece: Piece | None = first
+        while piece is not None:
             try:
                 await asyncio.to_thread(piece)
+                self._done()
             except Abandoned:
-                continue
+                pass
             except InputError as error:
                 self._failed(error)
                 return
             except Exception as error:  # a defect: the kernel's log has the rest
                 self._failed(error)
                 raise
-            self._done()
+            piece = self._next_piece()

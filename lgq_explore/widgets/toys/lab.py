@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Self
 
 import ipywidgets
@@ -12,7 +12,6 @@ import pandas as pd
 import plotly.graph_objects as go
 import traitlets
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from lgq_explore import analysis, plots
 from lgq_explore.analysis.toys import ToyFit, ToySetting, ToyView
@@ -23,9 +22,12 @@ from lgq_explore.quantizers.initialization import INITIALIZATIONS
 from lgq_explore.quantizers.lgq import USAGE_FORMS
 
 from ..explorer import Explorer
+from ..parts.background import Background
 from ..parts.follower import Follower
 from ..parts.inputs import menu, number_box, stop_slider, three_digits
 from ..parts.state import Choice, Temperature, Weight, Whole
+from .annealing import Annealing, annealed_for
+from .planes import equilibrium_plane, hard_plane, no_equilibrium_plane, soft_plane
 from .trainer import ToyProgress, ToyTrainer
 
 WEIGHTS = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -56,6 +58,10 @@ class ToyLab(Explorer):
 
     The button Train learns in the background; `train()` learns in the cell, and gives the lab back. It is the same
     either way: deterministic, by one recipe for all methods.
+
+    Where a kernel's loop runs, what takes long is computed in the background: the least distortion, where no formula
+    has it, and the codebook of the plane at the right, which is annealed from hot to cold. What needs neither is
+    drawn at once. Another setting is served first, and Stop ends annealing, too.
 
     data: one of `lgq.analysis.toys.TOYS`. method: one of `lgq.QUANTIZERS`. codes: K, by default what suits the data; a
     grid takes the nearest product. temperature: of the slider; LGQ trains with its published schedule, 1.0 to 0.1.
@@ -89,8 +95,11 @@ class ToyLab(Explorer):
             self, "lab", in_a_script="lab.train()", show=self._show_training, report=self.refuse
         )
         self._seen: tuple[Any, ToyView] | None = None
+        self._ahead = Background(self._next_piece, self._redraw, self.refuse)
+        self._annealing: Annealing | None = None  # what the present setting needs, and how far it is
+        self._annealing_stopped = False
         self._train_button = _button("Train", "play", "learn this setting")
-        self._stop_button = _button("Stop", "stop", "keep what was learned so far")
+        self._stop_button = _button("Stop", "stop", "keep what was learned so far, and anneal no further")
         self._train_button.on_click(lambda button: self._follower.clicked(self.start))
         self._stop_button.on_click(lambda button: self.stop())
         self._status, self._numbers = ipywidgets.HTML(), ipywidgets.HTML()
@@ -131,10 +140,20 @@ class ToyLab(Explorer):
         trainer = ToyTrainer(self.setting)
         self._follower.begin(trainer, trainer.start)
         self._trainer, self._fit, self._live = trainer, None, None
+        self._annealing_stopped = False
 
     def stop(self) -> None:
-        """Keep what was learned so far."""
+        """Keep what was learned so far, and anneal no further until training begins or another setting is shown."""
         self._follower.stop()
+        if not self._has_path:
+            self._annealing_stopped = True
+            if self._annealing is not None:
+                self._annealing.give_up()
+            self._state_changed()
+
+    async def ready(self) -> None:
+        """Wait until what is computed in the background is known and drawn."""
+        await self._ahead.finished()
 
     async def finished(self) -> ToyFit:
         """Wait for what `start` began, and return what was learned, stopped or not, or raise what learning raised."""
@@ -143,17 +162,20 @@ class ToyLab(Explorer):
     def draw(self) -> list[go.Figure]:
         self._enable_what_the_method_has()
         self._say_numbers()
-        view, path = self._view, self._view.path
-        planes = plots.toys.draw_toy_plane(self._planes(), view.tokens.numpy(), self._title())
+        planes = plots.toys.draw_toy_plane(
+            self._planes(with_equilibrium=self._has_path), self._view.tokens.numpy(), self._title()
+        )
         return [
             planes,
-            plots.temperature.draw_bifurcation(path.centres, path.states, path.critical_temperature, self.temperature),
+            self._draw_bifurcation(),
             plots.toys.draw_toy_distance(self._curves(), self._distance_detail(), self.steps),
         ]
 
     def figure(self) -> Figure:
         """The three planes."""
-        return plots.toys.publish_toy_plane(self._planes(), self._view.tokens.numpy(), self._title())
+        return plots.toys.publish_toy_plane(
+            self._planes(with_equilibrium=True), self._view.tokens.numpy(), self._title()
+        )
 
     def figures(self) -> list[Figure]:
         path = self._view.path
@@ -180,13 +202,13 @@ class ToyLab(Explorer):
 
     def caption(self) -> str:
         view = self._view
+        least = f"{view.optimum.distortion:.4f} {view.optimum.how}" if self._has_optimum else "not known yet"
         return (
             f"{self.method} on {self.data}: {analysis.toys.toy_named(self.data).what} · K = {len(view.codebook)} "
             f"· seed {self.seed} · step {self._finished_steps():,d} of {self.steps:,d}, "
             f"{self.batch_size:,d} points each · measured on N = {len(view.tokens):,d} held-out tokens "
-            f"· least distortion {view.optimum.distortion:.4f} "
-            f"{view.optimum.how}. Colours mix where codes share a place, down to grey where all do; a code is as large "
-            "as what it holds."
+            f"· least distortion {least}. Colours mix where codes share a place, down to grey where all do; a code is "
+            "as large as what it holds."
         )
 
     def arguments_as_code(self) -> list[str]:
@@ -204,6 +226,8 @@ class ToyLab(Explorer):
             sentences.append(
                 "Not trained yet: press Train, or call lab.train(). The planes show the codes at their start."
             )
+        if self._annealing_stopped and not self._has_path:
+            sentences.append("Annealing was stopped: it begins again with Train, or with another setting.")
         if not isinstance(self._view.quantizer, SoftQuantizer):
             sentences.append(
                 f"{self.method} has no temperature: the plane in the middle shows what a soft assignment would make of "
@@ -217,9 +241,18 @@ class ToyLab(Explorer):
         setting, source = self.setting, self._fit or self._live
         key = (setting, source)
         if self._seen is None or self._seen[0] != key:
-            shown = analysis.toys.fit_toy(replace(setting, steps=0)) if source is None else source
-            self._seen = key, ToyView(setting, shown.quantizer)
+            self._seen = key, ToyView(setting, analysis.toys.toy_start(setting) if source is None else source.quantizer)
         return self._seen[1]
+
+    @property
+    def _has_optimum(self) -> bool:
+        """Whether the least distortion is at hand; in a script it is computed when it is asked for."""
+        return self._view.knows_optimum or not self._loop.is_running
+
+    @property
+    def _has_path(self) -> bool:
+        """Whether the annealed codebook is at hand; in a script it is annealed when it is asked for."""
+        return self._view.knows_path or not self._loop.is_running
 
     def _curves(self) -> dict[str, pd.DataFrame]:
         if self._fit is not None:
@@ -230,27 +263,22 @@ class ToyLab(Explorer):
         curve = self._curves().get(self.method)
         return 0 if curve is None else int(curve["step"].iloc[-1])
 
-    def _planes(self) -> list[plots.toys.PlanePanel]:
-        view, temperature, plane = self._view, self.temperature, self._view.plane
-        numbers = view.numbers(temperature)
-        soft, equilibrium = view.soft(temperature), view.equilibrium(temperature)
-        dead = f", {numbers['dead_codes']} dead (×)" if numbers["dead_codes"] else ""
-        together, parting = numbers["distinct_centres"], "" if numbers["settled"] else ", still parting"
-        headings = (
-            f"<b>Hard:</b> the cells of {self.method}<br>"
-            f"{numbers['active_codes']} of {numbers['codes']} codes used{dead}",
-            f"<b>Soft:</b> the same codes at τ = {temperature:.3g}<br>"
-            f"{numbers['effective_codes']:.2f} effective codes a point",
-            f"<b>Equilibrium</b> at τ = {temperature:.3g}<br>"
-            f"{together} distinct centre{'s' * (together != 1)} of {numbers['codes']}{parting}",
+    def _planes(self, *, with_equilibrium: bool) -> list[plots.toys.PlanePanel]:
+        view, temperature = self._view, self.temperature
+        third = (
+            equilibrium_plane(view, temperature)
+            if with_equilibrium
+            else no_equilibrium_plane(view, self._why_no_path.partition(",")[0])
         )
-        fields: tuple[NDArray[Any], ...] = (view.hard.cells, soft.shared, equilibrium.shared)
-        codes = (view.hard.codes, soft.codes, equilibrium.codes)
-        edges = (view.hard.edges, view.hard.edges, None)
-        return [
-            plots.toys.PlanePanel(heading, field, plane.centres_x, plane.centres_y, frame, lines)
-            for heading, field, frame, lines in zip(headings, fields, codes, edges, strict=True)
-        ]
+        return [hard_plane(view, self.method), soft_plane(view, temperature), third]
+
+    def _draw_bifurcation(self) -> go.Figure:
+        if not self._has_path:
+            return plots.toys.draw_nothing_yet(Title("Where the codebook splits", self._why_no_path))
+        path = self._view.path
+        return plots.temperature.draw_bifurcation(
+            path.centres, path.states, path.critical_temperature, self.temperature
+        )
 
     def _title(self) -> Title:
         view = self._view
@@ -267,7 +295,8 @@ class ToyLab(Explorer):
     def _forget(self, change: Any) -> None:
         """Another setting has learned nothing yet."""
         self._fit = self._live = None
-        self.stop()
+        self._annealing_stopped = False
+        self._follower.stop()
 
     def _enable_what_the_method_has(self) -> None:
         has_weights = "peakedness" in QUANTIZERS[self.method].default_loss_weights
@@ -276,21 +305,60 @@ class ToyLab(Explorer):
         self.inputs["initialization"].disabled = not analysis.toys.can_start_otherwise(self.method)
 
     def _say_numbers(self) -> None:
-        numbers = self._view.numbers(self.temperature)
-        training = self._follower.is_training
-        self._train_button.disabled, self._stop_button.disabled = training, not training
+        view, training = self._view, self._follower.is_training
+        numbers, soft = view.hard_numbers, view.soft_numbers(self.temperature)
+        self._train_button.disabled, self._stop_button.disabled = training, not (training or self._is_computing)
         state = "training" if training else "trained" if self._fit is not None else "not trained"
+        least = "the least is computed by k-means …"
+        if self._has_optimum:
+            of_optimum = view.optimum_numbers()
+            least = f"{of_optimum['ratio']:.2f} × the least ({of_optimum['optimum_how']})"
         self._status.value = html.escape(
             f"{state}, step {self._finished_steps():,d} of {self.steps:,d}: distortion {numbers['distortion']:.4f} = "
-            f"{numbers['ratio']:.2f} × the least ({numbers['optimum_how']}) · {numbers['active_codes']} codes used, "
+            f"{least} · {numbers['active_codes']} codes used, "
             f"{numbers['dead_codes']} dead · N = {numbers['tokens']:,d} · seed {numbers['seed']}"
         )
         self._numbers.value = html.escape(
-            f"τ_c = {numbers['critical_temperature']:.3g} · {numbers['effective_codes']:.2f} effective codes · over "
-            f"{numbers['batch_tokens']:,d} points: peakedness {numbers['peakedness']:.3f}, usage "
-            f"{numbers['usage_published']:.3f} published (at least {numbers['usage_bound']:.3f}), "
-            f"{numbers['usage_unbiased']:.3f} unbiased"
+            f"{self._say_path()} · {soft['effective_codes']:.2f} effective codes · over "
+            f"{soft['batch_tokens']:,d} points: peakedness {soft['peakedness']:.3f}, usage "
+            f"{soft['usage_published']:.3f} published (at least {soft['usage_bound']:.3f}), "
+            f"{soft['usage_unbiased']:.3f} unbiased"
         )
+
+    def _say_path(self) -> str:
+        """The critical temperature, or how far annealing is."""
+        if self._has_path:
+            return f"τ_c = {self._view.path.critical_temperature:.3g}"
+        return f"equilibrium {self._why_no_path}"
+
+    @property
+    def _why_no_path(self) -> str:
+        if self._annealing_stopped:
+            return "not annealed: stopped"
+        return "being annealed …" if self._annealing is None else self._annealing.progress
+
+    @property
+    def _is_computing(self) -> bool:
+        """Whether the background computes something of the present setting, or is about to."""
+        return not self._has_optimum or not (self._has_path or self._annealing_stopped)
+
+    def _redraw(self) -> None:
+        super()._redraw()
+        if self._annealing is not None and self._seen is not None and self._annealing.of != annealed_for(self._seen[1]):
+            self._annealing.give_up()  # what the reader set meanwhile is first
+        self._ahead.begin()
+
+    def _next_piece(self) -> Callable[[], object] | None:
+        """What the setting that is drawn lacks: the least distortion, then the annealed codebook."""
+        if self._seen is None:
+            return None
+        view = self._seen[1]
+        if not view.knows_optimum:
+            return partial(analysis.toys.toy_optimum, view.setting.data, len(view.codebook))
+        if view.knows_path or self._annealing_stopped:
+            return None
+        self._annealing = Annealing(view, lambda: self._loop.soon(self._say_numbers))
+        return self._annealing
 
     def _show_training(self) -> None:
         """Draw what is new of the present setting; the reader may have turned to another one meanwhile."""

@@ -7,6 +7,7 @@ import base64
 import html
 import inspect
 import json
+import threading
 from io import BytesIO
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from PIL import Image
 
 from lgq_explore import analysis
-from lgq_explore.analysis.toys import ToySetting, ToyView
+from lgq_explore.analysis.toys import ToySetting, ToyView, references, toy_path_is_known
 from lgq_explore.errors import InputError
 from lgq_explore.plots.toys.plane import field_picture
 from lgq_explore.widgets import ToyLab
@@ -241,3 +242,102 @@ def test_a_state_that_does_not_do_is_named(state: dict[str, Any], told: str) -> 
 def test_the_data_may_be_given_first() -> None:
     assert ToyLab("ring", codes=4, steps=5).code().startswith("lgq.widgets.ToyLab(data='ring', method='lgq', codes=4")
     assert list(inspect.signature(ToyLab).parameters)[:3] == ["data", "method", "codes"]
+
+
+@pytest.fixture
+def held_up(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Annealing waits at its first temperature until this is set."""
+    go_on, anneal = threading.Event(), references.annealing_path
+
+    def wait_and_anneal(*given: Any, on_round: Any, **settings: Any) -> Any:
+        def wait(done: int, temperatures: int) -> None:
+            on_round(done, temperatures)
+            if not done:
+                go_on.wait(30)
+
+        return anneal(*given, on_round=wait, **settings)
+
+    monkeypatch.setattr(references, "annealing_path", wait_and_anneal)
+    return go_on
+
+
+def equilibrium_heading(lab: ToyLab) -> str:
+    return figures(lab)[PLANES]["layout"]["annotations"][2]["text"]
+
+
+def test_what_takes_long_is_computed_in_the_background_and_the_rest_is_drawn_at_once(held_up: threading.Event) -> None:
+    async def look() -> None:
+        lab = ToyLab(codes=5, seed=11)
+        assert "being annealed" in equilibrium_heading(lab)
+        assert len(fields(lab)) == 2  # the planes at the left and in the middle are drawn
+        assert len(places(lab, 0)) == 5
+        assert "k-means" in text_of(lab)
+        assert not lab._stop_button.disabled
+        soft = fields(lab)[1]
+        lab.temperature = 0.05
+        await asyncio.sleep(0.2)
+        assert fields(lab)[1] != soft  # another temperature is drawn meanwhile
+        held_up.set()
+        await lab.ready()
+        view = ToyView(lab.setting, lab._view.quantizer)
+        assert places(lab, 2) == pytest.approx(view.equilibrium(0.05).codes[["x", "y"]].to_numpy())
+        assert f"= {view.optimum_numbers()['ratio']:.2f} × the least" in text_of(lab)
+        assert f"τ_c = {view.path.critical_temperature:.3g}" in text_of(lab)
+        assert lab._stop_button.disabled
+
+    asyncio.run(look())
+
+
+def test_another_setting_is_served_first(held_up: threading.Event) -> None:
+    async def turn() -> ToyLab:
+        lab = ToyLab(codes=5, seed=12)
+        while lab._annealing is None:
+            await asyncio.sleep(0.01)
+        lab.codes = 6
+        await asyncio.sleep(0.2)
+        held_up.set()
+        await lab.ready()
+        return lab
+
+    lab = asyncio.run(turn())
+    assert not toy_path_is_known("ring", 5, 12)  # given up
+    assert toy_path_is_known("ring", 6, 12)
+    assert "of 6" in equilibrium_heading(lab)
+
+
+def test_a_change_that_needs_the_same_codebook_annealed_does_not_give_it_up(held_up: threading.Event) -> None:
+    async def turn() -> None:
+        lab = ToyLab(codes=5, seed=13)
+        while lab._annealing is None:
+            await asyncio.sleep(0.01)
+        annealing = lab._annealing
+        lab.peakedness = 0.1
+        await asyncio.sleep(0.2)
+        held_up.set()
+        await lab.ready()
+        assert lab._annealing is annealing
+        assert "distinct" in equilibrium_heading(lab)
+
+    asyncio.run(turn())
+
+
+def test_stop_ends_annealing_until_training_or_another_setting(held_up: threading.Event) -> None:
+    async def stop() -> None:
+        lab = ToyLab(codes=5, seed=14, steps=5)
+        while lab._annealing is None:
+            await asyncio.sleep(0.01)
+        lab._stop_button.click()
+        held_up.set()
+        await lab.ready()
+        await asyncio.sleep(0.2)
+        assert not toy_path_is_known("ring", 5, 14)
+        assert "not annealed: stopped" in equilibrium_heading(lab)
+        assert "Annealing was stopped" in text_of(lab)
+        assert lab._stop_button.disabled
+        lab.start()
+        await lab.finished()
+        await lab.ready()
+        assert "distinct" in equilibrium_heading(lab)
+        assert "stopped" not in text_of(lab)
+
+    asyncio.run(stop())
