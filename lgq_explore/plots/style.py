@@ -50,6 +50,9 @@ DEAD = "#D4D4D4"
 """Colour of codes that no token chose."""
 INK = "#222222"
 
+CHART_HEIGHT = 350
+"""Screen pixels that a chart beside another one needs at least."""
+
 FONT = {"family": "Source Sans Pro, Helvetica Neue, Arial, sans-serif", "size": 13, "color": INK}
 
 

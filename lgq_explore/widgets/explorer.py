@@ -16,9 +16,11 @@ from lgq_explore.runs.study import Study
 
 from .panel import ERROR_COLOUR, QUIET_COLOUR, Panel, spoken
 from .parts.charts import Charts, Picked
-from .parts.copy_code import CopyCode
+from .parts.foot import Foot
 from .parts.kernel_loop import KernelLoop
+from .parts.saving import FORMATS, Offered, SavedFile, file_stem
 from .parts.state import Stateful
+from .parts.tables import numbers_as_table, tables_as_html
 
 COALESCE_SECONDS = 0.03
 """A drag sends moves faster than they can be drawn: those that arrive within this time are drawn once."""
@@ -36,10 +38,14 @@ class Explorer(Stateful, Panel):
     What it shows of a run is what its folder held when the panel was made (`FrozenRun`). Where the folder has moved on
     since, the panel says so.
 
+    From top to bottom it has rows of inputs, a message, charts, and a foot: the most important numbers in one line,
+    from which all numbers, the caption and the line of code unfold. A panel with more charts than fit a screen has a
+    piece of state that chooses which are in sight.
+
     A subclass reads what it is given, and calls ``super().__init__(**state)`` last. It says where its `inputs` stand
-    by `above` and `below`, what a click does by `pick`, and what it shows by `draw` (live), `figure` (static), `frame`
-    and `summary`, all of the state's present values. InputError raised by `draw` is shown to the reader, and what was
-    drawn and said before stays.
+    by `above` and `below`, what a click does by `pick`, and what it shows by `draw` (live), `figure` (static), `frame`,
+    `summary` and `line`, all of the state's present values. InputError raised by `draw` is shown to the reader, and
+    what was drawn and said before stays.
 
     From a move to a picture: an input sets its piece (`parts.state.bind`), which checks the value. `_state_changed`
     asks the kernel's loop to draw once for all moves of the next moments. `_redraw` has `draw` make the figures, whose
@@ -48,13 +54,15 @@ class Explorer(Stateful, Panel):
 
     def __init__(self, **state: Any) -> None:
         self.charts = Charts()
-        self._message, self._caption, self._copy = ipywidgets.HTML(), ipywidgets.HTML(), CopyCode()
+        self._message = ipywidgets.HTML()
+        self.foot = Foot(FORMATS, self._save)
         self._loop = KernelLoop()
         self._is_due = False
         self.take(state)
         self.inputs = self.bound_inputs(self.refuse)
-        super().__init__([*self.above(), self._message, self.charts, *self.below(), self._caption, self._copy])
+        super().__init__([*self.above(), self._message, self.charts, *self.below(), self.foot])
         self.charts.on_select(self.pick)
+        self.foot.observe(self._unfold, "is_open")
         self._redraw()
         self.observe(self._state_changed, list(self.STATE))
 
@@ -82,8 +90,8 @@ class Explorer(Stateful, Panel):
         """What the folders of the runs lacked when the panel was made (`Run.remarks`)."""
         return [remark for study in self.studies() if study.run is not None for remark in study.run.remarks()]
 
-    def draw(self) -> list[go.Figure]:
-        """The interactive figures of the present state, the first over the whole width, the others in two columns."""
+    def draw(self) -> dict[str, go.Figure]:
+        """The interactive figures of the present state by name, two a row; of an odd number the first has a row."""
         raise NotImplementedError("abstract: an explorer draws itself")
 
     def figure(self) -> Figure:
@@ -97,6 +105,14 @@ class Explorer(Stateful, Panel):
     def summary(self) -> dict[str, int | float | str]:
         """The numbers of what the panel shows now, each with the N it is taken over."""
         raise NotImplementedError("abstract: an explorer has numbers")
+
+    def line(self) -> str:
+        """The most important numbers of what the panel shows now, with their N, in one line."""
+        raise NotImplementedError("abstract: an explorer has a most important number")
+
+    def tables(self) -> Sequence[pd.DataFrame]:
+        """The numbers that unfold below the line. The first table is the one that is saved for papers."""
+        return [numbers_as_table(self.summary())]
 
     def caption(self) -> str:
         """What is shown, of which run, seed and N."""
@@ -114,6 +130,10 @@ class Explorer(Stateful, Panel):
         """One line of Python that makes the panel again in its present state."""
         state = [f"{name}={value!r}" for name, value in self.state().items()]
         return f"lgq.widgets.{type(self).__name__}({', '.join([*self.arguments_as_code(), *state])})"
+
+    def copied(self) -> dict[str, str]:
+        """What the buttons of the foot put into the clipboard, by their labels."""
+        return {"copy code": self.code()}
 
     def figures(self) -> list[Figure]:
         return [self.figure()]
@@ -138,8 +158,16 @@ class Explorer(Stateful, Panel):
             raise
         else:
             self._say_hint()
-            self._caption.value = f'<span style="color: {QUIET_COLOUR}">{html.escape(self.caption())}</span>'
-            self._copy.code = self.code()
+            self.foot.line, self.foot.copied = self.line(), self.copied()
+            self._unfold()
+
+    def _unfold(self, change: Any = None) -> None:
+        """Numbers take time, so those that nobody looks at are not made."""
+        if self.foot.is_open:
+            self.foot.details = f"{tables_as_html(*self.tables())}<p>{html.escape(self.caption())}</p>"
+
+    def _save(self, kind: str) -> SavedFile:
+        return Offered(file_stem(repr(self)), lambda: self.tables()[0], self.frame, self.figure).save(kind)
 
     def _say_hint(self) -> None:
         self._say("\n".join(said for said in (*self.moved_on(), *self.remarks(), self.hint()) if said), QUIET_COLOUR)

@@ -38,6 +38,7 @@ class Panel(ipywidgets.VBox):
 
     def __init__(self, children: Sequence[ipywidgets.Widget]) -> None:
         super().__init__(children)
+        self.add_class("lgq-panel")
         self._handles: list[DisplayHandle] = []
 
     def figures(self) -> list[Figure]:

@@ -32,11 +32,11 @@ class Squares(Explorer):
         self.drawn: list[list[int]] = []
         super().__init__(**state)
 
-    def draw(self) -> list[go.Figure]:
+    def draw(self) -> dict[str, go.Figure]:
         self.drawn.append(self.selection)
         if any(number % 2 == 0 for number in self.selection):
             raise InputError(f"{self.selection} has an even number:\ngive <odd> ones")
-        return [go.Figure(go.Scatter(y=self.frame()["square"]))]
+        return {"squares": go.Figure(go.Scatter(y=self.frame()["square"]))}
 
     def figure(self) -> matplotlib.figure.Figure:
         return matplotlib.figure.Figure()
@@ -47,8 +47,11 @@ class Squares(Explorer):
     def summary(self) -> dict[str, int | float | str]:
         return {"numbers": len(self.selection)}
 
-    def caption(self) -> str:
+    def line(self) -> str:
         return f"N = {len(self.selection)} numbers"
+
+    def caption(self) -> str:
+        return f"squares of {len(self.selection)} numbers"
 
     def arguments_as_code(self) -> list[str]:
         return []
@@ -58,14 +61,15 @@ class Squares(Explorer):
 
 
 def text_of(explorer: Explorer) -> str:
-    return "\n".join(html.unescape(part.value) for part in explorer.children if isinstance(part, ipywidgets.HTML))
+    said = [html.unescape(part.value) for part in explorer.children if isinstance(part, ipywidgets.HTML)]
+    return "\n".join([*said, explorer.foot.line])
 
 
 def test_a_trait_redraws_the_charts_at_once_where_no_loop_runs() -> None:
     explorer = Squares()
-    (before,) = explorer.charts.figures
+    (before,) = explorer.charts.figures.values()
     explorer.selection = [3]
-    (after,) = explorer.charts.figures
+    (after,) = explorer.charts.figures.values()
     assert before != after
     assert explorer.drawn == [[], [3]]
     assert "N = 1 numbers" in text_of(explorer)
@@ -115,8 +119,16 @@ def test_the_code_makes_the_panel_again() -> None:
     assert explorer.code() == "lgq.widgets.Squares(selection=[3, 17])"
     again = eval(explorer.code().removeprefix("lgq.widgets."))
     assert again.selection == [3, 17]
-    (shown,) = [part.code for part in explorer.children if hasattr(part, "code")]
-    assert shown == explorer.code()
+    assert explorer.foot.copied == {"copy code": explorer.code()}
+
+
+def test_the_numbers_and_the_caption_are_made_when_somebody_unfolds_them() -> None:
+    explorer = Squares(selection=[3])
+    assert explorer.foot.details == ""
+    explorer.foot.is_open = True
+    assert "squares of 1 numbers" in explorer.foot.details
+    explorer.selection = [3, 5]
+    assert "squares of 2 numbers" in explorer.foot.details
 
 
 def test_linked_panels_share_a_selection() -> None:

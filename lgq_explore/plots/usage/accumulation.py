@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from lgq_explore.frames.usage import ACCUMULATION
 
 from ..run_looks import RunRows, rows_of_runs, translucent
-from ..style import GUIDE, Title, axis, layout
-from .inequality import CURVE_HEIGHT, legend_inside
+from ..style import CHART_HEIGHT, GUIDE, Title, axis, layout
+from .inequality import legend_inside
 
 X_TITLE, Y_TITLE = "images encoded", "active codes"
 BAND_OPACITY = 0.18
@@ -36,7 +36,7 @@ def draw_accumulation(accumulation: pd.DataFrame, methods: Mapping[str, str]) ->
         traces,
         layout(
             _title(accumulation),
-            height=CURVE_HEIGHT,
+            height=CHART_HEIGHT,
             legend=legend_inside(bottom=True),
             xaxis=axis(X_TITLE, range=[0, most_images], tickformat=",d"),
             yaxis=axis(Y_TITLE, rangemode="tozero", tickformat=",d"),

@@ -21,6 +21,7 @@ from lgq_explore.errors import InputError
 from lgq_explore.frames.usage import PER_CODE
 
 from ..style import (
+    CHART_HEIGHT,
     DEAD,
     GUIDE,
     VERMILION,
@@ -144,7 +145,7 @@ def draw_grid(grid: pd.DataFrame, selected: Sequence[int] = (), run: str = "", g
         [_cells(grid, scale), _marks(grid, selected)],
         layout(
             _grid_title(scale.counts, run, groups),
-            height=440,
+            height=CHART_HEIGHT,
             xaxis=axis("offset in the row", showgrid=False, showline=False, visible=not empty),
             yaxis=axis(
                 "first code of the row",

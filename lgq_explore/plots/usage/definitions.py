@@ -15,8 +15,8 @@ from matplotlib.ticker import NullLocator
 from lgq_explore.frames.usage import DEFINITIONS
 
 from ..run_looks import RunRows, rows_of_runs
-from ..style import GUIDE, Title, axis, layout
-from .inequality import CURVE_HEIGHT, legend_inside
+from ..style import CHART_HEIGHT, GUIDE, Title, axis, layout
+from .inequality import legend_inside
 
 TITLE = Title("Definitions of usage", "in a point: the run's rank")
 Y_TITLE = "codes used, % of K"
@@ -58,7 +58,7 @@ def draw_definitions(definitions: pd.DataFrame, methods: Mapping[str, str]) -> g
         traces,
         layout(
             TITLE,
-            height=CURVE_HEIGHT,
+            height=CHART_HEIGHT,
             legend=legend_inside(left=True, bottom=True),
             margin={"l": 64, "r": 24, "t": 64, "b": 56},
             xaxis=axis("", type="category", tickangle=0, showgrid=False),

@@ -12,13 +12,12 @@ from matplotlib.axes import Axes
 from lgq_explore.frames.usage import BY_RANK, COUNTED, LORENZ, SUMMARY, UNIFORM
 
 from ..run_looks import rows_of_runs
-from ..style import GUIDE, Title, axis, layout
+from ..style import CHART_HEIGHT, GUIDE, Title, axis, layout
 
 RANK_TITLE = Title("Usage by rank", "most used code first, axes logarithmic")
 LORENZ_TITLE = Title("Lorenz curve", "in brackets: the Gini of uniform sampling")
 RANK_X, RANK_Y = "rank of the code", "share of the tokens, %"
 LORENZ_X, LORENZ_Y = "codes, least used first, % of K", "tokens they carry, %"
-CURVE_HEIGHT = 340
 
 
 def draw_by_rank(ranks: pd.DataFrame, methods: Mapping[str, str]) -> go.Figure:
@@ -46,7 +45,7 @@ def draw_by_rank(ranks: pd.DataFrame, methods: Mapping[str, str]) -> go.Figure:
         traces,
         layout(
             RANK_TITLE,
-            height=CURVE_HEIGHT,
+            height=CHART_HEIGHT,
             legend=legend_inside(left=True, bottom=True),
             xaxis=axis(RANK_X, type="log", dtick=1, tickformat=",d"),
             yaxis=axis(RANK_Y, type="log", dtick=1, tickformat="~g"),
@@ -105,7 +104,7 @@ def draw_lorenz(lorenz: pd.DataFrame, summary: pd.DataFrame, methods: Mapping[st
         traces,
         layout(
             LORENZ_TITLE,
-            height=CURVE_HEIGHT,
+            height=CHART_HEIGHT,
             legend=legend_inside(left=True),
             xaxis=axis(LORENZ_X, range=[0, 100]),
             yaxis=axis(LORENZ_Y, range=[0, 101]),

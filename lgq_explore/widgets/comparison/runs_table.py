@@ -24,9 +24,10 @@ from lgq_explore.runs.study import CROPS, Study, study
 from ..explorer import Explorer
 from ..panel import ERROR_COLOUR, QUIET_COLOUR, Panel, spoken
 from ..parts.background import Background
-from ..parts.copy_code import CopyCode
+from ..parts.foot import Foot
 from ..parts.inputs import check_box, text_box
 from ..parts.kernel_loop import KernelLoop
+from ..parts.saving import NUMBER_FORMATS, Offered, SavedFile
 from ..parts.state import Choice, Stateful
 from .columns import COLUMNS, split_columns
 from .filtering import filtered
@@ -76,7 +77,8 @@ class RunsTable(Stateful, Panel):
         self._background = Background(self._next_piece, self._open_if_ready, self.refuse)
         self._view = TableView(self._sort_by, self._tick)
         self._message, self._note = ipywidgets.HTML(), ipywidgets.HTML()
-        self._copy, self._place = CopyCode(), ipywidgets.VBox()
+        self.foot = Foot(NUMBER_FORMATS, self._save)
+        self._place = ipywidgets.VBox()
         self.take(state)
         inputs = self.bound_inputs(self.refuse)
         self._buttons = {name: self._button(name) for name in OPENERS}
@@ -94,7 +96,7 @@ class RunsTable(Stateful, Panel):
                 self._note,
                 opening,
                 self._message,
-                self._copy,
+                self.foot,
                 self._place,
             ]
         )
@@ -174,7 +176,8 @@ class RunsTable(Stateful, Panel):
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle = super()._repr_mimebundle_(**kwargs)
         picture = bundle.pop("image/png", None)
-        table = static_table(self._columns, self._shown, self.selection) + f"<p>{self._note.value}</p>"
+        table = static_table(self._columns, self._shown, self.selection)
+        table += f"<p>{html.escape(self.foot.line)}</p><p>{self._note.value}</p>"
         return {**bundle, "text/html": table + (_picture(picture, repr(self._opened)) if picture else "")}
 
     def _follow(self, change: Any = None) -> None:
@@ -190,17 +193,22 @@ class RunsTable(Stateful, Panel):
             objection = OPENERS[name].objection(len(self.selection))
             button.disabled, button.tooltip = bool(objection), objection or f"open them in {name}"
         self._close_button.layout.display = None if self._opened is not None else "none"
-        self._copy.code = self.code()
+        self.foot.copied = {"copy code": self.code()}
+        self.foot.line = self._counted(frame)
+
+    def _save(self, kind: str) -> SavedFile:
+        return Offered("runs", lambda: self.summary().set_index("method"), self.frame).save(kind)
+
+    def _counted(self, frame: pd.DataFrame) -> str:
+        hidden = len(set(self.selection) - set(frame["run"]))
+        ticked = f"{len(self.selection)} ticked" + (f", {hidden} of them not shown" if hidden else "")
+        return f"{len(frame)} of {len(self._runs)} runs shown, {ticked}"
 
     def _notes(self, frame: pd.DataFrame) -> list[str]:
         """What the table says below itself, in a few sentences; the code in them stands between backquotes."""
         if not len(self._runs):
             return []
-        hidden = len(set(self.selection) - set(frame["run"]))
-        ticked = f"{len(self.selection)} ticked" + (f", {hidden} of them not shown" if hidden else "")
-        notes = [f"{len(frame)} of {len(self._runs)} runs shown, {ticked}."]
-        if self._shared:
-            notes.append(f"All: {', '.join(self._shared.values())}.")
+        notes = [f"All: {', '.join(self._shared.values())}."] if self._shared else []
         notes += _sentence_on_tokens(frame)
         if any(UNEQUAL in section.head.values() for section in self._shown):
             notes.append(f"{UNEQUAL}: numbers over different N, or of different features, have no mean.")

@@ -108,15 +108,12 @@ class GeometryExplorer(Explorer):
         beside = self._other.study.run if self._other else None
         return [*super().moved_on(), *([beside.watch.moved_on(MAKE_AGAIN)] if beside else [])]
 
-    def draw(self) -> list[go.Figure]:
-        return [
-            plots.geometry.draw_latent_map(
-                self._panes(),
-                self.colour,
-                selected=self.selection,
-                shared_axes=self._is_shared(),
+    def draw(self) -> dict[str, go.Figure]:
+        return {
+            "map": plots.geometry.draw_latent_map(
+                self._panes(), self.colour, selected=self.selection, shared_axes=self._is_shared()
             )
-        ]
+        }
 
     def figure(self) -> Figure:
         return plots.geometry.publish_latent_map(
@@ -147,6 +144,10 @@ class GeometryExplorer(Explorer):
         for place, (pane, (maps, request)) in enumerate(zip(self._panes(), drawn, strict=True)):
             numbers |= numbers_of(pane, maps.made[request], "beside_" if place else "")
         return numbers
+
+    def line(self) -> str:
+        first = self._panes()[0]
+        return f"{first.heading}: {first.under[0]}"
 
     def caption(self) -> str:
         parts = [

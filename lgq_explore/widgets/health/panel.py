@@ -18,7 +18,6 @@ from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.study import Study
 
 from ..explorer import Explorer
-from ..parts.copy_code import CopyCode
 from ..parts.inputs import radio_buttons
 from ..parts.state import Choice
 from ..parts.studies import StudyLike, as_run, run_argument, run_names
@@ -51,9 +50,6 @@ class HealthPanel(Explorer):
         self._paths = {name: run.path for name, run in zip(self.names, opened, strict=True)}
         self._gather()
         self._overview, self._table = ipywidgets.HTML(), ipywidgets.HTML()
-        self._command = CopyCode(
-            label="copy command", title="put the command that follows all advice into the clipboard"
-        )
         super().__init__(**state)
 
     def __repr__(self) -> str:
@@ -64,9 +60,6 @@ class HealthPanel(Explorer):
         again.on_click(lambda button: self.look_again())
         return [ipywidgets.HBox([*self.inputs.values(), again]), self._overview, self._table]
 
-    def below(self) -> Sequence[ipywidgets.Widget]:
-        return [self._command]
-
     def look_again(self) -> None:
         """Read the runs' folders anew, and show what they say now."""
         try:
@@ -76,18 +69,12 @@ class HealthPanel(Explorer):
         else:
             self._redraw()
 
-    def draw(self) -> list[go.Figure]:
-        verdicts, run = self._verdicts[self.shown], self._runs[self.shown]
+    def draw(self) -> dict[str, go.Figure]:
+        verdicts = self._verdicts[self.shown]
         self._overview.value = overview_table(self._verdicts) if len(self._runs) > 1 else ""
-        heading = f"{self.shown}: {in_one_sentence(verdicts)}"
-        self._table.value = verdict_table(verdicts, heading)
-        self._command.code = analysis.health.advised_command(run, verdicts)
-        self._command.layout.display = None if self._command.code else "none"
-        return [
-            plots.health.draw_verdicts(
-                analysis.health.rule_curves(self._evidence[self.shown]), verdicts, self._of_what()
-            )
-        ]
+        self._table.value = verdict_table(verdicts, self.line())
+        curves = analysis.health.rule_curves(self._evidence[self.shown])
+        return {"rules": plots.health.draw_verdicts(curves, verdicts, self._of_what())}
 
     def figure(self) -> Figure:
         curves = analysis.health.rule_curves(self._evidence[self.shown])
@@ -105,6 +92,13 @@ class HealthPanel(Explorer):
             numbers |= {f"{name} {row['rule']}": row["state"] for row in verdicts.to_dict("records")}
             numbers[f"{name} held-out tokens"] = self._evidence[name].held_out_tokens
         return numbers
+
+    def line(self) -> str:
+        return f"{self.shown}: {in_one_sentence(self._verdicts[self.shown])}"
+
+    def copied(self) -> dict[str, str]:
+        command = analysis.health.advised_command(self._runs[self.shown], self._verdicts[self.shown])
+        return {**super().copied(), "copy command": command}
 
     def caption(self) -> str:
         run, evidence = self._runs[self.shown], self._evidence[self.shown]

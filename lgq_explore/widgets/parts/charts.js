@@ -1,7 +1,7 @@
 // Plotly charts, one above the others: redrawn in place, so that zoom and scroll position stay where the reader put them.
 //
 // plotly.js comes with a widget that all charts of a kernel share, and is loaded once per page. What a reader clicks or lassoes is sent as a custom
-// message, {figure: place among the charts, codes: customdata of what was caught}.
+// message, {figure: its name, codes: customdata of what was caught}.
 
 // Plotly draws WebGL at twice the screen's pixels unless told otherwise, which takes half as long again without a GPU.
 const SETTINGS = { responsive: true, displaylogo: false, plotGlPixelRatio: Math.max(1, globalThis.devicePixelRatio) };
@@ -84,7 +84,7 @@ function caught(chart, event) {
 
 async function render({ model, el }) {
   el.classList.add("lgq-charts");
-  const charts = []; // each with the text of the figure it shows
+  const charts = new Map(); // by name: each chart's place, and the text of the figure that it shows
   const Plotly = await loadPlotly(model);
 
   function listen(place, figure) {
@@ -104,35 +104,44 @@ async function render({ model, el }) {
   // Plotly follows the window only. But a view may be drawn before it is on the page, where plotly takes it to be 700 pixels
   // wide, and a scroll bar takes room later.
   function fit(place) {
-    const isDrawn = place.clientWidth && place._fullLayout;
-    if (isDrawn && Math.abs(place._fullLayout.width - place.clientWidth) > 1) Plotly.Plots.resize(place);
+    if (!place.clientWidth || !place._fullLayout) return;
+    const { width, height } = place._fullLayout;
+    if (Math.abs(width - place.clientWidth) > 1 || Math.abs(height - place.clientHeight) > 1) Plotly.Plots.resize(place);
   }
 
   function show() {
-    const figures = model.get("figures");
+    const figures = Object.entries(model.get("figures"));
+    for (const [name, chart] of charts) if (!figures.some(([other]) => other === name)) remove(name, chart);
     // How wide a chart is depends on how many there are: all have their places before the first is drawn.
-    const isAnotherNumber = figures.length !== charts.length;
-    charts.splice(figures.length).forEach((chart) => {
-      Plotly.purge(chart.place);
-      chart.place.remove();
+    const isAnotherNumber = figures.length !== el.childElementCount;
+    figures.forEach(([name], index) => {
+      if (!charts.has(name)) charts.set(name, { place: document.createElement("div"), text: null });
+      const { place } = charts.get(name);
+      if (el.children[index] !== place) el.insertBefore(place, el.children[index] ?? null);
     });
-    while (charts.length < figures.length) {
-      charts.push({ place: el.appendChild(document.createElement("div")), text: null });
+    for (const [name, text] of figures) {
+      const chart = charts.get(name);
+      if (chart.text !== text) draw(name, chart, text);
+      else if (isAnotherNumber) fit(chart.place);
     }
-    charts.forEach((chart, index) => {
-      const isNew = chart.text === null;
-      if (chart.text === figures[index]) {
-        if (isAnotherNumber) fit(chart.place);
-        return;
-      }
-      chart.text = figures[index];
-      const { data, layout } = JSON.parse(chart.text);
-      // Plotly takes its height from the place when it is resized, and an empty place has none.
-      if (layout.height) chart.place.style.height = `${layout.height}px`;
-      const drawn = Plotly.react(chart.place, data, layout, SETTINGS);
-      drawn.then(() => fit(chart.place));
-      if (isNew) drawn.then(() => listen(chart.place, index));
-    });
+  }
+
+  function remove(name, { place }) {
+    Plotly.purge(place);
+    place.remove();
+    charts.delete(name);
+  }
+
+  function draw(name, chart, text) {
+    const isNew = chart.text === null;
+    chart.text = text;
+    const { data, layout } = JSON.parse(text);
+    // A figure's height is the least that it needs: charts beside each other are as high as the highest of them.
+    chart.place.style.minHeight = `${layout.height}px`;
+    delete layout.height;
+    const drawn = Plotly.react(chart.place, data, layout, SETTINGS);
+    drawn.then(() => fit(chart.place));
+    if (isNew) drawn.then(() => listen(chart.place, name));
   }
 
   model.on("change:figures", show);
@@ -142,7 +151,7 @@ async function render({ model, el }) {
   return () => {
     model.off("change:figures", show);
     placed.disconnect();
-    charts.forEach((chart) => Plotly.purge(chart.place));
+    charts.forEach(({ place }) => Plotly.purge(place));
   };
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Picked:
-    """What a click, a box or a lasso caught: figure, its place among those shown; codes, ascending, each once."""
+    """What a click, a box or a lasso caught: figure, its name among those shown; codes, ascending, each once."""
 
-    figure: int
+    figure: str
     codes: list[int]
 
 
@@ -49,7 +49,7 @@ def plotly_library() -> PlotlyLibrary:
 
 
 class Charts(anywidget.AnyWidget):
-    """Plotly figures, the first over the whole width, the others below it in two columns; one left over has a row.
+    """Plotly figures in two columns, or in one where there is no room for two; of an odd number the first has a row.
 
     One widget for all of them: a FigureWidget each would parse its own five megabytes of plotly.js while it is made,
     and a page gives a widget two seconds for that.
@@ -59,8 +59,8 @@ class Charts(anywidget.AnyWidget):
     _css = FOLDER / "charts.css"
 
     plotly = traitlets.Instance(PlotlyLibrary).tag(sync=True, **ipywidgets.widget_serialization)
-    figures = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    """Each figure as plotly's JSON; one whose text stays the same is not drawn again."""
+    figures = traitlets.Dict(traitlets.Unicode()).tag(sync=True)
+    """Each figure as plotly's JSON, by name, in their order; one whose text stays the same is not drawn again."""
 
     def __init__(self) -> None:
         super().__init__(plotly=plotly_library())
@@ -70,9 +70,9 @@ class Charts(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return f"Charts({len(self.figures)})"
 
-    def show(self, figures: Sequence[go.Figure]) -> None:
-        """Draw these, in place of what is drawn."""
-        self.figures = [figure.to_json() for figure in figures]
+    def show(self, figures: Mapping[str, go.Figure]) -> None:
+        """Draw these, in place of what is drawn; a figure keeps its zoom while its name stays."""
+        self.figures = {name: figure.to_json() for name, figure in figures.items()}
 
     def on_select(self, callback: Callable[[Picked], None]) -> None:
         """Call this with what a reader clicks, or catches in a box or a lasso.
@@ -84,11 +84,9 @@ class Charts(anywidget.AnyWidget):
         self._callbacks.append(callback)
 
     def _hear(self, widget: Charts, content: Any, buffers: Any) -> None:
-        """The page sends ``{"figure": i, "codes": [...]}``; anything else is another widget's talk."""
+        """The page sends ``{"figure": name, "codes": [...]}``; anything else is another widget's talk."""
         match content:
-            case {"figure": figure, "codes": list(codes)} if _all_whole([figure, *codes]) and figure < len(
-                self.figures
-            ):
+            case {"figure": str(figure), "codes": list(codes)} if figure in self.figures and _all_whole(codes):
                 picked = Picked(figure, sorted(set(codes)))
                 for callback in self._callbacks:
                     callback(picked)

@@ -128,6 +128,26 @@ def radio_buttons(label: str) -> Callable[[Any], Input | None]:
     return make
 
 
+def tabs(label: str = "") -> Callable[[Any], Input | None]:
+    """All choices in sight as buttons, one of them pressed; none where there is nothing to choose."""
+
+    def make(choices: Any) -> Input | None:
+        options = _options(choices)
+        if len(options) < 2:
+            return None
+        buttons = ipywidgets.ToggleButtons(
+            options=options, description=label, style={"button_width": "auto", **OWN_WIDTH}, layout={"width": "auto"}
+        )
+        return Input(buttons.add_class("lgq-tabs"))
+
+    return make
+
+
+def row(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
+    """Widgets beside each other, and below each other where there is no room; None is passed over."""
+    return ipywidgets.HBox([widget for widget in widgets if widget is not None]).add_class("lgq-row")
+
+
 def step_slider(label: str, width: str = "330px") -> Callable[[Sequence[int]], Input]:
     """A slider over the choices, which are whole numbers."""
     return lambda steps: Input(

@@ -32,9 +32,6 @@ MOST_CODES = 5
 MOST_PATCHES = 12
 PICTURES = 4
 
-PATCHES, SHARES, NEIGHBOURS = 0, 1, 2
-"""The places among the charts of those that can be clicked."""
-
 NO_HISTORY = CODE_HISTORY.frame({})
 
 
@@ -126,16 +123,18 @@ class CodeInspector(Explorer):
     def studies(self) -> list[Study]:
         return [self.study]
 
-    def draw(self) -> list[go.Figure]:
+    def draw(self) -> dict[str, go.Figure]:
         codes = self._shown()
-        drawn = [
-            plots.pictures.draw_code_patches(self._rows(), self._reach, self._detail()),
-            plots.pictures.draw_distortion(self._distortion.loc[codes], method=self._method),
-            plots.geometry.draw_code_neighbours(analysis.geometry.code_neighbours(self.study, codes)),
-            plots.usage.draw_code_history(self._history_of(codes), method=self._method, sentence=self._why_no_history),
-        ]
+        drawn = {
+            "patches": plots.pictures.draw_code_patches(self._rows(), self._reach, self._detail()),
+            "shares": plots.pictures.draw_distortion(self._distortion.loc[codes], method=self._method),
+            "neighbours": plots.geometry.draw_code_neighbours(analysis.geometry.code_neighbours(self.study, codes)),
+            "history": plots.usage.draw_code_history(
+                self._history_of(codes), method=self._method, sentence=self._why_no_history
+            ),
+        }
         if self.turned_off:
-            drawn.append(plots.pictures.draw_images(self._pictures(), self._picture_title()))
+            drawn["pictures"] = plots.pictures.draw_images(self._pictures(), self._picture_title())
         return drawn
 
     def figure(self) -> Figure:
@@ -155,6 +154,13 @@ class CodeInspector(Explorer):
         if self.turned_off:
             printed.append(plots.pictures.publish_images(self._pictures(), self._picture_title()))
         return printed
+
+    def line(self) -> str:
+        sums, tokens = self._distortion.loc[self.selection].sum(), len(self._tokens)
+        return (
+            f"{len(self.selection):,d} of {self._size:,d} codes selected: {int(sums['count']):,d} of N = {tokens:,d} "
+            f"tokens ({sums['token_share']:.1%}), {sums['pixel_error_share']:.1%} of the squared error of pixels"
+        )
 
     def caption(self) -> str:
         side = analysis.pictures.patch_side(self.study)
@@ -184,11 +190,11 @@ class CodeInspector(Explorer):
 
     def pick(self, picked: Picked) -> None:
         match picked:
-            case Picked(figure=place, codes=[token]) if place == PATCHES:
+            case Picked(figure="patches", codes=[token]):
                 self.patch = [int(value) for value in self._tokens.loc[token, ["image", "row", "column"]]]
-            case Picked(figure=place, codes=[code]) if place == SHARES:
+            case Picked(figure="shares", codes=[code]):
                 self.selection = [code]
-            case Picked(figure=place, codes=[code]) if place == NEIGHBOURS:
+            case Picked(figure="neighbours", codes=[code]):
                 self.selection = analysis.usage.checked_codes([*self.selection, code], self._size)
 
     def _shown(self) -> list[int]:

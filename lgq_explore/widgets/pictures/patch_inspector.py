@@ -24,9 +24,6 @@ from ..parts.inputs import decade_slider, place_boxes
 from ..parts.state import Place, Temperature
 from ..parts.studies import StudyLike, as_study, study_argument, study_caption
 
-PICTURES, POSTERIOR = 0, 1
-"""The places of the charts."""
-
 LOWEST_DECADE, HIGHEST_DECADE = -3, 2
 """The ends of the temperature's slider; the trait may hold any positive number."""
 
@@ -86,9 +83,9 @@ class PatchInspector(Explorer):
 
     def pick(self, picked: Picked) -> None:
         match picked:
-            case Picked(figure=place, codes=[token]) if place == PICTURES:
+            case Picked(figure="pictures", codes=[token]):
                 self.patch = [int(value) for value in self._tokens.loc[token, ["image", "row", "column"]]]
-            case Picked(figure=place, codes=[code]) if place == POSTERIOR:
+            case Picked(figure="posterior", codes=[code]):
                 self.selection = [code]
 
     def posterior(self) -> analysis.pictures.PatchPosterior:
@@ -128,16 +125,16 @@ class PatchInspector(Explorer):
     def studies(self) -> list[Study]:
         return [self.study]
 
-    def draw(self) -> list[go.Figure]:
+    def draw(self) -> dict[str, go.Figure]:
         answer = self.posterior()
-        return [
-            plots.pictures.draw_patch_pictures(
+        return {
+            "pictures": plots.pictures.draw_patch_pictures(
                 self._pictures(), self._numbers(), answer.row, answer.column, self._detail()
             ),
-            plots.pictures.draw_posterior(
+            "posterior": plots.pictures.draw_posterior(
                 answer.candidates, method=self._method, metric=answer.metric, detail=self._at()
             ),
-        ]
+        }
 
     def figure(self) -> Figure:
         """The pictures; `figures` adds the posterior."""
@@ -152,6 +149,10 @@ class PatchInspector(Explorer):
             answer.candidates, method=self._method, metric=answer.metric, detail=self._at()
         )
         return [self.figure(), printed]
+
+    def line(self) -> str:
+        answer = self.posterior()
+        return f"code {answer.code}, runner-up {answer.runner_up}: {self._detail()}"
 
     def caption(self) -> str:
         return study_caption(self.study)

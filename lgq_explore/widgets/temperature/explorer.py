@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
@@ -23,7 +22,7 @@ from lgq_explore.runs.study import Study
 from ..explorer import Explorer
 from ..parts.background import Background
 from ..parts.charts import Picked
-from ..parts.inputs import codes_box, number_box, step_slider, stop_slider, three_digits
+from ..parts.inputs import codes_box, number_box, row, step_slider, stop_slider, three_digits
 from ..parts.state import Choice, Codes, Temperature, Whole
 from ..parts.studies import StudyLike, as_study, snapshots_caption, study_argument, study_caption
 
@@ -34,9 +33,6 @@ SNAPSHOTS_KEPT = 4
 
 PICTURES_HEIGHT = 280
 """Screen pixels of three rows of six pictures in half a cell's width."""
-
-TOP_FIGURE, MAP_FIGURE = 2, 4
-"""Places of the figures that can be clicked."""
 
 
 class TemperatureExplorer(Explorer):
@@ -74,7 +70,7 @@ class TemperatureExplorer(Explorer):
         self._flips = analysis.temperature.flips_over_snapshots(self.study)
         self._ahead = Background(self._next_piece, self._draw_the_rest, self.refuse)
         self._awaits_the_rest = False
-        self._numbers, self._change = ipywidgets.HTML(), ipywidgets.HTML()
+        self._change = ipywidgets.HTML()
         super().__init__(**state)
 
     def __repr__(self) -> str:
@@ -82,33 +78,32 @@ class TemperatureExplorer(Explorer):
 
     def above(self) -> Sequence[ipywidgets.Widget]:
         return [
-            ipywidgets.HBox([self.inputs["temperature"], self._numbers]),
-            ipywidgets.HBox([self.inputs["snapshot"], self._change]),
-            ipywidgets.HBox([self.inputs["token"], self.inputs["selection"]]),
+            row(self.inputs["temperature"], self.inputs["snapshot"], self._change),
+            row(self.inputs["token"], self.inputs["selection"]),
         ]
 
     def pick(self, picked: Picked) -> None:
-        if picked.figure == MAP_FIGURE and picked.codes:
+        if picked.figure == "token map" and picked.codes:
             self.token = picked.codes[0]
-        elif picked.figure == TOP_FIGURE:
+        elif picked.figure == "shares":
             self.selection = picked.codes
 
     def studies(self) -> list[Study]:
         return [self.study]
 
-    def draw(self) -> list[go.Figure]:
+    def draw(self) -> dict[str, go.Figure]:
         views, view = self._views, self._quickest_view()
         self._awaits_the_rest = len(view.tokens) < len(views.sample)
-        self._say_numbers(view)
+        self._say_changes()
         pictures = plots.pictures.draw_images(_pictures(view))
         pictures.layout.height = PICTURES_HEIGHT
-        return [
-            plots.temperature.draw_sweep(views.sweep, views.flips, self._marks, self.temperature),
-            plots.temperature.draw_softness(view.tokens, views.quantizer.codebook_size),
-            plots.temperature.draw_top_responsibilities(views.top(self.token, self.temperature), self.token),
-            pictures,
-            plots.temperature.draw_token_map(view.placed, self.token),
-        ]
+        return {
+            "sweep": plots.temperature.draw_sweep(views.sweep, views.flips, self._marks, self.temperature),
+            "softness": plots.temperature.draw_softness(view.tokens, views.quantizer.codebook_size),
+            "shares": plots.temperature.draw_top_responsibilities(views.top(self.token, self.temperature), self.token),
+            "pictures": pictures,
+            "token map": plots.temperature.draw_token_map(view.placed, self.token),
+        }
 
     def figure(self) -> Figure:
         views, view = self._views, self._view
@@ -136,6 +131,16 @@ class TemperatureExplorer(Explorer):
         numbers = self._numbers_of(self._view)
         marks = dict(zip(self._marks["mark"], self._marks["temperature"], strict=True))
         return {"run": self.study.name, "snapshot": self.snapshot, **numbers, **marks}
+
+    def line(self) -> str:
+        view = self._quickest_view()
+        numbers = self._numbers_of(view)
+        return (
+            f"τ = {self.temperature:.3g}: {numbers['effective_codes']:.3g} effective codes · "
+            f"mean p* {numbers['max_p']:.2f} · gap {numbers['relative_gap']:.1%} · "
+            f"gain {numbers['encoder_gain']:.2f} (median {numbers['encoder_gain_median']:.2f}) · "
+            f"N = {len(view.tokens):,d} tokens"
+        )
 
     def caption(self) -> str:
         views, shown = self._views, len(self._quickest_view().tokens)
@@ -177,13 +182,7 @@ class TemperatureExplorer(Explorer):
     def _numbers_of(self, view: TemperatureView) -> dict[str, float]:
         return analysis.temperature.softness_summary(view.tokens, self.temperature, self._views.sample.spread)
 
-    def _say_numbers(self, view: TemperatureView) -> None:
-        numbers = self._numbers_of(view)
-        self._numbers.value = html.escape(
-            f"τ = {self.temperature:.3g}: {numbers['effective_codes']:.3g} effective codes · "
-            f"mean p* {numbers['max_p']:.2f} · gap {numbers['relative_gap']:.1%} · "
-            f"gain {numbers['encoder_gain']:.2f} (median {numbers['encoder_gain_median']:.2f})"
-        )
+    def _say_changes(self) -> None:
         since = self._flips[self._flips["to_step"] == self.snapshot]
         self._change.value = "".join(
             f"{row.share:.1%} of the tokens changed their code since step {row.from_step:,d}"

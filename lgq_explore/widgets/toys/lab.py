@@ -159,17 +159,17 @@ class ToyLab(Explorer):
         """Wait for what `start` began, and return what was learned, stopped or not, or raise what learning raised."""
         return await self._follower.finished()
 
-    def draw(self) -> list[go.Figure]:
+    def draw(self) -> dict[str, go.Figure]:
         self._enable_what_the_method_has()
         self._say_numbers()
         planes = plots.toys.draw_toy_plane(
             self._planes(with_equilibrium=self._has_path), self._view.tokens.numpy(), self._title()
         )
-        return [
-            planes,
-            self._draw_bifurcation(),
-            plots.toys.draw_toy_distance(self._curves(), self._distance_detail(), self.steps),
-        ]
+        return {
+            "planes": planes,
+            "bifurcation": self._draw_bifurcation(),
+            "distance": plots.toys.draw_toy_distance(self._curves(), self._distance_detail(), self.steps),
+        }
 
     def figure(self) -> Figure:
         """The three planes."""
@@ -199,6 +199,17 @@ class ToyLab(Explorer):
             "finished_steps": self._finished_steps(),
         }
         return {**made, **self._view.numbers(self.temperature)}
+
+    def line(self) -> str:
+        view, least = self._view, "the least is computed by k-means …"
+        numbers = view.hard_numbers
+        if self._has_optimum:
+            of_optimum = view.optimum_numbers()
+            least = f"{of_optimum['ratio']:.2f} × the least ({of_optimum['optimum_how']})"
+        return (
+            f"distortion {numbers['distortion']:.4f} = {least} · {numbers['active_codes']} codes used, "
+            f"{numbers['dead_codes']} dead · N = {numbers['tokens']:,d} · seed {numbers['seed']}"
+        )
 
     def caption(self) -> str:
         view = self._view
@@ -306,18 +317,10 @@ class ToyLab(Explorer):
 
     def _say_numbers(self) -> None:
         view, training = self._view, self._follower.is_training
-        numbers, soft = view.hard_numbers, view.soft_numbers(self.temperature)
+        soft = view.soft_numbers(self.temperature)
         self._train_button.disabled, self._stop_button.disabled = training, not (training or self._is_computing)
         state = "training" if training else "trained" if self._fit is not None else "not trained"
-        least = "the least is computed by k-means …"
-        if self._has_optimum:
-            of_optimum = view.optimum_numbers()
-            least = f"{of_optimum['ratio']:.2f} × the least ({of_optimum['optimum_how']})"
-        self._status.value = html.escape(
-            f"{state}, step {self._finished_steps():,d} of {self.steps:,d}: distortion {numbers['distortion']:.4f} = "
-            f"{least} · {numbers['active_codes']} codes used, "
-            f"{numbers['dead_codes']} dead · N = {numbers['tokens']:,d} · seed {numbers['seed']}"
-        )
+        self._status.value = html.escape(f"{state}, step {self._finished_steps():,d} of {self.steps:,d}")
         self._numbers.value = html.escape(
             f"{self._say_path()} · {soft['effective_codes']:.2f} effective codes · over "
             f"{soft['batch_tokens']:,d} points: peakedness {soft['peakedness']:.3f}, usage "

@@ -70,7 +70,11 @@ class TrainingView(ipywidgets.VBox):
         usage = plots.usage.draw_grid(tables.usage, groups=tables.groups)
         usage.update_layout(title={"xref": "container", "pad_l": 8})  # in half a panel the title needs all its width
         self.charts.show(
-            [plots.health.draw_training_curves(tables.curves), usage, plots.pictures.draw_images(tables.pictures)]
+            {
+                "curves": plots.health.draw_training_curves(tables.curves),
+                "usage": usage,
+                "pictures": plots.pictures.draw_images(tables.pictures),
+            }
         )
         self.temperature.show(latest.row.get("temperature"), latest.row.get("effective_codes"))
 

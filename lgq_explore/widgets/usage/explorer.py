@@ -17,18 +17,34 @@ from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import Explorer
 from ..parts.charts import Picked
-from ..parts.inputs import codes_box, count_slider, menu
+from ..parts.inputs import codes_box, count_slider, menu, row, tabs
 from ..parts.state import Choice, Codes, Whole
 from ..parts.studies import StudyLike, as_study, kind_of_crops, study_argument, study_caption, study_names
-from .tables import definitions_table, numbers_table, side_by_side
+from ..parts.tables import tables_as_html
+from .tables import definitions_table, numbers_table
 
 HITS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 WINDOWS = tuple(2**power for power in range(10, 18))
 """What the sliders offer; a trait may hold any whole number from 1 on."""
 
-MAP = 0
-"""The place of the map of codes among the charts."""
+MAP = "map"
+"""The name of the chart whose codes can be picked."""
+
+VIEWS = {
+    "by rank": "ranks",
+    "Lorenz curve": "lorenz",
+    "accumulation": "accumulation",
+    "definitions": "definitions",
+}
+"""What is drawn beside the map: as the buttons say it, and as the trait does."""
+
+NUMBERS_BESIDE = {
+    "ranks": ["active_codes", "utilization", "perplexity", "top_1_percent", "top_10_percent"],
+    "lorenz": ["gini", "gini_uniform", "top_1_percent", "top_10_percent"],
+    "accumulation": ["tokens", "active_codes", "chao2", "codebook_size"],
+}
+"""The columns of `analysis.usage.summary` that are read together with each curve."""
 
 
 class UsageExplorer(Explorer):
@@ -39,12 +55,14 @@ class UsageExplorer(Explorer):
     runs: studies, or runs: opened, folders, or names under data/runs, which are looked at through the same held-out
     crops, at most `crops`.
     The map shows one of them, `shown`: the name that the legends give it. Clicks and boxes in the map select codes.
+    view: the curves beside it, of all runs: ranks, lorenz, accumulation, definitions.
     `hits`, `batch_images` and `window_tokens` are what the definitions ask for (`analysis.usage.definitions`).
 
     Raises:
         InputError: no runs, one that can't be opened or has no weights, or an unknown name in `shown`.
     """
 
+    view = Choice(VIEWS, "ranks", tabs())
     shown = Choice(lambda panel: panel.names, lambda panel: panel.names[0], menu("map of", "260px"))
     hits = Whole((1, None), 5, count_slider("at least m hits", HITS))
     batch_images = Whole((1, None), 32, count_slider("batch of images", BATCHES))
@@ -63,12 +81,7 @@ class UsageExplorer(Explorer):
         self._ranks = self._of_all(analysis.usage.by_rank)
         self._lorenz = self._of_all(analysis.usage.lorenz)
         self._accumulation = self._of_all(analysis.usage.accumulation)
-        self._curves = [
-            plots.usage.draw_by_rank(self._ranks, self._methods),
-            plots.usage.draw_lorenz(self._lorenz, self._summary, self._methods),
-            plots.usage.draw_accumulation(self._accumulation, self._methods),
-        ]
-        self._tables = ipywidgets.HTML()
+        self._beside = ipywidgets.HTML()
         super().__init__(**state)
 
     def __repr__(self) -> str:
@@ -80,11 +93,11 @@ class UsageExplorer(Explorer):
         return len(self._usage[self.shown])
 
     def above(self) -> Sequence[ipywidgets.Widget]:
-        sliders = [self.inputs[name] for name in ("hits", "batch_images", "window_tokens")]
-        return [ipywidgets.HBox([self.inputs["shown"], self.inputs["selection"]]), ipywidgets.HBox(sliders)]
+        self._sliders = row(*(self.inputs[name] for name in ("hits", "batch_images", "window_tokens")))
+        return [row(*(self.inputs[name] for name in ("shown", "selection", "view"))), self._sliders]
 
     def below(self) -> Sequence[ipywidgets.Widget]:
-        return [self._tables]
+        return [self._beside]
 
     def pick(self, picked: Picked) -> None:
         if picked.figure == MAP:
@@ -116,12 +129,36 @@ class UsageExplorer(Explorer):
         others = [study for name, study in self._studies.items() if name != self.shown]
         return [self._studies[self.shown], *others]
 
-    def draw(self) -> list[go.Figure]:
-        definitions = self._definitions()
+    def draw(self) -> dict[str, go.Figure]:
         usage_map = plots.usage.draw_grid(self._grid(), self.selection, self.shown)
         usage_map.layout.dragmode = "select"
-        self._tables.value = side_by_side(numbers_table(self._summary), definitions_table(definitions))
-        return [usage_map, *self._curves, plots.usage.draw_definitions(definitions, self._methods)]
+        asks = self.view == "definitions"
+        self._sliders.layout.display = None if asks else "none"  # they change nothing that is in sight elsewhere
+        self._beside.value = tables_as_html(
+            definitions_table(self._definitions()) if asks else numbers_table(self._summary, NUMBERS_BESIDE[self.view])
+        )
+        return {MAP: usage_map, self.view: self._curve()}
+
+    def _curve(self) -> go.Figure:
+        match self.view:
+            case "ranks":
+                return plots.usage.draw_by_rank(self._ranks, self._methods)
+            case "lorenz":
+                return plots.usage.draw_lorenz(self._lorenz, self._summary, self._methods)
+            case "accumulation":
+                return plots.usage.draw_accumulation(self._accumulation, self._methods)
+            case _:
+                return plots.usage.draw_definitions(self._definitions(), self._methods)
+
+    def line(self) -> str:
+        row = next(row for row in self._summary.to_dict("records") if row["run"] == self.shown)
+        return (
+            f"{self.shown}: {row['active_codes']:,d} of {row['codebook_size']:,d} codes used by "
+            f"N = {row['tokens']:,d} tokens, perplexity {row['perplexity']:,.0f}"
+        )
+
+    def tables(self) -> Sequence[pd.DataFrame]:
+        return [numbers_table(self._summary), definitions_table(self._definitions())]
 
     def figure(self) -> Figure:
         """The runs beside each other; `figures` adds the map of codes."""

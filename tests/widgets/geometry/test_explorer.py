@@ -50,7 +50,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
 
 
 def figure_of(panel: GeometryExplorer) -> dict[str, Any]:
-    (figure,) = panel.charts.figures
+    (figure,) = panel.charts.figures.values()
     return json.loads(figure)
 
 
@@ -197,7 +197,7 @@ def test_a_fitted_grid_shares_the_axes_and_the_tokens(runs: list[Run]) -> None:
     assert places(panel) == expected_places(mapped.of("code"))
     assert "favours the grid" in panel.caption()
     alone = GeometryExplorer(runs[0], beside_as="fitted")
-    assert "grid, fitted to the same tokens" in alone.charts.figures[0]
+    assert "grid, fitted to the same tokens" in alone.charts.figures["map"]
 
 
 def test_raw_latents_of_the_grid_are_shown_with_what_its_codes_decode_to(runs: list[Run]) -> None:
@@ -206,7 +206,7 @@ def test_raw_latents_of_the_grid_are_shown_with_what_its_codes_decode_to(runs: l
     right = figure_of(panel)["data"][5:]
     drawn = sorted(numbers(right[HOLLOW]["x"]) + numbers(right[COLOURED]["x"]))
     assert drawn == sorted(mapped.of("code")["x"].tolist())
-    assert "projected out, among its raw latents" in panel.charts.figures[0]
+    assert "projected out, among its raw latents" in panel.charts.figures["map"]
 
 
 @pytest.mark.parametrize("colour", lgq.plots.geometry.CODE_COLOURS)
@@ -224,7 +224,7 @@ def test_umap_is_made_at_once_in_a_script(runs: list[Run]) -> None:
     mapped = analysis.geometry.latent_map(lgq.study(runs[0]), "umap")
     assert places(panel) == expected_places(mapped.of("code"))
     assert panel.summary()["method"] == "umap"
-    assert "UMAP 1 (no unit)" in panel.charts.figures[0]
+    assert "UMAP 1 (no unit)" in panel.charts.figures["map"]
 
 
 @pytest.mark.slow

@@ -22,7 +22,6 @@ from lgq_explore.runs.run import Run
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.loop import LogEvent, resume, train
 from lgq_explore.widgets import HealthPanel
-from lgq_explore.widgets.parts.copy_code import CopyCode
 from tests.analysis.planted_tokenizer import method_tokenizer, noise_pictures, study_of
 
 
@@ -40,8 +39,7 @@ def said_by(panel: HealthPanel) -> str:
 
 
 def commands(panel: HealthPanel) -> list[str]:
-    copies = [part for part in panel.children if isinstance(part, CopyCode)]
-    return [part.code for part in copies if part.layout.display != "none"]
+    return [command for command in [panel.foot.copied["copy command"]] if command]
 
 
 def test_the_panel_says_what_the_rules_say(runs: list[Run]) -> None:
@@ -55,7 +53,7 @@ def test_the_panel_says_what_the_rules_say(runs: list[Run]) -> None:
     assert len(advised)
     for options in advised:
         assert options in said_by(panel)
-    (figure,) = (json.loads(text) for text in panel.charts.figures)
+    (figure,) = (json.loads(text) for text in panel.charts.figures.values())
     curves = [trace for trace in figure["data"] if trace["mode"] == "lines+markers"]
     assert len(curves) == analysis.health.rule_curves(analysis.health.gather_evidence(runs[0]))["rule"].nunique() == 4
 

@@ -16,7 +16,7 @@ def heard() -> list[Picked]:
 @pytest.fixture
 def charts(heard: list[Picked]) -> Charts:
     made = Charts()
-    made.show([go.Figure(), go.Figure()])
+    made.show({"map": go.Figure(), "curve": go.Figure()})
     made.on_select(heard.append)
     return made
 
@@ -41,25 +41,25 @@ def send(charts: Charts, content: object) -> None:
 
 
 def test_the_codes_that_were_picked_arrive_sorted_and_once(charts: Charts, heard: list[Picked]) -> None:
-    send(charts, {"figure": 1, "codes": [17, 3, 17]})
-    assert heard == [Picked(figure=1, codes=[3, 17])]
+    send(charts, {"figure": "curve", "codes": [17, 3, 17]})
+    assert heard == [Picked(figure="curve", codes=[3, 17])]
 
 
 def test_picking_nothing_arrives_too(charts: Charts, heard: list[Picked]) -> None:
-    send(charts, {"figure": 0, "codes": []})
-    assert heard == [Picked(figure=0, codes=[])]
+    send(charts, {"figure": "map", "codes": []})
+    assert heard == [Picked(figure="map", codes=[])]
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        {"figure": 2, "codes": [1]},
-        {"figure": -1, "codes": [1]},
+        {"figure": "other", "codes": [1]},
+        {"figure": 1, "codes": [1]},
         {"figure": True, "codes": [1]},
-        {"figure": 0, "codes": [-1]},
-        {"figure": 0, "codes": [1.5]},
-        {"figure": 0, "codes": "12"},
-        {"figure": 0},
+        {"figure": "map", "codes": [-1]},
+        {"figure": "map", "codes": [1.5]},
+        {"figure": "map", "codes": "12"},
+        {"figure": "map"},
         "click",
         None,
     ],
@@ -72,5 +72,5 @@ def test_any_other_message_is_passed_over(charts: Charts, heard: list[Picked], c
 def test_all_who_ask_are_told(charts: Charts, heard: list[Picked]) -> None:
     also: list[Picked] = []
     charts.on_select(also.append)
-    send(charts, {"figure": 0, "codes": [5]})
-    assert also == heard == [Picked(0, [5])]
+    send(charts, {"figure": "map", "codes": [5]})
+    assert also == heard == [Picked("map", [5])]

@@ -94,7 +94,7 @@ def press(panel: ipywidgets.Widget, label: str) -> None:
 
 
 def drawn(panel: ipywidgets.Widget) -> list[dict]:
-    return [json.loads(figure) for figure in panel.charts.figures]
+    return [json.loads(figure) for figure in panel.charts.figures.values()]
 
 
 def picks(figure: dict) -> list[int]:

@@ -39,7 +39,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def figures(panel: TemperatureExplorer) -> list[Any]:
-    return [json.loads(figure) for figure in panel.charts.figures]
+    return [json.loads(figure) for figure in panel.charts.figures.values()]
 
 
 def click(panel: TemperatureExplorer, figure: int, *codes: int) -> None:
@@ -140,7 +140,7 @@ def test_neighbouring_temperatures_are_made_ready_while_nobody_moves(run: Run) -
 def test_a_temperature_that_is_not_ready_is_previewed_and_followed_by_the_whole(run: Run) -> None:
     async def until_it_says(panel: TemperatureExplorer, holds: Callable[[str], bool]) -> None:
         async with asyncio.timeout(60):
-            while not holds(panel._caption.value):
+            while not holds(panel.caption()):
                 await asyncio.sleep(0.01)
 
     async def move() -> None:
@@ -164,10 +164,10 @@ def test_a_preview_is_followed_though_somebody_else_asked_for_the_whole(run: Run
 
     async def show() -> TemperatureExplorer:
         panel = TemperatureExplorer(run, temperature=0.1)
-        assert "follow" in panel._caption.value
+        assert "follow" in panel.caption()
         panel.figure()
         async with asyncio.timeout(60):
-            while "follow" in panel._caption.value:
+            while "follow" in panel.caption():
                 await asyncio.sleep(0.01)
         return panel
 

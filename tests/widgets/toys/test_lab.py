@@ -29,7 +29,7 @@ TRACES = 4
 
 
 def figures(lab: ToyLab) -> list[dict[str, Any]]:
-    return [json.loads(figure) for figure in lab.charts.figures]
+    return [json.loads(figure) for figure in lab.charts.figures.values()]
 
 
 def lines(lab: ToyLab, plane: int) -> list[float]:
@@ -50,7 +50,7 @@ def _numbers(values: Any) -> np.ndarray:
 
 
 def text_of(lab: ToyLab) -> str:
-    return html.unescape(lab._status.value + lab._numbers.value + lab._message.value + lab._caption.value)
+    return html.unescape(lab._status.value + lab._numbers.value + lab._message.value + lab.line() + lab.caption())
 
 
 def fields(lab: ToyLab) -> list[str]:

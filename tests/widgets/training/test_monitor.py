@@ -46,7 +46,7 @@ def temperature_control(monitor: TrainingMonitor) -> ipywidgets.Widget:
 
 def figures(monitor: TrainingMonitor) -> list[dict[str, list[dict[str, object]]]]:
     (charts,) = [part for part in parts_of(monitor) if hasattr(part, "figures") and part is not monitor]
-    return [json.loads(figure) for figure in charts.figures]
+    return [json.loads(figure) for figure in charts.figures.values()]
 
 
 async def until(holds: Callable[[], object]) -> None:

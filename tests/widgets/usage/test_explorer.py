@@ -22,7 +22,7 @@ from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
 from lgq_explore.widgets import CodeInspector, UsageExplorer, link
 from lgq_explore.widgets.parts.charts import Picked
-from lgq_explore.widgets.usage.explorer import MAP
+from lgq_explore.widgets.usage.explorer import VIEWS
 from tests.analysis.planted_tokenizer import method_tokenizer, noise_pictures, study_of
 
 
@@ -34,7 +34,7 @@ def runs(recipe: TrainConfig, tmp_path: Path) -> list[Run]:
 
 
 def figures_of(explorer: UsageExplorer) -> list[dict]:
-    return [json.loads(text) for text in explorer.charts.figures]
+    return [json.loads(text) for text in explorer.charts.figures.values()]
 
 
 def said_by(explorer: UsageExplorer) -> str:
@@ -43,9 +43,9 @@ def said_by(explorer: UsageExplorer) -> str:
 
 def test_the_panel_shows_what_the_analysis_says(runs: list[Run]) -> None:
     explorer = UsageExplorer(*runs, hits=3, batch_images=2, window_tokens=1024)
-    usage_map, ranks, lorenz, accumulation, definitions = figures_of(explorer)
-    assert "Code usage of lgq" in usage_map["layout"]["title"]["text"]
-    for curves in (ranks, lorenz, accumulation, definitions):
+    for explorer.view in VIEWS.values():
+        usage_map, curves = figures_of(explorer)
+        assert "Code usage of lgq" in usage_map["layout"]["title"]["text"]
         assert {METHOD_COLOURS["lgq"], METHOD_COLOURS["vq"]} <= {trace["line"].get("color") for trace in curves["data"]}
     for run, name in zip(runs, ("lgq", "vq"), strict=True):
         study = lgq.study(run)
@@ -55,7 +55,7 @@ def test_the_panel_shows_what_the_analysis_says(runs: list[Run]) -> None:
         }
         counted = explorer.frame().query("run == @name")
         assert counted["count"].tolist() == analysis.usage.per_code(study)["count"].tolist()
-        assert f"{numbers['tokens']:,d} tokens" in said_by(explorer)
+        assert f"N = {numbers['tokens']:,d} tokens" in explorer.line()
     expected = analysis.usage.definitions(
         {name: lgq.study(run) for run, name in zip(runs, ("lgq", "vq"), strict=True)},
         batch_images=2,
@@ -66,11 +66,11 @@ def test_the_panel_shows_what_the_analysis_says(runs: list[Run]) -> None:
 
 
 def test_a_move_changes_the_definitions_and_nothing_else(runs: list[Run]) -> None:
-    explorer = UsageExplorer(*runs, hits=1)
+    explorer = UsageExplorer(*runs, hits=1, view="definitions")
     before = explorer.charts.figures
     explorer.hits = 37  # not among those that the slider offers
     after = explorer.charts.figures
-    assert [old == new for old, new in zip(before, after, strict=True)] == [True, True, True, True, False]
+    assert [name for name in after if after[name] != before[name]] == ["definitions"]
     assert "at least 37 hits" in said_by(explorer)
     counts = analysis.usage.per_code(lgq.study(runs[1]))["count"]
     row = explorer.frames.definitions.query("run == 'vq' and definition == 'at least 37 hits'")
@@ -91,10 +91,10 @@ def test_sliders_and_traits_follow_each_other(runs: list[Run]) -> None:
 def test_what_is_picked_in_the_map_is_selected_marked_and_linked(runs: list[Run]) -> None:
     explorer, other = UsageExplorer(*runs), UsageExplorer(runs[0])
     traitlets.link((explorer, "selection"), (other, "selection"))
-    explorer.pick(Picked(MAP, [5, 9]))
-    explorer.pick(Picked(MAP + 1, [1]))
+    explorer.pick(Picked("map", [5, 9]))
+    explorer.pick(Picked("ranks", [1]))
     assert explorer.selection == other.selection == [5, 9]
-    marks = figures_of(explorer)[MAP]["data"][1]
+    marks = figures_of(explorer)[0]["data"][1]
     assert (marks["x"], marks["y"]) == ([1, 1], [4, 8])
     assert "selection=[5, 9]" in explorer.code()
 
@@ -103,7 +103,7 @@ def test_another_run_in_the_map_forgets_the_selected_codes(runs: list[Run]) -> N
     explorer = UsageExplorer(*runs, selection=[3])
     explorer.shown = "vq"
     assert explorer.selection == []
-    assert "Code usage of vq" in figures_of(explorer)[MAP]["layout"]["title"]["text"]
+    assert "Code usage of vq" in figures_of(explorer)[0]["layout"]["title"]["text"]
 
 
 def test_its_code_makes_the_panel_again(runs: list[Run]) -> None:
@@ -202,7 +202,7 @@ def test_studies_of_other_pictures_and_of_tokenizers_without_a_run_are_shown(run
 
 def test_fast_moves_are_drawn_once(runs: list[Run]) -> None:
     async def slide() -> tuple[int, float]:
-        explorer = UsageExplorer(runs[0])
+        explorer = UsageExplorer(runs[0], view="definitions")
         drawn = []
         explorer.charts.observe(lambda change: drawn.append(change["new"]), "figures")
         for hits in (2, 5, 10, 20):

@@ -1,0 +1,24 @@
+"""Tables of numbers as a panel shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+
+def tables_as_html(*tables: pd.DataFrame) -> str:
+    """The tables beside each other where there is room, with their indices as first columns."""
+    parts = "".join(table.to_html(border=0, index_names=False, justify="left") for table in tables)
+    return f'<div class="lgq-tables">{parts}</div>'
+
+
+def numbers_as_table(numbers: Mapping[str, int | float | str]) -> pd.DataFrame:
+    """One row per number: its name, and it in digits."""
+    return pd.DataFrame({"": [_digits(number) for number in numbers.values()]}, index=list(numbers))
+
+
+def _digits(number: int | float | str) -> str:
+    if isinstance(number, int):
+        return f"{number:,d}"
+    return f"{number:.4g}" if isinstance(number, float) else number
