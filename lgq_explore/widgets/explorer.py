@@ -62,7 +62,7 @@ class Explorer(Stateful, Panel):
         self.inputs = self.bound_inputs(self.refuse)
         super().__init__([*self.above(), self._message, self.charts, *self.below(), self.foot])
         self.charts.on_select(self.pick)
-        self.foot.observe(self._unfold, "is_open")
+        self.foot.observe(self._state_changed, "is_open")
         self._redraw()
         self.observe(self._state_changed, list(self.STATE))
 
@@ -159,12 +159,8 @@ class Explorer(Stateful, Panel):
         else:
             self._say_hint()
             self.foot.line, self.foot.copied = self.line(), self.copied()
-            self._unfold()
-
-    def _unfold(self, change: Any = None) -> None:
-        """Numbers take time, so those that nobody looks at are not made."""
-        if self.foot.is_open:
-            self.foot.details = f"{tables_as_html(*self.tables())}<p>{html.escape(self.caption())}</p>"
+            if self.foot.is_open:  # numbers take time: those that nobody looks at are not made
+                self.foot.details = f"{tables_as_html(*self.tables())}<p>{html.escape(self.caption())}</p>"
 
     def _save(self, kind: str) -> SavedFile:
         return Offered(file_stem(repr(self)), lambda: self.tables()[0], self.frame, self.figure).save(kind)

@@ -50,7 +50,9 @@ def _numbers(values: Any) -> np.ndarray:
 
 
 def text_of(lab: ToyLab) -> str:
-    return html.unescape(lab._status.value + lab._numbers.value + lab._message.value + lab.line() + lab.caption())
+    lab.foot.is_open = True
+    said = [lab._status.value, lab._numbers.value, lab._message.value, lab.foot.details]
+    return lab.foot.line + html.unescape("".join(said))
 
 
 def fields(lab: ToyLab) -> list[str]:
