@@ -55,6 +55,9 @@ FREE_PORT = from itertools import count; from socket import socket; \
 HAS_BROWSER = from choreographer.browsers.chromium import Chromium; \
 	raise SystemExit(not Chromium.find_browser(skip_local=False))
 
+# A kernel that is shut down finishes the step of what it trains, and saves. Jupyter ends it by force after half of this.
+SHUTDOWN_SECONDS = 60
+
 .PHONY: help lab test test-fast lint notebooks gpu browser constraints clean
 
 help:  ## list the targets
@@ -89,6 +92,7 @@ lab: $(INSTALLED)  ## open JupyterLab on notebooks/01_train_lgq.ipynb
 	fi; \
 	exec $(BIN)/python -m jupyterlab --ip=127.0.0.1 --port=$$port --ServerApp.port_retries=0 --log-level=WARN \
 		--LabApp.default_url=/lab/tree/notebooks/01_train_lgq.ipynb \
+		--KernelManager.shutdown_wait_time=$(SHUTDOWN_SECONDS) \
 		$$no_browser $$([ "$$(id -u)" != 0 ] || echo --allow-root)
 
 test: $(INSTALLED) browser  ## run every test: unit, command line, browser, notebooks

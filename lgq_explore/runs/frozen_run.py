@@ -21,8 +21,11 @@ from .snapshots import Codebooks
 MOST_SNAPSHOTS = 32
 """The most snapshots that are kept of a run: an analysis looks at all tokens for each."""
 
-Stamp = tuple[tuple[int, int, int] | None, ...]
-"""Inode, time of change and size of the recipe's and the weights' files; None for a missing file."""
+FileStamp = tuple[int, int, int] | None
+"""Inode, time of change and size of a file; None for a missing one."""
+
+Stamp = tuple[FileStamp, ...]
+"""Of the recipe's and the weights' files."""
 
 
 class FrozenRun(Run):
@@ -142,10 +145,11 @@ def spread_over(steps: Sequence[int], most: int) -> list[int]:
 
 def stamp_of(folder: Path) -> Stamp:
     """A stamp that is cheap to read and changes whenever the recipe or the weights are written."""
-    return tuple(_file_stamp(folder / name) for name in ("config.json", "weights.safetensors"))
+    return tuple(file_stamp(folder / name) for name in ("config.json", "weights.safetensors"))
 
 
-def _file_stamp(path: Path) -> tuple[int, int, int] | None:
+def file_stamp(path: Path) -> FileStamp:
+    """A stamp that is cheap to read and changes whenever the file is written."""
     try:
         found = path.stat()
     except OSError:

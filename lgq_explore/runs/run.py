@@ -20,7 +20,7 @@ import hashlib
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -28,7 +28,6 @@ from typing import Any, BinaryIO
 
 import pandas as pd
 import torch
-from filelock import FileLock, Timeout
 from safetensors.torch import load, save
 
 from lgq_explore.errors import InputError, printable
@@ -51,6 +50,7 @@ from .run_files import (
 )
 from .run_paths import default_run_path, new_run_path, require_new_path
 from .snapshots import Codebooks, remove_snapshots_after, snapshots_in, write_snapshot
+from .training_lock import AlreadyHeld, held
 
 CHECKPOINTS_KEPT = 2
 
@@ -180,9 +180,22 @@ class Run:
         shapes = self.config.quantizer.learned_shapes(self.config.backbone.dim)
         return snapshots_in(self._codebooks, shapes, self.finished_steps or math.inf, self._reading)
 
+    def newest_checkpoint(self) -> Path | None:
+        """The folder of the newest whole checkpoint, or None."""
+        return next(reversed(self._whole_checkpoints().values()), None)
+
     def cached_map(self, key: str) -> Path:
         """The path of the cached map of latents with this key; nothing else depends on the file."""
         return self.path / "maps" / f"{key}.npz"
+
+    def _whole_checkpoints(self) -> dict[int, Path]:
+        """Step → folder, ascending. Older versions may have left incomplete folders, which are ignored."""
+        parts = ("weights.safetensors", "state.pt")
+        return {
+            step: folder
+            for step, folder in files_by_step(self._checkpoints).items()
+            if all(os.path.isfile(folder / part) for part in parts)
+        }
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -261,10 +274,6 @@ class RunWriter(Run):
                 if not os.path.lexists(path):
                     raise
 
-    def newest_checkpoint(self) -> Path | None:
-        """The folder of the newest whole checkpoint, or None."""
-        return next(reversed(self._whole_checkpoints().values()), None)
-
     def save_checkpoint(self, step: int, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
         """Save weights and trainer state at `step` as a whole, and then the weights as the run's newest.
 
@@ -327,36 +336,28 @@ class RunWriter(Run):
 
         Raises InputError if another process trains here already, or the folder can't be written.
         """
-        lock = FileLock(self.path / ".lock")
-        with self._writing():
-            try:
-                lock.acquire(blocking=False)
-            except Timeout:
-                raise InputError(f"{printable(self.path)} is being trained already: wait for it, or stop it") from None
-        try:
+        with ExitStack() as stack:
+            with self._writing():
+                try:
+                    stack.enter_context(held(self.path))
+                except AlreadyHeld:
+                    name = printable(self.path)
+                    raise InputError(f"{name} is being trained already: wait for it, or stop it") from None
             self._held = os.open(self.path, os.O_RDONLY)
+            stack.callback(self._let_go)
             self.require_unchanged()  # since it was opened
             with self._writing():
                 self._remove_leftovers()
             yield
-        finally:
-            if self._held is not None:
-                os.close(self._held)
-                self._held = None
-            lock.release()
+
+    def _let_go(self) -> None:
+        assert self._held is not None
+        os.close(self._held)
+        self._held = None
 
     def _publish(self, weights: bytes) -> None:
         with whole_file(self._weights) as target:
             target.write(weights)
-
-    def _whole_checkpoints(self) -> dict[int, Path]:
-        """Step → folder, ascending. Older versions may have left incomplete folders, which are ignored."""
-        parts = ("weights.safetensors", "state.pt")
-        return {
-            step: folder
-            for step, folder in files_by_step(self._checkpoints).items()
-            if all(os.path.isfile(folder / part) for part in parts)
-        }
 
     def _remove_leftovers(self) -> None:
         for folder in (self.path, self._checkpoints, self._codebooks):

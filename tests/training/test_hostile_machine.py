@@ -16,7 +16,7 @@ from lgq_explore.errors import InputError
 from lgq_explore.files import SECONDS_OF_A_DAY, whole_file
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import LGQConfig
-from lgq_explore.runs import run
+from lgq_explore.runs import run, training_lock
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run, RunWriter
 from lgq_explore.training.loop import LogEvent, resume, train
@@ -187,7 +187,7 @@ def test_a_folder_that_cannot_be_written_is_told(killed_run: Path, monkeypatch: 
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(run.FileLock, "acquire", refuse)
+    monkeypatch.setattr(training_lock.FileLock, "acquire", refuse)
     with pytest.raises(InputError, match=r"can't be written: Permission denied") as told:
         resumed(killed_run)
     assert len(str(told.value).splitlines()) == 2

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from pathlib import Path
 
+import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
 
 from lgq_explore.runs.run import open_run
+from lgq_explore.runs.training_lock import is_held
 
 TRAIN = """
 from lgq_explore.models import BackboneConfig
@@ -19,6 +22,15 @@ backbone = BackboneConfig(channels=(8, 8, 8), dim=4)
 config = TrainConfig(data="fake", batch_size=4, steps=100_000, log_steps=1, backbone=backbone,
                      quantizer=LGQConfig(codebook_size=16))
 monitor = TrainingMonitor(config, run={path!r})
+"""
+
+BUSY = """
+import time
+while True:  # as a long computation that no interrupt ends
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        continue
 """
 
 IN_THE_CELL = """
@@ -66,7 +78,8 @@ def test_an_interrupted_cell_leaves_a_run_to_resume(tmp_path: Path) -> None:
     assert open_run(path).finished_steps >= stopped_at
 
 
-def test_a_kernel_that_is_shut_down_saves_what_it_has_trained(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_an_idle_kernel_that_is_shut_down_saves_what_it_has_trained(tmp_path: Path) -> None:
     path = tmp_path / "run"
     manager, client = start_new_kernel()
     try:
@@ -77,6 +90,45 @@ def test_a_kernel_that_is_shut_down_saves_what_it_has_trained(tmp_path: Path) ->
         client.stop_channels()
     finally:
         manager.shutdown_kernel(now=False)
+    assert_saved_to_the_last_step(path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("then", ["await monitor.finished()", BUSY], ids=["awaited", "busy"])
+def test_a_kernel_that_is_restarted_in_the_middle_of_a_cell_saves_what_it_has_trained(
+    tmp_path: Path, then: str
+) -> None:
+    path = tmp_path / "run"
+    manager, client = start_new_kernel()
+    try:
+        client.execute(TRAIN.format(path=str(path)) + "monitor.start()\n" + then)
+        wait_for_rows(path / "history.csv", 3)
+        client.stop_channels()
+        manager.restart_kernel(now=False)
+        assert_saved_to_the_last_step(path)
+    finally:
+        manager.shutdown_kernel(now=True)
+
+
+@pytest.mark.slow
+def test_a_kernel_that_is_killed_leaves_its_newest_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    manager, client = start_new_kernel()
+    try:
+        client.execute(TRAIN.format(path=str(path)).replace("log_steps=1", "log_steps=1, checkpoint_steps=2"))
+        client.execute("monitor.start()")
+        wait_for_rows(path / "history.csv", 5)
+        client.stop_channels()
+        manager.signal_kernel(signal.SIGTERM)
+    finally:
+        manager.shutdown_kernel(now=True)
+    run = open_run(path)
+    assert not is_held(path)
+    assert run.finished_steps >= 2
+    assert run.newest_checkpoint() is not None
+
+
+def assert_saved_to_the_last_step(path: Path) -> None:
     run = open_run(path)
     assert run.finished_steps == run.history()["step"].max() >= 3
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import threading
 from collections.abc import Callable
 from enum import StrEnum
@@ -11,6 +10,8 @@ from typing import Generic, TypeVar
 from lgq_explore.errors import InputError
 from lgq_explore.training.controls import Controls
 
+from .kernel_end import KernelEnd
+
 Progress = TypeVar("Progress")
 Result = TypeVar("Result")
 
@@ -18,7 +19,11 @@ _one_at_a_time = threading.Lock()
 """Held while a trainer's thread runs: two would halve each other's speed, and a reader seldom means to start both."""
 
 EXIT_SECONDS = 30.0
-"""What a process that ends waits for a trainer to finish its step and save. Jupyter ends a kernel sooner by force."""
+"""What a process that ends waits for a trainer to finish its step and save.
+
+Jupyter ends a kernel sooner by force: 2.5 seconds after it was asked to end, or half of what the option
+``--KernelManager.shutdown_wait_time`` says, which `make lab` sets.
+"""
 
 
 class State(StrEnum):
@@ -32,8 +37,9 @@ class State(StrEnum):
 class TrainerThread(Generic[Progress, Result]):
     """A thread that trains until its work is done or `stop` is called. Only one trains at a time in a process.
 
-    It touches no widget: the thread publishes how far it is, and who draws asks for the newest. A process that ends
-    waits until the step is finished and saved. After its end, the thread can be given more work.
+    It touches no widget: the thread publishes how far it is, and who draws asks for the newest. It is asked to stop
+    when the kernel is shut down or restarted, or the process ends, which waits until the step is finished and saved. A
+    process that is ended by SIGTERM or SIGKILL alone saves nothing. After its end, the thread can be given more work.
 
     controls: what steers the training; the work must heed them.
     """
@@ -46,6 +52,7 @@ class TrainerThread(Generic[Progress, Result]):
         self._newest: Progress | None = None
         self._result: Result | None = None
         self._error: BaseException | None = None
+        self._kernel_end = KernelEnd(self.stop, self._stop_and_wait)
 
     def is_whole(self, result: Result) -> bool:
         """Whether training came to its end; otherwise it was stopped."""
@@ -92,7 +99,7 @@ class TrainerThread(Generic[Progress, Result]):
         thread = threading.Thread(target=self._work, args=(work,), name="lgq trainer", daemon=True)
         with self._lock:
             self._state, self._error, self._thread = State.TRAINING, None, thread
-        atexit.register(self._stop_and_wait)
+        self._kernel_end.watch()
         thread.start()
 
     def stop(self) -> None:
@@ -116,7 +123,7 @@ class TrainerThread(Generic[Progress, Result]):
             state = State.FINISHED if self.is_whole(result) else State.STOPPED
         except BaseException as error:  # the thread's end: whoever awaits raises it again
             state, failed = State.FAILED, error
-        atexit.unregister(self._stop_and_wait)
+        self._kernel_end.forget()
         with self._lock:
             self._state, self._result, self._error = state, result, failed
             _one_at_a_time.release()  # before anybody reads that state: the next may start at once

@@ -2,57 +2,81 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lgq_explore.errors import InputError, printable
 from lgq_explore.files import given_path
 from lgq_explore.runs.config import TrainConfig
-from lgq_explore.runs.run import Run
+from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.run_description import RunReplaced
+from lgq_explore.runs.training_lock import is_held
 from lgq_explore.training.controls import Controls
 
 from ..panel import Panel
 from ..parts.follower import Follower
-from .trainer import LatestStep, Trainer
+from ..parts.studies import RunLike, as_run
+from .latest_step import LatestStep
+from .reader import RunReader
+from .situation import situation_of
+from .trainer import Trainer
 from .view import TrainingView
+from .watch import RunWatch
 
 
 class TrainingMonitor(Panel):
-    """A panel that trains a recipe in a thread and shows it live: display it, then ``run = await monitor.train()``.
+    """A panel that trains a recipe in a thread and shows it live, or opens a run, wherever and however far it trained.
+
+        monitor = TrainingMonitor(config)  # a new run
+        display(monitor)
+        run = await monitor.train()
+
+        TrainingMonitor(run="lgq-1024-cb990e4a3b62-seed0")  # one that another process trains, was cut off, or finished
 
     The cell waits until training ends or is stopped, and the slider and the buttons work meanwhile. `start()` is the
-    form that lets the cell end; `await finished()` joins it. Interrupting the kernel stops training after its step.
+    form that lets the cell end; `await finished()` joins it. Interrupting the kernel stops training after its step; so
+    does shutting it down or restarting it. A run is continued as `lgq.resume` does it.
 
-    config: the recipe. run: the folder to make; a free one under data/runs where it is None. device: auto, cpu or cuda.
-    pictures: how many held-out crops are reconstructed. controls: what steers; `ReplayedControls` repeat a run.
+    config: the recipe of a new run. run: the folder to make; a free one under data/runs where it is None. Without a
+    config, the run to open: opened already, its folder, or its name under data/runs.
+    device: auto, cpu or cuda. pictures: how many held-out crops are reconstructed. controls: what steers;
+    `ReplayedControls` repeat a run. Without them an opened run continues at the temperature that it was held at.
+
+    Raises:
+        InputError: neither a recipe nor a run, or a run that can't be opened.
     """
 
     def __init__(
         self,
-        config: TrainConfig,
-        run: str | os.PathLike[str] | None = None,
+        config: TrainConfig | None = None,
+        run: RunLike | None = None,
         device: str = "auto",
         pictures: int = 6,
         controls: Controls | None = None,
     ) -> None:
-        self.config = config
+        opened, self.config = _what_is_meant(config, run)
         self.controls = controls or Controls()
-        path = None if run is None else given_path(run).expanduser()
-        self._trainer = Trainer(config, path, device, self.controls, pictures)
-        self._view = TrainingView(config, self.controls)
-        self._shown: LatestStep | None = None
+        path = None if run is None or isinstance(run, Run) else given_path(run).expanduser()
+        self._trainer = Trainer(self.config, path, device, self.controls, pictures, opened, controls is None)
+        self._pictures = pictures
+        self._view = TrainingView(self.config, self.controls)
+        self._latest: LatestStep | None = None
+        self._trained: LatestStep | None = None  # the newest of this panel's own trainer
+        self._drawn: LatestStep | None = None
         self._history = pd.DataFrame({"step": []})
+        self._watch: RunWatch | None = None
         self._follower = Follower[Run](
-            self, "monitor", in_a_script="lgq.train", show=self._show, report=self._view.show_error
+            self, "monitor", in_a_script="lgq.train or lgq.resume", show=self._show, report=self._view.show_error
         )
         super().__init__([self._view])
         self._view.on_start(lambda: self._follower.clicked(self.start))
         self._view.on_stop(self._stop)
         self._view.on_resume(lambda: self._follower.clicked(self.resume))
-        self._show()
+        if opened is not None:
+            self._watch_run(opened)
+        self._draw()
 
     def __repr__(self) -> str:
         quantizer = self.config.quantizer
@@ -60,12 +84,21 @@ class TrainingMonitor(Panel):
 
     @property
     def run(self) -> Run | None:
-        """The run, from its first logged step on."""
+        """The run: the opened one, or the one that is trained, from its first logged step on."""
         return self._trainer.run
 
     async def train(self) -> Run:
-        """Train, and return the run: finished, or stopped and ready to be resumed. Raises what training raised."""
-        self.start()
+        """Train, or continue the run, and return it: finished, or stopped and ready to be resumed.
+
+        A finished run is returned as it is. Raises what training raised.
+        """
+        run = self.run
+        if run is not None and run.is_finished:
+            return run
+        if run is None or self._follower.is_training:
+            self.start()
+        else:
+            self.resume()
         return await self.finished()
 
     def start(self) -> None:
@@ -73,7 +106,13 @@ class TrainingMonitor(Panel):
         self._follower.begin(self._trainer, self._trainer.start)
 
     def resume(self) -> None:
-        """Continue the stopped run in the background, at the temperature held by hand, if one is."""
+        """Continue the stopped run in the background, at the temperature held by hand, if one is.
+
+        Raises InputError for a run that is finished, or trained by another process or panel.
+        """
+        run = self.run
+        if run is not None and not self._follower.is_training and is_held(run.path):
+            raise InputError(f"{printable(run.path)} is being trained already: wait for it, or stop it")
         self._follower.begin(self._trainer, self._trainer.resume)
 
     async def finished(self) -> Run:
@@ -81,24 +120,70 @@ class TrainingMonitor(Panel):
         return await self._follower.finished()
 
     def figures(self) -> list[Figure]:
-        latest = self._trainer.newest()
-        if latest is None or self.run is None:
-            return []
-        return self._view.publish(self._newest_history(self.run), latest)
+        return [] if self._latest is None else self._view.publish(self._history, self._latest)
+
+    def _watch_run(self, run: Run) -> None:
+        if self._watch is None:
+            self._watch = RunWatch(
+                RunReader(run, self._pictures),
+                is_paused=lambda: self._follower.is_training,
+                is_over=lambda: self.comm is None,
+                show=self._show_what_is_read,
+                read=self._take_up_checkpoint,
+            )
+        self._watch.begin()
 
     def _show(self) -> None:
-        latest = self._trainer.newest()
-        if latest is not None and latest is not self._shown and self.run is not None:
-            self._view.draw(self._newest_history(self.run), latest)
-            self._shown = latest
-        self._view.show_state(self._trainer, latest)
+        """Show how far this panel's trainer is."""
+        trained, run = self._trainer.newest(), self.run
+        if run is not None:
+            self._watch_run(run)
+        if trained is not None and trained is not self._trained and run is not None and self._watch is not None:
+            self._trained = self._latest = trained
+            self._watch.reader.shown = trained.shown
+            with suppress(RunReplaced):  # the trainer says that itself
+                self._history = run.history()
+        self._draw()
 
-    def _newest_history(self, run: Run) -> pd.DataFrame:
-        """What was read last where the run's folder is gone: the trainer says that itself."""
-        with suppress(RunReplaced):
-            self._history = run.history()
-        return self._history
+    def _show_what_is_read(self) -> None:
+        assert self._watch is not None
+        reader = self._watch.reader
+        self._latest, self._history = reader.latest(), reader.history
+        self._draw()
+
+    def _take_up_checkpoint(self) -> None:
+        """What a checkpoint of others held is held here, too, when this panel goes on."""
+        assert self._watch is not None
+        self._trainer.hold_as_before(self._watch.reader.held_temperature)
+        if not self._follower.is_training:  # which began while it was read
+            self._show_what_is_read()
+            self.renew_pictures()
+
+    def _draw(self) -> None:
+        reader = None if self._watch is None else self._watch.reader
+        self._view.show_situation(situation_of(self._trainer, reader, self._latest), self._latest)
+        if self._latest is not None and self._latest is not self._drawn:
+            self._drawn = self._latest
+            self._view.draw(self._history, self._latest)
 
     def _stop(self) -> None:
         self.controls.stop()
-        self._view.show_stopping()
+        self._draw()
+
+
+def _what_is_meant(config: TrainConfig | None, run: RunLike | None) -> tuple[Run | None, TrainConfig]:
+    """The run to open, as its folder holds it now, or None; and the recipe. Raises InputError."""
+    if config is None:
+        if run is None:
+            raise InputError("there is nothing to train or to open: give a recipe, or a run, as TrainingMonitor(run=…)")
+        given = as_run(run)
+        given.require_unchanged()
+        opened = open_run(given.path)
+        return opened, opened.config
+    if not isinstance(config, TrainConfig):
+        raise InputError(f"config is {config!r}: give a recipe, or open a run with TrainingMonitor(run=…)")
+    if isinstance(run, Run):
+        raise InputError(
+            f"a recipe and the run {run.name} are given: open the run without a recipe, or name a new folder"
+        )
+    return None, config

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -24,39 +22,7 @@ from lgq_explore.runs.run import Run, open_run
 from lgq_explore.training.controls import Controls, ReplayedControls
 from lgq_explore.training.loop import train
 from lgq_explore.widgets import TrainingMonitor
-
-
-def button(monitor: TrainingMonitor, label: str) -> ipywidgets.Button:
-    (found,) = [part for part in parts_of(monitor) if getattr(part, "description", None) == label]
-    return found
-
-
-def parts_of(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
-    return [widget, *(part for child in getattr(widget, "children", ()) for part in parts_of(child))]
-
-
-def text_of(monitor: TrainingMonitor) -> str:
-    return "\n".join(part.value for part in parts_of(monitor) if isinstance(part, ipywidgets.HTML))
-
-
-def temperature_control(monitor: TrainingMonitor) -> ipywidgets.Widget:
-    (found,) = [part for part in parts_of(monitor) if hasattr(part, "effective_codes")]
-    return found
-
-
-def figures(monitor: TrainingMonitor) -> list[dict[str, list[dict[str, object]]]]:
-    (charts,) = [part for part in parts_of(monitor) if hasattr(part, "figures") and part is not monitor]
-    return [json.loads(figure) for figure in charts.figures.values()]
-
-
-async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not holds():
-            await asyncio.sleep(0.01)
-
-
-def logged(monitor: TrainingMonitor) -> int:
-    return 0 if monitor.run is None else len(monitor.run.history())
+from tests.widgets.training.monitor_parts import button, figures, logged, temperature_control, text_of, until
 
 
 def test_a_monitored_run_is_the_run_that_train_makes(recipe: TrainConfig, tmp_path: Path) -> None:
@@ -281,8 +247,7 @@ def test_training_twice_or_two_at_once_is_refused(endless: TrainConfig) -> None:
         monitor.controls.stop()
         await monitor.finished()
         with pytest.raises(InputError, match="has its run"):
-            await monitor.train()
-        other.controls.stop()
+            monitor.start()
 
     asyncio.run(collide())
 

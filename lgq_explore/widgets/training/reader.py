@@ -1,0 +1,132 @@
+"""A run that rests, or that others train: what its folder holds now."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lgq_explore import analysis
+from lgq_explore.errors import InputError
+from lgq_explore.runs.encoding import source_of
+from lgq_explore.runs.frozen_run import FileStamp, Stamp, file_stamp, stamp_of
+from lgq_explore.runs.run import Run
+from lgq_explore.runs.run_files import step_of
+from lgq_explore.runs.training_lock import is_held
+from lgq_explore.training.checkpoint_summary import newest_checkpoint_summary
+
+from .latest_step import CodesAndPictures, LatestStep
+
+
+class RunReader:
+    """What the folder of a run held when it was last looked at; `look` is quick, `read_checkpoint` may take long.
+
+    The two may be called in any threads, also at once; what they find can be read meanwhile.
+
+    pictures: how many held-out crops are reconstructed. trouble: why the folder can't be read, in a line; what was read
+    before stays. missing: why there are no pictures. checkpoint_step: where training continues from. shown: codes and
+    pictures of the newest weights that were read, or of newer ones that the panel has itself.
+    """
+
+    def __init__(self, run: Run, pictures: int) -> None:
+        self.run = run
+        self.history = pd.DataFrame({"step": []})
+        self.trouble = self.missing = ""
+        self.is_trained_elsewhere = self.is_finished = False
+        self.checkpoint_step = 0
+        self.held_temperature: float | None = None
+        self._pictures = pictures
+        self._crops: NDArray[np.uint8] | None = None
+        self.shown: CodesAndPictures | None = None
+        self._rows: FileStamp = None
+        self._weights: Stamp = ()
+        self._weights_read: Stamp = ()
+
+    def look(self) -> bool:
+        """Read what was logged, and whether somebody trains. Returns whether anything is new."""
+        before = self._state()
+        try:
+            self.is_trained_elsewhere = is_held(self.run.path)
+            self.run.require_unchanged()
+            self._read_rows()
+            self._read_steps()
+            self.trouble = ""
+        except InputError as error:
+            self.is_trained_elsewhere, self.trouble = False, _in_a_line(error)
+        return self._state() != before
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there are newer weights than those that `read_checkpoint` has read."""
+        return not self.trouble and self._weights != self._weights_read
+
+    def read_checkpoint(self) -> None:
+        """Reconstruct pictures by the newest weights, and read which codes were used."""
+        weights = self._weights
+        self.missing = ""
+        try:
+            self.shown = self._codes_and_pictures()
+        except InputError as error:
+            if weights == stamp_of(self.run.path):  # otherwise a trainer has replaced what was being read
+                self.missing = _in_a_line(error)
+        finally:
+            self._weights_read = weights
+
+    def skip(self) -> bool:
+        """As `look`, but the weights that the folder holds now are known already."""
+        is_new = self.look()
+        self._weights_read = self._weights
+        return is_new
+
+    def latest(self) -> LatestStep | None:
+        """The newest logged row, with codes and pictures of the weights that were read; None before the first row."""
+        if self.history.empty:
+            return None
+        row = self.history.iloc[-1].to_dict()
+        return LatestStep(
+            {name: None if math.isnan(value) else float(value) for name, value in row.items()}, self.shown
+        )
+
+    def _read_rows(self) -> None:
+        rows = file_stamp(self.run.path / "history.csv")
+        if rows != self._rows:
+            self.history, self._rows = self.run.history(), rows
+
+    def _read_steps(self) -> None:
+        weights = stamp_of(self.run.path)
+        if weights != self._weights:
+            self.is_finished = self.run.is_finished
+            checkpoint = self.run.newest_checkpoint()
+            self.checkpoint_step = 0 if checkpoint is None else step_of(checkpoint) or 0
+            self._weights = weights
+
+    def _codes_and_pictures(self) -> CodesAndPictures | None:
+        """None before the first weights. Raises InputError."""
+        if not self.run.finished_steps:
+            return None
+        tokenizer = self.run.tokenizer()
+        summary = newest_checkpoint_summary(self.run, tokenizer.quantizer.levels)
+        self.held_temperature = None if summary is None else summary.held_temperature
+        crops, held = self._held_out(), self.held_temperature
+        pictures = None if crops is None else analysis.pictures.reconstruct(tokenizer, crops, held)
+        if summary is None or summary.counts is None:
+            return CodesAndPictures(None, 1, pictures)
+        usage = analysis.usage.of_groups(summary.counts)
+        return CodesAndPictures(usage, analysis.usage.codes_per_token(summary.counts), pictures)
+
+    def _held_out(self) -> NDArray[np.uint8] | None:
+        if self._crops is None:
+            try:
+                self._crops = source_of(self.run).held_out(self._pictures).images.numpy()
+            except InputError as error:  # they were moved, or changed: what needs none is shown
+                self.missing = f"No pictures: {_in_a_line(error)}"
+        return self._crops
+
+    def _state(self) -> tuple[object, ...]:
+        return self.is_trained_elsewhere, self._rows, self._weights, self.trouble
+
+
+def _in_a_line(error: InputError) -> str:
+    return str(error).splitlines()[0]
