@@ -3,6 +3,7 @@ from . import metrics as metrics
 from . import plots as plots
 from . import quantizers as quantizers
 from . import widgets as widgets
+from .analysis.codes import codes as codes
 from .errors import InputError as InputError
 from .quantizers import QUANTIZERS as QUANTIZERS
 from .runs.config import TrainConfig as TrainConfig

@@ -321,8 +321,9 @@ def _button(page: Page, name: str) -> Locator:
 def _choose(page: Page, way: str, mode: str) -> None:
     """Make drags pan the chart; in jupyter-scatter they do so from the start."""
     if way not in NEEDS:
-        page.locator(CHART).first.hover()  # the buttons are visible while the mouse is over the chart
-        page.locator(f".lgq-charts .modebar-btn[data-val={mode}]").first.click()
+        tool = page.locator(f".lgq-toolbar button[data-tool={mode}]").first
+        if tool.get_attribute("aria-pressed") != "true":
+            tool.click()
     elif mode == "lasso":
         _button(page, mode).click()
     page.wait_for_timeout(QUIET)

@@ -45,10 +45,22 @@ WORD_JOINER = "\N{WORD JOINER}"
 """A character without width or ink."""
 
 GUIDE = "#555555"
-"""Colour of lines to compare with, and of axes."""
+"""Colour of lines to compare with, and of what is said in passing."""
 DEAD = "#D4D4D4"
 """Colour of codes that no token chose."""
-INK = "#222222"
+INK, PAPER = "#222222", "#FFFFFF"
+AXIS, GRID = "#BBBBBB", "#EEEEEE"
+
+THEMED = {
+    BLACK: "--jp-ui-font-color0",
+    INK: "--jp-ui-font-color1",
+    GUIDE: "--jp-ui-font-color2",
+    AXIS: "--jp-border-color1",
+    GRID: "--jp-border-color2",
+    DEAD: "--jp-border-color1",
+    PAPER: "--jp-layout-color0",
+}
+"""Colours that follow JupyterLab's theme in interactive figures, and its variable for each. Others stay as they are."""
 
 CHART_HEIGHT = 350
 """Screen pixels that a chart beside another one needs at least."""
@@ -74,12 +86,15 @@ def method_colour(method: str) -> str:
     return "#" + "".join(f"{round(255 * part):02X}" for part in rgb)
 
 
-AXES = {"automargin": True, "ticks": "", "title": {"standoff": 15}, "zerolinecolor": "#EEEEEE"}
+TITLE_BAND = 32
+"""Screen pixels of the top margin that the title takes."""
+
+AXES = {"automargin": True, "ticks": "", "title": {"standoff": 15}, "zerolinecolor": GRID}
 COLOUR_BAR = {"outlinewidth": 0, "ticks": ""}
 TEMPLATE = {
     "layout": {
-        "paper_bgcolor": "white",
-        "plot_bgcolor": "white",
+        "paper_bgcolor": PAPER,
+        "plot_bgcolor": PAPER,
         "colorway": [BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY_BLUE],
         "hoverlabel": {"align": "left"},
         "xaxis": AXES,
@@ -122,13 +137,11 @@ def layout(title: Title, *, height: int, **settings: object) -> dict[str, Any]:
         "font": FONT,
         "height": height,
         "margin": {"l": 64, "r": 24, "t": 52, "b": 56},
-        "hoverlabel": {"bgcolor": "white", "font": FONT},
+        "hoverlabel": {"bgcolor": PAPER, "bordercolor": AXIS, "font": FONT},
         # A zoom outlives an update of the data.
         "uirevision": "keep",
-        "modebar": {
-            "remove": ["zoom", "pan", "select", "lasso2d", "zoomIn", "zoomOut", "autoScale", "resetScale"],
-            "bgcolor": "rgba(0,0,0,0)",
-        },
+        # A page takes the title out of the figure and puts it above, where it wraps.
+        "meta": {"title_band": TITLE_BAND},
     }
     return house | settings
 
@@ -140,11 +153,11 @@ def axis(title: str, *, colour: str = INK, **settings: object) -> dict[str, Any]
         "tickfont": {"size": 11, "color": colour},
         "ticks": "outside",
         "ticklen": 4,
-        "tickcolor": "#BBBBBB",
-        "linecolor": "#BBBBBB",
+        "tickcolor": AXIS,
+        "linecolor": AXIS,
         "showline": True,
         "zeroline": False,
-        "gridcolor": "#EEEEEE",
+        "gridcolor": GRID,
     }
     return house | settings
 

@@ -12,7 +12,6 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure
 
 from lgq_explore.errors import InputError
-from lgq_explore.runs.study import Study
 
 from .panel import ERROR_COLOUR, QUIET_COLOUR, Panel, spoken
 from .parts.charts import Charts, Picked
@@ -77,10 +76,6 @@ class Explorer(Stateful, Panel):
     def pick(self, picked: Picked) -> None:
         """Take what a click, a box or a lasso caught; by default nothing comes of it."""
 
-    def studies(self) -> list[Study]:
-        """Whose codes can be picked here, first the one that is shown at the moment; by default there are none."""
-        return []
-
     def moved_on(self) -> list[str]:
         """A sentence for each run whose folder holds something else by now than what is shown."""
         said = [study.run.watch.moved_on(MAKE_AGAIN) for study in self.studies() if study.run is not None]
@@ -128,7 +123,7 @@ class Explorer(Stateful, Panel):
 
     def code(self) -> str:
         """One line of Python that makes the panel again in its present state."""
-        state = [f"{name}={value!r}" for name, value in self.state().items()]
+        state = [f"{name}={self.piece(name).as_code(value)}" for name, value in self.state().items()]
         return f"lgq.widgets.{type(self).__name__}({', '.join([*self.arguments_as_code(), *state])})"
 
     def copied(self) -> dict[str, str]:

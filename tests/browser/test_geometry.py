@@ -13,10 +13,13 @@ from playwright.sync_api import Page
 
 import lgq_explore as lgq
 from lgq_explore import analysis
+from lgq_explore.analysis.codes import as_text
 from lgq_explore.quantizers import FSQConfig
 from lgq_explore.runs.run import Run
 from lgq_explore.runs.study import study
 from lgq_explore.training.loop import train
+from lgq_explore.widgets.parts.codes_box import shortened
+from lgq_explore.widgets.parts.state import MOST_WRITTEN_OUT
 from tests.browser.notebook_page import SECONDS, SMALL, NotebookPage, chart, opened_notebook
 
 if TYPE_CHECKING:
@@ -71,10 +74,12 @@ def test_a_lasso_fills_the_inspector_and_the_slider_moves_the_codes(run: Run, no
     inside = codes[within(codes, lasso)]["code"].tolist()
     assert 3 < len(inside) < CODES
     notebook.wait_for_answer(f"{MAP}._fullData[4].x.length === {len(inside)}", lambda: draw_lasso(notebook, lasso))
-    said = ", ".join(map(str, inside))
+    said = shortened(inside)
     boxes = notebook.page.locator(".widget-text", has_text="codes").locator("input")
     assert {boxes.nth(place).input_value() for place in range(boxes.count())} >= {said}
-    notebook.wait_for_text(f"selection={inside}, turned_off=[])")
+    written = inside if len(inside) <= MOST_WRITTEN_OUT else f'lgq.codes("{as_text(inside)}")'
+    notebook.wait_for_text(f"selection={written}, turned_off=[])")
+    notebook.wait_for_text(f"{len(inside)} codes")
     patches = 'document.querySelectorAll(".lgq-charts")[1].querySelector(".js-plotly-plot")'
     shown = analysis.usage.per_code(lgq.study(run)).loc[inside].nlargest(5, "count")["code"].sort_values().tolist()
     notebook.wait_until(f"{patches}._fullData.length > 2")

@@ -65,7 +65,7 @@ class Chart:
         return self.notebook.page.evaluate(f"(chart => {expression})({self.element})")
 
     def title(self) -> str:
-        return str(self.read("chart._fullLayout.title.text"))
+        return str(self.read("chart.getAttribute('aria-label')"))
 
     def place(self) -> Locator:
         return self.notebook.page.locator(".lgq-charts").nth(self.panel).locator(".js-plotly-plot").nth(self.number)
@@ -136,7 +136,7 @@ def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookP
     first = int(patches.read("chart._fullData.at(-1).customdata[0]"))
     image, row, column = (int(place) for place in np.unravel_index(first, encoding.codes[:, 0].shape))
     Chart(notebook, PATCH, 0).wait_for_answer(
-        f"chart._fullLayout.title.text.includes('row {row}, column {column} of picture {image} ')",
+        f"chart.getAttribute('aria-label').includes('row {row}, column {column} of picture {image} ')",
         lambda: patches.click("[trace.x[0], trace.y[0]]"),
     )
     posterior = analysis.pictures.posterior(studied, image, row, column)

@@ -77,7 +77,7 @@ def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, note
 
     token = 2 * 16 + 5
     click_token(notebook, token)
-    notebook.wait_until(f"{chart(TOP)}._fullLayout.title.text.includes('token {token}')")
+    notebook.wait_until(f"{chart(TOP)}.getAttribute('aria-label').includes('token {token}')")
     expected = views.top(token, moved)
     bars = notebook.page.evaluate(f"(({{ x, y }}) => [Array.from(x), Array.from(y)])({chart(TOP)}._fullData[0])")
     assert bars[0] == [str(code) for code in expected["code"]]
@@ -108,7 +108,7 @@ def present(temperature: float) -> str:
 
 def wait_for_the_whole_sample(notebook: NotebookPage, views: analysis.temperature.TemperatureViews) -> None:
     """A move is answered by a preview of fewer tokens first."""
-    notebook.wait_until(f"{chart(SOFTNESS)}._fullLayout.title.text.includes('N = {len(views.sample):,d} tokens')")
+    notebook.wait_until(f"{chart(SOFTNESS)}.getAttribute('aria-label').includes('N = {len(views.sample):,d} tokens')")
 
 
 def shown(notebook: NotebookPage) -> Shown:

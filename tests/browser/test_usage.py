@@ -63,7 +63,7 @@ def test_a_slider_changes_the_definition_a_click_selects_a_code_and_keys_change_
     # JupyterLab would go to the cell above.
     notebook.page.get_by_role("combobox", name="map of").focus()
     notebook.page.keyboard.press("ArrowUp")
-    notebook.wait_until(f"{chart(MAP)}._fullLayout.title.text.includes('Code usage of lgq')")
+    notebook.wait_until(f"{chart(MAP)}.getAttribute('aria-label').includes('Code usage of lgq')")
 
 
 def share_drawn(notebook: NotebookPage, definition: str) -> float:

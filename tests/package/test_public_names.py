@@ -20,6 +20,7 @@ PROMISED = {
     "Study",
     "TrainConfig",
     "analysis",
+    "codes",
     "encode",
     "encode_training",
     "evaluate",

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..style import (
     GUIDE,
+    PAPER,
     RARE_COLOURS,
     VERMILION,
     Title,
@@ -47,7 +48,7 @@ from .panes import (
 
 COLOUR_SCALE = "viridis"
 TOKEN, TOKEN_OPACITY = "#8C96A3", 0.3
-NET, NET_OPACITY = "#5F6B7A", 0.5
+NET, NET_OPACITY = GUIDE, 0.5
 HOLLOW = "#9B9B9B"
 HOLLOW_SHRINK = 0.7
 """Size of the markers of codes without a value, as a share of the others."""
@@ -92,19 +93,20 @@ def draw_latent_map(
         notes.append(note(f"<b>{live_text(pane.heading)}</b>", domain[0], 1.0, shift=0, size=13))
         notes += _foot_notes(foot[number], domain)
     lines = max(len(said.lines) + len(said.warning) for said in foot)
-    house = layout(
-        _title(panes, len(panes[0].tokens)),
-        height=HEIGHT + NOTE_LINE * lines,
-        margin={"l": 56, "r": 84, "t": 72, "b": 62 + NOTE_LINE * lines},
-        showlegend=False,
-        hovermode="closest",
-        dragmode="lasso",
-        coloraxis=_colour_axis(scale, CODE_COLOURS[colour]),
-        annotations=notes,
-        **axes,
+    return go.Figure(
+        traces,
+        layout(
+            _title(panes, len(panes[0].tokens)),
+            height=HEIGHT + NOTE_LINE * lines,
+            margin={"l": 56, "r": 84, "t": 72, "b": 62 + NOTE_LINE * lines},
+            showlegend=False,
+            hovermode="closest",
+            dragmode="lasso",
+            coloraxis=_colour_axis(scale, CODE_COLOURS[colour]),
+            annotations=notes,
+            **axes,
+        ),
     )
-    house["modebar"] = {"remove": ["zoomIn", "zoomOut", "autoScale", "toImage"], "bgcolor": "rgba(0,0,0,0)"}
-    return go.Figure(traces, house)
 
 
 def publish_latent_map(
@@ -188,14 +190,14 @@ def _traces(pane: MapPane, kind: CodeColour, selected: Sequence[int], name: str)
         ),
         go.Scattergl(
             **_points(pane, ~has_value), mode="markers", name=kind.without,
-            marker={"size": HOLLOW_SHRINK * size, "color": "white", "line": {"color": HOLLOW, "width": 1}},
+            marker={"size": HOLLOW_SHRINK * size, "color": PAPER, "line": {"color": HOLLOW, "width": 1}},
             hovertemplate=f"{_hovered_code(pane)}<br>{kind.without}<extra></extra>",
             text=_texts(pane, ~has_value), **on_axes, **plain,
         ),
         go.Scattergl(
             **_points(pane, has_value), mode="markers", name=live_text(pane.heading),
             marker={"size": size, "color": values[has_value].astype(np.float32), "coloraxis": "coloraxis",
-                    "line": {"color": "white", "width": 0.5 if size > 4 else 0}},
+                    "line": {"color": PAPER, "width": 0.5 if size > 4 else 0}},
             hovertemplate=f"{_hovered_code(pane)}<extra></extra>",
             text=_texts(pane, has_value, kind), **on_axes, **plain,
         ),

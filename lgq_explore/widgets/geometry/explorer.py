@@ -99,7 +99,7 @@ class GeometryExplorer(Explorer):
         ]
 
     def pick(self, picked: Picked) -> None:
-        self.selection = picked.codes
+        self.selection = picked.of(self.selection)
 
     def studies(self) -> list[Study]:
         return [self.study]

@@ -1,10 +1,17 @@
-// Plotly charts, one above the others: redrawn in place, so that zoom and scroll position stay where the reader put them.
+// Plotly charts beside each other: redrawn in place, so that zoom and scroll position stay where the reader put them.
 //
-// plotly.js comes with a widget that all charts of a kernel share, and is loaded once per page. What a reader clicks or lassoes is sent as a custom
-// message, {figure: its name, codes: customdata of what was caught}.
+// plotly.js comes with a widget that all charts of a kernel share, and is loaded once per page. What a reader clicks or
+// lassoes is sent as a custom message: {figure: its name, codes: customdata of what was caught, mode: "replace", "add" or
+// "remove"}.
 
 // Plotly draws WebGL at twice the screen's pixels unless told otherwise, which takes half as long again without a GPU.
-const SETTINGS = { responsive: true, displaylogo: false, plotGlPixelRatio: Math.max(1, globalThis.devicePixelRatio) };
+const SETTINGS = {
+  responsive: true,
+  displayModeBar: false,
+  doubleClick: false,
+  showTips: false,
+  plotGlPixelRatio: Math.max(1, globalThis.devicePixelRatio),
+};
 
 // JupyterLab takes the arrow keys of a list for its own, unless the list itself says that it needs them.
 document.addEventListener("focusin", ({ target }) => {
@@ -36,74 +43,47 @@ function run(source) {
   });
 }
 
-// A point's customdata is one code or several; a number from a table of floats counts where it is whole.
-function codesOf(customdata) {
-  if (customdata === undefined || customdata === null) return [];
-  const numbers = typeof customdata === "number" ? [customdata] : Array.from(customdata);
-  return numbers.filter((code) => Number.isInteger(code) && code >= 0);
+// A chart's parts on the page, and what it shows: the text of its figure, and the tool that a drag is.
+function makeChart(Plotly, send) {
+  const wrapper = document.createElement("div");
+  wrapper.className = "lgq-chart";
+  const place = document.createElement("div");
+  const chart = { wrapper, place, text: null, tool: undefined, canPick: false };
+  chart.head = makeHead(Plotly, chart, (tool) => {
+    chart.tool = tool;
+    chart.head.show();
+    Plotly.relayout(place, { dragmode: PICKING.includes(tool) ? false : tool });
+  });
+  wrapper.append(chart.head.element, place);
+  letPick(chart, send);
+  return chart;
 }
 
-function between(value, [one, other]) {
-  return value >= Math.min(one, other) && value <= Math.max(one, other);
-}
-
-function insidePolygon(x, y, xs, ys) {
-  let inside = false;
-  for (let here = 0, before = xs.length - 1; here < xs.length; before = here++) {
-    const crosses = ys[here] > y !== ys[before] > y;
-    if (crosses && x < ((xs[before] - xs[here]) * (y - ys[here])) / (ys[before] - ys[here]) + xs[here]) inside = !inside;
-  }
-  return inside;
-}
-
-// Plotly lets no box or lasso select cells of a heat map, but says where it was drawn.
-function cellsWithin(trace, { range, lassoPoints }) {
-  const holds = range
-    ? (x, y) => between(x, range.x) && between(y, range.y)
-    : (x, y) => insidePolygon(x, y, lassoPoints.x, lassoPoints.y);
-  const codes = [];
-  for (let row = 0; row < trace.y.length; row++)
-    for (let column = 0; column < trace.x.length; column++)
-      if (trace.z[row][column] !== null && !Number.isNaN(trace.z[row][column]) && holds(trace.x[column], trace.y[row]))
-        codes.push(...codesOf(trace.customdata[row][column]));
-  return codes;
-}
-
-// A box or lasso where nothing can be picked asks for nothing; elsewhere an empty one picks nothing.
-function canPick(chart, { range, lassoPoints }) {
-  const axes = Object.keys(range ?? lassoPoints);
-  return chart._fullData.some((trace) => trace.customdata && axes.includes(trace.xaxis));
-}
-
-function caught(chart, event) {
-  const codes = event.points.flatMap((point) => codesOf(point.customdata));
-  const onAxes = (event.range && "x" in event.range) || (event.lassoPoints && "x" in event.lassoPoints);
-  const maps = onAxes ? chart._fullData.filter((trace) => trace.type === "heatmap" && trace.customdata) : [];
-  return [...codes, ...maps.flatMap((trace) => cellsWithin(trace, event))];
+function listen(Plotly, chart, send) {
+  chart.place.on("plotly_click", ({ points, event }) => {
+    const codes = points.flatMap((point) => codesOf(point.customdata));
+    const endsDoubleClick = event?.detail > 1;
+    if (codes.length && !endsDoubleClick && !chart.wasDragged) send(codes, modeOf(event));
+  });
+  // Plotly takes a click soon after a drag for the second of two.
+  let clicks = 0;
+  chart.place.addEventListener("mousedown", ({ detail }) => (clicks = detail), { capture: true });
+  chart.place.on("plotly_doubleclick", () => {
+    if (clicks < 2) return;
+    if (PICKING.includes(chart.tool)) send([], "replace");
+    else if (chart.tool) resetAxes(Plotly, chart);
+  });
 }
 
 async function render({ model, el }) {
   el.classList.add("lgq-charts");
-  const charts = new Map(); // by name: each chart's place, and the text of the figure that it shows
+  const charts = new Map(); // by the names of their figures
   const Plotly = await loadPlotly(model);
-
-  function listen(place, figure) {
-    const send = (codes) => model.send({ figure, codes });
-    place.on("plotly_click", (event) => {
-      const codes = caught(place, { points: event.points });
-      const endsDoubleClick = event.event?.detail > 1;
-      if (codes.length && !endsDoubleClick) send(codes);
-    });
-    // Plotly tells of a selection without points once more while it redraws: only a reader's own gesture has a place.
-    place.on("plotly_selected", (event) => {
-      if (event && (event.range || event.lassoPoints) && canPick(place, event)) send(caught(place, event));
-    });
-    place.on("plotly_deselect", () => send([]));
-  }
+  let colours = themeColours(el, model.get("themed"));
 
   // Plotly follows the window only. But a view may be drawn before it is on the page, where plotly takes it to be 700 pixels
   // wide, and a scroll bar takes room later.
-  function fit(place) {
+  function fit({ place }) {
     if (!place.clientWidth || !place._fullLayout) return;
     const { width, height } = place._fullLayout;
     if (Math.abs(width - place.clientWidth) > 1 || Math.abs(height - place.clientHeight) > 1) Plotly.Plots.resize(place);
@@ -115,44 +95,77 @@ async function render({ model, el }) {
     // How wide a chart is depends on how many there are: all have their places before the first is drawn.
     const isAnotherNumber = figures.length !== el.childElementCount;
     figures.forEach(([name], index) => {
-      if (!charts.has(name)) charts.set(name, { place: document.createElement("div"), text: null });
-      const { place } = charts.get(name);
-      if (el.children[index] !== place) el.insertBefore(place, el.children[index] ?? null);
+      if (!charts.has(name)) charts.set(name, makeChart(Plotly, sender(name)));
+      const { wrapper } = charts.get(name);
+      if (el.children[index] !== wrapper) el.insertBefore(wrapper, el.children[index] ?? null);
     });
     for (const [name, text] of figures) {
       const chart = charts.get(name);
       if (chart.text !== text) draw(name, chart, text);
-      else if (isAnotherNumber) fit(chart.place);
+      else if (isAnotherNumber) fit(chart);
     }
   }
 
-  function remove(name, { place }) {
+  function sender(figure) {
+    return (codes, mode) => model.send({ figure, codes, mode });
+  }
+
+  function remove(name, { place, wrapper }) {
     Plotly.purge(place);
-    place.remove();
+    wrapper.remove();
     charts.delete(name);
   }
 
   function draw(name, chart, text) {
     const isNew = chart.text === null;
     chart.text = text;
-    const { data, layout } = JSON.parse(text);
+    const { data, layout } = inTheme(JSON.parse(text), colours);
+    showTitle(chart.head, layout);
+    describe(chart.place, layout);
+    takeTitle(layout);
+    chart.canPick = PICKING.includes(layout.dragmode);
+    chart.tool ??= layout.dragmode ?? "zoom";
+    layout.dragmode = PICKING.includes(chart.tool) ? false : chart.tool;
+    chart.head.show();
     // A figure's height is the least that it needs: charts beside each other are as high as the highest of them.
-    chart.place.style.minHeight = `${layout.height}px`;
+    chart.wrapper.style.minHeight = `${layout.height}px`;
     delete layout.height;
     const drawn = Plotly.react(chart.place, data, layout, SETTINGS);
-    drawn.then(() => fit(chart.place));
-    if (isNew) drawn.then(() => listen(chart.place, name));
+    drawn.then(() => fit(chart));
+    if (isNew) drawn.then(() => listen(Plotly, chart, sender(name)));
+  }
+
+  function followTheme() {
+    colours = themeColours(el, model.get("themed"));
+    charts.forEach((chart, name) => draw(name, chart, chart.text));
+  }
+
+  function mark() {
+    el.classList.toggle("lgq-stale", model.get("stale"));
+    el.setAttribute("aria-busy", model.get("stale"));
   }
 
   model.on("change:figures", show);
+  model.on("change:stale", mark);
   show();
-  const placed = new ResizeObserver(() => charts.forEach(({ place }) => fit(place)));
+  mark();
+  const forgetTheme = onThemeChange(followTheme);
+  const placed = new ResizeObserver(() => charts.forEach(fit));
   placed.observe(el);
   return () => {
     model.off("change:figures", show);
+    model.off("change:stale", mark);
+    forgetTheme();
     placed.disconnect();
     charts.forEach(({ place }) => Plotly.purge(place));
   };
+}
+
+// What screen readers say for a chart.
+function describe(place, layout) {
+  const { subject, detail } = titleOf(layout);
+  place.setAttribute("role", "img");
+  place.setAttribute("aria-label", [subject, detail].filter(Boolean).join(": ") || "chart");
 }
 
 export default { render };

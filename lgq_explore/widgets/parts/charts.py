@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anywidget
 import ipywidgets
@@ -13,15 +13,37 @@ import plotly.graph_objects as go
 import traitlets
 from plotly.offline import get_plotlyjs
 
+from lgq_explore.plots.style import THEMED
+
 FOLDER = Path(__file__).parent
+SCRIPTS = ("charts_theme.js", "charts_picking.js", "charts_tools.js", "charts.js")
+STYLES = ("charts.css", "charts_tools.css")
+"""Parts of one script, and of one style sheet: a widget has one of each."""
+
+Mode = Literal["replace", "add", "remove"]
 
 
 @dataclass(frozen=True)
 class Picked:
-    """What a click, a box or a lasso caught: figure, its name among those shown; codes, ascending, each once."""
+    """What a click, a box or a lasso caught: figure, its name among those shown; codes, ascending, each once.
+
+    mode: what becomes of what was picked before. A reader holds Shift to add to it, and Alt to remove from it.
+    """
 
     figure: str
     codes: list[int]
+    mode: Mode = "replace"
+
+    def of(self, selection: Iterable[int]) -> list[int]:
+        """The selection after this was picked, ascending."""
+        before = set(selection)
+        match self.mode:
+            case "add":
+                return sorted(before.union(self.codes))
+            case "remove":
+                return sorted(before.difference(self.codes))
+            case _:
+                return self.codes
 
 
 class PlotlyLibrary(anywidget.AnyWidget):
@@ -55,12 +77,16 @@ class Charts(anywidget.AnyWidget):
     and a page gives a widget two seconds for that.
     """
 
-    _esm = FOLDER / "charts.js"
-    _css = FOLDER / "charts.css"
+    _esm = "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    _css = "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in STYLES)
 
     plotly = traitlets.Instance(PlotlyLibrary).tag(sync=True, **ipywidgets.widget_serialization)
     figures = traitlets.Dict(traitlets.Unicode()).tag(sync=True)
     """Each figure as plotly's JSON, by name, in their order; one whose text stays the same is not drawn again."""
+    themed = traitlets.Dict(THEMED).tag(sync=True)
+    """Colours of figures that follow the page's theme, each with the variable of the page that it becomes."""
+    stale = traitlets.Bool().tag(sync=True)
+    """Whether what is drawn isn't what is asked for yet: it is dimmed."""
 
     def __init__(self) -> None:
         super().__init__(plotly=plotly_library())
@@ -79,15 +105,20 @@ class Charts(anywidget.AnyWidget):
 
         A point's codes are its `customdata`: one whole number, or several. Points without are passed over. In a heat
         map a box or lasso catches the cells whose centres it holds. Drag boxes and lassos in figures whose layout has
-        the `dragmode` "select" or "lasso"; a double click there picks nothing, and gives no codes.
+        the `dragmode` "select" or "lasso"; a double click there picks nothing, and gives no codes. `Picked.of` says
+        what becomes of a selection.
         """
         self._callbacks.append(callback)
 
     def _hear(self, widget: Charts, content: Any, buffers: Any) -> None:
-        """The page sends ``{"figure": name, "codes": [...]}``; anything else is another widget's talk."""
+        """The page sends ``{"figure": name, "codes": [...], "mode": "add"}``; anything else is another widget's talk."""
         match content:
-            case {"figure": str(figure), "codes": list(codes)} if figure in self.figures and _all_whole(codes):
-                picked = Picked(figure, sorted(set(codes)))
+            case {
+                "figure": str(figure),
+                "codes": list(codes),
+                "mode": "replace" | "add" | "remove" as mode,
+            } if figure in self.figures and _all_whole(codes):
+                picked = Picked(figure, sorted(set(codes)), mode)
                 for callback in self._callbacks:
                     callback(picked)
 

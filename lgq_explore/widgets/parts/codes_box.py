@@ -1,33 +1,35 @@
-"""A text box for numbers of codes."""
+"""A text box for codes: their numbers, or rules that choose them."""
 
 from __future__ import annotations
 
 import html
-import re
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets
 import traitlets
 
-from lgq_explore.analysis.codes import checked_codes
+from lgq_explore.analysis.codes import as_text
 from lgq_explore.errors import InputError
 
-SEPARATORS = re.compile(r"[,;\s]+")
+MOST_LETTERS = 48
+"""Longest text of codes that is written out in the box."""
 
 
 class CodesBox(ipywidgets.HBox):
-    """A box of text that reads "3, 17", and the trait `value` that is [3, 17]; either follows the other.
+    """A box of text that reads "3, 17-19", and the trait `value` that is [3, 17, 18, 19]; either follows the other.
 
-    label: what the codes are for. codebook_size: K; codes are 0 … K − 1, and others are refused with a sentence.
+    Beside it stands how many codes there are, or why a text was refused. label: what the codes are for. read: makes
+    codes of a text, and raises InputError for one that chooses none (`analysis.code_rules.codes_by_rule`).
     """
 
     value = traitlets.List(traitlets.Int())
 
-    def __init__(self, label: str, codebook_size: int) -> None:
-        self._codebook_size = codebook_size
+    def __init__(self, label: str, read: Callable[[str], list[int]]) -> None:
+        self._codes_of = read
         self._text = ipywidgets.Text(
             description=label,
-            placeholder="such as 3, 17, then Enter",
+            placeholder="3, 17-20, dead, hits > 5, nearest 8 to 17",
             continuous_update=False,
             style={"description_width": "initial"},
             layout={"width": "360px"},
@@ -41,29 +43,40 @@ class CodesBox(ipywidgets.HBox):
         return f"CodesBox({self._text.description})"
 
     def _read(self, change: Any) -> None:
-        try:
-            codes = checked_codes(_numbers(change["new"]), self._codebook_size)
-        except InputError as error:
-            self._notice.value = f'<span role="status">{html.escape(str(error))}</span>'
+        if change["new"] == shortened(self.value):
             return
-        self._notice.value = ""
+        try:
+            codes = self._codes_of(change["new"])
+        except InputError as error:
+            self._say(str(error))
+            return
         self.value = codes
+        self._say(counted(codes))
 
     def _write(self, change: Any) -> None:
-        if not _says(self._text.value, change["new"]):
-            self._text.value = ", ".join(map(str, change["new"]))
+        self._say(counted(change["new"]))
+        if not self._reads(change["new"]):
+            self._text.value = shortened(change["new"])
+
+    def _reads(self, codes: list[int]) -> bool:
+        """Whether the box says these codes already, in the reader's own spelling."""
+        try:
+            return self._codes_of(self._text.value) == codes
+        except InputError:
+            return False
+
+    def _say(self, sentence: str) -> None:
+        self._notice.value = f'<span role="status">{html.escape(sentence)}</span>' if sentence else ""
 
 
-def _numbers(text: str) -> list[int]:
-    words = [word for word in SEPARATORS.split(text) if word]
-    try:
-        return [int(word) for word in words]
-    except ValueError:
-        raise InputError(f"{text!r} are no codes: give whole numbers, such as 3, 17") from None
+def counted(codes: list[int]) -> str:
+    """How many codes there are, in words; nothing where there are none."""
+    return f"{len(codes):,d} code{'s' * (len(codes) > 1)}" if codes else ""
 
 
-def _says(text: str, codes: list[int]) -> bool:
-    try:
-        return sorted(set(_numbers(text))) == codes
-    except InputError:
-        return False
+def shortened(codes: list[int]) -> str:
+    """The codes as text, the last ones left out where there are too many for a box."""
+    text = as_text(codes)
+    if len(text) <= MOST_LETTERS:
+        return text
+    return text[: text.rindex(",", 0, MOST_LETTERS) + 1] + " …"

@@ -190,9 +190,9 @@ def three_digits(numbers: Iterable[float]) -> list[float]:
     return [float(f"{number:.3g}") for number in numbers]
 
 
-def codes_box(label: str) -> Callable[[int], Input]:
-    """A box of text for numbers of codes."""
-    return lambda codebook_size: Input(CodesBox(label, codebook_size))
+def codes_box(label: str) -> Callable[[Callable[[str], list[int]]], Input]:
+    """A box of text for codes, or for rules that choose them."""
+    return lambda read: Input(CodesBox(label, read))
 
 
 def check_box(label: str) -> Callable[[Any], Input]:

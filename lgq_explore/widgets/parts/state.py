@@ -11,11 +11,16 @@ from typing import Any, ClassVar
 import ipywidgets
 import traitlets
 
-from lgq_explore.analysis.codes import checked_codes
+from lgq_explore.analysis.code_rules import codes_by_rule
+from lgq_explore.analysis.codes import as_text, checked_codes
 from lgq_explore.errors import InputError
 from lgq_explore.runs.config import near_matches
+from lgq_explore.runs.study import Study
 
 from .inputs import Input, unheard
+
+MOST_WRITTEN_OUT = 8
+"""Most codes that stand one by one in a panel's line of code; more stand there as ranges."""
 
 
 class Piece(traitlets.TraitType[Any, Any]):
@@ -49,6 +54,10 @@ class Piece(traitlets.TraitType[Any, Any]):
 
     def input_for(self, panel: Any) -> Input | None:
         return self._make_input(self._domain_of(panel)) if self._make_input else None
+
+    def as_code(self, value: Any) -> str:
+        """The value as Python writes it."""
+        return repr(value)
 
     def keyword(self, name: str) -> inspect.Parameter:
         """The piece in its panel's signature; a start that depends on the panel is written None there."""
@@ -104,10 +113,23 @@ class Temperature(Piece):
 
 
 class Codes(Piece):
-    """A list of joint codes, ascending, each once. The domain is the codebook's size K."""
+    """A list of joint codes, ascending, each once. The domain is the codebook's size K.
+
+    The input is made from a function that reads codes from a text, those of the study that the panel shows then.
+    """
 
     def __init__(self, domain: Any, make_input: Callable[[Any], Input | None] | None = None) -> None:
         super().__init__(domain, (), make_input)
+
+    def input_for(self, panel: Any) -> Input | None:
+        def read(text: str) -> list[int]:
+            study = next(iter(panel.studies()), None)
+            return codes_by_rule(text, self._domain_of(panel), study)
+
+        return self._make_input(read) if self._make_input else None
+
+    def as_code(self, value: list[int]) -> str:
+        return repr(value) if len(value) <= MOST_WRITTEN_OUT else f'lgq.codes("{as_text(value)}")'
 
     def default(self, obj: Any = None) -> list[int]:
         return []
@@ -162,6 +184,10 @@ class Stateful(traitlets.HasTraits):
         keywords = [piece.keyword(name) for name, piece in declared.items() if name not in named]
         order = sorted([*fixed, *keywords], key=lambda each: each.kind)
         cls.__signature__ = inspect.Signature(order)
+
+    def studies(self) -> list[Study]:
+        """Whose codes its pieces are about, first the one that is shown at the moment; by default there are none."""
+        return []
 
     def state(self) -> dict[str, Any]:
         """The pieces by name, as values that JSON can write; the constructor takes them back."""

@@ -45,7 +45,8 @@ class CodeInspector(Explorer):
     held-out crops.
     selection, turned_off: joint codes, 0 … K − 1. Tokens of codes that are turned off take the nearest one left.
     A click on a patch puts its picture, row and column into the trait `patch`, which a `PatchInspector` can be linked
-    to; a click on a neighbour adds it to the selection, one on a bar selects its code only.
+    to; a click on a neighbour adds it to the selection, one on a bar selects its code only, adds it with Shift, and
+    removes it with Alt.
 
     Raises:
         InputError: a run that can't be opened, has no weights, or more codes than can be listed.
@@ -192,8 +193,8 @@ class CodeInspector(Explorer):
         match picked:
             case Picked(figure="patches", codes=[token]):
                 self.patch = [int(value) for value in self._tokens.loc[token, ["image", "row", "column"]]]
-            case Picked(figure="shares", codes=[code]):
-                self.selection = [code]
+            case Picked(figure="shares", codes=[_]):
+                self.selection = picked.of(self.selection)
             case Picked(figure="neighbours", codes=[code]):
                 self.selection = analysis.usage.checked_codes([*self.selection, code], self._size)
 

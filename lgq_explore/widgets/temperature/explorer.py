@@ -86,7 +86,7 @@ class TemperatureExplorer(Explorer):
         if picked.figure == "token map" and picked.codes:
             self.token = picked.codes[0]
         elif picked.figure == "shares":
-            self.selection = picked.codes
+            self.selection = picked.of(self.selection)
 
     def studies(self) -> list[Study]:
         return [self.study]

@@ -101,7 +101,7 @@ class UsageExplorer(Explorer):
 
     def pick(self, picked: Picked) -> None:
         if picked.figure == MAP:
-            self.selection = picked.codes
+            self.selection = picked.of(self.selection)
 
     @property
     def frames(self) -> plots.usage.UsageFrames:

@@ -14,6 +14,7 @@ import pytest
 
 from lgq_explore.errors import InputError
 from lgq_explore.plots.geometry import CODE_COLOURS, MapPane, draw_latent_map, publish_latent_map
+from lgq_explore.plots.style import PAPER
 
 TOKENS, LINES, HOLLOW, COLOURED, SELECTED = range(5)
 """The traces of a pane."""
@@ -50,7 +51,7 @@ def test_codes_are_coloured_by_the_logarithm_of_their_usage_and_unused_ones_are_
     figure = draw_latent_map([pane()])
     hollow, coloured = figure.data[HOLLOW], figure.data[COLOURED]
     assert values(hollow, "customdata") == [1]
-    assert hollow.marker.color == "white"
+    assert hollow.marker.color == PAPER
     assert values(coloured, "customdata") == [0, 2, 3]
     assert np.asarray(coloured.marker.color).tolist() == [2, 0, 1]
     assert list(zip(values(coloured, "x"), values(coloured, "y"), strict=True)) == [(0, 0), (0, 1), (1, 1)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import pytest
 
-from lgq_explore.widgets.parts.charts import Charts, Picked, plotly_library
+from lgq_explore.widgets.parts.charts import Charts, Mode, Picked, plotly_library
 
 
 @pytest.fixture
@@ -41,25 +41,27 @@ def send(charts: Charts, content: object) -> None:
 
 
 def test_the_codes_that_were_picked_arrive_sorted_and_once(charts: Charts, heard: list[Picked]) -> None:
-    send(charts, {"figure": "curve", "codes": [17, 3, 17]})
+    send(charts, {"figure": "curve", "codes": [17, 3, 17], "mode": "replace"})
     assert heard == [Picked(figure="curve", codes=[3, 17])]
 
 
 def test_picking_nothing_arrives_too(charts: Charts, heard: list[Picked]) -> None:
-    send(charts, {"figure": "map", "codes": []})
+    send(charts, {"figure": "map", "codes": [], "mode": "replace"})
     assert heard == [Picked(figure="map", codes=[])]
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        {"figure": "other", "codes": [1]},
-        {"figure": 1, "codes": [1]},
-        {"figure": True, "codes": [1]},
-        {"figure": "map", "codes": [-1]},
-        {"figure": "map", "codes": [1.5]},
-        {"figure": "map", "codes": "12"},
-        {"figure": "map"},
+        {"figure": "other", "codes": [1], "mode": "replace"},
+        {"figure": 1, "codes": [1], "mode": "replace"},
+        {"figure": True, "codes": [1], "mode": "replace"},
+        {"figure": "map", "codes": [-1], "mode": "replace"},
+        {"figure": "map", "codes": [1.5], "mode": "replace"},
+        {"figure": "map", "codes": "12", "mode": "replace"},
+        {"figure": "map", "mode": "replace"},
+        {"figure": "map", "codes": [1]},
+        {"figure": "map", "codes": [1], "mode": "toggle"},
         "click",
         None,
     ],
@@ -72,5 +74,10 @@ def test_any_other_message_is_passed_over(charts: Charts, heard: list[Picked], c
 def test_all_who_ask_are_told(charts: Charts, heard: list[Picked]) -> None:
     also: list[Picked] = []
     charts.on_select(also.append)
-    send(charts, {"figure": "map", "codes": [5]})
-    assert also == heard == [Picked("map", [5])]
+    send(charts, {"figure": "map", "codes": [5], "mode": "add"})
+    assert also == heard == [Picked("map", [5], "add")]
+
+
+@pytest.mark.parametrize(("mode", "selection"), [("replace", [3, 17]), ("add", [1, 3, 8, 17]), ("remove", [1, 8])])
+def test_what_is_picked_replaces_the_selection_adds_to_it_or_leaves_it(mode: Mode, selection: list[int]) -> None:
+    assert Picked("map", [3, 17], mode).of([8, 1, 3]) == selection

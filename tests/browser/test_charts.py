@@ -1,0 +1,240 @@
+"""Do charts follow the page's theme, have a toolbar, tell what is picked in them, and have words for screen readers?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+from benchmarks.browser.page import chromium, find_browser
+from lgq_explore.plots.style import BLACK, BLUE, GUIDE, INK, Title, axis, layout, note
+from tests.browser.bare_charts import BareCharts
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests, which starts slowly."""
+    path = find_browser()
+    assert path is not None, "no Chromium or Chrome is found: run `make browser`"
+    with chromium(path) as page:
+        assert page.context.browser is not None
+        yield page.context.browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    yield page
+    page.close()
+
+
+SIDE = 10
+CODES = np.arange(SIDE * SIDE, dtype=np.int32)
+"""Codes on a grid of whole numbers: code 10 · y + x."""
+
+TITLE = Title("A map of <codes>", "N = 100 tokens, and a detail that is too long for one line of a narrow chart")
+
+
+def codes_map(drawn_by: Callable[..., object] = go.Scattergl) -> go.Figure:
+    """A map whose codes can be picked, with lines and words in colours that follow the theme."""
+    points = drawn_by(
+        x=(CODES % SIDE).astype(np.float32),
+        y=(CODES // SIDE).astype(np.float32),
+        customdata=CODES,
+        mode="markers",
+        marker={"color": BLUE},
+    )
+    line = go.Scatter(x=[0, 9], y=[0, 9], mode="lines", line={"color": GUIDE}, hoverinfo="skip")
+    settings = layout(
+        TITLE,
+        height=300,
+        dragmode="lasso",
+        showlegend=False,
+        annotations=[note(f'<span style="color:{INK}">words</span>', 0, 1)],
+        shapes=[{"type": "line", "x0": 3, "x1": 3, "y0": 0, "y1": 9, "line": {"color": BLACK}}],
+        xaxis=axis("x", range=[-1, SIDE]),
+        yaxis=axis("y", range=[-1, SIDE]),
+    )
+    return go.Figure([points, line], settings)
+
+
+def bars() -> go.Figure:
+    return go.Figure(
+        go.Bar(x=["a", "b"], y=[1, 2], customdata=[3, 17]),
+        layout(Title("Bars", ""), height=300, xaxis=axis("x"), yaxis=axis("y")),
+    )
+
+
+AROUND_FOUR = [[1.5, 1.5], [1.5, 3.5], [3.5, 3.5], [3.5, 1.5]]
+FOUR = [22, 23, 32, 33]
+
+
+def test_charts_follow_the_theme_and_its_change(page: Page) -> None:
+    charts = BareCharts(page, [codes_map()])
+
+    def colours() -> list[str]:
+        layout = "chart._fullLayout"
+        parts = [f"{layout}.font.color", f"{layout}.shapes[0].line.color", "chart._fullData[1].line.color"]
+        parts += [f"{layout}.xaxis.gridcolor", f"{layout}.hoverlabel.bgcolor", "chart._fullData[0].marker.color"]
+        return charts.read(f"[{', '.join(parts)}]")
+
+    light = ["rgb(33, 33, 33)", "rgb(0, 0, 0)", "rgb(97, 97, 97)", "rgb(224, 224, 224)", "rgb(255, 255, 255)", BLUE]
+    dark = [
+        "rgb(222, 222, 222)",
+        "rgb(255, 255, 255)",
+        "rgb(160, 160, 160)",
+        "rgb(66, 66, 66)",
+        "rgb(17, 17, 17)",
+        BLUE,
+    ]
+    assert colours() == light
+    page.evaluate('document.body.dataset.jpThemeLight = "false"')
+    charts.settle()
+    assert colours() == dark
+    assert "rgb(222, 222, 222)" in charts.read("chart._fullLayout.annotations[0].text")
+    assert charts.read("[chart._fullLayout.paper_bgcolor, chart._fullLayout.plot_bgcolor]") == ["rgba(0, 0, 0, 0)"] * 2
+    charts.show([codes_map(go.Scatter)])
+    assert colours() == dark
+
+
+@pytest.mark.parametrize("width", [430, 855])
+def test_the_toolbar_is_in_sight_and_covers_neither_title_nor_chart(page: Page, width: int) -> None:
+    BareCharts(page, [codes_map()], width)
+    overlapping = page.evaluate("""() => {
+        const words = document.createRange();
+        words.selectNodeContents(document.querySelector(".lgq-chart-title"));
+        const boxes = [...words.getClientRects(), document.querySelector(".main-svg").getBoundingClientRect()];
+        return [...document.querySelectorAll(".lgq-toolbar button:not([hidden])")].filter((button) => {
+            const { left, right, top, bottom } = button.getBoundingClientRect();
+            const isBeside = (box) => box.left >= right || box.right <= left;
+            return boxes.some((box) => !isBeside(box) && box.top < bottom - 1 && box.bottom > top + 1);
+        }).map((button) => button.title);
+    }""")
+    assert overlapping == []
+    buttons = page.locator(".lgq-toolbar button:visible")
+    tools = buttons.evaluate_all("buttons => buttons.map(button => button.dataset.tool)")
+    assert tools == ["zoom", "pan", "select", "lasso", "reset", "png", "svg"]
+    assert page.locator(".modebar").count() == 0
+    assert page.locator(".lgq-chart-title").inner_text() == f"{TITLE.subject} {TITLE.detail}"
+
+
+def test_only_charts_whose_codes_can_be_picked_have_tools_for_it(page: Page) -> None:
+    charts = BareCharts(page, [bars()])
+    assert charts.button("zoom").get_attribute("aria-pressed") == "true"
+    assert not charts.button("lasso").is_visible()
+
+
+@pytest.mark.parametrize("drawn_by", [go.Scattergl, go.Scatter])
+def test_a_lasso_picks_what_lies_in_it_and_leaves_nothing_behind(page: Page, drawn_by: Callable[..., object]) -> None:
+    charts = BareCharts(page, [codes_map(drawn_by)])
+    charts.drag(AROUND_FOUR)
+    assert charts.sent == [{"figure": "0", "codes": FOUR, "mode": "replace"}]
+    assert page.locator(".lgq-outline, .select-outline").count() == 0
+
+
+@pytest.mark.parametrize(("key", "mode"), [("Shift", "add"), ("Alt", "remove")])
+def test_keys_say_whether_a_gesture_adds_or_removes(page: Page, key: str, mode: str) -> None:
+    charts = BareCharts(page, [codes_map()])
+    charts.drag(AROUND_FOUR)
+    charts.drag(AROUND_FOUR, key=key)
+    charts.button("select").click()
+    charts.drag([AROUND_FOUR[0], AROUND_FOUR[2]], key=key)
+    hover(charts, [5, 5])
+    page.keyboard.down(key)
+    page.mouse.down()
+    page.mouse.up()
+    page.wait_for_function("sent.length === 4")
+    assert [told["mode"] for told in charts.sent] == ["replace", mode, mode, mode]
+    assert [sorted(told["codes"]) for told in charts.sent] == [FOUR, FOUR, FOUR, [55]]
+
+
+def test_escape_drops_a_lasso(page: Page) -> None:
+    charts = BareCharts(page, [codes_map()])
+    start, *others = charts.on_screen(AROUND_FOUR)
+    page.mouse.move(*start)
+    page.mouse.down()
+    for x, y in others:
+        page.mouse.move(x, y)
+    assert page.locator(".lgq-outline").count() == 1
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    assert page.locator(".lgq-outline").count() == 0
+    assert charts.sent == []
+
+
+def test_a_lasso_in_a_heat_map_picks_cells(page: Page) -> None:
+    along = np.arange(SIDE)
+    cells = go.Heatmap(z=np.ones((SIDE, SIDE)), x=along, y=along, customdata=CODES.reshape(SIDE, SIDE))
+    figure = go.Figure(
+        cells, layout(Title("Cells", ""), height=300, dragmode="lasso", xaxis=axis("x"), yaxis=axis("y"))
+    )
+    charts = BareCharts(page, [figure])
+    charts.drag(AROUND_FOUR)
+    assert charts.sent == [{"figure": "0", "codes": FOUR, "mode": "replace"}]
+
+
+def test_a_double_click_picks_nothing_where_codes_are_picked(page: Page) -> None:
+    charts = BareCharts(page, [codes_map()])
+    page.mouse.dblclick(*charts.on_screen([[5.5, 5.5]])[0])
+    page.wait_for_function("sent.length > 0")
+    assert charts.sent == [{"figure": "0", "codes": [], "mode": "replace"}]
+
+
+def test_a_chart_is_zoomed_by_a_drag_and_shown_whole_again(page: Page) -> None:
+    charts = BareCharts(page, [codes_map()])
+    charts.button("zoom").click()
+    charts.drag([[2, 2], [6, 6]])
+    page.wait_for_function("document.querySelector('.js-plotly-plot')._fullLayout.xaxis.range[0] > 1")
+    assert charts.sent == []
+    zoomed = charts.read("chart._fullLayout.xaxis.range")
+    charts.show([codes_map(go.Scatter)])
+    assert charts.read("chart._fullLayout.xaxis.range") == zoomed
+    charts.button("reset").click()
+    page.wait_for_function("document.querySelector('.js-plotly-plot')._fullLayout.xaxis.range[0] === -1")
+
+
+@pytest.mark.parametrize("theme", ["true", "false"])
+def test_pictures_are_saved_black_on_white_and_named_after_the_title(page: Page, tmp_path: Path, theme: str) -> None:
+    charts = BareCharts(page, [codes_map()], 400)
+    page.evaluate("theme => document.body.dataset.jpThemeLight = theme", theme)
+    charts.settle()
+    saved = {}
+    for kind in ("png", "svg"):
+        with page.expect_download() as download:
+            charts.button(kind).click()
+        assert download.value.suggested_filename == f"a-map-of-codes.{kind}"
+        saved[kind] = tmp_path / f"{theme}.{kind}"
+        download.value.save_as(saved[kind])
+    with Image.open(saved["png"]) as picture:
+        assert picture.width == 800
+        assert picture.convert("RGB").getpixel((2, 2)) == (255, 255, 255)
+    written = saved["svg"].read_text(encoding="utf-8")
+    assert "A map of &#60;codes&#62;" in written
+    assert "rgb(34, 34, 34)" in written
+
+
+def test_screen_readers_hear_a_charts_title(page: Page) -> None:
+    BareCharts(page, [codes_map()])
+    assert page.get_by_role("img", name=f"{TITLE.subject}: {TITLE.detail}").count() == 1
+    assert page.get_by_role("button", name="Save this chart as SVG").count() == 1
+
+
+def test_stale_charts_are_dimmed(page: Page) -> None:
+    charts = BareCharts(page, [codes_map()])
+    opacity = "getComputedStyle(chart).opacity"
+    assert charts.read(opacity) == "1"
+    charts.set({"stale": True})
+    assert float(charts.read(opacity)) < 0.6
+
+
+def hover(charts: BareCharts, place: list[float]) -> None:
+    """Rest over a place in the first chart's data until plotly knows what lies there."""
+    charts.page.mouse.move(*charts.on_screen([place])[0])
+    charts.page.wait_for_function("document.querySelector('.js-plotly-plot')._hoverdata?.length > 0")
