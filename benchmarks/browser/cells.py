@@ -82,7 +82,7 @@ charts = Charts()
 def show(**change):
     shown.update(change)
     pane = MapPane(f"{len(codes):,d} codes", at(shown["time"]), tokens, edges, ("first axis", "second axis"), span)
-    charts.show([draw_latent_map([pane], shown["colour"])])
+    charts.show({"map": draw_latent_map([pane], shown["colour"])})
 
 
 charts.on_select(lambda picked: tell(picked.codes))

@@ -111,7 +111,7 @@ class Charts(anywidget.AnyWidget):
         self._callbacks.append(callback)
 
     def _hear(self, widget: Charts, content: Any, buffers: Any) -> None:
-        """The page sends ``{"figure": name, "codes": [...], "mode": "add"}``; anything else is another widget's talk."""
+        """The page sends ``{"figure": name, "codes": [3], "mode": "add"}``; anything else is another widget's talk."""
         match content:
             case {
                 "figure": str(figure),

@@ -127,7 +127,7 @@ def test_the_slider_replays_the_codes_on_axes_that_stay(runs: list[Run]) -> None
 def test_a_lasso_selects_codes_that_are_marked_typed_and_linked(runs: list[Run]) -> None:
     panel, inspector = GeometryExplorer(*runs), lgq.widgets.CodeInspector(runs[0])
     traitlets.link((panel, "selection"), (inspector, "selection"))
-    panel.charts._handle_custom_msg({"figure": 0, "codes": [9, 2, 5]}, [])
+    panel.charts._handle_custom_msg({"figure": "map", "codes": [9, 2, 5], "mode": "replace"}, [])
     assert panel.selection == inspector.selection == [2, 5, 9]
     marked = figure_of(panel)["data"][SELECTED]
     where = places(panel)

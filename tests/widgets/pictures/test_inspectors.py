@@ -142,12 +142,12 @@ def test_clicks_select_codes_and_patches(run: Run, encoding: Encoding, studied: 
     first, second, *_ = used(studied)
     inspector = CodeInspector(run, selection=[first], crops=CROPS)
     token = picks(drawn(inspector)[0])[-1]
-    send(inspector, {"figure": 0, "codes": [int(token)]})
+    send(inspector, {"figure": "patches", "codes": [int(token)], "mode": "replace"})
     image, row, column = inspector.patch
     assert encoding.codes[image, 0, row, column] == first
-    send(inspector, {"figure": 2, "codes": [second]})
+    send(inspector, {"figure": "neighbours", "codes": [second], "mode": "replace"})
     assert inspector.selection == sorted([first, second])
-    send(inspector, {"figure": 1, "codes": [second]})
+    send(inspector, {"figure": "shares", "codes": [second], "mode": "replace"})
     assert inspector.selection == [second]
 
 
@@ -218,7 +218,7 @@ def test_a_patch_is_moved_by_boxes_clicks_and_links(run: Run, encoding: Encoding
     picture.value, row.value = 3, 2
     assert inspector.patch == [3, 2, 0]
     token = picks(drawn(inspector)[0])[5]
-    send(inspector, {"figure": 0, "codes": [int(token)]})
+    send(inspector, {"figure": "pictures", "codes": [int(token)], "mode": "replace"})
     assert [picture.value, row.value, column.value] == inspector.patch
     assert inspector.patch[0] == 3
     traitlets.link((inspector, "patch"), (codes, "patch"))
@@ -226,7 +226,7 @@ def test_a_patch_is_moved_by_boxes_clicks_and_links(run: Run, encoding: Encoding
     assert [picture.value, row.value, column.value] == inspector.patch == [1, 1, 1]
     traitlets.link((inspector, "selection"), (codes, "selection"))
     candidate = inspector.frame()["code"].iloc[1]
-    send(inspector, {"figure": 1, "codes": [int(candidate)]})
+    send(inspector, {"figure": "posterior", "codes": [int(candidate)], "mode": "replace"})
     assert codes.selection == [candidate]
 
 
