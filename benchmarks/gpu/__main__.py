@@ -46,7 +46,7 @@ class Part:
 
 
 PARTS = {
-    "tests": Part(lambda job: checks.run_checks(job.device, job.seconds, job.toy), 60, 240),
+    "tests": Part(lambda job: checks.run_checks(job.device, job.seconds, job.toy), 60, 300),
     "tiles": Part(lambda job: tiles.tune(job.device, job.seconds, job.toy), 60, 150),
     "soft-assignment": Part(lambda job: assignment.compare(job.device, job.seconds, job.toy), 40, 240),
     "training": Part(throughput.measure_training, 60, 240),
@@ -62,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", default="photos", metavar="SPEC", help="photographs to train on (default: photos)")
     parser.add_argument("--steps", type=int, metavar="N", help=f"of a run of quantizers (default: {comparison.STEPS})")
     parser.add_argument("--earlier", type=Path, metavar="RESULT", help="of quantizers, whose runs are not made again")
-    parser.add_argument("--here", type=float, metavar="SECONDS", help=argparse.SUPPRESS)  # a part, in its own process
+    # A part, in its own process, to end at this time since the epoch: it begins seconds after it was started.
+    parser.add_argument("--until", type=float, metavar="TIME", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     toy = os.environ.get("GPU_DRY_RUN", "0") not in ("", "0")
     if not toy and not torch.cuda.is_available():
@@ -76,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
-    if options.here is None:
+    if options.until is None:
         return _run_all(options, time.monotonic() + 60 * options.minutes)
     _measure(options, toy)
     return 0
@@ -90,7 +91,7 @@ def _run_all(options: argparse.Namespace, deadline: float) -> int:
             print(f"{name}: not started, {left:.0f} seconds are left", flush=True)
             continue
         seconds, started = min(left, part.most), time.monotonic()
-        command = [sys.executable, "-m", "benchmarks.gpu", "--parts", name, "--here", str(seconds)]
+        command = [sys.executable, "-m", "benchmarks.gpu", "--parts", name, "--until", str(time.time() + seconds)]
         command += ["--out", str(options.out.absolute()), "--data", resolve_spec(options.data)]
         command += [] if options.steps is None else ["--steps", str(options.steps)]
         command += [] if options.earlier is None else ["--earlier", str(options.earlier.absolute())]
@@ -107,7 +108,9 @@ def _measure(options: argparse.Namespace, toy: bool) -> None:
     kept = _KeptResult(options.out)
     (name,) = options.parts
     device, data = (torch.device("cpu"), "fake") if toy else (torch.device("cuda"), options.data)
-    result = PARTS[name].measure(Job(device, options.here, toy, data, options.steps, options.earlier, kept.write))
+    seconds = options.until - time.time()
+    job = Job(device, seconds, toy, data, options.steps, options.earlier, kept.write)
+    result = PARTS[name].measure(job)
     kept.write(result)
     print(kept.path)
     if name == "tiles" and not toy:

@@ -4,15 +4,15 @@ It is the comparison of `lgq-explore bench quantizers` at three sizes of the cod
 preset. Every run is trained and evaluated in its own process, and several processes share the GPU. Sharing changes
 running times, so none is reported, but no weights, as the digests in `sharing` show. Results are saved run by run, the
 small codebooks of all methods and seeds first. Then every run is repeated as a rounding replicate, which shows the
-differences that say nothing. Runs of an earlier result are not made again if their method still gives the same weights.
+differences that say nothing. Runs of an earlier result are not made again if one of their method still gives the same.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -72,28 +72,50 @@ def compare(job: Job) -> dict[str, Any]:
     """Train and evaluate every cell that time allows."""
     deadline = time.monotonic() + job.seconds
     recipes, processes = _cells(job), _processes(job)
-    fixed: dict[str, Any] = {"protocol": {"processes": processes}, "photographs": _photographs(recipes[0])}
+    photographs = _photographs(recipes[0])
+    earlier = None if job.earlier is None else EarlierRuns.read(job.earlier, recipes, photographs)
     sharing = _Sharing.begun_alone(job, recipes)
-    comparison = _Comparison(recipes, fixed)
-    if job.earlier is not None:
-        earlier = EarlierRuns.repeatable(job.earlier, sharing.digests(), fixed["photographs"])
-        comparison.measured |= earlier.cells_of(recipes)
+    comparison = _Comparison(recipes, {"protocol": {"processes": processes}, "photographs": photographs})
     crops = TOY_CROPS if job.toy else CROPS
-    to_run = [index for index in range(len(recipes)) if index not in comparison.measured]
+    result = None
     with ThreadPoolExecutor(processes) as pool:
-        shared = [pool.submit(sharing.trained_again, deadline) for _ in range(min(2, processes))]
-        cells = {pool.submit(_cell, recipes[index], job, crops, deadline): index for index in to_run}
-        for done in as_completed([*shared, *cells]):
-            if done in cells:
-                comparison.measured[cells[done]] = done.result()
+
+        def submitted(indices: Iterable[int]) -> dict[Future[Any], int | None]:
+            return {pool.submit(_cell, recipes[index], job, crops, deadline): index for index in indices}
+
+        pending = submitted(_begun(recipes, earlier))
+        pending |= {pool.submit(sharing.trained_again, deadline): None for _ in range(min(2, processes))}
+        while pending:
+            for done in wait(pending, return_when=FIRST_COMPLETED).done:
+                index = pending.pop(done)
+                if index is not None:
+                    comparison.measured[index] = done.result()
+                    pending |= submitted(_after_control(comparison, index, earlier))
             comparison.sharing = sharing.digests()
             if (result := comparison.result()) is not None:
                 job.keep(result)
-    result = comparison.result()
     if result is None:
         reasons = dict.fromkeys(cell["not_run"]["why"] for cell in comparison.measured.values())
         raise InputError(f"no run finished: {'; '.join(reasons)}")
     return result
+
+
+def _begun(recipes: Sequence[TrainConfig], earlier: EarlierRuns | None) -> list[int]:
+    """The runs to begin with: controls of the earlier runs, then all that were not made then."""
+    if earlier is None:
+        return list(range(len(recipes)))
+    return earlier.controls + [index for index in range(len(recipes)) if index not in earlier.results]
+
+
+def _after_control(comparison: _Comparison, index: int, earlier: EarlierRuns | None) -> list[int]:
+    """After a control, take the earlier runs of its method if it gives the same numbers, or return them to be made."""
+    if earlier is None or index not in earlier.controls:
+        return []
+    cell = comparison.measured[index]
+    if "result" not in cell or not earlier.is_repeated(index, cell["result"]):
+        return earlier.others(index)
+    comparison.measured |= {other: earlier.cell(other) for other in earlier.others(index)}
+    return []
 
 
 def _cells(job: Job) -> list[TrainConfig]:

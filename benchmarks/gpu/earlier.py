@@ -1,4 +1,4 @@
-"""Runs of an earlier comparison that count in a later one, because training still gives the same weights."""
+"""Runs of an earlier comparison that count in a later one, if a run made again still gives the same numbers."""
 
 from __future__ import annotations
 
@@ -13,48 +13,56 @@ from lgq_explore.runs.config import TrainConfig
 
 BENCHMARK = "gpu-quantizers"
 """The comparison's name in its results."""
+COMPARED = ("psnr_db", "l1", "active_codes", "entropy_bits")
+"""Numbers of a run that are computed on the CPU, to the last digit the same for the same weights. Digests of weights
+would not do: they are of a file, which also names the version that wrote it."""
 
 
 @dataclass(frozen=True)
 class EarlierRuns:
-    """Results of an earlier comparison by recipe, seed and rounding replicate, and the methods that they are of."""
+    """Results of an earlier comparison, by the indices of their recipes in the later one.
+
+    One run of each method is made again, its control. The method's others are taken if the control's numbers are the
+    same, and otherwise made again too.
+    """
 
     name: str
-    methods: Sequence[str]
     environment: Mapping[str, Any]
-    results: Mapping[tuple[str, int, int], Mapping[str, Any]]
+    results: Mapping[int, Mapping[str, Any]]
+    methods: Mapping[int, str]
 
     @classmethod
-    def repeatable(
-        cls, path: Path, sharing: Sequence[Mapping[str, Any]], photographs: Mapping[str, Any]
-    ) -> EarlierRuns:
-        """Those of methods that end a short training with the same weights, bit for bit, every time, then and now.
-
-        sharing, photographs: of the later comparison. Raises InputError for a file that is no such result, and for
-        other photographs.
-        """
+    def read(cls, path: Path, recipes: Sequence[TrainConfig], photographs: Mapping[str, Any]) -> EarlierRuns:
+        """Raises InputError for a file that is no such result, and for other photographs than the later ones."""
         earlier = read_result(path, BENCHMARK)
         if earlier["photographs"] != photographs:
             raise InputError(f"{path.name} was measured on other photographs: give the same, or no earlier result")
-        then, now = _digests(earlier["sharing"]), _digests(sharing)
-        methods = [method for method, digests in now.items() if len(digests) == 1 and digests == then.get(method)]
-        results = {_identity(result): result for result in earlier["results"] if result["quantizer"] in methods}
-        return cls(path.name, methods, earlier["environment"], results)
+        by_run = {_run_of(result): result for result in earlier["results"]}
+        results = {
+            index: by_run[run]
+            for index, recipe in enumerate(recipes)
+            if (run := (recipe.recipe_hash, recipe.seed, recipe.rounding_replicate)) in by_run
+        }
+        methods = {index: recipes[index].quantizer.method for index in results}
+        return cls(path.name, earlier["environment"], results, methods)
 
-    def cells_of(self, recipes: Sequence[TrainConfig]) -> dict[int, dict[str, Any]]:
-        """The cells of recipes that were run then, by the recipe's index; `measured_in` names the file of each."""
-        cells = {}
-        for index, recipe in enumerate(recipes):
-            found = self.results.get((recipe.recipe_hash, recipe.seed, recipe.rounding_replicate))
-            if found is not None:
-                result = {"measured_in": self.name, **found}  # a file that took it from another names that one
-                cells[index] = {"result": result, "environment": self.environment}
-        return cells
+    @property
+    def controls(self) -> list[int]:
+        """The first run of each method."""
+        return list({method: index for index, method in reversed(self.methods.items())}.values())
+
+    def others(self, control: int) -> list[int]:
+        """The runs of a control's method without it."""
+        return [index for index, method in self.methods.items() if method == self.methods[control] and index != control]
+
+    def is_repeated(self, control: int, result: Mapping[str, Any]) -> bool:
+        """Whether the control has the same numbers as then."""
+        return all(result[name] == self.results[control][name] for name in COMPARED)
+
+    def cell(self, index: int) -> dict[str, Any]:
+        """A run's cell; `measured_in` of its result names the file, or the one that the file took it from."""
+        return {"result": {"measured_in": self.name, **self.results[index]}, "environment": self.environment}
 
 
-def _digests(sharing: Sequence[Mapping[str, Any]]) -> dict[str, set[str]]:
-    return {each["quantizer"]: {*each["alone"], *each["shared"]} for each in sharing}
-
-
-def _identity(result: Mapping[str, Any]) -> tuple[str, int, int]:
+def _run_of(result: Mapping[str, Any]) -> tuple[str, int, int]:
     return result["recipe_hash"], result["seed"], result.get("rounding_replicate", 0)

@@ -93,8 +93,7 @@ def _earlier(results: Sequence[Mapping[str, Any]]) -> list[str]:
     """A sentence per earlier result that runs were taken from."""
     taken = Counter(result["measured_in"] for result in results if "measured_in" in result)
     return [
-        f"Among these are {count(runs, 'run')} taken from {name}, of methods that end the short training with the same "
-        "weights as then."
+        f"Among these are {count(runs, 'run')} taken from {name}, each of a method whose first run gave the same again."
         for name, runs in taken.items()
     ]
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import torch
 from benchmarks.gpu import assignment, checks, comparison, throughput, tiles
 from benchmarks.gpu.__main__ import PARTS, _KeptResult, main
 from benchmarks.gpu.job import Job
+from benchmarks.gpu.outcomes import read_outcomes
 from lgq_explore.bench.fresh_process import ProcessFailed
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers.soft_assignment.triton_backend import Tile, measured_tiles, tile_for
@@ -80,6 +82,20 @@ def test_a_part_that_does_not_fit_the_time_left_is_not_started(
     monkeypatch.setenv("GPU_DRY_RUN", "1")
     assert main(["--out", str(tmp_path), "--minutes", "0.5"]) == 0
     assert capsys.readouterr().out.count("not started") == len(PARTS)
+
+
+def test_a_part_has_only_the_time_that_is_left_after_its_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+
+    def measure(job: Job) -> dict[str, Any]:
+        given.append(job.seconds)
+        return {"date": "2020-02-29", "benchmark": "gpu-x"}
+
+    monkeypatch.setenv("GPU_DRY_RUN", "1")
+    monkeypatch.setitem(PARTS, "training", replace(PARTS["training"], measure=measure))
+    end = time.time() + 50
+    assert main(["--out", str(tmp_path), "--parts", "training", "--until", str(end)]) == 0
+    assert given[0] <= 50
 
 
 def test_the_fastest_tile_of_each_kernel_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,40 +179,46 @@ def test_cells_come_in_the_order_of_replicates_then_sizes_then_seeds_then_method
     assert len(alike) == 1, "one recipe for all"
 
 
+NUMBERS = {"psnr_db": 20.0, "l1": 0.1, "active_codes": 15, "entropy_bits": 3.0}
+
+
 @pytest.fixture
-def earlier_result(job: Job, tmp_path: Path) -> Path:
-    """Both cells of the toy comparison, of which FSQ's training did not repeat."""
+def earlier_result(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A toy comparison of two seeds, without the second of FSQ."""
+    monkeypatch.setattr(comparison, "TOY_SEEDS", (0, 1))
     recipes = comparison._cells(job)
-    sharing = [
-        {"quantizer": "lgq", "alone": ["a", "a"], "shared": ["a"]},
-        {"quantizer": "fsq", "alone": ["b", "c"], "shared": ["d"]},
-    ]
     results = [
-        {"quantizer": recipe.quantizer.method, "seed": 0, "recipe_hash": recipe.recipe_hash, "psnr_db": 20.0}
-        for recipe in recipes
+        {"quantizer": recipe.quantizer.method, "seed": recipe.seed, "recipe_hash": recipe.recipe_hash, **NUMBERS}
+        for recipe in recipes[:3]
     ]
-    photographs = comparison._photographs(recipes[0])
     path = tmp_path / "2020-02-28-gpu-quantizers.json"
     head = {"benchmark": "gpu-quantizers", "environment": {"device": "a GPU", "threads": 1}}
-    path.write_text(json.dumps({**head, "sharing": sharing, "photographs": photographs, "results": results}))
+    path.write_text(json.dumps({**head, "photographs": comparison._photographs(recipes[0]), "results": results}))
     return path
 
 
-@pytest.mark.parametrize(("lgq_now", "taken"), [("a", True), ("another", False)])
-def test_an_earlier_run_is_taken_if_its_method_still_gives_the_same_weights_every_time(
-    job: Job, earlier_result: Path, lgq_now: str, taken: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("psnr_now", "taken"), [(20.0, True), (20.0 + 1e-9, False)])
+def test_earlier_runs_are_taken_if_the_first_of_their_method_still_gives_the_same_numbers(
+    job: Job, earlier_result: Path, psnr_now: float, taken: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    run = []
+
     def measured(measure: Any, case: dict[str, Any], seconds: float | None = None) -> dict[str, Any]:
         if measure is comparison.weights_after:
-            return {"digests": {"lgq": [lgq_now] * case["times"], "fsq": ["b"] * case["times"]}}
+            return {"digests": {"lgq": ["a"] * case["times"], "fsq": ["b"] * case["times"]}}
         recipe = config_from_json(case["recipe"])
-        result = {"quantizer": recipe.quantizer.method, "seed": recipe.seed, "recipe_hash": recipe.recipe_hash}
+        run.append((recipe.quantizer.method, recipe.seed))
+        result = {"quantizer": recipe.quantizer.method, "seed": recipe.seed, **NUMBERS, "psnr_db": psnr_now}
         return {"result": result, "environment": {"device": "this GPU", "threads": 1}, "training_seconds": 1.0}
 
     monkeypatch.setattr(comparison, "in_fresh_process", measured)
     result = comparison.compare(replace(job, earlier=earlier_result))
-    assert [each["quantizer"] for each in result["results"]] == ["lgq", "fsq"]
-    assert [each.get("measured_in") for each in result["results"]] == [earlier_result.name if taken else None, None]
+    assert run == [("lgq", 0), ("fsq", 0), ("fsq", 1)] + ([] if taken else [("lgq", 1)])
+    assert [(each["quantizer"], each["seed"]) for each in result["results"]] == [
+        *(("lgq", 0), ("fsq", 0), ("lgq", 1), ("fsq", 1))
+    ]
+    source = earlier_result.name if taken else None
+    assert [each.get("measured_in") for each in result["results"]] == [None, None, source, None]
     assert result["device"] == "this GPU"
     assert result["not_run"] == []
 
@@ -204,7 +226,7 @@ def test_an_earlier_run_is_taken_if_its_method_still_gives_the_same_weights_ever
 def test_an_earlier_result_on_other_photographs_is_refused(
     job: Job, earlier_result: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(comparison, "in_fresh_process", lambda *_, **__: {"digests": {"lgq": ["a", "a"]}})
+    monkeypatch.setattr(comparison, "in_fresh_process", pytest.fail)
     monkeypatch.setattr(comparison, "_photographs", lambda recipe: {"training": {"another": "digest"}})
     with pytest.raises(InputError, match=f"{earlier_result.name} was measured on other photographs"):
         comparison.compare(replace(job, earlier=earlier_result))
@@ -246,6 +268,62 @@ def test_a_result_that_grows_has_one_file(tmp_path: Path) -> None:
     assert json.loads(path.read_bytes())["results"] == [1, 2]
     _KeptResult(tmp_path).write({**head, "results": []})  # another day's run takes another name
     assert sorted(each.name for each in tmp_path.iterdir()) == ["2020-02-29-gpu-x-2.json", "2020-02-29-gpu-x.json"]
+
+
+TESTS_OF_ALL_KINDS = """
+import pytest
+
+def test_passes(): pass
+def test_fails(): assert 1 == 2
+@pytest.mark.skip(reason="not now")
+def test_is_skipped(): pass
+@pytest.fixture
+def broken(): raise ValueError("set-up")
+def test_has_a_broken_set_up(broken): pass
+@pytest.fixture
+def left():
+    yield
+    raise ValueError("teardown")
+def test_has_a_broken_teardown(left): pass
+"""
+
+
+@pytest.mark.parametrize("parallel", [[], ["-n", "2"]])
+def test_outcomes_are_written_as_they_come(parallel: list[str], tmp_path: Path) -> None:
+    (tmp_path / "test_all_kinds.py").write_text(TESTS_OF_ALL_KINDS)
+    (tmp_path / "test_broken.py").write_text("import no_such_module")
+    kept = tmp_path / "outcomes"
+    command = [sys.executable, "-m", "pytest", "-p", "benchmarks.gpu.outcomes", "--outcomes", str(kept), *parallel]
+    command += ["--continue-on-collection-errors", f"--rootdir={tmp_path}", "-c", "/dev/null", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout + done.stderr
+    collected, outcomes = read_outcomes(kept)
+    assert collected == 5
+    assert {each["test"].partition("::")[2] or each["test"]: each["outcome"] for each in outcomes} == {
+        "test_passes": "passed",
+        "test_fails": "failed",
+        "test_is_skipped": "skipped",
+        "test_has_a_broken_set_up": "failed",
+        "test_has_a_broken_teardown": "failed",
+        "test_broken.py": "failed",
+    }
+    told = {each["test"].partition("::")[2]: each["told"] for each in outcomes}
+    assert told["test_passes"] is None
+    assert "1 == 2" in told["test_fails"]
+    assert "ValueError: teardown" in told["test_has_a_broken_teardown"]
+
+
+def test_tests_that_ran_out_of_time_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(command: list[str], timeout: float, **_: Any) -> None:
+        path = Path(command[command.index("--outcomes") + 1])
+        path.write_text('{"collected": 3}\n{"test": "a", "outcome": "passed", "seconds": 1.0, "told": null}\n')
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(checks.subprocess, "run", run)
+    result = checks.run_checks(CPU, 1.0, toy=True)
+    assert result["counts"] == {"passed": 1, "failed": 0, "skipped": 0, "not_run": 2}
+    assert result["protocol"]["exit_status"] is None
+    assert [each["test"] for each in result["results"]] == ["a"]
 
 
 def test_files_with_gpu_tests_are_found_by_their_marks() -> None:

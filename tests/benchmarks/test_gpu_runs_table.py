@@ -101,7 +101,7 @@ def test_runs_taken_from_an_earlier_result_are_told() -> None:
     comparison = compared(["a", "a"], ["a"])
     assert "taken from" not in quantizers_table(comparison)
     comparison["results"][0]["measured_in"] = "2020-02-28-gpu-quantizers.json"
-    assert "1 run taken from 2020-02-28-gpu-quantizers.json, of methods that" in quantizers_table(comparison)
+    assert "1 run taken from 2020-02-28-gpu-quantizers.json, each of a method whose" in quantizers_table(comparison)
 
 
 @pytest.mark.parametrize(
