@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ LARGEST_BYTES = 1_000_000
 CELL_SECONDS = 600
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
 
 def bake(path: Path) -> None:
@@ -58,17 +59,38 @@ def bake(path: Path) -> None:
 
 
 def normalize(notebook: NotebookNode) -> None:
-    """Drop what differs between two runs or machines and nobody reads: widget states, times, versions, counters."""
+    """Drop what differs between two runs or machines and nobody reads: widget states, times, versions, counters.
+
+    Of a panel's state one line of text stays, which stands in the place of its view where no kernel runs.
+    """
+    states = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
     notebook.metadata = NotebookNode(kernelspec=KERNEL, language_info={"name": "python"})
+    keep_lines(notebook, saved_lines(states))
     for number, cell in enumerate(_code_cells(notebook), start=1):
         cell.metadata = NotebookNode({"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {})
         cell.execution_count = number
         for output in cell.outputs:
             if "execution_count" in output:
                 output.execution_count = number
-            if "image/png" in output.get("data", {}):
-                # The view's model ends with the kernel; without it the picture is what a reader sees.
-                output.data.pop(WIDGET_VIEW, None)
+
+
+def saved_lines(states: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of each panel, by its model's id, of the states of all widgets (`widgets.parts.presence`)."""
+    told = [model["state"] for model in states.values() if "saved" in model["state"]]
+    return {state["panel"]: state["saved"] for state in told if state["saved"]}
+
+
+def keep_lines(notebook: NotebookNode, lines: Mapping[str, Any]) -> None:
+    """Keep these models, by their ids, for the views in the notebook; they are numbered, since ids are random."""
+    views = [view for cell in _code_cells(notebook) for output in cell.outputs if (view := _view(output))]
+    kept = {}
+    for view in views:
+        if view["model_id"] in lines:
+            name = f"panel-{len(kept) + 1}"
+            kept[name], view["model_id"] = lines[view["model_id"]], name
+    if kept:
+        state = {"state": kept, "version_major": 2, "version_minor": 0}
+        notebook.metadata["widgets"] = NotebookNode({WIDGET_STATE: state})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -112,6 +134,12 @@ def _check_outputs(path: Path, notebook: NotebookNode) -> None:
 def _without_pictures(output: NotebookNode) -> dict[str, Any]:
     data = {kind: value for kind, value in output.get("data", {}).items() if not kind.startswith("image/")}
     return {**output, "data": data}
+
+
+def _view(output: NotebookNode) -> NotebookNode | None:
+    """The view of a widget that an output holds."""
+    view: NotebookNode | None = output.get("data", {}).get(WIDGET_VIEW)
+    return view
 
 
 def _code_cells(notebook: NotebookNode) -> Iterator[NotebookNode]:

@@ -22,6 +22,7 @@ import seaborn
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from lgq_explore.errors import printable
 
@@ -252,12 +253,12 @@ class PrintedFigure(Figure):
         return png_bytes(Image.open(target), self.palette) if self.palette else target.getvalue()
 
 
-def png_bytes(picture: Image.Image, palette: Palette | None = None) -> bytes:
-    """A picture as an optimized PNG, with the colours of a palette if one is given."""
+def png_bytes(picture: Image.Image, palette: Palette | None = None, about: PngInfo | None = None) -> bytes:
+    """A picture as an optimized PNG, with the colours of a palette and words about it if these are given."""
     if palette:
         picture = picture.convert("RGB").quantize(palette.colours, method=palette.method, dither=Image.Dither.NONE)
     target = BytesIO()
-    picture.save(target, "PNG", optimize=True)
+    picture.save(target, "PNG", optimize=True, pnginfo=about)
     return target.getvalue()
 
 

@@ -154,6 +154,7 @@ class Explorer(Stateful, Panel):
         else:
             self._say_hint()
             self.foot.line, self.foot.copied = self.line(), self.copied()
+            self.picture_changed()
             if self.foot.is_open:  # numbers take time: those that nobody looks at are not made
                 self.foot.details = f"{tables_as_html(*self.tables())}<p>{html.escape(self.caption())}</p>"
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
-from io import BytesIO
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets
 from IPython.display import DisplayHandle, display
 from matplotlib.figure import Figure
-from PIL import Image
 
 from lgq_explore.errors import printable
-from lgq_explore.plots.style import png_bytes
 
-PICTURE_DPI = 80
+from .parts.presence import Presence, in_words, saved_model
+from .parts.renewal import Renewal
+from .parts.stacked import Words, figure_of_sentence, stacked_png
 
 ERROR_COLOUR = "var(--jp-error-color1, #b00020)"
 QUIET_COLOUR = "var(--jp-ui-font-color2, #666)"
@@ -30,67 +29,86 @@ def spoken(sentence: str, colour: str) -> str:
 
 
 class Panel(ipywidgets.VBox):
-    """Widgets in a column that leave a picture of themselves beside the live view.
+    """Widgets in a column that leave a picture of themselves in the notebook.
 
-    A panel says how it is drawn for print (`figures`); a saved notebook then shows that picture where no kernel runs,
-    and the live widgets where one does. `__repr__` must not change from run to run: notebooks are compared by it.
+    A panel is displayed as two outputs: a picture, and below it the live view. Where the view is alive, its page hides
+    the picture (`parts.presence`). A notebook that is opened again without the panel's kernel shows the picture and a
+    line that says how to make it live. The picture is drawn again a few seconds after the panel has changed.
+
+    A panel says how it is drawn for print (`figures`) and when it has changed (`picture_changed`). `__repr__` must not
+    change from run to run: notebooks are compared by it.
     """
 
     def __init__(self, children: Sequence[ipywidgets.Widget]) -> None:
-        super().__init__(children)
+        self._presence = Presence()
+        super().__init__([*children, self._presence])
         self.add_class("lgq-panel")
+        self._presence.panel = self.model_id
         self._handles: list[DisplayHandle] = []
+        self._renewal = Renewal(self._prepare_picture, self._put_picture)
 
     def figures(self) -> list[Figure]:
         """What the panel shows now as static figures, from top to bottom; none where there is nothing to see."""
         raise NotImplementedError("abstract: a panel knows its figures")
 
+    def line(self) -> str:
+        """The most important numbers of what the panel shows now, in one line; empty where there are none."""
+        return ""
+
+    def nothing_to_see(self) -> str:
+        """What the picture says where there are no figures; empty for no picture at all."""
+        return "Nothing to see yet: run this cell."
+
+    def still(self) -> dict[str, Any]:
+        """The picture of the panel as it is now, by MIME types."""
+        return self.still_of(self._prepare_picture()())
+
+    def still_of(self, picture: bytes | None) -> dict[str, Any]:
+        """The output that holds a picture, a PNG, by MIME types."""
+        return {"text/plain": repr(self)} | ({} if picture is None else {"image/png": picture})
+
+    def picture_changed(self) -> None:
+        """Called when the panel shows something else: its picture is drawn again in a few seconds."""
+        if self._handles:
+            self._renewal.changed()
+
     def renew_pictures(self) -> None:
-        """Replace the picture beside each live view by one of the current state."""
+        """Replace the picture beside each live view by one of the current state, before this returns."""
+        if self._handles:
+            self._renewal.drawn()
+            self._put_picture(self._prepare_picture()())
+
+    async def pictures_renewed(self) -> None:
+        """Replace the pictures as `renew_pictures` does, while the kernel's loop stays free."""
+        if self._handles:
+            await self._renewal.now()
+
+    def _prepare_picture(self) -> Callable[[], bytes | None]:
+        """What draws the picture of the present state; any thread may call it."""
+        figures = self.figures()
+        if not figures and (sentence := self.nothing_to_see()):
+            figures = [figure_of_sentence(sentence)]
+        words = Words(repr(self), self.line())
+        return lambda: stacked_png(figures, words) if figures else None
+
+    def _put_picture(self, picture: bytes | None) -> None:
+        self._introduce()
+        still = self.still_of(picture)
         for handle in self._handles:
-            handle.update(self._repr_mimebundle_(), raw=True)
+            handle.update(still, raw=True)
+
+    def _introduce(self) -> None:
+        """Let the page know the panel by the name that its picture bears."""
+        self._presence.name = printable(repr(self))
+        self._presence.saved = saved_model(in_words(printable(repr(self)), self.line()))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        bundle = {"text/plain": repr(self), "application/vnd.jupyter.widget-view+json": view}
-        figures = self.figures()
-        return {**bundle, "image/png": stacked_png(figures)} if figures else bundle
+        # Words for front ends that show no widgets, and for notebooks that JupyterLab does not trust.
+        return {"text/plain": in_words(repr(self)), "application/vnd.jupyter.widget-view+json": view}
 
     def _ipython_display_(self, **kwargs: Any) -> None:
-        handle = display(self._repr_mimebundle_(), raw=True, display_id=True)
-        self._handles.append(handle)
-
-
-def stacked_png(figures: Sequence[Figure]) -> bytes:
-    """The figures under each other as one PNG, on white; those that fit beside the one before share its row."""
-    pictures = [_picture(figure) for figure in figures]
-    rows = _rows(pictures)
-    heights = [max(picture.height for picture in row) for row in rows]
-    sheet = Image.new("RGB", (max(picture.width for picture in pictures), sum(heights)), "white")
-    top = 0
-    for row, height in zip(rows, heights, strict=True):
-        left = 0
-        for picture in row:
-            sheet.paste(picture, (left, top))
-            left += picture.width
-        top += height
-    palettes = {getattr(figure, "palette", None) for figure in figures}
-    return png_bytes(sheet, palettes.pop() if len(palettes) == 1 else None)
-
-
-def _rows(pictures: Sequence[Image.Image]) -> list[list[Image.Image]]:
-    """Rows no wider than the widest picture."""
-    widest = max(picture.width for picture in pictures)
-    rows: list[list[Image.Image]] = []
-    for picture in pictures:
-        if rows and sum(other.width for other in rows[-1]) + picture.width <= widest:
-            rows[-1].append(picture)
-        else:
-            rows.append([picture])
-    return rows
-
-
-def _picture(figure: Figure) -> Image.Image:
-    target = BytesIO()
-    figure.savefig(target, format="png", dpi=PICTURE_DPI, bbox_inches="tight", facecolor="white")
-    return Image.open(target).convert("RGB")
+        self._introduce()
+        self._renewal.drawn()
+        self._handles.append(display(self.still(), raw=True, display_id=True))
+        display(self._repr_mimebundle_(), raw=True)

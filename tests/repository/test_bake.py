@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
+from io import BytesIO
 from pathlib import Path
 
 import nbformat
 import pytest
+from PIL import Image
 
-from notebooks.bake import LARGEST_BYTES, WIDGET_VIEW, main
+from lgq_explore.widgets.parts.presence import HOW_TO_MAKE_IT_LIVE
+from notebooks.bake import LARGEST_BYTES, WIDGET_STATE, WIDGET_VIEW, main
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+
+
+def title_of(picture: str) -> str:
+    """The title in the file of a picture, a PNG in base64."""
+    return Image.open(BytesIO(b64decode(picture))).text["Title"]
 
 
 def write_notebook(path: Path, *cells: str) -> Path:
@@ -37,12 +46,42 @@ def test_a_notebook_is_executed_and_reads_the_same_every_time(tmp_path: Path) ->
     assert again == first
 
 
-def test_where_there_is_a_picture_the_dead_view_is_left_out(tmp_path: Path) -> None:
-    bundle = f"{{'image/png': 'AAAA', 'text/plain': 'panel', '{WIDGET_VIEW}': {{'model_id': 'x'}}}}"
-    path = write_notebook(tmp_path / "n.ipynb", f"from IPython.display import display\ndisplay({bundle}, raw=True)")
+PANEL = """
+from lgq_explore.plots.style import new_figure
+from lgq_explore.widgets.panel import Panel
+
+class Named(Panel):
+    def __init__(self, name):
+        self.called = name
+        super().__init__([])
+
+    def __repr__(self):
+        return f"Named({self.called})"
+
+    def line(self):
+        return "87 % used"
+
+    def figures(self):
+        return [new_figure(2, 1)]
+
+Named("<first>")
+"""
+
+
+def test_a_panel_leaves_its_picture_a_view_and_a_line_for_readers_without_a_kernel(tmp_path: Path) -> None:
+    path = write_notebook(tmp_path / "n.ipynb", PANEL, "Named('second')")
     assert main([str(path)]) == 0
-    (output,) = json.loads(path.read_text())["cells"][0]["outputs"]
-    assert set(output["data"]) == {"image/png", "text/plain"}
+    baked = path.read_text()
+    notebook = json.loads(baked)
+    picture, view = notebook["cells"][0]["outputs"]
+    assert set(picture["data"]) == {"image/png", "text/plain"}
+    assert view["data"][WIDGET_VIEW]["model_id"] == "panel-1"
+    assert notebook["cells"][1]["outputs"][1]["data"][WIDGET_VIEW]["model_id"] == "panel-2"
+    state = notebook["metadata"]["widgets"][WIDGET_STATE]["state"]
+    assert state.keys() == {"panel-1", "panel-2"}
+    assert "Named(&lt;first&gt;): 87 % used · run this cell to make it live" in state["panel-1"]["state"]["value"]
+    assert main([str(path)]) == 0
+    assert path.read_text() == baked, "nothing in it is random"
 
 
 @pytest.mark.parametrize(
@@ -79,12 +118,19 @@ def test_a_file_that_is_no_notebook_is_named(tmp_path: Path, capsys: pytest.Capt
 def test_committed_notebooks_are_small_executed_and_hold_pictures(path: Path) -> None:
     notebook = json.loads(path.read_text())
     assert path.stat().st_size < LARGEST_BYTES
-    assert "widgets" not in notebook["metadata"]
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert all(cell["execution_count"] for cell in code)
     outputs = [output for cell in code for output in cell["outputs"]]
     assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
     assert any("image/png" in output.get("data", {}) for output in outputs)
+    kept = notebook["metadata"].get("widgets", {WIDGET_STATE: {"state": {}}})[WIDGET_STATE]["state"]
+    assert len(json.dumps(kept)) < 10_000, "states of widgets are left out"
+    views = [place for place, output in enumerate(outputs) if WIDGET_VIEW in output.get("data", {})]
+    assert kept.keys() == {outputs[place]["data"][WIDGET_VIEW]["model_id"] for place in views}
+    for place in views:
+        picture, view = outputs[place - 1]["data"], outputs[place]["data"]
+        assert view["text/plain"] == [f"{picture['text/plain'][0]} · {HOW_TO_MAKE_IT_LIVE}"]
+        assert title_of(picture["image/png"]) == picture["text/plain"][0]
     assert not [cell for cell in code if "def " in "".join(cell["source"])], "cells call, and never define"
 
 

@@ -54,7 +54,7 @@ def test_a_panel_shows_them(
         warnings.simplefilter("error", RuntimeWarning)
         panel = maker(studied)
         assert "error" not in panel._message.value
-        assert panel._repr_mimebundle_()["image/png"]
+        assert panel.still()["image/png"]
         assert all(np.isfinite(value) for value in panel.summary().values() if isinstance(value, float))
 
 

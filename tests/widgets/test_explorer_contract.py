@@ -102,7 +102,7 @@ def test_its_code_makes_it_again(panel: Explorer) -> None:
 
 
 def test_it_leaves_a_picture_where_no_kernel_runs(panel: Explorer) -> None:
-    bundle = panel._repr_mimebundle_()
+    bundle = panel.still()
     assert bundle["text/plain"] == repr(panel)
     assert bundle["image/png"].startswith(b"\x89PNG")
 

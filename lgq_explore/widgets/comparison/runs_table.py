@@ -173,12 +173,18 @@ class RunsTable(Stateful, Panel):
         """Say what was wrong with something that a reader asked for; the table stays."""
         self._message.value = spoken(str(error), ERROR_COLOUR)
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        picture = bundle.pop("image/png", None)
-        table = static_table(self._columns, self._shown, self.selection)
-        table += f"<p>{html.escape(self.foot.line)}</p><p>{self._note.value}</p>"
-        return {**bundle, "text/html": table + (_picture(picture, repr(self._opened)) if picture else "")}
+    def line(self) -> str:
+        """How many runs are shown and ticked."""
+        return self.foot.line
+
+    def nothing_to_see(self) -> str:
+        return ""  # the table itself needs no picture
+
+    def still_of(self, picture: bytes | None) -> dict[str, Any]:
+        shown = static_table(self._columns, self._shown, self.selection)
+        shown += f"<p>{html.escape(self.foot.line)}</p><p>{self._note.value}</p>"
+        shown += _picture(picture, repr(self._opened)) if picture else ""
+        return {"text/plain": repr(self), "text/html": f'<div data-panel="{html.escape(repr(self))}">{shown}</div>'}
 
     def _follow(self, change: Any = None) -> None:
         frame = self.frame()
@@ -195,6 +201,7 @@ class RunsTable(Stateful, Panel):
         self._close_button.layout.display = None if self._opened is not None else "none"
         self.foot.copied = {"copy code": self.code()}
         self.foot.line = self._counted(frame)
+        self.picture_changed()
 
     def _save(self, kind: str) -> SavedFile:
         return Offered("runs", lambda: self.summary().set_index("method"), self.frame).save(kind)
@@ -285,6 +292,7 @@ class RunsTable(Stateful, Panel):
 
     def _show_panel(self, name: str, panel: Explorer) -> Explorer:
         self._opened = panel
+        panel.observe(lambda change: self.picture_changed(), list(panel.STATE))
         title = ipywidgets.HTML(f"<b>{name}</b> of {html.escape(', '.join(map(printable, self.selection)))}")
         self._place.children = (title, panel)
         self._follow()

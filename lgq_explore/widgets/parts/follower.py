@@ -103,7 +103,7 @@ class Follower(Generic[Result]):
             trainer.stop()  # nobody watches any more
             raise
         self._show()
-        self._panel.renew_pictures()
+        await self._panel.pictures_renewed()
 
     def _begin_and_report(self, begin: Callable[[], None]) -> None:
         try:

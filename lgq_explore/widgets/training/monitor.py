@@ -20,7 +20,7 @@ from ..parts.follower import Follower
 from ..parts.studies import RunLike, as_run
 from .latest_step import LatestStep
 from .reader import RunReader
-from .situation import situation_of
+from .situation import NOTHING_YET, situation_of
 from .trainer import Trainer
 from .view import TrainingView
 from .watch import RunWatch
@@ -133,6 +133,9 @@ class TrainingMonitor(Panel):
             )
         self._watch.begin()
 
+    def nothing_to_see(self) -> str:
+        return NOTHING_YET
+
     def _show(self) -> None:
         """Show how far this panel's trainer is."""
         trained, run = self._trainer.newest(), self.run
@@ -157,7 +160,6 @@ class TrainingMonitor(Panel):
         self._trainer.hold_as_before(self._watch.reader.held_temperature)
         if not self._follower.is_training:  # which began while it was read
             self._show_what_is_read()
-            self.renew_pictures()
 
     def _draw(self) -> None:
         reader = None if self._watch is None else self._watch.reader
@@ -165,6 +167,7 @@ class TrainingMonitor(Panel):
         if self._latest is not None and self._latest is not self._drawn:
             self._drawn = self._latest
             self._view.draw(self._history, self._latest)
+            self.picture_changed()
 
     def _stop(self) -> None:
         self.controls.stop()

@@ -301,7 +301,7 @@ def test_studies_without_runs_are_shown_beside_each_other() -> None:
 
 
 def test_it_leaves_a_picture_of_itself(runs: list[Run]) -> None:
-    assert GeometryExplorer(*runs)._repr_mimebundle_()["image/png"].startswith(b"\x89PNG")
+    assert GeometryExplorer(*runs).still()["image/png"].startswith(b"\x89PNG")
 
 
 def test_a_grid_can_be_looked_at_on_its_own(runs: list[Run]) -> None:

@@ -122,7 +122,7 @@ def test_it_looks_again_at_a_run_that_went_on(recipe: TrainConfig, tmp_path: Pat
 
 
 def test_it_leaves_a_picture_and_a_name_that_stays(runs: list[Run]) -> None:
-    bundle = HealthPanel(*runs)._repr_mimebundle_()
+    bundle = HealthPanel(*runs).still()
     assert bundle["text/plain"] == "HealthPanel(lgq, fsq)"
     assert bundle["image/png"].startswith(b"\x89PNG")
 

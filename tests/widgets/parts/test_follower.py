@@ -69,7 +69,7 @@ class Watching(Panel):
     def report(self, error: InputError) -> None:
         self.reported.append(str(error))
 
-    def renew_pictures(self) -> None:
+    async def pictures_renewed(self) -> None:
         self.renewed_after.append(len(self.shown))
 
 

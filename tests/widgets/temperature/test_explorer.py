@@ -122,7 +122,7 @@ def test_its_code_makes_it_again(run: Run) -> None:
 
 def test_it_leaves_a_picture_of_itself(run: Run) -> None:
     panel = TemperatureExplorer(run)
-    assert panel._repr_mimebundle_()["image/png"].startswith(b"\x89PNG")
+    assert panel.still()["image/png"].startswith(b"\x89PNG")
 
 
 def test_neighbouring_temperatures_are_made_ready_while_nobody_moves(run: Run) -> None:

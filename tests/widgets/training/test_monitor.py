@@ -38,7 +38,8 @@ def test_the_panel_is_empty_before_and_shows_the_last_step_after(recipe: TrainCo
     monitor = TrainingMonitor(recipe, pictures=3)
     assert "Nothing to see yet" in text_of(monitor)
     assert figures(monitor) == []
-    assert "image/png" not in monitor._repr_mimebundle_()
+    before = Image.open(BytesIO(monitor.still()["image/png"]))
+    assert before.height < 60, "a sentence"
     asyncio.run(monitor.train())
     curves, usage, pictures = figures(monitor)
     assert {"weighted sum", "active", "in force"} <= {trace["name"] for trace in curves["data"]}
@@ -52,9 +53,9 @@ def test_the_panel_is_empty_before_and_shows_the_last_step_after(recipe: TrainCo
 def test_a_saved_notebook_gets_a_picture_beside_the_live_view(recipe: TrainConfig) -> None:
     monitor = TrainingMonitor(recipe)
     asyncio.run(monitor.train())
-    bundle = monitor._repr_mimebundle_()
+    bundle = monitor.still()
     assert bundle["text/plain"] == "TrainingMonitor(lgq, 16 codes, 6 steps)"
-    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == monitor.model_id
+    assert monitor._repr_mimebundle_()["application/vnd.jupyter.widget-view+json"]["model_id"] == monitor.model_id
     picture = Image.open(BytesIO(bundle["image/png"]))
     assert picture.width > 300
     assert len(picture.convert("RGB").getcolors(maxcolors=2**24)) > 100

@@ -130,7 +130,7 @@ def test_runs_in_folders_of_one_name_are_told_apart_by_the_folders_that_hold_the
     runs = [train(short, tmp_path / day / "run") for day in ("monday", "_$tuesday$")]
     explorer = UsageExplorer(*runs, shown="_$tuesday$/run")
     assert repr(explorer) == "UsageExplorer(monday/run, _$tuesday$/run)"
-    explorer._repr_mimebundle_()
+    explorer.still()
     assert eval(explorer.code(), {"lgq": lgq}).shown == explorer.shown
 
 
@@ -145,7 +145,7 @@ def test_a_run_given_as_the_folder_one_stands_in_has_its_name(
 
 
 def test_it_leaves_a_picture_and_a_name_that_stays(runs: list[Run]) -> None:
-    bundle = UsageExplorer(*runs)._repr_mimebundle_()
+    bundle = UsageExplorer(*runs).still()
     assert bundle["text/plain"] == "UsageExplorer(lgq, vq)"
     assert bundle["image/png"].startswith(b"\x89PNG")
 
@@ -190,7 +190,7 @@ def test_studies_of_other_pictures_and_of_tokenizers_without_a_run_are_shown(run
     assert repr(without) == "UsageExplorer(vq 1, lgq 1)"
     assert "vq, K = 64 · without a run · N = 64 tokens of 4 crops" in without.caption()
     assert without.arguments_as_code()[0] == "study"
-    assert without._repr_mimebundle_()["image/png"]
+    assert without.still()["image/png"]
     inspector = CodeInspector(planted)
     link(without, inspector)
     without.selection = [3]

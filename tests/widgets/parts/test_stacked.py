@@ -1,4 +1,4 @@
-"""Does a panel's picture hold all of its figures, without a gap where two fit beside each other?"""
+"""Does a picture of several figures hold all of them, without a gap where two fit beside each other?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from lgq_explore.plots.style import EVEN_COLOURS, new_figure
-from lgq_explore.widgets.panel import PICTURE_DPI, stacked_png
+from lgq_explore.widgets.parts.stacked import PICTURE_DPI, stacked_png
 
 RED, GREEN, BLUE, BLACK = (255, 0, 0), (0, 128, 0), (0, 0, 255), (0, 0, 0)
 

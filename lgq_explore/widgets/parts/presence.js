@@ -1,0 +1,79 @@
+// Lets the page tell a live panel from a dead one: see presence.py. JupyterLab and Notebook 7 have what is asked for here.
+
+const VIEW = "application/vnd.jupyter.widget-view+json";
+const STATE = "application/vnd.jupyter.widget-state+json";
+const HEAD = 8192; // characters of base64, before the pixels of a picture begin
+
+// A picture's title stands in an iTXt chunk, in UTF-8 after five bytes of flags.
+function bearsTitle(picture, name) {
+  const [prefix, data] = picture.src.split(",", 2);
+  if (prefix !== "data:image/png;base64") return false;
+  const title = String.fromCharCode(...new TextEncoder().encode(name));
+  return atob(data.replace(/\s/g, "").slice(0, HEAD)).includes(`Title\0\0\0\0\0${title}`);
+}
+
+function isPictureOf(output, name) {
+  const pictures = [...(output?.querySelectorAll("img") ?? [])];
+  return pictures.some((picture) => bearsTitle(picture, name)) || output?.querySelector("[data-panel]")?.dataset.panel === name;
+}
+
+function hidePicture(el, name) {
+  const output = el.closest(".jp-OutputArea-child");
+  if (output && isPictureOf(output.previousElementSibling, name)) output.classList.add("lgq-live");
+  return output;
+}
+
+function* viewsIn(notebook) {
+  for (const { outputs } of notebook.cells) {
+    for (let place = 0; place < (outputs?.length ?? 0); place++) yield outputs.get(place).data[VIEW]?.model_id;
+  }
+}
+
+const isOurs = (entry) => /^<div class="lgq-saved">/.test(entry.state?.value);
+
+// Entries of other widgets stay; ours go with the outputs that they were kept for.
+function keep(notebook, panel, saved) {
+  const shown = new Set(viewsIn(notebook));
+  const widgets = notebook.getMetadata("widgets") ?? {};
+  const before = widgets[STATE] ?? { version_major: 2, version_minor: 0, state: {} };
+  const state = Object.fromEntries(Object.entries(before.state).filter(([id, entry]) => shown.has(id) || !isOurs(entry)));
+  if (shown.has(panel) && (!state[panel] || isOurs(state[panel]))) state[panel] = saved;
+  if (JSON.stringify(state) !== JSON.stringify(before.state)) {
+    notebook.setMetadata("widgets", { ...widgets, [STATE]: { ...before, state } });
+  }
+}
+
+function render({ model, el }) {
+  el.classList.add("lgq-presence");
+  const context = model.widget_manager?.context;
+  const { model: notebook, sessionContext: session } = context ?? {};
+
+  function keepSaved() {
+    const saved = model.get("saved");
+    if (notebook?.setMetadata && notebook.cells && saved.model_name) keep(notebook, model.get("panel"), saved);
+  }
+
+  let output = null;
+  // It has no width before it is in the page.
+  const placed = new ResizeObserver(() => {
+    output = hidePicture(el, model.get("name"));
+    keepSaved();
+  });
+  placed.observe(el);
+
+  const kernel = session?.session?.kernel?.id;
+  function watchKernel() {
+    const isGone = session.session?.kernel?.id !== kernel;
+    el.closest(".lgq-panel")?.classList.toggle("lgq-kernel-gone", isGone);
+  }
+  session?.kernelChanged?.connect(watchKernel);
+  model.on("change:saved", keepSaved);
+  return () => {
+    placed.disconnect();
+    session?.kernelChanged?.disconnect(watchKernel);
+    model.off("change:saved", keepSaved);
+    output?.classList.remove("lgq-live");
+  };
+}
+
+export default { render };

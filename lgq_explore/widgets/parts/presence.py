@@ -1,0 +1,56 @@
+"""What a notebook's page is told of a panel: which picture is its own, and what is said once its kernel is gone."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+FOLDER = Path(__file__).parent
+HOW_TO_MAKE_IT_LIVE = "run this cell to make it live"
+
+
+def in_words(name: str, line: str = "") -> str:
+    """What stands in the place of a panel that is not live: what its picture shows, and how to make it live."""
+    shown = ": ".join(part for part in (name, line) if part)
+    return f"{shown} · {HOW_TO_MAKE_IT_LIVE}"
+
+
+def saved_model(words: str) -> dict[str, Any]:
+    """A widget's saved state by Jupyter's format: one line of text.
+
+    Front ends show it in the place of a view whose model is gone, where `metadata.widgets` of the notebook has it under
+    that model's id.
+    """
+    return {
+        "model_name": "HTMLModel",
+        "model_module": "@jupyter-widgets/controls",
+        "model_module_version": "2.0.0",
+        "state": {"value": f'<div class="lgq-saved">{html.escape(words)}</div>'},
+    }
+
+
+class Presence(anywidget.AnyWidget):
+    """An invisible part of a panel, whose script runs wherever the panel is live.
+
+    There it hides the picture in the output before the panel's own, keeps `saved` in the notebook under the panel's id,
+    and marks the panel when its kernel is gone. Where the front end has no such things, nothing happens.
+    """
+
+    _esm = FOLDER / "presence.js"
+    _css = FOLDER / "presence.css"
+
+    panel = traitlets.Unicode().tag(sync=True)
+    """The id of the panel's model."""
+
+    name = traitlets.Unicode().tag(sync=True)
+    """The title that the panel's picture bears."""
+
+    saved = traitlets.Dict().tag(sync=True)
+    """The state to be kept, by `saved_model`; none for a panel that was never displayed on its own."""
+
+    def __repr__(self) -> str:
+        return "Presence()"
