@@ -36,7 +36,6 @@ def folder(planted: Path, tmp_path: Path) -> Path:
     return runs
 
 
-
 def place_of_panels(table: RunsTable) -> ipywidgets.VBox:
     (found,) = [part for part in table.children if type(part) is ipywidgets.VBox]
     return found

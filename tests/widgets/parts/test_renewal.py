@@ -115,9 +115,7 @@ def test_what_was_just_drawn_is_not_drawn_again_but_later_changes_are(clock: Clo
     assert asyncio.run(change()).prepared_at == [1050.0 + QUIET_SECONDS]
 
 
-def test_what_fails_is_silent_and_the_next_change_is_drawn(
-    clock: Clock, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_fails_is_silent_and_the_next_change_is_drawn(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     async def change() -> Sketch:
         sketch, start = Sketch(clock), clock.now
 
