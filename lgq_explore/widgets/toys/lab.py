@@ -222,6 +222,10 @@ class ToyLab(Explorer):
             "as large as what it holds."
         )
 
+    def picture_changed(self) -> None:
+        if self._has_path:  # a picture shows the equilibrium, too, and must not anneal in the kernel's loop
+            super().picture_changed()
+
     def arguments_as_code(self) -> list[str]:
         return []
 
