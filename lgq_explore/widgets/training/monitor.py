@@ -133,6 +133,12 @@ class TrainingMonitor(Panel):
             )
         self._watch.begin()
 
+    def line(self) -> str:
+        if self._latest is None:
+            return ""
+        row = self._latest.row
+        return f"step {row['step']:.0f} of {self.config.steps}, loss {row['loss']:.3f}"
+
     def nothing_to_see(self) -> str:
         return NOTHING_YET
 

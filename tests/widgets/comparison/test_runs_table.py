@@ -57,7 +57,7 @@ def listed(table: RunsTable) -> list[str]:
 
 def said_by(table: RunsTable) -> str:
     parts = [part.value for part in table.children if isinstance(part, ipywidgets.HTML)]
-    return html.unescape(re.sub(r"<[^>]*>", "", "\n".join(parts)))
+    return html.unescape(re.sub(r"<[^>]*>", "", "\n".join([*parts, table.foot.line])))
 
 
 def button(table: RunsTable, label: str) -> ipywidgets.Button:
