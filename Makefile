@@ -81,8 +81,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(NO_NEWS); \
 	touch $@
 
-lab: $(INSTALLED)  ## open JupyterLab on notebooks/01_train_lgq.ipynb
-	@port=$(or $(PORT),$$($(BIN)/python -c '$(FREE_PORT)')); \
+lab: $(INSTALLED)  ## open JupyterLab on copies of the notebooks, in data/notebooks
+	@$(BIN)/python -m notebooks.working_copies; \
+	port=$(or $(PORT),$$($(BIN)/python -c '$(FREE_PORT)')); \
 	if [ -z "$$SSH_CONNECTION" ] && { [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]; }; then \
 		no_browser=; \
 	else \
@@ -91,7 +92,7 @@ lab: $(INSTALLED)  ## open JupyterLab on notebooks/01_train_lgq.ipynb
 		echo "From another machine, first run there: ssh -N -L $$port:127.0.0.1:$$port $$(id -un)@$$(hostname)"; \
 	fi; \
 	exec $(BIN)/python -m jupyterlab --ip=127.0.0.1 --port=$$port --ServerApp.port_retries=0 --log-level=WARN \
-		--LabApp.default_url=/lab/tree/notebooks/01_train_lgq.ipynb \
+		--LabApp.default_url=/lab/tree/data/notebooks/01_train_lgq.ipynb \
 		--KernelManager.shutdown_wait_time=$(SHUTDOWN_SECONDS) \
 		$$no_browser $$([ "$$(id -u)" != 0 ] || echo --allow-root)
 
