@@ -63,6 +63,10 @@ STEPS = "optimiser steps"
 COLUMN_GAP = 0.18
 ROW_GAP = 0.3
 """Gaps between panels, as shares of the figure: room for axis titles and headings."""
+STACKED_GAP = 0.07
+"""Between panels in a single column, which have a heading of one line and no axis titles."""
+_MARGIN = {"l": 64, "r": 12, "t": 84, "b": 48}
+_COLUMN = {"height": 500, "margin": {"l": 48, "r": 40, "t": 56, "b": 44}}
 
 MOST_MARKED_ROWS = 60
 """Most rows with a marker each, so that a single row can be seen. With more rows, markers would hide the line."""
@@ -83,13 +87,17 @@ class _Line:
 
 @dataclass(frozen=True)
 class _Panel:
-    """A group of quantities: its heading, and what its left and right axes measure."""
+    """A group of quantities: its heading, and what its left and right axes measure.
+
+    short: a heading that also says what the left axis measures, where the axis has no room for it.
+    """
 
     heading: str
     left: str
     log: bool = False
     right: str = ""
     on_right: tuple[str, ...] = ()
+    short: str = ""
 
 
 LINES = {
@@ -107,23 +115,25 @@ LINES = {
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY_BLUE)
 
 PANELS = {
-    LOSSES: _Panel("Losses", "loss, unweighted", log=True),
-    USAGE: _Panel("Code usage", "codes"),
+    LOSSES: _Panel("Losses", "loss, unweighted", log=True, short="Losses"),
+    USAGE: _Panel("Code usage", "codes", short="Codes used"),
     SOFTNESS: _Panel(
         "Softness",
         "codes a token",
         log=True,
         right="encoder gain",
         on_right=(GAIN_MEAN, GAIN_MEDIAN),
+        short="Codes a token",
     ),
-    TEMPERATURE: _Panel("Temperature", "temperature τ", log=True),
+    TEMPERATURE: _Panel("Temperature", "temperature τ", log=True, short="Temperature τ"),
 }
 
 
-def draw_training_curves(curves: pd.DataFrame) -> go.Figure:
-    """The frame's panels, two in a row; one trace per quantity, in the frame's order.
+def draw_training_curves(curves: pd.DataFrame, columns: int = 2) -> go.Figure:
+    """The frame's panels, in one column or two; one trace per quantity, in the frame's order.
 
-    curves: that of `analysis.health.training_curves`.
+    curves: that of `analysis.health.training_curves`. In one column, panels share the axis of steps, and a heading says
+    what its panel measures.
 
     Raises:
         InputError: a column is missing, or a panel is unknown.
@@ -132,18 +142,17 @@ def draw_training_curves(curves: pd.DataFrame) -> go.Figure:
     traces: list[go.Scatter] = []
     axes: dict[str, dict[str, Any]] = {}
     headings: list[dict[str, Any]] = []
-    for place in _places(len(panels)):
+    for place in _places(len(panels), columns):
         name = panels[place.index]
         panel, lines, values = PANELS[name], _quantities(curves, name), curves[curves["panel"] == name]
         traces += _panel_traces(place, panel, lines, values)
         axes |= _panel_axes(place, panel, values)
-        headings.append(_panel_heading(place, panel, lines))
+        headings.append(note(_heading(panel, lines, place), place.across[0], place.up[1]))
     return go.Figure(
         traces,
         layout(
             _title(curves),
-            height=110 + 195 * _rows(len(panels)),
-            margin={"l": 64, "r": 12, "t": 84, "b": 48},
+            **(_COLUMN if columns == 1 else {"height": 110 + 195 * _rows(len(panels), columns), "margin": _MARGIN}),
             showlegend=False,
             hovermode="x unified",
             annotations=[*headings, sentence_when_empty(NOTHING_LOGGED, empty=curves.empty)],
@@ -193,12 +202,16 @@ def _quantities(curves: pd.DataFrame, panel: str) -> dict[str, _Line]:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where the panel of this index lies: its span across and up the figure, in shares of it."""
+    """Where the panel of this index lies: its span across and up the figure, in shares of it.
+
+    panels, columns: of the figure. In a single column all panels have the axis of steps of the lowest one.
+    """
 
     index: int
     across: tuple[float, float]
     up: tuple[float, float]
     panels: int
+    columns: int
 
     @property
     def left(self) -> str:
@@ -210,20 +223,30 @@ class _Place:
         """plotly's number of the right axis, after those of all panels."""
         return str(self.panels + self.index + 1)
 
+    @property
+    def is_stacked(self) -> bool:
+        return self.columns == 1
 
-def _rows(panels: int) -> int:
-    return max(1, math.ceil(panels / 2))
+    @property
+    def has_steps(self) -> bool:
+        """Whether its steps are written below it."""
+        return not self.is_stacked or self.index == self.panels - 1
 
 
-def _places(panels: int) -> list[_Place]:
-    """Two in a row, from the top."""
-    columns, rows = min(2, panels), _rows(panels)
+def _rows(panels: int, columns: int) -> int:
+    return max(1, math.ceil(panels / columns))
+
+
+def _places(panels: int, columns: int) -> list[_Place]:
+    """From the top, `columns` in a row."""
+    across, rows = min(columns, panels), _rows(panels, columns)
+    gap = STACKED_GAP if columns == 1 else ROW_GAP
     places = []
     for index in range(panels):
-        row, column = divmod(index, 2)
-        width, height = (1 - COLUMN_GAP * (columns - 1)) / columns, (1 - ROW_GAP * (rows - 1)) / rows
-        start, top = column * (width + COLUMN_GAP), 1 - row * (height + ROW_GAP)
-        places.append(_Place(index, (start, start + width), (max(0.0, top - height), top), panels))
+        row, column = divmod(index, columns)
+        width, height = (1 - COLUMN_GAP * (across - 1)) / across, (1 - gap * (rows - 1)) / rows
+        start, top = column * (width + COLUMN_GAP), 1 - row * (height + gap)
+        places.append(_Place(index, (start, start + width), (max(0.0, top - height), top), panels, columns))
     return places
 
 
@@ -246,19 +269,22 @@ def _panel_traces(place: _Place, panel: _Panel, lines: dict[str, _Line], curves:
 def _panel_axes(place: _Place, panel: _Panel, curves: pd.DataFrame) -> dict[str, dict[str, Any]]:
     scale = _log_axis(curves, panel) if panel.log else {"rangemode": "tozero"}
     steps = axis(
-        STEPS,
+        STEPS if place.has_steps else "",
         domain=place.across,
         anchor="y" + place.left,
         rangemode="tozero",
+        showticklabels=place.has_steps,
         unifiedhovertitle={"text": "step %{x}"},
+        **({"matches": "x"} if place.is_stacked and place.index else {}),
     )
+    left, right = ("", "") if place.is_stacked else (panel.left, panel.right)
     axes = {
         "xaxis" + place.left: steps,
-        "yaxis" + place.left: axis(panel.left, domain=place.up, anchor="x" + place.left, **scale),
+        "yaxis" + place.left: axis(left, domain=place.up, anchor="x" + place.left, **scale),
     }
     if panel.right:
         axes["yaxis" + place.right] = axis(
-            panel.right,
+            right,
             colour=VERMILION,
             anchor="x" + place.left,
             overlaying="y" + place.left,
@@ -268,10 +294,6 @@ def _panel_axes(place: _Place, panel: _Panel, curves: pd.DataFrame) -> dict[str,
             showgrid=False,
         )
     return axes
-
-
-def _panel_heading(place: _Place, panel: _Panel, lines: dict[str, _Line]) -> dict[str, Any]:
-    return note(_heading(panel, lines), place.across[0], place.up[1])
 
 
 def _log_axis(curves: pd.DataFrame, panel: _Panel) -> dict[str, object]:
@@ -324,8 +346,10 @@ def _publish_panel(axes: Axes, panel: _Panel, curves: pd.DataFrame) -> None:
     )  # fmt: skip
 
 
-def _heading(panel: _Panel, lines: dict[str, _Line]) -> str:
-    """The heading, and below it the quantities in the colours of their lines, as a legend."""
+def _heading(panel: _Panel, lines: dict[str, _Line], place: _Place) -> str:
+    """The heading, and after or below it the quantities in the colours of their lines, as a legend."""
+    if place.is_stacked:
+        return f"<b>{panel.short or panel.heading}</b>  {' · '.join(map(_coloured, lines.values()))}"
     rows: list[list[_Line]] = [[]]
     for line in lines.values():
         if sum(len(other.label) + 3 for other in rows[-1]) + len(line.label) > LEGEND_LETTERS:

@@ -23,6 +23,9 @@ from ..temperature.control import TemperatureControl
 from .latest_step import LatestStep
 from .situation import Situation, in_two_lines
 
+USAGE_HEIGHT, PICTURES_HEIGHT = 270, 222
+"""Screen pixels of the charts that stand above each other beside the curves."""
+
 
 class TrainingView(ipywidgets.VBox):
     """Buttons, a line of numbers, the temperature, curves, the usage of codes and reconstructions; it only shows."""
@@ -36,7 +39,7 @@ class TrainingView(ipywidgets.VBox):
         self._message = ipywidgets.HTML()
         self.temperature = _temperature_control(config, controls)
         self._without_temperature = self.temperature.why_disabled
-        self.charts = Charts()
+        self.charts = Charts().add_class("lgq-tall-first")
         buttons = ipywidgets.HBox([self._start, self._stop, self._resume, self._status])
         super().__init__([buttons, self.temperature, self._message, self.charts])
 
@@ -54,14 +57,17 @@ class TrainingView(ipywidgets.VBox):
 
     def draw(self, history: pd.DataFrame, latest: LatestStep) -> None:
         """Bring the charts and the temperature to the newest logged step."""
-        figures = {"curves": plots.health.draw_training_curves(self._curves(history, latest))}
+        figures = {"curves": plots.health.draw_training_curves(self._curves(history, latest), columns=1)}
         shown = latest.shown
         if shown is not None and shown.usage is not None:
-            usage = plots.usage.draw_grid(analysis.usage.grid(shown.usage), groups=shown.codes_per_token)
-            usage.update_layout(title={"xref": "container", "pad_l": 8})  # in half a panel it needs all its width
-            figures["usage"] = usage
+            grid = analysis.usage.grid(shown.usage)
+            figures["usage"] = plots.usage.draw_grid(grid, groups=shown.codes_per_token)
+            figures["usage"].update_layout(height=USAGE_HEIGHT)
         if shown is not None and shown.reconstructions is not None:
             figures["pictures"] = plots.pictures.draw_images(_rows(shown.reconstructions))
+            figures["pictures"].update_layout(height=PICTURES_HEIGHT)
+        for figure in figures.values():  # in half a panel titles need all its width
+            figure.update_layout(title={"xref": "container", "pad_l": 8})
         self.charts.show(figures)
         self.temperature.show(latest.row.get("temperature"), latest.row.get("effective_codes"))
 
