@@ -47,11 +47,10 @@ def test_a_reader_without_mouse_finds_what_is_wrong_and_takes_the_remedy_along(
     assert told(notebook) == expected(lab, "grid")
     assert not notebook.button("copy command").is_visible()
 
-    # A drop-down list would not do: in command mode JupyterLab takes the arrows for itself.
     notebook.wait_for_kernel()
-    notebook.page.get_by_role("radio", name="lgq").focus()
+    notebook.page.get_by_role("button", name="lgq").focus()
     notebook.page.keyboard.press("Space")
-    notebook.wait_until('document.querySelector(".lgq-health caption").textContent.startsWith("lgq")')
+    notebook.wait_until('document.querySelector(".lgq-foot-line").textContent.includes("lgq: ")')
     assert told(notebook) == expected(lab, "deaf")
     curves = analysis.health.rule_curves(analysis.health.gather_evidence(open_run(lab.data / "runs" / "deaf")))
     notebook.wait_until(
@@ -62,7 +61,7 @@ def test_a_reader_without_mouse_finds_what_is_wrong_and_takes_the_remedy_along(
     copy.focus()
     notebook.page.keyboard.press("Enter")
     notebook.wait_until(
-        '[...document.querySelectorAll(".lgq-code [role=status]")].some(part => /copied|selected/.test(part.innerText))'
+        '[...document.querySelectorAll(".lgq-foot-notice")].some(part => /copied|selected/.test(part.innerText))'
     )
     notebook.wait_for_text("--set quantizer.temperature.unit=effective_codes")
     notebook.assert_fits()
@@ -74,7 +73,7 @@ def told(notebook: NotebookPage) -> list[tuple[str, str]]:
     return [
         tuple(row)
         for row in notebook.page.evaluate(
-            """() => [...[...document.querySelectorAll(".lgq-health")].at(-1).querySelectorAll("tbody tr")].map(row => [
+            """() => [...document.querySelectorAll(".lgq-health details")].map(row => [
                 row.querySelector(".lgq-state span").innerText, row.querySelector(".lgq-rule").innerText,
             ])"""
         )

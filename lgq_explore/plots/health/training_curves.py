@@ -65,8 +65,8 @@ ROW_GAP = 0.3
 """Gaps between panels, as shares of the figure: room for axis titles and headings."""
 STACKED_GAP = 0.07
 """Between panels in a single column, which have a heading of one line and no axis titles."""
-_MARGIN = {"l": 64, "r": 12, "t": 84, "b": 48}
-_COLUMN = {"height": 500, "margin": {"l": 48, "r": 40, "t": 56, "b": 44}}
+STACKED_HEIGHT = 514
+"""Screen pixels of a single column, whatever the number of panels."""
 
 MOST_MARKED_ROWS = 60
 """Most rows with a marker each, so that a single row can be seen. With more rows, markers would hide the line."""
@@ -152,7 +152,8 @@ def draw_training_curves(curves: pd.DataFrame, columns: int = 2) -> go.Figure:
         traces,
         layout(
             _title(curves),
-            **(_COLUMN if columns == 1 else {"height": 110 + 195 * _rows(len(panels), columns), "margin": _MARGIN}),
+            height=STACKED_HEIGHT if columns == 1 else 110 + 195 * _rows(len(panels), columns),
+            margin={"l": 48, "r": 40, "t": 56, "b": 44} if columns == 1 else {"l": 64, "r": 12, "t": 84, "b": 48},
             showlegend=False,
             hovermode="x unified",
             annotations=[*headings, sentence_when_empty(NOTHING_LOGGED, empty=curves.empty)],

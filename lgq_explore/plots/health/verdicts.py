@@ -39,8 +39,10 @@ from ..style import (
 TITLE = "Health"
 NO_CURVES = "No step has been logged yet: there are no curves to read."
 COLUMNS_OF_CURVES = 3
-ROW_HEIGHT = 210
-"""Screen pixels of a row of curves."""
+ROW_HEIGHT, HEAD_HEIGHT = 160, 80
+"""Screen pixels of a row of curves, and of what stands above them all."""
+ROW_GAP = 97
+"""Screen pixels between two rows: room for steps above it, and for a heading of three lines below."""
 GAP = 0.07
 """Gap between two curves, as a share of the figure's width."""
 LETTERS = 136
@@ -88,8 +90,8 @@ def draw_verdicts(curves: pd.DataFrame, verdicts: pd.DataFrame, detail: str = ""
         [trace for place, panel in zip(places, panels, strict=True) for trace in _traces(place, panel)],
         layout(
             Title("Curves that the rules read", detail),
-            height=80 + ROW_HEIGHT * max(1, rows),
-            margin={"l": 56, "r": 12, "t": 96, "b": 44},
+            height=HEAD_HEIGHT + ROW_HEIGHT * max(1, rows),
+            margin={"l": 56, "r": 12, "t": 90, "b": 40},
             showlegend=False,
             annotations=[
                 *(_heading(place, panel) for place, panel in zip(places, panels, strict=True)),
@@ -196,7 +198,7 @@ class _Place:
 
     @property
     def up(self) -> tuple[float, float]:
-        gap = 0.0 if self.rows == 1 else 0.42
+        gap = ROW_GAP / (ROW_HEIGHT * self.rows - 50)
         height = (1 - gap * (self.rows - 1)) / self.rows
         top = 1 - (self.index // COLUMNS_OF_CURVES) * (height + gap)
         return max(0.0, top - height), top

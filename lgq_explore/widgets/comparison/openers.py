@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from lgq_explore.errors import InputError
 
-from ..explorer import Explorer
 from ..geometry.explorer import GeometryExplorer
 from ..health.panel import HealthPanel
+from ..panel import Panel
 from ..pictures.code_inspector import CodeInspector
 from ..pictures.patch_inspector import PatchInspector
 from ..temperature.explorer import TemperatureExplorer
+from ..training.monitor import TrainingMonitor
 from ..usage.explorer import UsageExplorer
 
 
@@ -21,7 +22,7 @@ class Opener:
     """A panel of runs. most: how many it takes; None for any number. studies: whether it looks at their studies."""
 
     label: str
-    make: Callable[..., Explorer]
+    make: Callable[..., Panel]
     most: int | None = None
     studies: bool = True
 
@@ -41,6 +42,7 @@ OPENERS = {
     "PatchInspector": Opener("patches", PatchInspector, most=1),
     "TemperatureExplorer": Opener("temperature", TemperatureExplorer, most=1),
     "HealthPanel": Opener("health", HealthPanel, studies=False),
+    "TrainingMonitor": Opener("training", lambda run: TrainingMonitor(run=run), most=1, studies=False),
 }
 
 

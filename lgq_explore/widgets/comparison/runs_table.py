@@ -21,11 +21,10 @@ from lgq_explore.runs.overview import how_to_make_a_run
 from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.study import CROPS, Study, study
 
-from ..explorer import Explorer
 from ..panel import ERROR_COLOUR, QUIET_COLOUR, Panel, spoken
 from ..parts.background import Background
 from ..parts.foot import Foot
-from ..parts.inputs import check_box, text_box
+from ..parts.inputs import button, check_box, text_box
 from ..parts.kernel_loop import KernelLoop
 from ..parts.saving import NUMBER_FORMATS, Offered, SavedFile
 from ..parts.state import Choice, Stateful
@@ -69,7 +68,7 @@ class RunsTable(Stateful, Panel):
         self._columns: list[str] = []
         self._shared: dict[str, str] = {}
         self._shown: list[Section] = []
-        self._opened: Explorer | None = None
+        self._opened: Panel | None = None
         self._wanted = ""
         self._studies: dict[str, Study] = {}
         self._failure: InputError | None = None
@@ -82,11 +81,8 @@ class RunsTable(Stateful, Panel):
         self.take(state)
         inputs = self.bound_inputs(self.refuse)
         self._buttons = {name: self._button(name) for name in OPENERS}
-        close = ipywidgets.Button(description="close", tooltip="close the panel below", layout={"width": "70px"})
-        close.on_click(lambda button: self.close_panel())
-        self._close_button = close
-        again = ipywidgets.Button(description="look again", tooltip="read the folder anew", layout={"width": "100px"})
-        again.on_click(lambda button: self.look_again())
+        self._close_button = close = button("close", "close the panel below", self.close_panel)
+        again = button("look again", "read the folder anew", self.look_again)
         opening = ipywidgets.HBox([ipywidgets.HTML("open ticked runs in"), *self._buttons.values(), close])
         opening.layout.flex_flow = "row wrap"
         super().__init__(
@@ -127,7 +123,7 @@ class RunsTable(Stateful, Panel):
         """The studies of the ticked runs, on at most `crops` held-out crops. Raises InputError."""
         return [study(run, crops=crops) for run in self.runs()]
 
-    def open_in(self, panel: str = "UsageExplorer") -> Explorer:
+    def open_in(self, panel: str = "UsageExplorer") -> Panel:
         """Open the ticked runs in a panel, below the table in the same cell. panel: the name of its class.
 
         Raises:
@@ -195,9 +191,9 @@ class RunsTable(Stateful, Panel):
         self._view.ticked = self.selection
         self._note.value = f'<div style="color: {QUIET_COLOUR}; line-height: 18px">{_as_html(self._notes(frame))}</div>'
         self._message.value = "" if len(self._runs) else spoken(how_to_make_a_run(self._folder), QUIET_COLOUR)
-        for name, button in self._buttons.items():
+        for name, opening in self._buttons.items():
             objection = OPENERS[name].objection(len(self.selection))
-            button.disabled, button.tooltip = bool(objection), objection or f"open them in {name}"
+            opening.disabled, opening.tooltip = bool(objection), objection or f"open them in {name}"
         self._close_button.layout.display = None if self._opened is not None else "none"
         self.foot.copied = {"copy code": self.code()}
         self.foot.line = self._counted(frame)
@@ -230,9 +226,7 @@ class RunsTable(Stateful, Panel):
         return (runs_folder() if self._folder is None else Path(os.path.expanduser(self._folder))) / name
 
     def _button(self, panel: str) -> ipywidgets.Button:
-        button = ipywidgets.Button(description=OPENERS[panel].label, layout={"width": "auto"})
-        button.on_click(lambda clicked: self._loop.soon(lambda: self._begin_to_open(panel)))
-        return button
+        return button(OPENERS[panel].label, "", lambda: self._loop.soon(lambda: self._begin_to_open(panel)))
 
     def _sort_by(self, column: str) -> None:
         """A second click turns the order around."""
@@ -290,7 +284,7 @@ class RunsTable(Stateful, Panel):
         finally:
             self._studies.clear()
 
-    def _show_panel(self, name: str, panel: Explorer) -> Explorer:
+    def _show_panel(self, name: str, panel: Panel) -> Panel:
         self._opened = panel
         panel.observe(lambda change: self.picture_changed(), list(panel.STATE))
         title = ipywidgets.HTML(f"<b>{name}</b> of {html.escape(', '.join(map(printable, self.selection)))}")

@@ -18,10 +18,10 @@ from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.study import Study
 
 from ..explorer import Explorer
-from ..parts.inputs import radio_buttons
+from ..parts.inputs import button, row, tabs
 from ..parts.state import Choice
 from ..parts.studies import StudyLike, as_run, run_argument, run_names
-from .tables import in_one_sentence, overview_table, verdict_table
+from .tables import in_one_sentence, overview, verdict_lines
 
 
 class HealthPanel(Explorer):
@@ -36,7 +36,7 @@ class HealthPanel(Explorer):
         InputError: no runs, one that can't be opened, or an unknown name in `shown`.
     """
 
-    shown = Choice(lambda panel: panel.names, lambda panel: panel.names[0], radio_buttons("health of"))
+    shown = Choice(lambda panel: panel.names, lambda panel: panel.names[0], tabs())
 
     def __init__(self, *runs: StudyLike, **state: Any) -> None:
         if not runs:
@@ -49,16 +49,15 @@ class HealthPanel(Explorer):
         self._evidence: dict[str, Evidence] = {}
         self._paths = {name: run.path for name, run in zip(self.names, opened, strict=True)}
         self._gather()
-        self._overview, self._table = ipywidgets.HTML(), ipywidgets.HTML()
+        self._lines = ipywidgets.HTML()
         super().__init__(**state)
 
     def __repr__(self) -> str:
         return f"HealthPanel({', '.join(self._runs)})"
 
     def above(self) -> Sequence[ipywidgets.Widget]:
-        again = ipywidgets.Button(description="look again", tooltip="read the run folders anew")
-        again.on_click(lambda button: self.look_again())
-        return [ipywidgets.HBox([*self.inputs.values(), again]), self._overview, self._table]
+        again = button("look again", "read the run folders anew", self.look_again)
+        return [row(*self.inputs.values(), again), self._lines]
 
     def look_again(self) -> None:
         """Read the runs' folders anew, and show what they say now."""
@@ -71,8 +70,8 @@ class HealthPanel(Explorer):
 
     def draw(self) -> dict[str, go.Figure]:
         verdicts = self._verdicts[self.shown]
-        self._overview.value = overview_table(self._verdicts) if len(self._runs) > 1 else ""
-        self._table.value = verdict_table(verdicts, self.line())
+        others = {name: others for name, others in self._verdicts.items() if name != self.shown}
+        self._lines.value = verdict_lines(verdicts, others)
         curves = analysis.health.rule_curves(self._evidence[self.shown])
         return {"rules": plots.health.draw_verdicts(curves, verdicts, self._of_what())}
 
@@ -95,6 +94,10 @@ class HealthPanel(Explorer):
 
     def line(self) -> str:
         return f"{self.shown}: {in_one_sentence(self._verdicts[self.shown])}"
+
+    def tables(self) -> Sequence[pd.DataFrame]:
+        """The states of all rules, one column per run."""
+        return [overview(self._verdicts)]
 
     def copied(self) -> dict[str, str]:
         command = analysis.health.advised_command(self._runs[self.shown], self._verdicts[self.shown])

@@ -1,4 +1,4 @@
-"""Verdicts as HTML: one run in words, several side by side."""
+"""Verdicts as HTML, a line each that unfolds, and as a table of states."""
 
 from __future__ import annotations
 
@@ -10,39 +10,37 @@ import pandas as pd
 from lgq_explore.plots.health import STATE_LOOKS
 
 STYLE = """<style>
-.lgq-health { width: 100%; border-collapse: collapse; line-height: 1.45; }
-.lgq-health caption { text-align: left; font-weight: bold; padding: 4px 0; color: inherit; }
-.lgq-health th, .lgq-health td { text-align: left; vertical-align: top; font-weight: normal; }
-.lgq-health th, .lgq-health td { padding: 4px 16px 4px 8px; }
-.lgq-health thead th { font-weight: bold; }
-.lgq-health tbody tr { border-top: 1px solid var(--jp-border-color2, #ddd); }
-.lgq-health .lgq-state { white-space: nowrap; border-left: 5px solid; }
-.lgq-health .lgq-state span { color: var(--jp-ui-font-color1, #222); }
-.lgq-health .lgq-rule { font-weight: bold; min-width: 9em; }
+.lgq-health { width: 100%; contain: inline-size; line-height: 20px; padding-right: 4px; box-sizing: border-box; }
+.lgq-health details { border-left: 5px solid; padding-left: 8px; }
+.lgq-health summary { display: flex; gap: 8px; cursor: pointer; white-space: nowrap; list-style: none;
+  color: var(--jp-ui-font-color1, #222); }
+.lgq-health .lgq-state { flex: 0 0 112px; }
+.lgq-health .lgq-rule { flex: none; font-weight: bold; }
+.lgq-health .lgq-finding { flex: 1 1 0; min-width: 0; overflow: hidden; text-overflow: ellipsis; }
+.lgq-health details[open] .lgq-finding { visibility: hidden; }
+.lgq-health .lgq-others { flex: none; }
+.lgq-health p { margin: 0 0 6px; color: var(--jp-ui-font-color1, #222); line-height: 18px; }
 .lgq-health code { user-select: all; overflow-wrap: anywhere; }
 </style>"""
 
 
-def verdict_table(verdicts: pd.DataFrame, heading: str) -> str:
-    """One row per rule as HTML: its state by symbol and word, the rule, what is happening, what to change."""
-    rows = "".join(
-        f"<tr>{_state_cell(row['state'])}<th scope='row' class='lgq-rule'>{html.escape(row['rule'])}?</th>"
-        f"<td>{html.escape(row['finding'])}{_advice(row)}</td></tr>"
-        for row in verdicts.to_dict("records")
+def verdict_lines(verdicts: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> str:
+    """One line per rule as HTML: its state by symbol and word, the rule, the finding; what to change unfolds below it.
+
+    others: verdicts on other runs, whose states stand at the ends of the lines.
+    """
+    states = {run: frame.set_index("rule")["state"] for run, frame in others.items()}
+    lines = "".join(
+        _line(row, {run: of_run[row["rule"]] for run, of_run in states.items()}) for row in verdicts.to_dict("records")
     )
-    return f"{STYLE}<table class='lgq-health'><caption>{html.escape(heading)}</caption><tbody>{rows}</tbody></table>"
+    return f"{STYLE}<div class='lgq-health'>{lines}</div>"
 
 
-def overview_table(verdicts: Mapping[str, pd.DataFrame]) -> str:
-    """One row per rule, the most severe in any run first, one column per run, as HTML: states by symbol and word."""
-    states = {run: frame.set_index("rule")["state"] for run, frame in verdicts.items()}
-    severity = pd.DataFrame({run: of_run.map(list(STATE_LOOKS).index) for run, of_run in states.items()}).min(axis=1)
-    rules = severity.sort_values(kind="stable").index
-    head = "".join(f"<th scope='col'>{html.escape(run)}</th>" for run in states)
-    cells = {rule: "".join(_state_cell(of_run[rule]) for of_run in states.values()) for rule in rules}
-    rows = "".join(f"<tr><th scope='row'>{html.escape(rule)}?</th>{cells[rule]}</tr>" for rule in rules)
-    table = f"<thead><tr><th scope='col'>rule</th>{head}</tr></thead><tbody>{rows}</tbody>"
-    return f"{STYLE}<table class='lgq-health'>{table}</table>"
+def overview(verdicts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """States, one row per rule, the most severe in any run first, and one column per run."""
+    states = pd.DataFrame({run: frame.set_index("rule")["state"] for run, frame in verdicts.items()})
+    severity = states.apply(lambda of_run: of_run.map(list(STATE_LOOKS).index)).min(axis=1)
+    return states.loc[severity.sort_values(kind="stable").index].rename_axis(None)
 
 
 def in_one_sentence(verdicts: pd.DataFrame) -> str:
@@ -51,12 +49,21 @@ def in_one_sentence(verdicts: pd.DataFrame) -> str:
     return ", ".join(f"{counts[state]} {state}" for state in STATE_LOOKS if state in counts)
 
 
-def _state_cell(state: str) -> str:
-    look = STATE_LOOKS[state]
+def _line(row: Mapping[str, str], others: Mapping[str, str]) -> str:
+    look, finding = STATE_LOOKS[row["state"]], html.escape(row["finding"])
+    elsewhere = " ".join(f"{_symbol(state)} {html.escape(run)}" for run, state in others.items())
     return (
-        f"<td class='lgq-state' style='border-color: {look.colour}'>"
-        f"<b style='color: {look.colour}' aria-hidden='true'>{look.symbol}</b> <span>{state}</span></td>"
+        f"<details style='border-color: {look.colour}'><summary>"
+        f"<span class='lgq-state'>{_symbol(row['state'])} <span>{row['state']}</span></span>"
+        f"<span class='lgq-rule'>{html.escape(row['rule'])}?</span>"
+        f"<span class='lgq-finding'>{finding}</span>"
+        f"<span class='lgq-others'>{elsewhere}</span></summary><p>{finding}{_advice(row)}</p></details>"
     )
+
+
+def _symbol(state: str) -> str:
+    look = STATE_LOOKS[state]
+    return f"<b style='color: {look.colour}' title='{state}' role='img' aria-label='{state}'>{look.symbol}</b>"
 
 
 def _advice(row: Mapping[str, str]) -> str:

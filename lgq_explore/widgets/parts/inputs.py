@@ -112,22 +112,6 @@ def menu(label: str, width: str = "auto") -> Callable[[Any], Input]:
     )
 
 
-def radio_buttons(label: str) -> Callable[[Any], Input | None]:
-    """All choices in sight; none where there is nothing to choose."""
-
-    def make(choices: Any) -> Input | None:
-        options = _options(choices)
-        if len(options) < 2:
-            return None
-        return Input(
-            ipywidgets.RadioButtons(
-                options=options, description=label, orientation="horizontal", layout={"width": "auto"}
-            )
-        )
-
-    return make
-
-
 def tabs(label: str = "") -> Callable[[Any], Input | None]:
     """All choices in sight as buttons, one of them pressed; none where there is nothing to choose."""
 
@@ -141,6 +125,13 @@ def tabs(label: str = "") -> Callable[[Any], Input | None]:
         return Input(buttons.add_class("lgq-tabs"))
 
     return make
+
+
+def button(label: str, tooltip: str, act: Callable[[], object], icon: str = "") -> ipywidgets.Button:
+    """A button as wide as its words. act: called with each click."""
+    made = ipywidgets.Button(description=label, tooltip=tooltip, icon=icon, layout={"width": "auto"})
+    made.on_click(lambda clicked: act())
+    return made
 
 
 def row(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:

@@ -22,7 +22,7 @@ from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import Explorer
 from ..parts.charts import Picked
-from ..parts.inputs import codes_box
+from ..parts.inputs import button, codes_box
 from ..parts.state import Codes
 from ..parts.studies import StudyLike, as_study, snapshots_caption, study_argument, study_caption
 
@@ -75,10 +75,8 @@ class CodeInspector(Explorer):
         return f"CodeInspector({printable(self.study.name)}, {len(self.selection)} codes, {len(self.turned_off)} off)"
 
     def above(self) -> Sequence[ipywidgets.Widget]:
-        turn_off = ipywidgets.Button(description="Turn selection off", layout={"width": "150px"})
-        turn_on = ipywidgets.Button(description="Turn all on", layout={"width": "110px"})
-        turn_off.on_click(self._turn_selection_off)
-        turn_on.on_click(lambda button: self.set_trait("turned_off", []))
+        turn_off = button("Turn selection off", "see what the pictures are without it", self._turn_selection_off)
+        turn_on = button("Turn all on", "use every code again", lambda: self.set_trait("turned_off", []))
         return [
             ipywidgets.HBox([self.inputs["selection"], turn_off]),
             ipywidgets.HBox([self.inputs["turned_off"], turn_on]),
@@ -186,7 +184,7 @@ class CodeInspector(Explorer):
             )
         return "\n".join(sentences)
 
-    def _turn_selection_off(self, button: Any) -> None:
+    def _turn_selection_off(self) -> None:
         self.turned_off = analysis.usage.checked_codes([*self.turned_off, *self.selection], self._size)
 
     def pick(self, picked: Picked) -> None:

@@ -24,7 +24,7 @@ from lgq_explore.quantizers.lgq import USAGE_FORMS
 from ..explorer import Explorer
 from ..parts.background import Background
 from ..parts.follower import Follower
-from ..parts.inputs import menu, number_box, stop_slider, three_digits
+from ..parts.inputs import button, menu, number_box, stop_slider, three_digits
 from ..parts.state import Choice, Temperature, Weight, Whole
 from .annealing import Annealing, annealed_for
 from .planes import equilibrium_plane, hard_plane, no_equilibrium_plane, soft_plane
@@ -98,10 +98,12 @@ class ToyLab(Explorer):
         self._ahead = Background(self._next_piece, self._redraw, self.refuse)
         self._annealing: Annealing | None = None  # what the present setting needs, and how far it is
         self._annealing_stopped = False
-        self._train_button = _button("Train", "play", "learn this setting")
-        self._stop_button = _button("Stop", "stop", "keep what was learned so far, and anneal no further")
-        self._train_button.on_click(lambda button: self._follower.clicked(self.start))
-        self._stop_button.on_click(lambda button: self.stop())
+        self._train_button = button(
+            "Train", "learn this setting", lambda: self._follower.clicked(self.start), icon="play"
+        )
+        self._stop_button = button(
+            "Stop", "keep what was learned so far, and anneal no further", self.stop, icon="stop"
+        )
         self._status, self._numbers = ipywidgets.HTML(), ipywidgets.HTML()
         super().__init__(data=data, **state)
 
@@ -382,7 +384,3 @@ class ToyLab(Explorer):
         self._redraw()
         if trainer.error is not None:
             self.refuse(trainer.error)
-
-
-def _button(description: str, icon: str, tooltip: str) -> ipywidgets.Button:
-    return ipywidgets.Button(description=description, icon=icon, tooltip=tooltip, layout={"width": "90px"})

@@ -17,12 +17,13 @@ from lgq_explore.training.controls import Controls
 
 from ..panel import Panel
 from ..parts.follower import Follower
-from ..parts.studies import RunLike, as_run
+from ..parts.saving import Offered, SavedFile, file_stem
+from ..parts.studies import RunLike, as_run, run_argument
 from .latest_step import LatestStep
 from .reader import RunReader
 from .situation import NOTHING_YET, situation_of
 from .trainer import Trainer
-from .view import TrainingView
+from .view import Actions, TrainingView, numbers_of
 from .watch import RunWatch
 
 
@@ -61,7 +62,13 @@ class TrainingMonitor(Panel):
         path = None if run is None or isinstance(run, Run) else given_path(run).expanduser()
         self._trainer = Trainer(self.config, path, device, self.controls, pictures, opened, controls is None)
         self._pictures = pictures
-        self._view = TrainingView(self.config, self.controls)
+        actions = Actions(
+            start=lambda: self._follower.clicked(self.start),
+            stop=self._stop,
+            resume=lambda: self._follower.clicked(self.resume),
+            save=self._save,
+        )
+        self._view = TrainingView(self.config, self.controls, actions)
         self._latest: LatestStep | None = None
         self._trained: LatestStep | None = None  # the newest of this panel's own trainer
         self._drawn: LatestStep | None = None
@@ -70,10 +77,7 @@ class TrainingMonitor(Panel):
         self._follower = Follower[Run](
             self, "monitor", in_a_script="lgq.train or lgq.resume", show=self._show, report=self._view.show_error
         )
-        super().__init__([self._view])
-        self._view.on_start(lambda: self._follower.clicked(self.start))
-        self._view.on_stop(self._stop)
-        self._view.on_resume(lambda: self._follower.clicked(self.resume))
+        super().__init__(self._view.widgets)
         if opened is not None:
             self._watch_run(opened)
         self._draw()
@@ -118,6 +122,10 @@ class TrainingMonitor(Panel):
     async def finished(self) -> Run:
         """Wait for the end of training, and return the run or raise what training raised."""
         return await self._follower.finished()
+
+    def code(self) -> str:
+        """One line of Python that opens this panel's run; empty before there is one."""
+        return "" if self.run is None else f"lgq.widgets.TrainingMonitor(run={run_argument(self.run)})"
 
     def figures(self) -> list[Figure]:
         return [] if self._latest is None else self._view.publish(self._history, self._latest)
@@ -170,10 +178,19 @@ class TrainingMonitor(Panel):
     def _draw(self) -> None:
         reader = None if self._watch is None else self._watch.reader
         self._view.show_situation(situation_of(self._trainer, reader, self._latest), self._latest)
+        self._view.offer(self.code())
         if self._latest is not None and self._latest is not self._drawn:
             self._drawn = self._latest
             self._view.draw(self._history, self._latest)
             self.picture_changed()
+
+    def _save(self, kind: str) -> SavedFile:
+        latest, history = self._latest, self._history
+        if latest is None:
+            raise InputError("nothing was logged yet: save when the first step is made")
+        stem = file_stem(repr(self) if self.run is None else self.run.name)
+        curves, *_ = self._view.publish(history, latest)
+        return Offered(stem, lambda: numbers_of(latest.row), lambda: history, lambda: curves).save(kind)
 
     def _stop(self) -> None:
         self.controls.stop()

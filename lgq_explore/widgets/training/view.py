@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import ipywidgets
 import numpy as np
@@ -19,44 +20,50 @@ from lgq_explore.training.controls import Controls
 
 from ..panel import ERROR_COLOUR, QUIET_COLOUR, spoken
 from ..parts.charts import Charts
+from ..parts.foot import Foot
+from ..parts.inputs import button, row
+from ..parts.saving import FORMATS, SavedFile
+from ..parts.tables import numbers_as_table, tables_as_html
 from ..temperature.control import TemperatureControl
 from .latest_step import LatestStep
 from .situation import Situation, in_two_lines
 
-USAGE_HEIGHT, PICTURES_HEIGHT = 270, 222
+USAGE_HEIGHT, PICTURES_HEIGHT = 284, 222
 """Screen pixels of the charts that stand above each other beside the curves."""
 
 
-class TrainingView(ipywidgets.VBox):
-    """Buttons, a line of numbers, the temperature, curves, the usage of codes and reconstructions; it only shows."""
+@dataclass(frozen=True)
+class Actions:
+    """What the buttons do. save: makes the file of a format, in any thread."""
 
-    def __init__(self, config: TrainConfig, controls: Controls) -> None:
+    start: Callable[[], None]
+    stop: Callable[[], None]
+    resume: Callable[[], None]
+    save: Callable[[str], SavedFile]
+
+
+class TrainingView:
+    """Buttons, a line of numbers, the temperature, curves, the usage of codes and reconstructions; it only shows.
+
+    widgets: from top to bottom.
+    """
+
+    def __init__(self, config: TrainConfig, controls: Controls, actions: Actions) -> None:
         self.config = config
-        self._start = _button("Start", "play", "train this recipe into a new run")
-        self._stop = _button("Stop", "stop", "finish the step, save, and keep the run for Resume")
-        self._resume = _button("Resume", "forward", "continue the stopped run")
+        self._start = button("Start", "train this recipe into a new run", actions.start, "play")
+        self._stop = button("Stop", "finish the step, save, and keep the run for Resume", actions.stop, "stop")
+        self._resume = button("Resume", "continue the stopped run", actions.resume, "forward")
         self._status = ipywidgets.HTML()
         self._message = ipywidgets.HTML()
         self.temperature = _temperature_control(config, controls)
         self._without_temperature = self.temperature.why_disabled
         self.charts = Charts().add_class("lgq-tall-first")
-        buttons = ipywidgets.HBox([self._start, self._stop, self._resume, self._status])
-        super().__init__([buttons, self.temperature, self._message, self.charts])
-
-    def __repr__(self) -> str:
-        return "TrainingView()"
-
-    def on_start(self, act: Callable[[], None]) -> None:
-        self._start.on_click(lambda button: act())
-
-    def on_stop(self, act: Callable[[], None]) -> None:
-        self._stop.on_click(lambda button: act())
-
-    def on_resume(self, act: Callable[[], None]) -> None:
-        self._resume.on_click(lambda button: act())
+        buttons = row(self._start, self._stop, self._resume, self._status)
+        self.foot = Foot(FORMATS, actions.save)
+        self.widgets = [buttons, self.temperature, self._message, self.charts, self.foot]
 
     def draw(self, history: pd.DataFrame, latest: LatestStep) -> None:
-        """Bring the charts and the temperature to the newest logged step."""
+        """Bring charts, temperature and numbers to the newest logged step."""
         figures = {"curves": plots.health.draw_training_curves(self._curves(history, latest), columns=1)}
         shown = latest.shown
         if shown is not None and shown.usage is not None:
@@ -66,10 +73,10 @@ class TrainingView(ipywidgets.VBox):
         if shown is not None and shown.reconstructions is not None:
             figures["pictures"] = plots.pictures.draw_images(_rows(shown.reconstructions))
             figures["pictures"].update_layout(height=PICTURES_HEIGHT)
-        for figure in figures.values():  # in half a panel titles need all its width
-            figure.update_layout(title={"xref": "container", "pad_l": 8})
         self.charts.show(figures)
         self.temperature.show(latest.row.get("temperature"), latest.row.get("effective_codes"))
+        self.foot.line = self._line(latest.row)
+        self.foot.details = tables_as_html(numbers_of(latest.row))
 
     def publish(self, history: pd.DataFrame, latest: LatestStep) -> list[Figure]:
         """The same charts as static figures, from top to bottom."""
@@ -81,6 +88,10 @@ class TrainingView(ipywidgets.VBox):
         if shown is not None and shown.reconstructions is not None:
             figures.append(plots.pictures.publish_images(_rows(shown.reconstructions)))
         return figures
+
+    def offer(self, code: str) -> None:
+        """What can be copied."""
+        self.foot.copied = {"copy code": code}
 
     def show_situation(self, situation: Situation, latest: LatestStep | None) -> None:
         """Say where the run stands, and let only those buttons be pressed that do something."""
@@ -98,6 +109,14 @@ class TrainingView(ipywidgets.VBox):
         is_joint = latest.shown is None or latest.shown.codes_per_token == 1
         return analysis.health.training_curves(history, self.config.quantizer.size if is_joint else None)
 
+    def _line(self, row: Mapping[str, float | None]) -> str:
+        window = f"last_{self.config.window_steps}_steps"
+        active, perplexity, tokens = (row[f"{name}_{window}"] for name in ("active_codes", "perplexity", "tokens"))
+        return (
+            f"{active:,.0f} of {self.config.quantizer.size:,d} codes active, perplexity {perplexity:,.0f}, "
+            f"in the last {self.config.window_steps} steps, N = {tokens:,.0f} tokens"
+        )
+
     def _sentence(self, situation: Situation, latest: LatestStep | None) -> str:
         config = self.config
         if latest is None:
@@ -112,6 +131,12 @@ class TrainingView(ipywidgets.VBox):
             left = (config.steps - done) * config.batch_size / rate
             parts += [f"{rate:.0f} images/s", f"{_duration(left)} left"]
         return " · ".join(parts)
+
+
+def numbers_of(row: Mapping[str, float | None]) -> pd.DataFrame:
+    """A row of the history as a table with a row per number that it has."""
+    given = {name: float(value) for name, value in row.items() if value is not None}
+    return numbers_as_table({name: int(value) if value.is_integer() else value for name, value in given.items()})
 
 
 def _rows(shown: Reconstructions) -> dict[str, NDArray[np.uint8] | None]:
@@ -130,7 +155,3 @@ def _temperature_control(config: TrainConfig, controls: Controls) -> Temperature
     # A decade around the schedule, on whole powers of ten, so that the same slider suits units of any size.
     lowest, highest = math.floor(math.log10(min(temperatures))) - 1, math.ceil(math.log10(max(temperatures))) + 1
     return TemperatureControl(controls, lowest=10.0**lowest, highest=10.0**highest)
-
-
-def _button(label: str, icon: str, tooltip: str) -> ipywidgets.Button:
-    return ipywidgets.Button(description=label, icon=icon, tooltip=tooltip, layout={"width": "96px"})

@@ -34,12 +34,8 @@ def runs(recipe: TrainConfig, tmp_path: Path) -> list[Run]:
 
 
 def said_by(panel: HealthPanel) -> str:
-    parts = [part.value for part in panel.children if isinstance(part, ipywidgets.HTML)]
+    parts = [part.value for part in panel.children if isinstance(part, ipywidgets.HTML)] + [panel.foot.details]
     return html.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", "\n".join(parts), flags=re.DOTALL))
-
-
-def commands(panel: HealthPanel) -> list[str]:
-    return [command for command in [panel.foot.copied["copy command"]] if command]
 
 
 def test_the_panel_says_what_the_rules_say(runs: list[Run]) -> None:
@@ -48,7 +44,7 @@ def test_the_panel_says_what_the_rules_say(runs: list[Run]) -> None:
     for verdict in verdicts.itertuples():
         assert f"{verdict.rule}?" in said_by(panel)
         assert verdict.finding in said_by(panel)
-        assert re.search(rf"{STATE_LOOKS[verdict.state].symbol}\s+{verdict.state}", said_by(panel))
+        assert re.search(rf"{STATE_LOOKS[verdict.state].symbol}\s+{verdict.state}\s+{verdict.rule}", said_by(panel))
     advised = verdicts.loc[verdicts["settings"] != "", "settings"]
     assert len(advised)
     for options in advised:
@@ -76,9 +72,11 @@ def test_its_data_are_the_analysis_s(runs: list[Run]) -> None:
 
 def test_of_several_runs_one_is_told_in_words_and_all_in_the_overview(runs: list[Run]) -> None:
     panel = HealthPanel(*runs)
-    assert re.search(r"rule\s+lgq\s+fsq\s+too few tokens for K\?\s+✖\s+trouble\s+✓\s+fine", said_by(panel))
+    assert re.search(r"✖\s+trouble\s+too few tokens for K\?.*✓\s+fsq", said_by(panel))
+    (overview,) = panel.tables()
+    assert overview.loc["too few tokens for K"].to_dict() == {"lgq": "trouble", "fsq": "fine"}
     assert "fixed grid" not in said_by(panel)
-    (chosen,) = [part for part in panel.children[0].children if isinstance(part, ipywidgets.RadioButtons)]
+    (chosen,) = [part for part in panel.children[0].children if isinstance(part, ipywidgets.ToggleButtons)]
     chosen.value = "fsq"
     assert panel.shown == "fsq"
     assert "fixed grid" in said_by(panel)
@@ -89,7 +87,7 @@ def test_of_several_runs_one_is_told_in_words_and_all_in_the_overview(runs: list
 
 def test_all_advice_is_one_command_that_can_be_copied(runs: list[Run]) -> None:
     panel = HealthPanel(*runs)
-    command, code = commands(panel)
+    command, code = panel.foot.copied["copy command"], panel.foot.copied["copy code"]
     assert command == analysis.health.advised_command(runs[0], analysis.health.assess(runs[0]))
     assert "--set quantizer.usage_form=unbiased" in command
     assert eval(code, {"lgq": lgq}).code() == panel.code() == code
@@ -98,7 +96,7 @@ def test_all_advice_is_one_command_that_can_be_copied(runs: list[Run]) -> None:
 def test_a_panel_without_advice_offers_no_command(runs: list[Run]) -> None:
     panel = HealthPanel(runs[1])
     assert (panel.frame()["settings"] == "").all()
-    assert commands(panel) == [panel.code()]
+    assert panel.foot.copied == {"copy code": panel.code(), "copy command": ""}
 
 
 def test_it_looks_again_at_a_run_that_went_on(recipe: TrainConfig, tmp_path: Path) -> None:
