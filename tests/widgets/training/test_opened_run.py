@@ -71,7 +71,7 @@ def test_a_finished_run_is_shown_at_once_in_a_script(recipe: TrainConfig, tmp_pa
         assert enabled(monitor) == []
         assert temperature_control(monitor).why_disabled == "the run is finished"
         assert temperature_control(monitor).in_force == pytest.approx(0.1)
-        assert "image/png" in monitor._repr_mimebundle_()
+        assert "image/png" in monitor.still()
     assert monitor.config == run.config
     assert repr(monitor) == "TrainingMonitor(lgq, 16 codes, 6 steps)"
     assert asyncio.run(TrainingMonitor(run=run).train()).path == run.path
