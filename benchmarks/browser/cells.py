@@ -71,7 +71,7 @@ def buttons(**actions):
 
 _SCATTERGL = (
     """\
-from lgq_explore.plots.geometry import MapPane, draw_latent_map
+from lgq_explore.plots.geometry import MapPane, draw_latent_maps
 from lgq_explore.widgets.parts.charts import Charts
 """,
     """\
@@ -82,7 +82,8 @@ charts = Charts()
 def show(**change):
     shown.update(change)
     pane = MapPane(f"{len(codes):,d} codes", at(shown["time"]), tokens, edges, ("first axis", "second axis"), span)
-    charts.show({"map": draw_latent_map([pane], shown["colour"])})
+    (drawn,) = draw_latent_maps([pane], shown["colour"])
+    charts.show({"map": drawn})
 
 
 charts.on_select(lambda picked: tell(picked.codes))

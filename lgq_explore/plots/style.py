@@ -66,6 +66,9 @@ THEMED = {
 CHART_HEIGHT = 350
 """Screen pixels that a chart beside another one needs at least."""
 
+LOW_CHART_HEIGHT = 260
+"""Screen pixels that a chart below another one needs at least."""
+
 FONT = {"family": "Source Sans Pro, Helvetica Neue, Arial, sans-serif", "size": 13, "color": INK}
 
 
@@ -120,8 +123,11 @@ def printed_text(text: object) -> str:
     return WORD_JOINER + shown if shown.startswith("_") else shown
 
 
-def layout(title: Title, *, height: int, **settings: object) -> dict[str, Any]:
-    """The common layout of interactive figures, overridden by `settings`. The width is that of the notebook's cell."""
+def layout(title: Title, *, height: int, linked: str = "", **settings: object) -> dict[str, Any]:
+    """The common layout of interactive figures, overridden by `settings`. The width is that of the notebook's cell.
+
+    linked: figures with the same word here are moved together by the page.
+    """
     house = {
         "template": TEMPLATE,
         "title": {
@@ -142,7 +148,7 @@ def layout(title: Title, *, height: int, **settings: object) -> dict[str, Any]:
         # A zoom outlives an update of the data.
         "uirevision": "keep",
         # A page takes the title out of the figure and puts it above, where it wraps.
-        "meta": {"title_band": TITLE_BAND},
+        "meta": {"title_band": TITLE_BAND, "linked": linked},
     }
     return house | settings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import ipywidgets
 import pandas as pd
@@ -51,8 +51,11 @@ class Explorer(Stateful, Panel):
     numbers come from `analysis` and whose shapes from `plots`. `Charts` sends those that changed to the page.
     """
 
+    WIDE: ClassVar[tuple[str, ...]] = ()
+    """The names of charts that go over both columns."""
+
     def __init__(self, **state: Any) -> None:
-        self.charts = Charts()
+        self.charts = Charts(self.WIDE)
         self._message = ipywidgets.HTML()
         self.foot = Foot(FORMATS, self._save)
         self._loop = KernelLoop()
@@ -86,7 +89,7 @@ class Explorer(Stateful, Panel):
         return [remark for study in self.studies() if study.run is not None for remark in study.run.remarks()]
 
     def draw(self) -> dict[str, go.Figure]:
-        """The interactive figures of the present state by name, two a row; of an odd number the first has a row."""
+        """The interactive figures of the present state by name, in two columns; those in WIDE go over both."""
         raise NotImplementedError("abstract: an explorer draws itself")
 
     def figure(self) -> Figure:
@@ -146,17 +149,20 @@ class Explorer(Stateful, Panel):
         self._is_due = False
         try:
             self.charts.show(self.draw())
+            self._tell()
         except InputError as error:
             self._say(str(error), ERROR_COLOUR)
         except Exception as error:  # a defect: the kernel's log has the rest
             self._say(f"{type(error).__name__}: {error}", ERROR_COLOUR)
             raise
-        else:
-            self._say_hint()
-            self.foot.line, self.foot.copied = self.line(), self.copied()
-            self.picture_changed()
-            if self.foot.is_open:  # numbers take time: those that nobody looks at are not made
-                self.foot.details = f"{tables_as_html(*self.tables())}<p>{html.escape(self.caption())}</p>"
+
+    def _tell(self) -> None:
+        """Say what there is to say about what is drawn."""
+        self._say_hint()
+        self.foot.line, self.foot.copied = self.line(), self.copied()
+        self.picture_changed()
+        if self.foot.is_open:  # numbers take time: those that nobody looks at are not made
+            self.foot.details = f"{tables_as_html(*self.tables())}<p>{html.escape(self.caption())}</p>"
 
     def _save(self, kind: str) -> SavedFile:
         return Offered(file_stem(repr(self)), lambda: self.tables()[0], self.frame, self.figure).save(kind)

@@ -156,7 +156,7 @@ def of_geometry(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
         axes=("first", "second"),
         span=(0.0, 1.0, 0.0, 1.0),
     )
-    yield plots.geometry.draw_latent_map([pane]), plots.geometry.publish_latent_map([pane])
+    yield plots.geometry.draw_latent_maps([pane])[0], plots.geometry.publish_latent_map([pane])
 
 
 def of_pictures(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .cells import publish_code_cells
 from .efficiency import publish_efficiency
-from .latent_map import draw_latent_map, publish_latent_map
+from .latent_map import draw_latent_maps, publish_latent_map
 from .neighbours import draw_code_neighbours, publish_code_neighbours
 from .panes import CODE_COLOURS, MapPane
 
@@ -12,7 +12,7 @@ __all__ = [
     "CODE_COLOURS",
     "MapPane",
     "draw_code_neighbours",
-    "draw_latent_map",
+    "draw_latent_maps",
     "publish_code_cells",
     "publish_code_neighbours",
     "publish_efficiency",

@@ -59,21 +59,24 @@ MOST_HOVER_TEXTS = 4096
 MOST_PRINTED_TOKENS, PRINTED_DPI = 6000, 80
 """Limits that keep a printed map to about a hundred kilobytes, since notebooks hold several."""
 
-HEIGHT, NOTE_LINE = 480, 15
-"""Heights in screen pixels of a map with its title, and of a line of the notes below."""
+HEIGHT, NOTE_LINE = 450, 15
+"""Heights in screen pixels of a map with its title and colour bar, and of a line of the warning below."""
+
+WARNING_WIDTH = 66
+"""Characters of the warning that fit below a map of half a notebook's width."""
 
 
-def draw_latent_map(
+def draw_latent_maps(
     panes: Sequence[MapPane],
     colour: str = "usage",
     *,
     selected: Sequence[int] = (),
     shared_axes: bool = False,
-) -> go.Figure:
-    """One map, or two side by side, with one colour bar. A lasso selects codes in panes that are selectable.
+) -> list[go.Figure]:
+    """Maps to stand side by side, on one colour scale. A lasso selects codes in panes that are selectable.
 
-    Traces of each pane: tokens, lines, hollow codes, coloured codes, marks of the selected ones. shared_axes: both are
-    of one map, and are moved together.
+    Traces of each: tokens, lines, hollow codes, coloured codes, marks of the selected ones. shared_axes: all are of one
+    map, and the page moves them together. The sentences under a pane are not drawn, but its warning.
 
     Raises:
         InputError: no panes or more than two, another colour, a column is missing, or shared axes for panes of
@@ -81,32 +84,26 @@ def draw_latent_map(
     """
     check_panes(panes, colour, shared_axes)
     scale = colour_scale(panes, CODE_COLOURS[colour])
-    domains = [(0.0, 0.465), (0.535, 1.0)] if len(panes) == 2 else [(0.0, 1.0)]
-    foot = feet(panes, 72 if len(panes) == 2 else 150)
-    traces: list[Any] = []
-    axes: dict[str, Any] = {}
-    notes: list[dict[str, Any]] = []
-    for number, (pane, domain) in enumerate(zip(panes, domains, strict=True)):
-        name = "2" if number else ""
-        traces += _traces(pane, CODE_COLOURS[colour], selected, name)
-        axes |= _axes(pane, domain, name, is_shared=shared_axes and number == 1)
-        notes.append(note(f"<b>{live_text(pane.heading)}</b>", domain[0], 1.0, shift=0, size=13))
-        notes += _foot_notes(foot[number], domain)
-    lines = max(len(said.lines) + len(said.warning) for said in foot)
-    return go.Figure(
-        traces,
-        layout(
-            _title(panes, len(panes[0].tokens)),
-            height=HEIGHT + NOTE_LINE * lines,
-            margin={"l": 56, "r": 84, "t": 72, "b": 62 + NOTE_LINE * lines},
-            showlegend=False,
-            hovermode="closest",
-            dragmode="lasso",
-            coloraxis=_colour_axis(scale, CODE_COLOURS[colour]),
-            annotations=notes,
-            **axes,
-        ),
-    )
+    feet_of = feet(panes, WARNING_WIDTH)
+    lines = max(len(foot.warning) for foot in feet_of)
+    return [
+        go.Figure(
+            _traces(pane, CODE_COLOURS[colour], selected),
+            layout(
+                Title(pane.heading, _tokens_drawn(pane, len(pane.tokens))),
+                height=HEIGHT + NOTE_LINE * lines,
+                margin={"l": 56, "r": 20, "t": 96, "b": 58 + NOTE_LINE * lines},
+                showlegend=False,
+                hovermode="closest",
+                dragmode="lasso",
+                coloraxis=_colour_axis(scale, CODE_COLOURS[colour]),
+                annotations=_warning_note(foot),
+                linked="map" if shared_axes else "",
+                **_axes(pane),
+            ),
+        )
+        for pane, foot in zip(panes, feet_of, strict=True)
+    ]
 
 
 def publish_latent_map(
@@ -116,7 +113,7 @@ def publish_latent_map(
     selected: Sequence[int] = (),
     shared_axes: bool = False,
 ) -> Figure:
-    """What `draw_latent_map` shows, to print. Arguments and errors are the same."""
+    """What `draw_latent_maps` shows, and the sentences under each, to print. Arguments and errors are the same."""
     check_panes(panes, colour, shared_axes)
     kind = CODE_COLOURS[colour]
     scale = colour_scale(panes, kind)
@@ -136,15 +133,13 @@ def publish_latent_map(
         bar.set_label(kind.title)
         bar.set_ticks(scale.ticks, labels=scale.labels)
         bar.outline.set_visible(False)
-        publish_title(figure, _title(panes, len(_thinned(panes[0].tokens))))
+        shown = len(_thinned(panes[0].tokens))
+        publish_title(figure, Title("The shape of a codebook", _tokens_drawn(panes[0], shown)))
     return figure
 
 
-def _title(panes: Sequence[MapPane], drawn: int) -> Title:
-    first = panes[0]
-    return Title(
-        "The shape of a codebook", f"{drawn:,d} of {first.tokens_in_all or len(first.tokens):,d} tokens in grey"
-    )
+def _tokens_drawn(pane: MapPane, drawn: int) -> str:
+    return f"{drawn:,d} of {pane.tokens_in_all or len(pane.tokens):,d} tokens in grey"
 
 
 def _thinned(tokens: pd.DataFrame) -> pd.DataFrame:
@@ -158,19 +153,22 @@ def _colour_axis(scale: ColourScale, kind: CodeColour) -> dict[str, Any]:
         "cmin": scale.low,
         "cmax": scale.high,
         "colorbar": {
-            "title": {"text": kind.title, "side": "right", "font": {"size": 12}},
+            "title": {"text": kind.title, "side": "top", "font": {"size": 12}},
             "tickvals": scale.ticks,
             "ticktext": scale.labels,
             "tickfont": {"size": 11},
-            "thickness": 12,
+            "orientation": "h",
+            "thickness": 8,
             "outlinewidth": 0,
-            "x": 1.01,
+            "xpad": 0,
+            "ypad": 4,
+            "y": 1,
+            "yanchor": "bottom",
         },
     }
 
 
-def _traces(pane: MapPane, kind: CodeColour, selected: Sequence[int], name: str) -> list[Any]:
-    on_axes: dict[str, Any] = {"xaxis": "x" + name, "yaxis": "y" + name}
+def _traces(pane: MapPane, kind: CodeColour, selected: Sequence[int]) -> list[Any]:
     values = colour_values(pane.codes, kind)
     has_value = np.isfinite(values)
     size = marker_size(len(pane.codes))
@@ -182,29 +180,29 @@ def _traces(pane: MapPane, kind: CodeColour, selected: Sequence[int], name: str)
     return [
         go.Scattergl(
             x=_bytes(pane.tokens["x"]), y=_bytes(pane.tokens["y"]), mode="markers", hoverinfo="skip", name="tokens",
-            marker={"size": 2.5, "color": TOKEN, "opacity": TOKEN_OPACITY}, **on_axes, **plain_tokens,
+            marker={"size": 2.5, "color": TOKEN, "opacity": TOKEN_OPACITY}, **plain_tokens,
         ),
         go.Scattergl(
             x=lines[0], y=lines[1], mode="lines", hoverinfo="skip", name="grid",
-            line={"color": NET, "width": 0.6}, opacity=NET_OPACITY, **on_axes,
+            line={"color": NET, "width": 0.6}, opacity=NET_OPACITY,
         ),
         go.Scattergl(
             **_points(pane, ~has_value), mode="markers", name=kind.without,
             marker={"size": HOLLOW_SHRINK * size, "color": PAPER, "line": {"color": HOLLOW, "width": 1}},
             hovertemplate=f"{_hovered_code(pane)}<br>{kind.without}<extra></extra>",
-            text=_texts(pane, ~has_value), **on_axes, **plain,
+            text=_texts(pane, ~has_value), **plain,
         ),
         go.Scattergl(
             **_points(pane, has_value), mode="markers", name=live_text(pane.heading),
             marker={"size": size, "color": values[has_value].astype(np.float32), "coloraxis": "coloraxis",
                     "line": {"color": PAPER, "width": 0.5 if size > 4 else 0}},
             hovertemplate=f"{_hovered_code(pane)}<extra></extra>",
-            text=_texts(pane, has_value, kind), **on_axes, **plain,
+            text=_texts(pane, has_value, kind), **plain,
         ),
         go.Scattergl(
             x=_bytes(marked["x"]), y=_bytes(marked["y"]), mode="markers", hoverinfo="skip", name="selected",
             marker={"size": size + 6, "symbol": "circle-open", "color": VERMILION, "line": {"width": 2}},
-            **on_axes, **plain,
+            **plain,
         ),
     ]  # fmt: skip
 
@@ -238,25 +236,19 @@ def _texts(pane: MapPane, chosen: NDArray[np.bool_], kind: CodeColour | None = N
     return [f"{code:,d}<br>{kind.title}: {value:,.4g}" for code, value in shown]
 
 
-def _axes(pane: MapPane, domain: tuple[float, float], name: str, *, is_shared: bool) -> dict[str, Any]:
+def _axes(pane: MapPane) -> dict[str, Any]:
     left, right, bottom, top = framed(pane.span)
-    x: dict[str, Any] = {"domain": domain, "anchor": "y" + name, "constrain": "domain", "nticks": 6}
-    y: dict[str, Any] = {"anchor": "x" + name, "constrain": "domain", "nticks": 6}
+    house: dict[str, Any] = {"constrain": "domain", "nticks": 6}
     # Distances mean the same along both axes.
-    x |= {"matches": "x"} if is_shared else {"range": [left, right]}
-    y |= {"matches": "y"} if is_shared else {"range": [bottom, top], "scaleanchor": "x" + name}
-    return {"xaxis" + name: axis(pane.axes[0], **x), "yaxis" + name: axis(pane.axes[1], **y)}
+    return {
+        "xaxis": axis(pane.axes[0], range=[left, right], **house),
+        "yaxis": axis(pane.axes[1], range=[bottom, top], scaleanchor="x", **house),
+    }
 
 
-def _foot_notes(foot: Foot, domain: tuple[float, float]) -> list[dict[str, Any]]:
-    under_the_axis, under_the_lines = -46, -46 - NOTE_LINE * len(foot.lines)
-    return [
-        note("<br>".join(lines), domain[0], 0.0, below=True, shift=shift, colour=colour, size=11)
-        for lines, shift, colour in (
-            (foot.lines, under_the_axis, GUIDE),
-            (foot.warning, under_the_lines, VERMILION),
-        )
-    ]
+def _warning_note(foot: Foot) -> list[dict[str, Any]]:
+    said = "<br>".join(foot.warning)
+    return [note(said, 0.0, 0.0, below=True, shift=-44, colour=VERMILION, size=11)] if said else []
 
 
 def _publish_pane(axes: Axes, pane: MapPane, kind: CodeColour, scale: ColourScale, selected: Sequence[int]) -> None:

@@ -13,6 +13,7 @@ from lgq_explore.frames.geometry import CODE_NEIGHBOURS
 
 from ..pictures.patches import NO_CODES
 from ..style import (
+    LOW_CHART_HEIGHT,
     Title,
     axis,
     layout,
@@ -56,7 +57,7 @@ def draw_code_neighbours(neighbours: pd.DataFrame, *, detail: str = "") -> go.Fi
         ),
         layout(
             Title(TITLE, detail),
-            height=300,
+            height=LOW_CHART_HEIGHT,
             margin={"l": 64, "r": 8, "t": 56, "b": 48},
             xaxis=axis("rank, nearest first", dtick=1, showgrid=False, showline=False, visible=not empty),
             yaxis=axis(

@@ -13,6 +13,7 @@ from lgq_explore.frames.pictures import DISTORTION
 
 from ..style import (
     GUIDE,
+    LOW_CHART_HEIGHT,
     Title,
     axis,
     layout,
@@ -66,7 +67,7 @@ def draw_distortion(distortion: pd.DataFrame, *, method: str = "lgq", detail: st
         ],
         layout(
             Title("Share of the total", detail),
-            height=300,
+            height=LOW_CHART_HEIGHT,
             barmode="group",
             legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 11}},
             margin={"l": 56, "r": 8, "t": 76, "b": 48},

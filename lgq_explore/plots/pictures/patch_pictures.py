@@ -28,7 +28,7 @@ from .images import picture_strip, png_uri
 from .sheets import across, click_targets, downwards
 
 SUBJECT = "One patch"
-SCREEN_SIDE = 256
+SCREEN_SIDE = 224
 GAP_SHARE = 0.05
 OUTLINE = 2
 

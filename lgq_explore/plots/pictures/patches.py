@@ -37,8 +37,8 @@ LINE = 2
 """Width of the outline in pixels: one pixel would be lost where the page is scaled down."""
 BLANK = 255
 ROW_NAME_WIDTH = 120
-PATCH_ON_SCREEN = 46
-"""Screen pixels of a patch: a row of 15 fits a notebook's cell on a screen 1,280 pixels wide."""
+PATCH_ON_SCREEN = 40
+"""Screen pixels of a patch: five rows of 15 leave room for another chart on a screen of 1,280 × 900 pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +84,8 @@ def draw_code_patches(rows: Sequence[PatchRow], reach: int, detail: str = "") ->
         ],
         layout(
             Title("Patches that hold each code", detail),
-            height=max(240, round(sheet.height * scale) + 72),
-            margin={"l": ROW_NAME_WIDTH, "r": 8, "t": 64, "b": 8},
+            height=max(150, round(sheet.height * scale) + 74),
+            margin={"l": ROW_NAME_WIDTH, "r": 8, "t": 66, "b": 8},
             dragmode=False,
             hovermode="closest",
             xaxis=across(max(1, sheet.width))
@@ -93,7 +93,7 @@ def draw_code_patches(rows: Sequence[PatchRow], reach: int, detail: str = "") ->
                 "visible": not empty,
                 "side": "top",
                 "tickvals": sheet.column_centres,
-                "ticktext": [*SUMMARIES, "patches"],
+                "ticktext": [*(name.replace(" ", "<br>") for name in SUMMARIES), "patches"],
                 "tickfont": {"size": 11, "color": GUIDE},
                 "tickangle": 0,
                 "showgrid": False,

@@ -8,7 +8,17 @@ from matplotlib.figure import Figure
 
 from lgq_explore.frames.pictures import CANDIDATES
 
-from ..style import GUIDE, Title, axis, layout, method_colour, new_figure, publication_style, publish_title
+from ..style import (
+    GUIDE,
+    LOW_CHART_HEIGHT,
+    Title,
+    axis,
+    layout,
+    method_colour,
+    new_figure,
+    publication_style,
+    publish_title,
+)
 
 
 def draw_posterior(
@@ -37,7 +47,7 @@ def draw_posterior(
         ),
         layout(
             Title(_title(value), detail),
-            height=300,
+            height=LOW_CHART_HEIGHT,
             margin={"l": 64, "r": 8, "t": 64, "b": 48},
             xaxis=axis("code, nearest first", type="category", showgrid=False),
             yaxis=axis(_axis_title(value, metric), rangemode="tozero"),

@@ -11,6 +11,7 @@ from lgq_explore.frames.usage import CODE_HISTORY
 
 from ..pictures.patches import NO_CODES
 from ..style import (
+    LOW_CHART_HEIGHT,
     Title,
     axis,
     layout,
@@ -55,7 +56,7 @@ def draw_code_history(
         ],
         layout(
             Title(TITLE, detail),
-            height=300,
+            height=LOW_CHART_HEIGHT,
             margin={"l": 56, "r": 8, "t": 76, "b": 48},
             showlegend=bool(codes),
             legend={

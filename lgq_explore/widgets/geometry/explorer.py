@@ -21,7 +21,7 @@ from lgq_explore.runs.study import Study
 from ..explorer import MAKE_AGAIN, Explorer
 from ..parts.background import Background
 from ..parts.charts import Picked
-from ..parts.inputs import codes_box, menu, step_slider
+from ..parts.inputs import codes_box, menu, row, step_slider
 from ..parts.state import Choice, Codes
 from ..parts.studies import StudyLike, as_study, study_argument, study_caption
 from .panes import MapRequest, StudyMaps, numbers_of, of_the_same_map
@@ -90,12 +90,16 @@ class GeometryExplorer(Explorer):
     def above(self) -> Sequence[ipywidgets.Widget]:
         slider, last = self.inputs["snapshot"], len(self.steps) - 1
         play = ipywidgets.Play(
-            value=self.steps.index(self.snapshot), max=last, interval=REPLAY_MILLISECONDS, show_repeat=False
+            value=self.steps.index(self.snapshot),
+            max=last,
+            interval=REPLAY_MILLISECONDS,
+            show_repeat=False,
+            layout={"width": "90px"},
         )
         ipywidgets.jslink((play, "value"), (slider, "index"))
         return [
-            ipywidgets.HBox([self.inputs[name] for name in ("method", "colour", "beside_as")]),
-            ipywidgets.HBox([slider, play, self.inputs["selection"]]),
+            row(*(self.inputs[name] for name in ("method", "colour", "beside_as"))),
+            row(slider, play, self.inputs["selection"]),
         ]
 
     def pick(self, picked: Picked) -> None:
@@ -109,11 +113,10 @@ class GeometryExplorer(Explorer):
         return [*super().moved_on(), *([beside.watch.moved_on(MAKE_AGAIN)] if beside else [])]
 
     def draw(self) -> dict[str, go.Figure]:
-        return {
-            "map": plots.geometry.draw_latent_map(
-                self._panes(), self.colour, selected=self.selection, shared_axes=self._is_shared()
-            )
-        }
+        maps = plots.geometry.draw_latent_maps(
+            self._panes(), self.colour, selected=self.selection, shared_axes=self._is_shared()
+        )
+        return dict(zip(("map", "beside"), maps, strict=False))
 
     def figure(self) -> Figure:
         return plots.geometry.publish_latent_map(
@@ -146,13 +149,13 @@ class GeometryExplorer(Explorer):
         return numbers
 
     def line(self) -> str:
-        first = self._panes()[0]
-        return f"{first.heading}: {first.under[0]}"
+        return self._panes()[0].under[0]
 
     def caption(self) -> str:
         parts = [
             f"{study_caption(self.study)}. Codes of step {self.snapshot:,d}, encoder of step "
-            f"{self.study.trained.finished_steps:,d}."
+            f"{self.study.trained.finished_steps:,d}.",
+            *(f"{pane.heading}: {' '.join(pane.under)}" for pane in self._panes()),
         ]
         if self.beside_as == "fitted":
             parts.append(

@@ -80,6 +80,7 @@ async function render({ model, el }) {
   const charts = new Map(); // by the names of their figures
   const Plotly = await loadPlotly(model);
   let colours = themeColours(el, model.get("themed"));
+  let isMovingOthers = false;
 
   // Plotly follows the window only. But a view may be drawn before it is on the page, where plotly takes it to be 700 pixels
   // wide, and a scroll bar takes room later.
@@ -87,6 +88,17 @@ async function render({ model, el }) {
     if (!place.clientWidth || !place._fullLayout) return;
     const { width, height } = place._fullLayout;
     if (Math.abs(width - place.clientWidth) > 1 || Math.abs(height - place.clientHeight) > 1) Plotly.Plots.resize(place);
+  }
+
+  // Charts of one map move together.
+  function moveTheOthers({ place }, change) {
+    const group = place.layout?.meta?.linked;
+    const moved = Object.entries(change).filter(([key]) => /^[xy]axis\.(range|autorange)/.test(key));
+    if (!group || !moved.length || isMovingOthers) return;
+    isMovingOthers = true;
+    const others = [...charts.values()].filter((other) => other.place !== place && other.place.layout?.meta?.linked === group);
+    const done = others.map((other) => Plotly.relayout(other.place, Object.fromEntries(moved)));
+    Promise.all(done).finally(() => (isMovingOthers = false));
   }
 
   function show() {
@@ -97,6 +109,7 @@ async function render({ model, el }) {
     figures.forEach(([name], index) => {
       if (!charts.has(name)) charts.set(name, makeChart(Plotly, sender(name)));
       const { wrapper } = charts.get(name);
+      wrapper.classList.toggle("lgq-wide", model.get("wide").includes(name));
       if (el.children[index] !== wrapper) el.insertBefore(wrapper, el.children[index] ?? null);
     });
     for (const [name, text] of figures) {
@@ -133,6 +146,7 @@ async function render({ model, el }) {
     const drawn = Plotly.react(chart.place, data, layout, SETTINGS);
     drawn.then(() => fit(chart));
     if (isNew) drawn.then(() => listen(Plotly, chart, sender(name)));
+    if (isNew) drawn.then(() => chart.place.on("plotly_relayout", (change) => moveTheOthers(chart, change)));
   }
 
   function followTheme() {

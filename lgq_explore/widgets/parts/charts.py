@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -71,7 +71,7 @@ def plotly_library() -> PlotlyLibrary:
 
 
 class Charts(anywidget.AnyWidget):
-    """Plotly figures in two columns, or in one where there is no room for two; of an odd number the first has a row.
+    """Plotly figures in two columns, or in one where there is no room for two.
 
     One widget for all of them: a FigureWidget each would parse its own five megabytes of plotly.js while it is made,
     and a page gives a widget two seconds for that.
@@ -88,13 +88,16 @@ class Charts(anywidget.AnyWidget):
     stale = traitlets.Bool().tag(sync=True)
     """Whether what is drawn isn't what is asked for yet: it is dimmed."""
 
-    def __init__(self) -> None:
-        super().__init__(plotly=plotly_library())
+    def __init__(self, wide: Sequence[str] = ()) -> None:
+        super().__init__(plotly=plotly_library(), wide=list(wide))
         self._callbacks: list[Callable[[Picked], None]] = []
         self.on_msg(self._hear)
 
     def __repr__(self) -> str:
         return f"Charts({len(self.figures)})"
+
+    wide = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    """The names of figures that go over both columns; one that is alone does anyway."""
 
     def show(self, figures: Mapping[str, go.Figure]) -> None:
         """Draw these, in place of what is drawn; a figure keeps its zoom while its name stays."""

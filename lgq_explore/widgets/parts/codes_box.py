@@ -25,14 +25,14 @@ class CodesBox(ipywidgets.HBox):
 
     value = traitlets.List(traitlets.Int())
 
-    def __init__(self, label: str, read: Callable[[str], list[int]]) -> None:
+    def __init__(self, label: str, read: Callable[[str], list[int]], width: str = "360px") -> None:
         self._codes_of = read
         self._text = ipywidgets.Text(
             description=label,
             placeholder="3, 17-20, dead, hits > 5, nearest 8 to 17",
             continuous_update=False,
             style={"description_width": "initial"},
-            layout={"width": "360px"},
+            layout={"width": width},
         )
         self._notice = ipywidgets.HTML()
         super().__init__([self._text, self._notice])

@@ -181,9 +181,9 @@ def three_digits(numbers: Iterable[float]) -> list[float]:
     return [float(f"{number:.3g}") for number in numbers]
 
 
-def codes_box(label: str) -> Callable[[Callable[[str], list[int]]], Input]:
+def codes_box(label: str, width: str = "360px") -> Callable[[Callable[[str], list[int]]], Input]:
     """A box of text for codes, or for rules that choose them."""
-    return lambda read: Input(CodesBox(label, read))
+    return lambda read: Input(CodesBox(label, read, width))
 
 
 def check_box(label: str) -> Callable[[Any], Input]:

@@ -22,8 +22,8 @@ from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import Explorer
 from ..parts.charts import Picked
-from ..parts.inputs import button, codes_box
-from ..parts.state import Codes
+from ..parts.inputs import button, codes_box, row, tabs
+from ..parts.state import Choice, Codes
 from ..parts.studies import StudyLike, as_study, snapshots_caption, study_argument, study_caption
 
 MOST_CODES = 5
@@ -31,6 +31,14 @@ MOST_CODES = 5
 
 MOST_PATCHES = 12
 PICTURES = 4
+
+VIEWS = {
+    "share of the total": "shares",
+    "nearest codes": "neighbours",
+    "over training": "history",
+    "pictures without them": "pictures",
+}
+"""What is drawn below the patches: as the buttons say it, and as the trait does."""
 
 NO_HISTORY = CODE_HISTORY.frame({})
 
@@ -44,6 +52,7 @@ class CodeInspector(Explorer):
     study: made before, or of a run: opened, its folder, or its name under data/runs, looked at through at most `crops`
     held-out crops.
     selection, turned_off: joint codes, 0 … K − 1. Tokens of codes that are turned off take the nearest one left.
+    view: what is drawn below the patches: shares, neighbours, history, or pictures without the codes turned off.
     A click on a patch puts its picture, row and column into the trait `patch`, which a `PatchInspector` can be linked
     to; a click on a neighbour adds it to the selection, one on a bar selects its code only, adds it with Shift, and
     removes it with Alt.
@@ -52,8 +61,11 @@ class CodeInspector(Explorer):
         InputError: a run that can't be opened, has no weights, or more codes than can be listed.
     """
 
-    selection = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("codes:"))
-    turned_off = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("turned off:"))
+    WIDE = ("patches", *VIEWS.values())
+
+    view = Choice(VIEWS, "shares", tabs())
+    selection = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("codes:", "240px"))
+    turned_off = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("turned off:", "240px"))
     patch = traitlets.List(traitlets.Int())
     """What was clicked, for panels that are linked; nothing here shows it."""
 
@@ -75,11 +87,11 @@ class CodeInspector(Explorer):
         return f"CodeInspector({printable(self.study.name)}, {len(self.selection)} codes, {len(self.turned_off)} off)"
 
     def above(self) -> Sequence[ipywidgets.Widget]:
-        turn_off = button("Turn selection off", "see what the pictures are without it", self._turn_selection_off)
-        turn_on = button("Turn all on", "use every code again", lambda: self.set_trait("turned_off", []))
+        turn_off = button("turn selection off", "see what the pictures are without it", self._turn_selection_off)
+        turn_on = button("turn all on", "use every code again", lambda: self.set_trait("turned_off", []))
         return [
-            ipywidgets.HBox([self.inputs["selection"], turn_off]),
-            ipywidgets.HBox([self.inputs["turned_off"], turn_on]),
+            row(self.inputs["selection"], turn_off, self.inputs["turned_off"], turn_on),
+            row(self.inputs["view"]),
         ]
 
     def patches(self) -> list[analysis.pictures.CodePatches]:
@@ -123,18 +135,21 @@ class CodeInspector(Explorer):
         return [self.study]
 
     def draw(self) -> dict[str, go.Figure]:
+        patches = plots.pictures.draw_code_patches(self._rows(), self._reach, self._detail())
+        return {"patches": patches, self.view: self._draw_view()}
+
+    def _draw_view(self) -> go.Figure:
         codes = self._shown()
-        drawn = {
-            "patches": plots.pictures.draw_code_patches(self._rows(), self._reach, self._detail()),
-            "shares": plots.pictures.draw_distortion(self._distortion.loc[codes], method=self._method),
-            "neighbours": plots.geometry.draw_code_neighbours(analysis.geometry.code_neighbours(self.study, codes)),
-            "history": plots.usage.draw_code_history(
-                self._history_of(codes), method=self._method, sentence=self._why_no_history
-            ),
-        }
-        if self.turned_off:
-            drawn["pictures"] = plots.pictures.draw_images(self._pictures(), self._picture_title())
-        return drawn
+        match self.view:
+            case "shares":
+                return plots.pictures.draw_distortion(self._distortion.loc[codes], method=self._method)
+            case "neighbours":
+                return plots.geometry.draw_code_neighbours(analysis.geometry.code_neighbours(self.study, codes))
+            case "history":
+                history = self._history_of(codes)
+                return plots.usage.draw_code_history(history, method=self._method, sentence=self._why_no_history)
+            case _:
+                return plots.pictures.draw_images(self._pictures(), self._picture_title())
 
     def figure(self) -> Figure:
         """The patches; `figures` adds the shares, the neighbours, the history and the pictures without codes."""

@@ -44,6 +44,8 @@ class PatchInspector(Explorer):
         InputError: a run that can't be opened, has no weights, or more codes than can be listed.
     """
 
+    WIDE = ("pictures", "posterior")
+
     patch = Place(lambda panel: panel.axes, (0, 0, 0), place_boxes())
     temperature = Temperature(
         lambda panel: panel.temperature_in_force,

@@ -48,6 +48,8 @@ class TemperatureExplorer(Explorer):
         InputError: a run that cannot be opened or has no temperature.
     """
 
+    WIDE = ("sweep",)
+
     temperature = Temperature(
         lambda panel: panel.offered_temperatures,
         lambda panel: panel.last_temperature,

@@ -73,6 +73,8 @@ class ToyLab(Explorer):
         InputError: an unknown name, or a number out of range.
     """
 
+    WIDE = ("planes",)
+
     data = Choice(list(analysis.toys.TOYS), "ring", menu("data"))
     method = Choice(lambda lab: list(QUANTIZERS), "lgq", menu("method"))
     codes = Whole(

@@ -19,18 +19,18 @@ def test_a_click_in_any_picture_picks_the_patch_under_it() -> None:
     picked = {
         (float(x), float(y)): int(number) for x, y, number in zip(clicks.x, clicks.y, clicks.customdata, strict=True)
     }
-    cell = 256 / GRID
+    cell = 224 / GRID
     assert picked[5.5 * cell, 2.5 * cell] == NUMBERS[2, 5]
-    second = 256 + round(256 * 0.05)
+    second = 224 + round(224 * 0.05)
     assert picked[second + 0.5 * cell, 7.5 * cell] == NUMBERS[7, 0]
     assert len(picked) == 2 * GRID * GRID
 
 
 def test_the_patch_is_outlined_in_every_picture_of_both_forms() -> None:
-    cell = 256 / GRID
+    cell = 224 / GRID
     first, second = draw_patch_pictures(PICTURES, NUMBERS, 2, 5).layout.shapes
     assert (first.x0, first.x1, first.y0, first.y1) == (5 * cell, 6 * cell, 2 * cell, 3 * cell)
-    assert second.x0 - first.x0 == 256 + round(256 * 0.05)
+    assert second.x0 - first.x0 == 224 + round(224 * 0.05)
     printed = publish_patch_pictures(PICTURES, NUMBERS, 2, 5).axes[0]
     assert [patch.get_xy() for patch in printed.patches] == [(first.x0, first.y0), (second.x0, second.y0)]
     assert [label.get_text() for label in printed.get_xticklabels()] == ["input", "decoded"]

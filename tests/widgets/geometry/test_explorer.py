@@ -6,6 +6,7 @@ import asyncio
 import base64
 import html
 import json
+import re
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -49,9 +50,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
         return [lgq.train(recipe, folder / name) for recipe, name in ((RECIPE, "lgq"), (grid, "fsq"))]
 
 
-def figure_of(panel: GeometryExplorer) -> dict[str, Any]:
-    (figure,) = panel.charts.figures.values()
-    return json.loads(figure)
+def figure_of(panel: GeometryExplorer, name: str = "map") -> dict[str, Any]:
+    return json.loads(panel.charts.figures[name])
+
+
+def headings(panel: GeometryExplorer) -> list[str]:
+    titles = [json.loads(figure)["layout"]["title"]["text"] for figure in panel.charts.figures.values()]
+    return [re.findall("<b>(.*?)</b>", title)[0] for title in titles]
 
 
 def numbers(encoded: Any) -> list[float]:
@@ -61,10 +66,10 @@ def numbers(encoded: Any) -> list[float]:
     return np.frombuffer(base64.b64decode(encoded["bdata"]), encoded["dtype"]).tolist()
 
 
-def places(panel: GeometryExplorer, pane: int = 0) -> dict[int, tuple[float, float]]:
+def places(panel: GeometryExplorer, name: str = "map") -> dict[int, tuple[float, float]]:
     """Code → its place in a pane that is drawn, hollow and coloured ones."""
     found = {}
-    for trace in figure_of(panel)["data"][5 * pane + HOLLOW : 5 * pane + COLOURED + 1]:
+    for trace in figure_of(panel, name)["data"][HOLLOW : COLOURED + 1]:
         codes, x, y = (numbers(trace[name]) if name in trace else [] for name in ("customdata", "x", "y"))
         found |= {int(code): (left, up) for code, left, up in zip(codes, x, y, strict=True)}
     return found
@@ -82,13 +87,11 @@ def test_it_opens_on_todays_codes_by_pca_beside_the_lattice(runs: list[Run]) -> 
     panel = GeometryExplorer(*runs)
     mapped = analysis.geometry.latent_map(lgq.study(runs[0]))
     assert places(panel) == expected_places(mapped.of("code", 6))
-    layout = figure_of(panel)["layout"]
-    headings = [note["text"] for note in layout["annotations"] if note["text"].startswith("<b>")]
-    assert headings == ["<b>lgq: 16 learned codes, step 6</b>", "<b>fsq: 4 × 3 grid, in its own space</b>"]
-    assert "matches" not in layout["xaxis2"]
+    assert headings(panel) == ["lgq: 16 learned codes, step 6", "fsq: 4 × 3 grid, in its own space"]
+    assert not figure_of(panel)["layout"]["meta"]["linked"]
     assert "two pairs of axes" in panel.caption()
     lattice = analysis.geometry.latent_map(lgq.study(runs[1]))
-    right = figure_of(panel)["data"][5:]
+    right = figure_of(panel, "beside")["data"]
     drawn = sorted(numbers(right[HOLLOW]["x"]) + numbers(right[COLOURED]["x"]))
     assert drawn == sorted(lattice.of("code")["x"].tolist())
     assert len(numbers(right[LINES]["x"])) == 3 * (3 * 3 + 2 * 4)
@@ -102,12 +105,12 @@ def test_it_opens_on_todays_codes_by_pca_beside_the_lattice(runs: list[Run]) -> 
 def test_every_map_says_how_far_it_can_be_believed(runs: list[Run]) -> None:
     panel = GeometryExplorer(*runs)
     quality = analysis.geometry.latent_map(lgq.study(runs[0])).quality
-    below = " ".join(note["text"].replace("<br>", " ") for note in figure_of(panel)["layout"]["annotations"])
-    assert below.count("Trustworthiness") == 2
-    assert quality.sentence in below
-    assert "Lattice regularity 1.00" in below
-    assert "placed by projection" in below
-    assert quality.warning in below
+    assert panel.caption().count("Trustworthiness") == 2
+    assert quality.sentence in panel.caption()
+    assert "Lattice regularity 1.00" in panel.caption()
+    assert "placed by projection" in panel.caption()
+    below = " ".join(note["text"].replace("<br>", " ") for note in figure_of(panel)["layout"].get("annotations", []))
+    assert quality.warning == below
 
 
 def test_the_slider_replays_the_codes_on_axes_that_stay(runs: list[Run]) -> None:
@@ -135,7 +138,7 @@ def test_a_lasso_selects_codes_that_are_marked_typed_and_linked(runs: list[Run])
     inspector.selection = [1]
     assert panel.selection == [1]
     # What lies in the other pane is of another codebook.
-    assert all("customdata" not in trace for trace in figure_of(panel)["data"][5:])
+    assert all("customdata" not in trace for trace in figure_of(panel, "beside")["data"])
     with pytest.raises(InputError, match="code 16 is outside 0 … 15"):
         panel.selection = [16]
 
@@ -144,13 +147,13 @@ def test_the_start_shares_the_axes_and_may_be_picked_from(runs: list[Run]) -> No
     panel = GeometryExplorer(*runs, beside_as="start", selection=[3])
     mapped = analysis.geometry.latent_map(lgq.study(runs[0]))
     assert places(panel) == expected_places(mapped.of("code", 6))
-    assert places(panel, 1) == expected_places(mapped.of("code", 0))
-    figure = figure_of(panel)
-    assert figure["layout"]["xaxis2"]["matches"] == "x"
-    assert figure["data"][TOKENS]["x"] == figure["data"][5 + TOKENS]["x"]
-    assert [numbers(pane["x"]) for pane in (figure["data"][SELECTED], figure["data"][5 + SELECTED])] == [
-        [places(panel, pane)[3][0]] for pane in (0, 1)
-    ]
+    assert places(panel, "beside") == expected_places(mapped.of("code", 0))
+    left, right = figure_of(panel), figure_of(panel, "beside")
+    assert left["layout"]["meta"]["linked"] == right["layout"]["meta"]["linked"] == "map"
+    assert left["layout"]["xaxis"]["range"] == right["layout"]["xaxis"]["range"]
+    assert left["data"][TOKENS]["x"] == right["data"][TOKENS]["x"]
+    for name in ("map", "beside"):
+        assert numbers(figure_of(panel, name)["data"][SELECTED]["x"]) == [places(panel, name)[3][0]]
     assert "where they started" in panel.caption()
     start = panel.frame().query("kind == 'code' and map.str.endswith('step 0')")
     assert len(start) == 16
@@ -162,13 +165,10 @@ def test_codes_that_began_as_a_grid_keep_its_lines(runs: list[Run], tmp_path: Pa
     quantizer = LGQConfig(codebook_size=16, initialization="grid")
     begun = replace(RECIPE, quantizer=quantizer, learning_rate=2e-3)
     panel = GeometryExplorer(lgq.train(begun, tmp_path / "begun"), beside_as="start")
-    figure = figure_of(panel)
-    headings = [note["text"] for note in figure["layout"]["annotations"] if note["text"].startswith("<b>")]
-    assert headings == [f"<b>lgq: 16 learned codes, step {step}</b>" for step in (6, 0)]
-    below = " ".join(note["text"].replace("<br>", " ") for note in figure["layout"]["annotations"])
-    assert below.count("Codes began as a grid of 4 × 4") == 2
+    assert headings(panel) == [f"lgq: 16 learned codes, step {step}" for step in (6, 0)]
+    assert panel.caption().count("Codes began as a grid of 4 × 4") == 2
     lengths = []
-    for lines in (figure["data"][LINES], figure["data"][5 + LINES]):
+    for lines in (figure_of(panel, name)["data"][LINES] for name in ("map", "beside")):
         ends = np.array([numbers(lines["x"]), numbers(lines["y"])]).T.reshape(24, 3, 2)
         lengths.append(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1))
     now, start = lengths
@@ -179,34 +179,34 @@ def test_codes_that_began_as_a_grid_keep_its_lines(runs: list[Run], tmp_path: Pa
     assert begun_as == pytest.approx(1, abs=1e-3)
     assert learned < begun_as - 0.005
     panel.method = "umap"  # where lines are not drawn
-    below = " ".join(note["text"].replace("<br>", " ") for note in figure_of(panel)["layout"]["annotations"])
-    assert below.count("Codes began as a grid of 4 × 4. ") == 2
-    assert "lines join" not in below
+    assert panel.caption().count("Codes began as a grid of 4 × 4. ") == 2
+    assert "lines join" not in panel.caption()
 
 
 def test_a_fitted_grid_shares_the_axes_and_the_tokens(runs: list[Run]) -> None:
     panel = GeometryExplorer(*runs, beside_as="fitted")
-    figure = figure_of(panel)
-    assert figure["layout"]["xaxis2"]["matches"] == "x"
-    assert figure["data"][TOKENS]["x"] == figure["data"][5 + TOKENS]["x"]
+    left, right = figure_of(panel), figure_of(panel, "beside")
+    assert left["layout"]["meta"]["linked"] == right["layout"]["meta"]["linked"] == "map"
+    assert left["layout"]["xaxis"]["range"] == right["layout"]["xaxis"]["range"]
+    assert left["data"][TOKENS]["x"] == right["data"][TOKENS]["x"]
     study = lgq.study(runs[0])
     mapped = analysis.geometry.latent_map(study, grid=analysis.geometry.fit_grid(study, (4, 3)))
-    right = figure["data"][5:]
+    right = right["data"]
     drawn = sorted(numbers(right[HOLLOW]["x"]) + numbers(right[COLOURED]["x"]))
     assert drawn == sorted(mapped.of("grid")["x"].tolist())
     assert places(panel) == expected_places(mapped.of("code"))
     assert "favours the grid" in panel.caption()
     alone = GeometryExplorer(runs[0], beside_as="fitted")
-    assert "grid, fitted to the same tokens" in alone.charts.figures["map"]
+    assert "grid, fitted to the same tokens" in alone.charts.figures["beside"]
 
 
 def test_raw_latents_of_the_grid_are_shown_with_what_its_codes_decode_to(runs: list[Run]) -> None:
     panel = GeometryExplorer(*runs, beside_as="latents")
     mapped = analysis.geometry.latent_map(lgq.study(runs[1]), space="latents")
-    right = figure_of(panel)["data"][5:]
+    right = figure_of(panel, "beside")["data"]
     drawn = sorted(numbers(right[HOLLOW]["x"]) + numbers(right[COLOURED]["x"]))
     assert drawn == sorted(mapped.of("code")["x"].tolist())
-    assert "projected out, among its raw latents" in panel.charts.figures["map"]
+    assert "projected out, among its raw latents" in headings(panel)[1]
 
 
 @pytest.mark.parametrize("colour", lgq.plots.geometry.CODE_COLOURS)
@@ -258,12 +258,12 @@ def test_umap_follows_pca_where_a_kernels_loop_runs(runs: list[Run]) -> None:
 def test_a_grid_asked_for_is_there_when_it_is_waited_for(runs: list[Run]) -> None:
     async def ask() -> tuple[int, int]:
         panel = GeometryExplorer(runs[0])
-        alone = len(figure_of(panel)["data"])
+        alone = len(panel.charts.figures)
         panel.beside_as = "fitted"
         await panel.ready()
-        return alone, len(figure_of(panel)["data"])
+        return alone, len(panel.charts.figures)
 
-    assert asyncio.run(ask()) == (5, 10)
+    assert asyncio.run(ask()) == (1, 2)
 
 
 def test_what_fails_in_the_background_is_said_and_not_tried_again(runs: list[Run]) -> None:

@@ -93,8 +93,11 @@ def press(panel: ipywidgets.Widget, label: str) -> None:
     button.click()
 
 
-def drawn(panel: ipywidgets.Widget) -> list[dict]:
-    return [json.loads(figure) for figure in panel.charts.figures.values()]
+def drawn(panel: ipywidgets.Widget, name: str) -> dict:
+    """A figure by its name; of a panel with views, the one that shows it."""
+    if name not in panel.charts.figures:
+        panel.view = name
+    return json.loads(panel.charts.figures[name])
 
 
 def picks(figure: dict) -> list[int]:
@@ -112,7 +115,7 @@ def test_a_selection_is_filled_with_patches_that_hold_the_code(run: Run, encodin
     inspector.selection = [first, second]
     assert "Select codes" not in text_of(inspector)
     held = encoding.codes[:, 0].reshape(-1)
-    shown = picks(drawn(inspector)[0])
+    shown = picks(drawn(inspector, "patches"))
     assert set(held[shown]) == {first, second}
     assert [found.count for found in inspector.patches()] == [(held == code).sum() for code in sorted([first, second])]
 
@@ -120,8 +123,7 @@ def test_a_selection_is_filled_with_patches_that_hold_the_code(run: Run, encodin
 def test_turning_codes_off_gives_the_numbers_of_the_analysis(run: Run, encoding: Encoding, studied: Study) -> None:
     first, *_ = used(studied)
     inspector = CodeInspector(run, selection=[first], crops=CROPS)
-    assert len(drawn(inspector)) == 4
-    press(inspector, "Turn selection off")
+    press(inspector, "turn selection off")
     assert inspector.turned_off == [first]
     expected = analysis.pictures.turn_codes_off(studied, [first])
     assert expected.reassigned == (encoding.codes == first).sum() > 0
@@ -129,24 +131,25 @@ def test_turning_codes_off_gives_the_numbers_of_the_analysis(run: Run, encoding:
     assert summary["reassigned_tokens"] == expected.reassigned
     assert summary["psnr_change_db"] == pytest.approx(expected.change_db)
     assert summary["tokens"] == encoding.codes.size
-    title = drawn(inspector)[4]["layout"]["title"]["text"]
+    title = drawn(inspector, "pictures")["layout"]["title"]["text"]
     assert f"{expected.reassigned:,d} tokens, {expected.change_db:+.3f} dB" in title
     assert f"{expected.reassigned:,d} of {encoding.codes.size:,d} tokens reassigned" in text_of(inspector)
-    press(inspector, "Turn all on")
+    press(inspector, "turn all on")
     assert inspector.turned_off == []
-    assert len(drawn(inspector)) == 4
     assert inspector.summary()["psnr_change_db"] == 0
 
 
 def test_clicks_select_codes_and_patches(run: Run, encoding: Encoding, studied: Study) -> None:
     first, second, *_ = used(studied)
     inspector = CodeInspector(run, selection=[first], crops=CROPS)
-    token = picks(drawn(inspector)[0])[-1]
+    token = picks(drawn(inspector, "patches"))[-1]
     send(inspector, {"figure": "patches", "codes": [int(token)], "mode": "replace"})
     image, row, column = inspector.patch
     assert encoding.codes[image, 0, row, column] == first
+    inspector.view = "neighbours"
     send(inspector, {"figure": "neighbours", "codes": [second], "mode": "replace"})
     assert inspector.selection == sorted([first, second])
+    inspector.view = "shares"
     send(inspector, {"figure": "shares", "codes": [second], "mode": "replace"})
     assert inspector.selection == [second]
 
@@ -172,7 +175,7 @@ def test_of_many_codes_the_most_used_are_shown(run: Run, encoding: Encoding, stu
     inspector = CodeInspector(run, selection=list(range(64)), crops=CROPS)
     assert [found.code for found in inspector.patches()] == sorted(used(studied)[:5])
     assert inspector.summary()["tokens_of_selection"] == encoding.codes.size
-    assert "5 most used of 64" in drawn(inspector)[0]["layout"]["title"]["text"]
+    assert "5 most used of 64" in drawn(inspector, "patches")["layout"]["title"]["text"]
 
 
 def test_a_code_that_does_not_exist_is_refused(run: Run) -> None:
@@ -190,13 +193,13 @@ def test_methods_of_other_kinds_are_inspected_too(data: Path, method: str) -> No
     code = int(analysis.usage.per_code(studied)["count"].argmax())
     inspector = CodeInspector(run, selection=[code], turned_off=[code], crops=CROPS)
     assert inspector.summary()["reassigned_tokens"] == analysis.usage.per_code(studied)["count"].max()
-    history = drawn(inspector)[3]
+    history = drawn(inspector, "history")
     said = history["layout"]["annotations"][0]
     assert said["visible"] == (method == "fsq")
     assert ("fixed grid" in said["text"]) == (method == "fsq")
     patch = PatchInspector(run, patch=[0, 1, 2], crops=CROPS)
     assert "responsibility" not in patch.summary()
-    assert "Distance" in drawn(patch)[1]["layout"]["title"]["text"]
+    assert "Distance" in drawn(patch, "posterior")["layout"]["title"]["text"]
     assert len(inspector.figures()) == (4 if method == "fsq" else 5)
     assert len(patch.figures()) == 2
 
@@ -208,7 +211,7 @@ def test_a_patch_shows_the_posterior_of_the_analysis(run: Run, encoding: Encodin
     assert inspector.summary()["runner_up"] == expected.runner_up
     assert inspector.summary()["margin"] == pytest.approx(expected.margin)
     assert inspector.frame().equals(expected.candidates)
-    (bars,) = drawn(inspector)[1]["data"]
+    (bars,) = drawn(inspector, "posterior")["data"]
     assert bars["customdata"] == expected.candidates["code"].tolist()
 
 
@@ -217,7 +220,7 @@ def test_a_patch_is_moved_by_boxes_clicks_and_links(run: Run, encoding: Encoding
     picture, row, column = (part for part in parts_of(inspector) if isinstance(part, ipywidgets.IntText))
     picture.value, row.value = 3, 2
     assert inspector.patch == [3, 2, 0]
-    token = picks(drawn(inspector)[0])[5]
+    token = picks(drawn(inspector, "pictures"))[5]
     send(inspector, {"figure": "pictures", "codes": [int(token)], "mode": "replace"})
     assert [picture.value, row.value, column.value] == inspector.patch
     assert inspector.patch[0] == 3
@@ -255,7 +258,7 @@ def test_a_patch_that_does_not_exist_is_refused(run: Run) -> None:
 def test_the_code_of_a_panel_makes_it_again(run: Run) -> None:
     inspector = CodeInspector(run, selection=[5], turned_off=[7], crops=CROPS)
     seen = f"lgq.study({str(run.path)!r}, crops={CROPS})"
-    assert inspector.code() == f"lgq.widgets.CodeInspector({seen}, selection=[5], turned_off=[7])"
+    assert inspector.code() == f"lgq.widgets.CodeInspector({seen}, view='shares', selection=[5], turned_off=[7])"
     assert eval(inspector.code(), {"lgq": lgq}).summary() == inspector.summary()
     patch = PatchInspector(run, patch=[1, 2, 3], crops=CROPS)
     assert eval(patch.code(), {"lgq": lgq}).summary() == patch.summary()
@@ -266,12 +269,12 @@ def test_a_study_without_a_run_is_inspected_too() -> None:
     foreign = study_of(method_tokenizer("lgq"), noise_pictures(4))
     inspector, patch = CodeInspector(foreign, selection=sorted(used(foreign)[:2])), PatchInspector(foreign)
     assert [found.count for found in inspector.patches()] == np.bincount(foreign.codes)[inspector.selection].tolist()
-    assert "has no run" in drawn(inspector)[3]["layout"]["annotations"][0]["text"]
-    assert "without a run" in text_of(patch)
+    assert "has no run" in drawn(inspector, "history")["layout"]["annotations"][0]["text"]
+    assert "without a run" in patch.caption()
     assert patch.summary()["code"] == foreign.codes[0]
     assert patch.code().startswith("lgq.widgets.PatchInspector(study, ")
 
 
 def test_captions_carry_run_seed_and_n(run: Run, encoding: Encoding) -> None:
     for panel in (CodeInspector(run, crops=CROPS), PatchInspector(run, crops=CROPS)):
-        assert f"run lgq · seed 0 · step 4 · N = {encoding.codes.size:,d} tokens" in text_of(panel)
+        assert f"run lgq · seed 0 · step 4 · N = {encoding.codes.size:,d} tokens" in panel.caption()
