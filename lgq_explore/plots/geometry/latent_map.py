@@ -92,10 +92,10 @@ def draw_latent_maps(
             layout(
                 Title(pane.heading, _tokens_drawn(pane, len(pane.tokens))),
                 height=HEIGHT + NOTE_LINE * lines,
-                margin={"l": 56, "r": 20, "t": 96, "b": 58 + NOTE_LINE * lines},
+                margin={"l": 56, "r": 20, "t": 88, "b": 58 + NOTE_LINE * lines},
                 showlegend=False,
                 hovermode="closest",
-                dragmode="lasso",
+                dragmode="lasso" if pane.selectable else "pan",
                 coloraxis=_colour_axis(scale, CODE_COLOURS[colour]),
                 annotations=_warning_note(foot),
                 linked="map" if shared_axes else "",

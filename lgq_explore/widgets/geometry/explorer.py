@@ -63,7 +63,7 @@ class GeometryExplorer(Explorer):
     )
     snapshot = Choice(lambda panel: panel.steps, lambda panel: panel.steps[-1], step_slider("codes of step"))
     beside_as = Choice(BESIDE, "lattice", menu("beside", "330px"))
-    selection = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("codes"))
+    selection = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("codes", "300px"))
 
     def __init__(self, study: StudyLike, beside: StudyLike | None = None, **state: Any) -> None:
         self.study = as_study(study)
