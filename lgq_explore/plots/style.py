@@ -123,11 +123,8 @@ def printed_text(text: object) -> str:
     return WORD_JOINER + shown if shown.startswith("_") else shown
 
 
-def layout(title: Title, *, height: int, linked: str = "", **settings: object) -> dict[str, Any]:
-    """The common layout of interactive figures, overridden by `settings`. The width is that of the notebook's cell.
-
-    linked: figures with the same word here are moved together by the page.
-    """
+def layout(title: Title, *, height: int, **settings: object) -> dict[str, Any]:
+    """The common layout of interactive figures, overridden by `settings`. The width is that of the notebook's cell."""
     house = {
         "template": TEMPLATE,
         "title": {
@@ -147,8 +144,9 @@ def layout(title: Title, *, height: int, linked: str = "", **settings: object) -
         "hoverlabel": {"bgcolor": PAPER, "bordercolor": AXIS, "font": FONT},
         # A zoom outlives an update of the data.
         "uirevision": "keep",
-        # A page takes the title out of the figure and puts it above, where it wraps.
-        "meta": {"title_band": TITLE_BAND, "linked": linked},
+        # A page takes the title out of the figure and puts it above, where it wraps. It moves figures together that
+        # have the same word in `linked`.
+        "meta": {"title_band": TITLE_BAND, "linked": ""},
     }
     return house | settings
 
