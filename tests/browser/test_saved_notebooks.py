@@ -1,0 +1,108 @@
+"""Does a notebook that is saved and opened again without its kernel show each panel's picture, and how to go on?"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Page
+
+from lgq_explore import widgets
+from lgq_explore.training.loop import train
+from lgq_explore.widgets.panel import Panel
+from lgq_explore.widgets.parts.presence import HOW_TO_MAKE_IT_LIVE
+from tests.browser.notebook_page import SECONDS, SMALL, NotebookPage, opened_notebook
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Lab
+
+NOTEBOOK = "panels.ipynb"
+FIRST = """
+from dataclasses import replace
+import lgq_explore as lgq
+run = lgq.open_run({path!r})
+again = replace(run.config, seed=1)
+"""
+PANELS = {
+    "CodeInspector": "lgq.widgets.CodeInspector(run, selection=[1, 2])",
+    "GeometryExplorer": "lgq.widgets.GeometryExplorer(run, selection=[1, 2])",
+    "HealthPanel": "lgq.widgets.HealthPanel(run)",
+    "PatchInspector": "lgq.widgets.PatchInspector(run)",
+    "RunsTable": "lgq.widgets.RunsTable()",
+    "TemperatureExplorer": "lgq.widgets.TemperatureExplorer(run)",
+    "ToyLab": "lgq.widgets.ToyLab('square', codes=4, steps=20).train()",
+    "TrainingMonitor": "monitor = lgq.widgets.TrainingMonitor(again)\ndisplay(monitor)\nrun = await monitor.train()",
+    "UsageExplorer": "lgq.widgets.UsageExplorer(run)",
+}
+"""A cell for each panel."""
+
+OUTPUTS = """[...document.querySelectorAll(".jp-OutputArea")].map(area =>
+    [...area.querySelectorAll(":scope > .jp-OutputArea-child")].map(output => ({
+        isVisible: output.checkVisibility(),
+        isLive: Boolean(output.querySelector(".lgq-panel")),
+        text: output.innerText,
+        width: Math.max(0, ...[...output.querySelectorAll("img, table")].map(part => part.offsetWidth)),
+    }))
+).filter(outputs => outputs.length)"""
+ARE_LIVE = f"""(areas => areas.length === {len(PANELS)} && areas.every(([picture, view]) =>
+    !picture.isVisible && view?.isLive && view.isVisible))({OUTPUTS})"""
+ARE_PICTURES = f"""(areas => areas.length === {len(PANELS)} && areas.every(([picture, view]) =>
+    picture.isVisible && picture.width > 100 && view?.text.includes({json.dumps(HOW_TO_MAKE_IT_LIVE)})))({OUTPUTS})"""
+SAY_THAT_IT_IS_GONE = """[...document.querySelectorAll(".lgq-panel")].filter(panel =>
+    getComputedStyle(panel, "::before").content.includes("The kernel is gone")).length"""
+SOURCES = "[...document.querySelectorAll('.jp-OutputArea-child img')].map(picture => picture.src)"
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_cells_show_every_panel() -> None:
+    panels = [name for name in widgets.__all__ if isinstance(getattr(widgets, name), type)]
+    assert set(PANELS) == {name for name in panels if issubclass(getattr(widgets, name), Panel)}
+
+
+def test_what_is_saved_shows_pictures_and_what_lives_is_live(
+    lab: Lab, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(lab.data))
+    path = str(train(SMALL, lab.data / "runs" / "lgq").path)
+    with opened_notebook(lab, page, NOTEBOOK, [FIRST.format(path=path), *PANELS.values()]) as notebook:
+        page.set_viewport_size({"width": 1280, "height": 9000})  # JupyterLab draws what is in sight
+        notebook.run_all()
+        notebook.wait_until(ARE_LIVE)
+        notebook.wait_for_kernel()
+
+        before = page.evaluate(SOURCES)
+        notebook.slider("temperature").first.focus()
+        page.keyboard.press("ArrowRight")
+        notebook.wait_until(f"{SOURCES}.some(source => !{json.dumps(before)}.includes(source))")
+        save(notebook, lab)
+
+        notebook.open(lab.address_of(NOTEBOOK))  # its kernel still runs
+        notebook.wait_until(ARE_LIVE)
+
+        menu(notebook, "Kernel", "Shut Down Kernel")
+        notebook.wait_until(f"{SAY_THAT_IT_IS_GONE} === {len(PANELS)}")
+        assert notebook.button("Start").evaluate("button => getComputedStyle(button).pointerEvents") == "none"
+
+        notebook.open(lab.address_of(NOTEBOOK))
+        notebook.wait_until(ARE_PICTURES)
+        assert "Error displaying widget" not in page.locator(".jp-Notebook").inner_text()
+        notebook.picture("saved_notebook.png")
+
+        saved = json.loads((lab.notebooks / NOTEBOOK).read_text())
+        saved["metadata"]["changed"] = "so JupyterLab does not trust it"
+        (lab.notebooks / "untrusted.ipynb").write_text(json.dumps(saved))
+        notebook.open(lab.address_of("untrusted.ipynb"))
+        notebook.wait_until(ARE_PICTURES)
+
+
+def menu(notebook: NotebookPage, title: str, entry: str) -> None:
+    notebook.page.get_by_role("menuitem", name=title, exact=True).click()
+    notebook.page.get_by_text(entry, exact=True).click()
+
+
+def save(notebook: NotebookPage, lab: Lab) -> None:
+    notebook.page.keyboard.press("Control+s")
+    notebook.page.wait_for_timeout(2 * SECONDS)
+    assert len(json.loads((lab.notebooks / NOTEBOOK).read_text())["metadata"]["widgets"]) == 1
