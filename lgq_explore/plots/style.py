@@ -9,6 +9,7 @@ from __future__ import annotations
 import colorsys
 import hashlib
 import html
+import math
 import re
 import threading
 from collections.abc import Iterator
@@ -18,9 +19,12 @@ from io import BytesIO
 from itertools import zip_longest
 from typing import Any
 
+import numpy as np
 import seaborn
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -90,7 +94,13 @@ def method_colour(method: str) -> str:
     return "#" + "".join(f"{round(255 * part):02X}" for part in rgb)
 
 
-TITLE_BAND = 32
+COUNTS = ",.10~g"
+"""Format of ticks that count something: whole numbers are never rounded to others."""
+
+LEAST_TICKS, LEAST_ROOM = 3, 1.1
+"""Fewest ticks of a logarithmic axis at 1, 2 and 5, and least factor by which it goes beyond its values."""
+
+TITLE_BAND = 40
 """Screen pixels of the top margin that the title takes."""
 
 AXES = {"automargin": True, "ticks": "", "title": {"standoff": 15}, "zerolinecolor": GRID}
@@ -165,6 +175,50 @@ def axis(title: str, *, colour: str = INK, **settings: object) -> dict[str, Any]
         "gridcolor": GRID,
     }
     return house | settings
+
+
+def log_scale(values: ArrayLike, most: int = 6) -> dict[str, Any]:
+    """Settings of a logarithmic axis that holds the positive `values`, with at most that many round ticks."""
+    low, high = _spread(values)
+    ticks = log_ticks(low, high, most)
+    return {
+        "type": "log",
+        "range": [math.log10(low), math.log10(high)],
+        "tickvals": ticks,
+        "ticktext": [tick_label(tick) for tick in ticks],
+    }
+
+
+def _spread(values: ArrayLike) -> tuple[float, float]:
+    """The least and the largest positive value, with a little room at both ends."""
+    numbers = np.asarray(values, dtype=np.float64)
+    positive = numbers[np.isfinite(numbers) & (numbers > 0)]
+    low, high = (float(positive.min()), float(positive.max())) if positive.size else (1.0, 10.0)
+    room = max(2.0 if low == high else LEAST_ROOM, (high / low) ** 0.04)
+    return low / room, high * room
+
+
+def round_ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round numbers from low to high, evenly spaced: at most `most`."""
+    found = MaxNLocator(most - 1, steps=[1, 2, 5, 10]).tick_values(low, high)
+    return [float(tick) for tick in found if low <= tick * (1 + 1e-9) and tick <= high * (1 + 1e-9)]
+
+
+def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round numbers from low to high for a logarithmic scale: at 1, 2 and 5, at powers of ten, or within one decade."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for digits in ((1, 2, 5), (1, 3), (1,)):
+        ticks = [digit * 10.0**power for power in powers for digit in digits if low <= digit * 10.0**power <= high]
+        if len(ticks) < LEAST_TICKS:
+            return round_ticks(low, high, most)
+        if len(ticks) <= most:
+            return ticks
+    return ticks[:: math.ceil(len(ticks) / most)]
+
+
+def tick_label(number: float) -> str:
+    """A round number as an axis shows it."""
+    return f"{number:,.10g}".replace("-", "\N{MINUS SIGN}")
 
 
 def note(

@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from benchmarks.browser.page import chromium, find_browser
-from lgq_explore.plots.style import BLACK, BLUE, GUIDE, INK, Title, axis, layout, note
+from lgq_explore.plots.style import BLACK, BLUE, DEAD, GUIDE, INK, Title, axis, layout, note
 from tests.browser.bare_charts import BareCharts
 
 pytestmark = pytest.mark.browser
@@ -102,6 +102,14 @@ def test_charts_follow_the_theme_and_its_change(page: Page) -> None:
     assert charts.read("[chart._fullLayout.paper_bgcolor, chart._fullLayout.plot_bgcolor]") == ["rgba(0, 0, 0, 0)"] * 2
     charts.show([codes_map(go.Scatter)])
     assert colours() == dark
+
+
+def test_dead_codes_follow_the_theme_in_a_colour_scale(page: Page) -> None:
+    grey = [[0.0, DEAD], [0.5, DEAD], [1.0, BLUE]]
+    cells = go.Heatmap(z=[[0, 1]], x=[0, 1], y=[0], colorscale=grey)
+    charts = BareCharts(page, [go.Figure(cells, layout(Title("Cells", ""), height=300))])
+    scale = charts.read("chart._fullData[0].colorscale")
+    assert scale == [[0, "rgb(189, 189, 189)"], [0.5, "rgb(189, 189, 189)"], [1, BLUE]]
 
 
 @pytest.mark.parametrize("width", [430, 855])

@@ -23,6 +23,10 @@ from lgq_explore.frames.geometry import (
     SPLIT_TEMPERATURE,
 )
 
+from ..style import log_ticks, round_ticks, tick_label
+
+MOST_TICKS = 12
+"""Most ticks of a colour bar."""
 MARGIN = 0.04
 """Empty border of a map, as a share of its extent."""
 
@@ -120,12 +124,11 @@ def colour_scale(panes: Sequence[MapPane], kind: CodeColour) -> ColourScale:
         low = 0.0
     if high <= low:  # all the same: any scale will do
         high = low + 1
-    if not kind.log:
-        ticks = np.linspace(low, high, 5)
-        return ColourScale(low, high, ticks.tolist(), [f"{tick:.3g}".replace("-", "−") for tick in ticks])
-    numbers = [digit * 10.0**power for power in range(math.floor(low), math.ceil(high) + 1) for digit in (1, 2, 5)]
-    shown = [number for number in numbers if low - 1e-9 <= math.log10(number) <= high + 1e-9]
-    return ColourScale(low, high, [math.log10(number) for number in shown], [f"{number:,g}" for number in shown])
+    if kind.log:
+        numbers = log_ticks(10**low, 10**high, MOST_TICKS)
+        return ColourScale(low, high, [math.log10(number) for number in numbers], [*map(tick_label, numbers)])
+    ticks = round_ticks(low, high, MOST_TICKS)
+    return ColourScale(low, high, ticks, [*map(tick_label, ticks)])
 
 
 def marker_size(codes: int) -> float:

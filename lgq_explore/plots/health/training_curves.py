@@ -49,6 +49,7 @@ from ..style import (
     Title,
     axis,
     layout,
+    log_scale,
     new_figure,
     note,
     publication_style,
@@ -72,7 +73,7 @@ MOST_MARKED_ROWS = 60
 """Most rows with a marker each, so that a single row can be seen. With more rows, markers would hide the line."""
 LEGEND_LETTERS = 54
 """Most letters in a line of names above a panel: what half a cell of 640 screen pixels has room for."""
-NAMES_SIZE = 11
+NAMES_SIZE, MOST_TICKS = 11, 5
 
 
 @dataclass(frozen=True)
@@ -268,7 +269,7 @@ def _panel_traces(place: _Place, panel: _Panel, lines: dict[str, _Line], curves:
 
 
 def _panel_axes(place: _Place, panel: _Panel, curves: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    scale = _log_axis(curves, panel) if panel.log else {"rangemode": "tozero"}
+    scale = _log_axis(curves, panel, MOST_TICKS) if panel.log else {"rangemode": "tozero"}
     steps = axis(
         STEPS if place.has_steps else "",
         domain=place.across,
@@ -297,12 +298,8 @@ def _panel_axes(place: _Place, panel: _Panel, curves: pd.DataFrame) -> dict[str,
     return axes
 
 
-def _log_axis(curves: pd.DataFrame, panel: _Panel) -> dict[str, object]:
-    """A log axis with labels as dense as fits: at all digits, at 1, 2 and 5, or at powers of ten."""
-    values = curves.loc[~curves["quantity"].isin(panel.on_right) & (curves["value"] > 0), "value"]
-    decades = np.log10(values.max() / values.min()) if len(values) else 0.0
-    dtick = "D1" if decades < 0.7 else "D2" if decades < 2 else 1
-    return {"type": "log", "dtick": dtick, "minorloglabels": "complete", "tickformat": "~g"}
+def _log_axis(curves: pd.DataFrame, panel: _Panel, most: int) -> dict[str, Any]:
+    return log_scale(curves.loc[~curves["quantity"].isin(panel.on_right), "value"], most)
 
 
 def _publish_panel(axes: Axes, panel: _Panel, curves: pd.DataFrame) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import seaborn
@@ -28,6 +28,7 @@ from ..style import (
     Title,
     axis,
     layout,
+    log_scale,
     new_figure,
     note,
     printed_text,
@@ -205,15 +206,14 @@ class _Place:
 
 
 def _axes(place: _Place, panel: _Panel) -> dict[str, Any]:
-    span = [float(np.log10(end)) for end in panel.span] if panel.is_log else list(panel.span)
-    kind = {"type": "log", "dtick": 1} if panel.is_log else {"nticks": 5}
+    scale: dict[str, Any] = {"range": list(panel.span), "nticks": 5, "tickformat": "~g"}
+    if panel.is_log:
+        scale = log_scale(panel.span, most=5) | {"range": [math.log10(end) for end in panel.span]}
     return {
         f"xaxis{place.number}": axis(
             "step", domain=place.across, anchor=f"y{place.number}", rangemode="tozero", nticks=5
         ),
-        f"yaxis{place.number}": axis(
-            "", domain=place.up, anchor=f"x{place.number}", range=span, tickformat="~g", **kind
-        ),
+        f"yaxis{place.number}": axis("", domain=place.up, anchor=f"x{place.number}", **scale),
     }
 
 

@@ -21,6 +21,7 @@ from ..style import (
     Title,
     axis,
     layout,
+    log_scale,
     new_figure,
     publication_style,
     publish_title,
@@ -62,7 +63,7 @@ def draw_bifurcation(
         _count(states, "effective_centres", "effective centres", BLUE, "solid"),
         _count(resting, "distinct_centres", "distinct centres", GUIDE, "dot"),
     ]
-    log: dict[str, Any] = {"type": "log", "dtick": 1, "tickformat": "~g", "range": _log_range(states)}
+    log = log_scale(states["temperature"]) | {"range": _log_range(states)}
     shapes = [_vertical(critical, VERMILION, "dash")]
     if temperature is not None:
         shapes.append(_vertical(temperature, INK, "solid"))
@@ -78,7 +79,7 @@ def draw_bifurcation(
             xaxis=axis("", anchor="y", matches="x2", showticklabels=False, **log),
             xaxis2=axis(TEMPERATURE, anchor="y2", **log),
             yaxis=axis("first coordinate" if along == 0 else f"coordinate {along + 1}", domain=[0.4, 1], anchor="x"),
-            yaxis2=axis("centres", type="log", domain=[0, 0.3], anchor="x2", dtick="D2", tickformat="~g"),
+            yaxis2=axis("centres", domain=[0, 0.3], anchor="x2", **log_scale(_counts(states), most=4)),
         ),
     )
 
@@ -114,6 +115,10 @@ def publish_bifurcation(
         )
         publish_title(figure, _title(states, codes))
     return figure
+
+
+def _counts(states: pd.DataFrame) -> pd.Series:
+    return pd.concat([states["effective_centres"], states["distinct_centres"]])
 
 
 def _of_resting(states: pd.DataFrame) -> pd.Series:

@@ -34,6 +34,7 @@ from ..style import (
     Title,
     axis,
     layout,
+    log_scale,
     new_figure,
     note,
     publication_style,
@@ -125,17 +126,10 @@ def draw_sweep(sweep: pd.DataFrame, flips: pd.DataFrame, marks: pd.DataFrame, te
                     yaxis="y" + name,
                 )
             )
-        x_axis: dict[str, Any] = {
-            "type": "log",
-            "dtick": 1,
-            "tickformat": "~g",
-            "range": _log_range(sweep),
-            "anchor": "y" + name,
-        }
+        x_axis = log_scale(sweep["temperature"], most=4) | {"range": _log_range(sweep), "anchor": "y" + name}
         axes["xaxis" + name] = axis(TEMPERATURE, domain=span, unifiedhovertitle={"text": "τ = %{x:.3~g}"}, **x_axis)
-        scale: dict[str, Any] = (
-            {"type": "log", "dtick": 1, "tickformat": "~g"} if panel.log else {"rangemode": "tozero"}
-        )
+        drawn = np.concatenate([_shown(curves[line.column], panel) for line in panel.lines])
+        scale = log_scale(drawn) if panel.log else {"rangemode": "tozero"}
         axes["yaxis" + name] = axis(panel.measure, anchor="x" + name, **scale)
         shapes += [_vertical(value, colour, name) for value, colour in _verticals(marks, temperature)]
         notes.append(_heading(panel, span[0]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import seaborn
@@ -11,35 +12,39 @@ from matplotlib.axes import Axes
 
 from lgq_explore.frames.usage import ACCUMULATION
 
-from ..run_looks import RunRows, rows_of_runs, translucent
-from ..style import CHART_HEIGHT, GUIDE, Title, axis, layout
-from .inequality import legend_inside
+from ..line_ends import BAND_OPACITY, EndLabel, SeedGroup, band, named_at_ends, seed_groups
+from ..run_looks import RunRows, rows_of_runs
+from ..style import CHART_HEIGHT, COUNTS, GUIDE, Title, axis, layout
 
 X_TITLE, Y_TITLE = "images encoded", "active codes"
-BAND_OPACITY = 0.18
 
 
 def draw_accumulation(accumulation: pd.DataFrame, methods: Mapping[str, str]) -> go.Figure:
     """Active codes by the number of images, with the bootstrap band; dotted: the Chao2 lower bound for more images.
 
     accumulation: that of `analysis.usage.accumulation`, of several runs.
-    methods: each run's name and method. Four traces a run: band (two), curve, bound; and the codebook size.
+    methods: each run's name and method. Four traces a run: band (two), curve, bound; and the codebook size. Runs that
+    differ in their seed only share a band, which holds their curves. Lines are named at their ends.
 
     Raises:
         InputError: a column is missing, or a run's method is not said.
     """
-    parts = list(rows_of_runs(accumulation, ACCUMULATION, methods))
-    traces = [trace for part in parts for trace in _traces(part)]
-    most_images = int(accumulation["images"].max())
-    traces += [_level(most_images, size, name, GUIDE, "dash") for size, name in _codebook_sizes(accumulation).items()]
+    groups = seed_groups(rows_of_runs(accumulation, ACCUMULATION, methods))
+    traces = [trace for group in groups for trace in _group_traces(group)]
+    most_images, sizes = int(accumulation["images"].max()), _codebook_sizes(accumulation)
+    traces += [_level(most_images, size, name, GUIDE, "dash") for size, name in sizes.items()]
+    highest = 1.05 * max(sizes)
+    labels = [
+        *(EndLabel(_label(group.label, *group.parts), group.colour, _end(group) / highest) for group in groups),
+        *(EndLabel(name, GUIDE, size / highest) for size, name in sizes.items() if name),
+    ]
     return go.Figure(
         traces,
         layout(
             _title(accumulation),
-            height=CHART_HEIGHT,
-            legend=legend_inside(bottom=True),
-            xaxis=axis(X_TITLE, range=[0, most_images], tickformat=",d"),
-            yaxis=axis(Y_TITLE, rangemode="tozero", tickformat=",d"),
+            xaxis=axis(X_TITLE, range=[0, most_images], tickformat=COUNTS),
+            yaxis=axis(Y_TITLE, range=[0, highest], tickformat=COUNTS),
+            **named_at_ends(labels, CHART_HEIGHT),
         ),
     )
 
@@ -60,26 +65,37 @@ def publish_accumulation(axes: Axes, accumulation: pd.DataFrame, methods: Mappin
     seaborn.despine(ax=axes)
 
 
-def _traces(part: RunRows) -> list[go.Scatter]:
+def _group_traces(group: SeedGroup) -> list[go.Scatter]:
+    """One run has a band of its own, from resampling; seeds share one, which holds their curves."""
+    if len(group.parts) == 1:
+        (part,) = group.parts
+        images, rows = part.rows["images"], part.rows
+        edges = band([(images, rows["low"]), (images, rows["high"])], group.colour)
+        return [*edges, _curve(part, group.width), _bound_line(part)]
+    curves = band([(part.rows["images"], part.rows["active_codes"]) for part in group.parts], group.colour)
+    return [*curves, *(trace for part in group.parts for trace in (_curve(part, group.width), _bound_line(part)))]
+
+
+def _curve(part: RunRows, width: float) -> go.Scatter:
     rows, look = part.rows, part.look
-    images = rows["images"].to_numpy()
-    edge = {"x": images, "mode": "lines", "line": {"width": 0}, "showlegend": False, "hoverinfo": "skip"}
-    curve = go.Scatter(
-        x=images,
+    return go.Scatter(
+        x=rows["images"].to_numpy(),
         y=rows["active_codes"].to_numpy(),
         customdata=rows[["tokens", "low", "high"]].to_numpy(),
         name=_label(part.live, part),
         mode="lines",
-        line={"color": look.colour, "dash": look.dash, "width": 2},
+        line={"color": look.colour, "dash": look.dash, "width": width},
         hovertemplate=f"{part.live}<br>%{{x:,d}} images, %{{customdata[0]:,d}} tokens: %{{y:,.0f}} codes"
         "<br>%{customdata[1]:,.0f} – %{customdata[2]:,.0f}<extra></extra>",
     )
-    return [
-        go.Scatter(y=rows["low"].to_numpy(), **edge),
-        go.Scatter(y=rows["high"].to_numpy(), fill="tonexty", fillcolor=translucent(look.colour, BAND_OPACITY), **edge),
-        curve,
-        _level(int(images[-1]), _bound(part), "", look.colour, "dot"),
-    ]
+
+
+def _bound_line(part: RunRows) -> go.Scatter:
+    return _level(int(part.rows["images"].iloc[-1]), _bound(part), "", part.look.colour, "dot")
+
+
+def _end(group: SeedGroup) -> float:
+    return float(np.mean([part.rows["active_codes"].iloc[-1] for part in group.parts]))
 
 
 def _level(most_images: int, height: float, name: str, colour: str, dash: str) -> go.Scatter:
@@ -88,14 +104,14 @@ def _level(most_images: int, height: float, name: str, colour: str, dash: str) -
         y=[height, height],
         mode="lines",
         name=name,
-        showlegend=name != "",
         line={"color": colour, "width": 1.2, "dash": dash},
         hoverinfo="skip",
     )
 
 
-def _label(name: str, part: RunRows) -> str:
-    return f"{name} (≥ {_bound(part):,.0f})"
+def _label(name: str, *parts: RunRows) -> str:
+    bounds = sorted({f"{_bound(part):,.0f}": _bound(part) for part in parts}.items(), key=lambda item: item[1])
+    return f"{name} (≥ {' – '.join(dict.fromkeys((bounds[0][0], bounds[-1][0])))})"
 
 
 def _bound(part: RunRows) -> float:

@@ -22,18 +22,21 @@ from lgq_explore.frames.usage import PER_CODE
 
 from ..style import (
     CHART_HEIGHT,
+    COUNTS,
     DEAD,
     GUIDE,
     VERMILION,
     Title,
     axis,
     layout,
+    log_ticks,
     method_colour,
     new_figure,
     publication_style,
     publish_sentence,
     publish_title,
     sentence_when_empty,
+    tick_label,
 )
 
 Order = Literal["code", "rank"]
@@ -46,7 +49,7 @@ BINS = 512
 
 NO_TOKENS = "No tokens have been counted yet."
 
-DEAD_SHARE = 0.08
+DEAD_SHARE = 0.13
 """Share of the colour bar that stands for dead codes, below the counts."""
 MOST_SEPARATE_COLUMNS = 64
 """Largest width of a grid with gaps between codes: in a wider one the gaps would take more pixels than the codes."""
@@ -72,7 +75,6 @@ def draw_per_code(usage: pd.DataFrame, *, by: Order = "code", method: str = "lgq
                 customdata=np.stack([bars.left, bars.left + bars.width - 1], axis=1),
                 marker={"color": method_colour(method), "line": {"width": 0}},
                 name="tokens",
-                showlegend=False,
                 hovertemplate=_hover_line(by, bars) + "<br>%{y:,.4~g} tokens a code<extra></extra>",
             ),
             go.Scatter(
@@ -81,29 +83,20 @@ def draw_per_code(usage: pd.DataFrame, *, by: Order = "code", method: str = "lgq
                 mode="lines",
                 line={"color": GUIDE, "width": 1.5, "dash": "dash"},
                 name=_uniform_label(bars),
-                showlegend=not usage.empty,
                 hoverinfo="skip",
             ),
         ],
         layout(
-            _title(usage),
+            _bars_title(usage, bars),
             height=320,
             bargap=0,
             hovermode="x",  # thin bars need not be hit
-            legend={
-                "x": 1,
-                "xanchor": "right",
-                "y": 1,
-                "yref": "container",
-                "yanchor": "top",
-                "bgcolor": "rgba(0,0,0,0)",
-                "font": {"size": 12},
-            },
+            showlegend=False,
             xaxis=axis(
                 X_TITLES[by],
                 range=[0, max(1, bars.codebook_size)],
                 showgrid=False,
-                tickformat=",d",
+                tickformat=COUNTS,
                 visible=not usage.empty,
             ),
             yaxis=axis(_y_title(bars), rangemode="tozero", visible=not usage.empty),
@@ -152,7 +145,7 @@ def draw_grid(grid: pd.DataFrame, selected: Sequence[int] = (), run: str = "", g
                 autorange="reversed",
                 showgrid=False,
                 showline=False,
-                tickformat=",d",
+                tickformat=COUNTS,
                 dtick=grid.shape[1] * max(1, grid.shape[0] // 8),
                 visible=not empty,
             ),
@@ -281,6 +274,11 @@ def _title(usage: pd.DataFrame) -> Title:
     return Title("Code usage", f"{used:,d} of {len(usage):,d} codes used, N = {tokens:,d} tokens")
 
 
+def _bars_title(usage: pd.DataFrame, bars: _Bars) -> Title:
+    title = _title(usage)
+    return title if usage.empty else replace(title, detail=f"{title.detail}; dashed: {_uniform_label(bars)}")
+
+
 def _grid_title(counts: NDArray[np.floating], run: str, groups: int) -> Title:
     codes = counts[~np.isnan(counts)]
     title = _title(pd.DataFrame({"count": codes}))
@@ -311,21 +309,15 @@ def _log_scale(grid: pd.DataFrame) -> _LogScale:
     bottom = -top * DEAD_SHARE / (1 - DEAD_SHARE)
     with np.errstate(divide="ignore"):
         levels = np.maximum(np.log10(counts), np.float32(bottom))
-    labelled = _decades(most)
+    labelled = [tick for tick in log_ticks(1, max(most, 2)) if tick.is_integer()]
     return _LogScale(
         counts=counts,
         levels=levels,
         bottom=bottom,
         top=top,
         ticks=[bottom / 2, *(math.log10(count) for count in labelled)],
-        tick_labels=["dead", *(f"{count:,d}" for count in labelled)],
+        tick_labels=["dead", *map(tick_label, labelled)],
     )
-
-
-def _decades(most: int) -> list[int]:
-    """1, 10, … up to `most`, and `most` itself where it stands clear of them."""
-    decades = [10**power for power in range(len(str(most)))]
-    return [*decades, most] if most >= 2 * decades[-1] else decades
 
 
 def _scale_with_dead() -> list[tuple[float, str]]:

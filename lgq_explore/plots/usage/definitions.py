@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,9 @@ from matplotlib.ticker import NullLocator
 
 from lgq_explore.frames.usage import DEFINITIONS
 
+from ..line_ends import EndLabel, SeedGroup, band, named_at_ends, seed_groups
 from ..run_looks import RunRows, rows_of_runs
 from ..style import CHART_HEIGHT, GUIDE, Title, axis, layout
-from .inequality import legend_inside
 
 TITLE = Title("Definitions of usage", "in a point: the run's rank")
 Y_TITLE = "codes used, % of K"
@@ -29,52 +29,56 @@ def draw_definitions(definitions: pd.DataFrame, methods: Mapping[str, str]) -> g
     """The share of the codebook that each definition counts as used, one line per run. Where lines cross, ranks change.
 
     definitions: that of `analysis.usage.definitions`. methods: each run's name and method. What could not be counted
-    leaves a gap.
+    leaves a gap. Runs that differ in their seed only share a band. Lines are named at their ends.
 
     Raises:
         InputError: a column is missing, or a run's method is not said.
     """
-    traces = []
-    for part in rows_of_runs(definitions, DEFINITIONS, methods):
-        percent = 100 * part.rows["utilization"]
-        traces.append(
-            go.Scatter(
-                x=_wrapped(part.rows["definition"]),
-                y=percent.to_numpy(),
-                text=_ranks(part),
-                customdata=part.rows[["codes", "tokens"]].to_numpy(),
-                name=part.live,
-                mode="lines+markers+text",
-                textposition="middle center",
-                textfont={"color": "white", "size": 11},
-                line={"color": part.look.colour, "dash": part.look.dash, "width": 2},
-                marker={"size": 17},
-                cliponaxis=False,
-                hovertemplate=f"{part.live}: %{{customdata[0]:,.0f}} codes, %{{y:.1f}} % of K"
-                "<br>among %{customdata[1]:,d} tokens<extra></extra>",
-            )
-        )
+    groups = seed_groups(rows_of_runs(definitions, DEFINITIONS, methods))
+    ends = np.log10(_limits(definitions)).tolist()
+    labels = [EndLabel(group.label, group.colour, _last_height(group, ends)) for group in groups]
+    notes = [
+        {"x": name, "y": 0.5, "yref": "paper", "text": TOO_FEW, "showarrow": False, "font": {"color": GUIDE}}
+        for name in _wrapped(_uncounted(definitions))
+    ]
+    scale = {"type": "log", "range": ends, "tickvals": TICKS, "ticktext": [f"{tick:g}" for tick in TICKS]}
     return go.Figure(
-        traces,
+        [trace for group in groups for trace in _traces(group)],
         layout(
             TITLE,
-            height=CHART_HEIGHT,
-            legend=legend_inside(left=True, bottom=True),
-            margin={"l": 64, "r": 24, "t": 64, "b": 56},
             xaxis=axis("", type="category", tickangle=0, showgrid=False),
-            yaxis=axis(
-                Y_TITLE,
-                type="log",
-                range=np.log10(_limits(definitions)).tolist(),
-                tickvals=TICKS,
-                ticktext=[f"{tick:g}" for tick in TICKS],
-            ),
-            annotations=[
-                {"x": name, "y": 0.5, "yref": "paper", "text": TOO_FEW, "showarrow": False, "font": {"color": GUIDE}}
-                for name in _wrapped(_uncounted(definitions))
-            ],
+            yaxis=axis(Y_TITLE, **scale),
+            **named_at_ends(labels, CHART_HEIGHT, notes),
         ),
     )
+
+
+def _traces(group: SeedGroup) -> Iterator[go.Scatter]:
+    lines = [(_wrapped(part.rows["definition"]), 100 * part.rows["utilization"]) for part in group.parts]
+    yield from band(lines, group.colour)
+    for part, (names, percent) in zip(group.parts, lines, strict=True):
+        yield go.Scatter(
+            x=names,
+            y=percent.to_numpy(),
+            text=_ranks(part),
+            customdata=part.rows[["codes", "tokens"]].to_numpy(),
+            name=part.live,
+            mode="lines+markers+text",
+            textposition="middle center",
+            textfont={"color": "white", "size": 11},
+            line={"color": part.look.colour, "dash": part.look.dash, "width": group.width},
+            marker={"size": 17},
+            cliponaxis=False,
+            hovertemplate=f"{part.live}: %{{customdata[0]:,.0f}} codes, %{{y:.1f}} % of K"
+            "<br>among %{customdata[1]:,d} tokens<extra></extra>",
+        )
+
+
+def _last_height(group: SeedGroup, ends: list[float]) -> float:
+    """Where the lines of the group end, as a share of the logarithmic axis; at its foot where nothing is counted."""
+    used = [part.rows.loc[part.rows["utilization"] > 0, "utilization"] for part in group.parts]
+    last = [100 * counted.iloc[-1] for counted in used if len(counted)]
+    return float((np.log10(np.mean(last)) - ends[0]) / (ends[1] - ends[0])) if last else 0.0
 
 
 def publish_definitions(axes: Axes, definitions: pd.DataFrame, methods: Mapping[str, str]) -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import seaborn
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from lgq_explore.frames.usage import BY_RANK, COUNTED, LORENZ, SUMMARY, UNIFORM
 
-from ..run_looks import rows_of_runs
-from ..style import CHART_HEIGHT, GUIDE, Title, axis, layout
+from ..line_ends import EndLabel, SeedGroup, band, named_at_ends, seed_groups
+from ..run_looks import RunRows, rows_of_runs
+from ..style import CHART_HEIGHT, GUIDE, Title, axis, layout, log_scale
 
 RANK_TITLE = Title("Usage by rank", "most used code first, axes logarithmic")
-LORENZ_TITLE = Title("Lorenz curve", "in brackets: the Gini of uniform sampling")
+LORENZ_TITLE = Title("Lorenz curve", "Gini, in brackets that of uniform sampling")
+ALL_ALIKE = "all codes alike"
 RANK_X, RANK_Y = "rank of the code", "share of the tokens, %"
 LORENZ_X, LORENZ_Y = "codes, least used first, % of K", "tokens they carry, %"
 
@@ -23,34 +28,51 @@ LORENZ_X, LORENZ_Y = "codes, least used first, % of K", "tokens they carry, %"
 def draw_by_rank(ranks: pd.DataFrame, methods: Mapping[str, str]) -> go.Figure:
     """The share of the tokens that each code has, by rank, one line per run; both axes logarithmic.
 
+    Runs that differ in their seed only share a band. Lines are named at their ends.
+
     ranks: that of `analysis.usage.by_rank`, of several runs. methods: each run's name and method.
 
     Raises:
         InputError: a column is missing, or a run's method is not said.
     """
-    traces = [
-        go.Scatter(
-            x=part.rows["rank"].to_numpy(),
-            y=100 * part.rows["share"].to_numpy(),
-            customdata=part.rows["code"].to_numpy(),
-            text=part.rows["count"].to_numpy(),
-            name=part.live,
-            mode="lines",
-            line={"color": part.look.colour, "dash": part.look.dash, "width": 2},
-            hovertemplate="rank %{x:,d}: code %{customdata:,d}<br>%{text:,d} tokens, %{y:.3~g} %",
-        )
-        for part in rows_of_runs(ranks, BY_RANK, methods)
-    ]
+    groups = seed_groups(rows_of_runs(ranks, BY_RANK, methods))
+    scale = log_scale(100 * ranks["share"])
+    labels = [EndLabel(group.label, group.colour, _last_height(group, scale["range"])) for group in groups]
     return go.Figure(
-        traces,
+        [trace for group in groups for trace in _rank_traces(group)],
         layout(
             RANK_TITLE,
-            height=CHART_HEIGHT,
-            legend=legend_inside(left=True, bottom=True),
-            xaxis=axis(RANK_X, type="log", dtick=1, tickformat=",d"),
-            yaxis=axis(RANK_Y, type="log", dtick=1, tickformat="~g"),
+            xaxis=axis(RANK_X, **log_scale(ranks["rank"])),
+            yaxis=axis(RANK_Y, **scale),
+            **named_at_ends(labels, CHART_HEIGHT),
         ),
     )
+
+
+def _rank_traces(group: SeedGroup) -> list[go.Scatter]:
+    lines = [(part.rows["rank"], 100 * part.rows["share"]) for part in group.parts]
+    return [
+        *band(lines, group.colour),
+        *(
+            go.Scatter(
+                x=rank.to_numpy(),
+                y=percent.to_numpy(),
+                customdata=part.rows["code"].to_numpy(),
+                text=part.rows["count"].to_numpy(),
+                name=part.live,
+                mode="lines",
+                line={"color": part.look.colour, "dash": part.look.dash, "width": group.width},
+                hovertemplate="rank %{x:,d}: code %{customdata:,d}<br>%{text:,d} tokens, %{y:.3~g} %",
+            )
+            for part, (rank, percent) in zip(group.parts, lines, strict=True)
+        ),
+    ]
+
+
+def _last_height(group: SeedGroup, ends: Sequence[float]) -> float:
+    """Where the lines of the group end, as a share of a logarithmic axis."""
+    last = np.mean([100 * part.rows["share"].iloc[-1] for part in group.parts])
+    return float((np.log10(last) - ends[0]) / (ends[1] - ends[0]))
 
 
 def publish_by_rank(axes: Axes, ranks: pd.DataFrame, methods: Mapping[str, str]) -> None:
@@ -68,48 +90,53 @@ def publish_by_rank(axes: Axes, ranks: pd.DataFrame, methods: Mapping[str, str])
 def draw_lorenz(lorenz: pd.DataFrame, summary: pd.DataFrame, methods: Mapping[str, str]) -> go.Figure:
     """The share of the tokens that the least used codes carry, beside what uniform sampling would give (thin).
 
+    Runs that differ in their seed only share a band. Lines are named at their ends, with the Gini coefficient.
+
     lorenz, summary: those of `analysis.usage.lorenz` and `summary`, of the same runs.
 
     Raises:
         InputError: a column is missing, or a run's method is not said.
     """
     ginis = _ginis(summary, methods)
-    traces = []
-    for part in rows_of_runs(lorenz, LORENZ, methods):
-        for curve, width in ((COUNTED, 2.0), (UNIFORM, 1.0)):
-            rows = part.rows[part.rows["curve"] == curve]
-            traces.append(
-                go.Scatter(
-                    x=100 * rows["code_share"].to_numpy(),
-                    y=100 * rows["token_share"].to_numpy(),
-                    name=part.live + (ginis[part.run] if curve == COUNTED else f", {UNIFORM}"),
-                    showlegend=curve == COUNTED,
-                    mode="lines",
-                    line={"color": part.look.colour, "dash": part.look.dash, "width": width},
-                    hovertemplate=f"{part.live}, {curve}<br>"
-                    "the least used %{x:.1f} % of the codes<br>carry %{y:.2f} % of the tokens<extra></extra>",
-                )
-            )
-    traces.append(
-        go.Scatter(
-            x=[0, 100],
-            y=[0, 100],
-            mode="lines",
-            line={"color": GUIDE, "width": 1, "dash": "dash"},
-            name="all codes alike",
-            hoverinfo="skip",
-        )
+    groups = seed_groups(rows_of_runs(lorenz, LORENZ, methods))
+    diagonal = go.Scatter(
+        x=[0, 100],
+        y=[0, 100],
+        mode="lines",
+        line={"color": GUIDE, "width": 1, "dash": "dash"},
+        name=ALL_ALIKE,
+        hoverinfo="skip",
     )
+    labels = [EndLabel(group.label + _mean_gini(group, ginis), group.colour, 0.9) for group in groups]
     return go.Figure(
-        traces,
+        [*(trace for group in groups for trace in _lorenz_traces(group, ginis)), diagonal],
         layout(
             LORENZ_TITLE,
-            height=CHART_HEIGHT,
-            legend=legend_inside(left=True),
             xaxis=axis(LORENZ_X, range=[0, 100]),
             yaxis=axis(LORENZ_Y, range=[0, 101]),
+            **named_at_ends([*labels, EndLabel(ALL_ALIKE, GUIDE, 1.0)], CHART_HEIGHT),
         ),
     )
+
+
+def _lorenz_traces(group: SeedGroup, ginis: Mapping[str, _Gini]) -> Iterator[go.Scatter]:
+    def shares(part: RunRows, curve: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        rows = part.rows[part.rows["curve"] == curve]
+        return 100 * rows["code_share"].to_numpy(), 100 * rows["token_share"].to_numpy()
+
+    yield from band([shares(part, COUNTED) for part in group.parts], group.colour)
+    for part in group.parts:
+        for curve, width in ((COUNTED, group.width), (UNIFORM, group.width / 2)):
+            codes, tokens = shares(part, curve)
+            yield go.Scatter(
+                x=codes,
+                y=tokens,
+                name=f"{part.live}: Gini {ginis[part.run]}" if curve == COUNTED else f"{part.live}, {UNIFORM}",
+                mode="lines",
+                line={"color": part.look.colour, "dash": part.look.dash, "width": width},
+                hovertemplate=f"{part.live}, {curve}<br>"
+                "the least used %{x:.1f} % of the codes<br>carry %{y:.2f} % of the tokens<extra></extra>",
+            )
 
 
 def publish_lorenz(axes: Axes, lorenz: pd.DataFrame, summary: pd.DataFrame, methods: Mapping[str, str]) -> None:
@@ -124,29 +151,31 @@ def publish_lorenz(axes: Axes, lorenz: pd.DataFrame, summary: pd.DataFrame, meth
                 color=part.look.colour,
                 linestyle=part.look.linestyle,
                 linewidth=width,
-                label=part.printed + ginis[part.run] if curve == COUNTED else None,
+                label=f"{part.printed}: Gini {ginis[part.run]}" if curve == COUNTED else None,
             )
-    axes.plot([0, 100], [0, 100], color=GUIDE, linestyle="--", linewidth=0.8, label="all codes alike")
+    axes.plot([0, 100], [0, 100], color=GUIDE, linestyle="--", linewidth=0.8, label=ALL_ALIKE)
     axes.set(xlabel=LORENZ_X, ylabel=LORENZ_Y, xlim=(0, 100), ylim=(0, 101))
     axes.legend(frameon=False, loc="upper left")
     seaborn.despine(ax=axes)
 
 
-def legend_inside(*, left: bool = False, bottom: bool = False) -> dict[str, object]:
-    """A legend in a corner of the plot itself, which keeps its width."""
-    return {
-        "x": 0.02 if left else 0.98,
-        "xanchor": "left" if left else "right",
-        "y": 0.03 if bottom else 0.98,
-        "yanchor": "bottom" if bottom else "top",
-        "bgcolor": "rgba(255, 255, 255, 0.7)",
-        "font": {"size": 12},
-        "traceorder": "normal",
-    }
+@dataclass(frozen=True)
+class _Gini:
+    """The Gini coefficient of a run, and that of uniform sampling."""
+
+    counted: float
+    uniform: float
+
+    def __str__(self) -> str:
+        return f"{self.counted:.2f} ({self.uniform:.2f})"
 
 
-def _ginis(summary: pd.DataFrame, methods: Mapping[str, str]) -> dict[str, str]:
-    """What follows each run's name in the legend."""
+def _ginis(summary: pd.DataFrame, methods: Mapping[str, str]) -> dict[str, _Gini]:
     parts = rows_of_runs(summary, SUMMARY, methods)
     rows = {part.run: part.rows.iloc[0] for part in parts}
-    return {run: f": Gini {row['gini']:.2f} ({row['gini_uniform']:.2f})" for run, row in rows.items()}
+    return {run: _Gini(row["gini"], row["gini_uniform"]) for run, row in rows.items()}
+
+
+def _mean_gini(group: SeedGroup, ginis: Mapping[str, _Gini]) -> str:
+    held = [ginis[part.run] for part in group.parts]
+    return f" {_Gini(np.mean([gini.counted for gini in held]), np.mean([gini.uniform for gini in held]))}"

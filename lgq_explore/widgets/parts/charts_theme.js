@@ -28,7 +28,8 @@ function recoloured(value, colours) {
       : value;
   }
   if (Array.isArray(value)) {
-    return typeof value[0] === "number" ? value : value.map((each) => recoloured(each, colours));
+    const isNumbers = typeof value[0] === "number" && typeof value[1] !== "string"; // a colour scale has both
+    return isNumbers ? value : value.map((each) => recoloured(each, colours));
   }
   if (value === null || typeof value !== "object" || "bdata" in value) return value;
   for (const name of Object.keys(value)) value[name] = recoloured(value[name], colours);

@@ -66,7 +66,9 @@ class CodesBox(ipywidgets.HBox):
             return False
 
     def _say(self, sentence: str) -> None:
-        self._notice.value = f'<span role="status">{html.escape(sentence)}</span>' if sentence else ""
+        self._notice.value = (
+            f'<span role="status" style="white-space: nowrap">{html.escape(sentence)}</span>' if sentence else ""
+        )
 
 
 def counted(codes: list[int]) -> str:

@@ -17,6 +17,7 @@ from lgq_explore.plots.usage import (
     draw_lorenz,
     publish_comparison,
 )
+from lgq_explore.plots.usage.inequality import ALL_ALIKE
 from tests.plots.filled_frames import filled
 
 METHODS = {"even": "vq", "uneven": "lgq"}
@@ -82,8 +83,9 @@ def test_by_rank_a_line_a_run_in_per_cent_of_its_tokens() -> None:
 
 def test_the_lorenz_curve_says_gini_beside_that_of_chance() -> None:
     traces = draw_lorenz(LORENZ, SUMMARY, METHODS).data
-    shown = [trace.name for trace in traces if trace.showlegend is not False]
-    assert shown == ["even: Gini 0.25 (0.12)", "uneven: Gini 0.75 (0.13)", "all codes alike"]
+    assert [trace.name for trace in traces][::2] == ["even: Gini 0.25 (0.12)", "uneven: Gini 0.75 (0.13)", ALL_ALIKE]
+    labels = [note.text for note in draw_lorenz(LORENZ, SUMMARY, METHODS).layout.annotations]
+    assert labels == ["even 0.25 (0.12)", "uneven 0.75 (0.13)", ALL_ALIKE]
     assert list(traces[0].y) == [0, 100]
 
 
@@ -108,7 +110,10 @@ def test_definitions_show_shares_ranks_and_what_could_not_be_counted() -> None:
     assert list(uneven.y)[::2] == [20, 10]
     assert np.isnan(uneven.y[1])
     assert list(even.text) == ["1", "", "2"]
-    assert [note.x for note in figure.layout.annotations] == ["window of<br>99 tokens"]
+    even, uneven, note = figure.layout.annotations
+    assert note.x == "window of<br>99 tokens"
+    assert (even.text, uneven.text) == ("uneven", "even")
+    assert even.y < uneven.y
 
 
 def test_the_axis_of_definitions_reaches_from_a_labelled_tick_to_above_the_highest() -> None:
