@@ -309,7 +309,7 @@ def _log_scale(grid: pd.DataFrame) -> _LogScale:
     bottom = -top * DEAD_SHARE / (1 - DEAD_SHARE)
     with np.errstate(divide="ignore"):
         levels = np.maximum(np.log10(counts), np.float32(bottom))
-    labelled = [tick for tick in log_ticks(1, max(most, 2)) if tick.is_integer()]
+    labelled = [tick for tick in log_ticks(1, max(most, 2)) if tick.is_integer() and tick <= most]
     return _LogScale(
         counts=counts,
         levels=levels,

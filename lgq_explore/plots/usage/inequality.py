@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 import pandas as pd
@@ -178,4 +179,4 @@ def _ginis(summary: pd.DataFrame, methods: Mapping[str, str]) -> dict[str, _Gini
 
 def _mean_gini(group: SeedGroup, ginis: Mapping[str, _Gini]) -> str:
     held = [ginis[part.run] for part in group.parts]
-    return f" {_Gini(np.mean([gini.counted for gini in held]), np.mean([gini.uniform for gini in held]))}"
+    return f" {_Gini(fmean(gini.counted for gini in held), fmean(gini.uniform for gini in held))}"
