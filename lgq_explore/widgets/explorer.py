@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from lgq_explore.errors import InputError
 
 from .panel import ERROR_COLOUR, QUIET_COLOUR, Panel, spoken
+from .parts.background import Background, Piece, Work
 from .parts.charts import Charts, Picked
 from .parts.foot import Foot
 from .parts.kernel_loop import KernelLoop
@@ -49,6 +50,10 @@ class Explorer(Stateful, Panel):
     From a move to a picture: an input sets its piece (`parts.state.bind`), which checks the value. `_state_changed`
     asks the kernel's loop to draw once for all moves of the next moments. `_redraw` has `draw` make the figures, whose
     numbers come from `analysis` and whose shapes from `plots`. `Charts` sends those that changed to the page.
+
+    Where that would hold the kernel's loop for longer than a quarter of a second, the subclass says by `missing` what
+    has to be computed first. It is computed in the background; meanwhile the charts are marked as not up to date, the
+    message says why, and every input works. What is only likely to be asked for next is given by `ahead`.
     """
 
     WIDE: ClassVar[tuple[str, ...]] = ()
@@ -60,6 +65,7 @@ class Explorer(Stateful, Panel):
         self.foot = Foot(FORMATS, self._save)
         self._loop = KernelLoop()
         self._is_due = False
+        self._background = Background(self._next_piece, self._piece_done, self._work_failed)
         self.take(state)
         self.inputs = self.bound_inputs(self.refuse)
         super().__init__([*self.above(), self._message, self.charts, *self.below(), self.foot])
@@ -87,6 +93,23 @@ class Explorer(Stateful, Panel):
     def remarks(self) -> list[str]:
         """What the folders of the runs lacked when the panel was made (`Run.remarks`)."""
         return [remark for study in self.studies() if study.run is not None for remark in study.run.remarks()]
+
+    def missing(self) -> Work | None:
+        """What takes long and has to be computed before the present state can be drawn; None where nothing has."""
+        return None
+
+    def ahead(self) -> Piece | None:
+        """What may be computed while nobody moves, once nothing is missing; None where there is nothing."""
+        return None
+
+    def computed(self) -> None:
+        """Called after each piece of `ahead`, in the loop's thread."""
+
+    async def ready(self) -> None:
+        """Wait until nothing is left to be computed in the background, and everything is drawn."""
+        self._redraw()
+        await self._background.finished()
+        self._redraw()
 
     def draw(self) -> dict[str, go.Figure]:
         """The interactive figures of the present state by name, in two columns; those in WIDE go over both."""
@@ -148,6 +171,11 @@ class Explorer(Stateful, Panel):
     def _redraw(self) -> None:
         self._is_due = False
         try:
+            missing = self._missing_beside_the_loop()
+            self.charts.stale = missing is not None
+            if missing is not None:
+                self._say(f"Not up to date yet: {missing.what} is computed …", QUIET_COLOUR)
+                return
             self.charts.show(self.draw())
             self._tell()
         except InputError as error:
@@ -155,6 +183,8 @@ class Explorer(Stateful, Panel):
         except Exception as error:  # a defect: the kernel's log has the rest
             self._say(f"{type(error).__name__}: {error}", ERROR_COLOUR)
             raise
+        finally:
+            self._background.begin()
 
     def _tell(self) -> None:
         """Say what there is to say about what is drawn."""
@@ -163,6 +193,26 @@ class Explorer(Stateful, Panel):
         self.picture_changed()
         if self.foot.is_open:  # numbers take time: those that nobody looks at are not made
             self.foot.details = f"{tables_as_html(*self.tables())}<p>{html.escape(self.caption())}</p>"
+
+    def _missing_beside_the_loop(self) -> Work | None:
+        """What is missing where the background can compute it; a panel that is opened computes it at once."""
+        return self.missing() if self._loop.is_running and self.charts.figures else None
+
+    def _next_piece(self) -> Piece | None:
+        try:
+            missing = self._missing_beside_the_loop()
+        except InputError:  # the reader was told when the state was to be drawn
+            return None
+        return self.ahead() if missing is None else missing.do
+
+    def _piece_done(self) -> None:
+        if self.charts.stale:
+            self._redraw()
+        else:
+            self.computed()
+
+    def _work_failed(self, error: Exception) -> None:
+        self._say(str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}", ERROR_COLOUR)
 
     def _save(self, kind: str) -> SavedFile:
         return Offered(file_stem(repr(self)), lambda: self.tables()[0], self.frame, self.figure).save(kind)

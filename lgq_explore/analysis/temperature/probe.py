@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
@@ -16,6 +17,7 @@ from lgq_explore.errors import InputError
 from lgq_explore.frames.temperature import FLIPS, SWEEP, TOKEN_MAP, TOP_RESPONSIBILITIES
 from lgq_explore.frames.temperature import TOKENS as TOKEN_COLUMNS
 from lgq_explore.quantizers import Quantizer, Softness, to_tokens
+from lgq_explore.quantizers.initialization import OnRound, unheard
 from lgq_explore.quantizers.temperature import require_temperature
 from lgq_explore.runs.study import Study
 
@@ -31,6 +33,14 @@ from .softness import (
 
 REACH_ROWS = 256
 """Number of codes whose distances to all others are held at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """`TemperatureProbe.sweep` and `TemperatureProbe.flips` of the same temperatures."""
+
+    sweep: pd.DataFrame
+    flips: pd.DataFrame
 
 
 class TemperatureProbe:
@@ -105,12 +115,23 @@ class TemperatureProbe:
         The code with the largest responsibility is the same at every temperature; the one that q_soft would be rounded
         to is not. One row per pair. Raises InputError for a temperature that is not positive.
         """
+        return self.curves(temperatures).flips
+
+    def curves(self, temperatures: Sequence[float], on_round: OnRound = unheard) -> Curves:
+        """`sweep` and `flips` of these temperatures, ascending, together in half the time.
+
+        on_round: called before each temperature with how many are done, and with the number of all; an exception that
+        it raises ends the work. Errors are those of `flips`.
+        """
         hard, soft = [], []
-        for temperature in temperatures:
-            require_temperature(temperature)
-            softness = self.quantizer.softness(self.latents, temperature)
+        for done, temperature in enumerate(temperatures):
+            on_round(done, len(temperatures))
+            softness = self.softness(temperature)
             hard.append(softness.codes)
             soft.append(self.quantizer.assign(softness.soft))
+        return Curves(self.sweep(temperatures), self._flips(temperatures, hard, soft))
+
+    def _flips(self, temperatures: Sequence[float], hard: Sequence[Tensor], soft: Sequence[Tensor]) -> pd.DataFrame:
         return FLIPS.frame(
             {
                 "from_temperature": list(temperatures[:-1]),

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from lgq_explore.errors import InputError
 from lgq_explore.models import Tokenizer
 from lgq_explore.quantizers import to_grid
+from lgq_explore.quantizers.initialization import OnRound, unheard
 from lgq_explore.runs.study import Study
 
 from ..pictures.reconstructions import Reconstructions, decoded_pictures
-from .probe import TemperatureProbe, token_map
+from .probe import Curves, TemperatureProbe, token_map
 from .softness import TOKENS, require_soft, sample_latents, temperature_grid
 
 SWEEP_TOKENS = 512
@@ -71,6 +72,7 @@ class TemperatureViews:
         self.pictured = TemperatureProbe(quantizer, torch.from_numpy(encoding.latents[chosen]))
         self._few = TemperatureProbe(quantizer, sample_latents(study.latents, min(tokens, SWEEP_TOKENS)))
         self._previews: dict[float, TemperatureView] = {}
+        self._curves: Curves | None = None
 
     def at(self, temperature: float) -> TemperatureView:
         """Everything at this temperature. Raises InputError for one that is not positive."""
@@ -87,6 +89,10 @@ class TemperatureViews:
                 reconstructions=Reconstructions(self.images, soft, self._hard_pictures, temperature),
             )
         return self._previews[temperature]
+
+    def is_previewed(self, temperature: float) -> bool:
+        """Whether the result of `preview` is kept already."""
+        return temperature in self._previews
 
     def is_known(self, temperature: float) -> bool:
         """Whether the result of `at` is kept already."""
@@ -108,15 +114,26 @@ class TemperatureViews:
             ends.append(schedule.scheduled_temperature)
         return temperature_grid(LOWEST_SHARE * min(ends), HIGHEST_SHARE * max(ends))
 
-    @cached_property
+    @property
     def sweep(self) -> pd.DataFrame:
         """`TemperatureProbe.sweep` over the grid, of SWEEP_TOKENS tokens."""
-        return self._few.sweep(self.temperatures)
+        return self.prepare().sweep
 
-    @cached_property
+    @property
     def flips(self) -> pd.DataFrame:
         """`TemperatureProbe.flips` over the grid, of the same tokens."""
-        return self._few.flips(self.temperatures)
+        return self.prepare().flips
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether `sweep` and `flips` are known, which take a while with many codes."""
+        return self._curves is not None
+
+    def prepare(self, on_round: OnRound = unheard) -> Curves:
+        """Compute `sweep` and `flips` where they are not known. on_round: as in `TemperatureProbe.curves`."""
+        if self._curves is None:
+            self._curves = self._few.curves(self.temperatures, on_round)
+        return self._curves
 
     def top(self, token: int, temperature: float) -> pd.DataFrame:
         """`TemperatureProbe.top` of a token of the pictures, numbered by (b h w). Raises InputError for another."""

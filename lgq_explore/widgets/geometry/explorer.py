@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,12 +19,12 @@ from lgq_explore.frames.geometry import CODE, TOKEN
 from lgq_explore.runs.study import Study
 
 from ..explorer import MAKE_AGAIN, Explorer
-from ..parts.background import Background
+from ..parts.background import Piece, Work
 from ..parts.charts import Picked
 from ..parts.inputs import codes_box, menu, row, step_slider
 from ..parts.state import Choice, Codes
 from ..parts.studies import StudyLike, as_study, study_argument, study_caption
-from .panes import MapRequest, StudyMaps, numbers_of, of_the_same_map
+from .panes import MapRequest, PaneRequest, StudyMaps, numbers_of, of_the_same_map
 
 BESIDE = {
     "the other run, in its own space": "lattice",
@@ -74,18 +74,11 @@ class GeometryExplorer(Explorer):
         self.steps = self._maps.map(MapRequest("pca"), say_nothing).steps
         self._progress = ""
         self._failures: dict[tuple[StudyMaps, MapRequest], str] = {}
-        self._background = Background(self._next_piece, self._state_changed, self.refuse)
         super().__init__(**state)
 
     def __repr__(self) -> str:
         other = f", beside {printable(self._other.study.name)}" if self._other else ""
         return f"GeometryExplorer({printable(self.study.name)}{other})"
-
-    async def ready(self) -> None:
-        """Wait until what the present state asks for is made and drawn. `figure` and `frame` have PCA until then."""
-        self._redraw()
-        await self._background.finished()
-        self._redraw()
 
     def above(self) -> Sequence[ipywidgets.Widget]:
         slider, last = self.inputs["snapshot"], len(self.steps) - 1
@@ -202,15 +195,20 @@ class GeometryExplorer(Explorer):
         ]
 
     def _drawn(self) -> list[tuple[StudyMaps, MapRequest]]:
-        """The maps that are shown: those requested for, or, while these are made, what there is at once."""
+        """The maps that are shown, made."""
+        shown = self._to_draw()
+        for maps, request in shown:
+            maps.map(request, say_nothing)
+        return shown
+
+    def _to_draw(self) -> list[tuple[StudyMaps, MapRequest]]:
+        """The maps that are shown: those requested for, or, while these are made, what takes less long."""
         requested = self._requested()
         if self._loop.is_running and not all(self._is_known(*one) for one in requested):
             at_once = [(maps, replace(request, method="pca")) for maps, request in requested]
             if not self._is_known(*at_once[0]) and at_once[0][1].with_grid:
                 at_once = [(self._maps, MapRequest("pca"))]
             requested = at_once
-        for maps, request in requested:
-            maps.map(request, say_nothing)
         return requested
 
     def _is_shared(self) -> bool:
@@ -218,19 +216,23 @@ class GeometryExplorer(Explorer):
         return len(drawn) == 2 and self.beside_as in ON_THE_SAME_AXES
 
     def _panes(self) -> list[plots.geometry.MapPane]:
-        (maps, request), *others = self._drawn()
-        left = maps.pane(request, self.colour, self.snapshot)
+        self._drawn()
+        left, *beside = (maps.pane(pane) for maps, pane in self._pane_requests())
+        if not beside or self.beside_as == "fitted":
+            return [left, *beside]
+        if self.beside_as == "start":
+            return [left, of_the_same_map(beside[0])]
+        return [left, replace(beside[0], selectable=False)]
+
+    def _pane_requests(self) -> list[tuple[StudyMaps, PaneRequest]]:
+        """The panes that are shown, from left to right."""
+        (maps, request), *others = self._to_draw()
+        left = (maps, PaneRequest(request, self.colour, self.snapshot))
         if not others:
             return [left]
         other, beside = others[0]
-        match self.beside_as:
-            case "fitted":
-                right = other.grid_pane(beside, self.colour)
-            case "start":
-                right = of_the_same_map(other.pane(beside, self.colour, self.steps[0]))
-            case _:
-                right = replace(other.pane(beside, self.colour), selectable=False)
-        return [left, right]
+        step = self.steps[0] if self.beside_as == "start" else None
+        return [left, (other, PaneRequest(beside, self.colour, step, of_grid=self.beside_as == "fitted"))]
 
     def _is_known(self, maps: StudyMaps, request: MapRequest) -> bool:
         return request in maps.made
@@ -239,13 +241,21 @@ class GeometryExplorer(Explorer):
         missing = (one for one in self._requested() if not self._is_known(*one) and one not in self._failures)
         return next(missing, None)
 
-    def _redraw(self) -> None:
-        super()._redraw()
-        self._background.begin()
+    def missing(self) -> Work | None:
+        for maps, request in self._to_draw():
+            if not self._is_known(maps, request):
+                return Work("the map", partial(maps.map, request, say_nothing))
+        for maps, pane in self._pane_requests():
+            if not maps.knows(pane):
+                return Work(f"the map coloured by {self.colour.replace('_', ' ')}", partial(maps.pane, pane))
+        return None
 
-    def _next_piece(self) -> Callable[[], None] | None:
-        missing = self._next_unknown()
-        return None if missing is None else partial(self._make, *missing)
+    def ahead(self) -> Piece | None:
+        unknown = self._next_unknown()
+        return None if unknown is None else partial(self._make, *unknown)
+
+    def computed(self) -> None:
+        self._state_changed()
 
     def _make(self, maps: StudyMaps, request: MapRequest) -> None:
         """Make a map; called in another thread, where no widget may be touched."""

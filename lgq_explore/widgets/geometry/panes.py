@@ -11,6 +11,7 @@ import pandas as pd
 from lgq_explore import analysis, plots
 from lgq_explore.analysis.geometry.embedding import Report
 from lgq_explore.frames.geometry import CODE, GRID, TOKEN
+from lgq_explore.kept import Kept
 from lgq_explore.runs.study import Study
 
 PRINCIPAL_AXES = ("first principal axis", "second principal axis")
@@ -26,6 +27,16 @@ class MapRequest:
     with_grid: bool = False
 
 
+@dataclass(frozen=True)
+class PaneRequest:
+    """Codes on a map, coloured by one of CODE_COLOURS: those of a step (today's by default), or of the fitted grid."""
+
+    map: MapRequest
+    colour: str
+    step: int | None = None
+    of_grid: bool = False
+
+
 @dataclass(eq=False)
 class StudyMaps:
     """A study whose codebook is looked at, and the maps that were made of it so far."""
@@ -38,8 +49,7 @@ class StudyMaps:
         self.quantizer = self.study.quantizer
         self.grid: analysis.geometry.FittedGrid | None = None
         self._regularity = lru_cache(maxsize=PANES_KEPT)(self._regularity_of)
-        self.pane = lru_cache(maxsize=PANES_KEPT)(self._pane)
-        self.grid_pane = lru_cache(maxsize=PANES_KEPT)(self._grid_pane)
+        self._panes = Kept[PaneRequest, plots.geometry.MapPane](most=PANES_KEPT)
 
     def map(self, request: MapRequest, report: Report) -> analysis.geometry.LatentMap:
         """The map, made now if it was not before."""
@@ -53,10 +63,19 @@ class StudyMaps:
             )
         return self.made[request]
 
-    def _pane(self, request: MapRequest, colour: str, step: int | None = None) -> plots.geometry.MapPane:
+    def pane(self, pane: PaneRequest) -> plots.geometry.MapPane:
+        """A pane of a map that was made already; it takes a while where `knows` it not."""
+        make = self._grid_pane if pane.of_grid else self._pane
+        return self._panes.get(pane, lambda: make(pane))
+
+    def knows(self, pane: PaneRequest) -> bool:
+        """Whether the pane is kept."""
+        return self._panes.is_known(pane)
+
+    def _pane(self, pane: PaneRequest) -> plots.geometry.MapPane:
         """A map that was made already, with the codes of `step` (today's by default) on it."""
-        mapped = self.made[request]
-        step = mapped.steps[-1] if step is None else step
+        request, colour, mapped = pane.map, pane.colour, self.made[pane.map]
+        step = mapped.steps[-1] if pane.step is None else pane.step
         method, size = self.study.method, f"{self.quantizer.codebook_size:,d}"
         if not self.quantizer.codebook_is_fixed:
             heading = f"{method}: {size} learned codes, step {step:,d}"
@@ -66,22 +85,22 @@ class StudyMaps:
             heading = f"{method}: {_levels(self.quantizer.levels)} grid, in its own space"
         colours = analysis.geometry.map_colours(self.study, step, _costly(colour))
         regularity = self._regularity(request.space, step)
-        pane = _pane(mapped, mapped.of(CODE, step), colours, regularity, heading, self.quantizer.lattice)
+        made = _pane(mapped, mapped.of(CODE, step), colours, regularity, heading, self.quantizer.lattice)
         if self.quantizer.codebook_is_fixed or not self.quantizer.lattice:
-            return pane
-        joined = "" if pane.edges.empty else ": lines join those that were neighbours"
+            return made
+        joined = "" if made.edges.empty else ": lines join those that were neighbours"
         began = f"Codes began as a grid of {_levels(self.quantizer.lattice)}{joined}. "
-        return replace(pane, under=(began + pane.under[0], *pane.under[1:]))
+        return replace(made, under=(began + made.under[0], *made.under[1:]))
 
-    def _grid_pane(self, request: MapRequest, colour: str) -> plots.geometry.MapPane:
+    def _grid_pane(self, pane: PaneRequest) -> plots.geometry.MapPane:
         """The fitted grid on the same map."""
         assert self.grid is not None
-        mapped, grid = self.made[request], self.grid
-        colours = analysis.geometry.grid_colours(self.study, grid, _costly(colour))
+        mapped, grid = self.made[pane.map], self.grid
+        colours = analysis.geometry.grid_colours(self.study, grid, _costly(pane.colour))
         heading = f"{_levels(grid.levels)} grid, fitted to the same tokens"
         regularity = analysis.geometry.lattice_regularity(grid.points)
-        pane = _pane(mapped, mapped.of(GRID), colours, regularity, heading, grid.levels)
-        return replace(of_the_same_map(pane), selectable=False)
+        made = _pane(mapped, mapped.of(GRID), colours, regularity, heading, grid.levels)
+        return replace(of_the_same_map(made), selectable=False)
 
     def _regularity_of(self, space: str, step: int) -> analysis.geometry.LatticeRegularity:
         """Of the codes of a snapshot: apart from the pane, for no colour changes it."""

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from lgq_explore.errors import InputError
 
 from .kernel_loop import running_loop
 
 Piece = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Work:
+    """A piece of work, and what it computes, in words that follow "is computed"."""
+
+    what: str
+    do: Piece
 
 
 class Abandoned(Exception):

@@ -21,6 +21,7 @@ from lgq_explore.plots.style import Title
 from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import Explorer
+from ..parts.background import Work
 from ..parts.charts import Picked
 from ..parts.inputs import button, codes_box, row, tabs
 from ..parts.state import Choice, Codes
@@ -133,6 +134,13 @@ class CodeInspector(Explorer):
 
     def studies(self) -> list[Study]:
         return [self.study]
+
+    def missing(self) -> Work | None:
+        if self.turned_off and (self._without is None or self._without.turned_off != self.turned_off):
+            return Work("what the pictures are without the codes that are turned off", self.without)
+        if self.selection and self._history is None:
+            return Work("how each code was used in the past", lambda: self._history_of(self._shown()))
+        return None
 
     def draw(self) -> dict[str, go.Figure]:
         patches = plots.pictures.draw_code_patches(self._rows(), self._reach, self._detail())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -20,7 +20,7 @@ from lgq_explore.errors import printable
 from lgq_explore.runs.study import Study
 
 from ..explorer import Explorer
-from ..parts.background import Background
+from ..parts.background import Abandoned, Piece, Work
 from ..parts.charts import Picked
 from ..parts.inputs import codes_box, number_box, row, step_slider, stop_slider, three_digits
 from ..parts.state import Choice, Codes, Temperature, Whole
@@ -30,6 +30,9 @@ AHEAD = 12
 """Temperatures around the present one that are made ready while nobody moves, so that a move finds its answer."""
 
 SNAPSHOTS_KEPT = 4
+
+MANY_CODES = 2**13
+"""Codes from which on one temperature takes so long that it is computed in the background."""
 
 PICTURES_HEIGHT = 280
 """Screen pixels of three rows of six pictures in half a cell's width."""
@@ -70,7 +73,6 @@ class TemperatureExplorer(Explorer):
         self.pictured_tokens = len(self._views_of(newest).pictured)
         self.steps = sorted({*self.study.snapshots, newest})
         self._flips = analysis.temperature.flips_over_snapshots(self.study)
-        self._ahead = Background(self._next_piece, self._draw_the_rest, self.refuse)
         self._awaits_the_rest = False
         self._change = ipywidgets.HTML()
         super().__init__(**state)
@@ -191,18 +193,32 @@ class TemperatureExplorer(Explorer):
             for row in since.itertuples()
         )
 
-    def _redraw(self) -> None:
-        super()._redraw()
-        self._ahead.begin()
+    def missing(self) -> Work | None:
+        views, temperature = self._views, self.temperature
+        if not views.is_prepared:
+            return Work(f"what the codebook of step {self.snapshot:,d} does", partial(self._prepare, self.snapshot))
+        if views.quantizer.codebook_size >= MANY_CODES and not views.is_previewed(temperature):
+            return Work(f"τ = {temperature:.3g}", partial(views.preview, temperature))
+        return None
 
-    def _next_piece(self) -> Callable[[], object] | None:
+    def _prepare(self, snapshot: int) -> None:
+        """Compute the curves of a snapshot; called in another thread."""
+
+        def heed(done: int, temperatures: int) -> None:
+            if self.snapshot != snapshot:
+                raise Abandoned
+
+        self._views_of(snapshot).prepare(heed)
+        self._marks_of(snapshot)
+
+    def ahead(self) -> Piece | None:
         """The nearest temperature around the present one that is not answered yet."""
         # One set from Python may lie between those of the slider.
         nearest = [self.temperature, *_nearest_first(self.offered_temperatures, self.temperature)[:AHEAD]]
         unknown = next((near for near in nearest if not self._views.is_known(near)), None)
         return None if unknown is None else partial(self._views.at, unknown)
 
-    def _draw_the_rest(self) -> None:
+    def computed(self) -> None:
         if self._awaits_the_rest and self._views.is_known(self.temperature):
             self._state_changed()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Self
 
@@ -22,7 +22,7 @@ from lgq_explore.quantizers.initialization import INITIALIZATIONS
 from lgq_explore.quantizers.lgq import USAGE_FORMS
 
 from ..explorer import Explorer
-from ..parts.background import Background
+from ..parts.background import Piece
 from ..parts.follower import Follower
 from ..parts.inputs import button, menu, number_box, stop_slider, three_digits
 from ..parts.state import Choice, Temperature, Weight, Whole
@@ -97,7 +97,6 @@ class ToyLab(Explorer):
             self, "lab", in_a_script="lab.train()", show=self._show_training, report=self.refuse
         )
         self._seen: tuple[Any, ToyView] | None = None
-        self._ahead = Background(self._next_piece, self._redraw, self.refuse)
         self._annealing: Annealing | None = None  # what the present setting needs, and how far it is
         self._annealing_stopped = False
         self._train_button = button(
@@ -154,10 +153,6 @@ class ToyLab(Explorer):
             if self._annealing is not None:
                 self._annealing.give_up()
             self._state_changed()
-
-    async def ready(self) -> None:
-        """Wait until what is computed in the background is known and drawn."""
-        await self._ahead.finished()
 
     async def finished(self) -> ToyFit:
         """Wait for what `start` began, and return what was learned, stopped or not, or raise what learning raised."""
@@ -357,9 +352,8 @@ class ToyLab(Explorer):
         super()._redraw()
         if self._annealing is not None and self._seen is not None and self._annealing.of != annealed_for(self._seen[1]):
             self._annealing.give_up()  # what the reader set meanwhile is first
-        self._ahead.begin()
 
-    def _next_piece(self) -> Callable[[], object] | None:
+    def ahead(self) -> Piece | None:
         """What the setting that is drawn lacks: the least distortion, then the annealed codebook."""
         if self._seen is None:
             return None
@@ -370,6 +364,9 @@ class ToyLab(Explorer):
             return None
         self._annealing = Annealing(view, lambda: self._loop.soon(self._say_numbers))
         return self._annealing
+
+    def computed(self) -> None:
+        self._redraw()
 
     def _show_training(self) -> None:
         """Draw what is new of the present setting; the reader may have turned to another one meanwhile."""

@@ -58,7 +58,7 @@ def test_it_opens_on_the_temperature_training_ended_with_and_the_newest_codebook
     assert summary["tokens"] == len(panel.frame())
     assert summary["effective_codes"] == pytest.approx(math.exp(panel.frame()["entropy"].mean()))
     assert summary["training ended"] == ended
-    assert f"{summary['effective_codes']:.3g} effective codes" in panel._numbers.value
+    assert f"{summary['effective_codes']:.3g} effective codes" in panel.foot.line
     assert run.path.name in panel.caption()
     assert "seed 0" in panel.caption()
 
@@ -128,7 +128,7 @@ def test_it_leaves_a_picture_of_itself(run: Run) -> None:
 def test_neighbouring_temperatures_are_made_ready_while_nobody_moves(run: Run) -> None:
     async def wait() -> TemperatureExplorer:
         panel = TemperatureExplorer(run, temperature=0.1)
-        await panel._ahead.finished()
+        await panel.ready()
         return panel
 
     panel = asyncio.run(wait())
@@ -147,7 +147,7 @@ def test_a_temperature_that_is_not_ready_is_previewed_and_followed_by_the_whole(
         panel = TemperatureExplorer(run, temperature=0.1)
         whole = len(panel._views.sample)
         assert whole > SWEEP_TOKENS
-        await panel._ahead.finished()
+        await panel.ready()
         await until_it_says(panel, lambda said: "follow" not in said)
         panel.temperature = 7.3
         await until_it_says(panel, lambda said: f"{SWEEP_TOKENS} of them (all {whole:,d} follow)" in said)

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from lgq_explore.analysis.toys.kept import Kept
+from lgq_explore.kept import Kept
 
 
 def test_a_result_is_made_once_and_the_oldest_is_forgotten() -> None:
