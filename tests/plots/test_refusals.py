@@ -103,6 +103,7 @@ def drawings() -> list[Drawing]:
     add("temperature.draw_token_map", (temperature.TOKEN_MAP,), 1)
     shown = (*sweep, temperature.TOKENS, temperature.TOP_RESPONSIBILITIES, temperature.TOKEN_MAP)
     add_parts("temperature.publish_temperature", shown, temperature_frames)
+    add("temperature.draw_centre_counts", (temperature.ANNEALED_STATES,), 1.0)
     add("temperature.publish_bifurcations", (temperature.BIFURCATIONS,))
     add("temperature.publish_estimators", (temperature.ESTIMATORS,))
     add("temperature.publish_estimator_map", (temperature.ESTIMATOR_MAP,))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .bifurcation import draw_bifurcation, publish_bifurcation
+from .bifurcation import draw_bifurcation, draw_centre_counts, publish_bifurcation
 from .estimator_map import publish_estimator_map
 from .estimators import publish_estimators
 from .run_bifurcations import publish_bifurcations
@@ -18,6 +18,7 @@ from .sweep import draw_sweep, publish_sweep
 __all__ = [
     "TemperatureFrames",
     "draw_bifurcation",
+    "draw_centre_counts",
     "draw_softness",
     "draw_sweep",
     "draw_token_map",

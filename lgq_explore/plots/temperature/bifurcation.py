@@ -29,17 +29,17 @@ from ..style import (
 from ..toys.plane import code_colours
 
 TEMPERATURE = "temperature τ, hot at left"
+HEIGHT = 190
+"""Screen pixels of a curve below the planes, so that both fit a screen."""
 
 
 def draw_bifurcation(
     centres: pd.DataFrame, states: pd.DataFrame, critical: float, temperature: float | None = None, along: int = 0
 ) -> go.Figure:
-    """One coordinate of every centre against the temperature, hot at left, and below how many can be told apart.
+    """One coordinate of every centre against the temperature, hot at left. One trace per code.
 
-    centres, states: of an `analysis.temperature.AnnealingPath`. critical: τ_c, dashed; temperature: the present one.
-    along: which axis. One trace per code, then one for `effective_centres` and one for `distinct_centres`, which leaves
-    out temperatures at which centres have not come to rest; the last shape is the present temperature, where one is
-    given.
+    centres, states: of an `analysis.temperature.AnnealingPath`. critical: τ_c, dashed; temperature: the present one,
+    the last shape where it is given. along: which axis.
 
     Raises:
         InputError: a column is missing, or there are no rows.
@@ -58,36 +58,34 @@ def draw_bifurcation(
         )
         for code, rows in centres.groupby("code")
     ]
+    measure = axis("first coordinate" if along == 0 else f"coordinate {along + 1}")
+    return _drawn(branches, _title(states, codes), states, critical, temperature, measure)
+
+
+def draw_centre_counts(states: pd.DataFrame, critical: float, temperature: float | None = None) -> go.Figure:
+    """How many centres can be told apart at each temperature, hot at left; arguments as in `draw_bifurcation`.
+
+    A trace for `effective_centres`, and one for `distinct_centres`, which leaves out temperatures at which centres have
+    not come to rest.
+
+    Raises:
+        InputError: a column is missing, or there are no rows.
+    """
+    ANNEALED_STATES.require_rows(states)
     resting = states.assign(distinct_centres=_of_resting(states))
     counts = [
         _count(states, "effective_centres", "effective centres", BLUE, "solid"),
         _count(resting, "distinct_centres", "distinct centres", GUIDE, "dot"),
     ]
-    log = log_scale(states["temperature"]) | {"range": _log_range(states)}
-    shapes = [_vertical(critical, VERMILION, "dash")]
-    if temperature is not None:
-        shapes.append(_vertical(temperature, INK, "solid"))
-    return go.Figure(
-        [*branches, *counts],
-        layout(
-            _title(states, codes),
-            height=400,
-            margin={"l": 64, "r": 16, "t": 76, "b": 48},
-            showlegend=False,
-            shapes=shapes,
-            annotations=_names(critical, temperature),
-            xaxis=axis("", anchor="y", matches="x2", showticklabels=False, **log),
-            xaxis2=axis(TEMPERATURE, anchor="y2", **log),
-            yaxis=axis("first coordinate" if along == 0 else f"coordinate {along + 1}", domain=[0.4, 1], anchor="x"),
-            yaxis2=axis("centres", domain=[0, 0.3], anchor="x2", **log_scale(_counts(states), most=4)),
-        ),
-    )
+    title = Title("Centres told apart", "dotted: apart at all")
+    measure = axis("centres", **log_scale(_counts(states), most=4))
+    return _drawn(counts, title, states, critical, temperature, measure)
 
 
 def publish_bifurcation(
     centres: pd.DataFrame, states: pd.DataFrame, critical: float, temperature: float | None = None, along: int = 0
 ) -> Figure:
-    """What `draw_bifurcation` shows, to print. Errors are the same."""
+    """What `draw_bifurcation` and `draw_centre_counts` show, to print. Errors are the same."""
     coordinate = _coordinate(centres, states, along)
     codes = int(centres["code"].max()) + 1
     colours = code_colours(codes)
@@ -121,6 +119,33 @@ def _counts(states: pd.DataFrame) -> pd.Series:
     return pd.concat([states["effective_centres"], states["distinct_centres"]])
 
 
+def _drawn(
+    traces: list[go.Scatter],
+    title: Title,
+    states: pd.DataFrame,
+    critical: float,
+    temperature: float | None,
+    measure: dict[str, Any],
+) -> go.Figure:
+    """Traces over the temperature, with τ_c and the present one."""
+    shapes = [_vertical(critical, VERMILION, "dash")]
+    if temperature is not None:
+        shapes.append(_vertical(temperature, INK, "solid"))
+    return go.Figure(
+        traces,
+        layout(
+            title,
+            height=HEIGHT,
+            margin={"l": 56, "r": 12, "t": 58, "b": 42},
+            showlegend=False,
+            shapes=shapes,
+            annotations=_names(critical, temperature),
+            xaxis=axis(TEMPERATURE, **log_scale(states["temperature"]) | {"range": _log_range(states)}),
+            yaxis=measure,
+        ),
+    )
+
+
 def _of_resting(states: pd.DataFrame) -> pd.Series:
     return states["distinct_centres"].where(states["converged"])
 
@@ -133,15 +158,12 @@ def _count(states: pd.DataFrame, column: str, name: str, colour: str, dash: str)
         line={"color": colour, "width": 2, "dash": dash},
         name=name,
         hovertemplate=f"%{{y:.3~g}} {name} at τ = %{{x:.3~g}}<extra></extra>",
-        xaxis="x2",
-        yaxis="y2",
     )
 
 
 def _vertical(temperature: float, colour: str, dash: str) -> dict[str, Any]:
-    """A line through both parts of the figure."""
     line = {"color": colour, "width": 1.5, "dash": dash}
-    return {"type": "line", "x0": temperature, "x1": temperature, "xref": "x2", "y0": 0, "y1": 1, "yref": "paper"} | {
+    return {"type": "line", "x0": temperature, "x1": temperature, "xref": "x", "y0": 0, "y1": 1, "yref": "paper"} | {
         "line": line
     }
 
@@ -154,7 +176,7 @@ def _names(critical: float, temperature: float | None) -> list[dict[str, Any]]:
         {
             "text": text,
             "x": float(np.log10(value)),
-            "xref": "x2",
+            "xref": "x",
             "y": 1,
             "yref": "paper",
             "xanchor": anchor,
@@ -167,7 +189,7 @@ def _names(critical: float, temperature: float | None) -> list[dict[str, Any]]:
 
 
 def _title(states: pd.DataFrame, codes: int) -> Title:
-    return Title("How centres part", f"{codes} centres, N = {int(states['tokens'].iloc[0]):,d} points")
+    return Title("How centres part", f"{codes}, N = {int(states['tokens'].iloc[0]):,d}")
 
 
 def _log_range(states: pd.DataFrame) -> list[float]:

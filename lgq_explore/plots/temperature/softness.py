@@ -26,6 +26,9 @@ from ..style import (
 )
 from .sweep import SWEEP_PANELS, curves_of, publish_panel
 
+HEIGHT = 240
+"""Screen pixels of each chart below the sweep, so that all fit a screen."""
+
 BINS = 40
 """Number of bars of a distribution: as many as can be told apart in half a cell."""
 
@@ -57,8 +60,8 @@ def draw_softness(tokens: pd.DataFrame, codebook_size: int) -> go.Figure:
             for bar, name in zip(bars, names, strict=True)
         ],
         layout(
-            Title("How decided tokens are", f"N = {len(tokens):,d} tokens"),
-            height=300,
+            Title("How decided", f"N = {len(tokens):,d} tokens"),
+            height=HEIGHT,
             bargap=0,
             showlegend=False,
             xaxis=axis(bars[0].title, domain=[0, 0.44], range=[0, 1], showgrid=False),
@@ -93,7 +96,7 @@ def draw_top_responsibilities(top: pd.DataFrame, token: int) -> go.Figure:
         ],
         layout(
             Title(f"Who shares token {token}", f"all other codes {rest:.0%}"),
-            height=300,
+            height=HEIGHT,
             showlegend=False,
             xaxis=axis("code", type="category", showgrid=False),
             yaxis=axis("responsibility p", range=[0, 1]),
@@ -131,7 +134,7 @@ def draw_token_map(placed: pd.DataFrame, token: int) -> go.Figure:
         ],
         layout(
             Title("Largest p of each token", "click one"),
-            height=210,
+            height=HEIGHT,
             margin={"l": 8, "r": 8, "t": 52, "b": 8},
             dragmode=False,
             xaxis={"visible": False, "constrain": "domain", "fixedrange": True},

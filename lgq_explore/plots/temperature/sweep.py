@@ -139,8 +139,8 @@ def draw_sweep(sweep: pd.DataFrame, flips: pd.DataFrame, marks: pd.DataFrame, te
         traces,
         layout(
             Title("From soft to hard", f"means over N = {int(sweep['tokens'].iloc[0]):,d} tokens"),
-            height=330,
-            margin={"l": 64, "r": 12, "t": 112, "b": 48},
+            height=280,
+            margin={"l": 64, "r": 12, "t": 108, "b": 44},
             showlegend=False,
             hovermode="x unified",
             shapes=shapes,

@@ -24,8 +24,9 @@ from ..style import (
     publication_style,
     publish_title,
 )
+from .plane import CURVE_HEIGHT
 
-RATIO = "distortion / least distortion"
+RATIO = "distortion / least"
 TICKS = [1, 1.5, 2, 3, 5, 10, 20, 50, 100, 200]
 
 
@@ -55,9 +56,9 @@ def draw_toy_distance(curves: Mapping[str, pd.DataFrame], detail: str, steps: in
     return go.Figure(
         traces,
         layout(
-            Title("How near the best codebook", detail),
-            height=400,
-            margin={"l": 64, "r": 16, "t": 76, "b": 48},
+            Title("Distance to the best", detail),
+            height=CURVE_HEIGHT,
+            margin={"l": 56, "r": 12, "t": 58, "b": 42},
             showlegend=len(curves) > 1,
             shapes=[best | {"line": {"color": GUIDE, "width": 1.5, "dash": "dash"}}],
             xaxis=axis("optimiser step", range=[0, max(1, steps)]),
@@ -90,7 +91,7 @@ def publish_toy_distance(curves: Mapping[str, pd.DataFrame], detail: str, steps:
         axes.set_ylim(*(10 ** np.array(_range(curves))))
         if len(curves) > 1:
             axes.legend(frameon=False, fontsize="x-small")
-        publish_title(figure, Title("How near the best codebook", detail))
+        publish_title(figure, Title("Distance to the best", detail))
     return figure
 
 

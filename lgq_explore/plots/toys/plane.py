@@ -31,7 +31,9 @@ EDGE = 0.45
 SMALLEST, LARGEST = 9, 34
 """Screen pixels of a code that holds next to nothing, and of one that holds everything."""
 NET_OPACITY = 0.6
-GAP = 0.035
+GAP = 0.02
+PLANES_HEIGHT, CURVE_HEIGHT = 322, 190
+"""Screen pixels of the planes, which are then as wide as high in a notebook's cell, and of a curve below them."""
 POINTS_SHOWN = 400
 """Most points drawn: more would hide the field."""
 
@@ -93,8 +95,8 @@ def draw_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating], t
         traces,
         layout(
             title,
-            height=400,
-            margin={"l": 8, "r": 8, "t": 84, "b": 8},
+            height=PLANES_HEIGHT,
+            margin={"l": 8, "r": 8, "t": 78, "b": 4},
             showlegend=False,
             dragmode=False,
             images=images,
@@ -115,10 +117,10 @@ def publish_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating]
     return figure
 
 
-def draw_nothing_yet(title: Title) -> go.Figure:
+def empty_place(title: Title) -> go.Figure:
     """The place of a figure whose data are still computed: its title, which says so, and no axes."""
     hidden = {"visible": False}
-    return go.Figure([], layout(title, height=400, xaxis=hidden, yaxis=hidden, dragmode=False))
+    return go.Figure([], layout(title, height=CURVE_HEIGHT, xaxis=hidden, yaxis=hidden, dragmode=False))
 
 
 def code_colours(codes: int) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ from lgq_explore.runs.study import Study
 from ..explorer import Explorer
 from ..parts.background import Abandoned, Piece, Work
 from ..parts.charts import Picked
-from ..parts.inputs import codes_box, number_box, row, step_slider, stop_slider, three_digits
+from ..parts.inputs import codes_box, number_box, row, step_slider, stop_slider, tabs, three_digits
 from ..parts.state import Choice, Codes, Temperature, Whole
 from ..parts.studies import StudyLike, as_study, snapshots_caption, study_argument, study_caption
 
@@ -34,8 +34,14 @@ SNAPSHOTS_KEPT = 4
 MANY_CODES = 2**13
 """Codes from which on one temperature takes so long that it is computed in the background."""
 
-PICTURES_HEIGHT = 280
+PICTURES_HEIGHT = 240
 """Screen pixels of three rows of six pictures in half a cell's width."""
+
+VIEWS = {"how decided": "decided", "shares": "shares", "pictures": "pictures"}
+"""What is drawn below the curves, beside the map of tokens: as the buttons say it, and as the trait does."""
+
+TOKEN_MAP = "token map"
+"""The name of the chart whose tokens can be picked."""
 
 
 class TemperatureExplorer(Explorer):
@@ -45,7 +51,8 @@ class TemperatureExplorer(Explorer):
     temperature: by default the one that training ended with. snapshot: the step of a saved codebook, by default the
     newest; of many some are offered, evenly spread. Encoder and decoder are always the newest. token: one of the
     pictures', whose likeliest codes are shown; click another in the map, or type it.
-    selection: joint codes, set by a click on a bar, or typed.
+    selection: joint codes, set by a click on a bar, or typed. view: what is drawn below the curves: `decided`, the
+    distributions over the tokens; `shares`, the codes that share the token; `pictures`, soft and hard.
 
     Raises:
         InputError: a run that cannot be opened or has no temperature.
@@ -53,13 +60,14 @@ class TemperatureExplorer(Explorer):
 
     WIDE = ("sweep",)
 
+    view = Choice(VIEWS, "decided", tabs())
     temperature = Temperature(
         lambda panel: panel.offered_temperatures,
         lambda panel: panel.last_temperature,
-        stop_slider("temperature τ", "400px"),
+        stop_slider("temperature τ", "330px"),
     )
-    snapshot = Choice(lambda panel: panel.steps, lambda panel: panel.steps[-1], step_slider("codebook of", "400px"))
-    token = Whole(lambda panel: (0, panel.pictured_tokens - 1), 0, number_box("token"))
+    snapshot = Choice(lambda panel: panel.steps, lambda panel: panel.steps[-1], step_slider("codebook of", "330px"))
+    token = Whole(lambda panel: (0, panel.pictured_tokens - 1), 0, number_box("token", "105px"))
     selection = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("codes"))
 
     def __init__(self, study: StudyLike, **state: Any) -> None:
@@ -74,7 +82,6 @@ class TemperatureExplorer(Explorer):
         self.steps = sorted({*self.study.snapshots, newest})
         self._flips = analysis.temperature.flips_over_snapshots(self.study)
         self._awaits_the_rest = False
-        self._change = ipywidgets.HTML()
         super().__init__(**state)
 
     def __repr__(self) -> str:
@@ -82,12 +89,12 @@ class TemperatureExplorer(Explorer):
 
     def above(self) -> Sequence[ipywidgets.Widget]:
         return [
-            row(self.inputs["temperature"], self.inputs["snapshot"], self._change),
-            row(self.inputs["token"], self.inputs["selection"]),
+            row(self.inputs["temperature"], self.inputs["snapshot"]),
+            row(self.inputs["view"], self.inputs["token"], self.inputs["selection"]),
         ]
 
     def pick(self, picked: Picked) -> None:
-        if picked.figure == "token map" and picked.codes:
+        if picked.figure == TOKEN_MAP and picked.codes:
             self.token = picked.codes[0]
         elif picked.figure == "shares":
             self.selection = picked.of(self.selection)
@@ -98,16 +105,23 @@ class TemperatureExplorer(Explorer):
     def draw(self) -> dict[str, go.Figure]:
         views, view = self._views, self._quickest_view()
         self._awaits_the_rest = len(view.tokens) < len(views.sample)
-        self._say_changes()
-        pictures = plots.pictures.draw_images(_pictures(view))
-        pictures.layout.height = PICTURES_HEIGHT
         return {
             "sweep": plots.temperature.draw_sweep(views.sweep, views.flips, self._marks, self.temperature),
-            "softness": plots.temperature.draw_softness(view.tokens, views.quantizer.codebook_size),
-            "shares": plots.temperature.draw_top_responsibilities(views.top(self.token, self.temperature), self.token),
-            "pictures": pictures,
-            "token map": plots.temperature.draw_token_map(view.placed, self.token),
+            self.view: self._draw_view(view),
+            TOKEN_MAP: plots.temperature.draw_token_map(view.placed, self.token),
         }
+
+    def _draw_view(self, view: TemperatureView) -> go.Figure:
+        match self.view:
+            case "decided":
+                return plots.temperature.draw_softness(view.tokens, self._views.quantizer.codebook_size)
+            case "shares":
+                top = self._views.top(self.token, self.temperature)
+                return plots.temperature.draw_top_responsibilities(top, self.token)
+            case _:
+                pictures = plots.pictures.draw_images(_pictures(view))
+                pictures.layout.height = PICTURES_HEIGHT
+                return pictures
 
     def figure(self) -> Figure:
         views, view = self._views, self._view
@@ -142,7 +156,7 @@ class TemperatureExplorer(Explorer):
         return (
             f"τ = {self.temperature:.3g}: {numbers['effective_codes']:.3g} effective codes · "
             f"mean p* {numbers['max_p']:.2f} · gap {numbers['relative_gap']:.1%} · "
-            f"gain {numbers['encoder_gain']:.2f} (median {numbers['encoder_gain_median']:.2f}) · "
+            f"gain {numbers['encoder_gain']:.2f} · "
             f"N = {len(view.tokens):,d} tokens"
         )
 
@@ -153,6 +167,14 @@ class TemperatureExplorer(Explorer):
             f"{study_caption(self.study)} · distributions of {shown:,d} of them{following}, curves of "
             f"{int(views.sweep['tokens'].iloc[0]):,d} · codebook of step {self.snapshot:,d}, encoder and decoder of "
             f"step {self.study.trained.finished_steps:,d}{snapshots_caption(self.study)}"
+        )
+
+    def hint(self) -> str:
+        """How many tokens changed their code since the snapshot before this one."""
+        since = self._flips[self._flips["to_step"] == self.snapshot]
+        return "".join(
+            f"{row.share:.1%} of the tokens changed their code since step {row.from_step:,d}."
+            for row in since.itertuples()
         )
 
     def arguments_as_code(self) -> list[str]:
@@ -185,13 +207,6 @@ class TemperatureExplorer(Explorer):
 
     def _numbers_of(self, view: TemperatureView) -> dict[str, float]:
         return analysis.temperature.softness_summary(view.tokens, self.temperature, self._views.sample.spread)
-
-    def _say_changes(self) -> None:
-        since = self._flips[self._flips["to_step"] == self.snapshot]
-        self._change.value = "".join(
-            f"{row.share:.1%} of the tokens changed their code since step {row.from_step:,d}"
-            for row in since.itertuples()
-        )
 
     def missing(self) -> Work | None:
         views, temperature = self._views, self.temperature

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Self
 
@@ -14,6 +14,7 @@ import traitlets
 from matplotlib.figure import Figure
 
 from lgq_explore import analysis, plots
+from lgq_explore.analysis.temperature.annealing import AnnealingPath
 from lgq_explore.analysis.toys import ToyFit, ToySetting, ToyView
 from lgq_explore.analysis.toys.references import TEMPERATURES
 from lgq_explore.plots.style import Title
@@ -24,16 +25,18 @@ from lgq_explore.quantizers.lgq import USAGE_FORMS
 from ..explorer import Explorer
 from ..parts.background import Piece
 from ..parts.follower import Follower
-from ..parts.inputs import button, menu, number_box, stop_slider, three_digits
+from ..parts.inputs import button, menu, number_box, row, stop_slider, tabs, three_digits
 from ..parts.state import Choice, Temperature, Weight, Whole
 from .annealing import Annealing, annealed_for
-from .planes import equilibrium_plane, hard_plane, no_equilibrium_plane, soft_plane
+from .planes import equilibrium_plane, hard_plane, no_equilibrium_plane, no_temperature, soft_plane
 from .trainer import ToyProgress, ToyTrainer
 
 WEIGHTS = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Of a regularizer; 0.005 is the published one."""
 FEWEST_CODES, MOST_CODES = 3, 64
 """More can't be told apart in a plane."""
+VIEWS = {"distance": "distance", "centres": "centres"}
+"""What is drawn beside the splits: as the buttons say it, and as the trait does."""
 SETTING = (
     "data",
     "method",
@@ -67,7 +70,8 @@ class ToyLab(Explorer):
     grid takes the nearest product. temperature: of the slider; LGQ trains with its published schedule, 1.0 to 0.1.
     peakedness, usage: weights of LGQ's regularizers; usage_form: published or unbiased. initialization: where codes
     start, of methods that can be told: random, kmeans++, kmeans, grid; empty for the method's own. batch_size: points a
-    step.
+    step. view: what is drawn beside the splits: the `distance` to the best codebook during training, or how many
+    `centres` can be told apart at each temperature.
 
     Raises:
         InputError: an unknown name, or a number out of range.
@@ -78,16 +82,17 @@ class ToyLab(Explorer):
     data = Choice(list(analysis.toys.TOYS), "ring", menu("data"))
     method = Choice(lambda lab: list(QUANTIZERS), "lgq", menu("method"))
     codes = Whole(
-        (FEWEST_CODES, MOST_CODES), lambda lab: analysis.toys.toy_named(lab.data).codes, number_box("codes K")
+        (FEWEST_CODES, MOST_CODES), lambda lab: analysis.toys.toy_named(lab.data).codes, number_box("K", "66px")
     )
-    temperature = Temperature(three_digits(TEMPERATURES), 0.4, stop_slider("temperature τ", "560px"))
-    peakedness = Weight(WEIGHTS, 0.005, stop_slider("λ peakedness"))
-    usage = Weight(WEIGHTS, 0.005, stop_slider("λ usage"))
+    temperature = Temperature(three_digits(TEMPERATURES), 0.4, stop_slider("temperature τ", "275px"))
+    peakedness = Weight(WEIGHTS, 0.005, stop_slider("λ peak", "230px"))
+    usage = Weight(WEIGHTS, 0.005, stop_slider("λ usage", "230px"))
     usage_form = Choice(USAGE_FORMS, "published", menu("usage as"))
     initialization = Choice({"its own": "", **{name: name for name in INITIALIZATIONS}}, "", menu("start"))
-    seed = Whole((0, 2**31 - 1), 0, number_box("seed"))
-    steps = Whole((1, 100_000), 500, number_box("steps"))
-    batch_size = Whole((2, 100_000), 512, number_box("points a step", "170px"))
+    seed = Whole((0, 2**31 - 1), 0, number_box("seed", "76px"))
+    steps = Whole((1, 100_000), 500, number_box("steps", "98px"))
+    batch_size = Whole((2, 100_000), 512, number_box("batch", "98px"))
+    view = Choice(VIEWS, "distance", tabs())
 
     def __init__(self, data: str = "ring", **state: Any) -> None:
         self._fit: ToyFit | None = None
@@ -105,17 +110,17 @@ class ToyLab(Explorer):
         self._stop_button = button(
             "Stop", "keep what was learned so far, and anneal no further", self.stop, icon="stop"
         )
-        self._status, self._numbers = ipywidgets.HTML(), ipywidgets.HTML()
+        self._numbers = ipywidgets.HTML()
         super().__init__(data=data, **state)
 
     def above(self) -> Sequence[ipywidgets.Widget]:
         rows = (
-            ("data", "method", "codes", "seed", "steps", "batch_size"),
-            ("peakedness", "usage", "usage_form", "initialization"),
+            ("data", "method", "codes", "initialization", "seed", "steps"),
+            ("peakedness", "usage", "usage_form"),
         )
-        what, how = (ipywidgets.HBox([self.inputs[name] for name in row]) for row in rows)
-        training = ipywidgets.HBox([self._train_button, self._stop_button, self._status])
-        return [what, training, how, self.inputs["temperature"], self._numbers]
+        what, how = (row(*(self.inputs[name] for name in names)) for names in rows)
+        training = (self.inputs["batch_size"], self._train_button, self._stop_button)
+        return [what, how, row(*training, self.inputs["temperature"], self.inputs["view"]), self._numbers]
 
     def __repr__(self) -> str:
         return f"ToyLab({self.data}, {self.method}, {self.codes} codes)"
@@ -161,14 +166,29 @@ class ToyLab(Explorer):
     def draw(self) -> dict[str, go.Figure]:
         self._enable_what_the_method_has()
         self._say_numbers()
-        planes = plots.toys.draw_toy_plane(
-            self._planes(with_equilibrium=self._has_path), self._view.tokens.numpy(), self._title()
-        )
+        planes = self._planes(with_equilibrium=self._has_path)
         return {
-            "planes": planes,
-            "bifurcation": self._draw_bifurcation(),
-            "distance": plots.toys.draw_toy_distance(self._curves(), self._distance_detail(), self.steps),
+            "planes": plots.toys.draw_toy_plane(planes, self._view.tokens.numpy(), self._title()),
+            "splits": self._draw_of_path(
+                lambda path: plots.temperature.draw_bifurcation(
+                    path.centres, path.states, path.critical_temperature, self.temperature
+                )
+            ),
+            self.view: self._draw_view(),
         }
+
+    def _draw_view(self) -> go.Figure:
+        if self.view == "distance":
+            return plots.toys.draw_toy_distance(self._curves(), self._distance_detail(), self.steps)
+        return self._draw_of_path(
+            lambda path: plots.temperature.draw_centre_counts(path.states, path.critical_temperature, self.temperature)
+        )
+
+    def _draw_of_path(self, draw: Callable[[AnnealingPath], go.Figure]) -> go.Figure:
+        """A figure of the annealed codebook, or its place while there is none."""
+        if self._has_path:
+            return draw(self._view.path)
+        return plots.toys.empty_place(Title("How centres part", self._why_no_path))
 
     def figure(self) -> Figure:
         """The three planes."""
@@ -206,8 +226,8 @@ class ToyLab(Explorer):
             of_optimum = view.optimum_numbers()
             least = f"{of_optimum['ratio']:.2f} × the least ({of_optimum['optimum_how']})"
         return (
-            f"distortion {numbers['distortion']:.4f} = {least} · {numbers['active_codes']} codes used, "
-            f"{numbers['dead_codes']} dead · N = {numbers['tokens']:,d} · seed {numbers['seed']}"
+            f"distortion {numbers['distortion']:.4f} = {least} · {numbers['active_codes']} codes used · "
+            f"N = {numbers['tokens']:,d}"
         )
 
     def caption(self) -> str:
@@ -219,6 +239,7 @@ class ToyLab(Explorer):
             f"{self.batch_size:,d} points each · measured on N = {len(view.tokens):,d} held-out tokens "
             f"· least distortion {least}. Colours mix where codes share a place, down to grey where all do; a code is "
             "as large as what it holds."
+            + ("" if isinstance(view.quantizer, SoftQuantizer) else f" {no_temperature(self.method)}")
         )
 
     def picture_changed(self) -> None:
@@ -233,21 +254,9 @@ class ToyLab(Explorer):
         return super().code() + (".train()" if is_trained else "")
 
     def hint(self) -> str:
-        sentences = []
-        if self._follower.is_training:
-            sentences.append("Training: the charts follow.")
-        elif self._fit is None:
-            sentences.append(
-                "Not trained yet: press Train, or call lab.train(). The planes show the codes at their start."
-            )
         if self._annealing_stopped and not self._has_path:
-            sentences.append("Annealing was stopped: it begins again with Train, or with another setting.")
-        if not isinstance(self._view.quantizer, SoftQuantizer):
-            sentences.append(
-                f"{self.method} has no temperature: the plane in the middle shows what a soft assignment would make of "
-                "its codes, and its own cells are those at the left."
-            )
-        return "\n".join(sentences)
+            return "Annealing was stopped: it begins again with Train, or with another setting."
+        return ""
 
     @property
     def _view(self) -> ToyView:
@@ -284,15 +293,7 @@ class ToyLab(Explorer):
             if with_equilibrium
             else no_equilibrium_plane(view, self._why_no_path.partition(",")[0])
         )
-        return [hard_plane(view, self.method), soft_plane(view, temperature), third]
-
-    def _draw_bifurcation(self) -> go.Figure:
-        if not self._has_path:
-            return plots.toys.draw_nothing_yet(Title("Where the codebook splits", self._why_no_path))
-        path = self._view.path
-        return plots.temperature.draw_bifurcation(
-            path.centres, path.states, path.critical_temperature, self.temperature
-        )
+        return [hard_plane(view, self.method), soft_plane(view, self.method, temperature), third]
 
     def _title(self) -> Title:
         view = self._view
@@ -322,13 +323,12 @@ class ToyLab(Explorer):
         view, training = self._view, self._follower.is_training
         soft = view.soft_numbers(self.temperature)
         self._train_button.disabled, self._stop_button.disabled = training, not (training or self._is_computing)
-        state = "training" if training else "trained" if self._fit is not None else "not trained"
-        self._status.value = html.escape(f"{state}, step {self._finished_steps():,d} of {self.steps:,d}")
+        state = "training" if training else "trained" if self._fit is not None else "not trained yet: press Train"
+        made = f", step {self._finished_steps():,d} of {self.steps:,d}" if training or self._fit is not None else ""
         self._numbers.value = html.escape(
-            f"{self._say_path()} · {soft['effective_codes']:.2f} effective codes · over "
-            f"{soft['batch_tokens']:,d} points: peakedness {soft['peakedness']:.3f}, usage "
-            f"{soft['usage_published']:.3f} published (at least {soft['usage_bound']:.3f}), "
-            f"{soft['usage_unbiased']:.3f} unbiased"
+            f"{state}{made} · {self._say_path()} · over {soft['batch_tokens']:,d} points: peakedness "
+            f"{soft['peakedness']:.3f}, usage {soft['usage_published']:.3f} (at least {soft['usage_bound']:.3f}; "
+            f"unbiased {soft['usage_unbiased']:.3f})"
         )
 
     def _say_path(self) -> str:

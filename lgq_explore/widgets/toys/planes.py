@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lgq_explore import plots
 from lgq_explore.analysis.toys import ToyView
+from lgq_explore.quantizers import SoftQuantizer
 
 
 def hard_plane(view: ToyView, method: str) -> plots.toys.PlanePanel:
@@ -20,11 +21,21 @@ def hard_plane(view: ToyView, method: str) -> plots.toys.PlanePanel:
     )
 
 
-def soft_plane(view: ToyView, temperature: float) -> plots.toys.PlanePanel:
+def no_temperature(method: str) -> str:
+    """What the plane in the middle shows of a method without a temperature."""
+    return (
+        f"{method} has no temperature: the plane in the middle shows what a soft assignment would make of its codes, "
+        "and its own cells are those at the left."
+    )
+
+
+def soft_plane(view: ToyView, method: str, temperature: float) -> plots.toys.PlanePanel:
     """The same codes, shared at a temperature."""
     soft = view.soft(temperature)
+    has_temperature = isinstance(view.quantizer, SoftQuantizer)
+    which = "the same codes" if has_temperature else f"{method} has no temperature;"
     return plots.toys.PlanePanel(
-        f"<b>Soft:</b> the same codes at τ = {temperature:.3g}<br>"
+        f"<b>Soft:</b> {which} at τ = {temperature:.3g}<br>"
         f"{view.soft_numbers(temperature)['effective_codes']:.2f} effective codes a point",
         soft.shared,
         view.plane.centres_x,

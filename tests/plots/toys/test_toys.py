@@ -143,9 +143,10 @@ def test_many_points_are_thinned_evenly() -> None:
 
 def test_the_bifurcation_is_hot_at_left_with_both_temperatures_marked() -> None:
     figure = plots.temperature.draw_bifurcation(CENTRES, STATES, 1.0, 0.5)
-    first, second, effective, distinct = figure.data
+    first, second = figure.data
     assert first.y.tolist() == [0.0, -1.0]
     assert second.y.tolist() == [0.0, 1.0]
+    effective, distinct = plots.temperature.draw_centre_counts(STATES, 1.0, 0.5).data
     assert effective.y.tolist() == [1.0, 1.9]
     assert distinct.y.tolist() == [1, 2]
     left, right = figure.layout.xaxis.range
@@ -157,7 +158,7 @@ def test_the_bifurcation_is_hot_at_left_with_both_temperatures_marked() -> None:
 
 def test_centres_that_have_not_come_to_rest_are_not_counted() -> None:
     moving = STATES.assign(converged=[True, False])
-    assert np.isnan(plots.temperature.draw_bifurcation(CENTRES, moving, 1.0).data[3].y).tolist() == [False, True]
+    assert np.isnan(plots.temperature.draw_centre_counts(moving, 1.0).data[1].y).tolist() == [False, True]
 
 
 def test_the_distance_is_a_line_a_method_above_one() -> None:
@@ -176,6 +177,22 @@ def test_the_table_has_a_mark_a_fit() -> None:
     assert marks == {"lgq": [1.1, 2.0], "vq": [1.0, 1.2]}
     assert [label.get_text() for label in axes.get_xticklabels()] == ["ring", "grid"]
     assert "1 seed;" in figure.get_suptitle()
+
+
+def test_a_plane_without_codes_yet_shows_its_points_alone() -> None:
+    waiting = replace(panel(), field=None, codes=None, heading="being annealed")
+    figure = plots.toys.draw_toy_plane([panel(), waiting], POINTS, TITLE)
+    assert len(figure.layout.images) == 1
+    points, *nothing = figure.data[4:]
+    assert len(points.x) == len(POINTS)
+    assert [len(trace.x) for trace in nothing] == [0, 0, 0]
+    assert figure.layout.annotations[1].text == "being annealed"
+
+
+def test_what_is_not_there_yet_is_said_in_the_title() -> None:
+    figure = plots.toys.empty_place(Title("How centres part", "being annealed"))
+    assert "being annealed" in figure.layout.title.text
+    assert not figure.data
 
 
 def test_every_figure_has_a_printed_twin() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +20,8 @@ from lgq_explore.quantizers import FSQConfig, LGQConfig
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run
 from lgq_explore.widgets import TemperatureExplorer
+from lgq_explore.widgets.parts.background import Abandoned
+from lgq_explore.widgets.temperature.explorer import TOKEN_MAP, VIEWS
 from tests.analysis.planted_tokenizer import method_tokenizer, noise_pictures, study_of
 
 
@@ -38,12 +39,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return lgq.train(recipe, tmp_path_factory.mktemp("runs") / "lgq", progress=False)
 
 
-def figures(panel: TemperatureExplorer) -> list[Any]:
-    return [json.loads(figure) for figure in panel.charts.figures.values()]
+def drawn(panel: TemperatureExplorer, name: str) -> Any:
+    """A chart as the page gets it; a view's is shown for it."""
+    if name in VIEWS.values():
+        panel.view = name
+    return json.loads(panel.charts.figures[name])
 
 
-def click(panel: TemperatureExplorer, figure: int, *codes: int) -> None:
-    panel.charts._handle_custom_msg({"figure": figure, "codes": list(codes)}, [])
+def click(panel: TemperatureExplorer, figure: str, *codes: int) -> None:
+    panel.charts._handle_custom_msg({"figure": figure, "codes": list(codes), "mode": "replace"}, [])
 
 
 def test_it_opens_on_the_temperature_training_ended_with_and_the_newest_codebook(run: Run) -> None:
@@ -51,7 +55,7 @@ def test_it_opens_on_the_temperature_training_ended_with_and_the_newest_codebook
     ended = run.history()["temperature"].iloc[-1]
     assert panel.temperature == pytest.approx(ended, rel=1e-6)
     assert panel.snapshot == 6
-    assert len(figures(panel)) == 5
+    assert list(panel.charts.figures) == ["sweep", "decided", TOKEN_MAP]
     views = analysis.temperature.TemperatureViews(lgq.study(run))
     assert panel.frame().equals(views.at(panel.temperature).tokens)
     summary = panel.summary()
@@ -65,13 +69,13 @@ def test_it_opens_on_the_temperature_training_ended_with_and_the_newest_codebook
 
 def test_a_temperature_changes_the_soft_pictures_and_the_distributions_and_no_hard_picture(run: Run) -> None:
     panel = TemperatureExplorer(run, temperature=0.01)
-    before = figures(panel)
+    before = [drawn(panel, name)["data"] for name in ("decided", "pictures")]
     panel.temperature = 5.0
-    after = figures(panel)
-    pictures = [{row["name"]: row["source"] for row in drawn[3]["data"]} for drawn in (before, after)]
+    after = [drawn(panel, name)["data"] for name in ("decided", "pictures")]
+    pictures = [{row["name"]: row["source"] for row in rows} for _, rows in (before, after)]
     assert pictures[0]["hard"] == pictures[1]["hard"]
     assert pictures[0]["soft"] != pictures[1]["soft"]
-    assert before[1]["data"] != after[1]["data"]
+    assert before[0] != after[0]
     assert panel.summary()["effective_codes"] > 2
 
 
@@ -85,7 +89,7 @@ def test_slider_and_trait_follow_each_other(run: Run) -> None:
     assert panel.temperature == panel.offered_temperatures[-1]
     panel.inputs["snapshot"].value = 3
     assert panel.snapshot == 3
-    assert "since step 0" in panel._change.value
+    assert "changed their code since step 0" in panel._message.value
     panel.inputs["token"].value = 5
     assert panel.token == 5
     panel.token = 7
@@ -101,14 +105,15 @@ def test_a_snapshot_answers_with_its_own_codebook(run: Run) -> None:
 
 def test_a_click_on_the_map_chooses_a_token_and_one_on_a_bar_a_code(run: Run) -> None:
     panel = TemperatureExplorer(run, temperature=0.1)
-    click(panel, 4, 17)
+    click(panel, TOKEN_MAP, 17)
     assert panel.token == 17
-    bars = figures(panel)[2]["data"][0]
+    bars = drawn(panel, "shares")["data"][0]
     views = analysis.temperature.TemperatureViews(lgq.study(run))
     assert bars["x"] == [str(code) for code in views.top(17, 0.1)["code"]]
-    click(panel, 2, int(bars["x"][1]))
+    click(panel, "shares", int(bars["x"][1]))
     assert panel.selection == [int(bars["x"][1])]
-    click(panel, 3, 5)
+    panel.view = "pictures"
+    click(panel, "pictures", 5)
     assert (panel.token, panel.selection) == (17, [int(bars["x"][1])])
 
 
@@ -137,24 +142,30 @@ def test_neighbouring_temperatures_are_made_ready_while_nobody_moves(run: Run) -
     assert not panel._views.is_known(panel.offered_temperatures[0])
 
 
-def test_a_temperature_that_is_not_ready_is_previewed_and_followed_by_the_whole(run: Run) -> None:
-    async def until_it_says(panel: TemperatureExplorer, holds: Callable[[str], bool]) -> None:
-        async with asyncio.timeout(60):
-            while not holds(panel.caption()):
-                await asyncio.sleep(0.01)
+def detail(panel: TemperatureExplorer) -> str:
+    """What the title of the drawn distributions says."""
+    return str(drawn(panel, "decided")["layout"]["title"]["text"])
 
+
+async def until_drawn(panel: TemperatureExplorer, tokens: int) -> None:
+    async with asyncio.timeout(60):
+        while f"N = {tokens:,d} tokens" not in detail(panel):
+            await asyncio.sleep(0.01)
+
+
+def test_a_temperature_that_is_not_ready_is_previewed_and_followed_by_the_whole(run: Run) -> None:
     async def move() -> None:
         panel = TemperatureExplorer(run, temperature=0.1)
         whole = len(panel._views.sample)
         assert whole > SWEEP_TOKENS
         await panel.ready()
-        await until_it_says(panel, lambda said: "follow" not in said)
+        await until_drawn(panel, whole)
         panel.temperature = 7.3
-        await until_it_says(panel, lambda said: f"{SWEEP_TOKENS} of them (all {whole:,d} follow)" in said)
-        assert f"N = {SWEEP_TOKENS} tokens" in figures(panel)[1]["layout"]["title"]["text"]
+        await until_drawn(panel, SWEEP_TOKENS)
+        assert f"{SWEEP_TOKENS} of them (all {whole:,d} follow)" in panel.caption()
         assert panel.summary()["tokens"] == whole
-        await until_it_says(panel, lambda said: "follow" not in said)
-        assert f"N = {whole:,d} tokens" in figures(panel)[1]["layout"]["title"]["text"]
+        await until_drawn(panel, whole)
+        assert "follow" not in panel.caption()
 
     asyncio.run(move())
 
@@ -162,17 +173,39 @@ def test_a_temperature_that_is_not_ready_is_previewed_and_followed_by_the_whole(
 def test_a_preview_is_followed_though_somebody_else_asked_for_the_whole(run: Run) -> None:
     """A display does, for its picture."""
 
-    async def show() -> TemperatureExplorer:
+    async def show() -> None:
         panel = TemperatureExplorer(run, temperature=0.1)
         assert "follow" in panel.caption()
         panel.figure()
-        async with asyncio.timeout(60):
-            while "follow" in panel.caption():
-                await asyncio.sleep(0.01)
-        return panel
+        await until_drawn(panel, len(panel._views.sample))
 
-    panel = asyncio.run(show())
-    assert f"N = {len(panel._views.sample):,d} tokens" in figures(panel)[1]["layout"]["title"]["text"]
+    asyncio.run(show())
+
+
+def test_a_snapshot_is_prepared_beside_the_loop_and_the_charts_say_that_they_are_old(run: Run) -> None:
+    async def turn() -> None:
+        panel = TemperatureExplorer(run, temperature=0.1)
+        await panel.ready()
+        assert not panel.charts.stale
+        before = drawn(panel, "sweep")
+        panel.snapshot = 0
+        async with asyncio.timeout(60):
+            while not panel.charts.stale:
+                await asyncio.sleep(0.005)
+        assert drawn(panel, "sweep") == before
+        assert "Not up to date yet: what the codebook of step 0 does is computed" in panel._message.value
+        await panel.ready()
+        assert not panel.charts.stale
+        assert drawn(panel, "sweep") != before
+
+    asyncio.run(turn())
+
+
+def test_a_snapshot_that_nobody_waits_for_is_given_up(run: Run) -> None:
+    panel = TemperatureExplorer(run)
+    with pytest.raises(Abandoned):
+        panel._prepare(0)  # step 6 is shown
+    assert not panel._views_of(0).is_prepared
 
 
 def test_a_study_without_a_run_has_one_codebook_and_no_marks_of_training() -> None:

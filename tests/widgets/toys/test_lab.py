@@ -51,7 +51,7 @@ def _numbers(values: Any) -> np.ndarray:
 
 def text_of(lab: ToyLab) -> str:
     lab.foot.is_open = True
-    said = [lab._status.value, lab._numbers.value, lab._message.value, lab.foot.details]
+    said = [lab._numbers.value, lab._message.value, lab.foot.line, lab.foot.details]
     return lab.foot.line + html.unescape("".join(said))
 
 
@@ -125,7 +125,7 @@ def test_another_setting_forgets_what_was_learned(lab: ToyLab) -> None:
     lab.method = "fsq"
     assert lab.fit is None
     assert lab.inputs["usage"].disabled
-    assert "fsq has no temperature" in text_of(lab)
+    assert "fsq has no temperature" in figures(lab)[PLANES]["layout"]["annotations"][1]["text"]
     _, _, live, dead = figures(lab)[PLANES]["data"][:TRACES]
     assert sorted(live["meta"] + dead["meta"]) == list(range(9))
 
@@ -198,7 +198,7 @@ def test_stop_keeps_what_was_learned_so_far_and_the_lab_can_go_on() -> None:
         return lab
 
     lab = asyncio.run(learn())
-    assert lab.code().endswith("steps=20, batch_size=512).train()")
+    assert lab.code().endswith("steps=20, batch_size=512, view='distance').train()")
 
 
 def test_a_change_of_setting_while_it_learns_drops_that_fit() -> None:
@@ -213,7 +213,7 @@ def test_a_change_of_setting_while_it_learns_drops_that_fit() -> None:
 
     lab = asyncio.run(learn())
     assert lab.fit is None
-    assert "not trained, step 0" in text_of(lab)
+    assert "not trained yet" in text_of(lab)
 
 
 def test_the_background_needs_a_loop() -> None:
