@@ -138,7 +138,7 @@ class CodeInspector(Explorer):
     def missing(self) -> Work | None:
         if self.turned_off and (self._without is None or self._without.turned_off != self.turned_off):
             return Work("what the pictures are without the codes that are turned off", self.without)
-        if self.selection and self._history is None:
+        if self.view == "history" and self.selection and self._history is None:
             return Work("how each code was used in the past", lambda: self._history_of(self._shown()))
         return None
 
