@@ -96,6 +96,7 @@ class Panel(ipywidgets.VBox):
         still = self.still_of(picture)
         for handle in self._handles:
             handle.update(still, raw=True)
+        self._presence.send_still(still)
 
     def _introduce(self) -> None:
         """Let the page know the panel by the name that its picture bears."""

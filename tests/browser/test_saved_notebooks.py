@@ -72,14 +72,12 @@ def test_what_is_saved_shows_pictures_and_what_lives_is_live(
         notebook.wait_until(ARE_LIVE)
         notebook.wait_for_kernel()
 
-        before = page.evaluate(SOURCES)
-        notebook.slider("temperature").first.focus()
-        page.keyboard.press("ArrowRight")
-        notebook.wait_until(f"{SOURCES}.some(source => !{json.dumps(before)}.includes(source))")
+        move_and_wait_for_the_picture(notebook)
         save(notebook, lab)
 
         notebook.open(lab.address_of(NOTEBOOK))  # its kernel still runs
         notebook.wait_until(ARE_LIVE)
+        move_and_wait_for_the_picture(notebook)
 
         menu(notebook, "Kernel", "Shut Down Kernel")
         notebook.wait_until(f"{SAY_THAT_IT_IS_GONE} === {len(PANELS)}")
@@ -95,6 +93,13 @@ def test_what_is_saved_shows_pictures_and_what_lives_is_live(
         (lab.notebooks / "untrusted.ipynb").write_text(json.dumps(saved))
         notebook.open(lab.address_of("untrusted.ipynb"))
         notebook.wait_until(ARE_PICTURES)
+
+
+def move_and_wait_for_the_picture(notebook: NotebookPage) -> None:
+    before = notebook.page.evaluate(SOURCES)
+    notebook.slider("temperature").first.focus()
+    notebook.page.keyboard.press("ArrowRight")
+    notebook.wait_until(f"{SOURCES}.some(source => !{json.dumps(before)}.includes(source))")
 
 
 def menu(notebook: NotebookPage, title: str, entry: str) -> None:

@@ -25,7 +25,20 @@ function hidePicture(el, name) {
 
 function* viewsIn(notebook) {
   for (const { outputs } of notebook.cells) {
-    for (let place = 0; place < (outputs?.length ?? 0); place++) yield outputs.get(place).data[VIEW]?.model_id;
+    for (let place = 0; place < (outputs?.length ?? 0); place++) {
+      const id = outputs.get(place).data[VIEW]?.model_id;
+      if (id) yield { id, outputs, place };
+    }
+  }
+}
+
+// A page that was loaded again knows nothing of the outputs that a kernel's messages would replace.
+function replacePicture(notebook, panel, still) {
+  for (const { id, outputs, place } of viewsIn(notebook)) {
+    if (id !== panel || place === 0) continue;
+    const before = outputs.get(place - 1).toJSON();
+    const isNew = (kind) => before.data[kind] !== still[kind];
+    if (before.data && Object.keys(still).some(isNew)) outputs.set(place - 1, { ...before, data: still });
   }
 }
 
@@ -33,7 +46,7 @@ const isOurs = (entry) => /^<div class="lgq-saved">/.test(entry.state?.value);
 
 // Entries of other widgets stay; ours go with the outputs that they were kept for.
 function keep(notebook, panel, saved) {
-  const shown = new Set(viewsIn(notebook));
+  const shown = new Set(Array.from(viewsIn(notebook), ({ id }) => id));
   const widgets = notebook.getMetadata("widgets") ?? {};
   const before = widgets[STATE] ?? { version_major: 2, version_minor: 0, state: {} };
   const state = Object.fromEntries(Object.entries(before.state).filter(([id, entry]) => shown.has(id) || !isOurs(entry)));
@@ -48,9 +61,14 @@ function render({ model, el }) {
   const context = model.widget_manager?.context;
   const { model: notebook, sessionContext: session } = context ?? {};
 
+  const isNotebook = Boolean(notebook?.setMetadata && notebook.cells);
+
   function keepSaved() {
     const saved = model.get("saved");
-    if (notebook?.setMetadata && notebook.cells && saved.model_name) keep(notebook, model.get("panel"), saved);
+    if (isNotebook && saved.model_name) keep(notebook, model.get("panel"), saved);
+  }
+  function hear({ still }) {
+    if (isNotebook && still) replacePicture(notebook, model.get("panel"), still);
   }
 
   let output = null;
@@ -68,10 +86,12 @@ function render({ model, el }) {
   }
   session?.kernelChanged?.connect(watchKernel);
   model.on("change:saved", keepSaved);
+  model.on("msg:custom", hear);
   return () => {
     placed.disconnect();
     session?.kernelChanged?.disconnect(watchKernel);
     model.off("change:saved", keepSaved);
+    model.off("msg:custom", hear);
     output?.classList.remove("lgq-live");
   };
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+from base64 import b64encode
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +38,9 @@ def saved_model(words: str) -> dict[str, Any]:
 class Presence(anywidget.AnyWidget):
     """An invisible part of a panel, whose script runs wherever the panel is live.
 
-    There it hides the picture in the output before the panel's own, keeps `saved` in the notebook under the panel's id,
-    and marks the panel when its kernel is gone. Where the front end has no such things, nothing happens.
+    There it hides the picture in the output before the panel's own, and replaces it by newer ones. It keeps `saved` in
+    the notebook under the panel's id, and marks the panel when its kernel is gone. Where the front end has no such
+    things, nothing happens.
     """
 
     _esm = FOLDER / "presence.js"
@@ -51,6 +54,11 @@ class Presence(anywidget.AnyWidget):
 
     saved = traitlets.Dict().tag(sync=True)
     """The state to be kept, by `saved_model`; none for a panel that was never displayed on its own."""
+
+    def send_still(self, still: Mapping[str, Any]) -> None:
+        """Have the page replace the panel's picture, given by MIME types, where it does not hear of that otherwise."""
+        written = {kind: b64encode(data).decode() if isinstance(data, bytes) else data for kind, data in still.items()}
+        self.send({"still": written})
 
     def __repr__(self) -> str:
         return "Presence()"
