@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
+from benchmarks.browser.bare_charts import BareCharts
 from benchmarks.browser.page import chromium, find_browser
 from lgq_explore.plots.style import BLACK, BLUE, DEAD, GUIDE, INK, Title, axis, layout, note
-from tests.browser.bare_charts import BareCharts
 
 pytestmark = pytest.mark.browser
 

@@ -11,8 +11,8 @@ import plotly.graph_objects as go
 import pytest
 from playwright.sync_api import Page
 
+from benchmarks.browser.bare_charts import BareCharts
 from lgq_explore import analysis, plots
-from tests.browser.bare_charts import BareCharts
 from tests.plots.test_refusals import drawings
 
 pytestmark = pytest.mark.browser
@@ -50,7 +50,7 @@ def maps() -> dict[str, go.Figure]:
     tables = {
         size: analysis.usage.of_counts(generator.poisson(generator.gamma(0.5, 70, size))) for size in (64, 1000, 16_384)
     }
-    return {colour: plots.geometry.draw_latent_map([pane], colour) for colour in plots.geometry.CODE_COLOURS} | {
+    return {colour: plots.geometry.draw_latent_maps([pane], colour)[0] for colour in plots.geometry.CODE_COLOURS} | {
         f"{size} codes": plots.usage.draw_grid(analysis.usage.grid(usage)) for size, usage in tables.items()
     }
 

@@ -25,7 +25,7 @@ from lgq_explore.frames.geometry import (
 
 from ..style import log_ticks, round_ticks, tick_label
 
-MOST_TICKS = 12
+MOST_TICKS = 8
 """Most ticks of a colour bar."""
 MARGIN = 0.04
 """Empty border of a map, as a share of its extent."""

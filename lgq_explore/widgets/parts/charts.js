@@ -163,6 +163,7 @@ async function render({ model, el }) {
   model.on("change:stale", mark);
   show();
   mark();
+  speakAllValues();
   const forgetTheme = onThemeChange(followTheme);
   const placed = new ResizeObserver(() => charts.forEach(fit));
   placed.observe(el);

@@ -16,7 +16,7 @@ from plotly.offline import get_plotlyjs
 from lgq_explore.plots.style import THEMED
 
 FOLDER = Path(__file__).parent
-SCRIPTS = ("charts_theme.js", "charts_picking.js", "charts_tools.js", "charts.js")
+SCRIPTS = ("charts_theme.js", "charts_picking.js", "charts_tools.js", "charts_sliders.js", "charts.js")
 STYLES = ("charts.css", "charts_tools.css")
 """Parts of one script, and of one style sheet: a widget has one of each."""
 

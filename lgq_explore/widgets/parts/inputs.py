@@ -49,8 +49,9 @@ class TypedSlider(ipywidgets.HBox):
     def __init__(self, label: str, stops: Sequence[float], width: str) -> None:
         self.options = [(_digits(stop), stop) for stop in stops]
         self._slider = ipywidgets.SelectionSlider(
-            options=self.options, description=label, style=OWN_WIDTH, layout={"width": width}, readout=False
+            options=self.options, description=label, style=OWN_WIDTH, layout={"width": width}
         )
+        self._slider.add_class("lgq-stops")  # its own readout is for screen readers: the box has the same in sight
         self._box = ipywidgets.Text(continuous_update=False, description=label, layout={"width": "76px"})
         self._box.add_class("lgq-typed")  # its label is for screen readers: the slider has the same in sight
         super().__init__([self._slider, self._box], layout={"width": "auto"})

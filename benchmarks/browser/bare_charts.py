@@ -1,4 +1,4 @@
-"""How does a test look at charts in a page without Jupyter?"""
+"""Charts in a page without Jupyter, for benchmarks and tests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ RENDER = """async ([script, state, plotly]) => {
         },
         on: (event, callback) => (callbacks[event] = callback),
         off: () => {},
-        send: (content) => sent.push(content),
+        send: (content) => {
+            globalThis.sentAt ??= performance.now();
+            sent.push(content);
+        },
         widget_manager: { get_model: async () => ({ get: () => plotly }) },
     };
     await widget.render({ model, el: document.getElementById("charts") });
@@ -50,17 +53,20 @@ class BareCharts:
         self.page, self.errors = page, list[str]()
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         charts = Charts()
-        charts.show(named(figures))
         page.set_content(PAGE.format(width=width))
         page.add_style_tag(content=THEMES + charts._css)
-        state = {"figures": charts.figures, "themed": charts.themed, "stale": False, "plotly": "IPY_MODEL_0"}
+        state = {name: value for name, value in charts.get_state().items() if not name.startswith("_")}
+        state |= {"figures": self.figures_of(figures), "plotly": "IPY_MODEL_0"}
         page.evaluate(RENDER, [str(charts._esm), state, charts.plotly.source])
         self.settle()
 
     def show(self, figures: Sequence[go.Figure]) -> None:
-        charts = Charts()
-        charts.show(named(figures))
-        self.set({"figures": charts.figures})
+        self.set({"figures": self.figures_of(figures)})
+
+    @staticmethod
+    def figures_of(figures: Sequence[go.Figure]) -> dict[str, str]:
+        """What the page is sent of figures, by their places: "0", "1"."""
+        return {str(place): figure.to_json() for place, figure in enumerate(figures)}
 
     def set(self, state: Mapping[str, Any]) -> None:
         self.page.evaluate("model.set", state)
@@ -110,8 +116,3 @@ class BareCharts:
         mouse.up()
         if key:
             self.page.keyboard.up(key)
-
-
-def named(figures: Sequence[go.Figure]) -> dict[str, go.Figure]:
-    """The figures by their places: "0", "1"."""
-    return {str(place): figure for place, figure in enumerate(figures)}
