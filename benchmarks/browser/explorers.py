@@ -151,7 +151,7 @@ def _describe_browser(path: str) -> dict[str, str]:
         return {"chromium": browser.version, "renderer": page.evaluate(RENDERER)}
 
 
-class _Watched:
+class Watched:
     """A notebook of two cells, in a page with the clock."""
 
     def __init__(self, page: Page, lab: Lab, cells: tuple[str, str], quiet: int) -> None:
@@ -190,14 +190,14 @@ class _Watched:
 
 
 @contextmanager
-def _notebook(path: str, cells: tuple[str, str], quiet: int = QUIET) -> Iterator[_Watched]:
+def watched_notebook(path: str, cells: tuple[str, str], quiet: int = QUIET) -> Iterator[Watched]:
     """A notebook in a new browser, JupyterLab and kernel, without traces of earlier measurements."""
     with TemporaryDirectory(prefix="lgq-explore-") as folder, jupyterlab(Path(folder)) as lab, chromium(path) as page:
         page.add_init_script(path=CLOCK)
-        yield _Watched(page, lab, cells, quiet)
+        yield Watched(page, lab, cells, quiet)
 
 
-def _train_run(sizes: BrowserSizes, lab: Lab) -> None:
+def train_run(sizes: BrowserSizes, lab: Lab) -> None:
     """A run of one training step; times depend on sizes only."""
     recipe: TrainConfig = replace(preset("tiny", "lgq", codebook_size=sizes.codes), data=sizes.data, steps=1)
     train(replace(recipe, warmup_steps=0), lab.data / "runs" / "lgq", device="cpu", progress=False)
@@ -205,8 +205,8 @@ def _train_run(sizes: BrowserSizes, lab: Lab) -> None:
 
 def _measure_panel(sizes: BrowserSizes, path: str) -> list[dict[str, Any]]:
     """A result for jumps to the slider's ends, and one for steps up from its lower end."""
-    with _notebook(path, TEMPERATURE_PANEL, PANEL_QUIET) as watched:
-        _train_run(sizes, watched.lab)
+    with watched_notebook(path, TEMPERATURE_PANEL, PANEL_QUIET) as watched:
+        train_run(sizes, watched.lab)
         opened = watched.open_panel()
         slider = watched.page.locator(".widget-hslider", has_text="temperature").locator(".noUi-handle")
         steps = int(float(slider.get_attribute("aria-valuemax") or 0))
@@ -245,7 +245,7 @@ def _move_result(clocks: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _measure_map(sizes: BrowserSizes, way: str, path: str) -> dict[str, Any]:
     """Seconds in one round: opening the map, colouring and moving its codes, each frame of a drag, and a lasso."""
-    with _notebook(path, map_notebook(way, sizes.codes, sizes.tokens)) as watched:
+    with watched_notebook(path, map_notebook(way, sizes.codes, sizes.tokens)) as watched:
         page = watched.page
         opened = watched.open_panel()
         surface = page.locator(RIVAL if way in NEEDS else CHART).first
