@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets
@@ -18,10 +18,15 @@ from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.study import Study
 
 from ..explorer import Explorer
+from ..panel import QUIET_COLOUR
+from ..parts.background import Background
 from ..parts.inputs import button, row, tabs
+from ..parts.kernel_loop import running_loop
 from ..parts.state import Choice
 from ..parts.studies import StudyLike, as_run, run_argument, run_names
 from .tables import in_one_sentence, overview, verdict_lines
+
+LOOKING = "Reading the run folders again …"
 
 
 class HealthPanel(Explorer):
@@ -50,23 +55,34 @@ class HealthPanel(Explorer):
         self._paths = {name: run.path for name, run in zip(self.names, opened, strict=True)}
         self._gather()
         self._lines = ipywidgets.HTML()
+        self._is_looking = False
+        self._background = Background(self._next_look, self._redraw, self.refuse)
+        self._again = button("look again", "read the run folders anew", lambda: self._loop.soon(self.look_again))
         super().__init__(**state)
 
     def __repr__(self) -> str:
         return f"HealthPanel({', '.join(self._runs)})"
 
     def above(self) -> Sequence[ipywidgets.Widget]:
-        again = button("look again", "read the run folders anew", self.look_again)
-        return [row(*self.inputs.values(), again), self._lines]
+        return [row(*self.inputs.values(), self._again), self._lines]
 
     def look_again(self) -> None:
-        """Read the runs' folders anew, and show what they say now."""
-        try:
-            self._gather()
-        except InputError as error:  # what was said before stays
-            self.refuse(error)
+        """Read the runs' folders anew, and show what they say now; in the background where the kernel's loop runs."""
+        self._is_looking = True
+        if running_loop() is None:
+            try:
+                self._gather()
+            except InputError as error:  # what was said before stays
+                self.refuse(error)
+            else:
+                self._redraw()
         else:
-            self._redraw()
+            self._say(LOOKING, QUIET_COLOUR)
+            self._background.begin()
+
+    async def looked(self) -> None:
+        """Wait until the runs' folders are read."""
+        await self._background.finished()
 
     def draw(self) -> dict[str, go.Figure]:
         verdicts = self._verdicts[self.shown]
@@ -120,18 +136,25 @@ class HealthPanel(Explorer):
     def remarks(self) -> list[str]:
         return self._remarks
 
+    def _next_look(self) -> Callable[[], None] | None:
+        return self._gather if self._is_looking else None
+
     def _gather(self) -> None:
         """Open the runs anew: the recipe belongs to what is read."""
+        self._is_looking = False
         stamps = {name: stamp_of(path) for name, path in self._paths.items()}
         runs = {name: open_run(path) for name, path in self._paths.items()}
         evidence = {name: analysis.health.gather_evidence(run) for name, run in runs.items()}
-        self._remarks = [remark for run in runs.values() for remark in run.remarks()]
-        self._runs, self._evidence = runs, evidence
-        self._watches = [
+        verdicts = {name: analysis.health.judge(found) for name, found in evidence.items()}
+        remarks = [remark for run in runs.values() for remark in run.remarks()]
+        watches = [
             FolderWatch(runs[name], found.weights, found.finished_steps, stamps[name])
             for name, found in evidence.items()
         ]
-        self._verdicts = {name: analysis.health.judge(evidence) for name, evidence in self._evidence.items()}
+        # All at once: another thread may be drawing.
+        self._runs, self._evidence, self._verdicts, self._remarks, self._watches = (
+            runs, evidence, verdicts, remarks, watches,
+        )  # fmt: skip
 
     def _of_what(self) -> str:
         config, evidence = self._runs[self.shown].config, self._evidence[self.shown]

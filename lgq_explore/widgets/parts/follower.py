@@ -10,7 +10,7 @@ from typing import Any, Generic
 from lgq_explore.errors import InputError
 
 from ..panel import Panel
-from .kernel_loop import KernelLoop, running_loop
+from .kernel_loop import KernelLoop, log_defect, running_loop
 from .trainer_thread import Result, State, TrainerThread
 
 POLL_SECONDS = 0.25
@@ -22,7 +22,8 @@ class Follower(Generic[Result]):
     """Starts trainers for a panel, and has the panel draw what is new until they end.
 
     panel: its saved pictures are renewed at the end. name: what messages call it. in_a_script: what messages recommend
-    where no event loop runs. show: draws what is new. report: shows why a click could not start anything.
+    where no event loop runs. show: draws what is new. report: shows why a click could not start anything, or what could
+    not be drawn.
     """
 
     def __init__(
@@ -31,7 +32,7 @@ class Follower(Generic[Result]):
         name: str,
         in_a_script: str,
         show: Callable[[], None],
-        report: Callable[[InputError], None],
+        report: Callable[[Exception], None],
     ) -> None:
         self._panel, self._name, self._in_a_script = panel, name, in_a_script
         self._show, self._report = show, report
@@ -95,15 +96,23 @@ class Follower(Generic[Result]):
             while trainer.state is State.TRAINING:
                 started = perf_counter()
                 if started >= draw_again:
-                    self._show()
+                    self._show_or_report()
                     drawn = perf_counter()
                     draw_again = drawn + (drawn - started) * (1 / DRAWING_SHARE - 1)
                 await asyncio.sleep(POLL_SECONDS)
         except BaseException:
             trainer.stop()  # nobody watches any more
             raise
-        self._show()
+        self._show_or_report()
         await self._panel.pictures_renewed()
+
+    def _show_or_report(self) -> None:
+        """Training goes on where it can't be drawn."""
+        try:
+            self._show()
+        except Exception as error:
+            self._report(error)
+            log_defect(f"the {self._name} can't be drawn", error)
 
     def _begin_and_report(self, begin: Callable[[], None]) -> None:
         try:

@@ -41,6 +41,14 @@ class KernelLoop:
             self._loop.call_later(seconds, act)
 
 
+def log_defect(what: str, error: Exception) -> None:
+    """Let the kernel's log have an error that a panel lives on with. Where no loop runs, it is raised."""
+    loop = running_loop()
+    if loop is None:
+        raise error
+    loop.call_exception_handler({"message": what, "exception": error})
+
+
 def running_loop() -> asyncio.AbstractEventLoop | None:
     """The event loop that runs in this thread; None in a script, which has none."""
     try:

@@ -16,10 +16,10 @@ FOLDER = Path(__file__).parent
 
 
 class TemperatureControl(anywidget.AnyWidget):
-    """A slider on a log scale and a box "by hand". What the reader does only sets `controls.temperature`.
+    """A slider on a log scale, a box for a number, and one "by hand". The reader only sets `controls.temperature`.
 
-    The reader's moves arrive as custom messages ``{"temperature": τ}`` or ``{"temperature": null}`` (back to the
-    schedule): trait changes don't reach a kernel whose cell awaits. The traits go the other way, for what is shown.
+    The reader's moves arrive as custom messages ``{"temperature": τ, "move": its name}``, with null for τ to go back to
+    the schedule: trait changes don't reach a kernel whose cell awaits. The traits go the other way, for what is shown.
 
     lowest, highest: the slider's ends. why_disabled: a few words for a method that has no temperature.
     """
@@ -35,6 +35,8 @@ class TemperatureControl(anywidget.AnyWidget):
     """The temperature of the last logged step; None before it."""
     effective_codes = traitlets.Float(None, allow_none=True).tag(sync=True)
     """Codes that share a token at the temperature in force, exp(mean H(p))."""
+    heard = traitlets.Unicode("").tag(sync=True)
+    """The name of the last move that arrived: what was shown before it is out of date."""
     why_disabled = traitlets.Unicode("").tag(sync=True)
     notice = traitlets.Unicode("").tag(sync=True)
     """What was wrong with the last message; empty where nothing was."""
@@ -54,18 +56,22 @@ class TemperatureControl(anywidget.AnyWidget):
             self.held = self.controls.temperature
 
     def _receive(self, widget: object, content: object, buffers: object) -> None:
-        try:
-            if self.why_disabled:
-                raise InputError(self.why_disabled)
-            self.controls.temperature = temperature_from(content, self.lowest, self.highest)
-            self.notice = ""
-        except InputError as error:
-            self.notice = str(error)
+        with self.hold_sync():
+            try:
+                if self.why_disabled:
+                    raise InputError(self.why_disabled)
+                self.controls.temperature = temperature_from(content, self.lowest, self.highest)
+                self.notice = ""
+            except InputError as error:
+                self.notice = str(error)
+            self.held = self.controls.temperature
+            if isinstance(content, dict) and isinstance(content.get("move"), str):
+                self.heard = content["move"]
 
 
 def temperature_from(content: object, lowest: float, highest: float) -> float | None:
     """The temperature in a message, or None for the schedule's. Raises InputError for anything else."""
-    if not isinstance(content, dict) or content.keys() != {"temperature"}:
+    if not isinstance(content, dict) or content.keys() - {"move"} != {"temperature"}:
         raise InputError(f"the message {content!r} is not understood: send {{'temperature': a number or null}}")
     temperature = content["temperature"]
     if temperature is None:

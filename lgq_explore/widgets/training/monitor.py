@@ -17,6 +17,7 @@ from lgq_explore.training.controls import Controls
 
 from ..panel import Panel
 from ..parts.follower import Follower
+from ..parts.kernel_loop import log_defect
 from ..parts.saving import Offered, SavedFile, file_stem
 from ..parts.studies import RunLike, as_run, run_argument
 from .latest_step import LatestStep
@@ -72,6 +73,7 @@ class TrainingMonitor(Panel):
         self._latest: LatestStep | None = None
         self._trained: LatestStep | None = None  # the newest of this panel's own trainer
         self._drawn: LatestStep | None = None
+        self._undrawn: Exception | None = None  # what kept the newest step from being drawn
         self._history = pd.DataFrame({"step": []})
         self._watch: RunWatch | None = None
         self._follower = Follower[Run](
@@ -180,9 +182,15 @@ class TrainingMonitor(Panel):
         self._view.show_situation(situation_of(self._trainer, reader, self._latest), self._latest)
         self._view.offer(self.code())
         if self._latest is not None and self._latest is not self._drawn:
-            self._drawn = self._latest
-            self._view.draw(self._history, self._latest)
-            self.picture_changed()
+            self._drawn, self._undrawn = self._latest, None
+            try:
+                self._view.draw(self._history, self._latest)
+                self.picture_changed()
+            except Exception as error:  # training goes on, and so do the buttons
+                self._undrawn = error
+                log_defect("the monitor can't be drawn", error)
+        if self._undrawn is not None:
+            self._view.show_error(self._undrawn)
 
     def _save(self, kind: str) -> SavedFile:
         latest, history = self._latest, self._history

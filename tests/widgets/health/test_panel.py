@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import re
@@ -117,6 +118,20 @@ def test_it_looks_again_at_a_run_that_went_on(recipe: TrainConfig, tmp_path: Pat
     again.click()
     assert "history.csv can't be used" in said_by(panel)
     assert "all 6 steps were made" in said_by(panel)
+
+
+def test_in_a_notebook_it_looks_again_in_the_background_and_says_so(runs: list[Run]) -> None:
+    async def look() -> HealthPanel:
+        panel = HealthPanel(runs[0])
+        panel.look_again()
+        assert "Reading the run folders again" in said_by(panel)
+        (runs[0].path / "history.csv").write_text("step,loss\n1,much\n")
+        await panel.looked()
+        return panel
+
+    panel = asyncio.run(look())
+    assert "history.csv can't be used" in said_by(panel)
+    assert "too few tokens for K?" in said_by(panel)
 
 
 def test_it_leaves_a_picture_and_a_name_that_stays(runs: list[Run]) -> None:

@@ -66,7 +66,7 @@ class Watching(Panel):
         self.drawn_in.add(threading.current_thread())
         self.shown.append((self.work.state, self.work.newest()))
 
-    def report(self, error: InputError) -> None:
+    def report(self, error: Exception) -> None:
         self.reported.append(str(error))
 
     async def pictures_renewed(self) -> None:
@@ -167,17 +167,31 @@ def test_an_interrupt_stops_the_work_waits_for_it_and_is_raised(panel: Watching)
     assert panel.renewed_after == [len(panel.shown)]
 
 
-def test_work_that_nobody_watches_any_more_is_stopped(panel: Watching) -> None:
-    async def draw_a_defect() -> None:
+def test_work_goes_on_where_it_can_not_be_drawn_and_the_log_has_the_defect(panel: Watching) -> None:
+    logged: list[object] = []
+
+    async def draw_a_defect() -> str:
         def fail() -> None:
             raise ZeroDivisionError("in the drawing")
 
-        panel.follower = Follower[str](panel, "panel", "lgq.train", fail, print)
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: logged.append(context["exception"]))
+        panel.follower = Follower[str](panel, "panel", "lgq.train", fail, panel.report)
         panel.start()
-        with pytest.raises(ZeroDivisionError):
-            await panel.follower.finished()
+        await until(lambda: panel.reported)
+        assert panel.follower.is_training
+        panel.work.done.set()
+        return await panel.follower.finished()
 
-    asyncio.run(draw_a_defect())
+    assert asyncio.run(draw_a_defect()) == "whole"
+    assert set(panel.reported) == {"in the drawing"}
+    assert {type(error) for error in logged} == {ZeroDivisionError}
+
+
+def test_work_that_nobody_watches_any_more_is_stopped(panel: Watching) -> None:
+    async def leave() -> None:
+        panel.start()
+
+    asyncio.run(leave())  # the end of the loop cancels whoever watches
     panel.work.join()
     assert panel.work.state is State.STOPPED
 

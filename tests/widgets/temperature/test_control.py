@@ -51,6 +51,20 @@ def test_any_other_message_is_refused_with_a_reason(content: object) -> None:
     assert control.notice == ""
 
 
+def test_each_move_is_answered_by_its_name_with_what_is_held_then() -> None:
+    control = TemperatureControl(Controls())
+    send(control, {"temperature": 0.0126, "move": "first"})
+    assert (control.heard, control.held) == ("first", 0.0126)
+    send(control, {"temperature": 99.0, "move": "too warm"})
+    assert (control.heard, control.held) == ("too warm", 0.0126)
+    assert control.notice == "temperature 99.0: give a number from 0.01 to 10, or null"
+    send(control, {"temperature": "warm", "move": "typed"})
+    assert (control.heard, control.held) == ("typed", 0.0126)
+    assert control.notice == "temperature 'warm': give a number from 0.01 to 10, or null"
+    send(control, {"temperature": None, "move": "back"})
+    assert (control.heard, control.held, control.notice) == ("back", None, "")
+
+
 def test_the_ends_of_the_slider_are_taken() -> None:
     controls = Controls()
     control = TemperatureControl(controls, lowest=0.0123456, highest=9.87654)

@@ -22,7 +22,7 @@ from lgq_explore.runs.run import Run, open_run
 from lgq_explore.training.controls import Controls, ReplayedControls
 from lgq_explore.training.loop import train
 from lgq_explore.widgets import TrainingMonitor
-from tests.widgets.training.monitor_parts import button, figures, logged, temperature_control, text_of, until
+from tests.widgets.training.monitor_parts import button, enabled, figures, logged, temperature_control, text_of, until
 
 
 def test_a_monitored_run_is_the_run_that_train_makes(recipe: TrainConfig, tmp_path: Path) -> None:
@@ -157,6 +157,29 @@ def test_an_error_is_shown_in_two_lines_and_as_text(recipe: TrainConfig, monkeyp
         asyncio.run(monitor.train())
     assert "&lt;b&gt;out&lt;/b&gt; of memory\nsecond line" in text_of(monitor)
     assert "third line" not in text_of(monitor)
+
+
+def test_a_step_that_can_not_be_drawn_is_reported_and_training_and_buttons_go_on(
+    endless: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise ZeroDivisionError("in the drawing")
+
+    async def train_blindly() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        monitor = TrainingMonitor(endless)
+        with monkeypatch.context() as patch:
+            patch.setattr("lgq_explore.widgets.training.view.TrainingView.draw", fail)
+            monitor.start()
+            await until(lambda: "in the drawing" in text_of(monitor))
+            assert enabled(monitor) == ["Stop"]
+        await until(lambda: len(figures(monitor)) == 3)
+        assert "in the drawing" not in text_of(monitor)
+        button(monitor, "Stop").click()
+        await monitor.finished()
+        assert enabled(monitor) == ["Resume"]
+
+    asyncio.run(train_blindly())
 
 
 @pytest.mark.parametrize("named", [False, True])
