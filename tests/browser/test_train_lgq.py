@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_train_lgq.ipynb"
 
+IN_SIGHT = """(() => {
+    const slider = document.querySelector(".lgq-tau input[type=range]").getBoundingClientRect();
+    return slider.top > 0 && slider.bottom < innerHeight;
+})()"""
+HEIGHT = 'document.querySelector(".lgq-panel").getBoundingClientRect().height'
+
 pytestmark = pytest.mark.browser
 
 
@@ -36,6 +42,10 @@ def test_the_notebook_trains_and_is_steered_stopped_and_resumed(lab: Lab, notebo
     notebook.wait_for_charts(3)
     notebook.assert_fits()
     run = the_run(lab)
+    notebook.page.locator(".jp-Notebook").evaluate("notebook => notebook.scrollTo(0, 0)")
+    notebook.page.get_by_role("link", name="the panel that trains").click()
+    notebook.wait_until(IN_SIGHT)
+    assert notebook.page.evaluate(HEIGHT) <= 700
 
     notebook.page.get_by_role("slider", name="temperature").focus()
     moved_after = len(run.history())
@@ -52,9 +62,16 @@ def test_the_notebook_trains_and_is_steered_stopped_and_resumed(lab: Lab, notebo
     assert all(new["points"] > old["points"] for new, old in zip(after[0], before[0], strict=True))
     assert [row["source"] for row in after[2]][1:] != [row["source"] for row in before[2]][1:]
 
+    notebook.page.get_by_role("textbox", name="temperature").fill("0.0126")
+    notebook.page.keyboard.press("Enter")
+    wait_for(lambda: run.history()["temperature"].iloc[-1] == 0.0126)
+    notebook.page.get_by_role("textbox", name="temperature").fill("99")
+    notebook.page.keyboard.press("Enter")
+    notebook.wait_for_text("temperature 99: give a number from 0.01 to 10")
+
     notebook.page.get_by_role("checkbox", name="by hand").click()
     wait_for(lambda: pd.isna(run.history()["temperature_override"].iloc[-1]))
-    assert run.history()["temperature"].iloc[-1] < held
+    assert held > run.history()["temperature"].iloc[-1] != 0.0126
 
     notebook.button("Stop").click()
     notebook.wait_for_kernel()

@@ -73,7 +73,7 @@ MOST_MARKED_ROWS = 60
 """Most rows with a marker each, so that a single row can be seen. With more rows, markers would hide the line."""
 LEGEND_LETTERS = 54
 """Most letters in a line of names above a panel: what half a cell of 640 screen pixels has room for."""
-NAMES_SIZE, MOST_TICKS = 11, 5
+NAMES_SIZE, NAMES_HEIGHT, MOST_TICKS = 11, 14, 5
 
 
 @dataclass(frozen=True)
@@ -88,17 +88,13 @@ class _Line:
 
 @dataclass(frozen=True)
 class _Panel:
-    """A group of quantities: its heading, and what its left and right axes measure.
-
-    short: a heading that also says what the left axis measures, where the axis has no room for it.
-    """
+    """A group of quantities: its heading, and what its left and right axes measure."""
 
     heading: str
     left: str
     log: bool = False
     right: str = ""
     on_right: tuple[str, ...] = ()
-    short: str = ""
 
 
 LINES = {
@@ -116,25 +112,24 @@ LINES = {
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY_BLUE)
 
 PANELS = {
-    LOSSES: _Panel("Losses", "loss, unweighted", log=True, short="Losses"),
-    USAGE: _Panel("Code usage", "codes", short="Codes used"),
+    LOSSES: _Panel("Losses", "loss, unweighted", log=True),
+    USAGE: _Panel("Code usage", "codes"),
     SOFTNESS: _Panel(
         "Softness",
         "codes a token",
         log=True,
         right="encoder gain",
         on_right=(GAIN_MEAN, GAIN_MEDIAN),
-        short="Codes a token",
     ),
-    TEMPERATURE: _Panel("Temperature", "temperature τ", log=True, short="Temperature τ"),
+    TEMPERATURE: _Panel("Temperature", "temperature τ", log=True),
 }
 
 
 def draw_training_curves(curves: pd.DataFrame, columns: int = 2) -> go.Figure:
     """The frame's panels, in one column or two; one trace per quantity, in the frame's order.
 
-    curves: that of `analysis.health.training_curves`. In one column, panels share the axis of steps, and a heading says
-    what its panel measures.
+    curves: that of `analysis.health.training_curves`. In one column, panels share the axis of steps, and have
+    no titles at their other axes.
 
     Raises:
         InputError: a column is missing, or a panel is unknown.
@@ -154,13 +149,19 @@ def draw_training_curves(curves: pd.DataFrame, columns: int = 2) -> go.Figure:
         layout(
             _title(curves),
             height=STACKED_HEIGHT if columns == 1 else 110 + 195 * _rows(len(panels), columns),
-            margin={"l": 48, "r": 40, "t": 56, "b": 44} if columns == 1 else {"l": 64, "r": 12, "t": 84, "b": 48},
+            margin=_stacked_margin(headings) if columns == 1 else {"l": 64, "r": 12, "t": 84, "b": 48},
             showlegend=False,
             hovermode="x unified",
             annotations=[*headings, sentence_when_empty(NOTHING_LOGGED, empty=curves.empty)],
             **(axes or {"xaxis": {"visible": False}, "yaxis": {"visible": False}}),
         ),
     )
+
+
+def _stacked_margin(headings: list[dict[str, Any]]) -> dict[str, int]:
+    """Of a single column: the names of many losses take more than a line above it."""
+    names = headings[0]["text"].count("<br>") if headings else 0
+    return {"l": 48, "r": 40, "t": 56 + NAMES_HEIGHT * names, "b": 44}
 
 
 def publish_training_curves(curves: pd.DataFrame) -> Figure:
@@ -345,15 +346,14 @@ def _publish_panel(axes: Axes, panel: _Panel, curves: pd.DataFrame) -> None:
 
 
 def _heading(panel: _Panel, lines: dict[str, _Line], place: _Place) -> str:
-    """The heading, and after or below it the quantities in the colours of their lines, as a legend."""
-    if place.is_stacked:
-        return f"<b>{panel.short or panel.heading}</b>  {' · '.join(map(_coloured, lines.values()))}"
+    """The heading, and the quantities in the colours of their lines, as a legend: below it, or beside it if stacked."""
     rows: list[list[_Line]] = [[]]
     for line in lines.values():
         if sum(len(other.label) + 3 for other in rows[-1]) + len(line.label) > LEGEND_LETTERS:
             rows.append([])
         rows[-1].append(line)
-    return "<br>".join([f"<b>{panel.heading}</b>", *(" · ".join(map(_coloured, row)) for row in rows)])
+    beside = "  " if place.is_stacked else "<br>"
+    return f"<b>{panel.heading}</b>{beside}" + "<br>".join(" · ".join(map(_coloured, row)) for row in rows)
 
 
 def _coloured(line: _Line) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -116,3 +117,22 @@ def test_a_curve_without_any_value_is_printed_too() -> None:
 def test_an_unknown_panel_is_refused() -> None:
     with pytest.raises(InputError, match="unknown panel 'weather'"):
         draw_training_curves(curves_of({"weather": ["rain"]}))
+
+
+def test_in_one_column_panels_share_their_steps_and_say_them_once() -> None:
+    figure = draw_training_curves(curves_of(SOFT_METHOD), columns=1)
+    steps = list(figure.select_xaxes())
+    assert {tuple(axes.domain) for axes in steps} == {(0.0, 1.0)}
+    assert [axes.matches for axes in steps] == [None, "x", "x", "x"]
+    assert [axes.title.text for axes in steps] == ["", "", "", "optimiser steps"]
+    spans = [figure.layout["yaxis" + axes.anchor[1:]].domain for axes in steps]
+    assert all(upper[0] > lower[1] for upper, lower in pairwise(spans))
+    assert figure.layout.height == draw_training_curves(curves_of(GRID_METHOD), columns=1).layout.height
+
+
+def test_the_names_of_many_losses_have_room_above_a_column() -> None:
+    many = {"losses": [f"a term of the loss {number}" for number in range(6)]}
+    crowded, plain = (draw_training_curves(curves_of(panels), columns=1) for panels in (many, GRID_METHOD))
+    assert "<br>" in crowded.layout.annotations[0].text
+    assert "<br>" not in plain.layout.annotations[0].text
+    assert crowded.layout.margin.t > plain.layout.margin.t
