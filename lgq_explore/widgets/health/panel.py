@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets
@@ -18,15 +18,11 @@ from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.study import Study
 
 from ..explorer import Explorer
-from ..panel import QUIET_COLOUR
-from ..parts.background import Background
+from ..parts.background import Work
 from ..parts.inputs import button, row, tabs
-from ..parts.kernel_loop import running_loop
 from ..parts.state import Choice
 from ..parts.studies import StudyLike, as_run, run_argument, run_names
 from .tables import in_one_sentence, overview, verdict_lines
-
-LOOKING = "Reading the run folders again …"
 
 
 class HealthPanel(Explorer):
@@ -56,7 +52,6 @@ class HealthPanel(Explorer):
         self._gather()
         self._lines = ipywidgets.HTML()
         self._is_looking = False
-        self._background = Background(self._next_look, self._redraw, self.refuse)
         self._again = button("look again", "read the run folders anew", lambda: self._loop.soon(self.look_again))
         super().__init__(**state)
 
@@ -69,20 +64,16 @@ class HealthPanel(Explorer):
     def look_again(self) -> None:
         """Read the runs' folders anew, and show what they say now; in the background where the kernel's loop runs."""
         self._is_looking = True
-        if running_loop() is None:
+        if not self._loop.is_running:
             try:
                 self._gather()
             except InputError as error:  # what was said before stays
                 self.refuse(error)
-            else:
-                self._redraw()
-        else:
-            self._say(LOOKING, QUIET_COLOUR)
-            self._background.begin()
+                return
+        self._redraw()
 
-    async def looked(self) -> None:
-        """Wait until the runs' folders are read."""
-        await self._background.finished()
+    def missing(self) -> Work | None:
+        return Work("the evidence of each run", self._gather) if self._is_looking else None
 
     def draw(self) -> dict[str, go.Figure]:
         verdicts = self._verdicts[self.shown]
@@ -136,8 +127,9 @@ class HealthPanel(Explorer):
     def remarks(self) -> list[str]:
         return self._remarks
 
-    def _next_look(self) -> Callable[[], None] | None:
-        return self._gather if self._is_looking else None
+    def _work_failed(self, error: Exception) -> None:
+        self.charts.stale = False  # what was said before is all there is
+        super()._work_failed(error)
 
     def _gather(self) -> None:
         """Open the runs anew: the recipe belongs to what is read."""

@@ -124,14 +124,19 @@ def test_in_a_notebook_it_looks_again_in_the_background_and_says_so(runs: list[R
     async def look() -> HealthPanel:
         panel = HealthPanel(runs[0])
         panel.look_again()
-        assert "Reading the run folders again" in said_by(panel)
+        assert "Not up to date yet: the evidence of each run is computed" in said_by(panel)
+        assert panel.charts.stale
+        await panel.ready()
+        assert "Not up to date" not in said_by(panel)
         (runs[0].path / "history.csv").write_text("step,loss\n1,much\n")
-        await panel.looked()
+        panel.look_again()
+        await panel._background.finished()
         return panel
 
     panel = asyncio.run(look())
     assert "history.csv can't be used" in said_by(panel)
     assert "too few tokens for K?" in said_by(panel)
+    assert not panel.charts.stale
 
 
 def test_it_leaves_a_picture_and_a_name_that_stays(runs: list[Run]) -> None:
