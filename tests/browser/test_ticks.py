@@ -35,7 +35,8 @@ TICKS = """[...document.querySelectorAll(".lgq-chart .js-plotly-plot")].map((cha
 def figures() -> dict[str, go.Figure]:
     """Every figure that is drawn from frames, of one row each: what there is at the first step."""
     live = [drawing for drawing in drawings() if ".draw_" in drawing.name]
-    return {drawing.name: drawing.draw(*drawing.frames()) for drawing in live}
+    drawn = {drawing.name: drawing.draw(*drawing.frames()) for drawing in live}
+    return {name: figure[0] if isinstance(figure, list) else figure for name, figure in drawn.items()}
 
 
 def maps() -> dict[str, go.Figure]:

@@ -87,7 +87,8 @@ def drawings() -> list[Drawing]:
         sweep = (temperature.SWEEP, temperature.FLIPS, temperature.MARKS)
         add(f"temperature.{form}_sweep", sweep, 1.0)
         parts = (geometry.PLACED_CODES, geometry.PLACES, geometry.EDGES)
-        add_parts(f"geometry.{form}_latent_map", parts, lambda *frames: [pane(*frames)])
+        maps = "latent_maps" if form == "draw" else "latent_map"
+        add_parts(f"geometry.{form}_{maps}", parts, lambda *frames: [pane(*frames)])
         planes = (toys.PLANE_CODES, geometry.EDGES)
         add_parts(f"toys.{form}_toy_plane", planes, lambda *frames: [plane(*frames)], POINTS, TITLE)
         add_parts(f"toys.{form}_toy_distance", (toys.CURVE,), lambda curve: {"lgq": curve}, "", 1)
@@ -150,6 +151,7 @@ def test_something_else_than_a_frame_is_refused(drawing: Drawing) -> None:
 
 EMPTY_IS_DRAWN = {
     "per_code", "code_history", "distortion", "code_neighbours", "training_curves", "verdicts", "latent_map",
+    "latent_maps",
     "toy_distance",
 }  # fmt: skip
 """What a panel draws before there is anything, with a sentence or without a line."""
