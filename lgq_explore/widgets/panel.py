@@ -51,6 +51,14 @@ class Panel(ipywidgets.VBox):
         """What the panel shows now as static figures, from top to bottom; none where there is nothing to see."""
         raise NotImplementedError("abstract: a panel knows its figures")
 
+    def drawing(self) -> Callable[[], list[Figure]]:
+        """What makes the figures of the present state, in any thread: here they are made before it is returned.
+
+        A panel overrides this where figures take long beside what else runs, and need nothing of it that may change.
+        """
+        figures = self.figures()
+        return lambda: figures
+
     def line(self) -> str:
         """The most important numbers of what the panel shows now, in one line; empty where there are none."""
         return ""
@@ -85,11 +93,13 @@ class Panel(ipywidgets.VBox):
 
     def _prepare_picture(self) -> Callable[[], bytes | None]:
         """What draws the picture of the present state; any thread may call it."""
-        figures = self.figures()
-        if not figures and (sentence := self.nothing_to_see()):
-            figures = [figure_of_sentence(sentence)]
-        words = Words(repr(self), self.line())
-        return lambda: stacked_png(figures, words) if figures else None
+        drawn, sentence, words = self.drawing(), self.nothing_to_see(), Words(repr(self), self.line())
+
+        def draw() -> bytes | None:
+            figures = drawn() or ([figure_of_sentence(sentence)] if sentence else [])
+            return stacked_png(figures, words) if figures else None
+
+        return draw
 
     def _put_picture(self, picture: bytes | None) -> None:
         self._introduce()

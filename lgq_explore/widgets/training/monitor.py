@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import pandas as pd
@@ -130,7 +131,11 @@ class TrainingMonitor(Panel):
         return "" if self.run is None else f"lgq.widgets.TrainingMonitor(run={run_argument(self.run)})"
 
     def figures(self) -> list[Figure]:
-        return [] if self._latest is None else self._view.publish(self._history, self._latest)
+        return self.drawing()()
+
+    def drawing(self) -> Callable[[], list[Figure]]:
+        history, latest = self._history, self._latest  # which are replaced, and never changed
+        return lambda: [] if latest is None else self._view.publish(history, latest)
 
     def _watch_run(self, run: Run) -> None:
         if self._watch is None:
