@@ -89,7 +89,7 @@ def test_the_temperature_moves_the_responsibilities_and_above_the_critical_one_a
     assert OFFERED[-1] > view.path.critical_temperature
     assert np.ptp(hottest.places(EQUILIBRIUM), axis=0).max() < 0.01
     assert np.ptp(hottest.places(SOFT), axis=0).min() > 1
-    assert "1 distinct centre of 8" in notebook.page.locator(".lgq-charts").inner_text()
+    assert "1 of 8 distinct" in notebook.page.locator(".lgq-charts").inner_text()
     assert_is(hottest, view, OFFERED[-1])
     notebook.picture("toy_lab_hot.png")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 
 import ipywidgets
@@ -15,12 +16,14 @@ from matplotlib.figure import Figure
 
 import lgq_explore
 from lgq_explore import widgets
+from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import LGQConfig, VQConfig
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
 from lgq_explore.widgets.explorer import Explorer
+from lgq_explore.widgets.parts.state import Choice
 
 CODES = 16
 
@@ -145,3 +148,33 @@ def test_what_it_says_is_read_aloud(panel: Explorer) -> None:
     spoken = [part.value for part in below(panel) if isinstance(part, ipywidgets.HTML) and part.value]
     message = panel.hint()
     assert not message or any('role="status"' in said and html.escape(message) in said for said in spoken)
+
+
+@pytest.mark.parametrize(
+    "raised", [InputError("no such thing"), ZeroDivisionError("a defect")], ids=["input", "defect"]
+)
+def test_an_error_in_one_drawing_is_said_and_leaves_every_control_working(
+    panel: Explorer, raised: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw, before = panel.draw, dict(panel.charts.figures)
+    drawn: list[int] = []
+
+    def fails_once() -> object:
+        drawn.append(len(drawn))
+        if len(drawn) == 1:
+            raise raised
+        return draw()
+
+    monkeypatch.setattr(panel, "draw", fails_once)
+    with nullcontext() if isinstance(raised, InputError) else pytest.raises(ZeroDivisionError):
+        panel._redraw()
+    assert str(raised) in panel._message.value
+    assert panel.charts.figures == before  # what was drawn stays
+    for name in panel.STATE:
+        piece = panel.piece(name)
+        if isinstance(piece, Choice) or panel.inputs.get(name) is None:
+            continue
+        times = len(drawn)
+        panel.inputs[name].value = _another(panel, name)
+        assert len(drawn) > times, f"{name} does not draw any more"
+        assert str(raised) not in panel._message.value

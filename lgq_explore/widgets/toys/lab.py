@@ -239,7 +239,6 @@ class ToyLab(Explorer):
             f"{self.batch_size:,d} points each · measured on N = {len(view.tokens):,d} held-out tokens "
             f"· least distortion {least}. Colours mix where codes share a place, down to grey where all do; a code is "
             "as large as what it holds."
-            + ("" if isinstance(view.quantizer, SoftQuantizer) else f" {no_temperature(self.method)}")
         )
 
     def picture_changed(self) -> None:
@@ -293,7 +292,7 @@ class ToyLab(Explorer):
             if with_equilibrium
             else no_equilibrium_plane(view, self._why_no_path.partition(",")[0])
         )
-        return [hard_plane(view, self.method), soft_plane(view, self.method, temperature), third]
+        return [hard_plane(view, self.method), soft_plane(view, temperature), third]
 
     def _title(self) -> Title:
         view = self._view
@@ -325,11 +324,13 @@ class ToyLab(Explorer):
         self._train_button.disabled, self._stop_button.disabled = training, not (training or self._is_computing)
         state = "training" if training else "trained" if self._fit is not None else "not trained yet: press Train"
         made = f", step {self._finished_steps():,d} of {self.steps:,d}" if training or self._fit is not None else ""
-        self._numbers.value = html.escape(
-            f"{state}{made} · {self._say_path()} · over {soft['batch_tokens']:,d} points: peakedness "
-            f"{soft['peakedness']:.3f}, usage {soft['usage_published']:.3f} (at least {soft['usage_bound']:.3f}; "
-            f"unbiased {soft['usage_unbiased']:.3f})"
+        of_softness = (
+            f"over {soft['batch_tokens']:,d} points: peakedness {soft['peakedness']:.3f}, usage "
+            f"{soft['usage_published']:.3f} (at least {soft['usage_bound']:.3f}; unbiased {soft['usage_unbiased']:.3f})"
+            if isinstance(view.quantizer, SoftQuantizer)
+            else no_temperature(self.method)
         )
+        self._numbers.value = html.escape(f"{state}{made} · {self._say_path()} · {of_softness}")
 
     def _say_path(self) -> str:
         """The critical temperature, or how far annealing is."""
