@@ -70,6 +70,9 @@ THEMED = {
 CHART_HEIGHT = 350
 """Screen pixels that a chart beside another one needs at least."""
 
+LEAST_WIDTH = 320
+"""Screen pixels that a chart with one pair of axes needs at least."""
+
 LOW_CHART_HEIGHT = 260
 """Screen pixels that a chart below another one needs at least."""
 
@@ -133,8 +136,14 @@ def printed_text(text: object) -> str:
     return WORD_JOINER + shown if shown.startswith("_") else shown
 
 
-def layout(title: Title, *, height: int, **settings: object) -> dict[str, Any]:
-    """The common layout of interactive figures, overridden by `settings`. The width is that of the notebook's cell."""
+def layout(
+    title: Title, *, height: int, least_width: int = LEAST_WIDTH, linked: str = "", **settings: Any
+) -> dict[str, Any]:
+    """The common layout of interactive figures, overridden by `settings`. The width is that of the notebook's cell.
+
+    least_width: screen pixels below which its parts would overlap; where there are fewer, the page scrolls it.
+    linked: figures with the same word here are moved together by the page.
+    """
     house = {
         "template": TEMPLATE,
         "title": {
@@ -154,9 +163,8 @@ def layout(title: Title, *, height: int, **settings: object) -> dict[str, Any]:
         "hoverlabel": {"bgcolor": PAPER, "bordercolor": AXIS, "font": FONT},
         # A zoom outlives an update of the data.
         "uirevision": "keep",
-        # A page takes the title out of the figure and puts it above, where it wraps. It moves figures together that
-        # have the same word in `linked`.
-        "meta": {"title_band": TITLE_BAND, "linked": ""},
+        # A page takes the title out of the figure and puts it above, where it wraps.
+        "meta": {"title_band": TITLE_BAND, "least_width": least_width, "linked": linked},
     }
     return house | settings
 

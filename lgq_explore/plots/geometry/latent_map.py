@@ -86,7 +86,7 @@ def draw_latent_maps(
     scale = colour_scale(panes, CODE_COLOURS[colour])
     feet_of = feet(panes, WARNING_WIDTH)
     lines = max(len(foot.warning) for foot in feet_of)
-    drawn = [
+    return [
         go.Figure(
             _traces(pane, CODE_COLOURS[colour], selected),
             layout(
@@ -98,14 +98,13 @@ def draw_latent_maps(
                 dragmode="lasso" if pane.selectable else "pan",
                 coloraxis=_colour_axis(scale, CODE_COLOURS[colour]),
                 annotations=_warning_note(foot),
+                linked="map" if shared_axes else "",
+                least_width=400,
                 **_axes(pane),
             ),
         )
         for pane, foot in zip(panes, feet_of, strict=True)
     ]
-    for figure in drawn:
-        figure.layout.meta["linked"] = "map" if shared_axes else ""
-    return drawn
 
 
 def publish_latent_map(

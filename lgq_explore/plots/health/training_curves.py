@@ -42,6 +42,7 @@ from ..style import (
     BLUE,
     GREEN,
     GUIDE,
+    LEAST_WIDTH,
     ORANGE,
     PURPLE,
     SKY_BLUE,
@@ -136,7 +137,7 @@ def draw_training_curves(curves: pd.DataFrame, columns: int = 2) -> go.Figure:
     """
     panels = _panels(curves)
     traces: list[go.Scatter] = []
-    axes: dict[str, dict[str, Any]] = {}
+    axes: dict[str, Any] = {}
     headings: list[dict[str, Any]] = []
     for place in _places(len(panels), columns):
         name = panels[place.index]
@@ -148,6 +149,7 @@ def draw_training_curves(curves: pd.DataFrame, columns: int = 2) -> go.Figure:
         traces,
         layout(
             _title(curves),
+            least_width=LEAST_WIDTH if columns == 1 else 640,
             height=STACKED_HEIGHT if columns == 1 else 110 + 195 * _rows(len(panels), columns),
             margin=_stacked_margin(headings) if columns == 1 else {"l": 64, "r": 12, "t": 84, "b": 48},
             showlegend=False,

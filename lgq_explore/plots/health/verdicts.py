@@ -91,6 +91,7 @@ def draw_verdicts(curves: pd.DataFrame, verdicts: pd.DataFrame, detail: str = ""
         [trace for place, panel in zip(places, panels, strict=True) for trace in _traces(place, panel)],
         layout(
             Title("Curves that the rules read", detail),
+            least_width=640,
             height=HEAD_HEIGHT + ROW_HEIGHT * max(1, rows),
             margin={"l": 56, "r": 12, "t": 90, "b": 40},
             showlegend=False,

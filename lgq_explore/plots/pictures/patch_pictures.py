@@ -65,6 +65,7 @@ def draw_patch_pictures(
             Title(SUBJECT, detail),
             height=SCREEN_SIDE + 88,
             margin={"l": 8, "r": 8, "t": 72, "b": 8},
+            least_width=560,
             dragmode=False,
             hovermode="closest",
             shapes=[

@@ -86,6 +86,7 @@ def draw_code_patches(rows: Sequence[PatchRow], reach: int, detail: str = "") ->
             Title("Patches that hold each code", detail),
             height=max(150, round(sheet.height * scale) + 74),
             margin={"l": ROW_NAME_WIDTH, "r": 8, "t": 66, "b": 8},
+            least_width=720,
             dragmode=False,
             hovermode="closest",
             xaxis=across(max(1, sheet.width))

@@ -61,6 +61,7 @@ def draw_softness(tokens: pd.DataFrame, codebook_size: int) -> go.Figure:
         ],
         layout(
             Title("How decided", f"N = {len(tokens):,d} tokens"),
+            least_width=420,
             height=HEIGHT,
             bargap=0,
             showlegend=False,

@@ -109,7 +109,8 @@ def draw_sweep(sweep: pd.DataFrame, flips: pd.DataFrame, marks: pd.DataFrame, te
     curves = curves_of(sweep, flips)
     MARKS.require(marks)
     spans = [(0.0, 0.27), (0.37, 0.63), (0.74, 1.0)]
-    traces, axes, shapes, notes = [], {}, [], []
+    traces, shapes, notes = [], [], []
+    axes: dict[str, Any] = {}
     for number, (panel, span) in enumerate(zip(SWEEP_PANELS, spans, strict=True)):
         name = str(number + 1) if number else ""
         for line in panel.lines:
@@ -140,6 +141,7 @@ def draw_sweep(sweep: pd.DataFrame, flips: pd.DataFrame, marks: pd.DataFrame, te
         layout(
             Title("From soft to hard", f"means over N = {int(sweep['tokens'].iloc[0]):,d} tokens"),
             height=280,
+            least_width=720,
             margin={"l": 64, "r": 12, "t": 108, "b": 44},
             showlegend=False,
             hovermode="x unified",

@@ -76,7 +76,8 @@ def draw_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating], t
     shown = _shown(points)
     count = len(panels)
     width = (1 - GAP * (count - 1)) / count
-    traces, axes, images, notes = [], {}, [], []
+    traces, images, notes = [], [], []
+    axes: dict[str, Any] = {}
     for number, panel in enumerate(panels):
         name = str(number + 1) if number else ""
         left = number * (width + GAP)
@@ -96,6 +97,7 @@ def draw_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating], t
         layout(
             title,
             height=PLANES_HEIGHT,
+            least_width=600,
             margin={"l": 8, "r": 8, "t": 78, "b": 4},
             showlegend=False,
             dragmode=False,

@@ -142,6 +142,7 @@ async function render({ model, el }) {
     chart.head.show();
     // A figure's height is the least that it needs: charts beside each other are as high as the highest of them.
     chart.wrapper.style.minHeight = `${layout.height}px`;
+    chart.place.style.minWidth = `${layout.meta?.least_width ?? 0}px`; // the chart scrolls where there is less
     delete layout.height;
     const drawn = Plotly.react(chart.place, data, layout, SETTINGS);
     drawn.then(() => fit(chart));

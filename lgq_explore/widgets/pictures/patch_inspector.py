@@ -20,7 +20,7 @@ from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import Explorer
 from ..parts.charts import Picked
-from ..parts.inputs import decade_slider, place_boxes
+from ..parts.inputs import decade_slider, place_boxes, row
 from ..parts.state import Place, Temperature
 from ..parts.studies import StudyLike, as_study, study_argument, study_caption
 
@@ -81,7 +81,7 @@ class PatchInspector(Explorer):
         return quantizer.temperature if isinstance(quantizer, SoftQuantizer) else None
 
     def above(self) -> Sequence[ipywidgets.Widget]:
-        return [ipywidgets.HBox(list(self.inputs.values()), layout={"flex_flow": "row wrap"})]
+        return [row(*self.inputs.values())]
 
     def pick(self, picked: Picked) -> None:
         match picked:
