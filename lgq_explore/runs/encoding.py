@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,12 @@ class Encoding:
     crops: int = 0
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.codes)
+
+    def codes_only(self) -> Encoding:
+        """The same encoding with no pictures and latents, which take nearly all of its memory."""
+        dropped = ("images", "latents", "reconstructions")
+        return replace(self, **{name: getattr(self, name)[:0].copy() for name in dropped})
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all fields to one new .npz file. Raises InputError if the file exists already or cannot be written."""

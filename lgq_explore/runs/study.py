@@ -27,6 +27,9 @@ CROPS = 1024
 STUDIES_KEPT = 4
 """The number of studies in the cache; each may hold some hundred megabytes."""
 
+CODES_KEPT = 16
+"""The number of studies of codes alone in the cache; each holds some megabytes."""
+
 
 class Study:
     """A tokenizer and its encoding of held-out pictures; derived arrays are computed once and kept.
@@ -82,6 +85,12 @@ class Study:
     def codes(self) -> NDArray[np.int64]:
         """The joint code of each token [N]. Raises InputError if there are too many joint codes to number."""
         return joint_codes(torch.from_numpy(self.encoding.codes), self.quantizer.levels).flatten().numpy()
+
+    @cached_property
+    def codes_only(self) -> Study:
+        """The same study without pictures and latents, for analyses that look at codes alone. Many fit the memory."""
+        is_bare = not self.encoding.images.size
+        return self if is_bare else Study(self.trained, self.encoding.codes_only(), self.run)
 
     @cached_property
     def code_points(self) -> Tensor:
@@ -155,6 +164,14 @@ def study(
     return Study(run.trained(), encoding or encode(run, data, crops=crops, trained=run.trained()), run)
 
 
+def study_of_codes(run: Run | str | os.PathLike[str], data: str | None = None, *, crops: int = CROPS) -> Study:
+    """`Study.codes_only` of `study`, which is not kept itself: for many runs. Raises InputError, as `study` does."""
+    run = frozen(run if isinstance(run, Run) else open_run(run))
+    if data is None:
+        return _studied_codes(_Asked(run.content, crops, run))
+    return study(run, data, crops=crops).codes_only
+
+
 def require_own(trained: TrainedTokenizer, encoding: Encoding) -> None:
     """Raise InputError if the encoding was not made with these weights."""
     if encoding.weights != trained.digest:
@@ -191,6 +208,11 @@ class _Asked:
     content: tuple[object, ...]
     crops: int
     run: FrozenRun = field(compare=False)
+
+
+@lru_cache(maxsize=CODES_KEPT)
+def _studied_codes(asked: _Asked) -> Study:
+    return _studied(asked).codes_only
 
 
 @lru_cache(maxsize=STUDIES_KEPT)

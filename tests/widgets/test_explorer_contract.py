@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import html
 import math
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import ipywidgets
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 import lgq_explore
 from lgq_explore import widgets
@@ -67,6 +70,67 @@ EXPLORERS = sorted(
 @pytest.fixture(params=EXPLORERS)
 def panel(request: pytest.FixtureRequest, runs: list[Run]) -> Explorer:
     return MAKERS[request.param](runs)
+
+
+OF_PICTURES = sorted({*EXPLORERS} - {"HealthPanel", "ToyLab"})
+"""Panels that look at pictures; those of health and toys look at logged numbers and at points in a plane."""
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of one's own pictures."""
+    folder = tmp_path_factory.mktemp("own")
+    noise = np.random.default_rng(0)
+    for number in range(3):
+        Image.fromarray(noise.integers(0, 256, (40, 72, 3), dtype=np.uint8)).save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bereft(runs: list[Run], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run whose photographs are gone."""
+    gone = tmp_path_factory.mktemp("training") / "gone"
+    gone.mkdir()
+    for number in range(6):
+        picture = np.random.default_rng(number).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+        Image.fromarray(picture).save(gone / f"{number}.png")
+    recipe = replace(runs[0].config, data=f"folder:{gone}")
+    run = train(recipe, tmp_path_factory.mktemp("bereft") / "mine", progress=False)
+    shutil.rmtree(gone)
+    return run
+
+
+@pytest.mark.parametrize("name", OF_PICTURES)
+def test_pictures_of_one_s_own_are_looked_at_though_those_of_training_are_gone(
+    name: str, bereft: Run, pictures: Path
+) -> None:
+    panel = getattr(widgets, name)(bereft, data=f"folder:{pictures}")
+    (study,) = panel.studies()
+    own = lgq_explore.study(bereft, f"folder:{pictures}")
+    assert study.encoding.codes.tolist() == own.encoding.codes.tolist()
+    assert set(study.encoding.photograph_names) == {"0.png", "1.png", "2.png"}
+    assert f"from 3 photographs of folder:{pictures}" in panel.caption()
+    assert panel.still()["image/png"]
+    assert f"widgets.{name}({str(bereft.path)!r}, data='folder:{pictures}'" in panel.code()
+    again = eval(panel.code(), {"lgq": lgq_explore})
+    assert (again.code(), again.caption(), again.charts.figures) == (
+        panel.code(),
+        panel.caption(),
+        panel.charts.figures,
+    )
+
+
+@pytest.mark.parametrize("name", OF_PICTURES)
+def test_pictures_that_can_t_be_used_are_refused(name: str, bereft: Run, runs: list[Run], tmp_path: Path) -> None:
+    panel = getattr(widgets, name)
+    with pytest.raises(InputError, match="there is no folder"):
+        panel(bereft)
+    with pytest.raises(InputError, match=r"there is no folder .*nowhere"):
+        panel(bereft, data=f"folder:{tmp_path / 'nowhere'}")
+    with pytest.raises(InputError, match=r"unknown data .*: give one of"):
+        panel(bereft, data="pictures")
+    with pytest.raises(InputError, match="has its pictures already: give a run instead of a study"):
+        panel(lgq_explore.study(runs[0]), data="fake")
 
 
 def below(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:

@@ -51,7 +51,7 @@ NUMBERS = tuple(name for name in COLUMNS if name in HELD_OUT or name in LOGGED)
 IS_TEXT = frozenset(name for name, (dtype, _) in RUNS.described.items() if dtype == "str")
 
 
-SAID_ONCE = ("method", "codebook_size", "data", "image_size")
+SAID_ONCE = ("method", "codebook_size", "data", "image_size", "step")
 """Columns that need no place where all runs have one value in them."""
 
 
@@ -82,7 +82,8 @@ def written_mean(name: str, mean: float, spread: float, runs: int, of_runs: int)
 def split_columns(runs: pd.DataFrame) -> tuple[list[str], dict[str, str]]:
     """The columns that tell these runs apart or may be sorted by, and the texts of those that all runs share."""
     known = runs[runs["recipe_hash"] != ""]
-    shared = [name for name in SAID_ONCE if len(known) > 1 and known[name].nunique() == 1]
+    alike = known.assign(step=known["step"].astype(str) + known["steps"].astype(str))  # as it is written
+    shared = [name for name in SAID_ONCE if len(known) > 1 and alike[name].nunique() == 1]
     empty = [name for name in (*NUMBERS, "remark") if runs[name].replace("", math.nan).isna().all()]
     texts = {name: f"{COLUMNS[name].label} {written(name, known.iloc[0].to_dict())}" for name in shared}
     return [name for name in COLUMNS if name not in (*shared, *empty)], texts

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from lgq_explore.errors import InputError
+from lgq_explore.runs.study import Study, study, study_of_codes
 
 from ..geometry.explorer import GeometryExplorer
 from ..health.panel import HealthPanel
@@ -14,17 +16,25 @@ from ..pictures.code_inspector import CodeInspector
 from ..pictures.patch_inspector import PatchInspector
 from ..temperature.explorer import TemperatureExplorer
 from ..training.monitor import TrainingMonitor
+from ..usage.counting import counted
 from ..usage.explorer import UsageExplorer
 
 
 @dataclass(frozen=True)
 class Opener:
-    """A panel of runs. most: how many it takes; None for any number. studies: whether it looks at their studies."""
+    """A panel of runs.
+
+    most: how many runs it takes; None for any number. study: makes what it looks at of a run's folder, which takes a
+    while; None where it takes the runs themselves. keeps: pieces of its state that other runs don't change. follows:
+    whether it is made again when other runs are ticked.
+    """
 
     label: str
     make: Callable[..., Panel]
     most: int | None = None
-    studies: bool = True
+    study: Callable[[Path], Study] | None = study
+    keeps: tuple[str, ...] = ()
+    follows: bool = True
 
     def objection(self, runs: int) -> str:
         """Why it can't be opened with so many runs; empty if it can."""
@@ -35,14 +45,20 @@ class Opener:
         return ""
 
 
+def _counted(run: Path) -> Study:
+    return counted(study_of_codes(run)).study
+
+
 OPENERS = {
-    "UsageExplorer": Opener("usage", UsageExplorer),
-    "GeometryExplorer": Opener("geometry", GeometryExplorer, most=2),
-    "CodeInspector": Opener("codes", CodeInspector, most=1),
+    "UsageExplorer": Opener(
+        "usage", UsageExplorer, study=_counted, keeps=("view", "hits", "batch_images", "window_tokens")
+    ),
+    "GeometryExplorer": Opener("geometry", GeometryExplorer, most=2, keeps=("method", "colour", "beside_as")),
+    "CodeInspector": Opener("codes", CodeInspector, most=1, keeps=("view",)),
     "PatchInspector": Opener("patches", PatchInspector, most=1),
     "TemperatureExplorer": Opener("temperature", TemperatureExplorer, most=1),
-    "HealthPanel": Opener("health", HealthPanel, studies=False),
-    "TrainingMonitor": Opener("training", lambda run: TrainingMonitor(run=run), most=1, studies=False),
+    "HealthPanel": Opener("health", HealthPanel, study=None),
+    "TrainingMonitor": Opener("training", lambda run: TrainingMonitor(run=run), most=1, study=None, follows=False),
 }
 
 

@@ -7,6 +7,7 @@ import os
 import shlex
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ from .openers import OPENERS, opener
 from .pieces import Filter, RunNames
 from .rows import UNEQUAL, Section, sections
 from .table_view import TableView, static_table
+
+MOST_NAMED = 4
+"""Names above an open panel; of more runs there is the number."""
 
 
 class RunsTable(Stateful, Panel):
@@ -69,7 +73,7 @@ class RunsTable(Stateful, Panel):
         self._shared: dict[str, str] = {}
         self._shown: list[Section] = []
         self._opened: Panel | None = None
-        self._wanted = ""
+        self._opened_as, self._wanted = "", ""
         self._studies: dict[str, Study] = {}
         self._failure: InputError | None = None
         self._loop = KernelLoop()
@@ -98,6 +102,7 @@ class RunsTable(Stateful, Panel):
         )
         self._follow()
         self.observe(self._follow, list(self.STATE))
+        self.observe(self._feed, "selection")
 
     def __repr__(self) -> str:
         return f"RunsTable({len(self._runs)} runs)"
@@ -116,11 +121,16 @@ class RunsTable(Stateful, Panel):
         return over_seeds(self.frame())
 
     def runs(self) -> list[Run]:
-        """The ticked runs, in the order in which they were ticked. Raises InputError for one that was deleted since."""
-        return [open_run(self._path(name)) for name in self.selection]
+        """The ticked runs, in the order in which they were ticked; where none is, all that are shown and can be opened.
+
+        Raises:
+            InputError: one that was deleted since.
+        """
+        shown = [row.run for section in self._shown for row in section.rows if row.opens]
+        return [open_run(self._path(name)) for name in self.selection or shown]
 
     def studies(self, crops: int = CROPS) -> list[Study]:
-        """The studies of the ticked runs, on at most `crops` held-out crops. Raises InputError."""
+        """The studies of `runs`, on at most `crops` held-out crops. Raises InputError."""
         return [study(run, crops=crops) for run in self.runs()]
 
     def open_in(self, panel: str = "UsageExplorer") -> Panel:
@@ -133,12 +143,12 @@ class RunsTable(Stateful, Panel):
         objection = chosen.objection(len(self.selection))
         if objection:
             raise InputError(f"{panel} can't be opened: {objection}")
-        subjects = self._ticked_studies() if chosen.studies else self.runs()
-        return self._show_panel(panel, chosen.make(*subjects))
+        subjects = self._ticked_studies(chosen.study) if chosen.study else self.runs()
+        return self._show_panel(panel, chosen.make(*subjects, **self._kept_state(panel)))
 
     def close_panel(self) -> None:
         """Close the panel below the table, if there is one."""
-        self._wanted, self._opened, self._place.children = "", None, ()
+        self._wanted, self._opened_as, self._opened, self._place.children = "", "", None, ()
         self._follow()
 
     async def ready(self) -> None:
@@ -178,7 +188,9 @@ class RunsTable(Stateful, Panel):
 
     def still_of(self, picture: bytes | None) -> dict[str, Any]:
         shown = static_table(self._columns, self._shown, self.selection)
-        shown += f"<p>{html.escape(self.foot.line)}</p><p>{self._note.value}</p>"
+        # A reader of a saved notebook may sit at another machine, where the runs' folder says nothing.
+        notes = self._notes(self.frame(), with_folders=False)
+        shown += f"<p>{html.escape(self.foot.line)}</p><p>{_as_html(notes)}</p>"
         shown += _picture(picture, repr(self._opened)) if picture else ""
         return {"text/plain": repr(self), "text/html": f'<div data-panel="{html.escape(repr(self))}">{shown}</div>'}
 
@@ -197,6 +209,7 @@ class RunsTable(Stateful, Panel):
         self._close_button.layout.display = None if self._opened is not None else "none"
         self.foot.copied = {"copy code": self.code()}
         self.foot.line = self._counted(frame)
+        self._view.is_compact = self._opened is not None
         self.picture_changed()
 
     def _save(self, kind: str) -> SavedFile:
@@ -207,7 +220,7 @@ class RunsTable(Stateful, Panel):
         ticked = f"{len(self.selection)} ticked" + (f", {hidden} of them not shown" if hidden else "")
         return f"{len(frame)} of {len(self._runs)} runs shown, {ticked}"
 
-    def _notes(self, frame: pd.DataFrame) -> list[str]:
+    def _notes(self, frame: pd.DataFrame, with_folders: bool = True) -> list[str]:
         """What the table says below itself, in a few sentences; the code in them stands between backquotes."""
         if not len(self._runs):
             return []
@@ -218,7 +231,7 @@ class RunsTable(Stateful, Panel):
         missing = frame[frame["opens"] & frame["tokens"].isna()]["run"]
         if len(missing):
             of_runs = "1 run has" if len(missing) == 1 else f"{len(missing)} runs have"
-            path = shlex.quote(str(self._path(missing.iloc[0])))
+            path = shlex.quote(str(self._path(missing.iloc[0]))) if with_folders else "RUN"
             notes.append(f"{of_runs} no numbers on held-out pictures: `lgq-explore evaluate {path}` measures them.")
         return notes
 
@@ -244,9 +257,8 @@ class RunsTable(Stateful, Panel):
 
     def _begin_to_open(self, panel: str) -> None:
         """Open a panel without holding up the kernel's loop: its studies are made in another thread first."""
-        count = f"{len(self.selection)} run{'s' if len(self.selection) > 1 else ''}"
-        self._message.value = spoken(f"opening {panel} of {count} …", QUIET_COLOUR)
         self._wanted, self._failure = panel, None
+        self._say_progress()
         if self._loop.is_running and self._next_piece() is not None:
             self._background.begin()
         else:
@@ -254,24 +266,30 @@ class RunsTable(Stateful, Panel):
 
     def _next_piece(self) -> Callable[[], object] | None:
         """What makes the next study that the wanted panel lacks."""
-        if not self._wanted or self._failure is not None or not OPENERS[self._wanted].studies:
-            return None
+        make = OPENERS[self._wanted].study if self._wanted and self._failure is None else None
         missing = next((name for name in self.selection if name not in self._studies), None)
-        return None if missing is None else lambda: self._make_study(missing)
+        return None if make is None or missing is None else partial(self._make_study, make, missing)
 
-    def _ticked_studies(self) -> list[Study]:
+    def _ticked_studies(self, make: Callable[[Path], Study]) -> list[Study]:
         """Those made in the background, and others made now."""
-        return [self._studies.get(name) or study(self._path(name)) for name in self.selection]
+        return [self._studies.get(name) or make(self._path(name)) for name in self.selection]
 
-    def _make_study(self, name: str) -> None:
+    def _make_study(self, make: Callable[[Path], Study], name: str) -> None:
         try:
-            self._studies[name] = study(self._path(name))
+            self._studies[name] = make(self._path(name))
         except InputError as error:
             self._failure = error
 
     def _open_if_ready(self) -> None:
         if self._wanted and self._next_piece() is None:
             self._open_wanted()
+        elif self._wanted:
+            self._say_progress()
+
+    def _say_progress(self) -> None:
+        ready, ticked = len({*self._studies} & {*self.selection}), len(self.selection)
+        so_far = f"{ready} of {ticked} runs are ready" if ready else f"{ticked} run{'s' if ticked > 1 else ''}"
+        self._message.value = spoken(f"opening {self._wanted}: {so_far} …", QUIET_COLOUR)
 
     def _open_wanted(self) -> None:
         panel, self._wanted = self._wanted, ""
@@ -284,10 +302,28 @@ class RunsTable(Stateful, Panel):
         finally:
             self._studies.clear()
 
+    def _feed(self, change: Any) -> None:
+        """Let the panel below follow what is ticked, where it takes that."""
+        name = self._wanted or self._opened_as
+        if not name or not OPENERS[name].follows:
+            return
+        objection = OPENERS[name].objection(len(self.selection))
+        if objection:
+            self._message.value = spoken(f"{name} stays as it is: {objection}", QUIET_COLOUR)
+        else:
+            self._begin_to_open(name)
+
+    def _kept_state(self, panel: str) -> dict[str, Any]:
+        """What the open panel passes on to one of its kind, of other runs."""
+        is_same = self._opened is not None and panel == self._opened_as
+        return {name: getattr(self._opened, name) for name in OPENERS[panel].keeps if is_same}
+
     def _show_panel(self, name: str, panel: Panel) -> Panel:
-        self._opened = panel
-        panel.observe(lambda change: self.picture_changed(), list(panel.STATE))
-        title = ipywidgets.HTML(f"<b>{name}</b> of {html.escape(', '.join(map(printable, self.selection)))}")
+        self._opened, self._opened_as = panel, name
+        if isinstance(panel, Stateful):
+            panel.observe(lambda change: self.picture_changed(), list(panel.STATE))
+        runs = ", ".join(self.selection) if len(self.selection) <= MOST_NAMED else f"{len(self.selection)} runs"
+        title = ipywidgets.HTML(f"<b>{name}</b> of {html.escape(printable(runs))}")
         self._place.children = (title, panel)
         self._follow()
         return panel

@@ -125,10 +125,17 @@ function render({ model, el }) {
     });
   }
 
+  function size() {
+    el.classList.toggle("lgq-runs-compact", model.get("is_compact"));
+  }
+
   model.on(REDRAWN, drawSoon);
+  model.on("change:is_compact", size);
   model.on("change:ticked", tick);
   draw();
+  size();
   return () => {
+    model.off("change:is_compact", size);
     model.off(REDRAWN, drawSoon);
     model.off("change:ticked", tick);
   };

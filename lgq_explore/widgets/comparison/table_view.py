@@ -22,6 +22,7 @@ class TableView(anywidget.AnyWidget):
     """Sections of runs below a head. What a reader does is only reported; the traits say what is shown.
 
     The page sends ``{"sort": column}`` where a head is clicked, and ``{"tick": [runs], "on": bool}``.
+    is_compact: whether it leaves room for a panel below it.
     """
 
     _esm = FOLDER / "table_view.js"
@@ -31,6 +32,7 @@ class TableView(anywidget.AnyWidget):
     sections = traitlets.List(traitlets.Dict()).tag(sync=True)
     sort = traitlets.Unicode("run").tag(sync=True)
     descending = traitlets.Bool(False).tag(sync=True)
+    is_compact = traitlets.Bool(False).tag(sync=True)
     ticked = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
     def __init__(self, on_sort: Callable[[str], None], on_tick: Callable[[list[str], bool], None]) -> None:

@@ -23,7 +23,7 @@ from ..parts.background import Piece, Work
 from ..parts.charts import Picked
 from ..parts.inputs import codes_box, menu, row, step_slider
 from ..parts.state import Choice, Codes
-from ..parts.studies import StudyLike, as_study, study_argument, study_caption
+from ..parts.studies import StudyLike, as_study, study_arguments, study_caption
 from .panes import MapRequest, PaneRequest, StudyMaps, numbers_of, of_the_same_map
 
 BESIDE = {
@@ -44,9 +44,10 @@ class GeometryExplorer(Explorer):
 
         GeometryExplorer(lgq.tutorial_run("lgq"), beside=lgq.tutorial_run("fsq"))
 
-    study, beside: studies made before, or runs: opened, folders, or names under data/runs. method: `pca`, drawn at
-    once, or `umap`, which is made in the background where a kernel's loop runs, and kept in the run's folder. colour:
-    of `plots.geometry.CODE_COLOURS`.
+    study, beside: studies made before, or runs: opened, folders, or names under data/runs. data: the SPEC of pictures
+    to look at instead of the runs' held-out ones, such as folder:PATH. method: `pca`, drawn at once, or
+    `umap`, which is made in the background where a kernel's loop runs, and kept in the run's folder. colour: of
+    `plots.geometry.CODE_COLOURS`.
     snapshot: the step of a saved codebook, by default the newest; tokens are always those of today's encoder.
     beside_as: `lattice`, in the space where the one beside rounds; `latents`, as what its codes decode to among its raw
     latents; both on axes of their own. Or on the same axes: `fitted`, a grid with the levels of `beside` (without: of
@@ -65,9 +66,11 @@ class GeometryExplorer(Explorer):
     beside_as = Choice(BESIDE, "lattice", menu("beside", "330px"))
     selection = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("codes", "300px"))
 
-    def __init__(self, study: StudyLike, beside: StudyLike | None = None, **state: Any) -> None:
-        self.study = as_study(study)
-        self._other = None if beside is None else StudyMaps(as_study(beside))
+    def __init__(
+        self, study: StudyLike, beside: StudyLike | None = None, data: str | None = None, **state: Any
+    ) -> None:
+        self.study = as_study(study, data=data)
+        self._other = None if beside is None else StudyMaps(as_study(beside, data=data))
         grid = None if self._other is None else self._other.quantizer
         levels = grid.lattice if grid is not None and grid.codebook_is_fixed else ()
         self._maps = StudyMaps(self.study, levels or None)
@@ -165,8 +168,8 @@ class GeometryExplorer(Explorer):
         return " ".join(parts)
 
     def arguments_as_code(self) -> list[str]:
-        beside = [f"beside={study_argument(self._other.study)}"] if self._other else []
-        return [study_argument(self.study), *beside]
+        beside = {} if self._other is None else {"beside": self._other.study}
+        return study_arguments(self.study, **beside)
 
     def hint(self) -> str:
         failed = [said for requested, said in self._failures.items() if requested in self._requested()]

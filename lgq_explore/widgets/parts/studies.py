@@ -9,7 +9,7 @@ from pathlib import Path
 from lgq_explore.errors import InputError, printable
 from lgq_explore.folders import runs_folder
 from lgq_explore.runs.run import Run, open_run
-from lgq_explore.runs.study import CROPS, Study, study
+from lgq_explore.runs.study import CROPS, Study, study, study_of_codes
 
 RunLike = Run | str | os.PathLike[str]
 """A run: opened, its folder, or its name under data/runs."""
@@ -18,9 +18,32 @@ StudyLike = Study | RunLike
 """What a panel looks at: a study, or a run whose study of its held-out pictures is meant."""
 
 
-def as_study(subject: StudyLike, crops: int = CROPS) -> Study:
-    """A study as it is; for a run, the study of at most `crops` held-out crops. Raises InputError."""
-    return subject if isinstance(subject, Study) else study(as_run(subject), crops=crops)
+def as_study(subject: StudyLike, crops: int = CROPS, data: str | None = None) -> Study:
+    """A study as it is; for a run, the study of at most `crops` crops of its held-out pictures, or of `data`.
+
+    data: the SPEC of other pictures, such as folder:PATH, all of which are looked at; the run's own may be gone.
+
+    Raises:
+        InputError: as `lgq.study`, and for data beside a study, which has its pictures already.
+    """
+    if isinstance(subject, Study):
+        require_own_pictures(subject, data)
+        return subject
+    return study(as_run(subject), data, crops=crops)
+
+
+def as_codes(subject: Study | Run, crops: int = CROPS, data: str | None = None) -> Study:
+    """`Study.codes_only` of what `as_study` gives. Raises InputError, as it does."""
+    if isinstance(subject, Study):
+        require_own_pictures(subject, data)
+        return subject.codes_only
+    return study_of_codes(subject, data, crops=crops)
+
+
+def require_own_pictures(study: Study, data: str | None) -> None:
+    """Raise InputError for pictures given beside those that a study holds."""
+    if data is not None:
+        raise InputError(f"data is {data!r}, and {study!r} has its pictures already: give a run instead of a study")
 
 
 def as_run(run: RunLike) -> Run:
@@ -48,16 +71,43 @@ def study_argument(study: Study) -> str:
     return f"lgq.study({str(run.path)!r}{data}, crops={encoding.crops})"
 
 
-def study_names(studies: Sequence[Study]) -> list[str]:
-    """As short as tells the studies apart: those of `run_names`, or methods, numbered, where one has no run.
+def study_arguments(*studies: Study, **named: Study) -> list[str]:
+    """How `Explorer.code` writes the studies that a panel was made of, by position and by keyword.
+
+    Where all are of one SPEC's pictures, they are written as runs, with the SPEC as `data`.
+    """
+    given = [*studies, *named.values()]
+    data = {study.encoding.data for study in given if _is_given_by_data(study)}
+    is_shared = len(data) == 1 and all(map(_is_given_by_data, given))
+    write = _run_of_study if is_shared else study_argument
+    keywords = [f"{name}={write(study)}" for name, study in named.items()]
+    return [*map(write, studies), *keywords, *(f"data={spec!r}" for spec in data if is_shared)]
+
+
+def _is_given_by_data(study: Study) -> bool:
+    return study.run is not None and study.encoding.crops == CROPS and _is_of_data(study)
+
+
+def _run_of_study(study: Study) -> str:
+    return run_argument(study.require_run())
+
+
+def study_names(subjects: Sequence[Study | Run]) -> list[str]:
+    """As short as tells them apart: those of `run_names`, or methods, numbered, where one has no run.
 
     Raises InputError where a run was given twice.
     """
-    runs = [study.run for study in studies if study.run is not None]
-    if len(runs) == len(studies):
-        return run_names(runs)
-    methods = [study.method for study in studies]
+    runs = [subject.run if isinstance(subject, Study) else subject for subject in subjects]
+    opened = [run for run in runs if run is not None]
+    if len(opened) == len(subjects):
+        return run_names(opened)
+    methods = [method_of(subject) for subject in subjects]
     return [f"{method} {methods[:place].count(method) + 1}" for place, method in enumerate(methods)]
+
+
+def method_of(subject: Study | Run) -> str:
+    """The name of its method, which sets its colour in figures."""
+    return subject.method if isinstance(subject, Study) else subject.config.quantizer.method
 
 
 def run_names(runs: Sequence[Run]) -> list[str]:
@@ -97,7 +147,13 @@ def study_caption(study: Study) -> str:
     else:
         whose += f"run {printable(run.name)} · seed {run.config.seed} · step {study.encoding.steps:,d}"
     tokens = f"N = {images * height * width:,d} tokens of {images:,d} {kind_of_crops(study)}"
-    return f"{whose} · {tokens} from {photographs} photographs"
+    of_others = f" of {printable(study.encoding.data)}" if _is_of_data(study) else ""
+    return f"{whose} · {tokens} from {photographs} photographs{of_others}"
+
+
+def _is_of_data(study: Study) -> bool:
+    """Whether its pictures are those of another SPEC than the run's."""
+    return study.encoding.split == "everything" and study.encoding.data != ""
 
 
 def kind_of_crops(study: Study) -> str:

@@ -25,7 +25,7 @@ from ..parts.background import Work
 from ..parts.charts import Picked
 from ..parts.inputs import button, codes_box, row, tabs
 from ..parts.state import Choice, Codes
-from ..parts.studies import StudyLike, as_study, snapshots_caption, study_argument, study_caption
+from ..parts.studies import StudyLike, as_study, snapshots_caption, study_arguments, study_caption
 
 MOST_CODES = 5
 """Rows of patches: a lasso may catch hundreds of codes, and the most used of them are shown."""
@@ -51,7 +51,7 @@ class CodeInspector(Explorer):
         lgq.widgets.link(usage, inspector)
 
     study: made before, or of a run: opened, its folder, or its name under data/runs, looked at through at most `crops`
-    held-out crops.
+    held-out crops, or crops of `data`: the SPEC of other pictures, such as folder:PATH.
     selection, turned_off: joint codes, 0 … K − 1. Tokens of codes that are turned off take the nearest one left.
     view: what is drawn below the patches: shares, neighbours, history, or pictures without the codes turned off.
     A click on a patch puts its picture, row and column into the trait `patch`, which a `PatchInspector` can be linked
@@ -70,8 +70,8 @@ class CodeInspector(Explorer):
     patch = traitlets.List(traitlets.Int())
     """What was clicked, for panels that are linked; nothing here shows it."""
 
-    def __init__(self, study: StudyLike, crops: int = CROPS, **state: Any) -> None:
-        self.study = as_study(study, crops)
+    def __init__(self, study: StudyLike, crops: int = CROPS, data: str | None = None, **state: Any) -> None:
+        self.study = as_study(study, crops, data)
         self.study.quantizer.require_listed()
         self._size = self.study.quantizer.codebook_size
         self._tokens = analysis.pictures.token_table(self.study)
@@ -195,7 +195,7 @@ class CodeInspector(Explorer):
         )
 
     def arguments_as_code(self) -> list[str]:
-        return [study_argument(self.study)]
+        return study_arguments(self.study)
 
     def hint(self) -> str:
         sentences = [] if self.selection else ["Select codes: pick some in a linked panel, or type them into the box."]

@@ -22,7 +22,7 @@ from ..explorer import Explorer
 from ..parts.charts import Picked
 from ..parts.inputs import decade_slider, place_boxes, row
 from ..parts.state import Place, Temperature
-from ..parts.studies import StudyLike, as_study, study_argument, study_caption
+from ..parts.studies import StudyLike, as_study, study_arguments, study_caption
 
 LOWEST_DECADE, HIGHEST_DECADE = -3, 2
 """The ends of the temperature's slider; the trait may hold any positive number."""
@@ -34,7 +34,7 @@ class PatchInspector(Explorer):
         PatchInspector(lgq.tutorial_run("lgq"), patch=[5, 3, 3])
 
     study: made before, or of a run: opened, its folder, or its name under data/runs, looked at through at most `crops`
-    held-out crops.
+    held-out crops, or crops of `data`: the SPEC of other pictures, such as folder:PATH.
     patch: number of the picture, row and column of the token; empty for the first.
     temperature: of the posterior; None for the one in force at the end of training, which is all that a method without
     a temperature takes: its distances are shown instead.
@@ -56,8 +56,8 @@ class PatchInspector(Explorer):
     selection = traitlets.List(traitlets.Int())
     """What was clicked, for panels that are linked; nothing here shows it."""
 
-    def __init__(self, study: StudyLike, crops: int = CROPS, **state: Any) -> None:
-        self.study = as_study(study, crops)
+    def __init__(self, study: StudyLike, crops: int = CROPS, data: str | None = None, **state: Any) -> None:
+        self.study = as_study(study, crops, data)
         self.study.quantizer.require_listed()
         self._tokens = analysis.pictures.token_table(self.study)
         self._method = self.study.method
@@ -160,7 +160,7 @@ class PatchInspector(Explorer):
         return study_caption(self.study)
 
     def arguments_as_code(self) -> list[str]:
-        return [study_argument(self.study)]
+        return study_arguments(self.study)
 
     def _pictures(self) -> dict[str, NDArray[np.uint8]]:
         answer = self.posterior()

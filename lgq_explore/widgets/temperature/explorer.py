@@ -24,7 +24,7 @@ from ..parts.background import Abandoned, Piece, Work
 from ..parts.charts import Picked
 from ..parts.inputs import codes_box, number_box, row, step_slider, stop_slider, tabs, three_digits
 from ..parts.state import Choice, Codes, Temperature, Whole
-from ..parts.studies import StudyLike, as_study, snapshots_caption, study_argument, study_caption
+from ..parts.studies import StudyLike, as_study, snapshots_caption, study_arguments, study_caption
 
 AHEAD = 12
 """Temperatures around the present one that are made ready while nobody moves, so that a move finds its answer."""
@@ -48,6 +48,7 @@ class TemperatureExplorer(Explorer):
     """Held-out tokens and pictures at any temperature, with the codebook of any snapshot of training.
 
     study: made before, or of a run: opened, its folder, or its name under data/runs; of a method with a temperature.
+    data: the SPEC of pictures to look at instead of the run's held-out ones, such as folder:PATH.
     temperature: by default the one that training ended with. snapshot: the step of a saved codebook, by default the
     newest; of many some are offered, evenly spread. Encoder and decoder are always the newest. token: one of the
     pictures', whose likeliest codes are shown; click another in the map, or type it.
@@ -70,8 +71,8 @@ class TemperatureExplorer(Explorer):
     token = Whole(lambda panel: (0, panel.pictured_tokens - 1), 0, number_box("token", "105px"))
     selection = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("codes"))
 
-    def __init__(self, study: StudyLike, **state: Any) -> None:
-        self.study = as_study(study)
+    def __init__(self, study: StudyLike, data: str | None = None, **state: Any) -> None:
+        self.study = as_study(study, data=data)
         in_force = analysis.temperature.require_soft(self.study.quantizer).temperature
         self._views_of = lru_cache(maxsize=SNAPSHOTS_KEPT)(self._make_views)
         self._marks_of = lru_cache(maxsize=SNAPSHOTS_KEPT)(self._make_marks)
@@ -178,7 +179,7 @@ class TemperatureExplorer(Explorer):
         )
 
     def arguments_as_code(self) -> list[str]:
-        return [study_argument(self.study)]
+        return study_arguments(self.study)
 
     @property
     def _views(self) -> TemperatureViews:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import ipywidgets
@@ -13,15 +14,26 @@ from matplotlib.figure import Figure
 
 from lgq_explore import analysis, plots
 from lgq_explore.errors import InputError
+from lgq_explore.runs.frozen_run import frozen
 from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import Explorer
+from ..parts.background import Piece, Work
 from ..parts.charts import Picked
 from ..parts.inputs import codes_box, count_slider, menu, row, tabs
+from ..parts.kernel_loop import running_loop
 from ..parts.state import Choice, Codes, Whole
-from ..parts.studies import StudyLike, as_study, kind_of_crops, study_argument, study_caption, study_names
+from ..parts.studies import (
+    StudyLike,
+    as_run,
+    kind_of_crops,
+    method_of,
+    study_caption,
+    study_names,
+)
 from ..parts.tables import tables_as_html
-from .tables import definitions_table, numbers_table
+from .counting import AT_ONCE, CountedRun, Counting, frame_of
+from .tables import definitions_table, numbers_beside, numbers_table
 
 HITS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -53,7 +65,9 @@ class UsageExplorer(Explorer):
         UsageExplorer(lgq.tutorial_run("lgq"), lgq.tutorial_run("vq"))
 
     runs: studies, or runs: opened, folders, or names under data/runs, which are looked at through the same held-out
-    crops, at most `crops`.
+    crops, at most `crops`, or through crops of `data`: the SPEC of other pictures, such as folder:PATH.
+    Of more than four runs, the others follow one after the other where a kernel's loop runs (`await panel.ready()`
+    waits for them); `frame`, `frames` and `summary` count all before they return.
     The map shows one of them, `shown`: the name that the legends give it. Clicks and boxes in the map select codes.
     view: the curves beside it, of all runs: ranks, lorenz, accumulation, definitions.
     `hits`, `batch_images` and `window_tokens` are what the definitions ask for (`analysis.usage.definitions`).
@@ -69,28 +83,32 @@ class UsageExplorer(Explorer):
     window_tokens = Whole((1, None), 65_536, count_slider("window of tokens", WINDOWS))
     selection = Codes(lambda panel: panel.codebook_size, codes_box("codes"))
 
-    def __init__(self, *runs: StudyLike, crops: int = CROPS, **state: Any) -> None:
+    def __init__(self, *runs: StudyLike, crops: int = CROPS, data: str | None = None, **state: Any) -> None:
         if not runs:
             raise InputError("no runs to look at: give at least one, such as lgq.tutorial_run('lgq')")
-        studies = [as_study(run, crops) for run in runs]
-        self.names = study_names(studies)
-        self._studies = dict(zip(self.names, studies, strict=True))
-        self._methods = {name: study.method for name, study in self._studies.items()}
-        self._usage = {name: analysis.usage.per_code(study) for name, study in self._studies.items()}
-        self._summary = self._of_all(analysis.usage.summary)
-        self._ranks = self._of_all(analysis.usage.by_rank)
-        self._lorenz = self._of_all(analysis.usage.lorenz)
-        self._accumulation = self._of_all(analysis.usage.accumulation)
+        # Opened now, so that one that can't be is refused before anything is counted.
+        opened = [run if isinstance(run, Study) else frozen(as_run(run)) for run in runs]
+        self.names = study_names(opened)
+        subjects = dict(zip(self.names, opened, strict=True))
+        self._methods = {name: method_of(subject) for name, subject in subjects.items()}
+        self._counting = Counting(subjects, crops, data)
+        for name in self.names if running_loop() is None else self.names[:AT_ONCE]:
+            self._counting.of(name)
         self._beside = ipywidgets.HTML()
         super().__init__(**state)
 
     def __repr__(self) -> str:
-        return f"UsageExplorer({', '.join(self._studies)})"
+        return f"UsageExplorer({', '.join(self.names)})"
 
     @property
     def codebook_size(self) -> int:
         """K of the run that is shown."""
-        return len(self._usage[self.shown])
+        return self._counting.codebook_size(self.shown)
+
+    @property
+    def _map(self) -> CountedRun:
+        """The run in the map, counted now if it was not before."""
+        return self._counting.of(self.shown)
 
     def above(self) -> Sequence[ipywidgets.Widget]:
         self._sliders = row(*(self.inputs[name] for name in ("hits", "batch_images", "window_tokens")))
@@ -106,112 +124,141 @@ class UsageExplorer(Explorer):
     @property
     def frames(self) -> plots.usage.UsageFrames:
         """The tidy frames behind the charts, with a column `run` each; `definitions` in the present state."""
-        return plots.usage.UsageFrames(
-            self._summary, self._ranks, self._lorenz, self._accumulation, self._definitions()
-        )
+        return self._frames(self._counting.all())
 
     def frame(self) -> pd.DataFrame:
         """One row per run and code, unused ones included: run, code, count (tokens), share."""
-        return analysis.comparison.of_several_runs(self._usage)
+        return frame_of(self._counting.all(), "usage")
 
     def summary(self) -> dict[str, int | float | str]:
         """Every number of `analysis.usage.summary`, named "RUN NUMBER", and the rank of each run by each definition."""
+        frames = self.frames
         numbers = {
             f"{row['run']} {name}": value
-            for row in self._summary.to_dict("records")
+            for row in frames.summary.to_dict("records")
             for name, value in row.items()
             if name != "run"
         }
-        ranked = self._definitions().dropna(subset="rank").to_dict("records")
+        ranked = frames.definitions.dropna(subset="rank").to_dict("records")
         return numbers | {f"{row['run']} rank by {row['definition']}": int(row["rank"]) for row in ranked}
 
     def studies(self) -> list[Study]:
-        others = [study for name, study in self._studies.items() if name != self.shown]
-        return [self._studies[self.shown], *others]
+        shown = self._map.study
+        return [shown, *(run.study for name, run in self._counting.known().items() if name != self.shown)]
 
     def draw(self) -> dict[str, go.Figure]:
+        runs = self._counting.known()
         usage_map = plots.usage.draw_grid(self._grid(), self.selection, self.shown)
         usage_map.layout.dragmode = "select"
         asks = self.view == "definitions"
         self._sliders.layout.display = None if asks else "none"  # they change nothing that is in sight elsewhere
         self._beside.value = tables_as_html(
-            definitions_table(self._definitions()) if asks else numbers_table(self._summary, NUMBERS_BESIDE[self.view])
+            definitions_table(self._definitions(runs))
+            if asks
+            else numbers_beside(frame_of(runs, "summary"), NUMBERS_BESIDE[self.view])
         )
-        return {MAP: usage_map, self.view: self._curve()}
+        return {MAP: usage_map, self.view: self._curve(runs)}
 
-    def _curve(self) -> go.Figure:
+    def _curve(self, runs: Mapping[str, CountedRun]) -> go.Figure:
         match self.view:
             case "ranks":
-                return plots.usage.draw_by_rank(self._ranks, self._methods)
+                return plots.usage.draw_by_rank(frame_of(runs, "ranks"), self._methods)
             case "lorenz":
-                return plots.usage.draw_lorenz(self._lorenz, self._summary, self._methods)
+                summary = frame_of(runs, "summary")
+                return plots.usage.draw_lorenz(frame_of(runs, "lorenz"), summary, self._methods)
             case "accumulation":
-                return plots.usage.draw_accumulation(self._accumulation, self._methods)
+                return plots.usage.draw_accumulation(frame_of(runs, "accumulation"), self._methods)
             case _:
-                return plots.usage.draw_definitions(self._definitions(), self._methods)
+                return plots.usage.draw_definitions(self._definitions(runs), self._methods)
 
     def line(self) -> str:
-        row = next(row for row in self._summary.to_dict("records") if row["run"] == self.shown)
+        (row,) = self._map.summary.to_dict("records")
         return (
             f"{self.shown}: {row['active_codes']:,d} of {row['codebook_size']:,d} codes used by "
             f"N = {row['tokens']:,d} tokens, perplexity {row['perplexity']:,.0f}"
         )
 
     def tables(self) -> Sequence[pd.DataFrame]:
-        return [numbers_table(self._summary), definitions_table(self._definitions())]
+        runs = self._counting.known()
+        return [numbers_table(frame_of(runs, "summary")), definitions_table(self._definitions(runs))]
 
     def figure(self) -> Figure:
-        """The runs beside each other; `figures` adds the map of codes."""
-        return plots.usage.publish_comparison(self.frames, self._methods, self._counted())
+        """The runs that are counted, beside each other; `figures` adds the map of codes."""
+        runs = self._counting.known()
+        return plots.usage.publish_comparison(self._frames(runs), self._methods, self._counted(runs))
 
     def figures(self) -> list[Figure]:
         return [self.figure(), plots.usage.publish_grid(self._grid(), self.selection, self.shown)]
 
     def caption(self) -> str:
-        studies = "; ".join(map(study_caption, self._studies.values()))
-        return f"Map: {self.shown}. {studies}. {self._about_the_band()}"
+        runs = self._counting.known()
+        studies = "; ".join(study_caption(run.study) for run in runs.values())
+        return f"Map: {self.shown}. {studies}. {_about_the_band(frame_of(runs, 'accumulation'))}"
 
     def arguments_as_code(self) -> list[str]:
-        return [study_argument(study) for study in self._studies.values()]
+        return self._counting.arguments()
 
     def hint(self) -> str:
-        if self._summary["tokens"].nunique() > 1:
-            return "The runs were counted over different numbers of tokens, and usage grows with them: not ranked."
-        return ""
+        said = [self._counting.progress()]
+        if frame_of(self._counting.known(), "summary")["tokens"].nunique() > 1:
+            said.append(
+                "The runs were counted over different numbers of tokens, and usage grows with them: not ranked."
+            )
+        return "\n".join(filter(None, said))
 
-    def _of_all(self, question: Callable[[Study], pd.DataFrame]) -> pd.DataFrame:
-        return analysis.comparison.of_several_runs({name: question(study) for name, study in self._studies.items()})
+    def missing(self) -> Work | None:
+        if self._counting.is_tried(self.shown):
+            return None
+        return Work(f"the usage of {self.shown}", partial(self._counting.count, self.shown))
 
-    def _definitions(self) -> pd.DataFrame:
+    def ahead(self) -> Piece | None:
+        name = self._counting.next_missing()
+        return None if name is None else partial(self._counting.count, name)
+
+    def computed(self) -> None:
+        """Lines of all runs are drawn at once: they would jump as often as there are runs."""
+        if self._counting.next_missing() is None:
+            self._state_changed()
+        else:
+            self._say_hint()
+
+    def _frames(self, runs: Mapping[str, CountedRun]) -> plots.usage.UsageFrames:
+        return plots.usage.UsageFrames(
+            frame_of(runs, "summary"),
+            frame_of(runs, "ranks"),
+            frame_of(runs, "lorenz"),
+            frame_of(runs, "accumulation"),
+            self._definitions(runs),
+        )
+
+    def _definitions(self, runs: Mapping[str, CountedRun]) -> pd.DataFrame:
         return analysis.usage.definitions(
-            self._studies,
+            {name: run.study for name, run in runs.items()},
             batch_images=self.batch_images,
             window_tokens=self.window_tokens,
             hits=self.hits,
         )
 
     def _grid(self) -> pd.DataFrame:
-        return analysis.usage.grid(self._usage[self.shown])
+        return analysis.usage.grid(self._map.usage)
 
-    def _counted(self) -> str:
+    def _counted(self, runs: Mapping[str, CountedRun]) -> str:
         """What was counted, for a title: the runs share it, unless they were encoded differently."""
-        first = self._summary.iloc[0]
-        more = " (of the first run)" if self._summary["tokens"].nunique() > 1 else ""
+        summary, kinds = frame_of(runs, "summary"), {kind_of_crops(run.study) for run in runs.values()}
+        first, kind = summary.iloc[0], kinds.pop() if len(kinds) == 1 else "crops"
+        more = " (of the first run)" if summary["tokens"].nunique() > 1 else ""
         return (
-            f"N = {first['tokens']:,d} tokens of {first['images']:,d} {self._kind_of_crops()} from "
+            f"N = {first['tokens']:,d} tokens of {first['images']:,d} {kind} from "
             f"{first['photographs']} photographs{more}"
         )
-
-    def _kind_of_crops(self) -> str:
-        kinds = {kind_of_crops(study) for study in self._studies.values()}
-        return kinds.pop() if len(kinds) == 1 else "crops"
-
-    def _about_the_band(self) -> str:
-        if (self._accumulation["unit"] == "photograph").all():
-            return "Band: photographs resampled."
-        return "Band: too few photographs, crops resampled; those of one photograph are not independent: too narrow."
 
     @traitlets.observe("shown")
     def _forget_selection(self, change: traitlets.Bunch) -> None:
         """A code of one run has nothing to do with that of another."""
         self.selection = []
+
+
+def _about_the_band(accumulation: pd.DataFrame) -> str:
+    if (accumulation["unit"] == "photograph").all():
+        return "Band: photographs resampled."
+    return "Band: too few photographs, crops resampled; those of one photograph are not independent: too narrow."

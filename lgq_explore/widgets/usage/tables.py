@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from lgq_explore.plots.line_ends import SEED
+
 NUMBERS = {
     "tokens": "tokens N",
     "codebook_size": "codes K",
@@ -19,8 +21,8 @@ NUMBERS = {
     "bits_codebook": "log₂ K",
     "gini": "Gini",
     "gini_uniform": "Gini of uniform sampling",
-    "top_1_percent": "tokens on the top 1 % of codes",
-    "top_10_percent": "tokens on the top 10 % of codes",
+    "top_1_percent": "on the top 1 %",
+    "top_10_percent": "on the top 10 %",
 }
 """The columns of `analysis.usage.summary` that are shown, and how a table's head calls them."""
 
@@ -32,6 +34,33 @@ def numbers_table(summary: pd.DataFrame, names: Iterable[str] = NUMBERS) -> pd.D
     """One row per run, one column per number, in words and digits. summary: that of several runs."""
     columns = {NUMBERS[name]: summary[name].map(FORMATS.get(name, "{:.2f}").format) for name in names}
     return pd.DataFrame(columns).set_axis(summary["run"].tolist(), axis=0)
+
+
+MOST_ROWS = 4
+"""Rows that fit below the charts; of more runs, seeds are summed up."""
+
+
+def numbers_beside(summary: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """As `numbers_table`; of more than MOST_ROWS runs, one row for those whose names differ in their seed alone.
+
+    Such a row has the mean of the runs ± their standard deviation.
+    """
+    groups = summary.groupby(summary["run"].str.replace(SEED, "", regex=True), sort=False)
+    if len(summary) <= MOST_ROWS or groups.ngroups == len(summary):
+        return numbers_table(summary, names)
+    rows = {
+        f"{name}, {len(runs)} seeds" if len(runs) > 1 else runs["run"].iloc[0]: {
+            NUMBERS[number]: _mean(number, runs[number]) for number in names
+        }
+        for name, runs in groups
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _mean(name: str, values: pd.Series) -> str:
+    written = FORMATS.get(name, "{:.2f}").format
+    spread = "" if values.nunique() == 1 else f" ± {written(values.std())}"
+    return f"{written(values.mean())}{spread}"
 
 
 def definitions_table(definitions: pd.DataFrame) -> pd.DataFrame:

@@ -97,7 +97,7 @@ def test_what_all_runs_share_is_said_once_and_what_none_has_is_left_out(folder: 
     columns = [column["name"] for column in view(table).columns]
     assert {"method", "psnr_db", "loss"} <= set(columns)
     assert not {"codebook_size", "data", "image_size", "lpips"} & set(columns)
-    assert "All: K 16, data fake, px 32." in said_by(table)
+    assert "All: K 16, data fake, px 32, step 4 of 4." in said_by(table)
     assert "N = 1,024 tokens" in said_by(table)
 
 
@@ -203,7 +203,7 @@ def test_a_click_opens_a_panel_and_a_refusal_is_said_in_a_line(folder: Path) -> 
         table = RunsTable(folder, selection=["soft-0"])
         button(table, "usage").click()
         await asyncio.sleep(0)
-        assert "opening UsageExplorer of 1 run" in said_by(table)
+        assert "opening UsageExplorer: 1 run" in said_by(table)
         await table.ready()
         assert isinstance(place_of_panels(table).children[-1], UsageExplorer)
         assert "opening" not in said_by(table)
@@ -218,6 +218,46 @@ def test_a_click_opens_a_panel_and_a_refusal_is_said_in_a_line(folder: Path) -> 
         assert isinstance(place_of_panels(table).children[-1], HealthPanel)
 
     asyncio.run(clicks())
+
+
+def test_without_ticks_python_gets_the_runs_that_are_shown(folder: Path) -> None:
+    table = RunsTable(folder, sort="psnr_db", grouped=False)
+    assert [run.name for run in table.runs()] == ["soft-0", "soft-1", "grid-0", "soft-2"]
+    table.words = "method=lgq"
+    assert UsageExplorer(*table.runs()).names == ["lgq, seed 0", "lgq, seed 1", "lgq, seed 2"]
+    table.selection = ["grid-0"]
+    assert [run.name for run in table.runs()] == ["grid-0"]
+
+
+def test_an_open_panel_follows_what_is_ticked(folder: Path) -> None:
+    async def ticks() -> None:
+        table = RunsTable(folder, selection=["soft-0"])
+        assert not view(table).is_compact
+        opened = table.open_in("UsageExplorer")
+        assert view(table).is_compact
+        opened.view = "lorenz"
+        send(table, tick=["soft-1", "grid-0"], on=True)
+        assert "opening UsageExplorer: 3 runs" in said_by(table)
+        await table.ready()
+        followed = place_of_panels(table).children[-1]
+        assert isinstance(followed, UsageExplorer)
+        assert (followed.names, followed.view) == (["lgq, seed 0", "lgq, seed 1", "fsq, seed 0"], "lorenz")
+        send(table, tick=["soft-0", "soft-1", "grid-0"], on=False)
+        assert "UsageExplorer stays as it is: tick a run first" in said_by(table)
+        assert place_of_panels(table).children[-1] is followed
+        table.close_panel()
+        send(table, tick=["soft-1"], on=True)
+        await table.ready()
+        assert place_of_panels(table).children == ()
+
+    asyncio.run(ticks())
+
+
+def test_a_panel_that_trains_does_not_follow(folder: Path) -> None:
+    table = RunsTable(folder, selection=["soft-0"])
+    opened = table.open_in("TrainingMonitor")
+    table.selection = ["soft-1"]
+    assert place_of_panels(table).children[-1] is opened
 
 
 def test_a_run_that_was_deleted_meanwhile_is_said_in_a_line(folder: Path) -> None:
@@ -271,6 +311,8 @@ def test_a_saved_notebook_has_the_table_as_html(folder: Path) -> None:
     for said in ("✓ soft-1", "21.00 ± 1.41 (2)", "config.json can&#x27;t be used"):
         assert said in text
     assert "data:image/png" not in text
+    assert "1 run has no numbers on held-out pictures: <code>lgq-explore evaluate RUN</code>" in text
+    assert str(folder) not in text
     table.open_in("HealthPanel")
     assert '<img alt="HealthPanel(lgq)" src="data:image/png;base64,' in table.still()["text/html"]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import ipywidgets
 import pytest
 import traitlets
+from PIL import Image
 
 import lgq_explore as lgq
 from lgq_explore import analysis
@@ -213,6 +214,82 @@ def test_fast_moves_are_drawn_once(runs: list[Run]) -> None:
     times, codes = asyncio.run(slide())
     assert times == 1
     assert codes == (analysis.usage.per_code(lgq.study(runs[0]))["count"] >= 20).sum()
+
+
+@pytest.fixture
+def seeds(recipe: TrainConfig, tmp_path: Path) -> list[Run]:
+    """Three runs of one recipe."""
+    return [train(replace(recipe, steps=1, seed=seed), tmp_path / f"seed{seed}") for seed in range(3)]
+
+
+def test_many_runs_are_counted_one_after_the_other_while_the_loop_is_free(
+    seeds: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lgq_explore.widgets.usage.explorer.AT_ONCE", 1)
+
+    async def look() -> tuple[str, UsageExplorer]:
+        explorer = UsageExplorer(*seeds, selection=[3])
+        begun = said_by(explorer)
+        assert len(explorer.studies()) == 1
+        assert explorer.code().startswith(
+            f"lgq.widgets.UsageExplorer({', '.join(repr(str(run.path)) for run in seeds)}, "
+        )
+        await explorer.ready()
+        return begun, explorer
+
+    begun, explorer = asyncio.run(look())
+    assert "1 of 3 runs are counted, the others follow" in begun
+    assert "are counted" not in said_by(explorer)
+    assert [study.run.config.seed for study in explorer.studies() if study.run] == [0, 1, 2]
+    assert explorer.charts.figures == UsageExplorer(*seeds, selection=[3]).charts.figures
+
+
+def test_numbers_asked_for_in_python_are_those_of_all_runs(seeds: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lgq_explore.widgets.usage.explorer.AT_ONCE", 1)
+
+    async def ask() -> UsageExplorer:
+        explorer = UsageExplorer(*seeds)
+        assert explorer.frame()["run"].unique().tolist() == ["lgq, seed 0", "lgq, seed 1", "lgq, seed 2"]
+        assert "lgq, seed 2 perplexity" in explorer.summary()
+        explorer.shown = "lgq, seed 2"
+        return explorer
+
+    assert asyncio.run(ask()).line().startswith("lgq, seed 2: ")
+
+
+def test_a_run_that_can_t_be_counted_is_said_and_the_others_are_shown(
+    seeds: list[Run], recipe: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lgq_explore.widgets.usage.explorer.AT_ONCE", 1)
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(4):
+        Image.new("RGB", (40, 40), (60 * number, 0, 0)).save(pictures / f"{number}.png")
+    gone = train(replace(recipe, steps=1, seed=7, data=f"folder:{pictures}"), tmp_path / "gone")
+    (pictures / "0.png").unlink()
+
+    async def look() -> UsageExplorer:
+        explorer = UsageExplorer(seeds[0], gone, seeds[1])
+        await explorer.ready()
+        return explorer
+
+    explorer = asyncio.run(look())
+    assert f"lgq, seed 7 can't be counted: the pictures of folder:{pictures} are no longer those" in said_by(explorer)
+    assert len(explorer.studies()) == 2
+    with pytest.raises(InputError, match="are no longer those"):
+        explorer.frame()
+    explorer.shown = "lgq, seed 7"
+    assert said_by(explorer).count("are no longer those") == 1
+    explorer.shown = "lgq, seed 1"
+    assert explorer.line().startswith("lgq, seed 1: ")
+
+
+def test_what_it_keeps_of_a_run_are_codes_without_pictures(runs: list[Run]) -> None:
+    explorer = UsageExplorer(*runs)
+    for kept in explorer.studies():
+        encoding = kept.encoding
+        assert encoding.images.nbytes == encoding.reconstructions.nbytes == encoding.latents.nbytes == 0
+        assert len(encoding) == len(lgq.study(runs[0]).encoding)
 
 
 def descendants(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:

@@ -1,0 +1,33 @@
+"""Do a dozen runs fit below the charts, with their seeds summed up?"""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from lgq_explore.widgets.usage.tables import numbers_beside
+
+
+def summary(runs: list[str]) -> pd.DataFrame:
+    """Run number i has i + 1 active codes."""
+    return pd.DataFrame({"run": runs, "active_codes": range(1, len(runs) + 1), "gini": 0.5})
+
+
+@pytest.mark.parametrize("name", ["{}, seed {}", "{}-1024-seed{}"])
+def test_seeds_of_a_method_are_one_row_with_mean_and_spread(name: str) -> None:
+    runs = [name.format(method, seed) for method in ("lgq", "vq") for seed in range(3)]
+    table = numbers_beside(summary(runs), ["active_codes", "gini"])
+    assert [row.split(",")[0].split("-")[0] for row in table.index] == ["lgq", "vq"]
+    assert table["active codes"].tolist() == ["2 ± 1", "5 ± 1"]
+    assert table["Gini"].tolist() == ["0.50", "0.50"]
+    assert all("3 seeds" in row for row in table.index)
+
+
+def test_few_runs_and_runs_that_are_no_seeds_have_a_row_each() -> None:
+    for runs in (["lgq, seed 0", "lgq, seed 1"], ["a", "b", "c", "d", "e"]):
+        assert numbers_beside(summary(runs), ["active_codes"]).index.tolist() == runs
+
+
+def test_a_run_alone_among_seeds_keeps_its_name() -> None:
+    runs = [*(f"lgq, seed {seed}" for seed in range(4)), "vq, seed 7"]
+    assert numbers_beside(summary(runs), ["active_codes"]).index.tolist() == ["lgq, 4 seeds", "vq, seed 7"]
