@@ -63,7 +63,7 @@ def test_a_reader_without_mouse_finds_what_is_wrong_and_takes_the_remedy_along(
     notebook.wait_until(
         '[...document.querySelectorAll(".lgq-foot-notice")].some(part => /copied|selected/.test(part.innerText))'
     )
-    notebook.page.locator(".lgq-health summary").first.press("Enter")
+    notebook.page.locator(".lgq-foot-line").press("Enter")  # unfolds the command, too
     notebook.wait_for_text("--set quantizer.temperature.unit=effective_codes")
     notebook.assert_fits()
     notebook.picture("health.png")
