@@ -22,7 +22,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import torch
 
-from lgq_explore.bench.markdown import number, table
+from lgq_explore.bench.markdown import count, number, table
 from lgq_explore.bench.results import device_name, results_folder, save_result, today
 from lgq_explore.errors import InputError
 from lgq_explore.plots.geometry import MapPane, draw_latent_maps
@@ -104,7 +104,13 @@ def markdown_table(measured: dict[str, Any]) -> str:
         [f"{each['codes']:,d}", each["way"], *(number(1000 * each[f"median_{name}_seconds"]) for name in COLUMNS)]
         for each in measured["results"]
     )
-    return table(header, rows, left=2)
+    protocol = measured["protocol"]
+    caption = (
+        f"Medians of {count(protocol['rounds'], 'round')}, {protocol['moves']} moves of the mouse around the middle of "
+        f"a map {protocol['width']} pixels wide; then a quarter of its codes is marked. {measured['date']}, "
+        f"{measured['device']}."
+    )
+    return f"{table(header, rows, left=2)}\n\n{caption}"
 
 
 def _columns(rounds: list[dict[str, float]]) -> dict[str, Any]:
