@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Mapping
 
 import pandas as pd
@@ -22,6 +23,10 @@ STYLE = """<style>
 .lgq-health p { margin: 0 0 6px; color: var(--jp-ui-font-color1, #222); line-height: 18px; }
 .lgq-health code { user-select: all; overflow-wrap: anywhere; }
 </style>"""
+
+
+MOST_NAMED = 3
+"""Other runs that are named at the end of a line; more are counted by their states."""
 
 
 def verdict_lines(verdicts: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> str:
@@ -51,7 +56,7 @@ def in_one_sentence(verdicts: pd.DataFrame) -> str:
 
 def _line(row: Mapping[str, str], others: Mapping[str, str]) -> str:
     look, finding = STATE_LOOKS[row["state"]], html.escape(row["finding"])
-    elsewhere = " ".join(f"{_symbol(state)} {html.escape(run)}" for run, state in others.items())
+    elsewhere = _elsewhere(others)
     return (
         f"<details style='border-color: {look.colour}'><summary>"
         f"<span class='lgq-state'>{_symbol(row['state'])} <span>{row['state']}</span></span>"
@@ -59,6 +64,14 @@ def _line(row: Mapping[str, str], others: Mapping[str, str]) -> str:
         f"<span class='lgq-finding'>{finding}</span>"
         f"<span class='lgq-others'>{elsewhere}</span></summary><p>{finding}{_advice(row)}</p></details>"
     )
+
+
+def _elsewhere(others: Mapping[str, str]) -> str:
+    """The states of other runs by name; of many, how many are in which state, the most severe first."""
+    if len(others) <= MOST_NAMED:
+        return " ".join(f"{_symbol(state)} {html.escape(run)}" for run, state in others.items())
+    counts = Counter(others.values())
+    return "others: " + " ".join(f"{_symbol(state)} {counts[state]}" for state in STATE_LOOKS if state in counts)
 
 
 def _symbol(state: str) -> str:
