@@ -12,21 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from lgq_explore.errors import InputError
-from lgq_explore.plots.style import (
-    BLACK,
-    BLUE,
-    GREEN,
-    GUIDE,
-    METHOD_COLOURS,
-    PURPLE,
-    VERMILION,
-    Title,
-    method_colour,
-    new_figure,
-    publication_style,
-    publish_sentence,
-    publish_title,
-)
+from lgq_explore.plots.printing import new_figure, publication_style, publish_sentence, publish_title
+from lgq_explore.plots.style import BLACK, BLUE, GREEN, GUIDE, METHOD_COLOURS, PURPLE, VERMILION, Title, method_colour
 
 
 @dataclass(frozen=True)

@@ -10,25 +10,16 @@ import colorsys
 import hashlib
 import html
 import math
-import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
-import seaborn
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from lgq_explore.errors import printable
+
+from .paper import tick_label
 
 BLACK, ORANGE, SKY_BLUE, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
@@ -224,11 +215,6 @@ def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
     return ticks[:: math.ceil(len(ticks) / most)]
 
 
-def tick_label(number: float) -> str:
-    """A round number as an axis shows it."""
-    return f"{number:,.10g}".replace("-", "\N{MINUS SIGN}")
-
-
 def note(
     text: str, x: float, y: float, *, below: bool = False, shift: int = 2, colour: str = INK, size: int = 12
 ) -> dict[str, Any]:
@@ -268,95 +254,3 @@ def sentence_when_empty(sentence: str, *, empty: bool) -> dict[str, Any]:
         "showarrow": False,
         "font": {"size": 15, "color": GUIDE},
     }
-
-
-@dataclass(frozen=True)
-class Palette:
-    """Number of colours of a stored picture, and how they are chosen. A palette saves two thirds of the bytes."""
-
-    colours: int
-    method: Image.Quantize
-
-
-RARE_COLOURS = Palette(128, Image.Quantize.MAXCOVERAGE)
-"""Keeps rare colours, such as those of the most used codes, among thousands of greys."""
-
-EVEN_COLOURS = Palette(256, Image.Quantize.FASTOCTREE)
-"""Keeps colour gradients even."""
-
-
-@contextmanager
-def publication_style() -> Iterator[None]:
-    """The house style for seaborn, for as long as the context lasts.
-
-    matplotlib has one style for all threads: figures are made one after the other, and each restores the style.
-    """
-    typography = {"font.family": "sans-serif", "axes.edgecolor": "#888888", "grid.color": "#E6E6E6", "text.color": INK}
-    with (
-        one_style_at_a_time,
-        seaborn.axes_style("whitegrid", typography),
-        seaborn.plotting_context("notebook", font_scale=0.85),
-    ):
-        yield
-
-
-one_style_at_a_time = threading.RLock()
-
-
-class PrintedFigure(Figure):
-    """A figure that notebooks show as a picture although it is not registered with pyplot."""
-
-    palette: Palette | None = None
-    """Palette of the stored picture; None for all colours."""
-
-    def __repr__(self) -> str:
-        # Without the size, which changes with the number of lines below a figure.
-        return f"PrintedFigure({len(self.axes)} axes)"
-
-    def _repr_png_(self) -> bytes:
-        target = BytesIO()
-        self.savefig(target, format="png")
-        return png_bytes(Image.open(target), self.palette) if self.palette else target.getvalue()
-
-
-def png_bytes(picture: Image.Image, palette: Palette | None = None, about: PngInfo | None = None) -> bytes:
-    """A picture as an optimized PNG, with the colours of a palette and words about it if these are given."""
-    if palette:
-        picture = picture.convert("RGB").quantize(palette.colours, method=palette.method, dither=Image.Dither.NONE)
-    target = BytesIO()
-    picture.save(target, "PNG", optimize=True, pnginfo=about)
-    return target.getvalue()
-
-
-def new_figure(width: float, height: float, *, dpi: int = 110, palette: Palette | None = None) -> Figure:
-    """A figure, size in inches, not registered with pyplot: it is not shown twice and not kept alive."""
-    figure = PrintedFigure(figsize=(width, height), layout="constrained", dpi=dpi)
-    figure.palette = palette
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def publish_title(figure: Figure, title: Title) -> None:
-    """The title of a printed figure, on the left as in an interactive one."""
-    subject = printable(title.subject)
-    figure.suptitle(f"{_bold(subject)}  {printed_text(title.detail)}", x=0.01, ha="left", fontsize="medium")
-
-
-def _bold(text: str) -> str:
-    """A sentence in bold for matplotlib, which mixes bold and plain letters in formulas only.
-
-    Characters with a meaning in formulas are left outside, in plain letters. A text with a backslash stays plain.
-    """
-    if "\\" in text:
-        return printed_text(text)
-    parts = re.split(r"([A-Za-z0-9 ,.()]+)", text)
-    spaced = (part.replace(" ", r"\ ") for part in parts[1::2])
-    bold = [rf"$\bf{{{part}}}$" for part in spaced]
-    plain = [part.replace("$", r"\$") for part in parts[::2]]
-    return "".join(piece for pair in zip_longest(plain, bold, fillvalue="") for piece in pair)
-
-
-def publish_sentence(figure: Figure, sentence: str) -> Figure:
-    """The printed form of `sentence_when_empty`."""
-    figure.text(0.5, 0.5, sentence, ha="center", va="center", color=GUIDE, fontsize="large")
-    return figure

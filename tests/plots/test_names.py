@@ -26,7 +26,8 @@ from lgq_explore.frames.geometry import CODE_CELLS, DENSITY_EXPONENTS, EFFICIENC
 from lgq_explore.frames.health import VERDICTS
 from lgq_explore.frames.toys import CURVE, TABLE
 from lgq_explore.frames.usage import ACCUMULATION, BY_RANK, DEFINITIONS, LORENZ, SUMMARY
-from lgq_explore.plots.style import Title, layout, live_text, new_figure, printed_text, publication_style, publish_title
+from lgq_explore.plots.printing import new_figure, publication_style, publish_title
+from lgq_explore.plots.style import Title, layout, live_text, printed_text
 from tests.plots.filled_frames import filled
 
 NAMES = ["_baseline", "a$1$", "a$b_{c$", "lr<b>2</b>", "R&D &lt; x", "50%_off ^2", "%{y} run", "esc\x1b[31m\nnew\udce4"]

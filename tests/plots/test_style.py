@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from lgq_explore.plots import METHOD_COLOURS
-from lgq_explore.plots.style import EVEN_COLOURS, RARE_COLOURS, Palette, method_colour, new_figure, publication_style
+from lgq_explore.plots.printing import EVEN_COLOURS, RARE_COLOURS, Palette, new_figure, publication_style
+from lgq_explore.plots.style import method_colour
 
 OKABE_ITO = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
 

@@ -47,7 +47,7 @@ def test_a_notebook_is_executed_and_reads_the_same_every_time(tmp_path: Path) ->
 
 
 PANEL = """
-from lgq_explore.plots.style import new_figure
+from lgq_explore.plots.printing import new_figure
 from lgq_explore.widgets.panel import Panel
 
 class Named(Panel):

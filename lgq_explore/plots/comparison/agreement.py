@@ -9,15 +9,9 @@ from matplotlib.figure import Figure
 
 from lgq_explore.frames.comparison import AGREEMENT
 
-from ..style import (
-    BLUE,
-    GUIDE,
-    Title,
-    new_figure,
-    printed_text,
-    publication_style,
-    publish_title,
-)
+from ..paper import legend_above
+from ..printing import new_figure, publication_style, publish_title
+from ..style import BLUE, GUIDE, Title, printed_text
 
 X_TITLE = "adjusted mutual information of codes at the same places"
 SAME, OTHER = "the same images", "other images, ± 2 s.d."
@@ -43,7 +37,7 @@ def publish_agreement(agreement: pd.DataFrame) -> Figure:
         axes.set(xlim=(min(0.0, 1.1 * _lowest(agreement)), 1), xlabel=X_TITLE, ylim=(len(agreement) - 0.5, -0.5))
         axes.set_yticks(places, [printed_text(pair) for pair in _pairs(agreement)])
         axes.grid(axis="y", visible=False)
-        axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0)
+        legend_above(axes)
         seaborn.despine(ax=axes)
         publish_title(figure, _title(agreement))
     return figure

@@ -14,17 +14,9 @@ from numpy.typing import NDArray
 
 from lgq_explore.frames.geometry import ANISOTROPY, CODE_CELLS, DENSITY_EXPONENTS, OCCUPANCY, VOLUME
 
-from ..style import (
-    DEAD,
-    GUIDE,
-    INK,
-    RARE_COLOURS,
-    VERMILION,
-    Title,
-    new_figure,
-    publication_style,
-    publish_title,
-)
+from ..paper import legend_above
+from ..printing import RARE_COLOURS, panel_grid, publication_style, publish_title
+from ..style import DEAD, GUIDE, INK, VERMILION, Title
 
 X_TITLE = "log density of the cell's latents, nats"
 COLOURS = "viridis"
@@ -59,13 +51,13 @@ def publish_code_cells(cells: pd.DataFrame, exponents: pd.DataFrame, *, name: st
     DENSITY_EXPONENTS.require_rows(exponents)
     used = cells[cells["count"] > 0]
     with publication_style():
-        figure = new_figure(10.5, 3.7, palette=RARE_COLOURS)
-        for axes, panel in zip(figure.subplots(1, 3), PANELS, strict=True):
+        figure, grid = panel_grid(3, 3, 3.5, 3.7, palette=RARE_COLOURS)
+        for axes, panel in zip(grid, PANELS, strict=True):
             _publish_panel(axes, used, panel)
             for line in _lines(cells, exponents, panel):
                 axes.plot(line.x, line.y, color=line.colour, linestyle=line.style, linewidth=1.8, label=line.label)
             if panel.column in GRID_EXPONENTS:
-                axes.legend(frameon=False, fontsize="small", loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
+                legend_above(axes)
             seaborn.despine(ax=axes)
         publish_title(figure, _title(cells, exponents, name))
     return figure

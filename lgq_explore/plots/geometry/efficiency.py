@@ -14,8 +14,10 @@ from matplotlib.lines import Line2D
 
 from lgq_explore.frames.geometry import EFFICIENCY, LATENTS
 
+from ..paper import fitting_columns, legend_below, present_paper
+from ..printing import figure_of_size, publication_style, publish_title
 from ..run_looks import rows_of_runs
-from ..style import GUIDE, INK, Title, new_figure, publication_style, publish_title
+from ..style import GUIDE, INK, Title
 
 UNITS = {LATENTS: "mean |z − c|², in the method's own space"}
 PIXEL_UNIT = "mean squared error of values in [0, 1]"
@@ -24,7 +26,7 @@ CODES: dict[str, Any] = {"marker": "o", "markersize": 7, "linestyle": "none"}
 CELL_MEANS: dict[str, Any] = {"marker": "o", "markersize": 7, "linestyle": "none", "markerfacecolor": "white"}
 KMEANS: dict[str, Any] = {"color": GUIDE, "linestyle": "--", "linewidth": 1.5}
 HINDSIGHT: dict[str, Any] = {"color": GUIDE, "linestyle": ":", "linewidth": 1.5}
-ROW_INCHES = 0.8
+ROW_INCHES = 0.65
 
 
 def publish_efficiency(efficiency: pd.DataFrame, methods: Mapping[str, str]) -> Figure:
@@ -41,18 +43,23 @@ def publish_efficiency(efficiency: pd.DataFrame, methods: Mapping[str, str]) -> 
     parts = list(rows_of_runs(efficiency, EFFICIENCY, methods))
     measures = efficiency["measure"].unique().tolist()
     with publication_style():
-        figure = new_figure(9.6, 1.5 + ROW_INCHES * len(parts))
-        grid = figure.subplots(len(parts), len(measures), squeeze=False)
+        columns = len(measures) if fitting_columns(len(measures)) == len(measures) else 1
+        blocks = len(measures) // columns  # measures that stand under each other
+        width = present_paper().inches or 9.6
+        figure = figure_of_size(width, 0.6 + blocks * (0.5 + ROW_INCHES * len(parts)))
+        places = figure.subplots(blocks * len(parts), columns, squeeze=False)
+        grid = places if columns > 1 else places.reshape(blocks, len(parts)).T
         for part, strips in zip(parts, grid, strict=True):
             for axes, measure in zip(strips, measures, strict=True):
                 heading = f"{_facts(efficiency, measure)}\n" if part is parts[0] else ""
                 _strip(axes, part.rows[part.rows["measure"] == measure], part.look.colour, heading)
                 axes.set_xlim(0, _reach(part.rows if measure == LATENTS else efficiency, measure))
-            strips[0].set_yticks([0], [part.printed])
+            for axes in strips if columns == 1 else strips[:1]:
+                axes.set_yticks([0], [part.printed])
         for axes, measure in zip(grid[-1], measures, strict=True):
             axes.set_xlabel(UNITS.get(measure, PIXEL_UNIT), fontsize="small")
         seaborn.despine(figure, left=True)
-        figure.legend(handles=_handles(), loc="outside lower left", ncols=4, frameon=False, fontsize="small")
+        legend_below(figure, _handles())
         publish_title(figure, _title(efficiency))
     return figure
 

@@ -16,21 +16,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ..style import (
-    GUIDE,
-    PAPER,
-    RARE_COLOURS,
-    VERMILION,
-    Title,
-    axis,
-    layout,
-    live_text,
-    new_figure,
-    note,
-    printed_text,
-    publication_style,
-    publish_title,
-)
+from ..paper import fitting_columns, fitting_letters, line_inches, present_paper
+from ..printing import RARE_COLOURS, figure_of_size, publication_style, publish_title
+from ..style import GUIDE, PAPER, VERMILION, Title, axis, layout, live_text, note, printed_text
 from .net import broken_line, line_ends
 from .panes import (
     CODE_COLOURS,
@@ -56,6 +44,9 @@ HOLLOW_SHRINK = 0.7
 MOST_HOVER_TEXTS = 4096
 """Most codes with a hover text each: of more codes, texts would be most of what is sent to the page."""
 
+BAR_INCHES = 0.7
+"""Room for the colour bar of a printed map."""
+FOOT_SPACING = 1.3
 MOST_PRINTED_TOKENS, PRINTED_DPI = 6000, 80
 """Limits that keep a printed map to about a hundred kilobytes, since notebooks hold several."""
 
@@ -118,18 +109,22 @@ def publish_latent_map(
     check_panes(panes, colour, shared_axes)
     kind = CODE_COLOURS[colour]
     scale = colour_scale(panes, kind)
-    foot = feet(panes, 84 if len(panes) == 2 else 76)
-    lines = max(len(said.lines) + len(said.warning) for said in foot)
+    columns = fitting_columns(len(panes))
+    rows = len(panes) // columns
     with publication_style():
-        width, height = 5.2 * len(panes) + 0.7, 5.0 + 0.17 * lines
-        figure = new_figure(width, height, dpi=PRINTED_DPI, palette=RARE_COLOURS)
-        places = figure.subplots(
-            2, len(panes) + 1, width_ratios=[30] * len(panes) + [1], height_ratios=[4.4, 0.17 * max(1, lines)]
-        )
-        for column, (pane, said) in enumerate(zip(panes, foot, strict=True)):
-            _publish_pane(places[0, column], pane, kind, scale, selected)
-            _publish_foot(places[1, column], said)
-        places[1, -1].axis("off")
+        width = present_paper().inches or 5.2 * columns + BAR_INCHES
+        side = (width - BAR_INCHES) / columns
+        foot = feet(panes, fitting_letters(0.92 * side))
+        words = FOOT_SPACING * line_inches("small") * max(1, *(len(said.lines) + len(said.warning) for said in foot))
+        figure = figure_of_size(width, 0.4 + rows * (0.97 * side + words), dpi=PRINTED_DPI, palette=RARE_COLOURS)
+        ratios = {"width_ratios": [30] * columns + [1], "height_ratios": [0.9 * side, words] * rows}
+        places = figure.subplots(2 * rows, columns + 1, squeeze=False, **ratios)
+        for number, (pane, said) in enumerate(zip(panes, foot, strict=True)):
+            row, column = divmod(number, columns)
+            _publish_pane(places[2 * row, column], pane, kind, scale, selected)
+            _publish_foot(places[2 * row + 1, column], said)
+        for spare in places[1:, -1]:
+            spare.axis("off")
         bar = figure.colorbar(ScalarMappable(Normalize(scale.low, scale.high), COLOUR_SCALE), cax=places[0, -1])
         bar.set_label(kind.title)
         bar.set_ticks(scale.ticks, labels=scale.labels)
@@ -281,6 +276,12 @@ def _publish_pane(axes: Axes, pane: MapPane, kind: CodeColour, scale: ColourScal
 
 def _publish_foot(axes: Axes, foot: Foot) -> None:
     axes.axis("off")
-    text: dict[str, Any] = {"ha": "left", "va": "top", "fontsize": "small", "linespacing": 1.3, "in_layout": False}
+    text: dict[str, Any] = {
+        "ha": "left",
+        "va": "top",
+        "fontsize": "small",
+        "linespacing": FOOT_SPACING,
+        "in_layout": False,
+    }
     axes.text(0, 1, "\n".join(foot.lines), color=GUIDE, **text)
     axes.text(0, 1, "\n" * len(foot.lines) + "\n".join(foot.warning), color=VERMILION, **text)

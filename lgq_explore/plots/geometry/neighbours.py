@@ -12,17 +12,8 @@ from matplotlib.figure import Figure
 from lgq_explore.frames.geometry import CODE_NEIGHBOURS
 
 from ..pictures.patches import NO_CODES
-from ..style import (
-    LOW_CHART_HEIGHT,
-    Title,
-    axis,
-    layout,
-    new_figure,
-    publication_style,
-    publish_sentence,
-    publish_title,
-    sentence_when_empty,
-)
+from ..printing import new_figure, publication_style, publish_sentence, publish_title
+from ..style import LOW_CHART_HEIGHT, Title, axis, layout, sentence_when_empty
 
 TITLE = "Nearest codes"
 COLOURS = "viridis"

@@ -23,7 +23,8 @@ from lgq_explore.frames.geometry import (
     SPLIT_TEMPERATURE,
 )
 
-from ..style import log_ticks, round_ticks, tick_label
+from ..paper import tick_label
+from ..style import log_ticks, round_ticks
 
 MOST_TICKS = 8
 """Most ticks of a colour bar."""

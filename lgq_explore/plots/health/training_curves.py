@@ -36,6 +36,8 @@ from lgq_explore.frames.health import (
     quantity_and_window,
 )
 
+from ..paper import legend_above
+from ..printing import new_figure, panel_grid, publication_style, publish_sentence, publish_title
 from ..run_looks import DASHES
 from ..style import (
     BLACK,
@@ -51,11 +53,7 @@ from ..style import (
     axis,
     layout,
     log_scale,
-    new_figure,
     note,
-    publication_style,
-    publish_sentence,
-    publish_title,
     sentence_when_empty,
 )
 
@@ -172,13 +170,9 @@ def publish_training_curves(curves: pd.DataFrame) -> Figure:
     with publication_style():
         if not panels:
             return publish_sentence(new_figure(7, 2), NOTHING_LOGGED)
-        rows = (len(panels) + 1) // 2
-        figure = new_figure(4.2 * min(2, len(panels)), 2.7 * rows + 0.3)
-        grid = figure.subplots(rows, min(2, len(panels)), squeeze=False)
-        for axes, name in zip(grid.flat, panels, strict=False):
+        figure, grid = panel_grid(len(panels), 2, 4.2, 2.85)
+        for axes, name in zip(grid, panels, strict=True):
             _publish_panel(axes, PANELS[name], curves[curves["panel"] == name])
-        for axes in grid.flat[len(panels) :]:
-            axes.set_axis_off()
         publish_title(figure, _title(curves))
     return figure
 
@@ -308,28 +302,26 @@ def _log_axis(curves: pd.DataFrame, panel: _Panel, most: int) -> dict[str, Any]:
 def _publish_panel(axes: Axes, panel: _Panel, curves: pd.DataFrame) -> None:
     right = axes.twinx() if panel.right else axes
     for quantity, line in _quantities(curves, curves["panel"].iloc[0]).items():
-        seaborn.lineplot(
-            curves[curves["quantity"] == quantity],
-            x="step",
-            y="value",
-            ax=right if quantity in panel.on_right else axes,
-            errorbar=None,
+        rows = curves[curves["quantity"] == quantity]
+        (right if quantity in panel.on_right else axes).plot(
+            rows["step"],
+            rows["value"],
             color=line.colour,
             linestyle=DASHES[line.dash],
             linewidth=0.8 * line.width,
+            marker="o",
+            markersize=max(2.0, line.width),
+            markevery=_without_neighbours(rows["value"]),
             label=line.label,
-            legend=False,
         )
     if panel.log:
         axes.set_yscale("log")
         dense = np.ptp(np.log10(axes.get_ylim())) < 2
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if dense else (1,)))
-        axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.tick_params(axis="y", which="minor", length=0)
     else:
         axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.set(xlabel=STEPS, ylabel=panel.left)
     handles = [*axes.get_lines(), *(right.get_lines() if right is not axes else [])]
     if right is not axes:
@@ -339,12 +331,14 @@ def _publish_panel(axes: Axes, panel: _Panel, curves: pd.DataFrame) -> None:
         right.grid(visible=False)
     seaborn.despine(ax=axes)
     seaborn.despine(ax=right, right=right is axes)
-    axes.set_title(panel.heading, loc="left", fontweight="bold", pad=18)
-    axes.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(0, 1.02), ncols=len(handles), frameon=False,
-        fontsize="small", labelcolor="linecolor", handlelength=0, handletextpad=0, columnspacing=1, borderaxespad=0,
-        borderpad=0,
-    )  # fmt: skip
+    legend_above(axes, panel.heading, handles, labelcolor="linecolor", handlelength=0, handletextpad=0)
+
+
+def _without_neighbours(values: pd.Series) -> list[int]:
+    """Places of values between empty ones, which a line alone would not show."""
+    present = values.notna()
+    alone = present & ~present.shift(1, fill_value=False) & ~present.shift(-1, fill_value=False)
+    return np.flatnonzero(alone).tolist()
 
 
 def _heading(panel: _Panel, lines: dict[str, _Line], place: _Place) -> str:

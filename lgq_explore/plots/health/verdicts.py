@@ -17,6 +17,8 @@ from matplotlib.figure import Figure
 from lgq_explore.errors import InputError, printable
 from lgq_explore.frames.health import FINE, NOT_APPLICABLE, RULE_CURVES, TROUBLE, VERDICTS, WARNING
 
+from ..paper import fitting_columns, fitting_letters, line_inches, present_paper
+from ..printing import figure_of_size, publication_style, publish_title
 from ..run_looks import translucent
 from ..style import (
     BLUE,
@@ -29,11 +31,8 @@ from ..style import (
     axis,
     layout,
     log_scale,
-    new_figure,
     note,
     printed_text,
-    publication_style,
-    publish_title,
     sentence_when_empty,
 )
 
@@ -44,13 +43,16 @@ ROW_HEIGHT, HEAD_HEIGHT = 160, 80
 """Screen pixels of a row of curves, and of what stands above them all."""
 ROW_GAP = 97
 """Screen pixels between two rows: room for steps above it, and for a heading of three lines below."""
+BOLD_LETTERS = 6
+"""How many letters fewer fit a line in bold."""
 GAP = 0.07
 """Gap between two curves, as a share of the figure's width."""
-LETTERS = 136
-"""Letters in a line of a printed finding."""
 HEADING_LETTERS = 30
 """Letters in a line above a curve: what a third of a cell of 640 screen pixels has room for."""
-LINE_INCHES = 0.17
+CURVE_INCHES, LOW_CURVE_INCHES = 1.9, 1.5
+"""Height of a printed curve, and of those that stand in a single column."""
+LEAST_WORDS, WORDS_SHARE = 5.0, 0.93
+"""Inches below which a printed figure has no room for findings; the share of its width that words fill."""
 LIMITS = ("lower", "upper")
 LOG_DECADES = 1.5
 """Powers of ten that a curve spans above which its axis is logarithmic."""
@@ -107,12 +109,17 @@ def draw_verdicts(curves: pd.DataFrame, verdicts: pd.DataFrame, detail: str = ""
 def publish_verdicts(curves: pd.DataFrame, verdicts: pd.DataFrame, detail: str = "") -> Figure:
     """All verdicts in words, and under them what `health.draw_verdicts` shows. Arguments and errors are the same."""
     panels = list(_panels(curves, verdicts))
-    rows = -(-len(panels) // COLUMNS_OF_CURVES)
-    lines = list(_lines(verdicts))
-    words = LINE_INCHES * (len(lines) + 1)
+    columns = fitting_columns(COLUMNS_OF_CURVES)
+    rows = -(-len(panels) // columns)
     with publication_style():
-        figure = new_figure(10, words + 1.9 * rows + 0.4)
-        grid = figure.add_gridspec(rows + 1, COLUMNS_OF_CURVES, height_ratios=[words, *[1.9] * rows])
+        width = present_paper().inches or 10
+        curve_inches = CURVE_INCHES if columns > 1 else LOW_CURVE_INCHES
+        lines = list(_lines(verdicts, fitting_letters(WORDS_SHARE * width)))
+        if width < LEAST_WORDS:
+            lines = [line for line in lines if line.is_bold]
+        words = line_inches("small") * (len(lines) + 1)
+        figure = figure_of_size(width, words + curve_inches * rows + 0.4)
+        grid = figure.add_gridspec(rows + 1, columns, height_ratios=[words, *[curve_inches] * rows])
         text = figure.add_subplot(grid[0, :])
         text.set_axis_off()
         for number, line in enumerate(lines):
@@ -127,7 +134,8 @@ def publish_verdicts(curves: pd.DataFrame, verdicts: pd.DataFrame, detail: str =
                 transform=text.transAxes,
             )
         for index, panel in enumerate(panels):
-            _publish_panel(figure.add_subplot(grid[1 + index // COLUMNS_OF_CURVES, index % COLUMNS_OF_CURVES]), panel)
+            axes = figure.add_subplot(grid[1 + index // columns, index % columns])
+            _publish_panel(axes, panel, panel.printed_heading(width / columns))
         publish_title(figure, Title(TITLE, detail))
     return figure
 
@@ -169,6 +177,11 @@ class _Panel:
     @property
     def heading(self) -> list[str]:
         return textwrap.wrap(f"{self.state}: {self.rule}?", HEADING_LETTERS)
+
+    def printed_heading(self, inches: float) -> str:
+        """The heading's lines with the state's symbol, no wider than a curve that has so many inches."""
+        letters = min(HEADING_LETTERS, fitting_letters(inches) - BOLD_LETTERS)
+        return "\n".join(textwrap.wrap(f"{self.look.symbol} {self.state}: {self.rule}?", letters))
 
 
 def _panels(curves: pd.DataFrame, verdicts: pd.DataFrame) -> Iterator[_Panel]:
@@ -263,19 +276,21 @@ class _Line:
     is_bold: bool = False
 
 
-def _lines(verdicts: pd.DataFrame) -> Iterator[_Line]:
+def _lines(verdicts: pd.DataFrame, letters: int) -> Iterator[_Line]:
     for verdict in verdicts.itertuples():
         look = STATE_LOOKS[verdict.state]
-        yield _Line(f"{look.symbol}  {verdict.state}: {verdict.rule}?", look.colour, 0.0, is_bold=True)
-        for words in textwrap.wrap(printable(verdict.finding), LETTERS):
+        for line in textwrap.wrap(f"{look.symbol}  {verdict.state}: {verdict.rule}?", letters - BOLD_LETTERS):
+            yield _Line(line, look.colour, 0.0, is_bold=True)
+        for words in textwrap.wrap(printable(verdict.finding), letters):
             yield _Line(words)
-        for line in textwrap.wrap(f"→ {verdict.advice}" if verdict.advice else "", LETTERS):
+        for line in textwrap.wrap(f"→ {verdict.advice}" if verdict.advice else "", letters):
             yield _Line(line, BLUE)
         if verdict.settings:
-            yield _Line(verdict.settings, BLUE, indent=0.035)
+            for line in textwrap.wrap(verdict.settings, letters):
+                yield _Line(line, BLUE, indent=0.035)
 
 
-def _publish_panel(axes: Axes, panel: _Panel) -> None:
+def _publish_panel(axes: Axes, panel: _Panel, heading: str) -> None:
     axes.plot(panel.curve["step"], panel.curve["value"], color=BLUE, marker="o", markersize=2.5, linewidth=1.6)
     if panel.is_log:
         axes.set_yscale("log")
@@ -283,8 +298,7 @@ def _publish_panel(axes: Axes, panel: _Panel) -> None:
     for limit, end in panel.limits:
         axes.fill_between(panel.curve["step"], limit, end, color=VERMILION, alpha=0.12, linewidth=0)
         axes.plot(panel.curve["step"], limit, color=GUIDE, linestyle="--", linewidth=1.2)
-    heading = "\n".join([f"{panel.look.symbol} {panel.heading[0]}", *panel.heading[1:], ""])
-    axes.set_title(heading, loc="left", fontsize="small", fontweight="bold", pad=2)
+    axes.set_title(f"{heading}\n", loc="left", fontsize="small", fontweight="bold", pad=2)
     axes.text(0, 1.02, panel.quantity, transform=axes.transAxes, fontsize="small", va="bottom")
     axes.set_xlabel("step", fontsize="small")
     axes.tick_params(labelsize="small")

@@ -6,24 +6,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 import plotly.graph_objects as go
+import seaborn
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from lgq_explore.frames.pictures import DISTORTION
 
-from ..style import (
-    GUIDE,
-    LOW_CHART_HEIGHT,
-    Title,
-    axis,
-    layout,
-    method_colour,
-    new_figure,
-    publication_style,
-    publish_sentence,
-    publish_title,
-    sentence_when_empty,
-)
+from ..paper import legend_above
+from ..printing import new_figure, publication_style, publish_sentence, publish_title
+from ..style import GUIDE, LOW_CHART_HEIGHT, Title, axis, layout, method_colour, sentence_when_empty
 from .patches import NO_CODES
 
 
@@ -98,7 +89,8 @@ def publish_distortion(distortion: pd.DataFrame, *, method: str = "lgq", detail:
             )
         axes.set_xticks(range(len(distortion)), distortion["code"].astype(str))
         axes.set(xlabel="code", ylabel="% of all")
-        axes.legend(frameon=False, fontsize="x-small", ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+        legend_above(axes)
+        seaborn.despine(figure)
         axes.grid(axis="x", visible=False)
         publish_title(figure, Title("Share of the total", detail))
     return figure

@@ -15,17 +15,9 @@ from PIL import Image
 
 from lgq_explore.errors import InputError
 
-from ..style import (
-    Title,
-    layout,
-    live_text,
-    new_figure,
-    printed_text,
-    publication_style,
-    publish_sentence,
-    publish_title,
-    sentence_when_empty,
-)
+from ..paper import fitting_width
+from ..printing import figure_of_size, new_figure, publication_style, publish_sentence, publish_title
+from ..style import Title, layout, live_text, printed_text, sentence_when_empty
 from .sheets import across, downwards
 
 NO_IMAGES = "No pictures have been reconstructed yet."
@@ -85,8 +77,8 @@ def publish_images(rows: ImageRows, title: Title | None = None) -> Figure:
     with publication_style():
         if not sheet.names:
             return publish_sentence(new_figure(7, 1.5), NO_IMAGES)
-        width = min(7.0, 1.1 * sheet.pictures + 0.6)
-        figure = new_figure(width, (width - 0.6) * sheet.height / sheet.width + 0.3)
+        width = fitting_width(min(7.0, 1.1 * sheet.pictures + 0.6))
+        figure = figure_of_size(width, (width - 0.6) * sheet.height / sheet.width + 0.3)
         axes = figure.subplots()
         page = np.full((sheet.height, sheet.width, 3), 255, dtype=np.uint8)
         for strip, top in zip(sheet.strips, sheet.tops, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,17 +14,9 @@ from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
 
-from ..style import (
-    BLACK,
-    VERMILION,
-    Title,
-    layout,
-    live_text,
-    new_figure,
-    printed_text,
-    publication_style,
-    publish_title,
-)
+from ..paper import fitting_letters, fitting_width, line_inches
+from ..printing import figure_of_size, publication_style, publish_title
+from ..style import BLACK, VERMILION, Title, layout, live_text, printed_text
 from .images import picture_strip, png_uri
 from .sheets import across, click_targets, downwards
 
@@ -98,14 +91,18 @@ def publish_patch_pictures(
     """What `draw_patch_pictures` shows, to print. Arguments and errors are the same."""
     sheet = _sheet(pictures, numbers, row, column)
     with publication_style():
-        figure = new_figure(2.2 * len(pictures), 2.9)
+        width = fitting_width(2.2 * len(pictures))
+        side = width / len(pictures)
+        names = ["\n".join(textwrap.wrap(printed_text(name), fitting_letters(side, "medium"))) for name in pictures]
+        lines = 1 + max(name.count("\n") for name in names)
+        figure = figure_of_size(width, side + 0.3 + line_inches("medium") * lines)
         axes = figure.subplots()
         axes.imshow(sheet.strip, extent=(0, sheet.strip.shape[1], len(sheet.strip), 0), interpolation="nearest")
         for left in sheet.lefts:
             corner = (left + column * sheet.cell, row * sheet.cell)
             axes.add_patch(Rectangle(corner, sheet.cell, sheet.cell, fill=False, edgecolor=VERMILION, linewidth=1.5))
         axes.xaxis.tick_top()
-        axes.set_xticks(sheet.centres, [printed_text(name) for name in pictures], color=BLACK)
+        axes.set_xticks(sheet.centres, names, color=BLACK)
         axes.set_yticks([])
         axes.tick_params(length=0)
         axes.grid(visible=False)

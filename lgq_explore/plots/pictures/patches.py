@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,16 +13,9 @@ from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
 
-from ..style import (
-    GUIDE,
-    Title,
-    layout,
-    new_figure,
-    publication_style,
-    publish_sentence,
-    publish_title,
-    sentence_when_empty,
-)
+from ..paper import fitting_width
+from ..printing import figure_of_size, new_figure, publication_style, publish_sentence, publish_title
+from ..style import GUIDE, Title, layout, sentence_when_empty
 from .images import picture_strip, png_uri
 from .sheets import across, click_targets, downwards
 
@@ -36,7 +30,10 @@ OUTLINE = (255, 255, 255)
 LINE = 2
 """Width of the outline in pixels: one pixel would be lost where the page is scaled down."""
 BLANK = 255
-ROW_NAME_WIDTH = 120
+ROW_NAME_WIDTH, NAMES_INCHES = 120, 1.1
+"""Room for the names of rows, on a screen in pixels and printed."""
+HEADING_INCHES = 0.5
+"""Width that the heading of a printed column needs."""
 PATCH_ON_SCREEN = 40
 """Screen pixels of a patch: five rows of 15 leave room for another chart on a screen of 1,280 × 900 pixels."""
 
@@ -120,7 +117,8 @@ def publish_code_patches(rows: Sequence[PatchRow], reach: int, detail: str = "")
     with publication_style():
         if not rows:
             return publish_sentence(new_figure(7, 1.5), NO_CODES)
-        figure = new_figure(8.5, 7.4 * sheet.height / sheet.width + 0.7)
+        width = fitting_width(8.5)
+        figure = figure_of_size(width, (width - NAMES_INCHES) * sheet.height / sheet.width + 0.7)
         axes = figure.subplots()
         page = np.full((sheet.height, sheet.width, 3), BLANK, dtype=np.uint8)
         for strip, top in zip(sheet.strips, sheet.tops, strict=True):
@@ -128,7 +126,9 @@ def publish_code_patches(rows: Sequence[PatchRow], reach: int, detail: str = "")
         axes.imshow(page)
         axes.set_yticks(sheet.row_centres, [row.name.replace("<br>", "\n") for row in rows])
         axes.xaxis.tick_top()
-        axes.set_xticks(sheet.column_centres, [*SUMMARIES, "patches"], fontsize="xx-small")
+        crowded = width * sheet.step / sheet.width < HEADING_INCHES
+        turned: dict[str, Any] = {"rotation": 45, "ha": "left"} if crowded else {}
+        axes.set_xticks(sheet.column_centres, [*SUMMARIES, "patches"], fontsize="xx-small", **turned)
         axes.tick_params(length=0)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)

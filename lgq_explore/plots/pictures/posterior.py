@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import pandas as pd
 import plotly.graph_objects as go
+import seaborn
 from matplotlib.figure import Figure
 
 from lgq_explore.frames.pictures import CANDIDATES
 
-from ..style import (
-    GUIDE,
-    LOW_CHART_HEIGHT,
-    Title,
-    axis,
-    layout,
-    method_colour,
-    new_figure,
-    publication_style,
-    publish_title,
-)
+from ..paper import fitting_letters
+from ..printing import new_figure, publication_style, publish_title
+from ..style import GUIDE, LOW_CHART_HEIGHT, Title, axis, layout, method_colour
+
+NUMBER_LETTERS = 5
 
 
 def draw_posterior(
@@ -67,10 +62,12 @@ def publish_posterior(
         bars = axes.bar(
             candidates["code"].astype(str), candidates[value], color=_colours(candidates, method), linewidth=0
         )
-        axes.bar_label(bars, fmt="{:.2g}", fontsize="x-small", padding=2)
+        crowded = fitting_letters(0.8 * figure.get_figwidth() / len(candidates)) < NUMBER_LETTERS
+        axes.bar_label(bars, fmt="{:.2g}", fontsize="x-small", padding=2, rotation=90 if crowded else 0)
         axes.set(xlabel="code, nearest first", ylabel=_axis_title(value, metric))
-        axes.margins(y=0.12)
+        axes.margins(y=0.3 if crowded else 0.12)
         axes.grid(axis="x", visible=False)
+        seaborn.despine(figure)
         publish_title(figure, Title(_title(value), detail))
     return figure
 

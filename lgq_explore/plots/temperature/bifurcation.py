@@ -7,25 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+import seaborn
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import NullFormatter
 
 from lgq_explore.frames.temperature import ANNEALED_STATES, annealed_centres
 
-from ..style import (
-    BLUE,
-    EVEN_COLOURS,
-    GUIDE,
-    INK,
-    VERMILION,
-    Title,
-    axis,
-    layout,
-    log_scale,
-    new_figure,
-    publication_style,
-    publish_title,
-)
+from ..paper import legend_above
+from ..printing import EVEN_COLOURS, new_figure, publication_style, publish_title
+from ..style import BLUE, GUIDE, INK, VERMILION, Title, axis, layout, log_scale
 from ..toys.plane import code_colours
 
 TEMPERATURE = "temperature τ, hot at left"
@@ -90,7 +80,7 @@ def publish_bifurcation(
     codes = int(centres["code"].max()) + 1
     colours = code_colours(codes)
     with publication_style():
-        figure = new_figure(5.0, 3.8, palette=EVEN_COLOURS)
+        figure = new_figure(5.0, 3.8, rows=2, palette=EVEN_COLOURS)
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2.2, 1])
         for code, rows in centres.groupby("code"):
             above.plot(rows["temperature"], rows[coordinate], color=colours[code], linewidth=1.4)
@@ -99,10 +89,9 @@ def publish_bifurcation(
         below.set(xscale="log", ylabel="centres", xlabel=TEMPERATURE)
         below.set_yscale("log", base=2)
         below.set_xlim(states["temperature"].max(), states["temperature"].min())
-        for tick_axis in (below.xaxis, below.yaxis):
-            tick_axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
         below.yaxis.set_minor_formatter(NullFormatter())
-        below.legend(frameon=False, fontsize="x-small")
+        legend_above(below)
+        seaborn.despine(figure)
         above.set_ylabel("first coordinate" if along == 0 else f"coordinate {along + 1}")
         for axes in (above, below):
             axes.axvline(critical, color=VERMILION, linestyle="--", linewidth=1)

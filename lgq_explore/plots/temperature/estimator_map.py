@@ -14,7 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from lgq_explore.frames.temperature import ESTIMATOR_MAP, LGQ, STRAIGHT_THROUGH
 
-from ..style import BLACK, VERMILION, Title, new_figure, publication_style, publish_title
+from ..paper import legend_below
+from ..printing import panel_grid, publication_style, publish_title
+from ..style import BLACK, VERMILION, Title
 
 COLOURS = "Blues"
 SHOWN = (LGQ, STRAIGHT_THROUGH)
@@ -47,23 +49,16 @@ def publish_estimator_map(estimators: pd.DataFrame, temperature: float | None = 
         if name in SHOWN
     }
     with publication_style():
-        figure = new_figure(9.6, 4.6)
-        grid = figure.subplots(1, max(1, len(tables)), sharey=True, squeeze=False)[0]
+        figure, grid = panel_grid(max(1, len(tables)), 2, 4.8, 4.6)
         for axes, (name, table) in zip(grid, tables.items(), strict=False):
             _heat_map(axes, table)
             axes.set_title(str(name), loc="left", fontsize="medium")
-            axes.set(xlabel=_noise(estimators), ylabel="temperature τ" if axes is grid[0] else "")
+            axes.set(xlabel=_noise(estimators), ylabel="temperature τ")
             if temperature is not None:
                 axes.axhline(_places([temperature], table.index)[0], **HELD)
         if LGQ in tables:
             _mark_lgq(grid[list(tables).index(LGQ)], tables, estimators)
-        figure.legend(
-            handles=_handles(estimators, temperature),
-            loc="outside lower left",
-            ncols=3,
-            frameon=False,
-            fontsize="small",
-        )
+        legend_below(figure, _handles(estimators, temperature))
         publish_title(figure, _title(estimators))
     return figure
 
@@ -80,8 +75,8 @@ def _heat_map(axes: Axes, table: pd.DataFrame) -> None:
         vmax=1,
         linewidths=0.5,
         cbar=False,
-        xticklabels=[f"{sigma:.2g}" for sigma in table.columns],
-        yticklabels=[f"{temperature:.2g}" for temperature in table.index],
+        xticklabels=[f"{sigma:.3g}" for sigma in table.columns],
+        yticklabels=[f"{temperature:.3g}" for temperature in table.index],
     )
     axes.tick_params(length=0, labelrotation=0)
 

@@ -9,17 +9,9 @@ from matplotlib.figure import Figure
 
 from lgq_explore.frames.temperature import ESTIMATORS, LGQ, ROTATION, SPLIT, STRAIGHT_THROUGH
 
-from ..style import (
-    BLACK,
-    BLUE,
-    GUIDE,
-    ORANGE,
-    SKY_BLUE,
-    Title,
-    new_figure,
-    publication_style,
-    publish_title,
-)
+from ..paper import legend_above
+from ..printing import panel_grid, publication_style, publish_title
+from ..style import BLACK, BLUE, GUIDE, ORANGE, SKY_BLUE, Title
 
 TEMPERATURE = "temperature τ"
 
@@ -50,8 +42,8 @@ def publish_estimators(comparison: pd.DataFrame) -> Figure:
     """
     ESTIMATORS.require_rows(comparison)
     with publication_style():
-        figure = new_figure(9, 3.4)
-        for axes, (measure, title) in zip(figure.subplots(1, 2), MEASURES.items(), strict=True):
+        figure, grid = panel_grid(2, 2, 4.5, 3.4)
+        for axes, (measure, title) in zip(grid, MEASURES.items(), strict=True):
             for name, lines in comparison.groupby("estimator", sort=False):
                 look = _look(str(name))
                 axes.plot(
@@ -69,7 +61,7 @@ def publish_estimators(comparison: pd.DataFrame) -> Figure:
             axes.spines[["top", "right"]].set_visible(False)
             if measure == "cosine":
                 axes.set_ylim(bottom=0)
-                axes.legend(frameon=False, fontsize="small")
+                legend_above(axes)
             else:
                 axes.set_yscale("log")
         publish_title(figure, _title(comparison))

@@ -8,17 +8,9 @@ from matplotlib.figure import Figure
 
 from lgq_explore.frames.temperature import BIFURCATIONS
 
-from ..style import (
-    BLUE,
-    DEAD,
-    GUIDE,
-    ORANGE,
-    VERMILION,
-    Title,
-    new_figure,
-    publication_style,
-    publish_title,
-)
+from ..paper import legend_above
+from ..printing import new_figure, publication_style, publish_title
+from ..style import BLUE, DEAD, GUIDE, ORANGE, VERMILION, Title
 
 KINDS = {
     "settled": ("settled: too warm to split", BLUE),
@@ -38,18 +30,18 @@ def publish_bifurcations(bifurcations: pd.DataFrame) -> Figure:
     """
     BIFURCATIONS.require_rows(bifurcations)
     with publication_style():
-        figure = new_figure(6.4, 4.2)
+        figure = new_figure(6.4, 4.2, rows=2)
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
         steps, bottom = bifurcations["step"].astype(str), 0
         for kind, (name, colour) in KINDS.items():
             above.bar(steps, bifurcations[kind], bottom=bottom, color=colour, label=name, linewidth=0, width=0.75)
             bottom = bottom + bifurcations[kind]
         above.set_ylabel("codes")
-        above.legend(frameon=False, fontsize="x-small", ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+        legend_above(above)
         below.plot(steps, bifurcations["temperature"], color=GUIDE, label="in force")
         below.plot(steps, bifurcations["critical_temperature"], color=VERMILION, linestyle="--", label=r"$\tau_c$")
         below.set(yscale="log", xlabel="codebook of step", ylabel="τ")
-        below.legend(frameon=False, fontsize="x-small")
+        legend_above(below)
         seaborn.despine(figure)
         publish_title(figure, _title(bifurcations))
     return figure

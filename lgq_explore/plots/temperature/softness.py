@@ -13,22 +13,15 @@ from numpy.typing import NDArray
 
 from lgq_explore.frames.temperature import MARKS, TOKEN_MAP, TOKENS, TOP_RESPONSIBILITIES
 
-from ..style import (
-    BLUE,
-    ORANGE,
-    VERMILION,
-    Title,
-    axis,
-    layout,
-    new_figure,
-    publication_style,
-    publish_title,
-)
+from ..paper import exact_percent, fitting_columns, present_paper
+from ..printing import figure_of_size, publication_style, publish_title
+from ..style import BLUE, ORANGE, VERMILION, Title, axis, layout
 from .sweep import SWEEP_PANELS, curves_of, publish_panel
 
 HEIGHT = 240
 """Screen pixels of each chart below the sweep, so that all fit a screen."""
-
+PRINTED_ACROSS = 3
+"""Pictures in a row of a printed map of tokens."""
 BINS = 40
 """Number of bars of a distribution: as many as can be told apart in half a cell."""
 
@@ -176,17 +169,21 @@ def publish_temperature(frames: TemperatureFrames) -> Figure:
     TOKENS.require_rows(frames.tokens)
     TOP_RESPONSIBILITIES.require_rows(frames.top)
     with publication_style():
-        figure = new_figure(10.5, 8.6)
-        grid = figure.add_gridspec(3, 6, height_ratios=[1.05, 1, 1.05])
-        for number, panel in enumerate(SWEEP_PANELS):
-            axes = figure.add_subplot(grid[0, 2 * number : 2 * number + 2])
-            publish_panel(axes, panel, curves, frames.marks, frames.temperature)
-        bars = [_largest_bars(frames.tokens), _entropy_bars(frames.tokens, frames.codebook_size)]
-        for number, bar in enumerate(bars):
-            _publish_bars(figure.add_subplot(grid[1, 2 * number : 2 * number + 2]), bar, len(frames.tokens))
-        _publish_top(figure.add_subplot(grid[1, 4:6]), frames.top, frames.token)
-        _publish_pictures(figure.add_subplot(grid[2, 0:4]), frames.pictures)
-        _publish_map(figure.add_subplot(grid[2, 4:6]), frames.placed)
+        width = present_paper().inches or 10.5
+        places = ["gap gain flips", "largest entropy top", "pictures pictures map"]
+        heights = [0.28 * width, 0.21 * width, 0.28 * width]
+        if fitting_columns(3) < 3:
+            places = ["gap", "gain", "flips", "largest", "entropy", "top", "pictures", "map"]
+            heights = [1.7, 1.6, 1.5, 1.1, 1.1, 1.2, 1.2, 0.9]
+        figure = figure_of_size(width, sum(heights) + 0.3)
+        axes = figure.subplot_mosaic([row.split(" ") for row in places], height_ratios=heights)
+        for name, panel in zip(("gap", "gain", "flips"), SWEEP_PANELS, strict=True):
+            publish_panel(axes[name], panel, curves, frames.marks, frames.temperature)
+        _publish_bars(axes["largest"], _largest_bars(frames.tokens), len(frames.tokens))
+        _publish_bars(axes["entropy"], _entropy_bars(frames.tokens, frames.codebook_size), len(frames.tokens))
+        _publish_top(axes["top"], frames.top, frames.token)
+        _publish_pictures(axes["pictures"], frames.pictures)
+        _publish_map(axes["map"], frames.placed)
         detail = f"τ = {frames.temperature:.3g}; means over {int(frames.sweep['tokens'].iloc[0]):,d} tokens"
         publish_title(figure, Title("From soft to hard", detail))
     return figure
@@ -226,15 +223,18 @@ class _TokenSheet:
     tokens: NDArray[np.int64]
 
 
-def _token_sheet(placed: pd.DataFrame) -> _TokenSheet:
+def _token_sheet(placed: pd.DataFrame, across: int | None = None) -> _TokenSheet:
+    """across: pictures in a row, all by default."""
     TOKEN_MAP.require_rows(placed)
     height, width = placed["row"].max() + 1, placed["column"].max() + 1
     pictures = placed["picture"].max() + 1
-    largest = np.full((height, pictures * (width + 1) - 1), np.nan)
+    across = across or pictures
+    largest = np.full((-(-pictures // across) * (height + 1) - 1, across * (width + 1) - 1), np.nan)
     tokens = np.full(largest.shape, -1, dtype=np.int64)
-    columns = placed["picture"].to_numpy() * (width + 1) + placed["column"].to_numpy()
-    largest[placed["row"], columns] = placed["max_p"]
-    tokens[placed["row"], columns] = placed["token"]
+    down, right = np.divmod(placed["picture"].to_numpy(), across)
+    rows, columns = down * (height + 1) + placed["row"].to_numpy(), right * (width + 1) + placed["column"].to_numpy()
+    largest[rows, columns] = placed["max_p"]
+    tokens[rows, columns] = placed["token"]
     return _TokenSheet(largest, tokens)
 
 
@@ -242,7 +242,7 @@ def _publish_bars(axes: Axes, bars: _Bars, tokens: int) -> None:
     axes.bar(bars.left, bars.share, width=bars.width, align="edge", color=bars.colour, linewidth=0)
     axes.set(xlabel=bars.title, ylabel="share of tokens", xlim=(0, bars.end))
     axes.set_title(f"N = {tokens:,d} tokens", loc="left", fontsize="medium")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.yaxis.set_major_formatter(exact_percent)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(visible=False, axis="x")
 
@@ -274,7 +274,7 @@ def _with_gaps(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _publish_map(axes: Axes, placed: pd.DataFrame) -> None:
-    image = axes.imshow(_token_sheet(placed).largest, vmin=0, vmax=1, cmap="cividis")
+    image = axes.imshow(_token_sheet(placed, PRINTED_ACROSS).largest, vmin=0, vmax=1, cmap="cividis")
     axes.set_axis_off()
     axes.set_title("Largest p of each token", loc="left", fontsize="medium")
-    axes.figure.colorbar(image, ax=axes, orientation="horizontal", fraction=0.08, label="p*")
+    axes.figure.colorbar(image, ax=axes, location="right", fraction=0.08, label="p*")

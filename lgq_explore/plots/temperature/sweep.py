@@ -22,24 +22,9 @@ from lgq_explore.frames.temperature import (
     TRAINING_ENDED,
 )
 
-from ..style import (
-    BLACK,
-    BLUE,
-    GREEN,
-    GUIDE,
-    ORANGE,
-    PURPLE,
-    SKY_BLUE,
-    VERMILION,
-    Title,
-    axis,
-    layout,
-    log_scale,
-    new_figure,
-    note,
-    publication_style,
-    publish_title,
-)
+from ..paper import legend_above
+from ..printing import panel_grid, publication_style, publish_title
+from ..style import BLACK, BLUE, GREEN, GUIDE, ORANGE, PURPLE, SKY_BLUE, VERMILION, Title, axis, layout, log_scale, note
 
 TEMPERATURE = "temperature τ"
 MARK_COLOURS = {TRAINING_BEGAN: SKY_BLUE, TRAINING_ENDED: BLUE, GAP_UNDER_1_PERCENT: GREEN, CRITICAL: VERMILION}
@@ -159,8 +144,8 @@ def publish_sweep(
     curves = curves_of(sweep, flips)
     MARKS.require(marks)
     with publication_style():
-        figure = new_figure(10.5, 3.3)
-        for axes, panel in zip(figure.subplots(1, 3), SWEEP_PANELS, strict=True):
+        figure, grid = panel_grid(3, 3, 3.5, 3.3)
+        for axes, panel in zip(grid, SWEEP_PANELS, strict=True):
             publish_panel(axes, panel, curves, marks, temperature)
         publish_title(figure, Title("From soft to hard", f"means over N = {int(sweep['tokens'].iloc[0]):,d} tokens"))
     return figure
@@ -264,6 +249,5 @@ def publish_panel(
                 fontsize="x-small",
                 color=MARK_COLOURS.get(row.mark, GUIDE),
             )
-    axes.set_title(panel.heading, loc="left", fontweight="bold", fontsize="medium")
-    axes.legend(fontsize="x-small", frameon=False, loc="best")
+    legend_above(axes, panel.heading)
     axes.spines[["top", "right"]].set_visible(False)

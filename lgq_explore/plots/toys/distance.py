@@ -7,23 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+import seaborn
 from matplotlib.figure import Figure
 
 from lgq_explore.frames.toys import CURVE, TABLE
 
-from ..style import (
-    EVEN_COLOURS,
-    GUIDE,
-    Title,
-    axis,
-    layout,
-    live_text,
-    method_colour,
-    new_figure,
-    printed_text,
-    publication_style,
-    publish_title,
-)
+from ..paper import legend_above
+from ..printing import EVEN_COLOURS, new_figure, publication_style, publish_title
+from ..style import GUIDE, Title, axis, layout, live_text, method_colour, printed_text
 from .plane import CURVE_HEIGHT
 
 RATIO = "distortion / least"
@@ -90,7 +81,8 @@ def publish_toy_distance(curves: Mapping[str, pd.DataFrame], detail: str, steps:
         axes.minorticks_off()
         axes.set_ylim(*(10 ** np.array(_range(curves))))
         if len(curves) > 1:
-            axes.legend(frameon=False, fontsize="x-small")
+            legend_above(axes)
+        seaborn.despine(figure)
         publish_title(figure, Title("Distance to the best", detail))
     return figure
 
@@ -120,7 +112,8 @@ def publish_toy_table(table: pd.DataFrame) -> Figure:
         axes.minorticks_off()
         axes.set_ylim(min(0.95, 0.95 * low), 1.2 * high)
         axes.grid(visible=False, axis="x")
-        axes.legend(frameon=False, fontsize="x-small", loc="center left", bbox_to_anchor=(1, 0.5))
+        legend_above(axes)
+        seaborn.despine(figure)
         publish_title(figure, _table_title(table))
     return figure
 

@@ -21,7 +21,8 @@ from lgq_explore.frames.toys import PLANE_CODES, SOFT_CODES
 
 from ..geometry.net import broken_line, line_ends
 from ..pictures.images import png_uri
-from ..style import EVEN_COLOURS, GUIDE, INK, Title, layout, new_figure, note, publication_style, publish_title
+from ..printing import EVEN_COLOURS, panel_grid, publication_style, publish_title
+from ..style import GUIDE, INK, Title, layout, note
 
 GOLDEN_TURN = (3 - math.sqrt(5)) / 2
 PALE = 0.55
@@ -34,6 +35,8 @@ NET_OPACITY = 0.6
 GAP = 0.02
 PLANES_HEIGHT, CURVE_HEIGHT = 322, 190
 """Screen pixels of the planes, which are then as wide as high in a notebook's cell, and of a curve below them."""
+LEAST_PLANE = 1.5
+"""Inches that a printed plane needs."""
 POINTS_SHOWN = 400
 """Most points drawn: more would hide the field."""
 
@@ -112,8 +115,8 @@ def publish_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating]
     """What `draw_toy_plane` shows, to print. Errors are the same."""
     shown = _shown(points)
     with publication_style():
-        figure = new_figure(3.5 * len(panels), 4.15, palette=EVEN_COLOURS)
-        for axes, panel in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
+        figure, grid = panel_grid(len(panels), len(panels), 3.5, 4.15, least=LEAST_PLANE, palette=EVEN_COLOURS)
+        for axes, panel in zip(grid, panels, strict=True):
             _publish_panel(axes, panel, points[shown])
         publish_title(figure, title)
     return figure

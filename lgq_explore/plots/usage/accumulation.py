@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from lgq_explore.frames.usage import ACCUMULATION
 
 from ..line_ends import BAND_OPACITY, EndLabel, SeedGroup, band, named_at_ends, seed_groups
+from ..paper import legend_above
 from ..run_looks import RunRows, rows_of_runs
 from ..style import CHART_HEIGHT, COUNTS, GUIDE, Title, axis, layout
 
@@ -60,8 +61,8 @@ def publish_accumulation(axes: Axes, accumulation: pd.DataFrame, methods: Mappin
     for size, name in _codebook_sizes(accumulation).items():
         axes.axhline(size, color=GUIDE, linestyle="--", linewidth=0.8, label=name or None)
     axes.set(xlabel=X_TITLE, ylabel=Y_TITLE, xlim=(0, accumulation["images"].max()), ylim=(0, None))
-    axes.yaxis.set_major_formatter("{x:,.0f}")
-    axes.legend(frameon=False, loc="lower right")
+    title = _title(accumulation)
+    legend_above(axes, f"{title.subject}; {title.detail}, dotted")
     seaborn.despine(ax=axes)
 
 

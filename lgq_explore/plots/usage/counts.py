@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from lgq_explore.errors import InputError
 from lgq_explore.frames.usage import PER_CODE
 
+from ..paper import legend_above, tick_label
+from ..printing import new_figure, publication_style, publish_sentence, publish_title
 from ..style import (
     CHART_HEIGHT,
     COUNTS,
@@ -31,12 +33,7 @@ from ..style import (
     layout,
     log_ticks,
     method_colour,
-    new_figure,
-    publication_style,
-    publish_sentence,
-    publish_title,
     sentence_when_empty,
-    tick_label,
 )
 
 Order = Literal["code", "rank"]
@@ -117,10 +114,9 @@ def publish_per_code(usage: pd.DataFrame, *, by: Order = "code", method: str = "
         axes.axhline(
             bars.uniform, color=GUIDE, linestyle="--", linewidth=1.2, label=f"uniform: N/K = {bars.uniform:,.4g}"
         )
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, borderaxespad=0)
+        legend_above(axes)
         axes.set(xlabel=X_TITLES[by], ylabel=_y_title(bars), xlim=(0, bars.codebook_size))
         publish_title(figure, _title(usage))
-        axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.grid(axis="x", visible=False)
         seaborn.despine(figure)
     return figure
@@ -217,6 +213,7 @@ def publish_grid(grid: pd.DataFrame, selected: Sequence[int] = (), run: str = ""
         )
         colour_bar.set_yticks(scale.ticks, scale.tick_labels)
         colour_bar.tick_params(length=0)
+        colour_bar.get_yticklabels()[0].set_va("top")  # clear of the label of 1
         axes.tick_params(length=0, labelrotation=0)
         for code in selected:
             row, column = divmod(code, grid.shape[1])

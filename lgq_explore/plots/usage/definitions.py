@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,12 +16,15 @@ from matplotlib.ticker import NullLocator
 from lgq_explore.frames.usage import DEFINITIONS
 
 from ..line_ends import EndLabel, SeedGroup, band, named_at_ends, seed_groups
+from ..paper import legend_above
 from ..run_looks import RunRows, rows_of_runs
 from ..style import CHART_HEIGHT, GUIDE, Title, axis, layout
 
 TITLE = Title("Definitions of usage", "in a point: the run's rank")
 Y_TITLE = "codes used, % of K"
 TOO_FEW = "too few<br>tokens"
+NAME_LETTERS = 10
+"""Letters in a line of a name below a printed axis."""
 TICKS = [base * 10.0**power for power in range(-4, 3) for base in (1, 2, 5)]
 NOTE: dict[str, Any] = {"ha": "center", "va": "center", "color": GUIDE, "fontsize": "small"}
 
@@ -90,7 +94,7 @@ def publish_definitions(axes: Axes, definitions: pd.DataFrame, methods: Mapping[
         axes.plot(places, percent, color=colour, linestyle=style, marker="o", markersize=11, label=part.printed)
         for place, height, rank in zip(places, percent, _ranks(part), strict=True):
             axes.annotate(rank, (place, height), ha="center", va="center_baseline", color="white", fontsize="small")
-        axes.set_xticks(places, [_in_lines(name) for name in _wrapped(part.rows["definition"])])
+        axes.set_xticks(places, ["\n".join(textwrap.wrap(name, NAME_LETTERS)) for name in part.rows["definition"]])
     names = definitions["definition"].unique().tolist()
     for name in _uncounted(definitions):
         axes.text(names.index(name), 0.5, _in_lines(TOO_FEW), transform=axes.get_xaxis_transform(), **NOTE)
@@ -99,7 +103,7 @@ def publish_definitions(axes: Axes, definitions: pd.DataFrame, methods: Mapping[
     axes.set_yticks(shown := [tick for tick in TICKS if low <= tick <= high], [f"{tick:g}" for tick in shown])
     axes.yaxis.set_minor_locator(NullLocator())
     axes.grid(axis="x", visible=False)
-    axes.legend(frameon=False, loc="lower left", markerscale=0.6)
+    legend_above(axes, f"{TITLE.subject}; {TITLE.detail}", markerscale=0.6)
     seaborn.despine(ax=axes)
 
 

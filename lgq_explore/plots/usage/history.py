@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import pandas as pd
 import plotly.graph_objects as go
+import seaborn
 from matplotlib.figure import Figure
 
 from lgq_explore.errors import InputError
 from lgq_explore.frames.usage import CODE_HISTORY
 
+from ..paper import legend_above
 from ..pictures.patches import NO_CODES
-from ..style import (
-    LOW_CHART_HEIGHT,
-    Title,
-    axis,
-    layout,
-    method_colour,
-    new_figure,
-    publication_style,
-    publish_sentence,
-    publish_title,
-    sentence_when_empty,
-)
+from ..printing import new_figure, publication_style, publish_sentence, publish_title
+from ..style import LOW_CHART_HEIGHT, Title, axis, layout, method_colour, sentence_when_empty
 
 TITLE = "Tokens over training"
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
@@ -96,7 +88,8 @@ def publish_code_history(
             )
         axes.set(xlabel="step", ylabel="tokens")
         axes.set_ylim(bottom=0)
-        axes.legend(frameon=False, fontsize="x-small")
+        legend_above(axes)
+        seaborn.despine(figure)
         publish_title(figure, Title(TITLE, detail))
     return figure
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lgq_explore.frames.usage import BY_RANK, COUNTED, LORENZ, SUMMARY, UNIFORM
 
 from ..line_ends import EndLabel, SeedGroup, band, named_at_ends, seed_groups
+from ..paper import legend_above
 from ..run_looks import RunRows, rows_of_runs
 from ..style import CHART_HEIGHT, GUIDE, Title, axis, layout, log_scale
 
@@ -82,9 +83,7 @@ def publish_by_rank(axes: Axes, ranks: pd.DataFrame, methods: Mapping[str, str])
         share = 100 * part.rows["share"]
         axes.loglog(part.rows["rank"], share, color=part.look.colour, linestyle=part.look.linestyle, label=part.printed)
     axes.set(xlabel=RANK_X, ylabel=RANK_Y)
-    axes.xaxis.set_major_formatter("{x:,g}")
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.legend(frameon=False, loc="lower left")
+    legend_above(axes, RANK_TITLE.subject)
     seaborn.despine(ax=axes)
 
 
@@ -156,7 +155,7 @@ def publish_lorenz(axes: Axes, lorenz: pd.DataFrame, summary: pd.DataFrame, meth
             )
     axes.plot([0, 100], [0, 100], color=GUIDE, linestyle="--", linewidth=0.8, label=ALL_ALIKE)
     axes.set(xlabel=LORENZ_X, ylabel=LORENZ_Y, xlim=(0, 100), ylim=(0, 101))
-    axes.legend(frameon=False, loc="upper left")
+    legend_above(axes, f"{LORENZ_TITLE.subject}; {LORENZ_TITLE.detail}")
     seaborn.despine(ax=axes)
 
 

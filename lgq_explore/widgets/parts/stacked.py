@@ -11,7 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from lgq_explore.errors import printable
-from lgq_explore.plots.style import new_figure, png_bytes, publish_sentence
+from lgq_explore.plots.printing import new_figure, png_bytes, publish_sentence
 
 PICTURE_DPI = 80
 SOFTWARE = "lgq_explore"
