@@ -107,7 +107,7 @@ def fitted_size(width: float, height: float, rows: int = 1) -> tuple[float, floa
 
 
 def panel_grid_size(
-    panels: int, columns: int, width: float, height: float, least: float = LEAST_PANEL
+    panels: int, columns: int, width: float, height: float, least: float = LEAST_PANEL, low: float = LEAST_HEIGHT
 ) -> tuple[int, int, float, float]:
     """Rows, columns and the size in inches of a grid of panels, each of which asks for this size."""
     fitting = min(panels, fitting_columns(columns, least))
@@ -116,8 +116,7 @@ def panel_grid_size(
     if inches is None:
         return rows, fitting, fitting * width, rows * height
     across = inches / fitting
-    lowest = least * LEAST_HEIGHT / LEAST_PANEL
-    return rows, fitting, inches, rows * min(height, max(across * height / width, lowest), TALLEST_PANEL)
+    return rows, fitting, inches, rows * min(height, max(across * height / width, low), TALLEST_PANEL)
 
 
 def tick_label(value: float, place: object = None) -> str:

@@ -23,6 +23,7 @@ from lgq_explore.errors import printable
 
 from .paper import (
     BODY_POINTS,
+    LEAST_HEIGHT,
     LEAST_PANEL,
     MARGINS,
     Paper,
@@ -154,13 +155,20 @@ def figure_of_size(width: float, height: float, *, dpi: int = 110, palette: Pale
 
 
 def panel_grid(
-    panels: int, columns: int, width: float, height: float, *, least: float = LEAST_PANEL, **settings: Any
+    panels: int,
+    columns: int,
+    width: float,
+    height: float,
+    *,
+    least: float = LEAST_PANEL,
+    low: float = LEAST_HEIGHT,
+    **settings: Any,
 ) -> tuple[Figure, list[Axes]]:
     """A figure and its panels, row by row, each of this size, in as many of the columns as fit the present paper.
 
-    least: inches that a panel needs. settings: of `figure_of_size`.
+    least, low: width and height in inches that a panel needs. settings: of `figure_of_size`.
     """
-    rows, columns, across, up = panel_grid_size(panels, columns, width, height, least)
+    rows, columns, across, up = panel_grid_size(panels, columns, width, height, least, low)
     figure = figure_of_size(across, up, **settings)
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for spare in axes[panels:]:

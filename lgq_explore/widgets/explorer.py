@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import ipywidgets
@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure
 
 from lgq_explore.errors import InputError
+from lgq_explore.plots.paper import Width, printed_width
 
 from .panel import ERROR_COLOUR, QUIET_COLOUR, Panel, spoken
 from .parts.background import Background, Piece, Work
@@ -43,9 +44,9 @@ class Explorer(Stateful, Panel):
     piece of state that chooses which are in sight.
 
     A subclass reads what it is given, and calls ``super().__init__(**state)`` last. It says where its `inputs` stand
-    by `above` and `below`, what a click does by `pick`, and what it shows by `draw` (live), `figure` (static), `frame`,
-    `summary` and `line`, all of the state's present values. InputError raised by `draw` is shown to the reader, and
-    what was drawn and said before stays.
+    by `above` and `below`, what a click does by `pick`, and what it shows by `draw` (live), `printed` (static),
+    `frame`, `summary` and `line`, all of the state's present values. InputError raised by `draw` is shown to the
+    reader, and what was drawn and said before stays.
 
     From a move to a picture: an input sets its piece (`parts.state.bind`), which checks the value. `_state_changed`
     asks the kernel's loop to draw once for all moves of the next moments. `_redraw` has `draw` make the figures, whose
@@ -62,7 +63,7 @@ class Explorer(Stateful, Panel):
     def __init__(self, **state: Any) -> None:
         self.charts = Charts(self.WIDE)
         self._message = ipywidgets.HTML()
-        self.foot = Foot(FORMATS, self._save)
+        self.foot = Foot(FORMATS, self._prepare_file)
         self._loop = KernelLoop()
         self._is_due = False
         self._background = Background(self._next_piece, self._piece_done, self._work_failed)
@@ -115,8 +116,17 @@ class Explorer(Stateful, Panel):
         """The interactive figures of the present state by name, in two columns; those in WIDE go over both."""
         raise NotImplementedError("abstract: an explorer draws itself")
 
-    def figure(self) -> Figure:
-        """What the panel shows now, as a static figure."""
+    def figure(self, width: Width = "screen") -> Figure:
+        """What the panel shows now, as a static figure: for a screen, or for a "column" or the "text" of a paper.
+
+        Raises:
+            InputError: another width.
+        """
+        with printed_width(width):
+            return self.printed()
+
+    def printed(self) -> Figure:
+        """What `figure` gives, of the width that `plots.paper` is set to."""
         raise NotImplementedError("abstract: an explorer is printed")
 
     def frame(self) -> pd.DataFrame:
@@ -214,8 +224,8 @@ class Explorer(Stateful, Panel):
     def _work_failed(self, error: Exception) -> None:
         self._say(str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}", ERROR_COLOUR)
 
-    def _save(self, kind: str) -> SavedFile:
-        return Offered(file_stem(repr(self)), lambda: self.tables()[0], self.frame, self.figure).save(kind)
+    def _prepare_file(self, kind: str) -> Callable[[], SavedFile]:
+        return Offered(file_stem(repr(self)), lambda: self.tables()[0], self.frame, self.figure).prepare(kind)
 
     def _say_hint(self) -> None:
         self._say("\n".join(said for said in (*self.moved_on(), *self.remarks(), self.hint()) if said), QUIET_COLOUR)

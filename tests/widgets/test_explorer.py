@@ -38,7 +38,7 @@ class Squares(Explorer):
             raise InputError(f"{self.selection} has an even number:\ngive <odd> ones")
         return {"squares": go.Figure(go.Scatter(y=self.frame()["square"]))}
 
-    def figure(self) -> matplotlib.figure.Figure:
+    def printed(self) -> matplotlib.figure.Figure:
         return matplotlib.figure.Figure()
 
     def frame(self) -> pd.DataFrame:

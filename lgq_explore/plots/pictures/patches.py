@@ -124,9 +124,9 @@ def publish_code_patches(rows: Sequence[PatchRow], reach: int, detail: str = "")
         for strip, top in zip(sheet.strips, sheet.tops, strict=True):
             page[top : top + len(strip), : strip.shape[1]] = strip
         axes.imshow(page)
-        axes.set_yticks(sheet.row_centres, [row.name.replace("<br>", "\n") for row in rows])
-        axes.xaxis.tick_top()
         crowded = width * sheet.step / sheet.width < HEADING_INCHES
+        axes.set_yticks(sheet.row_centres, [row.name.replace("<br>", ", " if crowded else "\n") for row in rows])
+        axes.xaxis.tick_top()
         turned: dict[str, Any] = {"rotation": 45, "ha": "left"} if crowded else {}
         axes.set_xticks(sheet.column_centres, [*SUMMARIES, "patches"], fontsize="xx-small", **turned)
         axes.tick_params(length=0)

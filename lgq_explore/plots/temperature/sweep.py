@@ -144,7 +144,7 @@ def publish_sweep(
     curves = curves_of(sweep, flips)
     MARKS.require(marks)
     with publication_style():
-        figure, grid = panel_grid(3, 3, 3.5, 3.3)
+        figure, grid = panel_grid(3, 3, 3.5, 3.3, low=2.4)
         for axes, panel in zip(grid, SWEEP_PANELS, strict=True):
             publish_panel(axes, panel, curves, marks, temperature)
         publish_title(figure, Title("From soft to hard", f"means over N = {int(sweep['tokens'].iloc[0]):,d} tokens"))

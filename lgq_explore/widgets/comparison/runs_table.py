@@ -80,7 +80,7 @@ class RunsTable(Stateful, Panel):
         self._background = Background(self._next_piece, self._open_if_ready, self.refuse)
         self._view = TableView(self._sort_by, self._tick)
         self._message, self._note = ipywidgets.HTML(), ipywidgets.HTML()
-        self.foot = Foot(NUMBER_FORMATS, self._save)
+        self.foot = Foot(NUMBER_FORMATS, self._prepare_file)
         self._place = ipywidgets.VBox()
         self.take(state)
         inputs = self.bound_inputs(self.refuse)
@@ -212,8 +212,8 @@ class RunsTable(Stateful, Panel):
         self._view.is_compact = self._opened is not None
         self.picture_changed()
 
-    def _save(self, kind: str) -> SavedFile:
-        return Offered("runs", lambda: self.summary().set_index("method"), self.frame).save(kind)
+    def _prepare_file(self, kind: str) -> Callable[[], SavedFile]:
+        return Offered("runs", lambda: self.summary().set_index("method"), self.frame).prepare(kind)
 
     def _counted(self, frame: pd.DataFrame) -> str:
         hidden = len(set(self.selection) - set(frame["run"]))

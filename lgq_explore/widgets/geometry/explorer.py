@@ -114,7 +114,7 @@ class GeometryExplorer(Explorer):
         )
         return dict(zip(("map", "beside"), maps, strict=False))
 
-    def figure(self) -> Figure:
+    def printed(self) -> Figure:
         return plots.geometry.publish_latent_map(
             self._panes(),
             self.colour,

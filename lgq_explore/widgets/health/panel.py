@@ -82,7 +82,7 @@ class HealthPanel(Explorer):
         curves = analysis.health.rule_curves(self._evidence[self.shown])
         return {"rules": plots.health.draw_verdicts(curves, verdicts, self._of_what())}
 
-    def figure(self) -> Figure:
+    def printed(self) -> Figure:
         curves = analysis.health.rule_curves(self._evidence[self.shown])
         return plots.health.publish_verdicts(curves, self._verdicts[self.shown], self._of_what())
 

@@ -19,8 +19,9 @@ FOLDER = Path(__file__).parent
 class Foot(anywidget.AnyWidget):
     """One line that unfolds, and buttons that copy a line of text, save a file, and let the panel fill the window.
 
-    formats: what can be saved, as the menu says it. save: makes the file of a format, and is called in another thread
-    where the kernel's loop runs. The browser puts the file where its downloads go.
+    formats: what can be saved, as the menu says it. prepare: takes what a file of a format needs of the present state,
+    and gives what makes the file, which runs in another thread where the kernel's loop runs. The browser puts the file
+    where its downloads go.
     """
 
     _esm = FOLDER / "foot.js"
@@ -36,9 +37,9 @@ class Foot(anywidget.AnyWidget):
 
     formats = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
-    def __init__(self, formats: Sequence[str], save: Callable[[str], SavedFile]) -> None:
+    def __init__(self, formats: Sequence[str], prepare: Callable[[str], Callable[[], SavedFile]]) -> None:
         super().__init__(formats=list(formats))
-        self._save = save
+        self._prepare = prepare
         self._loop = KernelLoop()
         self._saving: asyncio.Task[None] | None = None
         self.on_msg(self._hear)
@@ -55,10 +56,15 @@ class Foot(anywidget.AnyWidget):
         if self._loop.is_running:
             self._saving = asyncio.get_running_loop().create_task(self._save_in_a_thread(kind))
         else:
-            self._send_file(lambda: self._save(kind))
+            self._send_file(lambda: self._prepare(kind)())
 
     async def _save_in_a_thread(self, kind: str) -> None:
-        made = asyncio.create_task(asyncio.to_thread(self._save, kind))
+        try:
+            make = self._prepare(kind)
+        except Exception as error:
+            self._refuse(error)
+            raise
+        made = asyncio.create_task(asyncio.to_thread(make))
         await asyncio.wait([made])
         self._send_file(made.result)
 
@@ -66,6 +72,9 @@ class Foot(anywidget.AnyWidget):
         try:
             file = made()
         except Exception as error:  # said where the button was pressed; a defect is in the kernel's log too
-            self.send({"failed": str(error) or type(error).__name__})
+            self._refuse(error)
             raise
         self.send({"file": file.name, "media_type": file.media_type}, buffers=[file.data])
+
+    def _refuse(self, error: Exception) -> None:
+        self.send({"failed": str(error) or type(error).__name__})

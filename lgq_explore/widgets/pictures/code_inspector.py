@@ -159,7 +159,7 @@ class CodeInspector(Explorer):
             case _:
                 return plots.pictures.draw_images(self._pictures(), self._picture_title())
 
-    def figure(self) -> Figure:
+    def printed(self) -> Figure:
         """The patches; `figures` adds the shares, the neighbours, the history and the pictures without codes."""
         return plots.pictures.publish_code_patches(self._rows(), self._reach, self._detail())
 

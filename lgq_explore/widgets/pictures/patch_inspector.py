@@ -138,7 +138,7 @@ class PatchInspector(Explorer):
             ),
         }
 
-    def figure(self) -> Figure:
+    def printed(self) -> Figure:
         """The pictures; `figures` adds the posterior."""
         answer = self.posterior()
         return plots.pictures.publish_patch_pictures(

@@ -124,7 +124,7 @@ class TemperatureExplorer(Explorer):
                 pictures.layout.height = PICTURES_HEIGHT
                 return pictures
 
-    def figure(self) -> Figure:
+    def printed(self) -> Figure:
         views, view = self._views, self._view
         return plots.temperature.publish_temperature(
             plots.temperature.TemperatureFrames(

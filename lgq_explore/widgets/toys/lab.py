@@ -190,7 +190,7 @@ class ToyLab(Explorer):
             return draw(self._view.path)
         return plots.toys.empty_place(Title("How centres part", self._why_no_path))
 
-    def figure(self) -> Figure:
+    def printed(self) -> Figure:
         """The three planes."""
         return plots.toys.publish_toy_plane(
             self._planes(with_equilibrium=True), self._view.tokens.numpy(), self._title()

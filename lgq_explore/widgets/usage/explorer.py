@@ -182,7 +182,7 @@ class UsageExplorer(Explorer):
         runs = self._counting.known()
         return [numbers_table(frame_of(runs, "summary")), definitions_table(self._definitions(runs))]
 
-    def figure(self) -> Figure:
+    def printed(self) -> Figure:
         """The runs that are counted, beside each other; `figures` adds the map of codes."""
         runs = self._counting.known()
         return plots.usage.publish_comparison(self._frames(runs), self._methods, self._counted(runs))

@@ -7,13 +7,15 @@ import time
 from io import BytesIO, StringIO
 from typing import Any
 
-import matplotlib.figure
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
+from lgq_explore.plots.paper import Width, printed_width
+from lgq_explore.plots.printing import new_figure
 from lgq_explore.widgets.parts.foot import Foot
-from lgq_explore.widgets.parts.saving import FORMATS, Offered, SavedFile, file_stem
+from lgq_explore.widgets.parts.saving import FORMATS, Offered, SavedFile, as_latex, file_stem
 
 NUMBERS = pd.DataFrame({"perplexity": ["206"], "top 1 %": ["18.6%"]}, index=["lgq_a"])
 DATA = pd.DataFrame({"code": [0, 1], "count": [3, 4]})
@@ -21,28 +23,57 @@ DATA = pd.DataFrame({"code": [0, 1], "count": [3, 4]})
 
 @pytest.fixture
 def offered() -> Offered:
-    return Offered("usage", lambda: NUMBERS, lambda: DATA, lambda: matplotlib.figure.Figure(figsize=(2, 1)))
+    def figure(width: Width) -> Figure:
+        with printed_width(width):
+            return new_figure(5, 1)
+
+    return Offered("usage", lambda: NUMBERS, lambda: DATA, figure)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_every_format_can_be_saved(offered: Offered, kind: str) -> None:
-    file = offered.save(kind)
+    file = offered.prepare(kind)()
     assert file.name.startswith("usage")
     assert file.name.rpartition(".")[2] in kind.lower().replace("latex", "tex")
     assert len(file.data)
 
 
 def test_a_figure_is_saved_with_the_dots_of_a_printed_page(offered: Offered) -> None:
-    assert Image.open(BytesIO(offered.save("figure, PNG").data)).info["dpi"][0] == pytest.approx(300, abs=0.5)
-    assert offered.save("figure, PDF").data.startswith(b"%PDF")
-    assert b"<svg" in offered.save("figure, SVG").data
+    assert Image.open(BytesIO(offered.prepare("figure, PNG")().data)).info["dpi"][0] == pytest.approx(300, abs=0.5)
+    assert offered.prepare("figure, PDF")().data.startswith(b"%PDF")
+    assert b"<svg" in offered.prepare("figure, SVG")().data
+
+
+def test_a_figure_for_a_column_has_its_width(offered: Offered) -> None:
+    file = offered.prepare("figure for a column, PDF")()
+    assert file.name == "usage-column.pdf"
+    assert b"/MediaBox [ 0 0 234 " in file.data  # points, of 72 to an inch
+
+
+def test_a_file_holds_what_was_there_when_it_was_asked_for() -> None:
+    numbers = [NUMBERS]
+    make = Offered("usage", lambda: numbers[0], lambda: DATA).prepare("numbers, CSV")
+    numbers[0] = DATA
+    assert b"perplexity" in make().data
 
 
 def test_tables_come_back_as_they_were(offered: Offered) -> None:
-    numbers = pd.read_csv(StringIO(offered.save("numbers, CSV").data.decode()), index_col=0)
+    numbers = pd.read_csv(StringIO(offered.prepare("numbers, CSV")().data.decode()), index_col=0)
     assert numbers.loc["lgq_a", "perplexity"] == 206
-    pd.testing.assert_frame_equal(pd.read_csv(BytesIO(offered.save("data, CSV").data)), DATA)
-    assert r"lgq\_a & 206 & 18.6\% \\" in offered.save("numbers, LaTeX").data.decode()
+    pd.testing.assert_frame_equal(pd.read_csv(BytesIO(offered.prepare("data, CSV")().data)), DATA)
+    assert r"lgq\_a & 206 & 18.6\% \\" in offered.prepare("numbers, LaTeX")().data.decode()
+
+
+def test_latex_has_formulas_for_signs_and_turns_a_wide_table() -> None:
+    wide = pd.DataFrame(
+        [[f"{place}.5" for place in range(8)]], columns=[f"τ_{place}" for place in range(8)], index=["a"]
+    )
+    table = as_latex(wide.assign(state="−1 %", note="≥ & so on"))
+    assert table.isascii()
+    assert r"$\tau$\_0 & 0.5 \\" in table
+    assert r"note & $\geq$ \& so on \\" in table
+    assert r"state & $-$1 \% \\" in table
+    assert as_latex(NUMBERS).count(r"\begin{tabular}{lrr}") == 1
 
 
 def test_a_stem_has_no_character_that_a_file_system_refuses() -> None:
@@ -66,7 +97,7 @@ def ask(foot: Foot, content: object) -> None:
 
 
 def test_a_file_reaches_the_page_without_a_loop() -> None:
-    foot = Sent(["a", "b"], lambda kind: SavedFile(f"{kind}.txt", "text/plain", b"x"))
+    foot = Sent(["a", "b"], lambda kind: lambda: SavedFile(f"{kind}.txt", "text/plain", b"x"))
     ask(foot, {"save": "b"})
     ask(foot, {"save": "c"})
     ask(foot, {"save": 1})
@@ -75,11 +106,11 @@ def test_a_file_reaches_the_page_without_a_loop() -> None:
 
 def test_a_file_is_made_while_the_loop_goes_on() -> None:
     async def save() -> tuple[list[Any], int]:
-        def slowly(kind: str) -> SavedFile:
+        def slowly() -> SavedFile:
             time.sleep(0.2)
             return SavedFile("x", "text/plain", b"x")
 
-        foot, turns = Sent(["a"], slowly), 0
+        foot, turns = Sent(["a"], lambda kind: slowly), 0
         ask(foot, {"save": "a"})
         async with asyncio.timeout(60):
             while not foot.sent:
