@@ -277,5 +277,5 @@ def _publish_map(axes: Axes, placed: pd.DataFrame) -> None:
     image = axes.imshow(_token_sheet(placed, PRINTED_ACROSS).largest, vmin=0, vmax=1, cmap="cividis")
     axes.set_axis_off()
     axes.set_anchor("NW")
-    axes.set_title("Largest p of each token", loc="left", fontsize="medium")
+    axes.set_title("p* of each token", loc="left", fontsize="medium")
     axes.figure.colorbar(image, ax=axes, location="right", fraction=0.08, label="p*")

@@ -65,10 +65,8 @@ def test_tables_come_back_as_they_were(offered: Offered) -> None:
 
 
 def test_latex_has_formulas_for_signs_and_turns_a_wide_table() -> None:
-    wide = pd.DataFrame(
-        [[f"{place}.5" for place in range(8)]], columns=[f"τ_{place}" for place in range(8)], index=["a"]
-    )
-    table = as_latex(wide.assign(state="−1 %", note="≥ & so on"))
+    wide = {f"τ_{place}": [f"{place}.5"] for place in range(8)} | {"state": ["−1 %"], "note": ["≥ & so on"]}
+    table = as_latex(pd.DataFrame(wide, index=["a"]))
     assert table.isascii()
     assert r"$\tau$\_0 & 0.5 \\" in table
     assert r"note & $\geq$ \& so on \\" in table
