@@ -9,7 +9,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import zip_longest
-from typing import Any
+from os import PathLike
+from typing import IO, Any
 
 import seaborn
 from matplotlib import rcParams
@@ -88,7 +89,12 @@ _begun: list[Figure] = []
 one_drawing_at_a_time = threading.RLock()
 """Formulas are read by one parser for all threads. Figures are made under another lock: a kernel's loop makes some, and
 need not wait for a thread that draws."""
-FILE_SETTINGS = {"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "lgq_explore"}
+FILE_SETTINGS: dict[Any, Any] = {
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "lgq_explore",
+}
 """Fonts as TrueType and text as text, which publishers ask for; names in SVG that are the same in every file."""
 UNDATED: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
 
@@ -115,12 +121,13 @@ class PrintedFigure(Figure):
         # Without the size, which changes with the number of lines below a figure.
         return f"PrintedFigure({len(self.axes)} axes)"
 
-    def savefig(self, target: Any, **settings: Any) -> None:
+    def savefig(self, fname: str | PathLike[Any] | IO[Any], *, transparent: bool | None = None, **kwargs: Any) -> None:
         """As matplotlib does, one figure at a time, with FILE_SETTINGS. The same figure gives the same file."""
-        kind = settings.get("format") or str(target).rpartition(".")[2].lower()
-        undated = UNDATED.get(kind, {}) | (settings.pop("metadata", None) or {})
+        kind = kwargs.get("format") or str(fname).rpartition(".")[2].lower()
+        if undated := UNDATED.get(kind, {}) | (kwargs.pop("metadata", None) or {}):
+            kwargs["metadata"] = undated
         with _file_settings():
-            super().savefig(target, **settings, **({"metadata": undated} if undated else {}))
+            super().savefig(fname, transparent=transparent, **kwargs)
 
     def _repr_png_(self) -> bytes:
         target = BytesIO()

@@ -117,7 +117,7 @@ def publish_latent_map(
         foot = feet(panes, fitting_letters(0.92 * side))
         words = FOOT_SPACING * line_inches("small") * max(1, *(len(said.lines) + len(said.warning) for said in foot))
         figure = figure_of_size(width, 0.4 + rows * (0.97 * side + words), dpi=PRINTED_DPI, palette=RARE_COLOURS)
-        ratios = {"width_ratios": [30] * columns + [1], "height_ratios": [0.9 * side, words] * rows}
+        ratios: dict[str, Any] = {"width_ratios": [30] * columns + [1], "height_ratios": [0.9 * side, words] * rows}
         places = figure.subplots(2 * rows, columns + 1, squeeze=False, **ratios)
         for number, (pane, said) in enumerate(zip(panes, foot, strict=True)):
             row, column = divmod(number, columns)

@@ -176,7 +176,8 @@ def publish_temperature(frames: TemperatureFrames) -> Figure:
             places = ["gap", "gain", "flips", "largest", "entropy", "top", "pictures", "map"]
             heights = [1.7, 1.6, 1.5, 1.1, 1.1, 1.2, 1.2, 0.9]
         figure = figure_of_size(width, sum(heights) + 0.3)
-        axes = figure.subplot_mosaic([row.split(" ") for row in places], height_ratios=heights)
+        mosaic: list[Any] = [row.split(" ") for row in places]
+        axes = figure.subplot_mosaic(mosaic, height_ratios=heights)
         for name, panel in zip(("gap", "gain", "flips"), SWEEP_PANELS, strict=True):
             publish_panel(axes[name], panel, curves, frames.marks, frames.temperature)
         _publish_bars(axes["largest"], _largest_bars(frames.tokens), len(frames.tokens))

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import given_path
+from lgq_explore.plots.paper import Width, printed_width
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.run_description import RunReplaced
@@ -68,7 +69,7 @@ class TrainingMonitor(Panel):
             start=lambda: self._follower.clicked(self.start),
             stop=self._stop,
             resume=lambda: self._follower.clicked(self.resume),
-            save=self._save,
+            prepare_file=self._prepare_file,
         )
         self._view = TrainingView(self.config, self.controls, actions)
         self._latest: LatestStep | None = None
@@ -197,13 +198,17 @@ class TrainingMonitor(Panel):
         if self._undrawn is not None:
             self._view.show_error(self._undrawn)
 
-    def _save(self, kind: str) -> SavedFile:
+    def _prepare_file(self, kind: str) -> Callable[[], SavedFile]:
         latest, history = self._latest, self._history
         if latest is None:
             raise InputError("nothing was logged yet: save when the first step is made")
         stem = file_stem(repr(self) if self.run is None else self.run.name)
-        curves, *_ = self._view.publish(history, latest)
-        return Offered(stem, lambda: numbers_of(latest.row), lambda: history, lambda: curves).save(kind)
+
+        def figure(width: Width) -> Figure:
+            with printed_width(width):
+                return self._view.publish(history, latest)[0]
+
+        return Offered(stem, lambda: numbers_of(latest.row), lambda: history, figure).prepare(kind)
 
     def _stop(self) -> None:
         self.controls.stop()

@@ -39,7 +39,7 @@ class Actions:
     start: Callable[[], None]
     stop: Callable[[], None]
     resume: Callable[[], None]
-    save: Callable[[str], SavedFile]
+    prepare_file: Callable[[str], Callable[[], SavedFile]]
 
 
 class TrainingView:
@@ -59,7 +59,7 @@ class TrainingView:
         self._without_temperature = self.temperature.why_disabled
         self.charts = Charts().add_class("lgq-tall-first")
         buttons = row(self._start, self._stop, self._resume, self._status)
-        self.foot = Foot(FORMATS, actions.save)
+        self.foot = Foot(FORMATS, actions.prepare_file)
         self.widgets = [buttons, self.temperature, self._message, self.charts, self.foot]
 
     def draw(self, history: pd.DataFrame, latest: LatestStep) -> None:
