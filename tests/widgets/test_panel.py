@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lgq_explore.plots.style import new_figure
+from lgq_explore.plots.printing import new_figure
 from lgq_explore.widgets import panel as module
 from lgq_explore.widgets.panel import Panel
 from lgq_explore.widgets.parts import renewal
