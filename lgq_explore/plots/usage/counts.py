@@ -46,7 +46,7 @@ BINS = 512
 
 NO_TOKENS = "No tokens have been counted yet."
 
-DEAD_SHARE = 0.13
+DEAD_SHARE = 0.12
 """Share of the colour bar that stands for dead codes, below the counts."""
 MOST_SEPARATE_COLUMNS = 64
 """Largest width of a grid with gaps between codes: in a wider one the gaps would take more pixels than the codes."""
@@ -312,7 +312,7 @@ def _log_scale(grid: pd.DataFrame) -> _LogScale:
         levels=levels,
         bottom=bottom,
         top=top,
-        ticks=[bottom / 2, *(math.log10(count) for count in labelled)],
+        ticks=[bottom, *(math.log10(count) for count in labelled)],
         tick_labels=["dead", *map(tick_label, labelled)],
     )
 

@@ -65,8 +65,8 @@ class CodeInspector(Explorer):
     WIDE = ("patches", *VIEWS.values())
 
     view = Choice(VIEWS, "shares", tabs())
-    selection = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("codes:", "240px"))
-    turned_off = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("turned off:", "240px"))
+    selection = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("codes", "190px"))
+    turned_off = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("off", "190px"))
     patch = traitlets.List(traitlets.Int())
     """What was clicked, for panels that are linked; nothing here shows it."""
 
