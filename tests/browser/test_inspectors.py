@@ -30,7 +30,7 @@ CODES = 64
 USAGE, INSPECTOR, PATCH = 0, 1, 2
 """The panels' places in the notebook."""
 
-MAP, PATCHES, PICTURES = 0, 0, 4
+MAP, PATCHES, VIEW = 0, 0, 1
 """The places of charts in their panels."""
 
 pytestmark = pytest.mark.browser
@@ -118,12 +118,13 @@ def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookP
 
     codes = codes_in_box()
     patches.wait_for_answer("chart._fullData.length > 2", lambda: drag_box(usage_map))
-    assert text_in(notebook, "codes:") == ", ".join(map(str, codes))
+    assert text_in(notebook, "codes") == ", ".join(map(str, codes))
     shown = analysis.usage.per_code(studied).loc[codes].nlargest(5, "count")["code"]
     assert_patches_hold(patches, encoding, sorted(shown))
 
-    notebook.button("Turn selection off").click()
-    pictures = Chart(notebook, INSPECTOR, PICTURES)
+    notebook.button("turn selection off").click()
+    notebook.button("pictures without them").click()
+    pictures = Chart(notebook, INSPECTOR, VIEW)
     pictures.wait_until("chart._fullData.length === 3")
     expected = analysis.pictures.turn_codes_off(studied, codes)
     assert expected.reassigned == np.isin(held, codes).sum() > 0
@@ -145,8 +146,8 @@ def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookP
     assert chosen == held[first]
     notebook.assert_fits()
 
-    notebook.button("Turn all on").click()
-    notebook.wait_until(f"!({pictures.element})")
+    notebook.button("turn all on").click()
+    notebook.wait_for_text(", turned_off=[])")
 
 
 def click_code(usage_map: Chart, code: int) -> None:

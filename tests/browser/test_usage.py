@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 CELLS = (
     "import lgq_explore as lgq",
-    'explorer = lgq.widgets.UsageExplorer("lgq", "vq", shown="vq", hits=1, window_tokens=1024)\nexplorer',
+    'explorer = lgq.widgets.UsageExplorer("lgq", "vq", shown="vq", view="definitions", hits=1, window_tokens=1024)\nexplorer',
 )
 NOTEBOOK = "usage.ipynb"
 CODES = 64
-MAP, DEFINITIONS = 0, 4
+MAP, DEFINITIONS = 0, 1
 
 pytestmark = pytest.mark.browser
 
@@ -43,7 +43,7 @@ def test_a_slider_changes_the_definition_a_click_selects_a_code_and_keys_change_
     lab: Lab, notebook: NotebookPage
 ) -> None:
     notebook.run_all()
-    notebook.wait_for_charts(5)
+    notebook.wait_for_charts(2)
     counts = analysis.usage.per_code(lgq.study(lab.data / "runs" / "vq"))["count"]
     assert share_drawn(notebook, "whole<br>set") == pytest.approx(100 * (counts > 0).sum() / CODES)
 
