@@ -88,6 +88,10 @@ def keep_lines(notebook: NotebookNode, lines: Mapping[str, Any]) -> None:
         if view["model_id"] in lines:
             name = f"panel-{len(kept) + 1}"
             kept[name], view["model_id"] = lines[view["model_id"]], name
+    for cell in _code_cells(notebook):  # what else is a view, such as a progress bar, is dead in a saved notebook
+        cell.outputs = [
+            output for output in cell.outputs if (view := _view(output)) is None or view["model_id"] in kept
+        ]
     if kept:
         state = {"state": kept, "version_major": 2, "version_minor": 0}
         notebook.metadata["widgets"] = NotebookNode({WIDGET_STATE: state})

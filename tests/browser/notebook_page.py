@@ -54,6 +54,11 @@ class NotebookPage(AnyNotebookPage):
         """What stands around the charts follows them by a message or two."""
         self.wait_until(f'document.querySelector(".jp-Notebook").innerText.includes({json.dumps(text)})')
 
+    def wait_for_code(self, text: str) -> None:
+        """The line of Python of some panel, which its button copies, holds the text."""
+        buttons = '[...document.querySelectorAll(".lgq-foot-buttons button")]'
+        self.wait_until(f"{buttons}.some(button => button.title.includes({json.dumps(text)}))")
+
     def wait_for_charts(self, number: int) -> None:
         self.wait_until(f'document.querySelectorAll(".lgq-charts .js-plotly-plot").length === {number}')
 

@@ -77,7 +77,7 @@ def test_a_lasso_fills_the_inspector_and_the_slider_moves_the_codes(run: Run, no
     boxes = notebook.page.locator(".widget-text", has_text="codes").locator("input")
     assert {boxes.nth(place).input_value() for place in range(boxes.count())} >= {said}
     written = inside if len(inside) <= MOST_WRITTEN_OUT else f'lgq.codes("{as_text(inside)}")'
-    notebook.wait_for_text(f"selection={written}, turned_off=[])")
+    notebook.wait_for_code(f"selection={written}, turned_off=[])")
     notebook.wait_for_text(f"{len(inside)} codes")
     patches = 'document.querySelectorAll(".lgq-charts")[1].querySelector(".js-plotly-plot")'
     shown = analysis.usage.per_code(lgq.study(run)).loc[inside].nlargest(5, "count")["code"].sort_values().tolist()

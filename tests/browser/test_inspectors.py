@@ -132,7 +132,7 @@ def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookP
     notebook.wait_for_text(f"{expected.reassigned:,d} of {held.size:,d} tokens reassigned")
     _, before, without = pictures.read("chart._fullData.map(trace => trace.source)")
     assert before != without
-    notebook.wait_for_text(f"selection={codes}, turned_off={codes})")
+    notebook.wait_for_code(f"selection={codes}, turned_off={codes})")
 
     first = int(patches.read("chart._fullData.at(-1).customdata[0]"))
     image, row, column = (int(place) for place in np.unravel_index(first, encoding.codes[:, 0].shape))
@@ -147,7 +147,7 @@ def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookP
     notebook.assert_fits()
 
     notebook.button("turn all on").click()
-    notebook.wait_for_text(", turned_off=[])")
+    notebook.wait_for_code(", turned_off=[])")
 
 
 def click_code(usage_map: Chart, code: int) -> None:

@@ -67,7 +67,7 @@ def test_a_head_sorts_two_runs_are_ticked_and_opened(notebook: NotebookPage) -> 
     assert box(notebook, "soft-1").is_checked()
     assert box(notebook, "grid-0").is_checked()
     assert not box(notebook, "soft-0").is_checked()
-    notebook.wait_for_text("selection=['soft-1', 'grid-0'])")
+    notebook.wait_for_code("selection=['soft-1', 'grid-0'])")
 
     notebook.button("usage").click()
     notebook.wait_for_charts(5)

@@ -85,17 +85,18 @@ def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, note
 
     notebook.slider("codebook of").focus()
     notebook.page.keyboard.press("Home")
+    notebook.page.locator(".lgq-foot-line").press("Enter")  # unfolds the caption
     notebook.wait_for_text("codebook of step 0,")
     past = analysis.temperature.TemperatureViews(study(run), 0)
     wait_for_the_whole_sample(notebook, past)
     assert shown(notebook).shares == pytest.approx(shares_of(past, moved))
-    notebook.wait_for_text(f"TemperatureExplorer('lgq', temperature={moved!r}, snapshot=0, token={token}")
+    notebook.wait_for_code(f"TemperatureExplorer('lgq', temperature={moved!r}, snapshot=0, token={token}")
     notebook.assert_fits()
 
     box = notebook.page.get_by_role("textbox", name="temperature τ")
     box.fill("0.0126")
     box.press("Enter")
-    notebook.wait_for_text("TemperatureExplorer('lgq', temperature=0.0126, snapshot=0")
+    notebook.wait_for_code("TemperatureExplorer('lgq', temperature=0.0126, snapshot=0")
     box.fill("-1")
     box.press("Enter")
     notebook.wait_for_text("temperature is -1: give a positive number")
