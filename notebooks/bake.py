@@ -83,15 +83,16 @@ def saved_lines(states: Mapping[str, Any]) -> dict[str, Any]:
 def keep_lines(notebook: NotebookNode, lines: Mapping[str, Any]) -> None:
     """Keep these models, by their ids, for the views in the notebook; they are numbered, since ids are random."""
     views = [view for cell in _code_cells(notebook) for output in cell.outputs if (view := _view(output))]
-    kept = {}
+    kept: dict[str, Any] = {}
     for view in views:
         if view["model_id"] in lines:
             name = f"panel-{len(kept) + 1}"
             kept[name], view["model_id"] = lines[view["model_id"]], name
-    for cell in _code_cells(notebook):  # what else is a view, such as a progress bar, is dead in a saved notebook
-        cell.outputs = [
-            output for output in cell.outputs if (view := _view(output)) is None or view["model_id"] in kept
-        ]
+    for cell in _code_cells(notebook):
+        if "nbval-ignore-output" in cell.metadata.get(
+            "tags", []
+        ):  # such as a progress bar, which nobody can draw again
+            cell.outputs = [each for each in cell.outputs if (view := _view(each)) is None or view.model_id in kept]
     if kept:
         state = {"state": kept, "version_major": 2, "version_minor": 0}
         notebook.metadata["widgets"] = NotebookNode({WIDGET_STATE: state})

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 CELLS = (
     "import lgq_explore as lgq",
-    'explorer = lgq.widgets.UsageExplorer("lgq", "vq", shown="vq", view="definitions", hits=1, window_tokens=1024)\nexplorer',
+    'explorer = lgq.widgets.UsageExplorer("lgq", "vq", shown="vq", view="definitions", hits=1, window_tokens=1024)\n'
+    "explorer",
 )
 NOTEBOOK = "usage.ipynb"
 CODES = 64
