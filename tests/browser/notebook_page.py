@@ -35,7 +35,7 @@ BEYOND_THE_CELL = """[...document.querySelectorAll(".lgq-charts")].flatMap(chart
     const parts = "button, input, select, code, table, .lgq-tau, .lgq-tau *, .widget-hslider, .widget-html, .main-svg";
     const isBeyond = (part, place) => part.getBoundingClientRect().right > place.getBoundingClientRect().right + 1;
     return [
-        ...[...cell.querySelectorAll(parts)].filter(part => isBeyond(part, cell)),
+        ...[...cell.querySelectorAll(parts)].filter(part => isBeyond(part, cell) && !part.closest(".lgq-tables")),
         ...[...charts.querySelectorAll(".main-svg")].filter(part => isBeyond(part, part.closest(".js-plotly-plot"))),
     ].map(part => part.outerHTML.slice(0, 80));
 })"""

@@ -12,9 +12,11 @@ from playwright.sync_api import Locator, Page, Position
 
 import lgq_explore as lgq
 from lgq_explore import analysis
+from lgq_explore.analysis.codes import as_text
 from lgq_explore.runs.encoding import Encoding
 from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
+from lgq_explore.widgets.parts.codes_box import shortened
 from tests.browser.notebook_page import SMALL, NotebookPage, opened_notebook
 
 if TYPE_CHECKING:
@@ -118,7 +120,7 @@ def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookP
 
     codes = codes_in_box()
     patches.wait_for_answer("chart._fullData.length > 2", lambda: drag_box(usage_map))
-    assert text_in(notebook, "codes") == ", ".join(map(str, codes))
+    assert text_in(notebook, "codes") == shortened(codes)
     shown = analysis.usage.per_code(studied).loc[codes].nlargest(5, "count")["code"]
     assert_patches_hold(patches, encoding, sorted(shown))
 
@@ -132,7 +134,8 @@ def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookP
     notebook.wait_for_text(f"{expected.reassigned:,d} of {held.size:,d} tokens reassigned")
     _, before, without = pictures.read("chart._fullData.map(trace => trace.source)")
     assert before != without
-    notebook.wait_for_code(f"selection={codes}, turned_off={codes})")
+    written = f'lgq.codes("{as_text(codes)}")'
+    notebook.wait_for_code(f"selection={written}, turned_off={written})")
 
     first = int(patches.read("chart._fullData.at(-1).customdata[0]"))
     image, row, column = (int(place) for place in np.unravel_index(first, encoding.codes[:, 0].shape))

@@ -50,10 +50,7 @@ def test_a_head_sorts_two_runs_are_ticked_and_opened(notebook: NotebookPage) -> 
     notebook.wait_for_kernel()
     assert box(notebook, "torn").is_disabled()
     notebook.wait_for_text("config.json can't be used")
-    assert (
-        notebook.page.locator(".jp-OutputArea-output", has=notebook.page.locator(".lgq-runs")).bounding_box()["height"]
-        <= TALLEST
-    )
+    assert notebook.page.locator(".lgq-panel").bounding_box()["height"] <= TALLEST
 
     head(notebook, "PSNR").click()
     notebook.wait_until(f'{LINES} === "soft-0,soft-1,grid-0,soft-2,torn" && {SORTED} === "ascending"')

@@ -24,7 +24,8 @@ CELLS = ("import lgq_explore as lgq", 'panel = lgq.widgets.TemperatureExplorer("
 NOTEBOOK = "temperature.ipynb"
 STEPS = 15
 """Keys pressed to the right: a decade and a half up from 0.1."""
-SWEEP, SOFTNESS, TOP, PICTURES, MAP = range(5)
+SWEEP, VIEW, MAP = range(3)
+"""The places of the charts; what the second shows is chosen by a tab."""
 
 pytestmark = pytest.mark.browser
 
@@ -53,7 +54,7 @@ def notebook(lab: Lab, run: Run, page: Page) -> Iterator[NotebookPage]:
 
 def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, notebook: NotebookPage) -> None:
     notebook.run_all()
-    notebook.wait_for_charts(5)
+    notebook.wait_for_charts(3)
     views = analysis.temperature.TemperatureViews(study(run))
     grid = three_digits(views.temperatures)
     wait_for_the_whole_sample(notebook, views)
@@ -77,11 +78,13 @@ def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, note
 
     token = 2 * 16 + 5
     click_token(notebook, token)
-    notebook.wait_until(f"{chart(TOP)}.getAttribute('aria-label').includes('token {token}')")
+    notebook.button("shares").click()
+    notebook.wait_until(f"{chart(VIEW)}.getAttribute('aria-label').includes('token {token}')")
     expected = views.top(token, moved)
-    bars = notebook.page.evaluate(f"(({{ x, y }}) => [Array.from(x), Array.from(y)])({chart(TOP)}._fullData[0])")
+    bars = notebook.page.evaluate(f"(({{ x, y }}) => [Array.from(x), Array.from(y)])({chart(VIEW)}._fullData[0])")
     assert bars[0] == [str(code) for code in expected["code"]]
     assert bars[1] == pytest.approx(expected["responsibility"].tolist())
+    notebook.button("how decided").click()
 
     notebook.slider("codebook of").focus()
     notebook.page.keyboard.press("Home")
@@ -109,7 +112,7 @@ def present(temperature: float) -> str:
 
 def wait_for_the_whole_sample(notebook: NotebookPage, views: analysis.temperature.TemperatureViews) -> None:
     """A move is answered by a preview of fewer tokens first."""
-    notebook.wait_until(f"{chart(SOFTNESS)}.getAttribute('aria-label').includes('N = {len(views.sample):,d} tokens')")
+    notebook.wait_until(f"{chart(VIEW)}.getAttribute('aria-label').includes('N = {len(views.sample):,d} tokens')")
 
 
 def shown(notebook: NotebookPage) -> Shown:
@@ -117,10 +120,15 @@ def shown(notebook: NotebookPage) -> Shown:
     values = notebook.page.evaluate(
         f"""() => ({{
             temperature: {chart(SWEEP)}._fullLayout.shapes.at(-1).x0,
-            shares: Array.from({chart(SOFTNESS)}._fullData[0].y),
-            pictures: Object.fromEntries({chart(PICTURES)}._fullData.map(row => [row.name, row.source])),
+            shares: Array.from({chart(VIEW)}._fullData[0].y),
         }})"""
     )
+    notebook.button("pictures").click()
+    notebook.wait_until(f"{chart(VIEW)}._fullData?.some(row => row.name === 'hard')")
+    pictures = f"Object.fromEntries({chart(VIEW)}._fullData.map(row => [row.name, row.source]))"
+    values["pictures"] = notebook.page.evaluate(pictures)
+    notebook.button("how decided").click()
+    notebook.wait_until(f"{chart(VIEW)}?._fullData?.[0].type === 'bar'")
     return Shown(**values)
 
 
