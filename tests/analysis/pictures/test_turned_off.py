@@ -108,6 +108,7 @@ def test_nonsense_is_refused(study: Study) -> None:
         turn_codes_off(study, [0, 1, 2, 3])
     with pytest.raises(InputError, match="code 4 is outside"):
         turn_codes_off(study, [4])
-    nothing = Study(study.trained, replace(study.encoding, images=study.encoding.images[:0]))
+    encoding = study.encoding
+    nothing = Study(study.trained, replace(encoding, images=encoding.images[:0], codes=encoding.codes[:0]))
     with pytest.raises(InputError, match="0 pictures"):
         turn_codes_off(nothing, [0])
