@@ -78,7 +78,8 @@ class NotebookPage(AnyNotebookPage):
         try:
             self.page.wait_for_function(f"{BEYOND_THE_CELL}.length === 0", timeout=5 * SECONDS)
         except TimeoutError:
-            assert self.page.evaluate(BEYOND_THE_CELL) == []
+            beyond = self.page.evaluate(BEYOND_THE_CELL)
+            assert beyond == [], beyond
 
     def picture(self, name: str) -> None:
         """A screenshot of a whole panel for people, where LGQ_EXPLORE_SCREENSHOTS names a folder."""

@@ -127,7 +127,7 @@ def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookP
     notebook.button("turn selection off").click()
     notebook.button("pictures without them").click()
     pictures = Chart(notebook, INSPECTOR, VIEW)
-    pictures.wait_until("chart._fullData.length === 3")
+    pictures.wait_until("chart.getAttribute('aria-label').startsWith('Without')")
     expected = analysis.pictures.turn_codes_off(studied, codes)
     assert expected.reassigned == np.isin(held, codes).sum() > 0
     assert f"{expected.reassigned:,d} tokens, {expected.change_db:+.3f} dB" in pictures.title()
