@@ -99,6 +99,7 @@ def test_the_temperature_moves_the_responsibilities_and_above_the_critical_one_a
     notebook.wait_for_text("trained, step 300 of 300")
     grid = analysis.toys.fit_toy(ToySetting(method="fsq", codes=8, steps=300))
     notebook.wait_until(f"Array.from({chart(DISTANCE)}._fullData[0]?.x ?? []).at(-1) === 300")
+    wait_for_temperature(notebook, OFFERED[-1])  # the codebook of nine is annealed in the background
     cells = ToyView(grid.setting, grid.quantizer).hard.cells
     assert shown(notebook).pixels(HARD) == pytest.approx(field_picture(cells, 9).astype(int))
     notebook.picture("toy_lab_fsq.png")
@@ -124,7 +125,7 @@ def wait_for_temperature(notebook: NotebookPage, temperature: float) -> None:
 
 def present() -> str:
     """JavaScript for the temperature that is drawn as the present one."""
-    return f"{chart(BIFURCATION)}._fullLayout.shapes.at(-1).x0"
+    return f"{chart(BIFURCATION)}._fullLayout.shapes.at(-1)?.x0"
 
 
 def shown(notebook: NotebookPage) -> Shown:

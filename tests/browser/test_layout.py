@@ -64,7 +64,7 @@ def test_every_panel_fits_every_window(notebook: NotebookPage) -> None:
                 if wrong := problems(panel, tallest=TALLEST if width > 1000 else math.inf):
                     found[f"{name}, {theme}, {size}"] = wrong
                 keep_picture(panel, f"{name}-{theme}-{size}")
-    assert found == {}
+    assert not found, "\n".join(f"{where}: {each}" for where, wrong in found.items() for each in wrong)
 
 
 def problems(panel: Locator, tallest: float) -> list[str]:

@@ -1,0 +1,47 @@
+"""Do the benchmarks of a lasso and of all controls measure in a browser, and say what they measured?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.browser import gestures, lasso
+
+RESULT = {"panel": "usage", "codes": 1024, "opening_seconds": 2.5, "heap_megabytes": 66.0}
+
+
+def only_result(folder: Path) -> dict[str, Any]:
+    (file,) = folder.iterdir()
+    return json.loads(file.read_bytes())
+
+
+@pytest.mark.browser
+def test_every_way_to_draw_a_lasso_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lasso.main(["--codes", "64", "--rounds", "1", "--out", str(tmp_path)]) == 0
+    results = only_result(tmp_path)["results"]
+    assert [result["way"] for result in results] == list(lasso.WAYS)
+    assert all(min(result[f"{column}_seconds"]) > 0 for result in results for column in lasso.COLUMNS)
+    assert "| 64 | WebGL, ours |" in capsys.readouterr().out
+
+
+@pytest.mark.browser
+def test_every_control_of_a_panel_is_moved(tmp_path: Path) -> None:
+    sizes = ["--codes", "64", "--repeats", "1", "--data", "fake"]
+    assert gestures.main([*sizes, "--panels", "usage", "--out", str(tmp_path)]) == 0
+    (result,) = only_result(tmp_path)["results"]
+    assert {"codes", "tabs"} <= result["control_seconds"].keys()
+    assert all(0 < seconds < 60 for times in result["control_seconds"].values() for seconds in times)
+    assert result["heap_megabytes"] > 10
+
+
+def test_the_table_names_the_slowest_control() -> None:
+    times = {"colour": [0.1, 0.12, 0.11], "map by": [0.2, 0.3, 0.25], "nothing": []}
+    table = gestures.markdown_table({"results": [RESULT | {"control_seconds": times}]})
+    assert table.endswith("| usage | 1,024 | 2.5 | 66 | 160 | map by | 250 |")
+
+
+def test_a_panel_without_an_answer_has_a_row_too() -> None:
+    assert "| usage | 1,024 |" in gestures.markdown_table({"results": [RESULT | {"control_seconds": {"menu": []}}]})
