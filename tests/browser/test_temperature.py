@@ -93,7 +93,9 @@ def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, note
     past = analysis.temperature.TemperatureViews(study(run), 0)
     wait_for_the_whole_sample(notebook, past)
     assert shown(notebook).shares == pytest.approx(shares_of(past, moved))
-    notebook.wait_for_code(f"TemperatureExplorer('lgq', view='decided', temperature={moved!r}, snapshot=0, token={token}")
+    notebook.wait_for_code(
+        f"TemperatureExplorer('lgq', view='decided', temperature={moved!r}, snapshot=0, token={token}"
+    )
     notebook.assert_fits()
 
     box = notebook.page.get_by_role("textbox", name="temperature τ")

@@ -44,7 +44,6 @@ from ..style import (
     BLUE,
     GREEN,
     GUIDE,
-    LEAST_WIDTH,
     ORANGE,
     PURPLE,
     SKY_BLUE,
@@ -65,8 +64,8 @@ ROW_GAP = 0.3
 """Gaps between panels, as shares of the figure: room for axis titles and headings."""
 STACKED_GAP = 0.07
 """Between panels in a single column, which have a heading of one line and no axis titles."""
-STACKED_HEIGHT = 514
-"""Screen pixels of a single column, whatever the number of panels."""
+STACKED_HEIGHT, STACKED_WIDTH = 514, 410
+"""Screen pixels of a single column, whatever the number of panels. Narrower, the names of the lines would be cut."""
 
 MOST_MARKED_ROWS = 60
 """Most rows with a marker each, so that a single row can be seen. With more rows, markers would hide the line."""
@@ -147,7 +146,7 @@ def draw_training_curves(curves: pd.DataFrame, columns: int = 2) -> go.Figure:
         traces,
         layout(
             _title(curves),
-            least_width=LEAST_WIDTH if columns == 1 else 640,
+            least_width=STACKED_WIDTH if columns == 1 else 640,
             height=STACKED_HEIGHT if columns == 1 else 110 + 195 * _rows(len(panels), columns),
             margin=_stacked_margin(headings) if columns == 1 else {"l": 64, "r": 12, "t": 84, "b": 48},
             showlegend=False,

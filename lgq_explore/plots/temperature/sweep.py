@@ -32,6 +32,8 @@ MARK_LABELS = {GAP_UNDER_1_PERCENT: "gap 1 %", CRITICAL: "τ<sub>c</sub>"}
 PRINTED_LABELS = {GAP_UNDER_1_PERCENT: "gap 1 %", CRITICAL: r"$\tau_c$"}
 SMALLEST_SHOWN = 1e-5
 """Smallest value on log axes, for quantities that vanish with the temperature."""
+NAME_SHARE = 0.08
+"""Of a panel's width that the name along a line takes, where the panel is as narrow as it can be."""
 DASHES = {"solid": "-", "dash": "--", "dot": ":"}
 
 
@@ -120,7 +122,8 @@ def draw_sweep(sweep: pd.DataFrame, flips: pd.DataFrame, marks: pd.DataFrame, te
         shapes += [_vertical(value, colour, name) for value, colour in _verticals(marks, temperature)]
         notes.append(_heading(panel, span[0]))
     # Names of marks stand in the panel whose lines leave the most room at the foot.
-    notes += _mark_names(marks)
+    lowest, highest = _log_range(sweep)
+    notes += _mark_names(marks, NAME_SHARE * (highest - lowest))
     return go.Figure(
         traces,
         layout(
@@ -194,24 +197,32 @@ def _vertical(temperature: float, colour: str, name: str) -> dict[str, Any]:
     }
 
 
-def _mark_names(marks: pd.DataFrame) -> list[dict[str, Any]]:
-    """Names along the lines of the second panel, upwards from its foot."""
-    return [
-        {
-            "text": MARK_LABELS.get(row.mark, row.mark),
-            "x": float(np.log10(row.temperature)),
-            "y": 0.02,
-            "xref": "x2",
-            "yref": "y2 domain",
-            "xanchor": "right",
-            "yanchor": "bottom",
-            "textangle": -90,
-            "showarrow": False,
-            "font": {"size": 10, "color": MARK_COLOURS[row.mark]},
-        }
-        for row in marks.itertuples()
-        if row.mark in MARK_COLOURS
-    ]
+def _mark_names(marks: pd.DataFrame, least_apart: float) -> list[dict[str, Any]]:
+    """Names along the lines of the second panel, from its foot upwards; at its top where that would cover a neighbour.
+
+    least_apart: decades between two lines whose names do not cover each other.
+    """
+    names, last_at_foot = [], -np.inf
+    for row in marks[marks["mark"].isin(list(MARK_COLOURS))].sort_values("temperature").itertuples():
+        decade = float(np.log10(row.temperature))
+        is_at_foot = decade >= last_at_foot + least_apart
+        if is_at_foot:
+            last_at_foot = decade
+        names.append(
+            {
+                "text": MARK_LABELS.get(row.mark, row.mark),
+                "x": decade,
+                "y": 0.02 if is_at_foot else 0.98,
+                "xref": "x2",
+                "yref": "y2 domain",
+                "xanchor": "right",
+                "yanchor": "bottom" if is_at_foot else "top",
+                "textangle": -90,
+                "showarrow": False,
+                "font": {"size": 10, "color": MARK_COLOURS[row.mark]},
+            }
+        )
+    return names
 
 
 def _heading(panel: _Panel, left: float) -> dict[str, Any]:

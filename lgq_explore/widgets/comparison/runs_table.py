@@ -25,7 +25,7 @@ from lgq_explore.runs.study import CROPS, Study, study
 from ..panel import ERROR_COLOUR, QUIET_COLOUR, Panel, spoken
 from ..parts.background import Background
 from ..parts.foot import Foot
-from ..parts.inputs import button, check_box, text_box
+from ..parts.inputs import button, check_box, row, text_box
 from ..parts.kernel_loop import KernelLoop
 from ..parts.saving import NUMBER_FORMATS, Offered, SavedFile
 from ..parts.state import Choice, Stateful
@@ -87,11 +87,10 @@ class RunsTable(Stateful, Panel):
         self._buttons = {name: self._button(name) for name in OPENERS}
         self._close_button = close = button("close", "close the panel below", self.close_panel)
         again = button("look again", "read the folder anew", self.look_again)
-        opening = ipywidgets.HBox([ipywidgets.HTML("open ticked runs in"), *self._buttons.values(), close])
-        opening.layout.flex_flow = "row wrap"
+        opening = row(ipywidgets.HTML("open ticked runs in"), *self._buttons.values(), close)
         super().__init__(
             [
-                ipywidgets.HBox([*inputs.values(), again]),
+                row(*inputs.values(), again),
                 self._view,
                 self._note,
                 opening,

@@ -131,7 +131,7 @@ class PatchInspector(Explorer):
         answer = self.posterior()
         return {
             "pictures": plots.pictures.draw_patch_pictures(
-                self._pictures(), self._numbers(), answer.row, answer.column, self._detail()
+                self._pictures(), self._numbers(), answer.row, answer.column, self._where()
             ),
             "posterior": plots.pictures.draw_posterior(
                 answer.candidates, method=self._method, metric=answer.metric, detail=self._at()
@@ -142,7 +142,7 @@ class PatchInspector(Explorer):
         """The pictures; `figures` adds the posterior."""
         answer = self.posterior()
         return plots.pictures.publish_patch_pictures(
-            self._pictures(), self._numbers(), answer.row, answer.column, self._detail()
+            self._pictures(), self._numbers(), answer.row, answer.column, f"{self._where()} · {self._margin()}"
         )
 
     def figures(self) -> list[Figure]:
@@ -154,7 +154,7 @@ class PatchInspector(Explorer):
 
     def line(self) -> str:
         answer = self.posterior()
-        return f"code {answer.code}, runner-up {answer.runner_up}: {self._detail()}"
+        return f"code {answer.code}, runner-up {answer.runner_up} · {self._margin()}"
 
     def caption(self) -> str:
         return study_caption(self.study)
@@ -175,13 +175,14 @@ class PatchInspector(Explorer):
         own = self._tokens[self._tokens["image"] == self.posterior().image]
         return own["token"].to_numpy().reshape(height, width)
 
-    def _detail(self) -> str:
+    def _where(self) -> str:
         answer = self.posterior()
         photograph = self.study.encoding.photograph_names[self.study.encoding.photograph[answer.image]]
-        return (
-            f"row {answer.row}, column {answer.column} of picture {answer.image} ({photograph}) · margin "
-            f"{answer.margin:.3g} · the runner-up changes a value by {answer.largest_change} of 255 at most"
-        )
+        return f"row {answer.row}, column {answer.column} of picture {answer.image} ({photograph})"
+
+    def _margin(self) -> str:
+        answer = self.posterior()
+        return f"margin {answer.margin:.3g} · the runner-up changes a value by {answer.largest_change} of 255 at most"
 
     def _at(self) -> str:
         temperature = self.posterior().temperature

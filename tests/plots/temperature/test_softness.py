@@ -90,6 +90,15 @@ def test_marks_and_the_present_temperature_are_lines_in_every_panel() -> None:
     assert {note.text for note in figure.layout.annotations} >= {"training ended", "τ<sub>c</sub>"}
 
 
+def test_names_of_marks_that_are_close_stand_at_different_ends_of_their_lines() -> None:
+    named = {"training began": 1.0, "critical": 1.5, "training ended": 0.1}
+    crowded = filled(MARKS, {"mark": list(named), "temperature": list(named.values())})
+    wide = sweep().assign(temperature=[1e-3, 1.0, 10.0])
+    notes = {note.text: note for note in draw_sweep(wide, flips(), crowded, 0.2).layout.annotations}
+    anchors = {name: notes[name].yanchor for name in ("training ended", "training began", "τ<sub>c</sub>")}
+    assert anchors == {"training ended": "bottom", "training began": "bottom", "τ<sub>c</sub>": "top"}
+
+
 def test_distributions_are_shares_of_all_tokens() -> None:
     largest, entropy = draw_softness(tokens(), codebook_size=16).data
     assert sum(largest.y) == pytest.approx(1)
