@@ -43,6 +43,8 @@ PAPERS: dict[Width, Paper] = {
 }
 """Widths of printed figures: for a notebook, for a column of a paper in two columns, and across both."""
 
+PAGE_INCHES = 9.0
+"""Height of a page's text: a paper's figure is no taller."""
 TALLEST_PANEL = 2.6
 """Inches of height above which panels under each other would take more than a page."""
 BODY_POINTS = 8.0
@@ -90,6 +92,11 @@ def fitting_columns(columns: int, least: float = LEAST_PANEL) -> int:
 def fitting_width(width: float) -> float:
     """The width in inches of a figure that asks for this one and may be narrower than the paper."""
     return min(width, present_paper().inches or width)
+
+
+def fitting_height(height: float) -> float:
+    """The height in inches of a figure that asks for this one and may be taller than a page of the paper."""
+    return height if present_paper().inches is None else min(height, PAGE_INCHES)
 
 
 def fitting_letters(inches: float, size: str = "small") -> int:
@@ -226,11 +233,12 @@ def line_inches(size: str) -> float:
 
 
 def finish(figure: Figure, paper: Paper) -> None:
-    """Make a figure's ticks, which take the style of that moment; label them exactly; fit all letters to the paper."""
+    """Make a figure's ticks, which take the style of that moment; label them exactly; fit it to the paper."""
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             _label_exactly(axis)
             _ = axis.majorTicks, axis.minorTicks
+    figure.set_figheight(fitting_height(figure.get_figheight()))
     if paper.letters:
         for text in figure.findobj(Text):
             text.set_fontsize(float(np.clip(text.get_fontsize(), *paper.letters)))

@@ -21,7 +21,7 @@ from PIL import Image
 from lgq_explore import plots
 from lgq_explore.errors import InputError
 from lgq_explore.frames.health import BY_HAND, IN_FORCE, TEMPERATURE
-from lgq_explore.plots.paper import PAPERS, Width, exact_percent, legend_above, printed_width, tick_label
+from lgq_explore.plots.paper import PAGE_INCHES, PAPERS, Width, exact_percent, legend_above, printed_width, tick_label
 from lgq_explore.plots.printing import new_figure, panel_grid, publication_style, publish_title
 from lgq_explore.plots.style import Title
 from tests.plots.printed_examples import EXAMPLES
@@ -140,6 +140,13 @@ def test_a_paper_gets_its_width_and_letters_of_7_to_9_points(printed: Printed) -
         sizes = {text.get_fontsize() for text in shown_texts(figure)}
         assert min(sizes) >= 7
         assert max(sizes) <= 9
+
+
+def test_a_paper_s_figure_fits_a_page(printed: Printed) -> None:
+    figure, width, picture = printed
+    if width != "screen":
+        assert figure.get_figheight() <= PAGE_INCHES == 9
+        assert picture.shape[0] <= PAGE_INCHES * figure.dpi
 
 
 def test_little_of_a_figure_is_empty(printed: Printed) -> None:

@@ -21,6 +21,7 @@ import lgq_explore
 from lgq_explore import widgets
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
+from lgq_explore.plots.paper import Width
 from lgq_explore.quantizers import LGQConfig, VQConfig
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run
@@ -133,6 +134,14 @@ def test_pictures_that_can_t_be_used_are_refused(name: str, bereft: Run, runs: l
         panel(lgq_explore.study(runs[0]), data="fake")
 
 
+@pytest.mark.parametrize("name", OF_PICTURES)
+def test_as_few_pictures_are_looked_at_as_are_asked_for(name: str, runs: list[Run]) -> None:
+    panel = getattr(widgets, name)(runs[0], crops=4)
+    (study,) = panel.studies()
+    assert len(study.encoding) == 4
+    assert eval(panel.code(), {"lgq": lgq_explore}).caption() == panel.caption()
+
+
 def below(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
     yield widget
     for child in getattr(widget, "children", ()):
@@ -149,6 +158,13 @@ def test_it_is_printed_as_a_figure_a_frame_and_numbers(panel: Explorer) -> None:
     for name, value in summary.items():
         assert isinstance(value, int | float | str | np.integer | np.floating), name
         assert isinstance(value, str) or not math.isinf(value), name
+
+
+@pytest.mark.parametrize("width", ["column", "text"])
+def test_it_fits_a_page_of_a_paper(panel: Explorer, width: Width) -> None:
+    figure = panel.figure(width)
+    assert figure.get_figwidth() <= {"column": 3.25, "text": 6.75}[width]
+    assert figure.get_figheight() <= 9
 
 
 def test_its_caption_names_the_number_of_tokens_the_seed_and_the_run(panel: Explorer, runs: list[Run]) -> None:

@@ -16,7 +16,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ..paper import fitting_columns, fitting_letters, line_inches, present_paper
+from ..paper import fitting_columns, fitting_height, fitting_letters, line_inches, present_paper
 from ..printing import RARE_COLOURS, figure_of_size, publication_style, publish_title
 from ..style import GUIDE, PAPER, VERMILION, Title, axis, layout, live_text, note, printed_text
 from .net import broken_line, line_ends
@@ -44,8 +44,8 @@ HOLLOW_SHRINK = 0.7
 MOST_HOVER_TEXTS = 4096
 """Most codes with a hover text each: of more codes, texts would be most of what is sent to the page."""
 
-BAR_INCHES = 0.7
-"""Room for the colour bar of a printed map."""
+BAR_INCHES, HEADING_INCHES = 0.7, 0.4
+"""Room for the colour bar and for the title of a printed map."""
 FOOT_SPACING = 1.3
 MOST_PRINTED_TOKENS, PRINTED_DPI = 6000, 80
 """Limits that keep a printed map to about a hundred kilobytes, since notebooks hold several."""
@@ -116,8 +116,10 @@ def publish_latent_map(
         side = (width - BAR_INCHES) / columns
         foot = feet(panes, fitting_letters(0.92 * side))
         words = FOOT_SPACING * line_inches("small") * max(1, *(len(said.lines) + len(said.warning) for said in foot))
-        figure = figure_of_size(width, 0.4 + rows * (0.97 * side + words), dpi=PRINTED_DPI, palette=RARE_COLOURS)
-        ratios: dict[str, Any] = {"width_ratios": [30] * columns + [1], "height_ratios": [0.9 * side, words] * rows}
+        height = fitting_height(HEADING_INCHES + rows * (0.97 * side + words))
+        figure = figure_of_size(width, height, dpi=PRINTED_DPI, palette=RARE_COLOURS)
+        of_a_map = 0.93 * ((height - HEADING_INCHES) / rows - words)
+        ratios: dict[str, Any] = {"width_ratios": [30] * columns + [1], "height_ratios": [of_a_map, words] * rows}
         places = figure.subplots(2 * rows, columns + 1, squeeze=False, **ratios)
         for number, (pane, said) in enumerate(zip(panes, foot, strict=True)):
             row, column = divmod(number, columns)

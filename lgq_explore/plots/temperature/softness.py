@@ -174,8 +174,9 @@ def publish_temperature(frames: TemperatureFrames) -> Figure:
         places = ["gap gain flips", "largest entropy top", "pictures pictures map"]
         heights = [0.28 * width, 0.21 * width, 0.28 * width]
         if fitting_columns(3) < 3:
-            places = ["gap", "gain", "flips", "largest", "entropy", "top", "pictures", "map"]
-            heights = [1.7, 1.6, 1.5, 1.1, 1.1, 1.2, 1.2, 0.9]
+            alone = ("gap", "gain", "flips", "largest", "entropy", "top")
+            places = [*(f"{name} {name} {name}" for name in alone), "pictures pictures map"]
+            heights = [1.6, 1.5, 1.4, 1.0, 1.0, 1.1, 0.9]
         figure = figure_of_size(width, sum(heights) + 0.3)
         mosaic: list[Any] = [row.split(" ") for row in places]
         axes = figure.subplot_mosaic(mosaic, height_ratios=heights)

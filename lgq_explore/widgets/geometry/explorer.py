@@ -16,7 +16,7 @@ from lgq_explore import plots
 from lgq_explore.analysis.geometry.embedding import say_nothing
 from lgq_explore.errors import InputError, printable
 from lgq_explore.frames.geometry import CODE, TOKEN
-from lgq_explore.runs.study import Study
+from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import MAKE_AGAIN, Explorer
 from ..parts.background import Piece, Work
@@ -44,10 +44,10 @@ class GeometryExplorer(Explorer):
 
         GeometryExplorer(lgq.tutorial_run("lgq"), beside=lgq.tutorial_run("fsq"))
 
-    study, beside: studies made before, or runs: opened, folders, or names under data/runs. data: the SPEC of pictures
-    to look at instead of the runs' held-out ones, such as folder:PATH. method: `pca`, drawn at once, or
-    `umap`, which is made in the background where a kernel's loop runs, and kept in the run's folder. colour: of
-    `plots.geometry.CODE_COLOURS`.
+    study, beside: studies made before, or runs: opened, folders, or names under data/runs, looked at through at most
+    `crops` held-out crops, or crops of `data`: the SPEC of other pictures, such as folder:PATH. method: `pca`, drawn at
+    once, or `umap`, which is made in the background where a kernel's loop runs, and kept in the run's folder. colour:
+    of `plots.geometry.CODE_COLOURS`.
     snapshot: the step of a saved codebook, by default the newest; tokens are always those of today's encoder.
     beside_as: `lattice`, in the space where the one beside rounds; `latents`, as what its codes decode to among its raw
     latents; both on axes of their own. Or on the same axes: `fitted`, a grid with the levels of `beside` (without: of
@@ -67,10 +67,15 @@ class GeometryExplorer(Explorer):
     selection = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("codes", "300px"))
 
     def __init__(
-        self, study: StudyLike, beside: StudyLike | None = None, data: str | None = None, **state: Any
+        self,
+        study: StudyLike,
+        beside: StudyLike | None = None,
+        crops: int = CROPS,
+        data: str | None = None,
+        **state: Any,
     ) -> None:
-        self.study = as_study(study, data=data)
-        self._other = None if beside is None else StudyMaps(as_study(beside, data=data))
+        self.study = as_study(study, crops, data)
+        self._other = None if beside is None else StudyMaps(as_study(beside, crops, data))
         grid = None if self._other is None else self._other.quantizer
         levels = grid.lattice if grid is not None and grid.codebook_is_fixed else ()
         self._maps = StudyMaps(self.study, levels or None)

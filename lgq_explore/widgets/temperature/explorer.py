@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lgq_explore import analysis, plots
 from lgq_explore.analysis.temperature import TemperatureView, TemperatureViews
 from lgq_explore.errors import printable
-from lgq_explore.runs.study import Study
+from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import Explorer
 from ..parts.background import Abandoned, Piece, Work
@@ -47,8 +47,8 @@ TOKEN_MAP = "token map"
 class TemperatureExplorer(Explorer):
     """Held-out tokens and pictures at any temperature, with the codebook of any snapshot of training.
 
-    study: made before, or of a run: opened, its folder, or its name under data/runs; of a method with a temperature.
-    data: the SPEC of pictures to look at instead of the run's held-out ones, such as folder:PATH.
+    study: made before, or of a run: opened, its folder, or its name under data/runs, looked at through at most `crops`
+    held-out crops, or crops of `data`: the SPEC of other pictures, such as folder:PATH. Its method has a temperature.
     temperature: by default the one that training ended with. snapshot: the step of a saved codebook, by default the
     newest; of many some are offered, evenly spread. Encoder and decoder are always the newest. token: one of the
     pictures', whose likeliest codes are shown; click another in the map, or type it.
@@ -71,8 +71,8 @@ class TemperatureExplorer(Explorer):
     token = Whole(lambda panel: (0, panel.pictured_tokens - 1), 0, number_box("token", "105px"))
     selection = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("codes"))
 
-    def __init__(self, study: StudyLike, data: str | None = None, **state: Any) -> None:
-        self.study = as_study(study, data=data)
+    def __init__(self, study: StudyLike, crops: int = CROPS, data: str | None = None, **state: Any) -> None:
+        self.study = as_study(study, crops, data)
         in_force = analysis.temperature.require_soft(self.study.quantizer).temperature
         self._views_of = lru_cache(maxsize=SNAPSHOTS_KEPT)(self._make_views)
         self._marks_of = lru_cache(maxsize=SNAPSHOTS_KEPT)(self._make_marks)
