@@ -18,6 +18,7 @@ from .panel import ERROR_COLOUR, QUIET_COLOUR, Panel, spoken
 from .parts.background import Background, Piece, Work
 from .parts.charts import Charts, Picked
 from .parts.foot import Foot
+from .parts.inputs import button, row
 from .parts.kernel_loop import KernelLoop
 from .parts.saving import FORMATS, Offered, SavedFile, file_stem
 from .parts.state import Stateful
@@ -54,7 +55,8 @@ class Explorer(Stateful, Panel):
 
     Where that would hold the kernel's loop for longer than a quarter of a second, the subclass says by `missing` what
     has to be computed first. It is computed in the background; meanwhile the charts are marked as not up to date, the
-    message says why, and every input works. What is only likely to be asked for next is given by `ahead`.
+    message says why, and every input works. What is only likely to be asked for next is given by `ahead`. While the
+    reader waits, for what is `missing` or for what `awaited` tells, Stop stands beside the message.
     """
 
     WIDE: ClassVar[tuple[str, ...]] = ()
@@ -63,17 +65,19 @@ class Explorer(Stateful, Panel):
     def __init__(self, **state: Any) -> None:
         self.charts = Charts(self.WIDE)
         self._message = ipywidgets.HTML()
+        self._stop_or_go_on = button("Stop", "compute no further", self._stop_or_continue)
         self.foot = Foot(FORMATS, self._prepare_file)
         self._loop = KernelLoop()
         self._is_due = False
         self._background = Background(self._next_piece, self._piece_done, self._work_failed)
         self.take(state)
         self.inputs = self.bound_inputs(self.refuse)
-        super().__init__([*self.above(), self._message, self.charts, *self.below(), self.foot])
+        said = row(self._message, self._stop_or_go_on)
+        super().__init__([*self.above(), said, self.charts, *self.below(), self.foot])
         self.charts.on_select(self.pick)
         self.foot.observe(self._state_changed, "is_open")
         self._redraw()
-        self.observe(self._state_changed, list(self.STATE))
+        self.observe(self._moved, list(self.STATE))
 
     def above(self) -> Sequence[ipywidgets.Widget]:
         """The rows of widgets above the charts; `inputs` holds one for each piece of the state that has one."""
@@ -106,8 +110,26 @@ class Explorer(Stateful, Panel):
     def computed(self) -> None:
         """Called after each piece of `ahead`, in the loop's thread."""
 
+    def awaited(self) -> str:
+        """How far that is what the reader waits for and `ahead` computes, without a full stop; empty where it is done.
+
+        It is followed by " …" while it goes on, and by "; stopped." after Stop.
+        """
+        return ""
+
+    def stop(self) -> None:
+        """Compute no further until something else is asked for; what is drawn stays."""
+        self._background.stop()
+        self._state_changed()
+
+    def go_on(self) -> None:
+        """Compute what is still missing after `stop`."""
+        self._background.allow()
+        self._state_changed()
+
     async def ready(self) -> None:
         """Wait until nothing is left to be computed in the background, and everything is drawn."""
+        self._background.allow()
         self._redraw()
         await self._background.finished()
         self._redraw()
@@ -169,6 +191,10 @@ class Explorer(Stateful, Panel):
     def figures(self) -> list[Figure]:
         return [self.figure()]
 
+    def _moved(self, change: Any) -> None:
+        self._background.allow()  # Stop was about something else
+        self._state_changed()
+
     def _state_changed(self, change: Any = None) -> None:
         # A move may arrive in another thread than the one that draws.
         self._loop.soon(self._redraw_soon)
@@ -184,7 +210,8 @@ class Explorer(Stateful, Panel):
             missing = self._missing_beside_the_loop()
             self.charts.stale = missing is not None
             if missing is not None:
-                self._say(f"Not up to date yet: {missing.what} is computed …", QUIET_COLOUR)
+                ends = "not computed: stopped." if self._background.is_stopped else "computed …"
+                self._say(f"Not up to date yet: {missing.what} is {ends}", QUIET_COLOUR)
                 return
             self.charts.show(self.draw())
             self._tell()
@@ -228,10 +255,19 @@ class Explorer(Stateful, Panel):
         return Offered(file_stem(repr(self)), lambda: self.tables()[0], self.frame, self.figure).prepare(kind)
 
     def _say_hint(self) -> None:
-        self._say("\n".join(said for said in (*self.moved_on(), *self.remarks(), self.hint()) if said), QUIET_COLOUR)
+        awaited = self.awaited() if self._loop.is_running else ""
+        progress = awaited and awaited + ("; stopped." if self._background.is_stopped else " …")
+        said = (*self.moved_on(), *self.remarks(), progress, self.hint())
+        self._say("\n".join(filter(None, said)), QUIET_COLOUR)
 
     def _say(self, sentence: str, colour: str) -> None:
         self._message.value = spoken(sentence, colour)
+        waits = self._loop.is_running and (self.charts.stale or bool(self.awaited()))
+        self._stop_or_go_on.layout.display = None if waits else "none"
+        self._stop_or_go_on.description = "Go on" if self._background.is_stopped else "Stop"
+
+    def _stop_or_continue(self) -> None:
+        self._loop.soon(self.go_on if self._background.is_stopped else self.stop)
 
     def refuse(self, error: BaseException) -> None:
         """Say what was wrong with something that a reader asked for; what is drawn stays."""

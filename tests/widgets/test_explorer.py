@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import html
+import threading
 from typing import Any
 
-import ipywidgets
 import matplotlib.figure
 import pandas as pd
 import plotly.graph_objects as go
@@ -19,6 +19,7 @@ from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
 from lgq_explore.widgets.explorer import Explorer
+from lgq_explore.widgets.parts.background import Work
 from lgq_explore.widgets.parts.state import Codes
 from lgq_explore.widgets.parts.studies import as_run, as_study, run_argument, study_argument, study_caption
 
@@ -61,8 +62,7 @@ class Squares(Explorer):
 
 
 def text_of(explorer: Explorer) -> str:
-    said = [html.unescape(part.value) for part in explorer.children if isinstance(part, ipywidgets.HTML)]
-    return "\n".join([*said, explorer.foot.line])
+    return f"{html.unescape(explorer._message.value)}\n{explorer.foot.line}"
 
 
 def test_a_trait_redraws_the_charts_at_once_where_no_loop_runs() -> None:
@@ -129,6 +129,66 @@ def test_the_numbers_and_the_caption_are_made_when_somebody_unfolds_them() -> No
     assert "squares of 1 numbers" in explorer.foot.details
     explorer.selection = [3, 5]
     assert "squares of 2 numbers" in explorer.foot.details
+
+
+class SlowSquares(Squares):
+    """Computes its squares in the background, step by step, until it is told not to."""
+
+    def __init__(self, **state: Any) -> None:
+        self.computed_for: list[list[int]] = [[3]]
+        self.may_end = threading.Event()
+        super().__init__(**state)
+
+    def missing(self) -> Work | None:
+        wanted = self.selection
+        return None if wanted in self.computed_for else Work("each square", lambda: self._compute(wanted))
+
+    def _compute(self, wanted: list[int]) -> None:
+        while not self.may_end.wait(0.001):
+            self._background.require_wanted()
+        self.computed_for.append(wanted)
+
+
+def test_what_is_computed_in_the_background_can_be_stopped_and_taken_up_again() -> None:
+    async def stop_and_go_on() -> None:
+        explorer = SlowSquares(selection=[3])
+        button = explorer._stop_or_go_on
+        assert button.layout.display == "none"
+        explorer.selection = [5]
+        await asyncio.sleep(0.1)
+        assert "each square is computed …" in text_of(explorer)
+        assert (button.layout.display, button.description) == (None, "Stop")
+        button.click()
+        await explorer._background.finished()
+        await asyncio.sleep(0.1)
+        assert "Not up to date yet: each square is not computed: stopped." in text_of(explorer)
+        assert explorer.charts.stale
+        assert (button.layout.display, button.description) == (None, "Go on")
+        assert explorer.drawn == [[3]]
+        explorer.may_end.set()
+        button.click()
+        await asyncio.sleep(0.1)
+        await explorer._background.finished()
+        assert explorer.drawn == [[3], [5]]
+        assert button.layout.display == "none"
+
+    asyncio.run(stop_and_go_on())
+
+
+def test_what_is_asked_for_after_a_stop_is_computed() -> None:
+    async def stop_and_move() -> SlowSquares:
+        explorer = SlowSquares(selection=[3])
+        explorer.selection = [5]
+        await asyncio.sleep(0.1)
+        explorer.stop()
+        await explorer._background.finished()
+        explorer.may_end.set()
+        explorer.selection = [7]
+        await asyncio.sleep(0.1)
+        await explorer._background.finished()
+        return explorer
+
+    assert asyncio.run(stop_and_move()).drawn == [[3], [7]]
 
 
 def test_linked_panels_share_a_selection() -> None:

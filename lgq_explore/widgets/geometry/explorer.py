@@ -19,7 +19,7 @@ from lgq_explore.frames.geometry import CODE, TOKEN
 from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import MAKE_AGAIN, Explorer
-from ..parts.background import Piece, Work
+from ..parts.background import Abandoned, Piece, Work
 from ..parts.charts import Picked
 from ..parts.inputs import codes_box, menu, row, step_slider
 from ..parts.state import Choice, Codes
@@ -178,14 +178,14 @@ class GeometryExplorer(Explorer):
 
     def hint(self) -> str:
         failed = [said for requested, said in self._failures.items() if requested in self._requested()]
-        if failed:
-            return failed[0]
+        return failed[0] if failed else ""
+
+    def awaited(self) -> str:
         missing = self._next_unknown()
-        if missing is None or not self._loop.is_running:
+        if missing is None:
             return ""
-        what = "UMAP" if missing[1].method == "umap" else "the grid"
-        shown = "Drawn by PCA until UMAP is made" if what == "UMAP" else "The grid follows"
-        return f"{shown}: {self._progress or 'starting'} …"
+        shown = "Drawn by PCA until UMAP is made" if missing[1].method == "umap" else "The grid follows"
+        return f"{shown}: {self._progress or 'starting'}"
 
     def _requested(self) -> list[tuple[StudyMaps, MapRequest]]:
         """The maps of the present state, from left to right."""
@@ -270,10 +270,13 @@ class GeometryExplorer(Explorer):
         self._progress = ""
         try:
             maps.map(request, self._hear)
+        except Abandoned:
+            raise
         except Exception as error:  # shown in the panel, and not tried again
             self._failures[maps, request] = str(error) if isinstance(error, InputError) else repr(error)
 
     def _hear(self, sentence: str) -> None:
+        self._background.require_wanted()
         self._progress = sentence
         if self._loop.is_running:
             self._loop.soon(self._say_hint)

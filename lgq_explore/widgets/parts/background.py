@@ -29,7 +29,7 @@ class Background:
     """Pieces of work, each done in another thread, one after the other.
 
     next_piece: the piece to do now, or None where none is left; asked anew after each, so that what a reader wants now
-    is done first. A long piece looks now and then whether it is still wanted, and raises Abandoned where it is not.
+    is done first. A long piece calls `require_wanted` now and then, and raises Abandoned itself where it knows better.
     done: called in the loop's thread after each piece that was not abandoned. failed: called there with what else a
     piece raised, which ends the work until `begin` is called again.
     """
@@ -42,11 +42,30 @@ class Background:
     ) -> None:
         self._next_piece, self._done, self._failed = next_piece, done, failed
         self._task: asyncio.Task[None] | None = None
+        self._is_stopped = False
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing more is begun until `allow` is called."""
+        return self._is_stopped
+
+    def stop(self) -> None:
+        """Begin no other piece. The present one ends by itself, or where it calls `require_wanted`."""
+        self._is_stopped = True
+
+    def allow(self) -> None:
+        """Take `stop` back; `begin` begins again. Any thread may call this."""
+        self._is_stopped = False
+
+    def require_wanted(self) -> None:
+        """Called by pieces: raises Abandoned after `stop`."""
+        if self._is_stopped:
+            raise Abandoned
 
     def begin(self) -> None:
         """Work until no piece is left, if that is not done already. Nothing happens in a script, which has no loop."""
         loop = running_loop()
-        if loop is not None and not self.is_busy and (piece := self._next_piece()) is not None:
+        if loop is not None and not self.is_busy and (piece := self._wanted_piece()) is not None:
             self._task = loop.create_task(self._work(piece))
 
     async def finished(self) -> None:
@@ -73,4 +92,7 @@ class Background:
             except Exception as error:  # a defect: the kernel's log has the rest
                 self._failed(error)
                 raise
-            piece = self._next_piece()
+            piece = self._wanted_piece()
+
+    def _wanted_piece(self) -> Piece | None:
+        return None if self._is_stopped else self._next_piece()

@@ -221,6 +221,7 @@ class TemperatureExplorer(Explorer):
         """Compute the curves of a snapshot; called in another thread."""
 
         def heed(done: int, temperatures: int) -> None:
+            self._background.require_wanted()
             if self.snapshot != snapshot:
                 raise Abandoned
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,10 +9,10 @@ from functools import lru_cache
 import pandas as pd
 
 from lgq_explore import analysis
-from lgq_explore.errors import InputError
 from lgq_explore.runs.run import Run
 from lgq_explore.runs.study import CODES_KEPT, CROPS, Study
 
+from ..parts.one_by_one import OneByOne
 from ..parts.studies import as_codes, run_argument, study_argument
 
 AT_ONCE = 4
@@ -45,67 +44,28 @@ def counted(study: Study) -> CountedRun:
     )
 
 
-class Counting:
-    """Runs by name, of which some are counted already. Any thread may count.
+class Counting(OneByOne[CountedRun]):
+    """Runs by name, of which some are counted already.
 
     subjects: studies, or runs that are looked at through at most `crops` crops of `data` (`parts.studies.as_codes`).
     """
 
     def __init__(self, subjects: Mapping[str, Study | Run], crops: int, data: str | None) -> None:
+        super().__init__(subjects, lambda name: counted(as_codes(subjects[name], crops, data)), done="counted")
         self._subjects, self._crops, self._data = subjects, crops, data
-        self._counted: dict[str, CountedRun] = {}
-        self._refusals: dict[str, str] = {}
-        self._lock = threading.Lock()
-
-    def of(self, name: str) -> CountedRun:
-        """The run's counts, made now if they were not before. Raises InputError."""
-        with self._lock:
-            if name not in self._counted:
-                self._counted[name] = counted(as_codes(self._subjects[name], self._crops, self._data))
-            return self._counted[name]
-
-    def known(self) -> dict[str, CountedRun]:
-        """Those that are counted, in the order in which they were given."""
-        return {name: self._counted[name] for name in self._subjects if name in self._counted}
-
-    def all(self) -> dict[str, CountedRun]:
-        """All, counted now where they were not before. Raises InputError."""
-        return {name: self.of(name) for name in self._subjects}
 
     def arguments(self) -> list[str]:
         """What the runs were given by, as Python."""
         subjects = list(self._subjects.values())
         written = [study_argument(each) if isinstance(each, Study) else run_argument(each) for each in subjects]
         crops = [] if self._crops == CROPS else [f"crops={self._crops}"]
-        given = next((run.study.encoding.data for run in self._counted.values()), self._data)
+        given = next((run.study.encoding.data for run in self.known().values()), self._data)
         return [*written, *crops, *([] if self._data is None else [f"data={given!r}"])]
 
     def codebook_size(self, name: str) -> int:
         """K of a run, whether it is counted or not."""
         subject = self._subjects[name]
         return subject.quantizer.codebook_size if isinstance(subject, Study) else subject.config.quantizer.size
-
-    def is_tried(self, name: str) -> bool:
-        """Whether a run was counted, or refused."""
-        return name in self._counted or name in self._refusals
-
-    def next_missing(self) -> str | None:
-        """A run that was not tried yet."""
-        return next((name for name in self._subjects if not self.is_tried(name)), None)
-
-    def count(self, name: str) -> None:
-        """As `of`, but a refusal is kept, to be said in `progress`."""
-        try:
-            self.of(name)
-        except InputError as error:
-            self._refusals[name] = str(error)
-
-    def progress(self) -> str:
-        """How far it is, and which runs could not be counted; empty where all are counted."""
-        missing = self.next_missing() is not None
-        so_far = f"{len(self._counted)} of {len(self._subjects)} runs are counted, the others follow …"
-        refused = [f"{name} can't be counted: {why}" for name, why in self._refusals.items()]
-        return "\n".join([*([so_far] if missing else []), *refused])
 
 
 def frame_of(runs: Mapping[str, CountedRun], part: str) -> pd.DataFrame:

@@ -199,7 +199,7 @@ class UsageExplorer(Explorer):
         return self._counting.arguments()
 
     def hint(self) -> str:
-        said = [self._counting.progress()]
+        said = [self._counting.refused()]
         if frame_of(self._counting.known(), "summary")["tokens"].nunique() > 1:
             said.append(
                 "The runs were counted over different numbers of tokens, and usage grows with them: not ranked."
@@ -207,17 +207,20 @@ class UsageExplorer(Explorer):
         return "\n".join(filter(None, said))
 
     def missing(self) -> Work | None:
-        if self._counting.is_tried(self.shown):
+        if not self._counting.is_due(self.shown):
             return None
-        return Work(f"the usage of {self.shown}", partial(self._counting.count, self.shown))
+        return Work(f"the usage of {self.shown}", partial(self._counting.attempt, self.shown))
 
     def ahead(self) -> Piece | None:
-        name = self._counting.next_missing()
-        return None if name is None else partial(self._counting.count, name)
+        name = self._counting.next_due()
+        return None if name is None else partial(self._counting.attempt, name)
+
+    def awaited(self) -> str:
+        return self._counting.progress()
 
     def computed(self) -> None:
         """Lines of all runs are drawn at once: they would jump as often as there are runs."""
-        if self._counting.next_missing() is None:
+        if self._counting.next_due() is None:
             self._state_changed()
         else:
             self._say_hint()

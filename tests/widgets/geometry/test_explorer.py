@@ -80,7 +80,7 @@ def expected_places(codes: Any) -> dict[int, tuple[float, float]]:
 
 
 def said_by(panel: GeometryExplorer) -> str:
-    return "\n".join(html.unescape(part.value) for part in panel.children if isinstance(part, ipywidgets.HTML))
+    return html.unescape(panel._message.value)
 
 
 def test_it_opens_on_todays_codes_by_pca_beside_the_lattice(runs: list[Run]) -> None:
@@ -238,13 +238,12 @@ def test_umap_follows_pca_where_a_kernels_loop_runs(runs: list[Run]) -> None:
         panel = GeometryExplorer(runs[0], method="umap")
         assert places(panel) == by_pca
         said, threads = [], set()
-        message = next(part for part in panel.children if isinstance(part, ipywidgets.HTML))
 
         def hear(change: traitlets.Bunch) -> None:
             said.append(change["new"])
             threads.add(threading.get_ident())
 
-        message.observe(hear, "value")
+        panel._message.observe(hear, "value")
         await panel.ready()
         return panel, said, threads
 

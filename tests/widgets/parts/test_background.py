@@ -103,3 +103,27 @@ def test_a_defect_is_told_and_raised_too() -> None:
         return planted
 
     assert asyncio.run(work()).failed == [FAILURES[-3]]
+
+
+def test_after_stop_no_other_piece_is_begun_until_it_is_allowed() -> None:
+    async def work() -> tuple[list[tuple[int, bool]], list[tuple[int, bool]]]:
+        planted = Planted(3, 5, 8)
+        background = planted.background = Background(planted.next_piece, lambda: background.stop(), planted.failed.append)
+        planted.background.begin()
+        await planted.background.finished()
+        planted.background.begin()  # what is drawn meanwhile changes nothing
+        await planted.background.finished()
+        stopped = list(planted.done)
+        planted.background.allow()
+        planted.background.begin()
+        await planted.background.finished()
+        return stopped, planted.done
+
+    background = Planted().background
+    background.require_wanted()
+    background.stop()
+    with pytest.raises(Abandoned):
+        background.require_wanted()
+    stopped, done = asyncio.run(work())
+    assert stopped == [(3, False)]
+    assert done == [(3, False), (5, False)]  # and stopped again
