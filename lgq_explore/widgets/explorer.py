@@ -62,6 +62,9 @@ class Explorer(Stateful, Panel):
     WIDE: ClassVar[tuple[str, ...]] = ()
     """The names of charts that go over both columns."""
 
+    OPENS_EMPTY: ClassVar[bool] = False
+    """Whether it is there before anything is drawn, where a kernel's loop runs; others compute that first."""
+
     def __init__(self, **state: Any) -> None:
         self.charts = Charts(self.WIDE)
         self._message = ipywidgets.HTML()
@@ -211,7 +214,10 @@ class Explorer(Stateful, Panel):
             self.charts.stale = missing is not None
             if missing is not None:
                 ends = "not computed: stopped." if self._background.is_stopped else "computed …"
-                self._say(f"Not up to date yet: {missing.what} is {ends}", QUIET_COLOUR)
+                self._say(
+                    f"{'Not up to date' if self.charts.figures else 'Nothing'} yet: {missing.what} is {ends}",
+                    QUIET_COLOUR,
+                )
                 return
             self.charts.show(self.draw())
             self._tell()
@@ -232,8 +238,9 @@ class Explorer(Stateful, Panel):
             self.foot.details = f"{tables_as_html(*self.tables())}<p>{html.escape(self.caption())}</p>"
 
     def _missing_beside_the_loop(self) -> Work | None:
-        """What is missing where the background can compute it; a panel that is opened computes it at once."""
-        return self.missing() if self._loop.is_running and self.charts.figures else None
+        """What is missing where the background can compute it; most panels compute at once what they open with."""
+        can_wait = self.OPENS_EMPTY or self.charts.figures
+        return self.missing() if self._loop.is_running and can_wait else None
 
     def _next_piece(self) -> Piece | None:
         try:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from .curves import rule_curves
-from .evidence import Evidence, gather_evidence
+from .evidence import CROPS, Evidence, gather_evidence
 from .training_curves import training_curves
 from .verdicts import advised_command, assess, judge, worst_state
 
 __all__ = [
+    "CROPS",
     "Evidence",
     "advised_command",
     "assess",

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, printable
 from lgq_explore.quantizers import SoftQuantizer, SquaredEuclidean, TakesCodebooks
 from lgq_explore.quantizers.nearest import nearest
 from lgq_explore.runs.config import TrainConfig
@@ -49,8 +49,9 @@ class Evidence:
 
     config: the recipe. history: one row per logged step, as `Run.history` gives it. finished_steps: steps that the
     weights have seen. weights: their digest, empty without weights. held_out_tokens: number of encoded tokens, 0 where
-    none could be encoded. centres: the frame of `centre_places`. softness: `softness_summary` of held-out tokens at the
-    last temperature in force, empty without temperature. cold_enough: the temperature at which their gap would be
+    none could be encoded. data: the SPEC of the pictures where they are not the run's held-out ones. centres: the frame
+    of `centre_places`. softness: `softness_summary` of these tokens at the last temperature in force, empty without
+    temperature. cold_enough: the temperature at which their gap would be
     SMALL_GAP. missing: name (`held-out`, `centres`, `softness`) → why it could not be measured.
     """
 
@@ -60,6 +61,7 @@ class Evidence:
     run: str = "RUN"
     weights: str = ""
     held_out_tokens: int = 0
+    data: str = ""
     centres: pd.DataFrame = field(default_factory=pd.DataFrame)
     softness: Mapping[str, float] = field(default_factory=dict)
     cold_enough: float | None = None
@@ -70,20 +72,26 @@ class Evidence:
         return self.finished_steps >= self.config.steps
 
     @property
+    def kind_of_tokens(self) -> str:
+        """What the encoded tokens are called."""
+        return f"tokens of {printable(self.data)}" if self.data else "held-out tokens"
+
+    @property
     def tokens_a_step(self) -> int:
         """N of one optimiser step, B·(S/f)²."""
         config = self.config
         return config.batch_size * (config.image_size // config.backbone.factor) ** 2
 
 
-def gather_evidence(subject: Run | Study) -> Evidence:
-    """The evidence of a run, or of a study of it.
+def gather_evidence(subject: Run | Study, data: str | None = None, crops: int = CROPS) -> Evidence:
+    """The evidence of a run, or of a study of it, which has its pictures already.
 
-    For a run, at most CROPS of its held-out crops are encoded. Where something is not available (no weights yet, or
-    pictures that were moved), the field `missing` says so.
+    For a run, at most `crops` of its held-out crops are encoded, or crops of `data`: the SPEC of other pictures. Where
+    something is not available (no weights yet, or pictures of training that were moved), the field `missing` says so.
 
     Raises:
-        InputError: a damaged history, weights that don't fit the recipe, a study without a run.
+        InputError: a damaged history, weights that don't fit the recipe, a study without a run, or data that can't be
+            used.
     """
     if isinstance(subject, Study):
         return _of_study(subject)
@@ -92,8 +100,10 @@ def gather_evidence(subject: Run | Study) -> Evidence:
         return _without_pictures(evidence, "there are no weights yet")
     run = frozen(subject)
     try:
-        encoding = encode(run, crops=CROPS, trained=run.trained())
+        encoding = encode(run, data, crops=crops, trained=run.trained())
     except InputError as error:  # a run folder travels without its pictures; its history still tells much
+        if data is not None:
+            raise
         return _without_pictures(_of_run(run), f"held-out pictures can't be had: {str(error).splitlines()[0]}")
     return _of_study(Study(run.trained(), encoding, run))
 
@@ -104,7 +114,8 @@ def _of_run(run: FrozenRun) -> Evidence:
 
 
 def _of_study(study: Study) -> Evidence:
-    evidence = replace(_of_run(study.require_run()), held_out_tokens=len(study.points))
+    data = study.encoding.data if study.encoding.split == "everything" else ""
+    evidence = replace(_of_run(study.require_run()), held_out_tokens=len(study.points), data=data)
     return _with_softness(_with_centres(evidence, study), study)
 
 

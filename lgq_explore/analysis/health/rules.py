@@ -101,7 +101,7 @@ def collapse(evidence: Evidence) -> Verdict:
 
 
 def centres_leaving(evidence: Evidence) -> Verdict:
-    """The share of centres that no held-out token is near to, by `centre_places`."""
+    """The share of centres that no encoded token is near to, by `centre_places`."""
     if evidence.centres.empty:
         return _missing(evidence, "centres")
     places = _records(evidence.centres)
@@ -109,8 +109,8 @@ def centres_leaving(evidence: Evidence) -> Verdict:
     reach = now["reach"] / now["spread"] if now["spread"] else 1.0
     seen = (
         f"{now['outside'] * now['codes']:,.0f} of K = {now['codes']:,.0f} centres ({_percent(now['outside'])}) lie "
-        f"outside the latents at step {now['step']:,.0f}: farther from every one of N = {now['tokens']:,.0f} held-out "
-        f"tokens than {'' if reach == 1 else f'{reach:.2g} times '}the tokens' spread"
+        f"outside the latents at step {now['step']:,.0f}: farther from every one of N = {now['tokens']:,.0f} "
+        f"{evidence.kind_of_tokens} than {'' if reach == 1 else f'{reach:.2g} times '}the tokens' spread"
     )
     if now["outside"] < DESERTED:
         finding = f"No: {seen}; from {_percent(DESERTED)} on is a warning."
@@ -195,7 +195,8 @@ def too_few_tokens(evidence: Evidence) -> Verdict:
         f"of K = {size:,d} codes"
     )
     if 0 < evidence.held_out_tokens < size:
-        seen += f"; the N = {evidence.held_out_tokens:,d} held-out tokens looked at can show no more codes than that"
+        looked_at = f"N = {evidence.held_out_tokens:,d} {evidence.kind_of_tokens}"
+        seen += f"; the {looked_at} looked at can show no more codes than that"
     if not reasons:
         return Verdict(FINE, f"No: {seen}; under {SEEN:g} is a warning.", None, tokens_a_code, SEEN)
     change = Change(" ".join(words), tuple(assignments))
@@ -214,7 +215,7 @@ def soft_hard_gap(evidence: Evidence) -> Verdict:
     seen = (
         f"at the last temperature, τ = {softness['temperature']:.3g}, soft vectors lie {_percent(gap)} of the tokens' "
         f"spread from their codes; {softness['effective_codes']:.3g} codes share a token, and the chosen one holds "
-        f"{_percent(softness['max_p'])} of it (N = {softness['tokens']:,.0f} held-out tokens)"
+        f"{_percent(softness['max_p'])} of it (N = {softness['tokens']:,.0f} {evidence.kind_of_tokens})"
     )
     if gap < SMALL_GAP:
         return Verdict(FINE, f"No: {seen}; from {_percent(SMALL_GAP)} on is a warning.", None, gap, SMALL_GAP)

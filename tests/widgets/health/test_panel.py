@@ -6,12 +6,14 @@ import asyncio
 import html
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import ipywidgets
 import pandas as pd
 import pytest
+from PIL import Image
 
 import lgq_explore as lgq
 from lgq_explore import analysis
@@ -35,7 +37,7 @@ def runs(recipe: TrainConfig, tmp_path: Path) -> list[Run]:
 
 
 def said_by(panel: HealthPanel) -> str:
-    parts = [part.value for part in panel.children if isinstance(part, ipywidgets.HTML)] + [panel.foot.details]
+    parts = [panel._message.value, panel._lines.value, panel.foot.details]
     return html.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", "\n".join(parts), flags=re.DOTALL))
 
 
@@ -123,8 +125,9 @@ def test_it_looks_again_at_a_run_that_went_on(recipe: TrainConfig, tmp_path: Pat
 def test_in_a_notebook_it_looks_again_in_the_background_and_says_so(runs: list[Run]) -> None:
     async def look() -> HealthPanel:
         panel = HealthPanel(runs[0])
+        await panel.ready()
         panel.look_again()
-        assert "Not up to date yet: the evidence of each run is computed" in said_by(panel)
+        assert "Not up to date yet: the evidence of lgq is computed" in said_by(panel)
         assert panel.charts.stale
         await panel.ready()
         assert "Not up to date" not in said_by(panel)
@@ -137,6 +140,86 @@ def test_in_a_notebook_it_looks_again_in_the_background_and_says_so(runs: list[R
     assert "history.csv can't be used" in said_by(panel)
     assert "too few tokens for K?" in said_by(panel)
     assert not panel.charts.stale
+
+
+def test_in_a_notebook_runs_are_looked_at_one_after_the_other_and_each_is_shown_at_once(runs: list[Run]) -> None:
+    async def look() -> HealthPanel:
+        panel = HealthPanel(*runs)
+        assert not panel.charts.figures
+        assert "Nothing yet: the evidence of lgq is computed …" in said_by(panel)
+        assert (panel.line(), panel.figures()) == ("", [])
+        panel._gathering.attempt("lgq")  # as the background does
+        panel._redraw()
+        assert "1 of 2 runs are looked at …" in said_by(panel)
+        assert "too few tokens for K?" in said_by(panel)
+        assert panel.tables()[0].columns.tolist() == ["lgq"]
+        panel.stop()
+        await panel._background.finished()
+        await asyncio.sleep(0.1)
+        assert "1 of 2 runs are looked at; stopped." in said_by(panel)
+        assert panel._stop_or_go_on.description == "Go on"
+        panel.go_on()
+        await panel.ready()
+        assert "runs are looked at" not in said_by(panel)
+        assert panel._stop_or_go_on.layout.display == "none"
+        return panel
+
+    panel = asyncio.run(look())
+    assert panel.tables()[0].equals(HealthPanel(*runs).tables()[0])
+    assert panel.charts.figures == HealthPanel(*runs).charts.figures
+
+
+def test_one_run_that_can_t_be_looked_at_is_said_and_the_others_are_shown(runs: list[Run]) -> None:
+    (runs[0].path / "history.csv").write_text("step,loss\n1,much\n")
+
+    async def look() -> HealthPanel:
+        panel = HealthPanel(*runs)
+        await panel.ready()
+        assert "history.csv can't be used" in said_by(panel)
+        assert "history.csv can't be used" in panel.nothing_to_see()
+        panel.shown = "fsq"
+        await panel.ready()
+        return panel
+
+    panel = asyncio.run(look())
+    assert "lgq can't be looked at: " in said_by(panel)
+    assert panel.line().startswith("fsq: ")
+    with pytest.raises(InputError, match=r"history\.csv can't be used"):
+        panel.frame()
+
+
+def test_a_picture_that_is_left_in_a_notebook_shows_the_run(runs: list[Run]) -> None:
+    async def still() -> dict[str, object]:
+        return HealthPanel(*runs).still()
+
+    assert asyncio.run(still()) == HealthPanel(*runs).still()
+
+
+def test_pictures_of_one_s_own_are_looked_at_though_those_of_training_are_gone(
+    recipe: TrainConfig, tmp_path: Path
+) -> None:
+    own, gone = tmp_path / "own", tmp_path / "gone"
+    for folder, pictures in ((own, 3), (gone, 6)):
+        folder.mkdir()
+        for number in range(pictures):
+            Image.new("RGB", (40, 72), (40 * number, 9, 200 - 40 * number)).save(folder / f"{number}.png")
+    run = train(replace(recipe, data=f"folder:{gone}"), tmp_path / "mine")
+    shutil.rmtree(gone)
+    assert HealthPanel(run).summary()["lgq held-out tokens"] == 0
+    panel = HealthPanel(run, data=f"folder:{own}", crops=2)
+    study = lgq.study(run, f"folder:{own}", crops=2)
+    assert panel.summary()[f"lgq tokens of folder:{own}"] == len(study.points) > 0
+    assert f"N = {len(study.points)} tokens of folder:{own}." in panel.caption()
+    assert panel.code().startswith(f"lgq.widgets.HealthPanel({str(run.path)!r}, crops=2, data='folder:{own}', ")
+    again = eval(panel.code(), {"lgq": lgq})
+    assert (again.code(), again.caption()) == (panel.code(), panel.caption())
+    pd.testing.assert_frame_equal(again.frame(), panel.frame())
+    pd.testing.assert_frame_equal(panel.frame().drop(columns="run"), analysis.health.assess(study))
+    assert "held-out tokens" not in said_by(panel)
+    with pytest.raises(InputError, match=r"there is no folder .*nowhere"):
+        HealthPanel(run, data=f"folder:{tmp_path / 'nowhere'}")
+    with pytest.raises(InputError, match="has its pictures already: give a run instead of a study"):
+        HealthPanel(study, data="fake")
 
 
 def test_it_leaves_a_picture_and_a_name_that_stays(runs: list[Run]) -> None:

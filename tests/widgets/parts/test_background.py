@@ -108,7 +108,9 @@ def test_a_defect_is_told_and_raised_too() -> None:
 def test_after_stop_no_other_piece_is_begun_until_it_is_allowed() -> None:
     async def work() -> tuple[list[tuple[int, bool]], list[tuple[int, bool]]]:
         planted = Planted(3, 5, 8)
-        background = planted.background = Background(planted.next_piece, lambda: background.stop(), planted.failed.append)
+        background = planted.background = Background(
+            planted.next_piece, lambda: background.stop(), planted.failed.append
+        )
         planted.background.begin()
         await planted.background.finished()
         planted.background.begin()  # what is drawn meanwhile changes nothing
