@@ -211,8 +211,12 @@ class TrainingMonitor(Panel):
         return Offered(stem, lambda: numbers_of(latest.row), lambda: history, figure).prepare(kind)
 
     def _stop(self) -> None:
-        self.controls.stop()
-        self._draw()
+        """End what is going on: training, or reading the newest checkpoint of a run that rests."""
+        if self._follower.is_training:
+            self.controls.stop()
+            self._draw()
+        elif self._watch is not None:
+            self._watch.stop_reading()
 
 
 def _what_is_meant(config: TrainConfig | None, run: RunLike | None) -> tuple[Run | None, TrainConfig]:

@@ -17,7 +17,12 @@ from lgq_explore.runs.run_files import step_of
 from lgq_explore.runs.training_lock import is_held
 from lgq_explore.training.checkpoint_summary import newest_checkpoint_summary
 
+from ..parts.background import Abandoned
 from .latest_step import CodesAndPictures, LatestStep
+
+NOT_READ = (
+    "Codes and pictures of its newest checkpoint are not shown: reading was stopped. Make the panel again to see them."
+)
 
 
 class RunReader:
@@ -43,6 +48,7 @@ class RunReader:
         self._rows: FileStamp = None
         self._weights: Stamp = ()
         self._weights_read: Stamp = ()
+        self._given_up: Stamp | None = None
 
     def look(self) -> bool:
         """Read what was logged, and whether somebody trains. Returns whether anything is new."""
@@ -63,16 +69,32 @@ class RunReader:
         return not self.trouble and self._weights != self._weights_read
 
     def read_checkpoint(self) -> None:
-        """Reconstruct pictures by the newest weights, and read which codes were used."""
+        """Reconstruct pictures by the newest weights, and read which codes were used.
+
+        Raises Abandoned after `give_up`; what was read before stays.
+        """
         weights = self._weights
         self.missing = ""
         try:
-            self.shown = self._codes_and_pictures()
+            found = self._codes_and_pictures(weights)
+            self._require_wanted(weights)
+            self.shown = found
         except InputError as error:
             if weights == stamp_of(self.run.path):  # otherwise a trainer has replaced what was being read
                 self.missing = _in_a_line(error)
         finally:
             self._weights_read = weights
+            if weights == self._given_up:
+                self.missing = NOT_READ
+
+    def give_up(self) -> None:
+        """Read no more of the newest weights; newer ones are read again. Any thread may call this."""
+        self._given_up = self._weights_read = self._weights
+        self.missing = NOT_READ
+
+    def _require_wanted(self, weights: Stamp) -> None:
+        if weights == self._given_up:
+            raise Abandoned
 
     def skip(self) -> bool:
         """As `look`, but the weights that the folder holds now are known already."""
@@ -102,14 +124,16 @@ class RunReader:
             self.checkpoint_step = 0 if checkpoint is None else step_of(checkpoint) or 0
             self._weights = weights
 
-    def _codes_and_pictures(self) -> CodesAndPictures | None:
+    def _codes_and_pictures(self, weights: Stamp) -> CodesAndPictures | None:
         """None before the first weights. Raises InputError."""
         if not self.run.finished_steps:
             return None
         tokenizer = self.run.tokenizer()
+        self._require_wanted(weights)
         summary = newest_checkpoint_summary(self.run, tokenizer.quantizer.levels)
         self.held_temperature = None if summary is None else summary.held_temperature
         crops, held = self._held_out(), self.held_temperature
+        self._require_wanted(weights)
         pictures = None if crops is None else analysis.pictures.reconstruct(tokenizer, crops, held)
         if summary is None or summary.counts is None:
             return CodesAndPictures(None, 1, pictures)

@@ -16,6 +16,7 @@ BEFORE_THE_FIRST_STEP = (
     "Loading the pictures and spreading the first codebook over them: the charts come with the first step."
 )
 READING = "Reading codes and pictures of its newest checkpoint …"
+"""Said while a run rests, when Stop ends that."""
 NOTHING_YET = "Nothing to see yet: press Start, or run a cell with run = await monitor.train()."
 
 
@@ -53,13 +54,14 @@ def situation_of(trainer: Trainer, reader: RunReader | None, latest: LatestStep 
         return Situation(
             State.FAILED, told=told, is_error=True, can_start=trainer.can_start, can_resume=trainer.can_resume
         )
-    missing = "" if reader is None else READING if reader.is_behind else reader.missing
+    reads = reader is not None and reader.is_behind
+    missing = "" if reader is None else READING if reads else reader.missing
     if trainer.state is State.FINISHED or (reader is not None and reader.is_finished):
-        return Situation(State.FINISHED, told=missing, why_not_steered="the run is finished")
+        return Situation(State.FINISHED, told=missing, can_stop=reads, why_not_steered="the run is finished")
     if trainer.run is None:
         return Situation(trainer.state, told=NOTHING_YET, can_start=trainer.can_start)
     told = "\n".join(said for said in (_where_it_goes_on(reader, latest), missing) if said)
-    return Situation(State.STOPPED, told=told, can_resume=trainer.can_resume)
+    return Situation(State.STOPPED, told=told, can_stop=reads, can_resume=trainer.can_resume)
 
 
 def in_two_lines(error: BaseException) -> str:

@@ -51,7 +51,8 @@ class TrainingView:
     def __init__(self, config: TrainConfig, controls: Controls, actions: Actions) -> None:
         self.config = config
         self._start = button("Start", "train this recipe into a new run", actions.start, "play")
-        self._stop = button("Stop", "finish the step, save, and keep the run for Resume", actions.stop, "stop")
+        what_stop_does = "finish the step, save, and keep the run for Resume; of a run that rests: read no further"
+        self._stop = button("Stop", what_stop_does, actions.stop, "stop")
         self._resume = button("Resume", "continue the stopped run", actions.resume, "forward")
         self._status = ipywidgets.HTML()
         self._message = ipywidgets.HTML()

@@ -49,6 +49,11 @@ class RunWatch:
             self.reader.read_checkpoint()
             self._read()
 
+    def stop_reading(self) -> None:
+        """Read no more of the newest checkpoint, and show what there is."""
+        self.reader.give_up()
+        self._show()
+
     async def _watch(self) -> None:
         was_paused = False
         while not self._is_over():

@@ -9,10 +9,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,6 +28,7 @@ from lgq_explore.runs.training_lock import is_held
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.loop import LogEvent, resume, train
 from lgq_explore.widgets import TrainingMonitor
+from lgq_explore.widgets.training import reader
 from tests.widgets.training.monitor_parts import (
     button,
     enabled,
@@ -302,6 +305,42 @@ def test_a_fixed_grid_opens_without_a_temperature(recipe: TrainConfig, tmp_path:
     monitor = TrainingMonitor(run=run)
     assert temperature_control(monitor).why_disabled.startswith("fsq ")
     assert [trace["name"] for trace in figures(monitor)[2]["data"]] == ["input", "hard"]
+
+
+def test_reading_a_checkpoint_can_be_stopped_and_newer_ones_are_read(
+    recipe: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = cut_off(replace(recipe, checkpoint_steps=2), tmp_path / "run", at=5)
+    monkeypatch.setattr("lgq_explore.widgets.training.watch.LOOK_SECONDS", 0.0)
+    may_read, has_begun = threading.Event(), threading.Event()
+    summary = reader.newest_checkpoint_summary
+
+    def slowly(*arguments: Any) -> Any:
+        has_begun.set()
+        may_read.wait(60)
+        return summary(*arguments)
+
+    monkeypatch.setattr(reader, "newest_checkpoint_summary", slowly)
+
+    async def stop_reading() -> TrainingMonitor:
+        monitor = TrainingMonitor(run=run)
+        await until(has_begun.is_set)
+        assert "Reading codes and pictures of its newest checkpoint" in text_of(monitor)
+        assert enabled(monitor) == ["Stop", "Resume"]
+        button(monitor, "Stop").click()
+        assert reader.NOT_READ in text_of(monitor)
+        assert enabled(monitor) == ["Resume"]
+        may_read.set()
+        assert monitor._watch is not None
+        await monitor._watch._checkpoints.finished()
+        monitor._draw()
+        assert reader.NOT_READ in text_of(monitor)
+        assert len(figures(monitor)) == 1  # the curves, of what was logged
+        await asyncio.to_thread(resume, run.path, progress=False)
+        await until(lambda: len(figures(monitor)) == 3)
+        return monitor
+
+    assert reader.NOT_READ not in text_of(asyncio.run(stop_reading()))
 
 
 def test_a_closed_panel_looks_no_more(recipe: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
