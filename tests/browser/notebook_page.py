@@ -40,6 +40,9 @@ BEYOND_THE_CELL = """[...document.querySelectorAll(".lgq-charts")].flatMap(chart
     ].map(part => part.outerHTML.slice(0, 80));
 })"""
 
+LATE = "[anywidget] Failed to initialize model."
+"""What anywidget says of a part that the page took two seconds to load; `test_slow_page.py` shows that it lives."""
+
 
 class NotebookPage(AnyNotebookPage):
     """A notebook with the package's panels."""
@@ -100,7 +103,8 @@ def opened_notebook(lab: Lab, page: Page, name: str, cells: Sequence[str]) -> It
     opened = NotebookPage(page)
     opened.open(lab.address_of(name))
     yield opened
-    assert not opened.errors, "\n".join(opened.errors)
+    complaints = [error for error in opened.errors if error != LATE]
+    assert not complaints, "\n".join(complaints)
 
 
 def wait_for(holds: Callable[[], object], seconds: float = 120) -> None:

@@ -52,7 +52,7 @@ def notebook(lab: Lab, page: Page, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 
 def test_every_panel_fits_every_window(notebook: NotebookPage) -> None:
-    wait_for(lambda: notebook.page.locator(".lgq-panel .lgq-foot").count() == len(PANELS))
+    wait_for(lambda: len(feet_of(notebook)) == len(PANELS) and all(len(line) > len("▸ ") for line in feet_of(notebook)))
     found: dict[str, list[str]] = {}
     for theme in ("light", "dark"):
         if theme == "dark":
@@ -65,6 +65,10 @@ def test_every_panel_fits_every_window(notebook: NotebookPage) -> None:
                     found[f"{name}, {theme}, {size}"] = wrong
                 keep_picture(panel, f"{name}-{theme}-{size}")
     assert not found, "\n".join(f"{where}: {each}" for where, wrong in found.items() for each in wrong)
+
+
+def feet_of(notebook: NotebookPage) -> list[str]:
+    return notebook.page.locator(".lgq-panel .lgq-foot-line").all_inner_texts()
 
 
 def problems(panel: Locator, tallest: float) -> list[str]:

@@ -14,6 +14,7 @@ function element(tag, className, text) {
 }
 
 function render({ model, el }) {
+  keepHearing(model);
   el.classList.add("lgq-runs");
   // JupyterLab would take the space bar and the arrows for its own.
   el.setAttribute("data-lm-suppress-shortcuts", "true");

@@ -8,9 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
+from ..parts.page_part import PagePart, script
 from .columns import COLUMNS, IS_TEXT, meaning
 from .rows import Section
 
@@ -18,14 +18,14 @@ FOLDER = Path(__file__).parent
 STYLE = FOLDER / "table_view.css"
 
 
-class TableView(anywidget.AnyWidget):
+class TableView(PagePart):
     """Sections of runs below a head. What a reader does is only reported; the traits say what is shown.
 
     The page sends ``{"sort": column}`` where a head is clicked, and ``{"tick": [runs], "on": bool}``.
     is_compact: whether it leaves room for a panel below it.
     """
 
-    _esm = FOLDER / "table_view.js"
+    _esm = script(FOLDER / "table_view.js")
     _css = STYLE
 
     columns = traitlets.List(traitlets.Dict()).tag(sync=True)

@@ -76,6 +76,7 @@ function listen(Plotly, chart, send) {
 }
 
 async function render({ model, el }) {
+  keepHearing(model);
   el.classList.add("lgq-charts");
   const charts = new Map(); // by the names of their figures
   const Plotly = await loadPlotly(model);

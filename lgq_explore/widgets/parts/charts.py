@@ -15,6 +15,8 @@ from plotly.offline import get_plotlyjs
 
 from lgq_explore.plots.style import THEMED
 
+from .page_part import PagePart, script
+
 FOLDER = Path(__file__).parent
 SCRIPTS = ("charts_theme.js", "charts_picking.js", "charts_tools.js", "charts_sliders.js", "charts.js")
 STYLES = ("charts.css", "charts_tools.css")
@@ -70,14 +72,14 @@ def plotly_library() -> PlotlyLibrary:
     return _libraries[-1]
 
 
-class Charts(anywidget.AnyWidget):
+class Charts(PagePart):
     """Plotly figures in two columns, or in one where there is no room for two.
 
     One widget for all of them: a FigureWidget each would parse its own five megabytes of plotly.js while it is made,
     and a page gives a widget two seconds for that.
     """
 
-    _esm = "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    _esm = script(*(FOLDER / name for name in SCRIPTS))
     _css = "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in STYLES)
 
     plotly = traitlets.Instance(PlotlyLibrary).tag(sync=True, **ipywidgets.widget_serialization)

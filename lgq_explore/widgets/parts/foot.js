@@ -34,6 +34,7 @@ function fillWindow(panel, fills) {
 }
 
 function render({ model, el }) {
+  keepHearing(model);
   el.classList.add("lgq-foot");
   const bar = element("div", el, { className: "lgq-foot-bar" });
   const line = element("button", bar, { className: "lgq-foot-line", title: "show or hide numbers, caption and code" });

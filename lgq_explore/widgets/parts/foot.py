@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
 from .kernel_loop import KernelLoop
+from .page_part import PagePart, script
 from .saving import SavedFile
 
 FOLDER = Path(__file__).parent
 
 
-class Foot(anywidget.AnyWidget):
+class Foot(PagePart):
     """One line that unfolds, and buttons that copy a line of text, save a file, and let the panel fill the window.
 
     formats: what can be saved, as the menu says it. prepare: takes what a file of a format needs of the present state,
@@ -24,7 +24,7 @@ class Foot(anywidget.AnyWidget):
     where its downloads go.
     """
 
-    _esm = FOLDER / "foot.js"
+    _esm = script(FOLDER / "foot.js")
     _css = FOLDER / "foot.css"
 
     line = traitlets.Unicode().tag(sync=True)

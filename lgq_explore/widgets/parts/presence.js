@@ -57,6 +57,7 @@ function keep(notebook, panel, saved) {
 }
 
 function render({ model, el }) {
+  keepHearing(model);
   el.classList.add("lgq-presence");
   const context = model.widget_manager?.context;
   const { model: notebook, sessionContext: session } = context ?? {};

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
+
+from .page_part import PagePart, script
 
 FOLDER = Path(__file__).parent
 HOW_TO_MAKE_IT_LIVE = "run this cell to make it live"
@@ -35,7 +36,7 @@ def saved_model(words: str) -> dict[str, Any]:
     }
 
 
-class Presence(anywidget.AnyWidget):
+class Presence(PagePart):
     """An invisible part of a panel, whose script runs wherever the panel is live.
 
     There it hides the picture in the output before the panel's own, and replaces it by newer ones. It keeps `saved` in
@@ -43,7 +44,7 @@ class Presence(anywidget.AnyWidget):
     things, nothing happens.
     """
 
-    _esm = FOLDER / "presence.js"
+    _esm = script(FOLDER / "presence.js")
     _css = FOLDER / "presence.css"
 
     panel = traitlets.Unicode().tag(sync=True)

@@ -19,6 +19,7 @@ function rounded(value) {
 }
 
 function render({ model, el }) {
+  keepHearing(model);
   const root = document.createElement("div");
   root.className = "lgq-tau";
   root.setAttribute("role", "group");

@@ -6,16 +6,17 @@ import math
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
 from lgq_explore.errors import InputError
 from lgq_explore.training.controls import Controls
 
+from ..parts.page_part import PagePart, script
+
 FOLDER = Path(__file__).parent
 
 
-class TemperatureControl(anywidget.AnyWidget):
+class TemperatureControl(PagePart):
     """A slider on a log scale, a box for a number, and one "by hand". The reader only sets `controls.temperature`.
 
     The reader's moves arrive as custom messages ``{"temperature": τ, "move": its name}``, with null for τ to go back to
@@ -24,7 +25,7 @@ class TemperatureControl(anywidget.AnyWidget):
     lowest, highest: the slider's ends. why_disabled: a few words for a method that has no temperature.
     """
 
-    _esm = FOLDER / "control.js"
+    _esm = script(FOLDER / "control.js")
     _css = FOLDER / "control.css"
 
     lowest = traitlets.Float(0.01).tag(sync=True)
