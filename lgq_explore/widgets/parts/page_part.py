@@ -20,8 +20,8 @@ def script(*parts: Path) -> str:
 class PagePart(anywidget.AnyWidget):
     """A widget that hears its kernel also where the page took long to load it.
 
-    `_esm` is made by `script`, and its `render` calls `keepHearing(model)`. A page that heard nothing so far asks for the
-    state, and gets it whole.
+    `_esm` is made by `script`, and its `render` calls `keepHearing(model)`. A page that heard nothing so far asks for
+    the state, and gets it whole.
     """
 
     own_id = traitlets.Unicode().tag(sync=True)
