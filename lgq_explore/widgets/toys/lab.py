@@ -27,7 +27,9 @@ from ..parts.background import Piece
 from ..parts.follower import Follower
 from ..parts.inputs import button, menu, number_box, row, stop_slider, tabs, three_digits
 from ..parts.state import Choice, Temperature, Weight, Whole
+from ..parts.tables import numbers_as_table
 from .annealing import Annealing, annealed_for
+from .numbers import curve_of_start, numbers_of
 from .planes import equilibrium_plane, hard_plane, no_equilibrium_plane, no_temperature, soft_plane
 from .trainer import ToyProgress, ToyTrainer
 
@@ -212,12 +214,15 @@ class ToyLab(Explorer):
 
     def summary(self) -> dict[str, int | float | str]:
         """`analysis.toys.ToyView.numbers` at the present temperature, and the steps that were made."""
-        made: dict[str, int | float | str] = {
-            "data": self.data,
-            "method": self.method,
-            "finished_steps": self._finished_steps(),
-        }
-        return {**made, **self._view.numbers(self.temperature)}
+        return {**self._numbers_of_setting(), **self._view.numbers(self.temperature)}
+
+    def tables(self) -> Sequence[pd.DataFrame]:
+        """The numbers of `summary` that are at hand: what the background computes follows."""
+        at_hand = numbers_of(self._view, self.temperature, self._has_optimum, self._has_path)
+        return [numbers_as_table({"state": self._state, **self._numbers_of_setting(), **at_hand})]
+
+    def _numbers_of_setting(self) -> dict[str, int | float | str]:
+        return {"data": self.data, "method": self.method, "finished_steps": self._finished_steps()}
 
     def line(self) -> str:
         view, least = self._view, "the least is computed by k-means …"
@@ -277,9 +282,11 @@ class ToyLab(Explorer):
         return self._view.knows_path or not self._loop.is_running
 
     def _curves(self) -> dict[str, pd.DataFrame]:
-        if self._fit is not None:
-            return {self.method: self._fit.curve}
-        return {} if self._live is None else {self.method: self._live.curve}
+        """How near training came to the best codebook; before training, how near the start is."""
+        source = self._fit or self._live
+        if source is not None:
+            return {self.method: source.curve}
+        return {self.method: curve_of_start(self._view)} if self._has_optimum else {}
 
     def _finished_steps(self) -> int:
         curve = self._curves().get(self.method)
@@ -303,7 +310,8 @@ class ToyLab(Explorer):
         )
 
     def _distance_detail(self) -> str:
-        return f"N = {len(self._view.tokens):,d}"
+        began = "" if self._fit or self._live else "the start, not trained yet · "
+        return f"{began}N = {len(self._view.tokens):,d}"
 
     @traitlets.observe(*SETTING)
     def _forget(self, change: Any) -> None:
@@ -322,7 +330,6 @@ class ToyLab(Explorer):
         view, training = self._view, self._follower.is_training
         soft = view.soft_numbers(self.temperature)
         self._train_button.disabled, self._stop_button.disabled = training, not (training or self._is_computing)
-        state = "training" if training else "trained" if self._fit is not None else "not trained yet: press Train"
         made = f", step {self._finished_steps():,d} of {self.steps:,d}" if training or self._fit is not None else ""
         of_softness = (
             f"over {soft['batch_tokens']:,d} points: peakedness {soft['peakedness']:.3f}, usage "
@@ -330,7 +337,13 @@ class ToyLab(Explorer):
             if isinstance(view.quantizer, SoftQuantizer)
             else no_temperature(self.method)
         )
-        self._numbers.value = html.escape(f"{state}{made} · {self._say_path()} · {of_softness}")
+        self._numbers.value = html.escape(f"{self._state}{made} · {self._say_path()} · {of_softness}")
+
+    @property
+    def _state(self) -> str:
+        if self._follower.is_training:
+            return "training"
+        return "trained" if self._fit is not None else "not trained yet: press Train"
 
     def _say_path(self) -> str:
         """The critical temperature, or how far annealing is."""

@@ -73,7 +73,14 @@ def test_before_training_it_shows_the_start_and_says_what_to_do(lab: ToyLab) -> 
     assert "press Train" in text_of(lab)
     start = analysis.toys.fit_toy(ToySetting(codes=4, steps=0))
     assert places(lab, 0) == pytest.approx(start.fitted.codebook.numpy(), abs=1e-5)
-    assert not figures(lab)[DISTANCE]["data"]
+    (curve,) = figures(lab)[DISTANCE]["data"]
+    ratio = ToyView(lab.setting, lab._view.quantizer).optimum_numbers()["ratio"]
+    assert (_numbers(curve["x"]).tolist(), _numbers(curve["y"]).tolist()) == ([0], [ratio])
+    assert "the start, not trained yet" in figures(lab)[DISTANCE]["layout"]["title"]["text"]
+    (table,) = lab.tables()
+    assert table.loc["state", ""] == "not trained yet: press Train"
+    assert table.loc["ratio", ""] == f"{ratio:.4g}"
+    assert table.drop("state").index.tolist() == [*lab.summary()]
     assert not lab.code().endswith(".train()")
 
 
@@ -275,6 +282,9 @@ def test_what_takes_long_is_computed_in_the_background_and_the_rest_is_drawn_at_
         assert len(places(lab, 0)) == 5
         assert "k-means" in text_of(lab)
         assert not lab._stop_button.disabled
+        (table,) = lab.tables()  # of what is at hand: nothing is waited for
+        assert {"state", "distortion", "active_codes", "effective_codes"} <= {*table.index}
+        assert not {"ratio", "critical_temperature"} & {*table.index}
         soft = fields(lab)[1]
         lab.temperature = 0.05
         await asyncio.sleep(0.2)
