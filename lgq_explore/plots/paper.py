@@ -14,12 +14,15 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogFormatter, NullFormatter, ScalarFormatter
 
 from lgq_explore.errors import InputError
+
+from .contrast import WHITE, text_colour
 
 Width = Literal["screen", "column", "text"]
 
@@ -233,11 +236,18 @@ def line_inches(size: str) -> float:
 
 
 def finish(figure: Figure, paper: Paper) -> None:
-    """Make a figure's ticks, which take the style of that moment; label them exactly; fit it to the paper."""
+    """Make a figure's ticks, which take the style of that moment; label them exactly; fit it to the paper.
+
+    Words in the colours of lines are made dark enough to be read; white ones stand on something dark.
+    """
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             _label_exactly(axis)
             _ = axis.majorTicks, axis.minorTicks
+    for text in figure.findobj(Text):
+        colour = to_hex(text.get_color())
+        if colour.upper() != WHITE:
+            text.set_color(text_colour(colour))
     figure.set_figheight(fitting_height(figure.get_figheight()))
     if paper.letters:
         for text in figure.findobj(Text):

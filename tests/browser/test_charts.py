@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from matplotlib.colors import to_hex
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from benchmarks.browser.bare_charts import BareCharts
 from benchmarks.browser.page import chromium, find_browser
-from lgq_explore.plots.style import BLACK, BLUE, DEAD, GUIDE, INK, Title, axis, layout, note
+from lgq_explore.plots.contrast import DARK_PAPER, contrast
+from lgq_explore.plots.style import (
+    BLACK,
+    BLUE,
+    DEAD,
+    GUIDE,
+    INK,
+    METHOD_COLOURS,
+    VERMILION,
+    Title,
+    axis,
+    layout,
+    method_colour,
+    note,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -102,6 +118,25 @@ def test_charts_follow_the_theme_and_its_change(page: Page) -> None:
     assert charts.read("[chart._fullLayout.paper_bgcolor, chart._fullLayout.plot_bgcolor]") == ["rgba(0, 0, 0, 0)"] * 2
     charts.show([codes_map(go.Scatter)])
     assert colours() == dark
+
+
+@pytest.mark.parametrize(("theme", "paper"), [("true", "#FFFFFF"), ("false", DARK_PAPER)])
+def test_words_in_the_colours_of_lines_can_be_read_in_both_themes(page: Page, theme: str, paper: str) -> None:
+    colours = sorted({*METHOD_COLOURS.values(), GUIDE, INK, *(method_colour(f"method {one}") for one in range(6))})
+    words = [note("words", 0.1 * place, 0.1, colour=colour) for place, colour in enumerate(colours)]
+    words += [note(f'<span style="color:{one}">x</span>', 0.1 * at, 0.6) for at, one in enumerate(colours)]
+    right = axis("on the right", colour=VERMILION)
+    figure = go.Figure(go.Scatter(y=[1, 2]), layout(TITLE, height=300, annotations=words, yaxis=right))
+    charts = BareCharts(page, [figure])
+    page.evaluate("theme => document.body.dataset.jpThemeLight = theme", theme)
+    charts.settle()
+    filled = page.evaluate("""() => [...document.querySelectorAll(".main-svg text, .main-svg tspan")]
+        .filter(words => words.textContent.trim()).map(words => getComputedStyle(words).fill)""")
+    assert len(filled) > 2 * len(colours)
+    found = {to_hex([int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]) for colour in filled}
+    assert not [colour for colour in found if contrast(colour, paper) < 4.5]
+    lines = charts.read("chart._fullData[0].line.color")
+    assert lines == BLUE  # which can be seen as it is
 
 
 def test_dead_codes_follow_the_theme_in_a_colour_scale(page: Page) -> None:

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
@@ -21,6 +22,7 @@ from PIL import Image
 from lgq_explore import plots
 from lgq_explore.errors import InputError
 from lgq_explore.frames.health import BY_HAND, IN_FORCE, TEMPERATURE
+from lgq_explore.plots.contrast import contrast
 from lgq_explore.plots.paper import PAGE_INCHES, PAPERS, Width, exact_percent, legend_above, printed_width, tick_label
 from lgq_explore.plots.printing import new_figure, panel_grid, publication_style, publish_title
 from lgq_explore.plots.style import Title
@@ -147,6 +149,12 @@ def test_a_paper_s_figure_fits_a_page(printed: Printed) -> None:
     if width != "screen":
         assert figure.get_figheight() <= PAGE_INCHES == 9
         assert picture.shape[0] <= PAGE_INCHES * figure.dpi
+
+
+def test_all_words_can_be_read(printed: Printed) -> None:
+    for text in shown_texts(printed[0]):
+        colour = to_hex(text.get_color())
+        assert colour == "#ffffff" or contrast(colour, "#ffffff") >= 4.5, text  # white ones stand on something dark
 
 
 def test_little_of_a_figure_is_empty(printed: Printed) -> None:

@@ -13,12 +13,14 @@ import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
 from lgq_explore.frames.toys import PLANE_CODES, SOFT_CODES
 
+from ..contrast import ink_on
 from ..geometry.net import broken_line, line_ends
 from ..pictures.images import png_uri
 from ..printing import EVEN_COLOURS, panel_grid, publication_style, publish_title
@@ -201,7 +203,7 @@ def _traces(panel: PlanePanel, points: NDArray[np.floating], shown: NDArray[np.i
             meta=live["code"].tolist(),
             mode="markers+text",
             text=_together(live),
-            textfont={"size": 12, "color": "white"},
+            textfont={"size": 12, "color": [ink_on(to_hex(colour)) for colour in colours]},
             marker={
                 "size": _sizes(live),
                 "color": [_css(colour) for colour in colours],
@@ -267,8 +269,10 @@ def _publish_panel(axes: Axes, panel: PlanePanel, points: NDArray[np.floating]) 
     colours = code_colours(len(panel.drawn_codes))[live["code"].to_numpy()]
     sizes = (0.72 * _sizes(live)) ** 2
     axes.scatter(live["x"], live["y"], s=sizes, c=colours, edgecolors="white", linewidths=1.2, zorder=3)
-    for row, label in zip(live.itertuples(), _together(live), strict=True):
-        axes.annotate(label, (row.x, row.y), color="white", ha="center", va="center", fontsize=8, zorder=4)
+    for row, label, colour in zip(live.itertuples(), _together(live), colours, strict=True):
+        axes.annotate(
+            label, (row.x, row.y), color=ink_on(to_hex(colour)), ha="center", va="center", fontsize=8, zorder=4
+        )
     axes.scatter(lost["x"], lost["y"], s=70, marker="X", color="white", edgecolors=INK, linewidths=1.2, zorder=3)
     axes.set(xlim=ends.x, ylim=ends.y, xticks=[], yticks=[])
     subject, _, detail = panel.heading.replace("<b>", "").replace("</b>", "").partition("<br>")

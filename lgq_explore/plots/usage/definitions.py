@@ -15,6 +15,7 @@ from matplotlib.ticker import NullLocator
 
 from lgq_explore.frames.usage import DEFINITIONS
 
+from ..contrast import ink_on
 from ..line_ends import EndLabel, SeedGroup, band, named_at_ends, seed_groups
 from ..paper import legend_above
 from ..run_looks import RunRows, rows_of_runs
@@ -26,6 +27,7 @@ TOO_FEW = "too few<br>tokens"
 NAME_LETTERS = 10
 """Letters in a line of a name below a printed axis."""
 TICKS = [base * 10.0**power for power in range(-4, 3) for base in (1, 2, 5)]
+RANK: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": "small"}
 NOTE: dict[str, Any] = {"ha": "center", "va": "center", "color": GUIDE, "fontsize": "small"}
 
 
@@ -70,7 +72,7 @@ def _traces(group: SeedGroup) -> Iterator[go.Scatter]:
             name=part.live,
             mode="lines+markers+text",
             textposition="middle center",
-            textfont={"color": "white", "size": 11},
+            textfont={"color": ink_on(part.look.colour), "size": 11},
             line={"color": part.look.colour, "dash": part.look.dash, "width": group.width},
             marker={"size": 17},
             cliponaxis=False,
@@ -93,7 +95,7 @@ def publish_definitions(axes: Axes, definitions: pd.DataFrame, methods: Mapping[
         colour, style = part.look.colour, part.look.linestyle
         axes.plot(places, percent, color=colour, linestyle=style, marker="o", markersize=11, label=part.printed)
         for place, height, rank in zip(places, percent, _ranks(part), strict=True):
-            axes.annotate(rank, (place, height), ha="center", va="center_baseline", color="white", fontsize="small")
+            axes.annotate(rank, (place, height), **RANK, color=ink_on(colour))
         axes.set_xticks(places, ["\n".join(textwrap.wrap(name, NAME_LETTERS)) for name in part.rows["definition"]])
     names = definitions["definition"].unique().tolist()
     for name in _uncounted(definitions):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from lgq_explore.plots.contrast import DARK_PAPER, text_colour
 from lgq_explore.plots.health import STATE_LOOKS
 
 STYLE = """<style>
@@ -21,6 +22,8 @@ STYLE = """<style>
 .lgq-health details[open] .lgq-finding { visibility: hidden; }
 .lgq-health .lgq-others { flex: none; }
 .lgq-health p { margin: 0 0 6px; color: var(--jp-ui-font-color1, #222); line-height: 18px; }
+.lgq-health b { color: var(--on-light); }
+[data-jp-theme-light="false"] .lgq-health b { color: var(--on-dark); }
 .lgq-health code { user-select: all; overflow-wrap: anywhere; }
 </style>"""
 
@@ -76,7 +79,8 @@ def _elsewhere(others: Mapping[str, str]) -> str:
 
 def _symbol(state: str) -> str:
     look = STATE_LOOKS[state]
-    return f"<b style='color: {look.colour}' title='{state}' role='img' aria-label='{state}'>{look.symbol}</b>"
+    colours = f"--on-light: {text_colour(look.colour)}; --on-dark: {text_colour(look.colour, DARK_PAPER)}"
+    return f"<b style='{colours}' title='{state}' role='img' aria-label='{state}'>{look.symbol}</b>"
 
 
 def _advice(row: Mapping[str, str]) -> str:

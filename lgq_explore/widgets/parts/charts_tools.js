@@ -68,7 +68,7 @@ function wrapTitle(layout, width) {
 
 // The chart as it is seen: zoomed as it is, without what is switched off in its legend, and black on white.
 function pictured(place, text) {
-  const { data, layout } = JSON.parse(text);
+  const { data, layout } = inTheme(JSON.parse(text), new Map());
   wrapTitle(layout, place.clientWidth);
   for (const [name, axis] of Object.entries(place._fullLayout))
     if (/^[xy]axis\d*$/.test(name) && layout[name]) layout[name] = { ...layout[name], range: [...axis.range], autorange: false };
