@@ -42,11 +42,11 @@ HELD_OUT = {
 """Numbers of `evaluate` on held-out pictures; NaN where the run was not evaluated."""
 
 LOGGED = {
-    "loss": (NUMBER, "training loss of the last logged step"),
-    "training_active_codes": (NUMBER, "codes that are used in the window of the last logged step"),
+    "loss": (NUMBER, "training loss at `step`"),
+    "training_active_codes": (NUMBER, "codes that are used in the window that ends with `step`"),
     "training_perplexity": (NUMBER, "perplexity of the codes in this window"),
 }
-"""Numbers of the last logged step; NaN before the first."""
+"""Numbers that were logged at `step`, of the weights that would be opened; NaN where none were."""
 
 RUNS = Columns(
     "analysis.comparison.runs_in",
@@ -61,7 +61,7 @@ RUNS = Columns(
         "tokens": (OPTIONAL_INTEGER, "N of the numbers on held-out pictures"),
         "fd_features": (TEXT, "network of the features; empty where there is none"),
         **LOGGED,
-        "training_tokens": (NUMBER, "N of the window of the last logged step"),
+        "training_tokens": (NUMBER, "N of this window"),
         "opens": (TRUTH, "whether panels and analyses can open the run"),
         "remark": (TEXT, "why it can't be opened, or what is missing; often empty"),
     },

@@ -52,28 +52,34 @@ def history_of(content: bytes, path: Path) -> pd.DataFrame:
     return pd.read_csv(StringIO("".join(f"{line}\n" for line in lines)), engine="python")
 
 
-def last_row(path: Path) -> dict[str, float]:
-    """The last logged step's numbers by column, from the file's header and end alone; empty before the first.
+def row_of_step(path: Path, step: int) -> dict[str, float]:
+    """A logged step's numbers by column; empty where it was not logged.
 
-    A torn row is left out. Raises InputError for a file whose header or last row is damaged.
+    Only the header and the file's end are read, where the step is in it. Rows of later steps, which a run that was
+    killed leaves behind, and a torn row are passed over. Raises InputError for a file that is damaged in its header, or
+    from its last line back to the step.
     """
     try:
         with path.open("rb") as file:
-            header = file.readline()
-            start = max(file.tell(), file.seek(0, os.SEEK_END) - END_BYTES)
+            header, start = file.readline(), file.tell()
+            start = max(start, file.seek(0, os.SEEK_END) - END_BYTES)
             file.seek(start)
-            end = file.read()
+            lines = _whole_lines(file.read())
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise unreadable(path, error) from error
-    first, last = _whole_lines(header)[:1], _whole_lines(end)[-1:]
-    if not (first and last):
-        return {}
-    (row,) = _rows([*first, *last], path)
-    if row.trouble:
-        raise _unusable(path, f"its last line {row.trouble}", "that line")
-    return {name: float(cell or "nan") for name, cell in zip(_cells(*first), _cells(*last), strict=True)}
+    first = _whole_lines(header)[:1]
+    is_all = start == len(header)
+    lines = lines if is_all else lines[1:]  # the first of them may lack its beginning
+    for line in reversed(lines if first else []):
+        (row,) = _rows([*first, line], path)
+        if row.step is None:
+            which = "its last line" if line is lines[-1] else f"the line {line[:20]!r}"
+            raise _unusable(path, f"{which} {row.trouble}", "that line")
+        if row.step <= step:
+            return _numbers(first[0], line) if row.step == step else {}
+    return {} if is_all else _row_of_all(history_of(history_content(path), path), step)
 
 
 def missing_end(content: bytes, path: Path, steps: int) -> str:
@@ -123,6 +129,15 @@ def append_row(path: Path, row: Mapping[str, float | None]) -> None:
                 target.truncate(start)
     if written != len(text):  # on a full disk the system may write a part of it
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def _row_of_all(history: pd.DataFrame, step: int) -> dict[str, float]:
+    found = history[history["step"] == step]
+    return {str(name): float(value) for name, value in found.iloc[0].items()} if len(found) else {}
+
+
+def _numbers(header: str, line: str) -> dict[str, float]:
+    return {name: float(cell or "nan") for name, cell in zip(_cells(header), _cells(line), strict=True)}
 
 
 def _whole_lines(content: bytes) -> list[str]:

@@ -13,7 +13,7 @@ from lgq_explore.files import given_path
 from lgq_explore.folders import runs_folder
 
 from .evaluate import kept_metrics
-from .history import last_row
+from .history import row_of_step
 from .run import Run, open_run
 from .run_description import CONFIG
 from .run_paths import run_folders
@@ -23,9 +23,10 @@ from .run_paths import run_folders
 class RunOverview:
     """A run folder as a list of runs shows it.
 
-    run: None if it can't be opened; `trouble` then says why, in one line. begun: seconds since 1970. logged: the last
-    logged step's numbers by the columns of the history. metrics: the kept result of `evaluate`, of these weights.
-    remark: what is missing or can't be read of a run that can be opened, in one line; usually empty.
+    run: None if it can't be opened; `trouble` then says why, in one line. begun: seconds since 1970. logged: the
+    numbers that were logged at the last of the finished steps, by the columns of the history; empty where none were.
+    metrics: the kept result of `evaluate`, of these weights. remark: what is missing or can't be read of a run that can
+    be opened, in one line; usually empty.
     """
 
     path: Path
@@ -65,7 +66,7 @@ def overview(path: Path) -> RunOverview:
         return RunOverview(path, None, _in_one_line(error, path))
     remarks = []
     try:
-        logged = last_row(path / "history.csv")
+        logged = row_of_step(path / "history.csv", finished_steps)
     except InputError as error:
         logged = {}
         remarks.append(_in_one_line(error, path))

@@ -12,7 +12,7 @@ import pytest
 
 from lgq_explore.errors import InputError
 from lgq_explore.runs import history
-from lgq_explore.runs.history import END_BYTES, append_row, cut_history, history_content, history_of, last_row
+from lgq_explore.runs.history import END_BYTES, append_row, cut_history, history_content, history_of, row_of_step
 
 WHOLE = "step,loss,temperature_override\n1,0.5,\n3,0.25,0.1\n6,1e-07,inf\n"
 TORN = {"a cell": "9", "some cells": "9,0.1", "all but the end": "9,0.1,0.2", "zeros": "\0" * 40, "bytes": "\xff"}
@@ -38,27 +38,33 @@ def test_a_torn_last_row_is_passed_over_and_cut_off(path: Path, torn: str) -> No
 
 
 @pytest.mark.parametrize("torn", ["", *TORN.values()])
-def test_the_last_row_is_read_from_the_end_of_a_long_file(path: Path, torn: str) -> None:
-    rows = "".join(f"{step},{step / 8},0.1\n" for step in range(10_000))
+@pytest.mark.parametrize("step", [29_997, 29_970, 12])
+def test_the_row_of_a_step_is_found_in_a_long_file_with_later_rows(path: Path, torn: str, step: int) -> None:
+    rows = "".join(f"{step},{step / 8},0.1\n" for step in range(0, 30_000, 3))
     path.write_bytes(f"step,loss,temperature_override\n{rows}".encode() + torn.encode("latin-1"))
     assert path.stat().st_size > 2 * END_BYTES
-    assert last_row(path) == {"step": 9999, "loss": 9999 / 8, "temperature_override": 0.1}
+    assert row_of_step(path, step) == {"step": step, "loss": step / 8, "temperature_override": 0.1}
+    assert row_of_step(path, step + 1) == {}
 
 
 @pytest.mark.parametrize("content", [None, "", "step,lo", "step,loss\n", "step,loss\n1,0."])
-def test_there_is_no_last_row_before_the_first(path: Path, content: str | None) -> None:
+def test_there_is_no_row_before_the_first(path: Path, content: str | None) -> None:
     if content is not None:
         path.write_text(content)
-    assert last_row(path) == {}
+    assert row_of_step(path, 1) == {}
 
 
-def test_a_damaged_last_row_is_named(path: Path) -> None:
+def test_a_damaged_row_on_the_way_to_a_step_is_named(path: Path) -> None:
     path.write_text(f"{WHOLE}9,much,\n")
     with pytest.raises(InputError, match="its last line holds 'much' in its column loss"):
-        last_row(path)
+        row_of_step(path, 1)
+    path.write_text(f"{WHOLE}9,much,\n10,0.1,\n")
+    with pytest.raises(InputError, match="the line '9,much,' holds 'much' in its column loss"):
+        row_of_step(path, 1)
+    assert row_of_step(path, 10)["loss"] == 0.1
     path.write_text("loss\n1\n")
     with pytest.raises(InputError, match="no column step"):
-        last_row(path)
+        row_of_step(path, 1)
 
 
 DAMAGED = {

@@ -47,8 +47,8 @@ class RunsTable(Stateful, Panel):
         table.open_in("UsageExplorer")  # of the runs that are ticked
 
     folder: holds run folders; by default data/runs. Nothing is computed: the numbers on held-out pictures are those of
-    the last `evaluate`, the loss is that of the last logged step. A run that can't be opened stands there with the
-    reason.
+    the last `evaluate`, and the loss is that of the step that is shown. A run that can't be opened stands there with
+    the reason.
     words: which runs are shown. A word is looked for in names, methods, data and remarks; `method=lgq`, `seed!=0`,
     `psnr>22` or `begun>=2026-11` compare a column, called as in `frame()` or in its head.
     sort, descending: the column by which they are sorted, as a click on its head does.
@@ -333,7 +333,7 @@ def _sentence_on_tokens(frame: pd.DataFrame) -> list[str]:
     if not tokens:
         return []
     over = " or ".join(f"{number:,d}" for number in tokens)
-    return [f"PSNR to bits: held-out pictures, N = {over} tokens; loss: last logged step."]
+    return [f"PSNR to bits: held-out pictures, N = {over} tokens; loss: of the step shown."]
 
 
 def _as_html(sentences: Sequence[str]) -> str:

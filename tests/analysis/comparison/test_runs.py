@@ -71,6 +71,19 @@ def test_numbers_of_earlier_weights_are_not_those_of_the_run(tmp_path: Path) -> 
     assert row(tmp_path, "half")["remark"] == "evaluated at step 2, and trained on since"
 
 
+def test_the_loss_is_that_of_the_step_whose_weights_would_be_opened(folder: Path) -> None:
+    """A run that was killed has logged further than its checkpoint."""
+    history = folder / "soft-0" / "history.csv"
+    at_checkpoint = row(folder, "soft-0")[["step", "loss", "training_tokens"]].tolist()
+    columns, *_, last = history.read_text().splitlines()
+    later = ",".join(
+        "5" if name == "step" else cell for name, cell in zip(columns.split(","), last.split(","), strict=True)
+    )
+    history.write_text(history.read_text() + later.replace(str(at_checkpoint[1]), "77.5") + "\n")
+    assert open_run(folder / "soft-0").history()["loss"].tolist()[-1] == 77.5
+    assert row(folder, "soft-0")[["step", "loss", "training_tokens"]].tolist() == at_checkpoint
+
+
 def test_a_run_that_can_t_be_opened_stands_there_with_the_reason(folder: Path) -> None:
     (folder / "soft-0" / "config.json").write_text('{"recipe": {"st')
     (folder / "soft-1" / "weights.safetensors").write_bytes(b"torn")
