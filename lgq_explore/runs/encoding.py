@@ -21,6 +21,7 @@ from lgq_explore.images.opening import open_source
 from lgq_explore.images.ranges import to_model_range, to_uint8
 from lgq_explore.images.source import Crops, PictureCounts, Source
 from lgq_explore.models import Tokenizer, TokenizerOutput
+from lgq_explore.progress import tell
 
 from .arrays import read_arrays
 from .outputs import require_new, require_new_folder
@@ -164,7 +165,8 @@ class EvaluationSet:
 def evaluation_set(run: Run, data: str | None, crops: int) -> EvaluationSet:
     """At most `crops` crops of the run's held-out split, or of all photographs of another SPEC.
 
-    Raises InputError if the data can't be used, or are no longer those that the run was trained on.
+    Skipped files of another SPEC are named on stderr. Raises InputError if the data can't be used, or are no longer
+    those that the run was trained on.
     """
     if data is None:
         return _evaluation_set(source_of(run), "held out", crops)
@@ -173,6 +175,8 @@ def evaluation_set(run: Run, data: str | None, crops: int) -> EvaluationSet:
 
 def _evaluation_set(source: Source, split: str, limit: int) -> EvaluationSet:
     crops = source.training_crops(limit) if split == "training" else source.held_out(limit)
+    for note in source.notes if split == "everything" else ():  # those of the run's own pictures, training has told
+        tell(note)
     return EvaluationSet(crops, source.spec, split, limit)
 
 
