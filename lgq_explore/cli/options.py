@@ -27,6 +27,12 @@ def file_path(text: str) -> Path:
     return some_path(text)
 
 
+def add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "run", type=some_path, metavar="RUN", help="folder of a run, or its name in lgq-explore list runs"
+    )
+
+
 def add_codebook_size(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--codebook-size", type=int, metavar="K", help="codes; the nearest product for grids")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import printable
 from ..progress import tell
-from .options import add_data, add_json, file_path, some_path
+from .options import add_data, add_json, add_run, file_path, some_path
 from .streams import say
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def add_evaluate(commands: Any) -> None:
     parser = commands.add_parser("evaluate", help="measure a run on pictures it has not seen")
-    parser.add_argument("run", type=some_path, metavar="RUN")
+    add_run(parser)
     add_data(parser)
     parser.add_argument(
         "--fd-features",
@@ -55,7 +55,7 @@ def _of_group(number: str, usage: dict[str, Any]) -> str:
 
 def add_encode(commands: Any) -> None:
     parser = commands.add_parser("encode", help="write the latents, codes and reconstructions of pictures to a file")
-    parser.add_argument("run", type=some_path, metavar="RUN")
+    add_run(parser)
     add_data(parser, required=True)
     parser.add_argument("--out", type=file_path, required=True, metavar="FILE.npz")
     parser.set_defaults(command=_encode)
@@ -78,7 +78,7 @@ def _encode(options: argparse.Namespace) -> int:
 
 def add_decode(commands: Any) -> None:
     parser = commands.add_parser("decode", help="make pictures of the codes in a file that encode wrote")
-    parser.add_argument("run", type=some_path, metavar="RUN")
+    add_run(parser)
     parser.add_argument("file", type=some_path, metavar="FILE.npz")
     parser.add_argument("--out", type=some_path, required=True, metavar="DIR", help="new folder for the PNG files")
     parser.set_defaults(command=_decode)
@@ -103,7 +103,7 @@ def _decode(options: argparse.Namespace) -> int:
 
 def add_health(commands: Any) -> None:
     parser = commands.add_parser("health", help="say in words what goes wrong in a run, and what to change")
-    parser.add_argument("run", type=some_path, metavar="RUN")
+    add_run(parser)
     add_json(parser)
     parser.set_defaults(command=_health)
 

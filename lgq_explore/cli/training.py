@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, printable
 from ..progress import tell
-from .options import add_codebook_size, add_device, add_recipe, recipe, some_path
+from .options import add_codebook_size, add_device, add_recipe, add_run, recipe, some_path
 from .status import INTERRUPTED
 from .streams import say
 
@@ -39,7 +39,7 @@ def _train(options: argparse.Namespace) -> int:
 
 def add_resume(commands: Any) -> None:
     parser = commands.add_parser("resume", help="continue a run from its newest checkpoint")
-    parser.add_argument("run", type=some_path, metavar="RUN")
+    add_run(parser)
     add_device(parser)
     parser.set_defaults(command=_resume)
 

@@ -48,7 +48,7 @@ from .run_files import (
     unreadable,
     weights_header,
 )
-from .run_paths import default_run_path, new_run_path, require_new_path
+from .run_paths import default_run_path, new_run_path, path_of_run, require_new_path
 from .snapshots import Codebooks, remove_snapshots_after, snapshots_in, write_snapshot
 from .training_lock import AlreadyHeld, held
 
@@ -393,6 +393,9 @@ class RunWriter(Run):
             )
 
 
-def open_run(path: str | os.PathLike[str]) -> Run:
-    """Open the run in a folder. Raises InputError if there is none, or its config can't be read."""
-    return Run(path)
+def open_run(run: str | os.PathLike[str]) -> Run:
+    """Open the run in a folder, or the one of this name under data/runs.
+
+    Raises InputError if there is none, or its config can't be read.
+    """
+    return Run(path_of_run(run))

@@ -10,6 +10,7 @@ from lgq_explore.files import given_path
 from lgq_explore.folders import runs_folder
 
 from .config import TrainConfig
+from .run_description import CONFIG
 
 
 def new_run_path(path: str | os.PathLike[str]) -> Path:
@@ -26,10 +27,20 @@ def require_new_path(path: Path) -> None:
         raise InputError(f"{name} exists already.\nContinue it with lgq-explore resume {name}, or give another folder.")
 
 
+def path_of_run(run: str | os.PathLike[str]) -> Path:
+    """The folder that is meant by a path, with ~ expanded, or by the name of a run under data/runs.
+
+    A path that exists comes before a name.
+    """
+    path = Path(os.path.expanduser(given_path(run)))
+    named = runs_folder() / path
+    return named if os.path.isfile(named / CONFIG) and not os.path.lexists(path) else path
+
+
 def run_folders(folder: Path | None = None) -> list[Path]:
     """The run folders in a folder (by default data/runs), sorted by name; other entries are ignored."""
     runs = runs_folder() if folder is None else folder
-    return [path.parent for path in sorted(runs.glob("[!.]*/config.json"))]
+    return [path.parent for path in sorted(runs.glob(f"[!.]*/{CONFIG}"))]
 
 
 def default_run_path(config: TrainConfig) -> Path:

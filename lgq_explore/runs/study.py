@@ -152,7 +152,8 @@ def study(
 ) -> Study:
     """The study of a run's newest weights on its held-out split, or on all photographs of another SPEC.
 
-    run: an opened run, or its folder. encoding: made earlier with these weights, instead of `data` and `crops`.
+    run: an opened run, its folder, or its name under data/runs. encoding: made earlier with these weights, instead of
+    `data` and `crops`.
     Repeated calls for the held-out split of a run that has not changed return the same object.
 
     Raises:

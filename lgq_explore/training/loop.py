@@ -29,7 +29,7 @@ from lgq_explore.runs.encoding import source_of
 from lgq_explore.runs.outputs import require_folder_to_make
 from lgq_explore.runs.run import Run, RunWriter, open_run
 from lgq_explore.runs.run_files import as_damage_of, step_of
-from lgq_explore.runs.run_paths import new_run_path
+from lgq_explore.runs.run_paths import new_run_path, path_of_run
 
 from .controls import Controls
 from .interrupts import stopped_by_interrupts
@@ -115,9 +115,9 @@ def resume(
     raised if the data are no longer those that the run started with.
     """
     require_known_device(device)
-    writer = RunWriter(run)
+    writer = RunWriter(path_of_run(run))
     if writer.is_finished:
-        return open_run(run)
+        return open_run(writer.path)
     fabric = fabric_on(device)
     require_objectives(writer.config)
     source = source_of(writer)

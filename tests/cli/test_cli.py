@@ -192,6 +192,26 @@ def test_encode_and_decode_give_the_reconstructions(trained: Path, command: Comm
     assert sorted(path.name for path in tmp_path.iterdir()) == ["encoding.npz", "pictures"]
 
 
+@pytest.mark.parametrize("asked", ["encode", "evaluate"])
+def test_files_that_hold_no_picture_are_named_with_the_reason(
+    asked: str, trained: Path, command: Command, tmp_path: Path
+) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    for number, pixels in enumerate(noise):
+        Image.fromarray(pixels).save(folder / f"whole-{number}.jpg")
+    whole = (folder / "whole-0.jpg").read_bytes()
+    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "text.png").write_text("no picture")
+    rest = {"encode": ("--out", tmp_path / "codes.npz"), "evaluate": ("--json",)}
+    outcome = command(asked, trained, "--data", f"folder:{folder}", "--crops", "4", *rest[asked])
+    assert outcome.status == 0
+    (told,) = [line for line in outcome.stderr.splitlines() if "skipped" in line]
+    assert told.startswith(f"folder:{folder}: 2 files skipped (cut.jpg: it cannot be decoded")
+    assert "; text.png: it is not an image" in told
+
+
 def test_codes_of_other_weights_are_decoded_and_said_to_be_so(trained: Path, command: Command, tmp_path: Path) -> None:
     file, folder = tmp_path / "encoding.npz", tmp_path / "pictures"
     replace(encode(trained, crops=2), weights="of another run").save(file)
@@ -265,6 +285,25 @@ def test_a_run_without_a_name_gets_a_free_one_and_is_listed(
     assert lines[1].startswith(f"{second.name}  ")
     assert "config.json can't be used" in lines[1]
     assert len(lines) == 2
+
+
+def test_every_command_takes_a_run_by_the_name_that_the_list_shows(
+    trained: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(trained, tmp_path / "runs" / "named")
+    encoded = command("encode", "named", "--data", "fake", "--crops", "2", "--out", "codes.npz")
+    commands: tuple[tuple[str, ...], ...] = (
+        ("evaluate", "named", "--crops", "2"),
+        ("decode", "named", "codes.npz", "--out", "pictures"),
+        ("health", "named"),
+        ("resume", "named"),
+    )
+    for outcome in (encoded, *(command(*arguments) for arguments in commands)):
+        assert outcome.status == 0, outcome.stderr
+    (tmp_path / "named").mkdir()  # a path that exists comes first
+    assert_refused(command("health", "named"), "named is not a run folder")
 
 
 def test_where_there_are_no_runs_the_folder_is_named(

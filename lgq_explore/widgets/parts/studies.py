@@ -48,10 +48,7 @@ def require_own_pictures(study: Study, data: str | None) -> None:
 
 def as_run(run: RunLike) -> Run:
     """The run that is meant by an opened run, a folder, or a name under data/runs. Raises InputError."""
-    if isinstance(run, Run):
-        return run
-    named = runs_folder() / run
-    return open_run(named if (named / "config.json").is_file() and not Path(run).exists() else run)
+    return run if isinstance(run, Run) else open_run(run)
 
 
 def run_argument(run: Run) -> str:
