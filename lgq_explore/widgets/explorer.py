@@ -22,7 +22,7 @@ from .parts.inputs import button, row
 from .parts.kernel_loop import KernelLoop
 from .parts.saving import FORMATS, Offered, SavedFile, file_stem
 from .parts.state import Stateful
-from .parts.tables import numbers_as_table, tables_as_html
+from .parts.tables import numbers_as_table, numbers_in_full, tables_as_html
 
 COALESCE_SECONDS = 0.03
 """A drag sends moves faster than they can be drawn: those that arrive within this time are drawn once."""
@@ -170,6 +170,10 @@ class Explorer(Stateful, Panel):
         """The numbers that unfold below the line. The first table is the one that is saved for papers."""
         return [numbers_as_table(self.summary())]
 
+    def numbers(self) -> pd.DataFrame:
+        """The numbers of the first of `tables` in full, in named columns, as they are saved for programs."""
+        return numbers_in_full(self.summary())
+
     def caption(self) -> str:
         """What is shown, of which run, seed and N."""
         raise NotImplementedError("abstract: an explorer says what it shows")
@@ -259,7 +263,8 @@ class Explorer(Stateful, Panel):
         self._say(str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}", ERROR_COLOUR)
 
     def _prepare_file(self, kind: str) -> Callable[[], SavedFile]:
-        return Offered(file_stem(repr(self)), lambda: self.tables()[0], self.frame, self.figure).prepare(kind)
+        offered = Offered(file_stem(repr(self)), self.numbers, lambda: self.tables()[0], self.frame, self.figure)
+        return offered.prepare(kind)
 
     def _say_hint(self) -> None:
         awaited = self.awaited() if self._loop.is_running else ""

@@ -61,6 +61,24 @@ class Squares(Explorer):
         return "" if self.selection else "Select a number."
 
 
+class Numbers(Squares):
+    """An explorer of one large number and one small one."""
+
+    def summary(self) -> dict[str, int | float | str]:
+        return {"tokens": 65_536, "entropy_bits": 7.123456789, "selected": "codes, by hand"}
+
+
+def test_numbers_are_rounded_for_readers_alone() -> None:
+    def saved(kind: str) -> str:
+        return Numbers()._prepare_file(kind)().data.decode()
+
+    (table,) = Numbers().tables()
+    assert table[""].tolist() == ["65,536", "7.123", "codes, by hand"]
+    lines = saved("numbers, CSV").splitlines()
+    assert lines == ["number,value", "tokens,65536", "entropy_bits,7.123456789", 'selected,"codes, by hand"']
+    assert r"entropy\_bits & 7.123 \\" in saved("numbers, LaTeX")
+
+
 def text_of(explorer: Explorer) -> str:
     return f"{html.unescape(explorer._message.value)}\n{explorer.foot.line}"
 

@@ -76,7 +76,7 @@ def written_mean(name: str, mean: float, spread: float, runs: int, of_runs: int)
     if pd.isna(mean):
         return ""
     around = "" if pd.isna(spread) else f" ± {COLUMNS[name].write(spread)}"
-    return f"{COLUMNS[name].write(mean)}{around}" + (f" ({runs})" if runs != of_runs else "")
+    return f"{COLUMNS[name].write(mean)}{around}" + (f" (n = {runs})" if runs != of_runs else "")
 
 
 def split_columns(runs: pd.DataFrame) -> tuple[list[str], dict[str, str]]:

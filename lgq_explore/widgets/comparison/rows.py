@@ -9,12 +9,16 @@ from typing import Any
 import pandas as pd
 
 from lgq_explore.analysis.comparison import over_seeds
+from lgq_explore.errors import InputError
 from lgq_explore.frames.comparison import RECIPE
 
 from .columns import COLUMNS, IS_TEXT, NUMBERS, written, written_mean
 
 UNEQUAL = "unequal"
 """In place of a mean of numbers that were not taken alike (`analysis.comparison.over_seeds` says how)."""
+
+TELLING_APART = ("data", "image_size", "steps", "recipe")
+"""What a table for papers says of recipes beside method and K, where it tells them apart."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,29 @@ def sections(runs: pd.DataFrame, sort: str, descending: bool, grouped: bool) -> 
     ]
     unknown = ordered[ordered["recipe_hash"] == ""]
     return [*found, Section({"run": "can't be opened"}, _rows(unknown))] if len(unknown) else found
+
+
+def table_for_papers(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row per recipe that has finished runs: its numbers as the table writes them, under the table's heads.
+
+    Columns that are empty, or that tell recipes apart but not these, are left out.
+
+    Raises:
+        InputError: no run is finished.
+    """
+    rows = []
+    for recipe, part in runs[runs["recipe_hash"] != ""].groupby("recipe_hash", sort=False):
+        finished = part[part["opens"] & (part["step"] >= part["steps"]).fillna(False)]
+        if len(finished):
+            facts = {"recipe": recipe, "steps": f"{finished['steps'].iloc[0]:,d}", "seeds": finished["seed"].nunique()}
+            rows.append(_head(finished, over_seeds(finished)) | facts)
+    if not rows:
+        raise InputError("no finished run is shown: the table for papers has their means alone")
+    table = pd.DataFrame(rows)[["method", "codebook_size", *TELLING_APART, "seeds", *NUMBERS]]
+    is_needed = {name: table[name].nunique() > 1 for name in TELLING_APART}
+    is_needed["recipe"] = bool(table.duplicated(["method", "codebook_size", *TELLING_APART[:-1]]).any())
+    kept = [name for name in table if is_needed.get(str(name), bool((table[name] != "").any()))]
+    return table[kept].rename(columns={name: COLUMNS[name].label for name in kept if name in COLUMNS})
 
 
 def _ordered(runs: pd.DataFrame, sort: str, descending: bool) -> pd.DataFrame:

@@ -33,7 +33,7 @@ from .columns import COLUMNS, split_columns
 from .filtering import filtered
 from .openers import OPENERS, opener
 from .pieces import Filter, RunNames
-from .rows import UNEQUAL, Section, sections
+from .rows import UNEQUAL, Section, sections, table_for_papers
 from .table_view import TableView, static_table
 
 MOST_NAMED = 4
@@ -212,7 +212,7 @@ class RunsTable(Stateful, Panel):
         self.picture_changed()
 
     def _prepare_file(self, kind: str) -> Callable[[], SavedFile]:
-        return Offered("runs", lambda: self.summary().set_index("method"), self.frame).prepare(kind)
+        return Offered("runs", self.summary, lambda: table_for_papers(self.frame()), self.frame).prepare(kind)
 
     def _counted(self, frame: pd.DataFrame) -> str:
         hidden = len(set(self.selection) - set(frame["run"]))

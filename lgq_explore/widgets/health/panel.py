@@ -140,6 +140,9 @@ class HealthPanel(Explorer):
         """The states of all rules, one column per run that was looked at."""
         return [overview(_verdicts(self._gathering.known()))]
 
+    def numbers(self) -> pd.DataFrame:
+        return self.tables()[0].rename_axis("rule").reset_index()
+
     def copied(self) -> dict[str, str]:
         command = analysis.health.advised_command(self._told.run, self._told.verdicts)
         return {**super().copied(), "copy command": command}

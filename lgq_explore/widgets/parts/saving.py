@@ -20,9 +20,9 @@ FIGURE_FORMATS: dict[str, tuple[str, Width]] = {
     "figure for two columns, PDF": ("pdf", "text"),
 }
 """Ending and width of each kind of figure."""
-TABLE_FORMATS = {"numbers, CSV": "csv", "numbers, LaTeX": "tex"}
+LATEX_FORMAT = "numbers, LaTeX"
 DATA_FORMAT = "data, CSV"
-NUMBER_FORMATS = (*TABLE_FORMATS, DATA_FORMAT)
+NUMBER_FORMATS = ("numbers, CSV", LATEX_FORMAT, DATA_FORMAT)
 FORMATS = (*FIGURE_FORMATS, *NUMBER_FORMATS)
 """What can be saved, as a menu says it. The numbers are a panel's short table; the data has a row for each point."""
 
@@ -34,6 +34,9 @@ MEDIA_TYPES = {
     "tex": "application/x-tex",
 }
 DOTS_PER_INCH = 300
+
+EXACT = 2.0**53
+"""Up to here, floating point tells whole numbers apart."""
 
 MOST_COLUMNS = 6
 """Columns of numbers that fit a page."""
@@ -85,10 +88,15 @@ def file_stem(text: str) -> str:
 
 @dataclass(frozen=True)
 class Offered:
-    """What a panel has to give at the moment: its short table of numbers, the data, and a figure where it has one."""
+    """What a panel has to give at the moment.
+
+    numbers: those of its short table, in full and in named columns, for programs. printed: this table as a reader sees
+    it, for papers. data: what is behind the figure, which a panel may lack.
+    """
 
     stem: str
     numbers: Callable[[], pd.DataFrame]
+    printed: Callable[[], pd.DataFrame]
     data: Callable[[], pd.DataFrame]
     figure: Callable[[Width], Figure] | None = None
 
@@ -98,33 +106,46 @@ class Offered:
             ending, width = FIGURE_FORMATS[kind]
             figure, what = self.figure(width), "" if width == "screen" else f"-{width}"
             return lambda: self._file(what, ending, _figure_bytes(figure, ending))
-        if kind in TABLE_FORMATS:
-            ending, numbers = TABLE_FORMATS[kind], self.numbers()
-            return lambda: self._file("-numbers", ending, (as_csv if ending == "csv" else as_latex)(numbers).encode())
-        data = self.data()
-        return lambda: self._file("-data", "csv", data.to_csv(index=False).encode())
+        if kind == LATEX_FORMAT:
+            printed = self.printed()
+            return lambda: self._file("-numbers", "tex", as_latex(printed).encode())
+        what, table = ("-data", self.data()) if kind == DATA_FORMAT else ("-numbers", self.numbers())
+        return lambda: self._file(what, "csv", as_csv(table).encode())
 
     def _file(self, what: str, ending: str, data: bytes) -> SavedFile:
         return SavedFile(f"{self.stem}{what}.{ending}", MEDIA_TYPES[ending], data)
 
 
-def as_csv(numbers: pd.DataFrame) -> str:
-    """The numbers with the names of their rows."""
-    return numbers.to_csv()
+def as_csv(table: pd.DataFrame) -> str:
+    """The columns under their names. Numbers stand in full; whole ones have no decimal point, also beside missing."""
+    whole = {name: "Int64" for name in table if _is_whole(table[name])}
+    return table.astype(whole).to_csv(index=False)
+
+
+def _is_whole(column: pd.Series) -> bool:
+    """Whether it is of floating point, although all that it holds are whole numbers, which it can tell apart."""
+    if not pd.api.types.is_float_dtype(column) or column.isna().all():
+        return False
+    values = column.dropna()
+    return bool(((values.abs() < EXACT) & (values % 1 == 0)).all())
 
 
 def as_latex(numbers: pd.DataFrame) -> str:
-    """A table for the package booktabs, with formulas for Greek letters and signs. A wide one is turned."""
-    shown = numbers.T if numbers.shape[1] > max(MOST_COLUMNS, len(numbers)) else numbers
+    """A table for the package booktabs, with formulas for Greek letters and signs.
+
+    A wide one whose rows have names is turned.
+    """
+    is_named = not isinstance(numbers.index, pd.RangeIndex)
+    is_turned = is_named and numbers.shape[1] > max(MOST_COLUMNS, len(numbers))
+    shown = numbers.T if is_turned else numbers
     formats = "".join("r" if _are_numbers(shown.iloc[:, place]) else "l" for place in range(shown.shape[1]))
-    is_named = not isinstance(shown.index, pd.RangeIndex)
     table = shown.rename_axis(None).to_latex(escape=True, index=is_named, column_format="l" * is_named + formats)
     return "% \\usepackage{booktabs}\n" + "".join(LATEX_SIGNS.get(sign, sign) for sign in table)
 
 
 def _are_numbers(column: pd.Series) -> bool:
-    """Whether all values begin with a digit, as numbers that are written with a unit do."""
-    return bool(column.astype(str).str.match(r"\s*[-\u2212≥]?\s*(\d|nan)").all())
+    """Whether all values that are there begin with a digit, as numbers that are written with a unit do."""
+    return bool(column.astype(str).str.match(r"\s*([-\u2212≥]?\s*(\d|nan)|$)").all())
 
 
 def _figure_bytes(figure: Figure, ending: str) -> bytes:

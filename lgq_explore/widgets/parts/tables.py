@@ -13,8 +13,13 @@ def tables_as_html(*tables: pd.DataFrame) -> str:
     return f'<div class="lgq-tables">{parts}</div>'
 
 
+def numbers_in_full(numbers: Mapping[str, int | float | str]) -> pd.DataFrame:
+    """One row per number: its name and its value, as a program reads them."""
+    return pd.DataFrame({"number": list(numbers), "value": pd.Series([*numbers.values()], dtype=object)})
+
+
 def numbers_as_table(numbers: Mapping[str, int | float | str]) -> pd.DataFrame:
-    """One row per number: its name, and it in digits."""
+    """One row per number: its name, and it in digits, as a reader sees it."""
     return pd.DataFrame({"": [_digits(number) for number in numbers.values()]}, index=list(numbers))
 
 

@@ -27,7 +27,7 @@ from ..parts.background import Piece
 from ..parts.follower import Follower
 from ..parts.inputs import button, menu, number_box, row, stop_slider, tabs, three_digits
 from ..parts.state import Choice, Temperature, Weight, Whole
-from ..parts.tables import numbers_as_table
+from ..parts.tables import numbers_as_table, numbers_in_full
 from .annealing import Annealing, annealed_for
 from .numbers import curve_of_start, numbers_of
 from .planes import equilibrium_plane, hard_plane, no_equilibrium_plane, no_temperature, soft_plane
@@ -217,9 +217,15 @@ class ToyLab(Explorer):
         return {**self._numbers_of_setting(), **self._view.numbers(self.temperature)}
 
     def tables(self) -> Sequence[pd.DataFrame]:
+        return [numbers_as_table(self._numbers_at_hand())]
+
+    def numbers(self) -> pd.DataFrame:
+        return numbers_in_full(self._numbers_at_hand())
+
+    def _numbers_at_hand(self) -> dict[str, int | float | str]:
         """The numbers of `summary` that are at hand: what the background computes follows."""
         at_hand = numbers_of(self._view, self.temperature, self._has_optimum, self._has_path)
-        return [numbers_as_table({"state": self._state, **self._numbers_of_setting(), **at_hand})]
+        return {"state": self._state, **self._numbers_of_setting(), **at_hand}
 
     def _numbers_of_setting(self) -> dict[str, int | float | str]:
         return {"data": self.data, "method": self.method, "finished_steps": self._finished_steps()}

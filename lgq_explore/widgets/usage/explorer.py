@@ -182,6 +182,10 @@ class UsageExplorer(Explorer):
         runs = self._counting.known()
         return [numbers_table(frame_of(runs, "summary")), definitions_table(self._definitions(runs))]
 
+    def numbers(self) -> pd.DataFrame:
+        """`analysis.usage.summary` of the runs that are counted."""
+        return frame_of(self._counting.known(), "summary")
+
     def printed(self) -> Figure:
         """The runs that are counted, beside each other; `figures` adds the map of codes."""
         runs = self._counting.known()

@@ -6,6 +6,8 @@ import asyncio
 import html
 import re
 import shutil
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import ipywidgets
@@ -15,9 +17,10 @@ import pytest
 import lgq_explore as lgq
 from lgq_explore import analysis
 from lgq_explore.errors import InputError
+from lgq_explore.training.loop import train
 from lgq_explore.widgets import GeometryExplorer, HealthPanel, RunsTable, UsageExplorer
 from lgq_explore.widgets.comparison.table_view import TableView
-from tests.analysis.runs_folder import plant_runs
+from tests.analysis.runs_folder import SOFT, plant_runs
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +83,11 @@ def test_runs_stand_below_the_mean_of_their_recipe(folder: Path) -> None:
     table = RunsTable(folder)
     assert shown(table) == [["grid-0"], ["soft-0", "soft-1", "soft-2"], ["torn"]]
     heads = [section["head"] for section in view(table).sections]
-    assert (heads[1]["run"], heads[1]["method"], heads[1]["psnr_db"]) == ("mean of 3 runs", "lgq", "21.00 ± 1.41 (2)")
+    assert (heads[1]["run"], heads[1]["method"], heads[1]["psnr_db"]) == (
+        "mean of 3 runs",
+        "lgq",
+        "21.00 ± 1.41 (n = 2)",
+    )
     assert heads[0]["psnr_db"] == "25.00"
     assert heads[2]["run"] == "can't be opened"
     row = view(table).sections[1]["rows"][1]
@@ -281,6 +288,43 @@ def test_its_data_are_the_analysis_s_and_its_code_makes_it_again(folder: Path) -
     assert RunsTable(folder).code() == f"lgq.widgets.RunsTable({str(folder)!r})"
 
 
+def saved(table: RunsTable, kind: str) -> str:
+    return table._prepare_file(kind)().data.decode()
+
+
+def test_the_table_for_papers_has_a_row_per_recipe_as_it_is_on_the_screen(folder: Path) -> None:
+    table = RunsTable(folder)
+    lines = saved(table, "numbers, LaTeX").splitlines()
+    losses = [section["head"]["loss"].replace("±", r"$\pm$") for section in view(table).sections[:2]]
+    assert lines[1] == r"\begin{tabular}{lrrrrrr}"
+    assert lines[3] == r"method & K & seeds & PSNR & FD & active & loss \\"
+    assert lines[5:7] == [
+        rf"fsq & 16 & 1 & 25.00 & 3.5 & 8 & {losses[0]} \\",
+        rf"lgq & 16 & 3 & 21.00 $\pm$ 1.41 (n = 2) & 3.5 $\pm$ 0.0 (n = 2) & 8 $\pm$ 0 (n = 2) & {losses[1]} \\",
+    ]
+    table.words = "torn"
+    with pytest.raises(InputError, match="no finished run is shown"):
+        saved(table, "numbers, LaTeX")
+
+
+def test_the_table_for_papers_tells_recipes_apart_that_share_method_and_size(folder: Path) -> None:
+    train(replace(SOFT, learning_rate=1e-5), folder / "slow", progress=False)
+    train(replace(SOFT, steps=2), folder / "short", progress=False)
+    heads, rows = saved(RunsTable(folder, words="method=lgq"), "numbers, LaTeX").splitlines()[3::2][:2]
+    assert heads.startswith("method & K & steps & recipe & seeds & PSNR")
+    assert rows.startswith("lgq & 16 & ")
+
+
+def test_whole_numbers_are_saved_whole_for_programs(folder: Path) -> None:
+    table = RunsTable(folder)
+    data = pd.read_csv(StringIO(saved(table, "data, CSV")), dtype=str)
+    assert data["codebook_size"].dropna().unique().tolist() == ["16"]
+    assert data["loss"].astype(float).tolist()[:2] == table.frame()["loss"].tolist()[:2]
+    numbers = pd.read_csv(StringIO(saved(table, "numbers, CSV")), dtype=str)
+    assert numbers.columns.tolist() == table.summary().columns.tolist()
+    assert numbers["codebook_size"].unique().tolist() == ["16"]
+
+
 def test_the_default_is_the_folder_of_runs(folder: Path, tmp_path: Path) -> None:
     empty = RunsTable()
     assert f"no runs in {tmp_path / 'data' / 'runs'}: lgq-explore train --quantizer lgq makes one there" in said_by(
@@ -308,7 +352,7 @@ def test_a_saved_notebook_has_the_table_as_html(folder: Path) -> None:
     assert bundle["text/plain"] == "RunsTable(5 runs)"
     text = bundle["text/html"]
     assert text == RunsTable(folder, selection=["soft-1"]).still()["text/html"]
-    for said in ("✓ soft-1", "21.00 ± 1.41 (2)", "config.json can&#x27;t be used"):
+    for said in ("✓ soft-1", "21.00 ± 1.41 (n = 2)", "config.json can&#x27;t be used"):
         assert said in text
     assert "data:image/png" not in text
     assert "1 run has no numbers on held-out pictures: <code>lgq-explore evaluate RUN</code>" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from io import BytesIO, StringIO
 from typing import Any
@@ -17,7 +18,8 @@ from lgq_explore.plots.printing import new_figure
 from lgq_explore.widgets.parts.foot import Foot
 from lgq_explore.widgets.parts.saving import FORMATS, Offered, SavedFile, as_latex, file_stem
 
-NUMBERS = pd.DataFrame({"perplexity": ["206"], "top 1 %": ["18.6%"]}, index=["lgq_a"])
+PRINTED = pd.DataFrame({"perplexity": ["206"], "top 1 %": ["18.6%"]}, index=["lgq_a"])
+NUMBERS = pd.DataFrame({"run": ["lgq_a", "lgq_b"], "perplexity": [206.123456789, 1e-9], "K": [65536.0, math.nan]})
 DATA = pd.DataFrame({"code": [0, 1], "count": [3, 4]})
 
 
@@ -27,7 +29,7 @@ def offered() -> Offered:
         with printed_width(width):
             return new_figure(5, 1)
 
-    return Offered("usage", lambda: NUMBERS, lambda: DATA, figure)
+    return Offered("usage", lambda: NUMBERS, lambda: PRINTED, lambda: DATA, figure)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -52,14 +54,15 @@ def test_a_figure_for_a_column_has_its_width(offered: Offered) -> None:
 
 def test_a_file_holds_what_was_there_when_it_was_asked_for() -> None:
     numbers = [NUMBERS]
-    make = Offered("usage", lambda: numbers[0], lambda: DATA).prepare("numbers, CSV")
+    make = Offered("usage", lambda: numbers[0], lambda: PRINTED, lambda: DATA).prepare("numbers, CSV")
     numbers[0] = DATA
     assert b"perplexity" in make().data
 
 
 def test_tables_come_back_as_they_were(offered: Offered) -> None:
-    numbers = pd.read_csv(StringIO(offered.prepare("numbers, CSV")().data.decode()), index_col=0)
-    assert numbers.loc["lgq_a", "perplexity"] == 206
+    saved = offered.prepare("numbers, CSV")().data.decode()
+    pd.testing.assert_frame_equal(pd.read_csv(StringIO(saved)), NUMBERS, check_exact=True)
+    assert saved.splitlines() == ["run,perplexity,K", "lgq_a,206.123456789,65536", "lgq_b,1e-09,"]
     pd.testing.assert_frame_equal(pd.read_csv(BytesIO(offered.prepare("data, CSV")().data)), DATA)
     assert r"lgq\_a & 206 & 18.6\% \\" in offered.prepare("numbers, LaTeX")().data.decode()
 
@@ -71,7 +74,14 @@ def test_latex_has_formulas_for_signs_and_turns_a_wide_table() -> None:
     assert r"$\tau$\_0 & 0.5 \\" in table
     assert r"note & $\geq$ \& so on \\" in table
     assert r"state & $-$1 \% \\" in table
-    assert as_latex(NUMBERS).count(r"\begin{tabular}{lrr}") == 1
+    assert as_latex(PRINTED).count(r"\begin{tabular}{lrr}") == 1
+
+
+def test_a_table_whose_rows_have_no_names_has_a_head_for_each_column_and_is_not_turned() -> None:
+    wide = {"method": ["lgq"]} | {f"number {place}": [""] for place in range(8)}
+    lines = as_latex(pd.DataFrame(wide)).splitlines()
+    assert lines[1] == r"\begin{tabular}{lrrrrrrrr}"
+    assert lines[3].startswith("method & number 0 & ")
 
 
 def test_a_stem_has_no_character_that_a_file_system_refuses() -> None:
