@@ -12,11 +12,15 @@ from lgq_explore.errors import InputError, printable
 from lgq_explore.files import given_path
 from lgq_explore.folders import runs_folder
 
-from .evaluate import kept_metrics
+from .evaluate import METRICS, kept_metrics
+from .frozen_run import FileStamp, file_stamp
 from .history import row_of_step
 from .run import Run, open_run
 from .run_description import CONFIG
 from .run_paths import run_folders
+
+TELLING = (CONFIG, "weights.safetensors", METRICS)
+"""The files that make an overview a different one; of the history it has the row of the step of these weights."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,12 @@ def overviews(folder: str | os.PathLike[str] | None = None) -> list[RunOverview]
     Raises InputError for a folder that does not exist, and for one that is itself a run.
     """
     return [overview(path) for path in run_folders(None if folder is None else require_folder(folder))]
+
+
+def stamps(folder: str | os.PathLike[str] | None = None) -> dict[Path, FileStamp]:
+    """Stamps of files in a folder (by default data/runs), equal while `overviews` would say the same; cheap to read."""
+    runs = run_folders(None if folder is None else Path(os.path.expanduser(given_path(folder))))
+    return {run / name: file_stamp(run / name) for run in runs for name in TELLING}
 
 
 def require_folder(folder: str | os.PathLike[str]) -> Path:

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from lgq_explore.analysis.comparison import over_seeds, runs_in
 from lgq_explore.errors import InputError, printable
 from lgq_explore.folders import runs_folder
-from lgq_explore.runs.overview import how_to_make_a_run
+from lgq_explore.runs.overview import how_to_make_a_run, stamps
 from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.study import CROPS, Study, study
 
@@ -38,6 +38,9 @@ from .table_view import TableView, static_table
 
 MOST_NAMED = 4
 """Names above an open panel; of more runs there is the number."""
+
+LOOK_SECONDS = 2.0
+"""Time between two looks at whether the folder's files have changed, while a panel is open below the table."""
 
 
 class RunsTable(Stateful, Panel):
@@ -68,6 +71,7 @@ class RunsTable(Stateful, Panel):
 
     def __init__(self, folder: str | os.PathLike[str] | None = None, **state: Any) -> None:
         self._folder = folder
+        self._seen = stamps(folder)
         self._runs = runs_in(folder)
         self._columns: list[str] = []
         self._shared: dict[str, str] = {}
@@ -77,6 +81,7 @@ class RunsTable(Stateful, Panel):
         self._studies: dict[str, Study] = {}
         self._failure: InputError | None = None
         self._loop = KernelLoop()
+        self._looks = False
         self._background = Background(self._next_piece, self._open_if_ready, self.refuse)
         self._view = TableView(self._sort_by, self._tick)
         self._message, self._note = ipywidgets.HTML(), ipywidgets.HTML()
@@ -156,6 +161,7 @@ class RunsTable(Stateful, Panel):
 
     def look_again(self) -> None:
         """Read the folder anew; runs that can't be opened any more are no longer ticked."""
+        self._seen = stamps(self._folder)  # first: what is written while it is read is read again
         try:
             self._runs = runs_in(self._folder)
         except InputError as error:
@@ -325,7 +331,18 @@ class RunsTable(Stateful, Panel):
         title = ipywidgets.HTML(f"<b>{name}</b> of {html.escape(printable(runs))}")
         self._place.children = (title, panel)
         self._follow()
+        if self._loop.is_running and not self._looks:
+            self._looks = True
+            self._loop.soon(lambda: self._loop.later(LOOK_SECONDS, self._keep_looking))
         return panel
+
+    def _keep_looking(self) -> None:
+        """The panel below may train, and says itself how far it is: the table says the same."""
+        self._looks = self._opened is not None and self.comm is not None
+        if self._looks:
+            if stamps(self._folder) != self._seen:
+                self.look_again()
+            self._loop.later(LOOK_SECONDS, self._keep_looking)
 
 
 def _sentence_on_tokens(frame: pd.DataFrame) -> list[str]:

@@ -18,9 +18,10 @@ import lgq_explore as lgq
 from lgq_explore import analysis
 from lgq_explore.errors import InputError
 from lgq_explore.training.loop import train
-from lgq_explore.widgets import GeometryExplorer, HealthPanel, RunsTable, UsageExplorer
+from lgq_explore.widgets import GeometryExplorer, HealthPanel, RunsTable, TrainingMonitor, UsageExplorer
+from lgq_explore.widgets.comparison import runs_table
 from lgq_explore.widgets.comparison.table_view import TableView
-from tests.analysis.runs_folder import SOFT, plant_runs
+from tests.analysis.runs_folder import SOFT, plant_runs, stopping
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +266,29 @@ def test_a_panel_that_trains_does_not_follow(folder: Path) -> None:
     opened = table.open_in("TrainingMonitor")
     table.selection = ["soft-1"]
     assert place_of_panels(table).children[-1] is opened
+
+
+def test_the_table_follows_the_run_that_is_trained_in_the_panel_below(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs_table, "LOOK_SECONDS", 0.01)
+    controls, stop = stopping(2)
+    train(replace(SOFT, seed=3), folder / "half", controls=controls, on_log=stop, progress=False)
+
+    async def resume() -> None:
+        table = RunsTable(folder, words="half", selection=["half"])
+        assert view(table).sections[0]["head"]["run"] == "1 run, not finished"
+        monitor = table.open_in("TrainingMonitor")
+        assert isinstance(monitor, TrainingMonitor)
+        await monitor.train()
+        async with asyncio.timeout(60):
+            while view(table).sections[0]["rows"][0]["cells"]["step"] != "4 of 4":
+                await asyncio.sleep(0.01)
+        assert view(table).sections[0]["head"]["run"] == "mean of 1 run"
+        assert table.selection == ["half"]
+        assert place_of_panels(table).children[-1] is monitor
+
+    asyncio.run(resume())
 
 
 def test_a_run_that_was_deleted_meanwhile_is_said_in_a_line(folder: Path) -> None:
