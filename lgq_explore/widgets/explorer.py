@@ -263,7 +263,7 @@ class Explorer(Stateful, Panel):
         self._say(str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}", ERROR_COLOUR)
 
     def _prepare_file(self, kind: str) -> Callable[[], SavedFile]:
-        offered = Offered(file_stem(repr(self)), self.numbers, lambda: self.tables()[0], self.frame, self.figure)
+        offered = Offered(file_stem(repr(self)), self.numbers, self.frame, self.figure, lambda: self.tables()[0])
         return offered.prepare(kind)
 
     def _say_hint(self) -> None:

@@ -218,7 +218,7 @@ class RunsTable(Stateful, Panel):
         self.picture_changed()
 
     def _prepare_file(self, kind: str) -> Callable[[], SavedFile]:
-        return Offered("runs", self.summary, lambda: table_for_papers(self.frame()), self.frame).prepare(kind)
+        return Offered("runs", self.summary, self.frame, printed=lambda: table_for_papers(self.frame())).prepare(kind)
 
     def _counted(self, frame: pd.DataFrame) -> str:
         hidden = len(set(self.selection) - set(frame["run"]))

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 
 from lgq_explore.plots.paper import Width
 
+from .tables import as_read
+
 FIGURE_FORMATS: dict[str, tuple[str, Width]] = {
     "figure, PNG": ("png", "screen"),
     "figure, SVG": ("svg", "screen"),
@@ -90,15 +92,16 @@ def file_stem(text: str) -> str:
 class Offered:
     """What a panel has to give at the moment.
 
-    numbers: those of its short table, in full and in named columns, for programs. printed: this table as a reader sees
-    it, for papers. data: what is behind the figure, which a panel may lack.
+    numbers: those of its short table, in full and in named columns, for programs. data: what is behind the figure,
+    which a panel may lack. printed: the short table as a reader sees it, for papers; without it the numbers are a list
+    of names and values, which is rounded (`tables.numbers_in_full`).
     """
 
     stem: str
     numbers: Callable[[], pd.DataFrame]
-    printed: Callable[[], pd.DataFrame]
     data: Callable[[], pd.DataFrame]
     figure: Callable[[Width], Figure] | None = None
+    printed: Callable[[], pd.DataFrame] | None = None
 
     def prepare(self, kind: str) -> Callable[[], SavedFile]:
         """What makes the file of one of FORMATS, of the state of this moment, in any thread."""
@@ -107,7 +110,7 @@ class Offered:
             figure, what = self.figure(width), "" if width == "screen" else f"-{width}"
             return lambda: self._file(what, ending, _figure_bytes(figure, ending))
         if kind == LATEX_FORMAT:
-            printed = self.printed()
+            printed = as_read(self.numbers()) if self.printed is None else self.printed()
             return lambda: self._file("-numbers", "tex", as_latex(printed).encode())
         what, table = ("-data", self.data()) if kind == DATA_FORMAT else ("-numbers", self.numbers())
         return lambda: self._file(what, "csv", as_csv(table).encode())

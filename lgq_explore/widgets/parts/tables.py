@@ -18,9 +18,14 @@ def numbers_in_full(numbers: Mapping[str, int | float | str]) -> pd.DataFrame:
     return pd.DataFrame({"number": list(numbers), "value": pd.Series([*numbers.values()], dtype=object)})
 
 
+def as_read(numbers: pd.DataFrame) -> pd.DataFrame:
+    """Such numbers with their names beside them, in as many digits as a reader wants."""
+    return pd.DataFrame({"": [_digits(number) for number in numbers["value"]]}, index=numbers["number"].tolist())
+
+
 def numbers_as_table(numbers: Mapping[str, int | float | str]) -> pd.DataFrame:
     """One row per number: its name, and it in digits, as a reader sees it."""
-    return pd.DataFrame({"": [_digits(number) for number in numbers.values()]}, index=list(numbers))
+    return as_read(numbers_in_full(numbers))
 
 
 def _digits(number: int | float | str) -> str:

@@ -22,7 +22,6 @@ from ..parts.follower import Follower
 from ..parts.kernel_loop import log_defect
 from ..parts.saving import Offered, SavedFile, file_stem
 from ..parts.studies import RunLike, as_run, run_argument
-from ..parts.tables import numbers_as_table, numbers_in_full
 from .latest_step import LatestStep
 from .reader import RunReader
 from .situation import NOTHING_YET, situation_of
@@ -209,9 +208,7 @@ class TrainingMonitor(Panel):
             with printed_width(width):
                 return self._view.publish(history, latest)[0]
 
-        numbers = numbers_of(latest.row)
-        as_read, in_full = numbers_as_table(numbers), numbers_in_full(numbers)
-        return Offered(stem, lambda: in_full, lambda: as_read, lambda: history, figure).prepare(kind)
+        return Offered(stem, lambda: numbers_of(latest.row), lambda: history, figure).prepare(kind)
 
     def _stop(self) -> None:
         """End what is going on: training, or reading the newest checkpoint of a run that rests."""

@@ -23,7 +23,7 @@ from ..parts.charts import Charts
 from ..parts.foot import Foot
 from ..parts.inputs import button, row
 from ..parts.saving import FORMATS, SavedFile
-from ..parts.tables import numbers_as_table, tables_as_html
+from ..parts.tables import as_read, numbers_in_full, tables_as_html
 from ..temperature.control import TemperatureControl
 from .latest_step import LatestStep
 from .situation import Situation, in_two_lines
@@ -77,7 +77,7 @@ class TrainingView:
         self.charts.show(figures)
         self.temperature.show(latest.row.get("temperature"), latest.row.get("effective_codes"))
         self.foot.line = self._line(latest.row)
-        self.foot.details = tables_as_html(numbers_as_table(numbers_of(latest.row)))
+        self.foot.details = tables_as_html(as_read(numbers_of(latest.row)))
 
     def publish(self, history: pd.DataFrame, latest: LatestStep) -> list[Figure]:
         """The same charts as static figures, from top to bottom."""
@@ -134,10 +134,10 @@ class TrainingView:
         return " · ".join(parts)
 
 
-def numbers_of(row: Mapping[str, float | None]) -> dict[str, int | float | str]:
-    """The numbers that a row of the history has, by column; whole ones as such."""
+def numbers_of(row: Mapping[str, float | None]) -> pd.DataFrame:
+    """A row of the history as a table with a row per number that it has, in full."""
     given = {name: float(value) for name, value in row.items() if value is not None}
-    return {name: int(value) if value.is_integer() else value for name, value in given.items()}
+    return numbers_in_full({name: int(value) if value.is_integer() else value for name, value in given.items()})
 
 
 def _rows(shown: Reconstructions) -> dict[str, NDArray[np.uint8] | None]:

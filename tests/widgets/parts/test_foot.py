@@ -29,7 +29,7 @@ def offered() -> Offered:
         with printed_width(width):
             return new_figure(5, 1)
 
-    return Offered("usage", lambda: NUMBERS, lambda: PRINTED, lambda: DATA, figure)
+    return Offered("usage", lambda: NUMBERS, lambda: DATA, figure, lambda: PRINTED)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -54,7 +54,7 @@ def test_a_figure_for_a_column_has_its_width(offered: Offered) -> None:
 
 def test_a_file_holds_what_was_there_when_it_was_asked_for() -> None:
     numbers = [NUMBERS]
-    make = Offered("usage", lambda: numbers[0], lambda: PRINTED, lambda: DATA).prepare("numbers, CSV")
+    make = Offered("usage", lambda: numbers[0], lambda: DATA).prepare("numbers, CSV")
     numbers[0] = DATA
     assert b"perplexity" in make().data
 
