@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from lgq_explore.errors import printable
 
-from .parts.presence import Presence, in_words, saved_model
+from .parts.presence import HOW_TO_MAKE_IT_LIVE, Presence, in_words, saved_model
 from .parts.renewal import Renewal
 from .parts.stacked import Words, figure_of_sentence, stacked_png
 
@@ -67,6 +67,10 @@ class Panel(ipywidgets.VBox):
         """What the picture says where there are no figures; empty for no picture at all."""
         return "Nothing to see yet: run this cell."
 
+    def how_to_make_it_live(self) -> str:
+        """What a reader is to do who finds the panel without its kernel."""
+        return HOW_TO_MAKE_IT_LIVE
+
     def still(self) -> dict[str, Any]:
         """The picture of the panel as it is now, by MIME types."""
         return self.still_of(self._prepare_picture()())
@@ -111,7 +115,8 @@ class Panel(ipywidgets.VBox):
     def _introduce(self) -> None:
         """Let the page know the panel by the name that its picture bears."""
         self._presence.name = printable(repr(self))
-        self._presence.saved = saved_model(in_words(printable(repr(self)), self.line()))
+        self._presence.how = how = printable(self.how_to_make_it_live())
+        self._presence.saved = saved_model(in_words(printable(repr(self)), self.line(), how))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}

@@ -120,6 +120,22 @@ def test_charts_follow_the_theme_and_its_change(page: Page) -> None:
     assert colours() == dark
 
 
+def test_charts_follow_a_theme_whose_colours_come_after_its_name(page: Page) -> None:
+    charts = BareCharts(page, [codes_map()])
+    page.evaluate('document.body.dataset.jpThemeName = "late"')
+    charts.settle()
+    page.evaluate(
+        """() => new Promise((done) => {
+            const style = "body { --jp-ui-font-color1: rgb(1, 2, 3) !important; }";
+            const href = URL.createObjectURL(new Blob([style], { type: "text/css" }));
+            const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href, onload: done });
+            document.head.append(link);
+        })"""
+    )
+    charts.settle()
+    assert charts.read("chart._fullLayout.font.color") == "rgb(1, 2, 3)"
+
+
 @pytest.mark.parametrize(("theme", "paper"), [("true", "#FFFFFF"), ("false", DARK_PAPER)])
 def test_words_in_the_colours_of_lines_can_be_read_in_both_themes(page: Page, theme: str, paper: str) -> None:
     colours = sorted({*METHOD_COLOURS.values(), GUIDE, INK, *(method_colour(f"method {one}") for one in range(6))})

@@ -110,7 +110,7 @@ LINES = {
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY_BLUE)
 
 PANELS = {
-    LOSSES: _Panel("Losses", "loss, unweighted", log=True),
+    LOSSES: _Panel("Losses", "loss", log=True),
     USAGE: _Panel("Code usage", "codes"),
     SOFTNESS: _Panel(
         "Softness",

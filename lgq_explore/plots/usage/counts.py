@@ -129,16 +129,22 @@ def draw_grid(grid: pd.DataFrame, selected: Sequence[int] = (), run: str = "", g
     many of these codes each token has. Two traces: cells, with their codes as customdata, and marks.
     """
     scale = _log_scale(grid)
-    empty = grid.empty
+    empty, (rows, columns) = grid.empty, grid.shape
     return go.Figure(
         [_cells(grid, scale), _marks(grid, selected)],
         layout(
             _grid_title(scale.counts, run, groups),
             height=CHART_HEIGHT,
-            xaxis=axis("offset in the row", showgrid=False, showline=False, visible=not empty),
+            xaxis=axis(
+                "offset in the row",
+                showgrid=False,
+                showline=False,
+                visible=not empty,
+                range=[-0.5, columns - 0.5],  # whatever is marked
+            ),
             yaxis=axis(
                 "first code of the row",
-                autorange="reversed",
+                range=[(rows - 0.5) * columns, -0.5 * columns],
                 showgrid=False,
                 showline=False,
                 tickformat=COUNTS,

@@ -152,7 +152,9 @@ async function render({ model, el }) {
   }
 
   function followTheme() {
-    colours = themeColours(el, model.get("themed"));
+    const now = themeColours(el, model.get("themed"));
+    if ([...now].every(([constant, colour]) => colours.get(constant) === colour)) return;
+    colours = now;
     charts.forEach((chart, name) => draw(name, chart, chart.text));
   }
 

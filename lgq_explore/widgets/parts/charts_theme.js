@@ -79,12 +79,18 @@ function inTheme(figure, colours) {
   return { data, layout };
 }
 
-// Calls back whenever JupyterLab changes its theme; returns what ends that.
+// Calls back whenever JupyterLab changes its theme, and when the theme's colours are there, which come later; returns what
+// ends that.
 function onThemeChange(callback) {
+  const loaded = ({ target }) => target.tagName === "LINK" && callback();
+  document.addEventListener("load", loaded, true);
   const observer = new MutationObserver(callback);
   observer.observe(document.body, {
     attributes: true,
     attributeFilter: ["class", "data-jp-theme-light", "data-jp-theme-name"],
   });
-  return () => observer.disconnect();
+  return () => {
+    document.removeEventListener("load", loaded, true);
+    observer.disconnect();
+  };
 }

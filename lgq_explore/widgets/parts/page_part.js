@@ -7,6 +7,7 @@ const PROBE = { content: { data: { method: "none" } } };
 
 async function keepHearing(model) {
   const own = await model.widget_manager.get_model(model.get("own_id"));
+  if (!own?._handle_comm_msg) return; // no front end of Jupyter's
   const isDeaf = await own._handle_comm_msg(PROBE).then(
     () => false,
     () => true,

@@ -77,9 +77,11 @@ function render({ model, el }) {
   const placed = new ResizeObserver(() => {
     output = hidePicture(el, model.get("name"));
     keepSaved();
+    showHow();
   });
   placed.observe(el);
 
+  const showHow = () => el.closest(".lgq-panel")?.setAttribute("data-lgq-how", model.get("how"));
   const kernel = session?.session?.kernel?.id;
   function watchKernel() {
     const isGone = session.session?.kernel?.id !== kernel;
@@ -87,11 +89,13 @@ function render({ model, el }) {
   }
   session?.kernelChanged?.connect(watchKernel);
   model.on("change:saved", keepSaved);
+  model.on("change:how", showHow);
   model.on("msg:custom", hear);
   return () => {
     placed.disconnect();
     session?.kernelChanged?.disconnect(watchKernel);
     model.off("change:saved", keepSaved);
+    model.off("change:how", showHow);
     model.off("msg:custom", hear);
     output?.classList.remove("lgq-live");
   };

@@ -16,10 +16,10 @@ FOLDER = Path(__file__).parent
 HOW_TO_MAKE_IT_LIVE = "run this cell to make it live"
 
 
-def in_words(name: str, line: str = "") -> str:
+def in_words(name: str, line: str = "", how: str = HOW_TO_MAKE_IT_LIVE) -> str:
     """What stands in the place of a panel that is not live: what its picture shows, and how to make it live."""
     shown = ": ".join(part for part in (name, line) if part)
-    return f"{shown} · {HOW_TO_MAKE_IT_LIVE}"
+    return f"{shown} · {how}"
 
 
 def saved_model(words: str) -> dict[str, Any]:
@@ -52,6 +52,9 @@ class Presence(PagePart):
 
     name = traitlets.Unicode().tag(sync=True)
     """The title that the panel's picture bears."""
+
+    how = traitlets.Unicode(HOW_TO_MAKE_IT_LIVE).tag(sync=True)
+    """How to make the panel live again."""
 
     saved = traitlets.Dict().tag(sync=True)
     """The state to be kept, by `saved_model`; none for a panel that was never displayed on its own."""

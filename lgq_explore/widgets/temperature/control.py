@@ -80,5 +80,5 @@ def temperature_from(content: object, lowest: float, highest: float) -> float | 
     is_number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
     # The slider rounds to three digits, so that its ends may lie that much outside.
     if not is_number or not math.isfinite(temperature) or not 0.99 * lowest <= temperature <= 1.01 * highest:
-        raise InputError(f"temperature {temperature!r}: give a number from {lowest:g} to {highest:g}, or null")
+        raise InputError(f"temperature {temperature!r}: give a number from {lowest:g} to {highest:g}")
     return float(temperature)

@@ -83,7 +83,7 @@ class TrainingMonitor(Panel):
         )
         super().__init__(self._view.widgets)
         if opened is not None:
-            self._watch_run(opened)
+            self._watch_run(opened, is_own=False)
         self._draw()
 
     def __repr__(self) -> str:
@@ -138,7 +138,7 @@ class TrainingMonitor(Panel):
         history, latest = self._history, self._latest  # which are replaced, and never changed
         return lambda: [] if latest is None else self._view.publish(history, latest)
 
-    def _watch_run(self, run: Run) -> None:
+    def _watch_run(self, run: Run, is_own: bool) -> None:
         if self._watch is None:
             self._watch = RunWatch(
                 RunReader(run, self._pictures),
@@ -147,13 +147,18 @@ class TrainingMonitor(Panel):
                 show=self._show_what_is_read,
                 read=self._take_up_checkpoint,
             )
-        self._watch.begin()
+        self._watch.begin(is_known=is_own)
 
     def line(self) -> str:
         if self._latest is None:
             return ""
         row = self._latest.row
         return f"step {row['step']:.0f} of {self.config.steps}, loss {row['loss']:.3f}"
+
+    def how_to_make_it_live(self) -> str:
+        """The cell of a recipe trains a new run: what was trained is opened by its name."""
+        how = super().how_to_make_it_live()
+        return f"{how}, or {self.code()} to go on with this run" if self.code() else how
 
     def nothing_to_see(self) -> str:
         return NOTHING_YET
@@ -162,7 +167,7 @@ class TrainingMonitor(Panel):
         """Show how far this panel's trainer is."""
         trained, run = self._trainer.newest(), self.run
         if run is not None:
-            self._watch_run(run)
+            self._watch_run(run, is_own=True)
         if trained is not None and trained is not self._trained and run is not None and self._watch is not None:
             self._trained = self._latest = trained
             self._watch.reader.shown = trained.shown

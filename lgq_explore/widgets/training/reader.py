@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -46,18 +47,20 @@ class RunReader:
         self._crops: NDArray[np.uint8] | None = None
         self.shown: CodesAndPictures | None = None
         self._rows: FileStamp = None
-        self._weights: Stamp = ()
-        self._weights_read: Stamp = ()
+        self._weights = _Weights((), ())
         self._given_up: Stamp | None = None
 
-    def look(self) -> bool:
-        """Read what was logged, and whether somebody trains. Returns whether anything is new."""
+    def look(self, is_known: bool = False) -> bool:
+        """Read what was logged, and whether somebody trains. Returns whether anything is new.
+
+        is_known: whether the weights that the folder holds now are known already, and need not be read.
+        """
         before = self._state()
         try:
             self.is_trained_elsewhere = is_held(self.run.path)
             self.run.require_unchanged()
             self._read_rows()
-            self._read_steps()
+            self._read_steps(is_known)
             self.trouble = ""
         except InputError as error:
             self.is_trained_elsewhere, self.trouble = False, _in_a_line(error)
@@ -66,14 +69,15 @@ class RunReader:
     @property
     def is_behind(self) -> bool:
         """Whether there are newer weights than those that `read_checkpoint` has read."""
-        return not self.trouble and self._weights != self._weights_read
+        weights = self._weights
+        return not self.trouble and weights.newest != weights.read
 
     def read_checkpoint(self) -> None:
         """Reconstruct pictures by the newest weights, and read which codes were used.
 
         Raises Abandoned after `give_up`; what was read before stays.
         """
-        weights = self._weights
+        weights = self._weights.newest
         self.missing = ""
         try:
             found = self._codes_and_pictures(weights)
@@ -83,24 +87,19 @@ class RunReader:
             if weights == stamp_of(self.run.path):  # otherwise a trainer has replaced what was being read
                 self.missing = _in_a_line(error)
         finally:
-            self._weights_read = weights
+            self._weights = replace(self._weights, read=weights)
             if weights == self._given_up:
                 self.missing = NOT_READ
 
     def give_up(self) -> None:
         """Read no more of the newest weights; newer ones are read again. Any thread may call this."""
-        self._given_up = self._weights_read = self._weights
+        self._given_up = self._weights.newest
+        self._weights = _Weights(self._given_up, self._given_up)
         self.missing = NOT_READ
 
     def _require_wanted(self, weights: Stamp) -> None:
         if weights == self._given_up:
             raise Abandoned
-
-    def skip(self) -> bool:
-        """As `look`, but the weights that the folder holds now are known already."""
-        is_new = self.look()
-        self._weights_read = self._weights
-        return is_new
 
     def latest(self) -> LatestStep | None:
         """The newest logged row, with codes and pictures of the weights that were read; None before the first row."""
@@ -116,13 +115,14 @@ class RunReader:
         if rows != self._rows:
             self.history, self._rows = self.run.history(), rows
 
-    def _read_steps(self) -> None:
+    def _read_steps(self, is_known: bool) -> None:
         weights = stamp_of(self.run.path)
-        if weights != self._weights:
+        read = weights if is_known else self._weights.read
+        if weights != self._weights.newest:
             self.is_finished = self.run.is_finished
             checkpoint = self.run.newest_checkpoint()
             self.checkpoint_step = 0 if checkpoint is None else step_of(checkpoint) or 0
-            self._weights = weights
+        self._weights = _Weights(weights, read)
 
     def _codes_and_pictures(self, weights: Stamp) -> CodesAndPictures | None:
         """None before the first weights. Raises InputError."""
@@ -149,7 +149,15 @@ class RunReader:
         return self._crops
 
     def _state(self) -> tuple[object, ...]:
-        return self.is_trained_elsewhere, self._rows, self._weights, self.trouble
+        return self.is_trained_elsewhere, self._rows, self._weights.newest, self.trouble
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """Stamps of the newest weights of the folder, and of those that were read; one value, for two threads."""
+
+    newest: Stamp
+    read: Stamp
 
 
 def _in_a_line(error: InputError) -> str:

@@ -82,6 +82,9 @@ def _where_it_goes_on(reader: RunReader | None, latest: LatestStep | None) -> st
     logged = 0 if latest is None else latest.row["step"] or 0
     if logged > reader.checkpoint_step:
         return (
-            f"It was cut off at step {logged:.0f}: Resume goes on from the checkpoint of step {reader.checkpoint_step}."
+            f"It was cut off at step {logged:.0f}: Resume goes on from the checkpoint of step "
+            f"{reader.checkpoint_step}, whose codes and pictures are shown."
         )
-    return f"Resume goes on from step {reader.checkpoint_step}."
+    if logged == reader.checkpoint_step:
+        return f"Resume goes on from step {reader.checkpoint_step}."
+    return f"Resume goes on from step {reader.checkpoint_step}; step {logged:.0f} is the last one that was logged."

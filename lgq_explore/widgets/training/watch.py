@@ -32,16 +32,17 @@ class RunWatch:
         self._checkpoints = Background(self._next_checkpoint, read, self._checkpoint_failed)
         self._watching: asyncio.Task[None] | None = None
 
-    def begin(self) -> None:
+    def begin(self, is_known: bool = False) -> None:
         """Show what was logged so far, and begin to watch, if it is not done already.
 
+        is_known: whether the panel knows what the folder holds, since it has trained that itself.
         In a script, which has no loop, the newest checkpoint is read here and now, and nothing is watched.
         """
         loop = running_loop()
         if loop is not None and self._watching is not None and not self._watching.done():
             return
         if not self._is_paused():
-            self.reader.look()
+            self.reader.look(is_known)
             self._show()
         if loop is not None:
             self._watching = loop.create_task(self._watch())
@@ -60,9 +61,8 @@ class RunWatch:
             if self._is_paused():
                 was_paused = True
             else:
-                look = self.reader.skip if was_paused else self.reader.look
-                was_paused = False
-                if await asyncio.to_thread(look) and not self._is_paused():
+                is_known, was_paused = was_paused, False  # what this panel trained itself
+                if await asyncio.to_thread(self.reader.look, is_known) and not self._is_paused():
                     self._show()
                 self._checkpoints.begin()
             await asyncio.sleep(LOOK_SECONDS)

@@ -105,6 +105,10 @@ def test_selected_codes_are_marked_in_their_cells() -> None:
     (axes, _) = publish_grid(grid, [5, 1]).axes
     assert [patch.get_xy() for patch in axes.patches] == [(2, 1), (1, 0)]
     assert not len(draw_grid(grid).data[1].x)
+    marked, plain = draw_grid(grid, [5, 1]).layout, draw_grid(grid).layout
+    assert (
+        (marked.xaxis.range, marked.yaxis.range) == (plain.xaxis.range, plain.yaxis.range) == ((-0.5, 2.5), (4.5, -1.5))
+    )
 
 
 def test_hover_names_the_code_and_its_tokens() -> None:

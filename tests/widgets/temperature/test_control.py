@@ -57,10 +57,10 @@ def test_each_move_is_answered_by_its_name_with_what_is_held_then() -> None:
     assert (control.heard, control.held) == ("first", 0.0126)
     send(control, {"temperature": 99.0, "move": "too warm"})
     assert (control.heard, control.held) == ("too warm", 0.0126)
-    assert control.notice == "temperature 99.0: give a number from 0.01 to 10, or null"
+    assert control.notice == "temperature 99.0: give a number from 0.01 to 10"
     send(control, {"temperature": "warm", "move": "typed"})
     assert (control.heard, control.held) == ("typed", 0.0126)
-    assert control.notice == "temperature 'warm': give a number from 0.01 to 10, or null"
+    assert control.notice == "temperature 'warm': give a number from 0.01 to 10"
     send(control, {"temperature": None, "move": "back"})
     assert (control.heard, control.held, control.notice) == ("back", None, "")
 

@@ -114,7 +114,9 @@ def test_a_run_that_was_cut_off_goes_on_to_the_weights_of_an_uninterrupted_one(
     cut_off(recipe, tmp_path / "run", at=6)
     monitor = TrainingMonitor(run=tmp_path / "run")
     assert "stopped · step 6 of 9" in text_of(monitor)
-    assert "cut off at step 6: Resume goes on from the checkpoint of step 4" in text_of(monitor)
+    told = "cut off at step 6: Resume goes on from the checkpoint of step 4, whose codes and pictures are shown"
+    assert told in text_of(monitor)
+    assert "or lgq.widgets.TrainingMonitor(run=" in monitor.how_to_make_it_live()
     assert enabled(monitor) == ["Resume"]
     run = asyncio.run(monitor.train())
     assert run.is_finished
