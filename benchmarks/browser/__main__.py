@@ -12,14 +12,11 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from lgq_explore.bench.results import results_folder, save_result
-from lgq_explore.errors import InputError, printable
-
+from .command import FOLDER, measure_and_save, tell
 from .explorers import BrowserSizes, measure_browser
 from .table import markdown_table
-
-FOLDER = Path(__file__).parents[1] / "results"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,20 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=FOLDER, metavar="FOLDER", help="for the result")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     options = parser.parse_args(arguments)
-    try:
+
+    def measured() -> dict[str, Any]:
         sizes = BrowserSizes(options.codebook_size, options.tokens, options.moves, options.rounds, options.data)
-        results_folder(options.out)
-        measured = measure_browser(sizes, say=_tell)
-        _tell(printable(save_result(measured, options.out)))
-    except InputError as error:
-        _tell(str(error))
-        return 2
-    print(json.dumps(measured) if options.json else markdown_table(measured))
-    return 0
+        return measure_browser(sizes, say=tell)
 
-
-def _tell(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
+    return measure_and_save(measured, options.out, json.dumps if options.json else markdown_table)
 
 
 if __name__ == "__main__":

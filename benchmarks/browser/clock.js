@@ -20,6 +20,15 @@ const clock = {
   isQuietFor(milliseconds) {
     return this.lastDrawn > 0 && performance.now() - this.lastDrawn > milliseconds;
   },
+
+  // What became of the last gesture: "drawn", if a chart has changed and nothing was drawn for `quiet` milliseconds; "nothing",
+  // if none has, and no message came for `silent` milliseconds; null before that, and while a panel says that it computes.
+  answer(quiet, silent) {
+    if (document.querySelector(".lgq-charts[aria-busy=true]")) return null;
+    if (this.redraws.length) return this.redraws.every(({ drawn }) => drawn) && this.isQuietFor(quiet) ? "drawn" : null;
+    const last = Math.max(...Object.values(this.gestures), ...this.arrivals.map(({ arrived }) => arrived));
+    return performance.now() - last > silent ? "nothing" : null;
+  },
 };
 globalThis.clock = clock;
 

@@ -197,16 +197,17 @@ def watched_notebook(path: str, cells: tuple[str, str], quiet: int = QUIET) -> I
         yield Watched(page, lab, cells, quiet)
 
 
-def train_run(sizes: BrowserSizes, lab: Lab) -> None:
-    """A run of one training step; times depend on sizes only."""
+def train_run(sizes: BrowserSizes, folder: Path) -> None:
+    """A run of one training step in `folder`; times depend on sizes only. Its codes start at tokens drawn at random."""
     recipe: TrainConfig = replace(preset("tiny", "lgq", codebook_size=sizes.codes), data=sizes.data, steps=1)
-    train(replace(recipe, warmup_steps=0), lab.data / "runs" / "lgq", device="cpu", progress=False)
+    quantizer = replace(recipe.quantizer, initialization="random")  # k-means++ takes minutes for many codes
+    train(replace(recipe, quantizer=quantizer, warmup_steps=0), folder, device="cpu", progress=False)
 
 
 def _measure_panel(sizes: BrowserSizes, path: str) -> list[dict[str, Any]]:
     """A result for jumps to the slider's ends, and one for steps up from its lower end."""
     with watched_notebook(path, TEMPERATURE_PANEL, PANEL_QUIET) as watched:
-        train_run(sizes, watched.lab)
+        train_run(sizes, watched.lab.data / "runs" / "lgq")
         opened = watched.open_panel()
         slider = watched.page.locator(".widget-hslider", has_text="temperature").locator(".noUi-handle")
         steps = int(float(slider.get_attribute("aria-valuemax") or 0))

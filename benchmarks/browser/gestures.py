@@ -2,33 +2,33 @@
 
     python -m benchmarks.browser.gestures [--codes 1024 65536] [--repeats 3] [--data photos] [--panels usage geometry]
 
-Each explorer is opened in JupyterLab on a run of one training step; times depend on sizes only. Every control in sight
-is moved by key or click, and the time until the browser has drawn the answer is taken by the page's clock (`clock.js`).
-The result is saved as dated JSON in `benchmarks/results/`, and printed as a table.
+Each explorer is opened in JupyterLab on a run of one training step; times depend on sizes only. Every control, also of
+each tab, is moved by key or click, and the time until the browser has drawn the answer is taken by the page's clock
+(`clock.js`). What is measured is told on the way. The result is saved as dated JSON in `benchmarks/results/`, and
+printed as a table.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 
 from lgq_explore.bench.markdown import number, table
-from lgq_explore.bench.results import device_name, results_folder, save_result, today
-from lgq_explore.errors import InputError
+from lgq_explore.bench.results import device_name, today
 
-from .explorers import POLL, BrowserSizes, Watched, train_run, watched_notebook
-from .page import BROWSER_FLAGS, SECONDS, VIEWPORT, require_browser
+from .command import FOLDER, measure_and_save, tell
+from .controls import Control, controls, tabs
+from .explorers import PANEL_QUIET, POLL, BrowserSizes, Watched, train_run, watched_notebook
+from .page import BROWSER_FLAGS, PATIENCE, SECONDS, VIEWPORT, require_browser
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
-
-FOLDER = Path(__file__).parents[1] / "results"
 PANELS = {
     "usage": 'lgq.widgets.UsageExplorer("lgq")',
     "temperature": 'lgq.widgets.TemperatureExplorer("lgq")',
@@ -39,11 +39,15 @@ PANELS = {
 }
 """The line that opens each explorer; "lgq" is the run."""
 
-QUIET, ANSWER = 800, 20 * SECONDS
-"""Milliseconds without drawing after which an answer counts as whole, and within which one must begin."""
+DRAW_TWICE = ("temperature", "toys")
+"""Panels that draw what is known at once, and the rest when it is computed."""
+
+QUIET, SILENT = 800, 4 * SECONDS
+"""Milliseconds without drawing after which an answer counts as whole, and without a word from the kernel after which
+nothing counts as changed."""
 
 HEAP = "performance.memory.usedJSHeapSize / 1e6"
-ANSWERED = "(quiet) => clock.isQuietFor(quiet)"
+ANSWER = "([quiet, silent]) => clock.answer(quiet, silent)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,16 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--panels", nargs="+", default=list(PANELS), choices=list(PANELS))
     parser.add_argument("--out", type=Path, default=FOLDER, metavar="FOLDER", help="for the result")
     options = parser.parse_args(arguments)
-    try:
-        results_folder(options.out)
+
+    def measured() -> dict[str, Any]:
         sizes = [BrowserSizes(codes, data=options.data) for codes in options.codes]
-        measured = measure(sizes, options.panels, options.repeats)
-        print(save_result(measured, options.out), file=sys.stderr)
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(markdown_table(measured))
-    return 0
+        return measure(sizes, options.panels, options.repeats)
+
+    return measure_and_save(measured, options.out, markdown_table)
 
 
 def measure(sizes: Sequence[BrowserSizes], panels: Sequence[str], repeats: int) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def measure(sizes: Sequence[BrowserSizes], panels: Sequence[str], repeats: int) 
         "date": today(),
         "device": device_name("cpu", torch.get_num_threads()),
         "protocol": {"repeats": repeats, "browser_flags": list(BROWSER_FLAGS), "viewport": list(VIEWPORT)},
-        "results": [_measure_panel(path, size, panel, repeats) for size in sizes for panel in panels],
+        "results": [result for size in sizes for result in _measure_size(path, size, panels, repeats)],
     }
 
 
@@ -86,93 +86,83 @@ def markdown_table(measured: dict[str, Any]) -> str:
 
 
 def _row(result: dict[str, Any]) -> list[str]:
+    subject = [result["panel"], f"{result['codes']:,d}"]
+    if result.get("failed"):
+        return [*subject, "", "", "", result["failed"].splitlines()[0], ""]
     medians = {name: median(times) for name, times in result["control_seconds"].items() if times}
     times = [time for values in result["control_seconds"].values() for time in values]
     slowest = max(medians, key=lambda name: medians[name], default="")
     opened = [number(result[name]) for name in ("opening_seconds", "heap_megabytes")]
     answers = [number(1000 * median(times)), slowest, number(1000 * medians[slowest])] if times else [""] * 3
-    return [result["panel"], f"{result['codes']:,d}", *opened, *answers]
+    return [*subject, *opened, *answers]
 
 
-def _measure_panel(path: str, sizes: BrowserSizes, panel: str, repeats: int) -> dict[str, Any]:
+def _measure_size(path: str, sizes: BrowserSizes, panels: Sequence[str], repeats: int) -> Iterator[dict[str, Any]]:
+    """The result of each panel on one run; one that fails says why, and the others follow."""
+    from playwright.sync_api import Error
+
+    tell(f"K = {sizes.codes:,d}: training one step")
+    with TemporaryDirectory(prefix="lgq-explore-") as folder:
+        run = Path(folder) / "lgq"
+        train_run(sizes, run)
+        for panel in panels:
+            subject = {"panel": panel, "codes": sizes.codes}
+            try:
+                yield subject | _measure_panel(path, run, subject, repeats)
+            except (RuntimeError, Error) as error:
+                tell(f"{panel}, K = {sizes.codes:,d}: failed: {error}")
+                yield subject | {"failed": str(error)}
+
+
+def _measure_panel(path: str, run: Path, subject: dict[str, Any], repeats: int) -> dict[str, Any]:
+    panel = subject["panel"]
     cells = ("import lgq_explore as lgq", PANELS[panel])
-    with watched_notebook(path, cells, QUIET) as watched:
-        train_run(sizes, watched.lab)
+    quiet = PANEL_QUIET if panel in DRAW_TWICE else QUIET
+    with watched_notebook(path, cells, quiet) as watched:
+        shutil.copytree(run, watched.lab.data / "runs" / run.name)
         opened = watched.open_panel()
-        times = {
-            name: [seconds for _ in range(repeats) if (seconds := _timed(watched, gesture)) is not None]
-            for name, gesture in _gestures(watched.page)
-        }
+        opening = (opened["lastDrawn"] - opened["gestures"]["keydown"]) / 1000
+        tell(f"{panel}, K = {subject['codes']:,d}: open after {opening:.1f} s")
+        times = _time_all(watched, repeats)
         heap = watched.page.evaluate(HEAP)
-    return {
-        "panel": panel,
-        "codes": sizes.codes,
-        "opening_seconds": (opened["lastDrawn"] - opened["gestures"]["keydown"]) / 1000,
-        "heap_megabytes": heap,
-        "control_seconds": times,
-    }
+    return {"opening_seconds": opening, "heap_megabytes": heap, "control_seconds": times}
 
 
-def _timed(watched: Watched, gesture: Callable[[], None]) -> float | None:
+def _time_all(watched: Watched, repeats: int) -> dict[str, list[float]]:
+    """Seconds of each move of each control, first of those in sight, then of each tab and what comes with it."""
+    times: dict[str, list[float]] = {}
+    pages = tabs(watched.page)
+    for tab in [None, *pages]:
+        if tab is not None:
+            times[tab.label] = _times(watched, tab, 1)
+        for control in controls(watched.page):
+            if control.label not in times:
+                times[control.label] = _times(watched, control, repeats)
+    for _ in range(repeats - 1):
+        for tab in pages:
+            times[tab.label] += _times(watched, tab, 1)
+    return times
+
+
+def _times(watched: Watched, control: Control, repeats: int) -> list[float]:
+    """Seconds of so many moves; none any more from the first on that changes nothing."""
+    times: list[float] = []
+    while len(times) < repeats and (seconds := _seconds_of(watched, control)) is not None:
+        times.append(seconds)
+    tell(f"  {control.label}: {' '.join(f'{1000 * seconds:.0f}' for seconds in times) or 'nothing changes'} ms")
+    return times
+
+
+def _seconds_of(watched: Watched, control: Control) -> float | None:
     """Seconds from the gesture until its first answer is drawn; None where nothing changes."""
-    from playwright.sync_api import TimeoutError
-
     watched.page.evaluate("clock.forget()")
-    gesture()
-    try:
-        watched.page.wait_for_function(ANSWERED, arg=QUIET, polling=POLL, timeout=ANSWER)
-    except TimeoutError:
+    control.move()
+    answer = watched.page.wait_for_function(ANSWER, arg=[watched.quiet, SILENT], polling=POLL, timeout=PATIENCE)
+    if answer.json_value() == "nothing":
         return None
     told = watched.page.evaluate("clock")
     began = max(told["gestures"].get(kind, 0) for kind in ("keydown", "click"))
-    answers = [redraw["drawn"] for redraw in told["redraws"] if redraw["drawn"] > began]
-    return (min(answers, default=told["lastDrawn"]) - began) / 1000
-
-
-def _gestures(page: Page) -> Iterator[tuple[str, Callable[[], None]]]:
-    """The label of each control in sight, and what moves it on, and back the next time."""
-    panel = page.locator(".lgq-panel")
-    for menu in _visible(panel.locator(".widget-dropdown")):
-        yield _label(menu), _keys(page, menu.locator("select"), ("ArrowDown", "ArrowUp"))
-    for slider in _visible(panel.locator(".widget-hslider")):
-        yield _label(slider), _keys(page, slider.locator(".noUi-handle"), ("ArrowRight", "ArrowLeft"))
-    for box in _visible(panel.locator(".widget-text:has(input[placeholder*='dead'])")):
-        yield _label(box), _typed(box.locator("input"), ("3, 5", "3-9"))
-    for buttons in _visible(panel.locator(".widget-toggle-buttons")):
-        yield "tabs", _clicks(buttons.locator("button"))
-
-
-def _visible(found: Locator) -> list[Locator]:
-    return [each for each in found.all() if each.is_visible()]
-
-
-def _label(control: Locator) -> str:
-    return control.locator(".widget-label").first.inner_text().strip().rstrip(":") or "menu"
-
-
-def _in_turn(actions: Sequence[Callable[[], None]]) -> Callable[[], None]:
-    place = iter(range(10**6))
-    return lambda: actions[next(place) % len(actions)]()
-
-
-def _keys(page: Page, control: Locator, keys: Sequence[str]) -> Callable[[], None]:
-    def press(key: str) -> None:
-        control.focus()
-        page.keyboard.press(key)
-
-    return _in_turn([lambda key=key: press(key) for key in keys])
-
-
-def _typed(box: Locator, texts: Sequence[str]) -> Callable[[], None]:
-    def type_in(text: str) -> None:
-        box.fill(text)
-        box.press("Enter")
-
-    return _in_turn([lambda text=text: type_in(text) for text in texts])
-
-
-def _clicks(buttons: Locator) -> Callable[[], None]:
-    return _in_turn([buttons.nth(place).click for place in reversed(range(buttons.count()))])
+    return (min(redraw["drawn"] for redraw in told["redraws"] if redraw["drawn"] > began) - began) / 1000
 
 
 if __name__ == "__main__":

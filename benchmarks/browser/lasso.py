@@ -23,17 +23,16 @@ import plotly.graph_objects as go
 import torch
 
 from lgq_explore.bench.markdown import count, number, table
-from lgq_explore.bench.results import device_name, results_folder, save_result, today
-from lgq_explore.errors import InputError
+from lgq_explore.bench.results import device_name, today
 from lgq_explore.plots.geometry import MapPane, draw_latent_maps
 
 from .bare_charts import BareCharts
+from .command import FOLDER, measure_and_save
 from .page import BROWSER_FLAGS, chromium, require_browser
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-FOLDER = Path(__file__).parents[1] / "results"
 WAYS = {
     "WebGL, ours": ("scattergl", False),
     "SVG, ours": ("scatter", False),
@@ -66,15 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="of each way, in turn")
     parser.add_argument("--out", type=Path, default=FOLDER, metavar="FOLDER", help="for the result")
     options = parser.parse_args(arguments)
-    try:
-        results_folder(options.out)
-        measured = measure(options.codes, options.rounds)
-        print(save_result(measured, options.out), file=sys.stderr)
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(markdown_table(measured))
-    return 0
+    return measure_and_save(lambda: measure(options.codes, options.rounds), options.out, markdown_table)
 
 
 def measure(codes: Sequence[int], rounds: int) -> dict[str, Any]:
