@@ -56,17 +56,19 @@ class BareCharts:
         page.set_content(PAGE.format(width=width))
         page.add_style_tag(content=THEMES + charts._css)
         state = {name: value for name, value in charts.get_state().items() if not name.startswith("_")}
-        state |= {"figures": self.figures_of(figures), "plotly": "IPY_MODEL_0"}
+        state |= {**self.shown(figures), "plotly": "IPY_MODEL_0"}
         page.evaluate(RENDER, [str(charts._esm), state, charts.plotly.source])
         self.settle()
 
     def show(self, figures: Sequence[go.Figure]) -> None:
-        self.set({"figures": self.figures_of(figures)})
+        self.set(self.shown(figures))
 
     @staticmethod
-    def figures_of(figures: Sequence[go.Figure]) -> dict[str, str]:
-        """What the page is sent of figures, by their places: "0", "1"."""
-        return {str(place): figure.to_json() for place, figure in enumerate(figures)}
+    def shown(figures: Sequence[go.Figure]) -> dict[str, Any]:
+        """The state of charts that show these figures, named by their places: "0", "1"."""
+        charts = Charts()
+        charts.show({str(place): figure for place, figure in enumerate(figures)})
+        return {"figures": charts.figures, "marks": charts.marks}
 
     def set(self, state: Mapping[str, Any]) -> None:
         self.page.evaluate("model.set", state)

@@ -85,6 +85,12 @@ function takeMessage() {
   return redraw;
 }
 
+// Marks on top of a chart are drawn without it.
+new MutationObserver(async () => {
+  const taken = takeMessage();
+  taken.drawn = Math.max(taken.drawn, await drawn());
+}).observe(document, { subtree: true, attributeFilter: ["data-count"] });
+
 let plotly;
 Object.defineProperty(globalThis, "Plotly", {
   configurable: true,

@@ -50,9 +50,9 @@ LISTEN = """chart => new Promise((done) => {
     done();
 })"""
 RELEASED = "addEventListener('pointerup', () => (globalThis.releasedAt = performance.now()), { capture: true })"
-DRAWN = """async (figures) => {
+DRAWN = """async (state) => {
     const start = performance.now();
-    model.set({ figures });
+    model.set(state);
     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
     return performance.now() - start;
 }"""
@@ -124,7 +124,7 @@ def _measure(page: Page, codes: int, drawn_by: str, by_plotly: bool) -> dict[str
     told = "toldAt" if by_plotly else "sent.length"
     page.wait_for_function(told)
     answered = page.evaluate("(globalThis.toldAt ?? sentAt) - releasedAt") / 1000
-    marked = BareCharts.figures_of([_map(codes, drawn_by, selected=range(codes // 4))])
+    marked = BareCharts.shown([_map(codes, drawn_by, selected=range(codes // 4))])
     return {
         "opening": opening,
         "move": moving / MOVES,

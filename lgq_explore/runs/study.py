@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lgq_explore.errors import InputError, printable
+from lgq_explore.kept import Kept
 from lgq_explore.models import Tokenizer
 from lgq_explore.quantizers import Quantizer, TakesCodebooks, joint_codes, to_tokens
 
@@ -26,6 +27,9 @@ CROPS = 1024
 
 STUDIES_KEPT = 4
 """The number of studies in the cache; each may hold some hundred megabytes."""
+
+SNAPSHOTS_KEPT = 64
+"""The number of snapshots of a study whose codes are kept: some hundred kilobytes each, which take seconds to find."""
 
 CODES_KEPT = 16
 """The number of studies of codes alone in the cache; each holds some megabytes."""
@@ -131,6 +135,16 @@ class Study:
             method = type(self.quantizer).__name__
             raise InputError(f"the codebooks of {method} cannot be exchanged: look at step {self.encoding.steps}")
         return self.quantizer.with_codebooks([torch.from_numpy(np.array(book)) for book in snapshots[step]])
+
+    def codes_at(self, step: int) -> NDArray[np.int64]:
+        """The joint code of each token [N] with the codebooks of a snapshot. Errors are those of `quantizer_at`."""
+        if step == self.trained.finished_steps:
+            return self.codes
+        return self._codes_at.get(step, lambda: self.quantizer_at(step).assign_joint(self.points).numpy())
+
+    @cached_property
+    def _codes_at(self) -> Kept[int, NDArray[np.int64]]:
+        return Kept(most=SNAPSHOTS_KEPT)
 
     @torch.no_grad()
     def _points_of(self, encoding: Encoding) -> Tensor:

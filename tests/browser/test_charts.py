@@ -22,6 +22,7 @@ from lgq_explore.plots.style import (
     DEAD,
     GUIDE,
     INK,
+    MARKS,
     METHOD_COLOURS,
     VERMILION,
     Title,
@@ -226,6 +227,41 @@ def test_escape_drops_a_lasso(page: Page) -> None:
     page.mouse.up()
     assert page.locator(".lgq-outline").count() == 0
     assert charts.sent == []
+
+
+def marked(*codes: int) -> go.Figure:
+    """The map with rings around codes, 10 pixels wide."""
+    places = CODES[list(codes)]
+    ring = {"size": 10, "symbol": "circle-open", "color": BLUE, "line": {"width": 2}}
+    marks = go.Scattergl(x=(places % SIDE).tolist(), y=(places // SIDE).tolist(), marker=ring, meta=MARKS)
+    return codes_map().add_trace(marks)
+
+
+def centres_of_marks(charts: BareCharts) -> list[list[float]]:
+    """Where rings lie on the screen."""
+    return charts.page.evaluate("""() => {
+        const path = document.querySelector(".lgq-marks path");
+        const { e: left, f: top } = path.getScreenCTM();
+        const starts = path.getAttribute("d").matchAll(/M([-.\\d]+),([-.\\d]+)/g);
+        return [...starts].map(([, x, y]) => [left + Number(x) + 5, top + Number(y)]);
+    }""")
+
+
+def test_marks_lie_around_their_codes_also_after_a_zoom(page: Page) -> None:
+    charts = BareCharts(page, [marked(22, 47)])
+    assert charts.read("chart.data.length") == 2  # plotly draws points and line alone
+    assert np.allclose(centres_of_marks(charts), charts.on_screen([[2, 2], [7, 4]]), atol=1)
+    charts.read("Plotly.relayout(chart, {'xaxis.range': [1, 8], 'yaxis.range': [1, 5]}).then(() => null)")
+    assert np.allclose(centres_of_marks(charts), charts.on_screen([[2, 2], [7, 4]]), atol=1)
+
+
+def test_other_marks_are_drawn_without_their_chart(page: Page) -> None:
+    charts = BareCharts(page, [marked(22)])
+    page.evaluate("void (Plotly.react = () => { throw new Error('the chart is drawn again'); })")
+    charts.show([marked(47, 48)])
+    assert np.allclose(centres_of_marks(charts), charts.on_screen([[7, 4], [8, 4]]), atol=1)
+    charts.show([codes_map()])
+    assert page.locator(".lgq-marks path").count() == 0
 
 
 def test_a_lasso_in_a_heat_map_picks_cells(page: Page) -> None:

@@ -49,7 +49,7 @@ def map_colours(study: Study, step: int | None = None, costly: Collection[str] =
     """
     step = study.trained.finished_steps if step is None else step
     points = codebook_at(study, step)
-    codes = study.quantizer_at(step).assign_joint(study.points).numpy()
+    codes = study.codes_at(step)
     steps = [] if study.quantizer.codebook_is_fixed else steps_on_the_map(study)
     before = [earlier for earlier in steps if earlier < step]
     nothing = np.full(len(points), math.nan)

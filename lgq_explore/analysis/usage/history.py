@@ -38,8 +38,7 @@ def code_history(study: Study, codes: Iterable[int]) -> pd.DataFrame:
     parts = []
     for step in steps:
         past = study.quantizer_at(step)
-        taken = past.assign_joint(study.points).numpy()
-        counts = np.bincount(taken, minlength=past.codebook_size)[codes]
+        counts = np.bincount(study.codes_at(step), minlength=past.codebook_size)[codes]
         moved = (past.code_points()[codes] - last).norm(dim=1).numpy()
         parts.append(
             pd.DataFrame({"step": step, "code": codes, "count": counts, "share": counts / tokens, "moved": moved})

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..paper import fitting_columns, fitting_height, fitting_letters, line_inches, present_paper
 from ..printing import RARE_COLOURS, figure_of_size, publication_style, publish_title
-from ..style import GUIDE, PAPER, VERMILION, Title, axis, layout, live_text, note, printed_text
+from ..style import GUIDE, MARKS, PAPER, VERMILION, Title, axis, layout, live_text, note, printed_text
 from .net import broken_line, line_ends
 from .panes import (
     CODE_COLOURS,
@@ -198,9 +198,9 @@ def _traces(pane: MapPane, kind: CodeColour, selected: Sequence[int]) -> list[An
             text=_texts(pane, has_value, kind), **plain,
         ),
         go.Scattergl(
-            x=_bytes(marked["x"]), y=_bytes(marked["y"]), mode="markers", hoverinfo="skip", name="selected",
+            x=marked["x"].tolist(), y=marked["y"].tolist(), mode="markers", hoverinfo="skip", name="selected",
             marker={"size": size + 6, "symbol": "circle-open", "color": VERMILION, "line": {"width": 2}},
-            **plain,
+            meta=MARKS,
         ),
     ]  # fmt: skip
 

@@ -55,11 +55,13 @@ function makeChart(Plotly, send) {
     Plotly.relayout(place, { dragmode: PICKING.includes(tool) ? false : tool });
   });
   wrapper.append(chart.head.element, place);
+  chart.marks = makeMarks(place);
   letPick(chart, send);
   return chart;
 }
 
 function listen(Plotly, chart, send) {
+  for (const moved of ["plotly_afterplot", "plotly_relayouting"]) chart.place.on(moved, chart.marks.draw);
   chart.place.on("plotly_click", ({ points, event }) => {
     const codes = points.flatMap((point) => codesOf(point.customdata));
     const endsDoubleClick = event?.detail > 1;
@@ -118,6 +120,11 @@ async function render({ model, el }) {
       if (chart.text !== text) draw(name, chart, text);
       else if (isAnotherNumber) fit(chart);
     }
+    showMarks();
+  }
+
+  function showMarks() {
+    for (const [name, chart] of charts) chart.marks.show(model.get("marks")[name]);
   }
 
   function sender(figure) {
@@ -147,6 +154,7 @@ async function render({ model, el }) {
     delete layout.height;
     const drawn = Plotly.react(chart.place, data, layout, SETTINGS);
     drawn.then(() => fit(chart));
+    drawn.then(chart.marks.draw);
     if (isNew) drawn.then(() => listen(Plotly, chart, sender(name)));
     if (isNew) drawn.then(() => chart.place.on("plotly_relayout", (change) => moveTheOthers(chart, change)));
   }
@@ -164,6 +172,7 @@ async function render({ model, el }) {
   }
 
   model.on("change:figures", show);
+  model.on("change:marks", showMarks);
   model.on("change:stale", mark);
   show();
   mark();
@@ -173,6 +182,7 @@ async function render({ model, el }) {
   placed.observe(el);
   return () => {
     model.off("change:figures", show);
+    model.off("change:marks", showMarks);
     model.off("change:stale", mark);
     forgetTheme();
     placed.disconnect();

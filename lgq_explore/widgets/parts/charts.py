@@ -11,14 +11,22 @@ import anywidget
 import ipywidgets
 import plotly.graph_objects as go
 import traitlets
+from plotly.io import to_json
 from plotly.offline import get_plotlyjs
 
-from lgq_explore.plots.style import THEMED
+from lgq_explore.plots.style import MARKS, THEMED
 
 from .page_part import PagePart, script
 
 FOLDER = Path(__file__).parent
-SCRIPTS = ("charts_theme.js", "charts_picking.js", "charts_tools.js", "charts_sliders.js", "charts.js")
+SCRIPTS = (
+    "charts_theme.js",
+    "charts_picking.js",
+    "charts_marks.js",
+    "charts_tools.js",
+    "charts_sliders.js",
+    "charts.js",
+)
 STYLES = ("charts.css", "charts_tools.css")
 """Parts of one script, and of one style sheet: a widget has one of each."""
 
@@ -85,6 +93,8 @@ class Charts(PagePart):
     plotly = traitlets.Instance(PlotlyLibrary).tag(sync=True, **ipywidgets.widget_serialization)
     figures = traitlets.Dict(traitlets.Unicode()).tag(sync=True)
     """Each figure as plotly's JSON, by name, in their order; one whose text stays the same is not drawn again."""
+    marks = traitlets.Dict(traitlets.Unicode()).tag(sync=True)
+    """Those traces of each figure that are MARKS, as a figure of their own. The page draws them on top of the other."""
     themed = traitlets.Dict(THEMED).tag(sync=True)
     """Colours of figures that follow the page's theme, each with the variable of the page that it becomes."""
     stale = traitlets.Bool().tag(sync=True)
@@ -103,7 +113,10 @@ class Charts(PagePart):
 
     def show(self, figures: Mapping[str, go.Figure]) -> None:
         """Draw these, in place of what is drawn; a figure keeps its zoom while its name stays."""
-        self.figures = {name: figure.to_json() for name, figure in figures.items()}
+        split = {name: _without_marks(figure) for name, figure in figures.items()}
+        with self.hold_sync():
+            self.figures = {name: figure for name, (figure, _) in split.items()}
+            self.marks = {name: marks for name, (_, marks) in split.items() if marks}
 
     def on_select(self, callback: Callable[[Picked], None]) -> None:
         """Call this with what a reader clicks, or catches in a box or a lasso.
@@ -126,6 +139,14 @@ class Charts(PagePart):
                 picked = Picked(figure, sorted(set(codes)), mode)
                 for callback in self._callbacks:
                     callback(picked)
+
+
+def _without_marks(figure: go.Figure) -> tuple[str, str]:
+    """A figure as JSON, and those of its traces that are MARKS; the latter are empty where there are none."""
+    whole = figure.to_dict()
+    marks = [trace for trace in whole["data"] if trace.get("meta") == MARKS]
+    rest = [trace for trace in whole["data"] if trace.get("meta") != MARKS]
+    return to_json(whole | {"data": rest}, validate=False), to_json({"data": marks}, validate=False) if marks else ""
 
 
 def _all_whole(numbers: list[Any]) -> bool:

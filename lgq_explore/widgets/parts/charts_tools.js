@@ -66,8 +66,8 @@ function wrapTitle(layout, width) {
   layout.title.pad.t = 4;
 }
 
-// The chart as it is seen: zoomed as it is, without what is switched off in its legend, and black on white.
-function pictured(place, text) {
+// The chart as it is seen: zoomed as it is, with its marks, without what is switched off in its legend, black on white.
+function pictured({ place, text, marks }) {
   const { data, layout } = inTheme(JSON.parse(text), new Map());
   wrapTitle(layout, place.clientWidth);
   for (const [name, axis] of Object.entries(place._fullLayout))
@@ -76,11 +76,11 @@ function pictured(place, text) {
     const visible = place.data[number]?.visible;
     if (visible !== undefined) trace.visible = visible;
   });
-  return { data, layout };
+  return { data: [...data, ...marks.traces], layout };
 }
 
 async function savePicture(Plotly, chart, format) {
-  const figure = pictured(chart.place, chart.text);
+  const figure = pictured(chart);
   const { clientWidth: width, clientHeight: height } = chart.wrapper;
   const settings = { format, width, height, scale: format === "png" ? PNG_SCALE : 1 };
   const link = document.createElement("a");

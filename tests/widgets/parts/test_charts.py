@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import plotly.graph_objects as go
 import pytest
 
+from lgq_explore.plots.style import MARKS
 from lgq_explore.widgets.parts.charts import Charts, Mode, Picked, plotly_library
 
 
@@ -33,6 +36,21 @@ def test_a_closed_copy_is_replaced() -> None:
     closed.close()
     assert plotly_library() is not closed
     assert plotly_library() is plotly_library()
+
+
+def test_other_marks_leave_the_figure_as_it_is(charts: Charts) -> None:
+    points = go.Scattergl(x=[0, 1, 2], y=[0, 1, 2], mode="markers")
+
+    def marking(*places: int) -> go.Figure:
+        return go.Figure([points, go.Scattergl(x=list(places), y=list(places), meta=MARKS)])
+
+    charts.show({"map": marking(1), "curve": go.Figure()})
+    before = charts.figures
+    charts.show({"map": marking(0, 2), "curve": go.Figure()})
+    assert charts.figures == before
+    assert [len(json.loads(figure)["data"]) for figure in before.values()] == [1, 0]
+    (marks,) = json.loads(charts.marks.pop("map"))["data"]
+    assert (marks["x"], marks["y"], charts.marks) == ([0, 2], [0, 2], {})
 
 
 def send(charts: Charts, content: object) -> None:

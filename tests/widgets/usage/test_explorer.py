@@ -95,7 +95,7 @@ def test_what_is_picked_in_the_map_is_selected_marked_and_linked(runs: list[Run]
     explorer.pick(Picked("map", [5, 9]))
     explorer.pick(Picked("ranks", [1]))
     assert explorer.selection == other.selection == [5, 9]
-    marks = figures_of(explorer)[0]["data"][1]
+    (marks,) = json.loads(explorer.charts.marks["map"])["data"]
     assert (marks["x"], marks["y"]) == ([1, 1], [4, 8])
     assert "selection=[5, 9]" in explorer.code()
 
