@@ -24,6 +24,10 @@ from .softness import TOKENS, require_soft, sample_latents, temperature_grid
 SWEEP_TOKENS = 512
 """Number of tokens used for curves over all temperatures and for previews: their means are accurate to 2 %."""
 
+SWEEP_PAIRS, LEAST_TOKENS = 2**23, 64
+"""With many codes there are fewer of these tokens: at most so many pairs with codes, and at least so many tokens.
+At K = 65,536 there are 128, whose means are accurate to 4 %."""
+
 PICTURES = 6
 
 LOWEST_SHARE, HIGHEST_SHARE = 0.01, 10.0
@@ -70,7 +74,8 @@ class TemperatureViews:
         self.images = encoding.images[chosen]
         self.sample = TemperatureProbe(quantizer, sample_latents(study.latents, tokens))
         self.pictured = TemperatureProbe(quantizer, torch.from_numpy(encoding.latents[chosen]))
-        self._few = TemperatureProbe(quantizer, sample_latents(study.latents, min(tokens, SWEEP_TOKENS)))
+        few = min(tokens, SWEEP_TOKENS, max(LEAST_TOKENS, SWEEP_PAIRS // quantizer.codebook_size))
+        self._few = TemperatureProbe(quantizer, sample_latents(study.latents, few))
         self._previews: dict[float, TemperatureView] = {}
         self._curves: Curves | None = None
 

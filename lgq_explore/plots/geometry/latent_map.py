@@ -198,9 +198,9 @@ def _traces(pane: MapPane, kind: CodeColour, selected: Sequence[int]) -> list[An
             text=_texts(pane, has_value, kind), **plain,
         ),
         go.Scattergl(
-            x=marked["x"].tolist(), y=marked["y"].tolist(), mode="markers", hoverinfo="skip", name="selected",
+            x=_bytes(marked["x"]).tolist(), y=_bytes(marked["y"]).tolist(), mode="markers", hoverinfo="skip",
             marker={"size": size + 6, "symbol": "circle-open", "color": VERMILION, "line": {"width": 2}},
-            meta=MARKS,
+            name="selected", meta=MARKS,
         ),
     ]  # fmt: skip
 

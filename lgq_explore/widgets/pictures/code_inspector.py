@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import ipywidgets
@@ -31,6 +32,9 @@ MOST_CODES = 5
 """Rows of patches: a lasso may catch hundreds of codes, and the most used of them are shown."""
 
 MOST_PATCHES = 12
+PATCHES_KEPT = 64
+"""Codes whose patches are kept: they are shown again with every move."""
+
 PICTURES = 4
 
 VIEWS = {
@@ -79,6 +83,7 @@ class CodeInspector(Explorer):
         self._field = analysis.pictures.receptive_field(self.study)
         self._reach = analysis.pictures.reach_holding(self._field)
         self._method = self.study.method
+        self._patches_of = lru_cache(maxsize=PATCHES_KEPT)(self._make_patches)
         self._history: pd.DataFrame | None = None
         self._why_no_history = NO_CODES
         self._without: analysis.pictures.TurnedOff | None = None
@@ -97,10 +102,7 @@ class CodeInspector(Explorer):
 
     def patches(self) -> list[analysis.pictures.CodePatches]:
         """The patches of each code that is shown: of the selected ones the most used, ascending."""
-        return [
-            analysis.pictures.code_patches(self.study, self._tokens, code, self._reach, MOST_PATCHES)
-            for code in self._shown()
-        ]
+        return [self._patches_of(code) for code in self._shown()]
 
     def without(self) -> analysis.pictures.TurnedOff:
         """The pictures with the codes in `turned_off` off."""
@@ -206,6 +208,9 @@ class CodeInspector(Explorer):
                 f"the nearest code left, ΔPSNR {without.change_db:+.3f} dB over {len(self.study.encoding):,d} pictures."
             )
         return "\n".join(sentences)
+
+    def _make_patches(self, code: int) -> analysis.pictures.CodePatches:
+        return analysis.pictures.code_patches(self.study, self._tokens, code, self._reach, MOST_PATCHES)
 
     def _turn_selection_off(self) -> None:
         self.turned_off = analysis.usage.checked_codes([*self.turned_off, *self.selection], self._size)

@@ -27,7 +27,7 @@ from lgq_explore.runs.run import Run
 from lgq_explore.widgets import GeometryExplorer
 from tests.analysis.planted_tokenizer import method_tokenizer, noise_pictures, study_of
 
-TOKENS, LINES, HOLLOW, COLOURED, SELECTED = range(5)
+TOKENS, LINES, HOLLOW, COLOURED = range(4)
 
 RECIPE = TrainConfig(
     data="fake",
@@ -52,6 +52,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
 
 def figure_of(panel: GeometryExplorer, name: str = "map") -> dict[str, Any]:
     return json.loads(panel.charts.figures[name])
+
+
+def marks_of(panel: GeometryExplorer, name: str = "map") -> dict[str, Any]:
+    (marks,) = json.loads(panel.charts.marks[name])["data"]
+    return marks
 
 
 def headings(panel: GeometryExplorer) -> list[str]:
@@ -132,9 +137,8 @@ def test_a_lasso_selects_codes_that_are_marked_typed_and_linked(runs: list[Run])
     traitlets.link((panel, "selection"), (inspector, "selection"))
     panel.charts._handle_custom_msg({"figure": "map", "codes": [9, 2, 5], "mode": "replace"}, [])
     assert panel.selection == inspector.selection == [2, 5, 9]
-    marked = figure_of(panel)["data"][SELECTED]
-    where = places(panel)
-    assert list(zip(numbers(marked["x"]), numbers(marked["y"]), strict=True)) == [where[code] for code in (2, 5, 9)]
+    marked, where = marks_of(panel), places(panel)
+    assert list(zip(marked["x"], marked["y"], strict=True)) == [where[code] for code in (2, 5, 9)]
     inspector.selection = [1]
     assert panel.selection == [1]
     # What lies in the other pane is of another codebook.
@@ -153,7 +157,7 @@ def test_the_start_shares_the_axes_and_may_be_picked_from(runs: list[Run]) -> No
     assert left["layout"]["xaxis"]["range"] == right["layout"]["xaxis"]["range"]
     assert left["data"][TOKENS]["x"] == right["data"][TOKENS]["x"]
     for name in ("map", "beside"):
-        assert numbers(figure_of(panel, name)["data"][SELECTED]["x"]) == [places(panel, name)[3][0]]
+        assert marks_of(panel, name)["x"] == [places(panel, name)[3][0]]
     assert "where they started" in panel.caption()
     start = panel.frame().query("kind == 'code' and map.str.endswith('step 0')")
     assert len(start) == 16
