@@ -40,7 +40,7 @@ RENDER = """async ([script, state, plotly]) => {
             globalThis.sentAt ??= performance.now();
             sent.push(content);
         },
-        widget_manager: { get_model: async () => ({ get: () => plotly }) },
+        widget_manager: { get_model: async () => ({ get: () => plotly, _handle_comm_msg: async () => null }) },
     };
     await widget.render({ model, el: document.getElementById("charts") });
 }"""
