@@ -29,6 +29,7 @@ import torch
 
 from lgq_explore.bench.results import device_name, today
 from lgq_explore.errors import InputError
+from lgq_explore.quantizers.lgq import LGQConfig
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.training.loop import train
 from lgq_explore.training.presets import preset
@@ -200,6 +201,7 @@ def watched_notebook(path: str, cells: tuple[str, str], quiet: int = QUIET) -> I
 def train_run(sizes: BrowserSizes, folder: Path) -> None:
     """A run of one training step in `folder`; times depend on sizes only. Its codes start at tokens drawn at random."""
     recipe: TrainConfig = replace(preset("tiny", "lgq", codebook_size=sizes.codes), data=sizes.data, steps=1)
+    assert isinstance(recipe.quantizer, LGQConfig)
     quantizer = replace(recipe.quantizer, initialization="random")  # k-means++ takes minutes for many codes
     train(replace(recipe, quantizer=quantizer, warmup_steps=0), folder, device="cpu", progress=False)
 
