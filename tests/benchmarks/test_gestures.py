@@ -32,7 +32,8 @@ def test_every_control_of_a_panel_is_moved(tmp_path: Path) -> None:
     sizes = ["--codes", "64", "--repeats", "1", "--data", "fake"]
     assert gestures.main([*sizes, "--panels", "usage", "--out", str(tmp_path)]) == 0
     (result,) = only_result(tmp_path)["results"]
-    assert {"codes", "tabs"} <= result["control_seconds"].keys()
+    assert {"codes", "tab definitions", "at least m hits"} <= result["control_seconds"].keys()  # also those of a tab
+    assert "map of" not in result["control_seconds"]  # a menu of one entry changes nothing
     assert all(0 < seconds < 60 for times in result["control_seconds"].values() for seconds in times)
     assert result["heap_megabytes"] > 10
 
@@ -45,3 +46,11 @@ def test_the_table_names_the_slowest_control() -> None:
 
 def test_a_panel_without_an_answer_has_a_row_too() -> None:
     assert "| usage | 1,024 |" in gestures.markdown_table({"results": [RESULT | {"control_seconds": {"menu": []}}]})
+
+
+def test_a_panel_that_failed_says_why_in_its_row() -> None:
+    failed = {"panel": "toys", "codes": 64, "failed": "the kernel is gone\nits log has more"}
+    table = gestures.markdown_table({"results": [RESULT | {"control_seconds": {"menu": [0.1]}}, failed]})
+    assert table.splitlines()[2].startswith("| usage | 1,024 | 2.5 |")
+    assert "the kernel is gone |" in table.splitlines()[3]
+    assert "its log has more" not in table
