@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -165,32 +166,55 @@ class EvaluationSet:
 def evaluation_set(run: Run, data: str | None, crops: int) -> EvaluationSet:
     """At most `crops` crops of the run's held-out split, or of all photographs of another SPEC.
 
-    Skipped files of another SPEC are named on stderr. Raises InputError if the data can't be used, or are no longer
-    those that the run was trained on.
+    A SPEC of the pictures that the run was trained on, such as a folder that was moved, gives its held-out split.
+    Skipped files of a SPEC are named on stderr. Raises InputError if the data can't be used, or are no longer those
+    that the run was trained on.
     """
     if data is None:
-        return _evaluation_set(source_of(run), "held out", crops)
-    return _evaluation_set(open_source(data, run.config.image_size, split=False), "everything", crops)
+        return _of_split(source_of(run), "held out", crops)
+    with suppress(InputError):
+        return _told(source_of(run, data), "held out", crops)
+    return all_pictures(run, data, crops)
 
 
-def _evaluation_set(source: Source, split: str, limit: int) -> EvaluationSet:
-    crops = source.training_crops(limit) if split == "training" else source.held_out(limit)
-    for note in source.notes if split == "everything" else ():  # those of the run's own pictures, training has told
+def all_pictures(run: Run, data: str, crops: int) -> EvaluationSet:
+    """At most `crops` crops of all photographs of a SPEC, whether trained on or not. Raises InputError."""
+    return _told(open_source(data, run.config.image_size, split=False), "everything", crops)
+
+
+def _told(source: Source, split: str, limit: int) -> EvaluationSet:
+    """The crops of a split, with the source's notes on stderr."""
+    chosen = _of_split(source, split, limit)
+    for note in source.notes:
         tell(note)
+    return chosen
+
+
+def _of_split(source: Source, split: str, limit: int) -> EvaluationSet:
+    crops = source.training_crops(limit) if split == "training" else source.held_out(limit)
     return EvaluationSet(crops, source.spec, split, limit)
 
 
-def source_of(run: Run) -> Source:
-    """The source that the run was trained on, with its split and seed. Raises InputError if its pictures have changed.
+def source_of(run: Run, data: str | None = None) -> Source:
+    """The source that the run was trained on, with its split and seed, or the same pictures at another SPEC.
 
     A folder that gained or lost a picture would be split differently, with training pictures in the held-out split.
+    Raises InputError if the pictures have changed or can't be read.
     """
-    source = open_source(run.config.data, run.config.image_size, seed=run.config.seed)
+    name = printable(run.path)
+    try:
+        source = open_source(data or run.config.data, run.config.image_size, seed=run.config.seed)
+    except InputError as error:
+        raise InputError(
+            f"the pictures that {name} was trained on can't be read: {str(error).splitlines()[0].rstrip('.')}.\n"
+            "Put them back, which restores the held-out split; their new place can also be given as data "
+            "(--data folder:PATH)."
+        ) from error
     if source.identity != run.environment.data_fingerprint:
-        spec, name, change = printable(run.config.data), printable(run.path), _what_changed(run, source.counts)
+        spec, change = printable(data or run.config.data), _what_changed(run, source.counts)
         raise InputError(
             f"the pictures of {spec} are no longer those that {name} was trained on{change}.\n"
-            "Put them back, or name other pictures as data."
+            "Put them back, or name other pictures as data (--data SPEC)."
         )
     return source
 
@@ -222,25 +246,36 @@ def encode(
     crops: int = 1024,
     trained: TrainedTokenizer | None = None,
 ) -> Encoding:
-    """Encode crops of the run's held-out split, or of all photographs of another SPEC.
+    """Encode crops of the run's held-out split, or of all photographs of a SPEC, those of training included.
 
     trained: weights of the run read earlier (`Run.trained`); by default the newest.
     Raises InputError if the run has no weights, or the data can't be used.
     """
     run = run if isinstance(run, Run) else open_run(run)
-    return _encoded(trained or run.trained(), evaluation_set(run, data, crops))
+    weights = trained or run.trained()
+    return _encoded(weights, evaluation_set(run, None, crops) if data is None else all_pictures(run, data, crops))
+
+
+def encode_evaluation_set(run: Run, data: str | None, *, crops: int, trained: TrainedTokenizer) -> Encoding:
+    """Encode the crops of `evaluation_set`, at which analyses look. Raises InputError, as it does."""
+    return _encoded(trained, evaluation_set(run, data, crops))
 
 
 def encode_training(
-    run: Run | str | os.PathLike[str], *, crops: int = 1024, trained: TrainedTokenizer | None = None
+    run: Run | str | os.PathLike[str],
+    data: str | None = None,
+    *,
+    crops: int = 1024,
+    trained: TrainedTokenizer | None = None,
 ) -> Encoding:
     """Encode crops of the run's training photographs, from the same kind of fixed grid as the held-out crops.
 
-    Anything fitted to latents should be fitted to these. trained: as in `encode`. Raises InputError if the run has no
+    Anything fitted to latents should be fitted to these. data: the SPEC of the same pictures, where they were moved.
+    trained: as in `encode`. Raises InputError if the run has no
     weights, or its data have changed.
     """
     run = run if isinstance(run, Run) else open_run(run)
-    return _encoded(trained or run.trained(), _evaluation_set(source_of(run), "training", crops))
+    return _encoded(trained or run.trained(), _of_split(source_of(run, data), "training", crops))
 
 
 def encode_pictures(trained: TrainedTokenizer, pictures: NDArray[np.uint8]) -> Encoding:

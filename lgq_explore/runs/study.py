@@ -17,7 +17,7 @@ from lgq_explore.kept import Kept
 from lgq_explore.models import Tokenizer
 from lgq_explore.quantizers import Quantizer, TakesCodebooks, joint_codes, to_tokens
 
-from .encoding import Encoding, encode, encode_training
+from .encoding import Encoding, encode_evaluation_set, encode_training
 from .frozen_run import FrozenRun, frozen
 from .run import Run, TrainedTokenizer, open_run
 from .snapshots import Codebooks
@@ -107,7 +107,9 @@ class Study:
 
         Raises InputError for a study without a run.
         """
-        return encode_training(self.require_run(), crops=self.encoding.crops, trained=self.trained)
+        seen = self.encoding
+        moved_to = seen.data if seen.split == "held out" and seen.data else None
+        return encode_training(self.require_run(), moved_to, crops=seen.crops, trained=self.trained)
 
     @cached_property
     def training_points(self) -> Tensor:
@@ -167,7 +169,7 @@ def study(
     """The study of a run's newest weights on its held-out split, or on all photographs of another SPEC.
 
     run: an opened run, its folder, or its name under data/runs. encoding: made earlier with these weights, instead of
-    `data` and `crops`.
+    `data` and `crops`. data: of the same pictures as those of training, it gives their held-out split.
     Repeated calls for the held-out split of a run that has not changed return the same object.
 
     Raises:
@@ -176,7 +178,8 @@ def study(
     run = frozen(run if isinstance(run, Run) else open_run(run))
     if encoding is None and data is None:
         return _studied(_Asked(run.content, crops, run))
-    return Study(run.trained(), encoding or encode(run, data, crops=crops, trained=run.trained()), run)
+    trained = run.trained()
+    return Study(trained, encoding or encode_evaluation_set(run, data, crops=crops, trained=trained), run)
 
 
 def study_of_codes(run: Run | str | os.PathLike[str], data: str | None = None, *, crops: int = CROPS) -> Study:
@@ -233,4 +236,4 @@ def _studied_codes(asked: _Asked) -> Study:
 @lru_cache(maxsize=STUDIES_KEPT)
 def _studied(asked: _Asked) -> Study:
     trained = asked.run.trained()
-    return Study(trained, encode(asked.run, crops=asked.crops, trained=trained), asked.run)
+    return Study(trained, encode_evaluation_set(asked.run, None, crops=asked.crops, trained=trained), asked.run)

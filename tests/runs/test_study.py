@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import lgq_explore as lgq
 from lgq_explore.errors import InputError
@@ -18,6 +19,7 @@ from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.encoding import encode
 from lgq_explore.runs.run import Run
 from lgq_explore.runs.study import Study
+from lgq_explore.widgets.parts.studies import study_argument, study_caption
 from tests.analysis.planted_tokenizer import colour_tokenizer, method_tokenizer, noise_pictures, study_of
 
 RECIPE = TrainConfig(
@@ -46,6 +48,28 @@ def test_it_is_made_once_for_a_folder_that_has_not_changed(run: Run, tmp_path: P
     history = copy / "history.csv"
     history.write_bytes(history.read_bytes()[:-3])
     assert lgq.study(copy, crops=5).require_run().remarks() != elsewhere.require_run().remarks() == []
+
+
+def test_a_folder_that_was_moved_keeps_its_held_out_split(tmp_path: Path) -> None:
+    first, moved = tmp_path / "first", tmp_path / "moved"
+    first.mkdir()
+    for number, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (6, 48, 48, 3), dtype=np.uint8)):
+        Image.fromarray(pixels).save(first / f"{number}.png")
+    run = lgq.train(replace(RECIPE, data=f"folder:{first}", steps=1), tmp_path / "run", device="cpu", progress=False)
+    before = lgq.study(run, crops=8)
+    first.rename(moved)
+    with pytest.raises(InputError, match=rf"no folder {first}\.\nPut them back.*--data folder:PATH"):
+        lgq.encode(run)
+    study = lgq.study(run, f"folder:{moved}", crops=8)
+    assert study.encoding.split == "held out"
+    assert np.array_equal(study.encoding.images, before.encoding.images)
+    assert study_caption(study).endswith(f"held-out crops from 2 photographs of folder:{moved}")
+    assert f"'folder:{moved}'" in study_argument(study)
+    assert len({*study.training_encoding.photograph_names, *study.encoding.photograph_names}) == 6
+    Image.new("RGB", (64, 64), "red").save(moved / "another.png")
+    other = lgq.study(run, f"folder:{moved}", crops=8)
+    assert other.encoding.split == "everything"
+    assert study_caption(other).endswith(f" of folder:{moved}, all of them; those of training may be among them")
 
 
 def test_its_parts_are_those_of_its_own_encoding(run: Run) -> None:

@@ -13,7 +13,7 @@ from lgq_explore.errors import InputError, printable
 from lgq_explore.quantizers import SoftQuantizer, SquaredEuclidean, TakesCodebooks
 from lgq_explore.quantizers.nearest import nearest
 from lgq_explore.runs.config import TrainConfig
-from lgq_explore.runs.encoding import encode
+from lgq_explore.runs.encoding import encode_evaluation_set
 from lgq_explore.runs.frozen_run import FrozenRun, frozen, spread_over
 from lgq_explore.runs.run import Run
 from lgq_explore.runs.study import Study
@@ -100,7 +100,7 @@ def gather_evidence(subject: Run | Study, data: str | None = None, crops: int = 
         return _without_pictures(evidence, "there are no weights yet")
     run = frozen(subject)
     try:
-        encoding = encode(run, data, crops=crops, trained=run.trained())
+        encoding = encode_evaluation_set(run, data, crops=crops, trained=run.trained())
     except InputError as error:  # a run folder travels without its pictures; its history still tells much
         if data is not None:
             raise

@@ -26,7 +26,7 @@ class Folder(SourceKind):
         if os.path.isfile(folder):
             raise InputError(f"{shown} is a file: give the folder it lies in, folder:{os.path.dirname(shown)}")
         if not os.path.isdir(folder):
-            raise InputError(f"there is no folder {shown}: give folder:PATH with the path of a folder of images")
+            raise InputError(f"there is no folder {shown}.\nGive folder:PATH with the path of a folder of images.")
         if not os.access(folder, os.R_OK | os.X_OK):
             raise InputError(f"the folder {shown} cannot be read: change its permissions or give another one")
         return folder

@@ -62,9 +62,10 @@ def study_argument(study: Study) -> str:
     run, encoding = study.run, study.encoding
     if run is None:
         return "study"
-    if encoding.split == "held out" and encoding.crops == CROPS:
+    is_own = encoding.split == "held out" and not _is_of_data(study)
+    if is_own and encoding.crops == CROPS:
         return run_argument(run)
-    data = "" if encoding.split == "held out" else f", {encoding.data!r}"
+    data = "" if is_own else f", {encoding.data!r}"
     return f"lgq.study({str(run.path)!r}{data}, crops={encoding.crops})"
 
 
@@ -145,12 +146,21 @@ def study_caption(study: Study) -> str:
         whose += f"run {printable(run.name)} · seed {run.config.seed} · step {study.encoding.steps:,d}"
     tokens = f"N = {images * height * width:,d} tokens of {images:,d} {kind_of_crops(study)}"
     of_others = f" of {printable(study.encoding.data)}" if _is_of_data(study) else ""
+    of_others += ", all of them; those of training may be among them" if _may_hold_training_pictures(study) else ""
     return f"{whose} · {tokens} from {photographs} photographs{of_others}"
 
 
 def _is_of_data(study: Study) -> bool:
-    """Whether its pictures are those of another SPEC than the run's."""
-    return study.encoding.split == "everything" and study.encoding.data != ""
+    """Whether its pictures are given by a SPEC: others than the run's, or the run's own at another place."""
+    run, encoding = study.run, study.encoding
+    is_moved = run is not None and encoding.split == "held out" and encoding.data != run.config.data
+    return encoding.data != "" and (encoding.split == "everything" or is_moved)
+
+
+def _may_hold_training_pictures(study: Study) -> bool:
+    """Whether all pictures of a folder are looked at, and the run was trained on a folder, too."""
+    specs = [study.encoding.data, "" if study.run is None else study.run.config.data]
+    return study.encoding.split == "everything" and all(spec.startswith("folder:") for spec in specs)
 
 
 def kind_of_crops(study: Study) -> str:
