@@ -34,6 +34,7 @@ class Panel(ipywidgets.VBox):
     A panel is displayed as two outputs: a picture, and below it the live view. Where the view is alive, its page hides
     the picture (`parts.presence`). A notebook that is opened again without the panel's kernel shows the picture and a
     line that says how to make it live. The picture is drawn again a few seconds after the panel has changed.
+    A box or tabs of ipywidgets with panels in them show the pictures, too, a few seconds after they were displayed.
 
     A panel says how it is drawn for print (`figures`) and when it has changed (`picture_changed`). `__repr__` must not
     change from run to run: notebooks are compared by it.
@@ -46,6 +47,7 @@ class Panel(ipywidgets.VBox):
         self._presence.panel = self.model_id
         self._handles: list[DisplayHandle] = []
         self._renewal = Renewal(self._prepare_picture, self._put_picture)
+        self._presence.observe(lambda change: self.picture_changed(), "is_in_a_box")
 
     def figures(self) -> list[Figure]:
         """What the panel shows now as static figures, from top to bottom; none where there is nothing to see."""
@@ -81,19 +83,24 @@ class Panel(ipywidgets.VBox):
 
     def picture_changed(self) -> None:
         """Called when the panel shows something else: its picture is drawn again in a few seconds."""
-        if self._handles:
+        if self._leaves_pictures:
             self._renewal.changed()
 
     def renew_pictures(self) -> None:
         """Replace the picture beside each live view by one of the current state, before this returns."""
-        if self._handles:
+        if self._leaves_pictures:
             self._renewal.drawn()
             self._put_picture(self._prepare_picture()())
 
     async def pictures_renewed(self) -> None:
         """Replace the pictures as `renew_pictures` does, while the kernel's loop stays free."""
-        if self._handles:
+        if self._leaves_pictures:
             await self._renewal.now()
+
+    @property
+    def _leaves_pictures(self) -> bool:
+        """Whether there is a place in a notebook for them: beside a live view, or in that of a box around it."""
+        return bool(self._handles) or self._presence.is_in_a_box
 
     def _prepare_picture(self) -> Callable[[], bytes | None]:
         """What draws the picture of the present state; any thread may call it."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -93,6 +95,54 @@ def test_what_is_saved_shows_pictures_and_what_lives_is_live(
         (lab.notebooks / "untrusted.ipynb").write_text(json.dumps(saved))
         notebook.open(lab.address_of("untrusted.ipynb"))
         notebook.wait_until(ARE_PICTURES)
+
+
+IN_BOXES = [
+    """
+import ipywidgets
+import lgq_explore as lgq
+run = lgq.open_run({path!r})
+panels = [lgq.widgets.CodeInspector(run, selection=[1]), lgq.widgets.PatchInspector(run)]
+ipywidgets.VBox([ipywidgets.HTML("mine"), *panels])
+""",
+    "ipywidgets.Tab([lgq.widgets.HealthPanel(run), ipywidgets.HBox([lgq.widgets.UsageExplorer(run)])])",
+]
+KEPT_IN_BOXES = """[...document.querySelectorAll(".jp-OutputArea .lgq-saved")].map(box => [...box.children].map(
+    part => [part.innerText.split("(")[0], part.querySelector("img").naturalWidth > 100]).sort())"""
+
+
+def test_a_box_and_tabs_of_panels_show_their_pictures_when_they_are_opened_again(
+    lab: Lab, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(lab.data))
+    path = str(train(SMALL, lab.data / "runs" / "lgq").path)
+    first, second = IN_BOXES
+    with opened_notebook(lab, page, NOTEBOOK, [first.format(path=path), second]) as notebook:
+        page.set_viewport_size({"width": 1280, "height": 3000})
+        notebook.run_all()
+        notebook.wait_for_kernel()
+        expected = [["CodeInspector", "PatchInspector"], ["HealthPanel", "UsageExplorer"]]
+        saved_when(notebook, lab, lambda kept: sorted(map(sorted, kept)) == expected)
+        menu(notebook, "Kernel", "Shut Down Kernel")
+        notebook.open(lab.address_of(NOTEBOOK))
+        shown = json.dumps([[[name, True] for name in names] for names in expected], separators=(",", ":"))
+        notebook.wait_until(f"JSON.stringify({KEPT_IN_BOXES}) === {json.dumps(shown)}")
+        assert "Error displaying widget" not in page.locator(".jp-Notebook").inner_text()
+        notebook.picture("saved_boxes.png")
+
+
+def saved_when(notebook: NotebookPage, lab: Lab, holds: Callable[[list[list[str]]], bool]) -> None:
+    """Save again and again until the panels whose pictures are kept for each box are those."""
+    for _ in range(60):
+        notebook.page.keyboard.press("Control+s")
+        notebook.page.wait_for_timeout(SECONDS)
+        metadata = json.loads((lab.notebooks / NOTEBOOK).read_text())["metadata"]
+        states = metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
+        values = [entry["state"]["value"] for entry in states.values()]
+        kept = [re.findall(r'data-panel="[^"]*">(\w+)\([^<]*<br><img', value) for value in values]
+        if holds(kept):
+            return
+    raise AssertionError(f"kept of the boxes: {kept}")
 
 
 def move_and_wait_for_the_picture(notebook: NotebookPage) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import inspect
 import math
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -27,6 +29,7 @@ from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
 from lgq_explore.widgets.explorer import Explorer
+from lgq_explore.widgets.panel import Panel
 from lgq_explore.widgets.parts.state import Choice
 
 CODES = 16
@@ -173,6 +176,20 @@ def test_its_caption_names_the_number_of_tokens_the_seed_and_the_run(panel: Expl
     assert "tokens" in caption
     assert "seed 5" in caption
     assert panel.data in caption if isinstance(panel, widgets.ToyLab) else runs[0].path.name in caption
+
+
+PANELS = [
+    getattr(widgets, name)
+    for name in widgets.__all__
+    if isinstance(getattr(widgets, name), type) and issubclass(getattr(widgets, name), Panel)
+]
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.__name__)
+def test_its_docstring_tells_every_keyword(panel: type[Panel]) -> None:
+    taken = {*inspect.signature(panel.__init__).parameters} - {"self", "state"}
+    keywords = taken | {*getattr(panel, "STATE", ())}
+    assert not [name for name in keywords if not re.search(rf"\b{name}\b", panel.__doc__ or "")]
 
 
 def test_its_code_makes_it_again(panel: Explorer) -> None:

@@ -124,6 +124,30 @@ def test_a_picture_follows_the_panel_while_the_loop_runs(notebook: Notebook, mon
     assert len(notebook.outputs) == 2, "the live view is not displayed again"
 
 
+def test_a_panel_in_a_box_of_others_sends_its_pictures_to_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renewal, "QUIET_SECONDS", 0.01)
+    monkeypatch.setattr(renewal, "LONGEST_SECONDS", 0.02)
+
+    async def put_into_a_box() -> list[dict[str, Any]]:
+        panel, sent = Square(), []
+        monkeypatch.setattr(panel._presence, "send_still", sent.append)
+        panel.picture_changed()
+        panel._presence.is_in_a_box = True  # as the page says
+        async with asyncio.timeout(60):
+            while not sent:
+                await asyncio.sleep(0.01)
+        assert panel._presence.saved == saved_model(in_words("Square(τ)", "2 inches wide"))
+        panel.inches = 4
+        panel.picture_changed()
+        async with asyncio.timeout(60):
+            while len(sent) < 2:
+                await asyncio.sleep(0.01)
+        return sent
+
+    narrow, wide = (Image.open(BytesIO(still["image/png"])).width for still in asyncio.run(put_into_a_box()))
+    assert wide > 1.5 * narrow
+
+
 def test_pictures_are_renewed_at_once_where_a_cell_asks_for_it(notebook: Notebook) -> None:
     panel = Square()
     panel.renew_pictures()

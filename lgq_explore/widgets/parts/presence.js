@@ -43,14 +43,53 @@ function replacePicture(notebook, panel, still) {
 }
 
 const isOurs = (entry) => /^<div class="lgq-saved">/.test(entry.state?.value);
+const holds = (model, panel) => (model.get("children") ?? []).some((child) => child.model_id === panel || holds(child, panel));
+
+// The widget that is displayed and has the panel in it, which may be the panel itself; none where it is not found yet.
+async function displayed(manager, notebook, panel) {
+  const ids = Array.from(viewsIn(notebook), ({ id }) => id);
+  if (ids.includes(panel)) return await manager.get_model(panel);
+  for (const id of ids.filter((each) => manager.has_model(each))) {
+    const box = await manager.get_model(id);
+    if (holds(box, panel)) return box;
+  }
+  return null;
+}
+
+// The id of the box or the tabs of others in which the panel is displayed; none where it is an output, or in a panel.
+async function boxAround(manager, notebook, panel) {
+  let box = null;
+  for (let tries = 0; !box && tries < 20 && manager?.has_model; tries++) {
+    if (tries) await new Promise((done) => setTimeout(done, 500)); // the page puts outputs and widgets together bit by bit
+    box = await displayed(manager, notebook, panel);
+  }
+  return box && !box.get("_dom_classes")?.includes("lgq-panel") ? box.model_id : null;
+}
+
+// What is kept for a box: of each panel in it the line that it keeps for itself, and its picture.
+function withPart(before, panel, saved, picture) {
+  const whole = document.createElement("template");
+  whole.innerHTML = before && isOurs(before) ? before.state.value : '<div class="lgq-saved"></div>';
+  const kept = whole.content.firstElementChild;
+  let part = kept.querySelector(`[data-panel="${panel}"]`);
+  if (!part) {
+    part = kept.appendChild(document.createElement("div"));
+    part.dataset.panel = panel;
+  }
+  const words = document.createElement("template");
+  words.innerHTML = saved.state.value;
+  const shown = Object.assign(document.createElement("img"), { src: `data:image/png;base64,${picture}`, alt: words.content.textContent });
+  part.replaceChildren(words.content.textContent, document.createElement("br"), ...(picture ? [shown] : []));
+  return { ...saved, state: { ...saved.state, value: kept.outerHTML } };
+}
 
 // Entries of other widgets stay; ours go with the outputs that they were kept for.
-function keep(notebook, panel, saved) {
+function keep(notebook, id, saved) {
   const shown = new Set(Array.from(viewsIn(notebook), ({ id }) => id));
   const widgets = notebook.getMetadata("widgets") ?? {};
   const before = widgets[STATE] ?? { version_major: 2, version_minor: 0, state: {} };
   const state = Object.fromEntries(Object.entries(before.state).filter(([id, entry]) => shown.has(id) || !isOurs(entry)));
-  if (shown.has(panel) && (!state[panel] || isOurs(state[panel]))) state[panel] = saved;
+  if (shown.has(id) && (!state[id] || isOurs(state[id]))) state[id] = saved(state[id]);
   if (JSON.stringify(state) !== JSON.stringify(before.state)) {
     notebook.setMetadata("widgets", { ...widgets, [STATE]: { ...before, state } });
   }
@@ -66,11 +105,22 @@ function render({ model, el }) {
 
   function keepSaved() {
     const saved = model.get("saved");
-    if (isNotebook && saved.model_name) keep(notebook, model.get("panel"), saved);
+    if (isNotebook && saved.model_name) keep(notebook, model.get("panel"), () => saved);
+  }
+  let box = null;
+  async function findBox() {
+    box = isNotebook ? await boxAround(model.widget_manager, notebook, model.get("panel")) : null;
+    if (!box) return;
+    model.set("is_in_a_box", true); // pictures are drawn from now on
+    model.save_changes();
   }
   function hear({ still }) {
-    if (isNotebook && still) replacePicture(notebook, model.get("panel"), still);
+    if (!isNotebook || !still) return;
+    const [panel, saved] = [model.get("panel"), model.get("saved")];
+    if (box) keep(notebook, box, (before) => withPart(before, panel, saved, still["image/png"]));
+    else replacePicture(notebook, panel, still);
   }
+  findBox();
 
   let output = null;
   // It has no width before it is in the page.

@@ -40,8 +40,8 @@ class Presence(PagePart):
     """An invisible part of a panel, whose script runs wherever the panel is live.
 
     There it hides the picture in the output before the panel's own, and replaces it by newer ones. It keeps `saved` in
-    the notebook under the panel's id, and marks the panel when its kernel is gone. Where the front end has no such
-    things, nothing happens.
+    the notebook under the panel's id, and marks the panel when its kernel is gone. For a panel in a box or in tabs of
+    others, it keeps line and picture under the id of that box. Where the front end has no such things, nothing happens.
     """
 
     _esm = script(FOLDER / "presence.js")
@@ -58,6 +58,9 @@ class Presence(PagePart):
 
     saved = traitlets.Dict().tag(sync=True)
     """The state to be kept, by `saved_model`; none for a panel that was never displayed on its own."""
+
+    is_in_a_box = traitlets.Bool().tag(sync=True)
+    """Whether the page has found the panel in a box or in tabs of others, which have no picture of their own."""
 
     def send_still(self, still: Mapping[str, Any]) -> None:
         """Have the page replace the panel's picture, given by MIME types, where it does not hear of that otherwise."""

@@ -71,9 +71,9 @@ class ToyLab(Explorer):
     data: one of `lgq.analysis.toys.TOYS`. method: one of `lgq.QUANTIZERS`. codes: K, by default what suits the data; a
     grid takes the nearest product. temperature: of the slider; LGQ trains with its published schedule, 1.0 to 0.1.
     peakedness, usage: weights of LGQ's regularizers; usage_form: published or unbiased. initialization: where codes
-    start, of methods that can be told: random, kmeans++, kmeans, grid; empty for the method's own. batch_size: points a
-    step. view: what is drawn beside the splits: the `distance` to the best codebook during training, or how many
-    `centres` can be told apart at each temperature.
+    start, of methods that can be told: random, kmeans++, kmeans, grid; empty for the method's own. seed: of the points,
+    the start and the order. steps: of training; batch_size: points a step. view: what is drawn beside the splits: the
+    `distance` to the best codebook during training, or how many `centres` can be told apart at each temperature.
 
     Raises:
         InputError: an unknown name, or a number out of range.

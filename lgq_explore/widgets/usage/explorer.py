@@ -68,7 +68,8 @@ class UsageExplorer(Explorer):
     crops, at most `crops`, or through crops of `data`: the SPEC of other pictures, such as folder:PATH.
     Of more than four runs, the others follow one after the other where a kernel's loop runs (`await panel.ready()`
     waits for them); `frame`, `frames` and `summary` count all before they return.
-    The map shows one of them, `shown`: the name that the legends give it. Clicks and boxes in the map select codes.
+    The map shows one of them, `shown`: the name that the legends give it. selection: codes of it, set by
+    clicks and boxes in the map, or typed.
     view: the curves beside it, of all runs: ranks, lorenz, accumulation, definitions.
     `hits`, `batch_images` and `window_tokens` are what the definitions ask for (`analysis.usage.definitions`).
 
