@@ -26,6 +26,13 @@ def add_evaluate(commands: Any) -> None:
         metavar="NAME",
         help="inception, efficientnet-lite0, or auto (default): inception where its weights are at hand",
     )
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        choices=("lpips", "fd"),
+        help="leave out what takes most of the time; may be given twice",
+    )
     parser.add_argument("--device", default="cpu", metavar="NAME", help="of LPIPS and FD: cpu (default) or cuda")
     add_json(parser)
     parser.set_defaults(command=_evaluate)
@@ -36,7 +43,14 @@ def _evaluate(options: argparse.Namespace) -> int:
     from ..runs.run import open_run
 
     run = open_run(options.run)
-    result = evaluate(run, options.data, crops=options.crops, fd_features=options.fd_features, device=options.device)
+    result = evaluate(
+        run,
+        options.data,
+        crops=options.crops,
+        fd_features=options.fd_features,
+        device=options.device,
+        without=options.without,
+    )
     _tell_remarks(run)
     if options.json:
         say(json.dumps(result))

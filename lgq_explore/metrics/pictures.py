@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from torch import Tensor
+
+from lgq_explore.errors import InputError
 
 from .image import ImageQuality
 from .perceptual import AT_HAND, LPIPS, FrechetDistance
@@ -44,6 +46,31 @@ PICTURE_METRICS: dict[str, Callable[[PictureMetricSettings], PictureMetric]] = {
 }
 
 
-def picture_metrics(settings: PictureMetricSettings) -> list[PictureMetric]:
-    """A new instance of each metric. Raises InputError for settings that a metric does not accept."""
-    return [make(settings) for make in PICTURE_METRICS.values()]
+SLOW_METRICS = ("lpips", "fd")
+"""Those that run pictures through a trained network, which takes minutes on a CPU."""
+
+
+def picture_metrics(settings: PictureMetricSettings, without: Sequence[str] = ()) -> list[PictureMetric]:
+    """A new instance of each metric; those of SLOW_METRICS named in `without` have no value.
+
+    Raises InputError for settings that a metric does not accept, and for another name in `without`.
+    """
+    for name in without:
+        if name not in SLOW_METRICS:
+            raise InputError(f"without {name!r}: only {' and '.join(SLOW_METRICS)} can be left out")
+    return [LeftOut(name, settings) if name in without else make(settings) for name, make in PICTURE_METRICS.items()]
+
+
+@dataclass(frozen=True)
+class LeftOut(PictureMetric):
+    """In the place of a slow metric that was not asked for."""
+
+    name: str
+    settings: PictureMetricSettings
+
+    def update(self, images: Tensor, reconstructions: Tensor) -> None:
+        """Nothing is measured."""
+
+    def numbers(self) -> dict[str, Any]:
+        network = {"net": LPIPS_NET} if self.name == "lpips" else {"features": self.settings.fd_features}
+        return {self.name: {"value": None, **network, "why": "it was left out"}}

@@ -21,12 +21,16 @@ from lgq_explore.metrics import (
     picture_metrics,
 )
 from lgq_explore.metrics.pictures import PictureMetric
+from lgq_explore.progress import Progress
 
 from .encoding import EvaluationSet, coded_batches, evaluation_set
 from .run import Run, TrainedTokenizer, open_run
 
 METRICS = "metrics.json"
 """The file in a run's folder that keeps the last result on its held-out split."""
+
+SECONDS_UNSHOWN = 3.0
+"""A bar that appears and is gone would only disturb."""
 
 
 @torch.no_grad()
@@ -37,6 +41,8 @@ def evaluate(
     crops: int = 1024,
     fd_features: str = "auto",
     device: str = "cpu",
+    without: Sequence[str] = (),
+    progress: bool = True,
 ) -> dict[str, Any]:
     """All metrics of a run's newest weights, on its held-out split or on all photographs of another SPEC.
 
@@ -48,36 +54,41 @@ def evaluate(
     `groups` has the usage of each group's own codes, by the group's number. `pandas.json_normalize` makes a table of
     several results, with columns such as `fd.value`.
 
-    A result on the held-out split is kept in the run's folder, where it can be written (`kept_metrics`).
+    A whole result on the held-out split is kept in the run's folder, where it can be written (`kept_metrics`).
 
     device: cpu or cuda, for the networks of LPIPS and FD, which take most of the time. Everything else is computed on
     the CPU, so that codes and pictures are the same on every machine; FD differs in its third digit between devices.
+    without: `lpips`, `fd` or both, to leave them out. progress: whether a bar is shown if it takes more than seconds.
     Raises InputError if the run has no weights, or the data or the device can't be used.
     """
     if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
         raise InputError(f"device is {device!r}, which torch does not see here: give cpu")
     run = run if isinstance(run, Run) else open_run(run)
     trained, chosen = run.trained(), evaluation_set(run, data, crops)
-    metrics = picture_metrics(PictureMetricSettings(fd_features, device))
-    result = _measured(run, trained, chosen, metrics)
-    if chosen.split == "held out":
+    metrics = picture_metrics(PictureMetricSettings(fd_features, device), without)
+    result = _measured(run, trained, chosen, metrics, progress)
+    if chosen.split == "held out" and not without:
         _keep(run, trained.digest, result)
     return result
 
 
 def _measured(
-    run: Run, trained: TrainedTokenizer, chosen: EvaluationSet, metrics: Sequence[PictureMetric]
+    run: Run, trained: TrainedTokenizer, chosen: EvaluationSet, metrics: Sequence[PictureMetric], progress: bool
 ) -> dict[str, Any]:
     """The result of `evaluate`, of these weights on these crops."""
     config, quantizer = run.config, trained.tokenizer.quantizer
     counts, error = GroupedCodeCounts(quantizer.levels), QuantizationError()
-    for batch in coded_batches(trained.tokenizer, chosen.crops.images):
-        images, reconstructions = batch.images.float() / 255, batch.reconstructions.float() / 255
-        for metric in metrics:
-            metric.update(images, reconstructions)
-        codes = batch.output.coded.codes
-        counts.update(codes)
-        error.update(quantizer.continuous(batch.output.latents), quantizer.discrete(codes))
+    bar = Progress("evaluating", len(chosen.crops.images), "crops", shown=progress, delay=SECONDS_UNSHOWN)
+    with bar:
+        for batch in coded_batches(trained.tokenizer, chosen.crops.images):
+            images, reconstructions = batch.images.float() / 255, batch.reconstructions.float() / 255
+            for metric in metrics:
+                metric.update(images, reconstructions)
+            codes = batch.output.coded.codes
+            counts.update(codes)
+            error.update(quantizer.continuous(batch.output.latents), quantizer.discrete(codes))
+            bar.advance(len(batch.images))
+        numbers = {name: value for metric in metrics for name, value in metric.numbers().items()}
     usage = counts.usage()
     return {
         "run": run.name,
@@ -87,7 +98,7 @@ def _measured(
         "images": len(chosen.crops.images),
         "photographs": len(set(chosen.crops.photograph.tolist())),
         "tokens": usage.tokens,
-        **{name: value for metric in metrics for name, value in metric.numbers().items()},
+        **numbers,
         **_usage_numbers(usage),
         "bits_per_pixel": bits_per_pixel(usage.entropy_bits, config.backbone.factor),
         "gini": usage.gini,

@@ -190,6 +190,30 @@ def test_another_spec_is_used_whole_and_crops_are_a_limit(run: Run, result: dict
     assert (few["images"], few["photographs"]) == (3, 3)
 
 
+def test_slow_metrics_can_be_left_out_and_what_remains_is_not_kept(
+    run: Run, result: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(perceptual, "_if_available", None)  # no network is loaded
+    quick = evaluate(run, without=("lpips", "fd"))
+    assert quick["lpips"] == {"value": None, "net": "alex", "why": "it was left out"}
+    assert quick["fd"] == {"value": None, "features": "auto", "why": "it was left out"}
+    slow = {"lpips", "fd"}
+    assert {name: quick[name] for name in quick.keys() - slow} == {name: result[name] for name in result.keys() - slow}
+    assert kept_metrics(run) == result
+    with pytest.raises(InputError, match="without 'psnr_db': only lpips and fd can be left out"):
+        evaluate(run, without=["psnr_db"])
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_progress_counts_crops(
+    shown: bool, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("lgq_explore.runs.evaluate.SECONDS_UNSHOWN", 0.0)
+    evaluate(run, crops=70, without=("lpips", "fd"), progress=shown)
+    told = capsys.readouterr().err
+    assert ("evaluating" in told and "70/70" in told) == shown
+
+
 def test_a_path_does_as_well_as_an_opened_run(run: Run, result: dict[str, Any]) -> None:
     assert evaluate(run.path) == result
     assert evaluate(str(run.path)) == result
