@@ -32,6 +32,7 @@ COLUMNS: Mapping[str, Column] = {
     "image_size": Column("px"),
     "seed": Column("seed"),
     "step": Column("step", _digits(0)),
+    "remark": Column("remark"),
     "psnr_db": Column("PSNR", _digits(2)),
     "ssim": Column("SSIM", _digits(3)),
     "lpips": Column("LPIPS", _digits(3)),
@@ -41,7 +42,6 @@ COLUMNS: Mapping[str, Column] = {
     "entropy_bits": Column("bits", _digits(2)),
     "loss": Column("loss", _digits(3)),
     "begun": Column("begun", lambda moment: f"{moment:%Y-%m-%d %H:%M}"),
-    "remark": Column("remark"),
 }
 """The columns of `analysis.comparison.runs_in` that are shown, in their order."""
 
@@ -51,6 +51,8 @@ NUMBERS = tuple(name for name in COLUMNS if name in HELD_OUT or name in LOGGED)
 IS_TEXT = frozenset(name for name, (dtype, _) in RUNS.described.items() if dtype == "str")
 
 
+NOT_COMPARED = "; a sum of other terms with each method, so that it ranks runs of one method only"
+
 SAID_ONCE = ("method", "codebook_size", "data", "image_size", "step")
 """Columns that need no place where all runs have one value in them."""
 
@@ -58,7 +60,7 @@ SAID_ONCE = ("method", "codebook_size", "data", "image_size", "step")
 def meaning(name: str) -> str:
     """What the column holds, as its frame declares it, and over what it is taken."""
     over = "; on held-out pictures" if name in HELD_OUT else ""
-    return f"{RUNS.described[name][1]}{over}"
+    return f"{RUNS.described[name][1]}{over}{NOT_COMPARED if name == 'loss' else ''}"
 
 
 def written(name: str, row: Mapping[str, Any]) -> str:

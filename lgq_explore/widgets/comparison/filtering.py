@@ -13,10 +13,10 @@ from typing import Any
 import pandas as pd
 
 from lgq_explore.errors import InputError, printable
-from lgq_explore.frames.comparison import RUNS
+from lgq_explore.frames.comparison import HELD_OUT, RUNS
 from lgq_explore.runs.config import near_matches
 
-from .columns import COLUMNS, IS_TEXT
+from .columns import COLUMNS, IS_TEXT, NUMBERS
 
 _CONDITION = re.compile(r"(?P<column>[A-Za-z_]+)(?P<sign>!=|<=|>=|=|<|>)(?P<value>.*)", re.DOTALL)
 _SIGNS: dict[str, Callable[[Any, Any], Any]] = {
@@ -69,7 +69,7 @@ def conditions(text: str) -> list[Condition]:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise InputError(f"words is {text!r}: close its quotation mark") from error
+        raise InputError(f"{text!r} is no filter: close its quotation mark") from error
     return [_condition(word) for word in words]
 
 
@@ -80,6 +80,15 @@ def filtered(runs: pd.DataFrame, text: str) -> pd.DataFrame:
     return runs
 
 
+def why_none(runs: pd.DataFrame, text: str) -> str:
+    """Why no run fulfils the conditions: a number that none of them has, or that they don't match."""
+    for condition in conditions(text):
+        if condition.column in NUMBERS and runs[condition.column].isna().all():
+            remedy = ": evaluate them" if condition.column in HELD_OUT else ""
+            return f"no run has a value for {COLUMNS[condition.column].label}{remedy}"
+    return f"no run matches {printable(text)}"
+
+
 def _condition(word: str) -> Condition:
     match = _CONDITION.fullmatch(word)
     if not match:
@@ -87,10 +96,11 @@ def _condition(word: str) -> Condition:
     called, sign, value = match["column"].lower(), match["sign"], match["value"]
     if called not in _NAMES:
         near = near_matches(called, _NAMES, most=1)
-        raise InputError(f"words names the column {printable(called)!r}{near}: choose one of {', '.join(COLUMNS)}")
+        heads = ", ".join(each.label for each in COLUMNS.values())
+        raise InputError(f"there is no column {printable(called)!r}{near}: choose one of {heads}")
     column = _NAMES[called]
     if RUNS.described[column][0] not in ("str", "datetime64[s]") and not _is_number(value):
-        raise InputError(f"words asks for {printable(word)!r}: give a number, such as {called}{sign}1")
+        raise InputError(f"{printable(word)!r} compares no number: give a number, such as {called}{sign}1")
     return Condition(column, sign, value)
 
 

@@ -30,7 +30,7 @@ from ..parts.kernel_loop import KernelLoop
 from ..parts.saving import NUMBER_FORMATS, Offered, SavedFile
 from ..parts.state import Choice, Stateful
 from .columns import COLUMNS, split_columns
-from .filtering import filtered
+from .filtering import filtered, why_none
 from .openers import OPENERS, opener
 from .pieces import Filter, RunNames
 from .rows import UNEQUAL, Section, sections, table_for_papers
@@ -76,6 +76,7 @@ class RunsTable(Stateful, Panel):
         self._columns: list[str] = []
         self._shared: dict[str, str] = {}
         self._shown: list[Section] = []
+        self._why_empty = ""
         self._opened: Panel | None = None
         self._opened_as, self._wanted = "", ""
         self._studies: dict[str, Study] = {}
@@ -89,6 +90,7 @@ class RunsTable(Stateful, Panel):
         self._place = ipywidgets.VBox()
         self.take(state)
         inputs = self.bound_inputs(self.refuse)
+        inputs["words"].observe(self._typed, "value")
         self._buttons = {name: self._button(name) for name in OPENERS}
         self._close_button = close = button("close", "close the panel below", self.close_panel)
         again = button("look again", "read the folder anew", self.look_again)
@@ -192,7 +194,7 @@ class RunsTable(Stateful, Panel):
         return ""  # the table itself needs no picture
 
     def still_of(self, picture: bytes | None) -> dict[str, Any]:
-        shown = static_table(self._columns, self._shown, self.selection)
+        shown = static_table(self._columns, self._shown, self.selection, self._why_empty)
         # A reader of a saved notebook may sit at another machine, where the runs' folder says nothing.
         notes = self._notes(self.frame(), with_folders=False)
         shown += f"<p>{html.escape(self.foot.line)}</p><p>{_as_html(notes)}</p>"
@@ -202,9 +204,10 @@ class RunsTable(Stateful, Panel):
     def _follow(self, change: Any = None) -> None:
         frame = self.frame()
         if change is None or change["name"] != "selection":
-            self._columns, self._shared = split_columns(frame)
+            self._columns, self._shared = split_columns(frame if len(frame) else self._runs)
             self._shown = sections(frame, self.sort, self.descending, self.grouped)
-            self._view.show(self._columns, self._shown, self.sort, self.descending)
+            self._why_empty = why_none(self._runs, self.words) if len(self._runs) and not len(frame) else ""
+            self._view.show(self._columns, self._shown, self.sort, self.descending, self._why_empty)
         self._view.ticked = self.selection
         self._note.value = f'<div style="color: {QUIET_COLOUR}; line-height: 18px">{_as_html(self._notes(frame))}</div>'
         self._message.value = "" if len(self._runs) else spoken(how_to_make_a_run(self._folder), QUIET_COLOUR)
@@ -212,10 +215,15 @@ class RunsTable(Stateful, Panel):
             objection = OPENERS[name].objection(len(self.selection))
             opening.disabled, opening.tooltip = bool(objection), objection or f"open them in {name}"
         self._close_button.layout.display = None if self._opened is not None else "none"
-        self.foot.copied = {"copy code": self.code()}
+        self.foot.copied = {"copy code": self.code(), "copy names": "\n".join(self.selection)}
         self.foot.line = self._counted(frame)
         self._view.is_compact = self._opened is not None
         self.picture_changed()
+
+    def _typed(self, change: Any) -> None:
+        """What was said of a filter that was refused is over, also where the one before is typed again."""
+        if change["new"] == self.words:
+            self._follow()
 
     def _prepare_file(self, kind: str) -> Callable[[], SavedFile]:
         return Offered("runs", self.summary, self.frame, printed=lambda: table_for_papers(self.frame())).prepare(kind)
@@ -233,11 +241,19 @@ class RunsTable(Stateful, Panel):
         notes += _sentence_on_tokens(frame)
         if any(UNEQUAL in section.head.values() for section in self._shown):
             notes.append(f"{UNEQUAL}: numbers over different N, or of different features, have no mean.")
+        if any("(n = " in text for section in self._shown for text in section.head.values()):
+            notes.append("n: the finished runs that a mean is over, where others lack the number.")
+        if "loss" in self._columns and frame["method"].replace("", pd.NA).nunique() > 1:
+            notes.append("Losses of different methods are sums of different terms, and rank no methods.")
         missing = frame[frame["opens"] & frame["tokens"].isna()]["run"]
         if len(missing):
-            of_runs = "1 run has" if len(missing) == 1 else f"{len(missing)} runs have"
             path = shlex.quote(str(self._path(missing.iloc[0]))) if with_folders else "RUN"
-            notes.append(f"{of_runs} no numbers on held-out pictures: `lgq-explore evaluate {path}` measures them.")
+            command = f"`lgq-explore evaluate {path}`"
+            notes.append(
+                f"1 run has no numbers on held-out pictures: {command} measures them."
+                if len(missing) == 1
+                else f"{len(missing)} runs have no numbers on held-out pictures: measure each, the first by {command}."
+            )
         return notes
 
     def _path(self, name: str) -> Path:

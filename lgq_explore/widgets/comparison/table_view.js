@@ -3,7 +3,8 @@
 // Ticks are sent as what was ticked or unticked, never as the whole selection: two ticks in quick succession can't undo
 // one another, in whatever order the kernel's answers arrive.
 
-const REDRAWN = "change:columns change:sections change:sort change:descending";
+const REDRAWN = "change:columns change:sections change:sort change:descending change:why_empty";
+const NAME_END = 12; // letters of a name's end that are never cut
 const MARKS = { ascending: " ▲", descending: " ▼" };
 
 function element(tag, className, text) {
@@ -36,6 +37,17 @@ function render({ model, el }) {
     return box;
   }
 
+  function label(box, name) {
+    // Where there is no room, a name is cut in its middle: its end tells runs of one recipe apart.
+    const made = element("label");
+    made.append(box, element("span", "lgq-runs-start", name.slice(0, -NAME_END)));
+    made.append(element("span", "lgq-runs-end", name.slice(-NAME_END)));
+    made.addEventListener("click", (event) => {
+      if (event.target !== box && !getSelection().isCollapsed) event.preventDefault(); // the name was marked, to be copied
+    });
+    return made;
+  }
+
   function head() {
     const row = element("tr");
     const order = model.get("descending") ? "descending" : "ascending";
@@ -66,7 +78,7 @@ function render({ model, el }) {
       cell.title = text;
       if (place === 0) {
         cell.scope = "row";
-        cell.appendChild(element("label")).append(tickBox(runs, name), text);
+        cell.appendChild(label(tickBox(runs, name), text));
       } else if (why && place === empty) {
         cell.className = "lgq-runs-why";
         cell.colSpan = columns.length - place;
@@ -92,13 +104,20 @@ function render({ model, el }) {
     return made;
   }
 
+  function emptyBody() {
+    const made = element("tbody");
+    const cell = made.appendChild(element("tr")).appendChild(element("td", "lgq-runs-why", model.get("why_empty")));
+    cell.colSpan = model.get("columns").length;
+    return made;
+  }
+
   function draw() {
     const focused = table.contains(document.activeElement) ? document.activeElement.dataset.key : null;
     const { scrollTop, scrollLeft } = scroll;
     boxes = [];
-    table.replaceChildren(head(), ...model.get("sections").map(body));
+    table.replaceChildren(head(), ...(model.get("sections").length ? model.get("sections").map(body) : [emptyBody()]));
     Object.assign(scroll, { scrollTop, scrollLeft });
-    scroll.style.display = model.get("sections").length ? "" : "none";
+    scroll.style.display = model.get("sections").length || model.get("why_empty") ? "" : "none";
     tick();
     if (focused !== null) {
       [...table.querySelectorAll("[data-key]")].find((part) => part.dataset.key === focused)?.focus();
@@ -126,6 +145,14 @@ function render({ model, el }) {
     });
   }
 
+  function hint() {
+    el.classList.toggle("lgq-runs-more", scroll.scrollLeft + scroll.clientWidth < scroll.scrollWidth - 1);
+  }
+  scroll.addEventListener("scroll", hint);
+  const resized = new ResizeObserver(hint);
+  resized.observe(scroll);
+  resized.observe(table);
+
   function size() {
     el.classList.toggle("lgq-runs-compact", model.get("is_compact"));
   }
@@ -136,6 +163,7 @@ function render({ model, el }) {
   draw();
   size();
   return () => {
+    resized.disconnect();
     model.off("change:is_compact", size);
     model.off(REDRAWN, drawSoon);
     model.off("change:ticked", tick);

@@ -34,6 +34,8 @@ class TableView(PagePart):
     descending = traitlets.Bool(False).tag(sync=True)
     is_compact = traitlets.Bool(False).tag(sync=True)
     ticked = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    why_empty = traitlets.Unicode().tag(sync=True)
+    """What stands below the heads where there are no rows."""
 
     def __init__(self, on_sort: Callable[[str], None], on_tick: Callable[[list[str], bool], None]) -> None:
         super().__init__()
@@ -43,7 +45,9 @@ class TableView(PagePart):
     def __repr__(self) -> str:
         return f"TableView({sum(len(section['rows']) for section in self.sections)} runs)"
 
-    def show(self, columns: Sequence[str], shown: Sequence[Section], sort: str, descending: bool) -> None:
+    def show(
+        self, columns: Sequence[str], shown: Sequence[Section], sort: str, descending: bool, why_empty: str
+    ) -> None:
         """Show these, in place of what is shown."""
         with self.hold_sync():
             self.columns = [
@@ -51,7 +55,7 @@ class TableView(PagePart):
                 for name in columns
             ]
             self.sections = [asdict(section) for section in shown]
-            self.sort, self.descending = sort, descending
+            self.sort, self.descending, self.why_empty = sort, descending, why_empty
 
     def _hear(self, widget: TableView, content: Any, buffers: Any) -> None:
         """Anything but the two messages is another widget's talk."""
@@ -62,10 +66,12 @@ class TableView(PagePart):
                 self._on_tick(runs, on)
 
 
-def static_table(columns: Sequence[str], shown: Sequence[Section], ticked: Sequence[str]) -> str:
+def static_table(columns: Sequence[str], shown: Sequence[Section], ticked: Sequence[str], why_empty: str) -> str:
     """The same table as HTML without controls, for a notebook that nobody runs."""
     heads = "".join(_cell("th", name, COLUMNS[name].label, "scope='col'") for name in columns)
-    bodies = "".join(_body(columns, section, ticked) for section in shown)
+    bodies = "".join(_body(columns, section, ticked) for section in shown) or (
+        f"<tbody><tr><td class='lgq-runs-why' colspan='{len(columns)}'>{html.escape(why_empty)}</td></tr></tbody>"
+    )
     table = f"<div class='lgq-runs-scroll'><table><thead><tr>{heads}</tr></thead>{bodies}</table></div>"
     return f"<style>{STYLE.read_text(encoding='utf-8')}</style><div class='lgq-runs'>{table}</div>"
 

@@ -19,10 +19,14 @@ STOPS_PER_DECADE = 20
 
 @dataclass(frozen=True)
 class Input:
-    """A widget whose `value` is that of a piece of state. in_force: what it shows while the piece is None."""
+    """A widget whose `value` is that of a piece of state. in_force: what it shows while the piece is None.
+
+    keeps_refused: whether what was refused stays in it, to be mended; otherwise it shows the piece again.
+    """
 
     widget: ipywidgets.Widget
     in_force: float | None = None
+    keeps_refused: bool = False
 
     def show(self, value: Any) -> None:
         self.widget.value = self.in_force if value is None else value
@@ -201,7 +205,8 @@ def text_box(label: str, placeholder: str, width: str = "auto") -> Callable[[Any
             style=OWN_WIDTH,
             layout={"width": width},
             continuous_update=False,
-        )
+        ),
+        keeps_refused=True,
     )
 
 

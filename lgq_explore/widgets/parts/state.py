@@ -236,13 +236,17 @@ def bind(panel: Stateful, name: str, bound: Input, refuse: Callable[[InputError]
             show(value)
 
     def moved(change: Any) -> None:
+        nonlocal shown
         # The page rounds what it is given, and sends that back: nobody moved the input then.
         if _is_same(change["new"], shown):
             return
         try:
             panel.set_trait(name, change["new"])
         except InputError as error:
-            show_silently(getattr(panel, name))
+            if bound.keeps_refused:
+                shown = change["new"]
+            else:
+                show_silently(getattr(panel, name))
             refuse(error)
 
     show(getattr(panel, name))

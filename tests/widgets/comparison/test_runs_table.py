@@ -115,6 +115,9 @@ def test_a_number_that_was_not_measured_has_a_command(folder: Path) -> None:
         RunsTable(folder)
     )
     assert "lgq-explore evaluate" not in said_by(RunsTable(folder, words="soft-0"))
+    (folder / "soft-0" / "metrics.json").unlink()
+    said = f"2 runs have no numbers on held-out pictures: measure each, the first by lgq-explore evaluate {folder}"
+    assert said in said_by(RunsTable(folder))
 
 
 def test_a_click_on_a_head_sorts_and_another_turns_around(folder: Path) -> None:
@@ -156,16 +159,55 @@ def test_a_filter_that_is_not_understood_is_said_and_changes_nothing(folder: Pat
     table = RunsTable(folder, words="method=fsq")
     (box,) = [part for part in table.children[0].children if isinstance(part, ipywidgets.Text)]
     for text, said in {
-        "metod=fsq": "column 'metod' (did you mean method?)",
+        "metod=fsq": "no column 'metod' (did you mean method?)",
         "seed=first": "give a number, such as seed=1",
         "'": "close its quotation mark",
     }.items():
         box.value = text
         assert said in said_by(table)
+        assert box.value == text  # to be mended
         assert (table.words, shown(table)) == ("method=fsq", [["grid-0"]])
+    box.value = "foo>3"
+    assert "there is no column 'foo': choose one of run, method, K, data, px, seed, step, remark, PSNR" in said_by(
+        table
+    )
+    box.value = "method=fsq"  # the one before
+    assert "no column" not in said_by(table)
     box.value = "method=lgq"
     assert shown(table) == [["soft-0", "soft-1", "soft-2"]]
     assert "did you mean" not in said_by(table)
+
+
+def test_where_no_run_is_shown_the_heads_stay_and_the_reason_is_said(folder: Path) -> None:
+    table = RunsTable(folder)
+    for words, why in {
+        "lpips<1": "no run has a value for LPIPS: evaluate them",
+        "psnr>99 method=lgq": "no run matches psnr>99 method=lgq",
+        "elsewhere": "no run matches elsewhere",
+    }.items():
+        table.words = words
+        assert view(table).why_empty == why
+        assert [column["label"] for column in view(table).columns][:2] == ["run", "method"]
+        assert html.escape(why) in table.still()["text/html"]
+    table.words = ""
+    assert view(table).why_empty == ""
+
+
+def test_what_a_reader_may_take_amiss_is_said_below_the_table(folder: Path) -> None:
+    table = RunsTable(folder)
+    assert "n: the finished runs that a mean is over, where others lack the number." in said_by(table)
+    assert "Losses of different methods are sums of different terms" in said_by(table)
+    titles = {column["name"]: column["title"] for column in view(table).columns}
+    assert "a sum of other terms with each method" in titles["loss"]
+    assert [*titles].index("remark") < [*titles].index("psnr_db")
+    table.words = "grid"
+    assert "n: the finished" not in said_by(table)
+    assert "Losses" not in said_by(table)
+
+
+def test_names_of_ticked_runs_can_be_copied(folder: Path) -> None:
+    table = RunsTable(folder, selection=["soft-1", "grid-0"])
+    assert table.foot.copied["copy names"] == "soft-1\ngrid-0"
 
 
 def test_ticked_runs_are_given_to_python(folder: Path) -> None:
