@@ -1,4 +1,4 @@
-"""Progress of long work on stderr, which may be a terminal, a notebook, a log, closed or full.
+"""Progress of long work, in a notebook's cell or on stderr, which may be a terminal, a log, closed or full.
 
 Progress never stops the work: what can't be written is left out.
 """
@@ -6,16 +6,19 @@ Progress never stops the work: what can't be written is left out.
 from __future__ import annotations
 
 import sys
+import uuid
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from tqdm.auto import tqdm
-from tqdm.notebook import tqdm_notebook
+from tqdm import tqdm
 
 SECONDS_BETWEEN_LINES = 10.0
 """Seconds between lines in a log or a pipe, where a bar that is redrawn would become one endless line."""
 SECONDS_BETWEEN_DRAWINGS = 0.5
+
+IN_A_CELL = "lgq_explore_progress"
+"""What marks the output of a notebook's cell as a bar, in its metadata."""
 
 
 class Progress:
@@ -35,13 +38,15 @@ class Progress:
         shown: bool = True,
         delay: float = 0.0,
     ) -> None:
-        self._redraws = issubclass(tqdm, tqdm_notebook) or _is_terminal(sys.stderr)
+        is_notebook = _is_notebook()
+        self._redraws = is_notebook or _is_terminal(sys.stderr)
+        stream = _Unfailing if self._redraws else _Lines
         self._settings = {
             "desc": description,
             "unit": f" {unit}",
             "disable": not shown,
             "delay": delay,
-            "file": _Unfailing(sys.stderr) if self._redraws else _Lines(sys.stderr),
+            "file": _Cell() if is_notebook else stream(sys.stderr),
             "mininterval": SECONDS_BETWEEN_DRAWINGS if self._redraws else SECONDS_BETWEEN_LINES,
             "miniters": 1,  # the clock alone decides: steps may take a millisecond or a minute
             "dynamic_ncols": True,
@@ -111,6 +116,41 @@ class _Lines(_Unfailing):
         line = text.strip()
         if line:
             super().write(f"{line}\n")
+
+
+class _Cell:
+    """The output of a notebook's cell, in which each drawing takes the place of the one before.
+
+    It is text, which a saved notebook still shows when its kernel is gone; of tqdm's own bar for notebooks, a widget,
+    JupyterLab then shows an error.
+    """
+
+    encoding = "utf-8"
+
+    def __init__(self) -> None:
+        self._id = uuid.uuid4().hex
+        self._is_drawn = False
+
+    def write(self, text: str) -> None:
+        from IPython.display import publish_display_data
+
+        if line := text.strip():
+            publish_display_data(
+                {"text/plain": line},
+                {IN_A_CELL: True},
+                transient={"display_id": self._id},
+                update=self._is_drawn,
+            )
+            self._is_drawn = True
+
+    def flush(self) -> None:
+        """Every drawing is sent at once."""
+
+
+def _is_notebook() -> bool:
+    """Whether a Jupyter kernel runs this code."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

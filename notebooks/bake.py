@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 
 from lgq_explore.errors import InputError
 from lgq_explore.files import whole_file
+from lgq_explore.progress import IN_A_CELL
 
 LARGEST_BYTES = 1_000_000
 CELL_SECONDS = 600
@@ -59,10 +60,12 @@ def bake(path: Path) -> None:
 
 
 def normalize(notebook: NotebookNode) -> None:
-    """Drop what differs between two runs or machines and nobody reads: widget states, times, versions, counters.
+    """Drop what differs between two runs or machines and nobody reads: widget states, progress, versions, counters.
 
     Of a panel's state one line of text stays, which stands in the place of its view where no kernel runs.
     """
+    for cell in _code_cells(notebook):
+        cell.outputs = [output for output in cell.outputs if IN_A_CELL not in output.get("metadata", {})]
     states = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
     notebook.metadata = NotebookNode(kernelspec=KERNEL, language_info={"name": "python"})
     keep_lines(notebook, saved_lines(states))
@@ -88,11 +91,6 @@ def keep_lines(notebook: NotebookNode, lines: Mapping[str, Any]) -> None:
         if view["model_id"] in lines:
             name = f"panel-{len(kept) + 1}"
             kept[name], view["model_id"] = lines[view["model_id"]], name
-    for cell in _code_cells(notebook):
-        if "nbval-ignore-output" in cell.metadata.get(
-            "tags", []
-        ):  # such as a progress bar, which nobody can draw again
-            cell.outputs = [each for each in cell.outputs if (view := _view(each)) is None or view.model_id in kept]
     if kept:
         state = {"state": kept, "version_major": 2, "version_minor": 0}
         notebook.metadata["widgets"] = NotebookNode({WIDGET_STATE: state})

@@ -1,4 +1,4 @@
-"""Tests of progress on streams of all kinds."""
+"""Tests of progress on streams of all kinds, and in a notebook."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import errno
 import io
 import sys
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from lgq_explore import progress
 from lgq_explore.progress import Progress, tell
@@ -141,3 +143,13 @@ def test_quick_work_may_leave_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
     with Progress("spreading codes", total=None, unit="rounds", delay=3600.0) as bar:
         bar.move_to(1, 2)
     assert stream.getvalue() == ""
+
+
+def test_a_cell_gets_one_line_of_text_that_stays_when_the_kernel_is_gone() -> None:
+    bar = "from lgq_explore.progress import Progress\nwith Progress('lgq, 16 codes', 3, 'images') as bar:\n    "
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"{bar}bar.advance(); bar.advance(2)")])
+    NotebookClient(notebook, kernel_name="python3").execute()
+    (output,) = notebook.cells[0].outputs
+    assert output.data.keys() == {"text/plain"}
+    assert output.data["text/plain"].startswith("lgq, 16 codes: 100%")
+    assert "3/3" in output.data["text/plain"]

@@ -16,7 +16,7 @@ from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import LGQConfig
 from lgq_explore.runs.config import TrainConfig
 
-__all__ = ["SECONDS", "SMALL", "NotebookPage", "chart", "opened_notebook", "wait_for"]
+__all__ = ["OUTPUTS", "SECONDS", "SMALL", "NotebookPage", "chart", "choose", "opened_notebook", "wait_for"]
 
 SMALL = TrainConfig(
     data="fake",
@@ -30,6 +30,16 @@ SMALL = TrainConfig(
 """A recipe that trains while a browser starts."""
 
 GESTURES, ANSWER = 6, 20 * SECONDS
+OUTPUTS = """[...document.querySelectorAll(".jp-OutputArea")].map(area =>
+    [...area.querySelectorAll(":scope > .jp-OutputArea-child")].map(output => ({
+        isVisible: output.checkVisibility(),
+        isLive: Boolean(output.querySelector(".lgq-panel")),
+        text: output.innerText,
+        width: Math.max(0, ...[...output.querySelectorAll("img, table")].map(part => part.offsetWidth)),
+    }))
+).filter(outputs => outputs.length)"""
+"""What lies in each cell's output area: for each output what it shows, and how wide its picture is."""
+
 BEYOND_THE_CELL = """[...document.querySelectorAll(".lgq-charts")].flatMap(charts => {
     const cell = charts.closest(".jp-OutputArea-output");
     const parts = "button, input, select, code, table, .lgq-tau, .lgq-tau *, .widget-hslider, .widget-html, .main-svg";
@@ -94,6 +104,12 @@ class NotebookPage(AnyNotebookPage):
 def chart(number: int) -> str:
     """JavaScript for a chart, counted over all panels."""
     return f'document.querySelectorAll(".lgq-charts .js-plotly-plot")[{number}]'
+
+
+def choose(notebook: NotebookPage, menu: str, entry: str) -> None:
+    """An entry of one of JupyterLab's menus."""
+    notebook.page.get_by_role("menuitem", name=menu, exact=True).click()
+    notebook.page.get_by_text(entry, exact=True).click()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from lgq_explore import widgets
 from lgq_explore.training.loop import train
 from lgq_explore.widgets.panel import Panel
 from lgq_explore.widgets.parts.presence import HOW_TO_MAKE_IT_LIVE
-from tests.browser.notebook_page import SECONDS, SMALL, NotebookPage, opened_notebook
+from tests.browser.notebook_page import OUTPUTS, SECONDS, SMALL, NotebookPage, choose, opened_notebook
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
@@ -39,14 +39,6 @@ PANELS = {
 }
 """A cell for each panel."""
 
-OUTPUTS = """[...document.querySelectorAll(".jp-OutputArea")].map(area =>
-    [...area.querySelectorAll(":scope > .jp-OutputArea-child")].map(output => ({
-        isVisible: output.checkVisibility(),
-        isLive: Boolean(output.querySelector(".lgq-panel")),
-        text: output.innerText,
-        width: Math.max(0, ...[...output.querySelectorAll("img, table")].map(part => part.offsetWidth)),
-    }))
-).filter(outputs => outputs.length)"""
 ARE_LIVE = f"""(areas => areas.length === {len(PANELS)} && areas.every(([picture, view]) =>
     !picture.isVisible && view?.isLive && view.isVisible))({OUTPUTS})"""
 ARE_PICTURES = f"""(areas => areas.length === {len(PANELS)} && areas.every(([picture, view]) =>
@@ -81,7 +73,7 @@ def test_what_is_saved_shows_pictures_and_what_lives_is_live(
         notebook.wait_until(ARE_LIVE)
         move_and_wait_for_the_picture(notebook)
 
-        menu(notebook, "Kernel", "Shut Down Kernel")
+        choose(notebook, "Kernel", "Shut Down Kernel")
         notebook.wait_until(f"{SAY_THAT_IT_IS_GONE} === {len(PANELS)}")
         assert notebook.button("Start").evaluate("button => getComputedStyle(button).pointerEvents") == "none"
 
@@ -150,11 +142,6 @@ def move_and_wait_for_the_picture(notebook: NotebookPage) -> None:
     notebook.slider("temperature").first.focus()
     notebook.page.keyboard.press("ArrowRight")
     notebook.wait_until(f"{SOURCES}.some(source => !{json.dumps(before)}.includes(source))")
-
-
-def menu(notebook: NotebookPage, title: str, entry: str) -> None:
-    notebook.page.get_by_role("menuitem", name=title, exact=True).click()
-    notebook.page.get_by_text(entry, exact=True).click()
 
 
 def save(notebook: NotebookPage, lab: Lab) -> None:
