@@ -202,7 +202,8 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
 
     def _assign(self, tokens: Tensor, temperature: float) -> SoftAssignment:
         """Tokens [N, D], normalised → their soft assignment, as `soft_assign` describes it."""
-        centres, tokens = self.centres - self._origin(), tokens - self._origin()
+        origin = self._origin()
+        centres, tokens = self.centres - origin, tokens - origin
         keys = torch.cat([centres, centres.square().sum(1, keepdim=True)], dim=1)
         queries = torch.cat([2 * tokens, -torch.ones_like(tokens[:, :1])], dim=1) / temperature
         return soft_assign(queries, keys, keys, drop=self.config.drop)

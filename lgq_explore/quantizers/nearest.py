@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .assignment import common_offset
-from .soft_assignment.tiles import beside, strip_buffer, strips
+from .soft_assignment.tiles import Largest, beside, strip_buffer, strips
 
 DISTANCES_AT_ONCE = 2**20
 """Distances held at a time by metrics without their own search."""
@@ -77,13 +77,14 @@ def nearest(tokens: Tensor, codebook: Tensor) -> Nearest:
         tokens, codebook = tokens - offset, codebook - offset
         queries = beside(tokens, torch.full_like(tokens[:, 0], -0.5))
         keys = beside(codebook, codebook.square().sum(1)).T.contiguous()
-        codes = torch.empty(len(tokens), dtype=torch.int64, device=tokens.device)
-        scores = tokens.new_empty(len(tokens))
         buffer = strip_buffer(len(tokens), len(codebook), like=tokens)
-        for strip in strips(len(tokens), len(codebook), tokens.device):
-            best = strip.largest_products(queries[strip.rows], keys, strip.tiles_of(buffer))
-            scores[strip.rows], codes[strip.rows] = best.values, best.indices
-    return Nearest(codes, (tokens.square().sum(1) - 2 * scores).clamp_(min=0))
+        best = Largest.below_each_other(
+            [
+                strip.largest_products(queries[strip.rows], keys, strip.tiles_of(buffer))
+                for strip in strips(len(tokens), len(codebook), tokens.device)
+            ]
+        )
+    return Nearest(best.indices, (tokens.square().sum(1) - 2 * best.values).clamp_(min=0))
 
 
 def sums_by_code(tokens: Tensor, codes: Tensor, codebook_size: int) -> Tensor:

@@ -33,7 +33,7 @@ from lgq_explore.runs.config import near_matches, progress_at
 
 from .controls import Controls
 from .objectives.base import weighted_sum
-from .optimizer import BETAS
+from .optimizer import AdamOfFew
 from .presets import quantizer_config
 
 RECONSTRUCTION = "reconstruction"
@@ -155,10 +155,7 @@ class _Fitting:
     ) -> None:
         self.recipe, self.tokens, self.controls, self.on_log = recipe, tokens, controls, on_log
         self.quantizer = _started(recipe, tokens)
-        parameters = [weight for weight in self.quantizer.parameters() if weight.requires_grad]
-        # A codebook of moving averages has no parameters, and torch refuses an optimiser without any.
-        self.optimizer = torch.optim.Adam(parameters or [torch.zeros(())], lr=recipe.learning_rate, betas=BETAS)
-        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, max(1, recipe.steps))
+        self.optimizer = AdamOfFew(self.quantizer.parameters())
         self.draws = torch.Generator().manual_seed(recipe.seed)
         self.rows: list[dict[str, float]] = []
         self.snapshots: dict[int, NDArray[np.float32]] | None = {} if snapshots else None
@@ -203,12 +200,8 @@ class _Fitting:
         loss = weighted_sum(losses, recipe.loss_weights)
         if not math.isfinite(loss.item()):
             raise self._diverged(step, f"the loss is {loss.item():g}")
-        rate = self.optimizer.param_groups[0]["lr"]
-        if loss.requires_grad:
-            self.optimizer.zero_grad()
-            loss.backward()
-        self.optimizer.step()
-        self.schedule.step()
+        rate = recipe.learning_rate * (1 + math.cos(math.pi * step / recipe.steps)) / 2
+        self.optimizer.step(loss, rate)
         return {
             "learning_rate": rate,
             "loss": loss.detach(),

@@ -56,6 +56,9 @@ STRIDE = 1.6
 """Step of a centre, as a multiple of the way to its cell's mean. F is bounded above by a parabola with its minimum
 there, so any stride below 2 lowers F; one above 1 converges faster where convergence is slow."""
 
+PAIRS_AT_ONCE = 2**16
+"""Pairs of tokens and codes up to which one table of responsibilities is quicker than strips of it."""
+
 DISTINCT = 1e-2
 """Distance below which centres count as one, as a share of the tokens' spread."""
 
@@ -277,16 +280,29 @@ def _settled(
     points: Tensor, centres: Tensor, temperature: float, tolerance: float, iterations: int
 ) -> tuple[Tensor, int, bool]:
     """The centres after they came to rest, the number of iterations, and whether they converged."""
+    features = torch.cat([torch.ones_like(points[:, :1]), points], dim=1)
     for iteration in range(1, iterations + 1):
-        cells = cell_sums(points, centres, temperature, points)
-        mass = (len(points) * cells.mass)[:, None]
+        mass, sums = _mass_and_sums(points, features, centres, temperature)
         # A code with no mass stays where it is.
-        means = torch.where(mass > 0, cells.sums / mass.clamp(min=torch.finfo(mass.dtype).tiny), centres)
+        means = torch.where(mass > 0, sums / mass.clamp(min=torch.finfo(mass.dtype).tiny), centres)
         way = means - centres
         centres = centres + STRIDE * way
         if way.abs().max().item() < tolerance:
             return centres, iteration, True
     return centres, iterations, False
+
+
+def _mass_and_sums(points: Tensor, features: Tensor, centres: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """The number of points that each code answers for [K, 1], and their sum [K, D]; features: ones, and the points."""
+    if len(points) * len(centres) > PAIRS_AT_ONCE:
+        cells = cell_sums(points, centres, temperature, points)
+        return (len(points) * cells.mass)[:, None], cells.sums
+    # Where all responsibilities fit a cache, what counts is the number of operations.
+    bias = centres.square().sum(1, keepdim=True) / -temperature
+    weights = torch.addmm(bias, centres * (2 / temperature), points.T)
+    weights = weights.sub_(weights.amax(0)).exp_()
+    sums = weights @ (features / weights.sum(0)[:, None])
+    return sums[:, :1], sums[:, 1:]
 
 
 def _state(points: Tensor, centres: Tensor, temperature: float) -> tuple[dict[str, float], Tensor]:

@@ -6,6 +6,7 @@ that a second one would help.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from lgq_explore.errors import InputError
 from lgq_explore.frames.toys import CURVE, TABLE
+from lgq_explore.kept import Kept
 from lgq_explore.quantizers import (
     QUANTIZERS,
     Quantizer,
@@ -36,6 +38,10 @@ from lgq_explore.training.fit import (
 
 from .mixtures import HELD_OUT_SEED, HELD_OUT_TOKENS, TOYS, toy_named, toy_tokens
 from .references import Optimum, toy_optimum
+
+LOGGED_ROWS = 25
+
+_fits: Kept[tuple[ToySetting, QuantizerConfig, int], ToyFit] = Kept(most=64)
 
 
 def can_start_otherwise(method: str) -> bool:
@@ -118,10 +124,28 @@ def fit_toy(
     """Fit a setting's method to its mixture; deterministic. log_steps: between rows of the curve, by default a 25th of
     the steps; on_log and controls are as in `fit_quantizer`.
 
+    What nobody watches or steers is learned once: the newest fits are kept, and each caller gets a copy.
+
     Raises:
         InputError: an unknown name or out-of-range number in the setting.
     """
-    config = setting.quantizer()
+    if on_log is None and controls is None:
+        kept = _fits.get(_key(setting, log_steps), lambda: _learned(setting, log_steps, None, None))
+        return copy.deepcopy(kept)
+    return _learned(setting, log_steps, on_log, controls)
+
+
+def _key(setting: ToySetting, log_steps: int | None) -> tuple[ToySetting, QuantizerConfig, int]:
+    return setting, setting.quantizer(), log_steps or max(1, setting.steps // LOGGED_ROWS)
+
+
+def _learned(
+    setting: ToySetting,
+    log_steps: int | None,
+    on_log: Callable[[ToyEvent], None] | None,
+    controls: Controls | None,
+) -> ToyFit:
+    _, config, log_steps = _key(setting, log_steps)
     optimum = toy_optimum(setting.data, config.size)
     held_out = held_out_tokens(setting)
     rows: list[dict[str, float]] = []
@@ -140,7 +164,7 @@ def fit_toy(
             batch_size=setting.batch_size,
             seed=setting.seed,
             loss_weights=setting.loss_weights,
-            log_steps=log_steps or max(1, setting.steps // 25),
+            log_steps=log_steps,
             on_log=take,
             controls=controls,
         )
@@ -187,7 +211,8 @@ def toy_table(
         for method in methods or list(QUANTIZERS):
             for seed in seeds:
                 learned = ToySetting(name, method, toy_named(name).codes, seed, **setting)
-                fit = fit_toy(learned, log_steps=learned.steps)
+                is_kept = _fits.is_known(_key(learned, None))
+                fit = fit_toy(learned, log_steps=None if is_kept else learned.steps)
                 last = fit.curve.iloc[-1]
                 rows.append(
                     {

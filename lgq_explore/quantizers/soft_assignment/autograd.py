@@ -202,5 +202,5 @@ def _check(q: Tensor, k: Tensor, v: Tensor, backend: str, drop: float) -> None:
     if not tables or q.shape[1] != k.shape[1] or len(k) != len(v):
         shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in (("q", q), ("k", k), ("v", v)))
         raise ValueError(f"{shapes}: give q [N, E], k [K, E] and v [K, F] with N and K of at least 1")
-    for name, tensor in (("q", q), ("k", k), ("v", v)):
+    for name, tensor in (("q", q), ("k", k)) if v is k else (("q", q), ("k", k), ("v", v)):
         require_finite(name, tensor)

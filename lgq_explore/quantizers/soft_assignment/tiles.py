@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -80,7 +80,14 @@ class Largest:
 
     def moved(self, columns: int) -> Largest:
         """The same for a table in which these columns start at `columns`."""
-        return Largest(self.values, self.indices + columns)
+        return Largest(self.values, self.indices + columns) if columns else self
+
+    @staticmethod
+    def below_each_other(parts: Sequence[Largest]) -> Largest:
+        """The largest of rows that follow one another."""
+        if len(parts) == 1:
+            return parts[0]
+        return Largest(torch.cat([part.values for part in parts]), torch.cat([part.indices for part in parts]))
 
     def or_later(self, other: Largest) -> Largest:
         """The larger of this and of `other`, found further to the right; on ties, this one."""

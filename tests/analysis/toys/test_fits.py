@@ -13,6 +13,7 @@ from lgq_explore.analysis.toys import (
     TOYS,
     ToySetting,
     fit_toy,
+    fits,
     held_out_tokens,
     toy_named,
     toy_optimum,
@@ -131,6 +132,27 @@ def test_a_fit_can_be_watched_and_stopped() -> None:
 
     fit = fit_toy(ToySetting(steps=500), on_log=stop_at_40, controls=controls)
     assert seen == fit.curve["step"].tolist() == [0, 20, 40]
+
+
+def test_a_setting_is_learned_once_and_each_caller_has_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = ToySetting("square", "vq", 5, steps=40)
+    first = fit_toy(setting)
+    kept = first.quantizer.code_points()
+    with torch.no_grad():
+        first.quantizer.codebook.zero_()  # type: ignore[operator]
+    first.curve.iloc[:, :] = 0.0
+
+    def fail(*arguments: object, **named: object) -> None:
+        raise AssertionError("it is known already")
+
+    monkeypatch.setattr(fits, "fit_quantizer", fail)
+    again = fit_toy(ToySetting("square", "vq", 5, steps=40))
+    assert torch.equal(again.quantizer.code_points(), kept)
+    assert again.curve["step"].tolist() == list(range(41))
+    with pytest.raises(AssertionError):
+        fit_toy(ToySetting("square", "vq", 5, steps=41))
+    with pytest.raises(AssertionError):
+        fit_toy(setting, controls=Controls())
 
 
 def test_the_table_has_a_row_a_fit() -> None:
