@@ -38,15 +38,15 @@ class Progress:
         shown: bool = True,
         delay: float = 0.0,
     ) -> None:
-        is_notebook = _is_notebook()
-        self._redraws = is_notebook or _is_terminal(sys.stderr)
+        shell = _notebook_shell()
+        self._redraws = shell is not None or _is_terminal(sys.stderr)
         stream = _Unfailing if self._redraws else _Lines
         self._settings = {
             "desc": description,
             "unit": f" {unit}",
             "disable": not shown,
             "delay": delay,
-            "file": _Cell() if is_notebook else stream(sys.stderr),
+            "file": stream(sys.stderr) if shell is None else _Cell(shell),
             "mininterval": SECONDS_BETWEEN_DRAWINGS if self._redraws else SECONDS_BETWEEN_LINES,
             "miniters": 1,  # the clock alone decides: steps may take a millisecond or a minute
             "dynamic_ncols": True,
@@ -127,15 +127,13 @@ class _Cell:
 
     encoding = "utf-8"
 
-    def __init__(self) -> None:
-        self._id = uuid.uuid4().hex
+    def __init__(self, shell: Any) -> None:
+        self._publisher, self._id = shell.display_pub, uuid.uuid4().hex
         self._is_drawn = False
 
     def write(self, text: str) -> None:
-        from IPython.display import publish_display_data
-
         if line := text.strip():
-            publish_display_data(
+            self._publisher.publish(
                 {"text/plain": line},
                 {IN_A_CELL: True},
                 transient={"display_id": self._id},
@@ -147,10 +145,11 @@ class _Cell:
         """Every drawing is sent at once."""
 
 
-def _is_notebook() -> bool:
-    """Whether a Jupyter kernel runs this code."""
+def _notebook_shell() -> Any:
+    """IPython's shell where a Jupyter kernel runs this code, else None."""
     ipython = sys.modules.get("IPython")
-    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+    shell = None if ipython is None else ipython.get_ipython()
+    return shell if hasattr(shell, "kernel") else None
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
