@@ -115,7 +115,7 @@ def test_a_box_and_tabs_of_panels_show_their_pictures_when_they_are_opened_again
         notebook.wait_for_kernel()
         expected = [["CodeInspector", "PatchInspector"], ["HealthPanel", "UsageExplorer"]]
         saved_when(notebook, lab, lambda kept: sorted(map(sorted, kept)) == expected)
-        menu(notebook, "Kernel", "Shut Down Kernel")
+        choose(notebook, "Kernel", "Shut Down Kernel")
         notebook.open(lab.address_of(NOTEBOOK))
         shown = json.dumps([[[name, True] for name in names] for names in expected], separators=(",", ":"))
         notebook.wait_until(f"JSON.stringify({KEPT_IN_BOXES}) === {json.dumps(shown)}")
