@@ -21,6 +21,11 @@ CELLS = (
 LINES = '[...document.querySelectorAll(".lgq-runs tbody th")].map(cell => cell.textContent).join()'
 SORTED = '[...document.querySelectorAll(".lgq-runs thead th[aria-sort]")].map(cell => cell.ariaSort).join()'
 TALLEST = 420
+WHEEL = 'getComputedStyle(document.querySelector(".lgq-runs-scroll")).overscrollBehaviorY'
+CUT_NAMES = (
+    '[...document.querySelectorAll(".lgq-runs-start")].filter(part => part.scrollWidth > part.clientWidth).length'
+)
+LONG = "lgq-65536-9c7557e60381-seed0"
 
 pytestmark = pytest.mark.browser
 
@@ -44,7 +49,7 @@ def head(notebook: NotebookPage, name: str) -> Locator:
     return notebook.page.locator(".lgq-runs").get_by_role("button", name=name)
 
 
-def test_a_head_sorts_two_runs_are_ticked_and_opened(notebook: NotebookPage) -> None:
+def test_a_head_sorts_two_runs_are_ticked_and_opened(notebook: NotebookPage, lab: Lab) -> None:
     notebook.run_all()
     notebook.wait_until(f'{LINES} === "grid-0,soft-0,soft-1,soft-2,torn"')
     notebook.wait_for_kernel()
@@ -56,6 +61,15 @@ def test_a_head_sorts_two_runs_are_ticked_and_opened(notebook: NotebookPage) -> 
     notebook.wait_until(f'{LINES} === "soft-0,soft-1,grid-0,soft-2,torn" && {SORTED} === "ascending"')
     notebook.page.keyboard.press("Enter")  # the head still has the focus
     notebook.wait_until(f'{LINES} === "grid-0,soft-1,soft-0,soft-2,torn" && {SORTED} === "descending"')
+
+    assert notebook.page.evaluate(WHEEL) == "auto"  # the notebook scrolls where the table does not
+    (lab.data / "runs" / "grid-0").rename(lab.data / "runs" / LONG)
+    notebook.button("look again").click()
+    notebook.wait_until(f'{LINES} === "{LONG},soft-1,soft-0,soft-2,torn"')
+    assert notebook.page.evaluate(CUT_NAMES) == 0
+    (lab.data / "runs" / LONG).rename(lab.data / "runs" / "grid-0")
+    notebook.button("look again").click()
+    notebook.wait_until(f'{LINES} === "grid-0,soft-1,soft-0,soft-2,torn"')
 
     box(notebook, "soft-1").click()
     box(notebook, "grid-0").focus()
@@ -78,3 +92,7 @@ def test_a_head_sorts_two_runs_are_ticked_and_opened(notebook: NotebookPage) -> 
     notebook.wait_until(f'{LINES} === "grid-0"')
     notebook.wait_for_text("1 of 5 runs shown, 2 ticked, 1 of them not shown")
     notebook.picture("runs_table.png")
+    notebook.page.get_by_role("textbox", name="filter").fill("psnr>99")
+    notebook.page.keyboard.press("Enter")
+    notebook.wait_for_text("no run matches psnr>99")
+    assert head(notebook, "PSNR").is_visible()
