@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from ..errors import InputError, lacks_memory, printable
 from ..progress import tell
 from .bench import add_bench
 from .lists import add_list
+from .options import whole_number
 from .runs import add_decode, add_encode, add_evaluate, add_health
 from .status import BAD_INPUT, INTERRUPTED
 from .streams import say, usable_streams
@@ -40,7 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _status(arguments: Sequence[str] | None) -> int:
     try:
-        options = parser().parse_args(arguments)
+        given = sys.argv[1:] if arguments is None else arguments
+        if not given:
+            parser().print_help()
+            return 0
+        options = parser().parse_args(given)
         status: int = options.command(options)
         return status
     except InputError as error:
@@ -92,6 +98,7 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         # New options would change the meaning of abbreviations, such as --seed for --seeds.
         super().__init__(allow_abbrev=False, **settings)
+        self.register("type", int, whole_number)
 
     def _print_message(self, message: str, file: Any = None) -> None:
         say(message.rstrip("\n"))  # for --help and --version; argparse would hide a failure to write

@@ -27,6 +27,22 @@ def file_path(text: str) -> Path:
     return some_path(text)
 
 
+def whole_number(text: str) -> int:
+    """What options of type int take; argparse would call another text an invalid int value."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
+def codebook_size(text: str) -> int:
+    """The number of codes in an option; refused here, so that it is named whatever else is missing."""
+    size = whole_number(text)
+    if size < 2:
+        raise argparse.ArgumentTypeError(f"codebook_size is {size}: it must be at least 2")
+    return size
+
+
 def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "run", type=some_path, metavar="RUN", help="folder of a run, or its name in lgq-explore list runs"
@@ -34,7 +50,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def add_codebook_size(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--codebook-size", type=int, metavar="K", help="codes; the nearest product for grids")
+    parser.add_argument("--codebook-size", type=codebook_size, metavar="K", help="codes; the nearest product for grids")
 
 
 def add_recipe(parser: argparse.ArgumentParser) -> None:

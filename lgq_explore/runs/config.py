@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import cache
+from numbers import Real
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -25,6 +26,13 @@ DEFAULT_LOSS_WEIGHTS = {"l1": 1.0}
 
 NOT_IN_RECIPE = ("seed", "rounding_replicate", "log_steps", "checkpoint_steps", "snapshot_steps")
 """Fields left out of a recipe's hash: those that are repeated, and those that only say when something is written."""
+
+NUMBERS = (
+    *("image_size", "steps", "batch_size", "seed", "rounding_replicate"),
+    *("learning_rate", "final_learning_rate", "warmup_steps", "weight_decay", "gradient_clip"),
+    *("log_steps", "window_steps", "checkpoint_steps", "snapshot_steps"),
+)
+"""Fields that are compared as numbers."""
 
 MOST_ROUNDING_REPLICATES = 100
 """With more, the initial weights would differ by more than rounding (see TrainConfig.rounding_replicate)."""
@@ -63,6 +71,10 @@ class TrainConfig:
     snapshot_steps: int = 50  # steps between snapshots of the codebook
 
     def __post_init__(self) -> None:
+        is_path = ":" not in self.data and self.data.startswith(("/", "~", "."))
+        self._require("data", not is_path, f"give folder:{self.data}")
+        for name in NUMBERS:
+            self._require(name, isinstance(getattr(self, name), Real), "it must be a number")
         for name in (
             "steps",
             "batch_size",
@@ -104,19 +116,19 @@ class TrainConfig:
 
     def _require(self, name: str, condition: bool, remedy: str) -> None:
         if not condition:
-            raise ValueError(f"{name} is {getattr(self, name)!r}: {remedy}")
+            raise InputError(f"{name} is {getattr(self, name)!r}: {remedy}")
 
     def _fill_loss_weights(self) -> None:
         weights = self.loss_weights or {**DEFAULT_LOSS_WEIGHTS, **self.quantizer.default_loss_weights}
         for name, weight in weights.items():
             if not 0 <= weight < math.inf:
-                raise ValueError(f"loss_weights: {name} is {weight}: give a finite number of at least 0")
+                raise InputError(f"loss_weights: {name} is {weight}: give a finite number of at least 0")
         object.__setattr__(self, "loss_weights", dict(weights))
 
     def _copy_objectives(self) -> None:
         for name in self.objectives:
             if name not in self.loss_weights:
-                raise ValueError(f"objectives: {name} has settings and no weight: give it one in loss_weights")
+                raise InputError(f"objectives: {name} has settings and no weight: give it one in loss_weights")
         named = {name: _as_json(settings) for name, settings in self.objectives.items() if settings}
         object.__setattr__(self, "objectives", named)
 

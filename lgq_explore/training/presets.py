@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import replace
+from numbers import Integral
 
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
@@ -64,6 +65,8 @@ def with_quantizer(config: TrainConfig, method: str | None, codebook_size: int |
 
 
 def _resized(quantizer: QuantizerConfig, codebook_size: int) -> QuantizerConfig:
+    if not isinstance(codebook_size, Integral):
+        raise InputError(f"codebook_size is {codebook_size!r}: give a whole number")
     try:
         return quantizer.resized(codebook_size)
     except ValueError as error:

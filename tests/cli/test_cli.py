@@ -32,7 +32,7 @@ from safetensors.torch import load_file
 
 from lgq_explore import QUANTIZERS, Encoding, encode, evaluate, open_run
 from lgq_explore.analysis.health import assess, worst_state
-from lgq_explore.cli import main
+from lgq_explore.cli import main, parser
 from lgq_explore.runs.run import RunWriter
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -316,6 +316,12 @@ def test_where_there_are_no_runs_the_folder_is_named(
     assert_refused(command("evaluate", "nowhere"), f"list runs shows those in {tmp_path}/runs.")
 
 
+def test_without_a_command_the_help_is_shown(command: Command) -> None:
+    outcome = command()
+    assert (outcome.status, outcome.stderr) == (0, "")
+    assert outcome.stdout == parser().format_help()
+
+
 def test_lists_have_a_name_and_a_line_on_each(command: Command) -> None:
     listed = {what: command("list", what) for what in ("quantizers", "data", "presets")}
     names = {}
@@ -594,7 +600,9 @@ LGQ = ("train", "--quantizer", "lgq", "--data", "fake", *NEW)
 DECODE = ("decode", "R", "--out", "new")
 BENCH = ("bench", "quantizers", "--data", "fake", "--results", "new")
 REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "no command": ((), ("COMMAND", "--help")),
+    "text as an option's number": ((*LGQ, "--steps", "ten"), ("--steps", "'ten' is not a whole number")),
+    "codes below two, and no method": (("train", "--codebook-size", "-5"), ("codebook_size is -5", "at least 2")),
+    "a bare path as data": ((*LGQ, "--data", "/my/pictures"), ("'/my/pictures'", "give folder:/my/pictures")),
     "unknown command": (("trian",), ("'trian'", "train")),
     "unknown option": ((*LGQ, "--sead", "3"), ("--sead 3", "--help")),
     "shortened option": ((*LGQ, "--codebook", "8"), ("--codebook 8", "--help")),

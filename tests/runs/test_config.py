@@ -30,6 +30,7 @@ from lgq_explore.runs.config import (
     progress_at,
     read_recipe,
 )
+from lgq_explore.training.presets import preset
 
 
 def read_back(config: TrainConfig) -> TrainConfig:
@@ -352,3 +353,14 @@ def test_numbers_written_otherwise_are_the_same_recipe() -> None:
 def test_progress_runs_from_nothing_to_all() -> None:
     assert [progress_at(step, 5) for step in range(5)] == [0, 0.25, 0.5, 0.75, 1]
     assert progress_at(0, 1) == 0
+
+
+def test_what_is_no_number_or_no_spec_is_refused_when_the_recipe_is_made() -> None:
+    with pytest.raises(InputError, match="codebook_size is '256': give a whole number"):
+        preset("tiny", "lgq", codebook_size="256")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="steps is -3: it must be at least 1"):
+        TrainConfig(steps=-3)
+    with pytest.raises(InputError, match="steps is 'ten': it must be a number"):
+        TrainConfig(steps="ten")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="data is '/my/pictures': give folder:/my/pictures"):
+        TrainConfig(data="/my/pictures")
