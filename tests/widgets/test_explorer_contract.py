@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import ipywidgets
@@ -275,3 +276,10 @@ def test_an_error_in_one_drawing_is_said_and_leaves_every_control_working(
         panel.inputs[name].value = _another(panel, name)
         assert len(drawn) > times, f"{name} does not draw any more"
         assert str(raised) not in panel._message.value
+
+
+def test_saved_numbers_are_for_programs(panel: Explorer) -> None:
+    saved = pd.read_csv(StringIO(panel._prepare_file("numbers, CSV")().data.decode()))
+    assert len(saved) > 0
+    assert not [name for name in saved if str(name).startswith("Unnamed")]
+    assert saved.columns.tolist() == panel.numbers().columns.tolist()
