@@ -46,6 +46,14 @@ def test_each_promised_name_loads(name: str) -> None:
     assert getattr(lgq_explore, name) is not None
 
 
+def test_the_docstring_says_what_the_package_is_for_and_begins_with_its_entry_points() -> None:
+    said = lgq_explore.__doc__ or ""
+    assert said.startswith("Train discrete image tokenizers")
+    for name in ("preset", "train", "evaluate", "study", "open_run", "resume", "widgets"):
+        assert name in said
+    assert "PEP" not in said
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no_such_name"):
         lgq_explore.no_such_name  # noqa: B018
