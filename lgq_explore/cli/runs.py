@@ -94,7 +94,9 @@ def add_decode(commands: Any) -> None:
     parser = commands.add_parser("decode", help="make pictures of the codes in a file that encode wrote")
     add_run(parser)
     parser.add_argument("file", type=some_path, metavar="FILE.npz")
-    parser.add_argument("--out", type=some_path, required=True, metavar="DIR", help="new folder for the PNG files")
+    parser.add_argument(
+        "--out", type=some_path, required=True, metavar="DIR", help="new folder for PNG files and their list"
+    )
     parser.set_defaults(command=_decode)
 
 
@@ -109,7 +111,7 @@ def _decode(options: argparse.Namespace) -> int:
     pictures = decode(run, encoding.codes, trained=trained)
     if encoding.weights not in ("", trained.digest):
         tell(f"{printable(options.file)}: its codes were made by other weights than those that decode them")
-    write_pictures(options.out, pictures)
+    write_pictures(options.out, pictures, encoding.photograph_names[encoding.photograph].tolist())
     _tell_remarks(run)
     tell(f"{printable(options.out)}: {len(pictures)} pictures")
     return 0

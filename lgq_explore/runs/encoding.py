@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -338,17 +340,43 @@ def decode(
     return torch.cat(pictures).numpy()
 
 
-def write_pictures(folder: str | os.PathLike[str], pictures: NDArray[np.uint8]) -> None:
-    """Write pictures uint8 [N, 3, S, S] as numbered PNG files into a new folder, all or none. Raises InputError."""
+LIST_OF_PICTURES = "pictures.csv"
+
+
+def write_pictures(
+    folder: str | os.PathLike[str], pictures: NDArray[np.uint8], photographs: Sequence[str] | None = None
+) -> None:
+    """Write pictures uint8 [N, 3, S, S] as numbered PNG files into a new folder, all or none. Raises InputError.
+
+    photographs: the name of the one that each picture is cut from, for a LIST_OF_PICTURES beside them, which numbers
+    the crops of each photograph from 1.
+    """
     path = given_path(folder)
     require_new_folder(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with new_folder(path) as target:
             for number, picture in enumerate(pictures):
-                Image.fromarray(picture.transpose(1, 2, 0)).save(target / f"{number:05d}.png")
+                Image.fromarray(picture.transpose(1, 2, 0)).save(target / _picture_name(number))
+            if photographs is not None:
+                _write_list(target / LIST_OF_PICTURES, photographs)
     except OSError as error:
         require_new_folder(path)  # it may have appeared meanwhile
         raise InputError(
             f"{printable(path)} can't be made: {error.strerror}. Name a folder that can be written."
         ) from error
+
+
+def _write_list(path: Path, photographs: Sequence[str]) -> None:
+    crops: Counter[str] = Counter()
+    # File names that are not valid UTF-8 contain surrogates, which strict encoding refuses.
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as target:
+        rows = csv.writer(target)
+        rows.writerow(("file", "photograph", "crop"))
+        for number, photograph in enumerate(photographs):
+            crops[photograph] += 1
+            rows.writerow((_picture_name(number), photograph, crops[photograph]))
+
+
+def _picture_name(number: int) -> str:
+    return f"{number:05d}.png"

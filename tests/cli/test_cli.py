@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -187,8 +188,12 @@ def test_encode_and_decode_give_the_reconstructions(trained: Path, command: Comm
     decoded = command("decode", trained, file, "--out", folder)
     assert (decoded.status, decoded.stdout, decoded.stderr) == (0, "", f"{folder}: 70 pictures\n")
     encoding = Encoding.load(file)
-    pictures = [np.asarray(Image.open(path)).transpose(2, 0, 1) for path in sorted(folder.iterdir())]
+    pictures = [np.asarray(Image.open(path)).transpose(2, 0, 1) for path in sorted(folder.glob("*.png"))]
     np.testing.assert_array_equal(np.stack(pictures), encoding.reconstructions)
+    listed = pd.read_csv(folder / "pictures.csv")
+    assert listed["file"].tolist() == [f"{number:05d}.png" for number in range(70)]
+    assert listed["photograph"].tolist() == encoding.photograph_names[encoding.photograph].tolist()
+    assert listed["crop"].tolist() == (listed.groupby("photograph").cumcount() + 1).tolist()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["encoding.npz", "pictures"]
 
 
