@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 from playwright.sync_api import Locator, Page
 
-from lgq_explore.widgets.parts.charts import Charts
+from lgq_explore.widgets.parts.charts.widget import Charts
 
 PAGE = """<!doctype html><meta charset="utf-8">
 <body data-jp-theme-light="true"><div id="charts" style="width: {width}px"></div></body>"""

@@ -72,7 +72,7 @@ def buttons(**actions):
 _SCATTERGL = (
     """\
 from lgq_explore.plots.geometry import MapPane, draw_latent_maps
-from lgq_explore.widgets.parts.charts import Charts
+from lgq_explore.widgets.parts.charts.widget import Charts
 """,
     """\
 edges = pd.DataFrame({"code": [], "neighbour": []}, dtype=int)

@@ -11,7 +11,7 @@ WHITE, DARK_PAPER = "#FFFFFF", "#111111"
 """What words stand on: in print and in the light theme, and in JupyterLab's dark theme."""
 
 STEPS = 50
-"""From a colour to black or white. charts_theme.js takes the same steps."""
+"""From a colour to black or white. The panels' theme.js takes the same steps."""
 
 
 def luminance(colour: str) -> float:

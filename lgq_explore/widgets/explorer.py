@@ -15,14 +15,14 @@ from lgq_explore.errors import InputError
 from lgq_explore.plots.paper import Width, printed_width
 
 from .panel import ERROR_COLOUR, QUIET_COLOUR, Panel, spoken
-from .parts.background import Background, Piece, Work
-from .parts.charts import Charts, Picked
-from .parts.foot import Foot
-from .parts.inputs import button, row
-from .parts.kernel_loop import KernelLoop
-from .parts.saving import FORMATS, Offered, SavedFile, file_stem
-from .parts.state import Stateful
-from .parts.tables import numbers_as_table, numbers_in_full, tables_as_html
+from .parts.charts.widget import Charts, Picked
+from .parts.frame.foot import Foot
+from .parts.frame.saving import FORMATS, Offered, SavedFile, file_stem
+from .parts.frame.tables import numbers_as_table, numbers_in_full, tables_as_html
+from .parts.state.inputs import button, row
+from .parts.state.pieces import Stateful
+from .parts.work.background import Background, Piece, Work
+from .parts.work.kernel_loop import KernelLoop
 
 COALESCE_SECONDS = 0.03
 """A drag sends moves faster than they can be drawn: those that arrive within this time are drawn once."""
@@ -33,8 +33,8 @@ MAKE_AGAIN = "make the panel again to see it"
 class Explorer(Stateful, Panel):
     """A panel that answers one question about runs, from one line of Python.
 
-    Its state is what its class declares (`parts.state.Piece`): keywords of the constructor, and traits that can be read
-    and set from Python. What is picked, codes in the trait `selection` or a `patch`, is shared with other panels by
+    Its state is what its class declares (`parts.state.pieces`): keywords of the constructor, and traits that can be
+    read and set from Python. What is picked, codes in the trait `selection` or a `patch`, is shared with other panels by
     `link`. Where a kernel's loop runs, the charts follow a moment later, once for many moves; elsewhere at once.
 
     What it shows of a run is what its folder held when the panel was made (`FrozenRun`). Where the folder has moved on
@@ -49,7 +49,7 @@ class Explorer(Stateful, Panel):
     `frame`, `summary` and `line`, all of the state's present values. InputError raised by `draw` is shown to the
     reader, and what was drawn and said before stays.
 
-    From a move to a picture: an input sets its piece (`parts.state.bind`), which checks the value. `_state_changed`
+    From a move to a picture: an input sets its piece (`parts.state.pieces`), which checks the value. `_state_changed`
     asks the kernel's loop to draw once for all moves of the next moments. `_redraw` has `draw` make the figures, whose
     numbers come from `analysis` and whose shapes from `plots`. `Charts` sends those that changed to the page.
 

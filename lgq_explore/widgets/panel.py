@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 
 from lgq_explore.errors import printable
 
-from .parts.presence import HOW_TO_MAKE_IT_LIVE, Presence, in_words, saved_model
-from .parts.renewal import Renewal
-from .parts.stacked import Words, figure_of_sentence, stacked_png
+from .parts.frame.presence import HOW_TO_MAKE_IT_LIVE, Presence, in_words, saved_model
+from .parts.frame.renewal import Renewal
+from .parts.state.stacked import Words, figure_of_sentence, stacked_png
 
 ERROR_COLOUR = "var(--jp-error-color1, #b00020)"
 QUIET_COLOUR = "var(--jp-ui-font-color2, #666)"

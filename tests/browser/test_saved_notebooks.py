@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 from lgq_explore import widgets
 from lgq_explore.training.loop import train
 from lgq_explore.widgets.panel import Panel
-from lgq_explore.widgets.parts.presence import HOW_TO_MAKE_IT_LIVE
+from lgq_explore.widgets.parts.frame.presence import HOW_TO_MAKE_IT_LIVE
 from tests.browser.notebook_page import OUTPUTS, SECONDS, SMALL, NotebookPage, choose, opened_notebook
 
 if TYPE_CHECKING:

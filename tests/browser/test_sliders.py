@@ -10,8 +10,8 @@ from tests.browser.notebook_page import opened_notebook
 
 CELLS = (
     "import ipywidgets\n"
-    "from lgq_explore.widgets.parts.charts import Charts\n"
-    "from lgq_explore.widgets.parts.inputs import TypedSlider, step_slider",
+    "from lgq_explore.widgets.parts.charts.widget import Charts\n"
+    "from lgq_explore.widgets.parts.state.inputs import TypedSlider, step_slider",
     "stops = TypedSlider('temperature', [0.1, 0.25, 1.0], '300px')\n"
     "ipywidgets.VBox([stops, step_slider('codes of step')([0, 100, 200]).widget, Charts()]).add_class('lgq-panel')",
 )

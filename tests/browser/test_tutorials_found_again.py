@@ -19,7 +19,7 @@ from playwright.sync_api import Page
 from benchmarks.browser.page import Lab, jupyterlab
 from lgq_explore import widgets
 from lgq_explore.widgets.panel import Panel
-from lgq_explore.widgets.parts.presence import HOW_TO_MAKE_IT_LIVE
+from lgq_explore.widgets.parts.frame.presence import HOW_TO_MAKE_IT_LIVE
 from notebooks.bake import WIDGET_VIEW
 from tests.browser.notebook_page import OUTPUTS, SECONDS, NotebookPage, choose, wait_for
 

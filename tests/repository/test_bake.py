@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from PIL import Image
 
-from lgq_explore.widgets.parts.presence import HOW_TO_MAKE_IT_LIVE
+from lgq_explore.widgets.parts.frame.presence import HOW_TO_MAKE_IT_LIVE
 from notebooks.bake import LARGEST_BYTES, WIDGET_STATE, WIDGET_VIEW, main
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))

@@ -19,9 +19,9 @@ from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
 from lgq_explore.widgets.explorer import Explorer
-from lgq_explore.widgets.parts.background import Work
-from lgq_explore.widgets.parts.state import Codes
+from lgq_explore.widgets.parts.state.pieces import Codes
 from lgq_explore.widgets.parts.studies import as_run, as_study, run_argument, study_argument, study_caption
+from lgq_explore.widgets.parts.work.background import Work
 
 
 class Squares(Explorer):

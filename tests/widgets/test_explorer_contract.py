@@ -31,7 +31,7 @@ from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
 from lgq_explore.widgets.explorer import Explorer
 from lgq_explore.widgets.panel import Panel
-from lgq_explore.widgets.parts.state import Choice
+from lgq_explore.widgets.parts.state.pieces import Choice
 
 CODES = 16
 

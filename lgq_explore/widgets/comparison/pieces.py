@@ -8,7 +8,7 @@ from typing import Any
 
 from lgq_explore.errors import InputError
 
-from ..parts.state import Piece
+from ..parts.state.pieces import Piece
 from .filtering import conditions
 
 

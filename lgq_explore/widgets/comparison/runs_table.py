@@ -23,12 +23,12 @@ from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.study import CROPS, Study, study
 
 from ..panel import ERROR_COLOUR, QUIET_COLOUR, Panel, spoken
-from ..parts.background import Background
-from ..parts.foot import Foot
-from ..parts.inputs import button, check_box, row, text_box
-from ..parts.kernel_loop import KernelLoop
-from ..parts.saving import NUMBER_FORMATS, Offered, SavedFile
-from ..parts.state import Choice, Stateful
+from ..parts.frame.foot import Foot
+from ..parts.frame.saving import NUMBER_FORMATS, Offered, SavedFile
+from ..parts.state.inputs import button, check_box, row, text_box
+from ..parts.state.pieces import Choice, Stateful
+from ..parts.work.background import Background
+from ..parts.work.kernel_loop import KernelLoop
 from .columns import COLUMNS, split_columns
 from .filtering import filtered, why_none
 from .openers import OPENERS, opener

@@ -19,11 +19,11 @@ from lgq_explore.frames.geometry import CODE, TOKEN
 from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import MAKE_AGAIN, Explorer
-from ..parts.background import Abandoned, Piece, Work
-from ..parts.charts import Picked
-from ..parts.inputs import codes_box, menu, row, step_slider
-from ..parts.state import Choice, Codes
+from ..parts.charts.widget import Picked
+from ..parts.state.inputs import codes_box, menu, row, step_slider
+from ..parts.state.pieces import Choice, Codes
 from ..parts.studies import StudyLike, as_study, study_arguments, study_caption
+from ..parts.work.background import Abandoned, Piece, Work
 from .panes import MapRequest, PaneRequest, StudyMaps, numbers_of, of_the_same_map
 
 BESIDE = {

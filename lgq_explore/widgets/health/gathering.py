@@ -13,7 +13,7 @@ from lgq_explore.errors import InputError
 from lgq_explore.runs.frozen_run import FolderWatch, stamp_of
 from lgq_explore.runs.run import Run, open_run
 
-from ..parts.one_by_one import OneByOne
+from ..parts.work.one_by_one import OneByOne
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,11 +17,11 @@ from lgq_explore.runs.run import Run
 from lgq_explore.runs.study import Study
 
 from ..explorer import Explorer
-from ..parts.background import Piece, Work
-from ..parts.inputs import button, row, tabs
-from ..parts.kernel_loop import running_loop
-from ..parts.state import Choice
+from ..parts.state.inputs import button, row, tabs
+from ..parts.state.pieces import Choice
 from ..parts.studies import StudyLike, as_run, require_own_pictures, run_argument, run_names
+from ..parts.work.background import Piece, Work
+from ..parts.work.kernel_loop import running_loop
 from .gathering import GatheredRun, Gathering
 from .tables import in_one_sentence, overview, verdict_lines
 

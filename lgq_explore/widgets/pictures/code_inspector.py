@@ -22,11 +22,11 @@ from lgq_explore.plots.style import Title
 from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import Explorer
-from ..parts.background import Work
-from ..parts.charts import Picked
-from ..parts.inputs import button, codes_box, row, tabs
-from ..parts.state import Choice, Codes
+from ..parts.charts.widget import Picked
+from ..parts.state.inputs import button, codes_box, row, tabs
+from ..parts.state.pieces import Choice, Codes
 from ..parts.studies import StudyLike, as_study, snapshots_caption, study_arguments, study_caption
+from ..parts.work.background import Work
 
 MOST_CODES = 5
 """Rows of patches: a lasso may catch hundreds of codes, and the most used of them are shown."""

@@ -19,9 +19,9 @@ from lgq_explore.quantizers import SoftQuantizer
 from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import Explorer
-from ..parts.charts import Picked
-from ..parts.inputs import decade_slider, place_boxes, row
-from ..parts.state import Place, Temperature
+from ..parts.charts.widget import Picked
+from ..parts.state.inputs import decade_slider, place_boxes, row
+from ..parts.state.pieces import Place, Temperature
 from ..parts.studies import StudyLike, as_study, study_arguments, study_caption
 
 LOWEST_DECADE, HIGHEST_DECADE = -3, 2

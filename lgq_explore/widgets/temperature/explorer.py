@@ -20,11 +20,11 @@ from lgq_explore.errors import printable
 from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import Explorer
-from ..parts.background import Abandoned, Piece, Work
-from ..parts.charts import Picked
-from ..parts.inputs import codes_box, number_box, row, step_slider, stop_slider, tabs, three_digits
-from ..parts.state import Choice, Codes, Temperature, Whole
+from ..parts.charts.widget import Picked
+from ..parts.state.inputs import codes_box, number_box, row, step_slider, stop_slider, tabs, three_digits
+from ..parts.state.pieces import Choice, Codes, Temperature, Whole
 from ..parts.studies import StudyLike, as_study, snapshots_caption, study_arguments, study_caption
+from ..parts.work.background import Abandoned, Piece, Work
 
 AHEAD = 12
 """Temperatures around the present one that are made ready while nobody moves, so that a move finds its answer."""

@@ -8,7 +8,7 @@ from time import perf_counter
 from lgq_explore import analysis
 from lgq_explore.analysis.toys import ToyView
 
-from ..parts.background import Abandoned
+from ..parts.work.background import Abandoned
 
 TOLD_SECONDS = 0.25
 """Least time between two sentences about how far it is."""

@@ -23,11 +23,11 @@ from lgq_explore.quantizers.initialization import INITIALIZATIONS
 from lgq_explore.quantizers.lgq import USAGE_FORMS
 
 from ..explorer import Explorer
-from ..parts.background import Piece
-from ..parts.follower import Follower
-from ..parts.inputs import button, menu, number_box, row, stop_slider, tabs, three_digits
-from ..parts.state import Choice, Temperature, Weight, Whole
-from ..parts.tables import numbers_as_table, numbers_in_full
+from ..parts.frame.tables import numbers_as_table, numbers_in_full
+from ..parts.state.inputs import button, menu, number_box, row, stop_slider, tabs, three_digits
+from ..parts.state.pieces import Choice, Temperature, Weight, Whole
+from ..parts.work.background import Piece
+from ..parts.work.follower import Follower
 from .annealing import Annealing, annealed_for
 from .numbers import curve_of_start, numbers_of
 from .planes import equilibrium_plane, hard_plane, no_equilibrium_plane, no_temperature, soft_plane

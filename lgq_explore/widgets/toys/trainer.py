@@ -10,7 +10,7 @@ import pandas as pd
 from lgq_explore.analysis.toys.fits import ToyEvent, ToyFit, ToySetting, fit_toy
 from lgq_explore.quantizers import Quantizer
 
-from ..parts.trainer_thread import TrainerThread
+from ..parts.work.trainer_thread import TrainerThread
 
 
 @dataclass(frozen=True, eq=False)

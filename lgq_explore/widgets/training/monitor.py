@@ -18,10 +18,10 @@ from lgq_explore.runs.training_lock import is_held
 from lgq_explore.training.controls import Controls
 
 from ..panel import Panel
-from ..parts.follower import Follower
-from ..parts.kernel_loop import log_defect
-from ..parts.saving import Offered, SavedFile, file_stem
+from ..parts.frame.saving import Offered, SavedFile, file_stem
 from ..parts.studies import RunLike, as_run, run_argument
+from ..parts.work.follower import Follower
+from ..parts.work.kernel_loop import log_defect
 from .latest_step import LatestStep
 from .reader import RunReader
 from .situation import NOTHING_YET, situation_of

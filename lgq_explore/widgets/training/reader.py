@@ -18,7 +18,7 @@ from lgq_explore.runs.run_files import step_of
 from lgq_explore.runs.training_lock import is_held
 from lgq_explore.training.checkpoint_summary import newest_checkpoint_summary
 
-from ..parts.background import Abandoned
+from ..parts.work.background import Abandoned
 from .latest_step import CodesAndPictures, LatestStep
 
 NOT_READ = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..parts.trainer_thread import State
+from ..parts.work.trainer_thread import State
 from .latest_step import LatestStep
 from .reader import RunReader
 from .trainer import Trainer

@@ -19,7 +19,7 @@ from lgq_explore.training.checkpoint_summary import newest_checkpoint_summary
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.loop import LogEvent, resume, train
 
-from ..parts.trainer_thread import State, TrainerThread
+from ..parts.work.trainer_thread import State, TrainerThread
 from .latest_step import CodesAndPictures, LatestStep
 
 

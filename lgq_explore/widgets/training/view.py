@@ -19,11 +19,11 @@ from lgq_explore.runs.config import TrainConfig
 from lgq_explore.training.controls import Controls
 
 from ..panel import ERROR_COLOUR, QUIET_COLOUR, spoken
-from ..parts.charts import Charts
-from ..parts.foot import Foot
-from ..parts.inputs import button, row
-from ..parts.saving import FORMATS, SavedFile
-from ..parts.tables import as_read, numbers_in_full, tables_as_html
+from ..parts.charts.widget import Charts
+from ..parts.frame.foot import Foot
+from ..parts.frame.saving import FORMATS, SavedFile
+from ..parts.frame.tables import as_read, numbers_in_full, tables_as_html
+from ..parts.state.inputs import button, row
 from ..temperature.control import TemperatureControl
 from .latest_step import LatestStep
 from .situation import Situation, in_two_lines

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from ..parts.background import Background
-from ..parts.kernel_loop import running_loop
+from ..parts.work.background import Background
+from ..parts.work.kernel_loop import running_loop
 from .reader import RunReader
 
 LOOK_SECONDS = 1.0

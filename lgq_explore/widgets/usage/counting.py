@@ -12,8 +12,8 @@ from lgq_explore import analysis
 from lgq_explore.runs.run import Run
 from lgq_explore.runs.study import CODES_KEPT, CROPS, Study
 
-from ..parts.one_by_one import OneByOne
 from ..parts.studies import as_codes, run_argument, study_argument
+from ..parts.work.one_by_one import OneByOne
 
 AT_ONCE = 4
 """Runs that are counted before the panel is there; where a kernel's loop runs, it counts the others meanwhile."""

@@ -18,11 +18,10 @@ from lgq_explore.runs.frozen_run import frozen
 from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import Explorer
-from ..parts.background import Piece, Work
-from ..parts.charts import Picked
-from ..parts.inputs import codes_box, count_slider, menu, row, tabs
-from ..parts.kernel_loop import running_loop
-from ..parts.state import Choice, Codes, Whole
+from ..parts.charts.widget import Picked
+from ..parts.frame.tables import tables_as_html
+from ..parts.state.inputs import codes_box, count_slider, menu, row, tabs
+from ..parts.state.pieces import Choice, Codes, Whole
 from ..parts.studies import (
     StudyLike,
     as_run,
@@ -31,7 +30,8 @@ from ..parts.studies import (
     study_caption,
     study_names,
 )
-from ..parts.tables import tables_as_html
+from ..parts.work.background import Piece, Work
+from ..parts.work.kernel_loop import running_loop
 from .counting import AT_ONCE, CountedRun, Counting, frame_of
 from .tables import definitions_table, numbers_beside, numbers_table
 

@@ -20,7 +20,7 @@ from lgq_explore.quantizers import FSQConfig, LGQConfig
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run
 from lgq_explore.widgets import TemperatureExplorer
-from lgq_explore.widgets.parts.background import Abandoned
+from lgq_explore.widgets.parts.work.background import Abandoned
 from lgq_explore.widgets.temperature.explorer import TOKEN_MAP, VIEWS
 from tests.analysis.planted_tokenizer import method_tokenizer, noise_pictures, study_of
 

@@ -22,7 +22,7 @@ from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
 from lgq_explore.widgets import CodeInspector, UsageExplorer, link
-from lgq_explore.widgets.parts.charts import Picked
+from lgq_explore.widgets.parts.charts.widget import Picked
 from lgq_explore.widgets.usage.explorer import VIEWS
 from tests.analysis.planted_tokenizer import method_tokenizer, noise_pictures, study_of
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Generic, TypeVar
 
-from .kernel_loop import KernelLoop
+from ..work.kernel_loop import KernelLoop
 
 QUIET_SECONDS = 3.0
 """A picture is drawn when this time has passed since the last change."""

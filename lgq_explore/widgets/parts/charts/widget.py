@@ -16,18 +16,18 @@ from plotly.offline import get_plotlyjs
 
 from lgq_explore.plots.style import MARKS, THEMED
 
-from .page_part import PagePart, script
+from ..page_part import PagePart, script
 
 FOLDER = Path(__file__).parent
 SCRIPTS = (
-    "charts_theme.js",
-    "charts_picking.js",
-    "charts_marks.js",
-    "charts_tools.js",
-    "charts_sliders.js",
-    "charts.js",
+    "theme.js",
+    "picking.js",
+    "marks.js",
+    "tools.js",
+    "sliders.js",
+    "widget.js",
 )
-STYLES = ("charts.css", "charts_tools.css")
+STYLES = ("widget.css", "tools.css")
 """Parts of one script, and of one style sheet: a widget has one of each."""
 
 Mode = Literal["replace", "add", "remove"]

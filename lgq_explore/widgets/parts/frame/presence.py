@@ -10,7 +10,7 @@ from typing import Any
 
 import traitlets
 
-from .page_part import PagePart, script
+from ..page_part import PagePart, script
 
 FOLDER = Path(__file__).parent
 HOW_TO_MAKE_IT_LIVE = "run this cell to make it live"

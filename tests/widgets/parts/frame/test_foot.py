@@ -15,8 +15,8 @@ from PIL import Image
 
 from lgq_explore.plots.paper import Width, printed_width
 from lgq_explore.plots.printing import new_figure
-from lgq_explore.widgets.parts.foot import Foot
-from lgq_explore.widgets.parts.saving import FORMATS, Offered, SavedFile, as_latex, file_stem
+from lgq_explore.widgets.parts.frame.foot import Foot
+from lgq_explore.widgets.parts.frame.saving import FORMATS, Offered, SavedFile, as_latex, file_stem
 
 PRINTED = pd.DataFrame({"perplexity": ["206"], "top 1 %": ["18.6%"]}, index=["lgq_a"])
 NUMBERS = pd.DataFrame({"run": ["lgq_a", "lgq_b"], "perplexity": [206.123456789, 1e-9], "K": [65536.0, math.nan]})

@@ -10,7 +10,7 @@ import pytest
 
 from lgq_explore.errors import InputError
 from lgq_explore.widgets.parts import inputs
-from lgq_explore.widgets.parts.state import Choice, Codes, Place, Stateful, Temperature, Weight, Whole
+from lgq_explore.widgets.parts.state.pieces import Choice, Codes, Place, Stateful, Temperature, Weight, Whole
 
 
 class Planted(Stateful):

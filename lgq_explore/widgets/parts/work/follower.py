@@ -9,7 +9,7 @@ from typing import Any, Generic
 
 from lgq_explore.errors import InputError
 
-from ..panel import Panel
+from ...panel import Panel
 from .kernel_loop import KernelLoop, log_defect, running_loop
 from .trainer_thread import Result, State, TrainerThread
 

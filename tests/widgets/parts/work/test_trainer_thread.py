@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lgq_explore.errors import InputError
-from lgq_explore.widgets.parts.trainer_thread import State, TrainerThread
+from lgq_explore.widgets.parts.work.trainer_thread import State, TrainerThread
 
 WHOLE = 3
 """Steps of the planted work."""
@@ -114,7 +114,7 @@ import threading
 import time
 from pathlib import Path
 
-from lgq_explore.widgets.parts.trainer_thread import TrainerThread
+from lgq_explore.widgets.parts.work.trainer_thread import TrainerThread
 
 began = threading.Event()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lgq_explore.errors import InputError
-from lgq_explore.widgets.parts.one_by_one import OneByOne
+from lgq_explore.widgets.parts.work.one_by_one import OneByOne
 
 
 class Lengths(OneByOne[int]):

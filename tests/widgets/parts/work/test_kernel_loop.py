@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from lgq_explore.widgets.parts.kernel_loop import KernelLoop, running_loop
+from lgq_explore.widgets.parts.work.kernel_loop import KernelLoop, running_loop
 
 
 def test_without_a_loop_it_is_done_at_once() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import traitlets
 
-from .kernel_loop import KernelLoop
-from .page_part import PagePart, script
+from ..page_part import PagePart, script
+from ..work.kernel_loop import KernelLoop
 from .saving import SavedFile
 
 FOLDER = Path(__file__).parent

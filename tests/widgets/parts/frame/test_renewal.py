@@ -11,7 +11,7 @@ import pytest
 
 from lgq_explore.errors import InputError
 from lgq_explore.widgets.parts import renewal
-from lgq_explore.widgets.parts.renewal import LONGEST_SECONDS, QUIET_SECONDS, Renewal
+from lgq_explore.widgets.parts.frame.renewal import LONGEST_SECONDS, QUIET_SECONDS, Renewal
 
 
 class Clock:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from lgq_explore.errors import InputError
-from lgq_explore.widgets.parts.background import Abandoned, Background
+from lgq_explore.widgets.parts.work.background import Abandoned, Background
 
 FAILURES = {-1: Abandoned(), -2: InputError("no such run"), -3: ZeroDivisionError("a defect")}
 """What pieces of these numbers raise."""

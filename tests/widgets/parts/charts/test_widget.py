@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 
 from lgq_explore.plots.style import MARKS
-from lgq_explore.widgets.parts.charts import Charts, Mode, Picked, plotly_library
+from lgq_explore.widgets.parts.charts.widget import Charts, Mode, Picked, plotly_library
 
 
 @pytest.fixture

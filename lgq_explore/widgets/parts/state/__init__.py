@@ -1,0 +1,1 @@
+"""Pieces of the state of a panel, and the inputs that change them."""

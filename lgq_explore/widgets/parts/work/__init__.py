@@ -1,0 +1,1 @@
+"""What takes long, beside the loop of the kernel."""
