@@ -34,8 +34,8 @@ class Explorer(Stateful, Panel):
     """A panel that answers one question about runs, from one line of Python.
 
     Its state is what its class declares (`parts.state.pieces`): keywords of the constructor, and traits that can be
-    read and set from Python. What is picked, codes in the trait `selection` or a `patch`, is shared with other panels by
-    `link`. Where a kernel's loop runs, the charts follow a moment later, once for many moves; elsewhere at once.
+    read and set from Python. What is picked, codes in the trait `selection` or a `patch`, is shared with other panels
+    by `link`. Where a kernel's loop runs, the charts follow a moment later, once for many moves; elsewhere at once.
 
     What it shows of a run is what its folder held when the panel was made (`FrozenRun`). Where the folder has moved on
     since, the panel says so.

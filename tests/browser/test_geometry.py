@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
-from lgq_explore.widgets.parts.state.pieces.codes_box import shortened
 from playwright.sync_api import Page
 
 import lgq_explore as lgq
@@ -19,6 +18,7 @@ from lgq_explore.quantizers import FSQConfig
 from lgq_explore.runs.run import Run
 from lgq_explore.runs.study import study
 from lgq_explore.training.loop import train
+from lgq_explore.widgets.parts.state.codes_box import shortened
 from lgq_explore.widgets.parts.state.pieces import MOST_WRITTEN_OUT
 from tests.browser.notebook_page import SECONDS, SMALL, NotebookPage, chart, opened_notebook
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from lgq_explore.widgets.parts.state.pieces.codes_box import shortened
 from playwright.sync_api import Locator, Page, Position
 
 import lgq_explore as lgq
@@ -17,6 +16,7 @@ from lgq_explore.analysis.codes import as_text
 from lgq_explore.runs.encoding import Encoding
 from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
+from lgq_explore.widgets.parts.state.codes_box import shortened
 from tests.browser.notebook_page import SMALL, NotebookPage, opened_notebook
 
 if TYPE_CHECKING:

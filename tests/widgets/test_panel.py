@@ -13,7 +13,7 @@ from PIL import Image
 from lgq_explore.plots.printing import new_figure
 from lgq_explore.widgets import panel as module
 from lgq_explore.widgets.panel import Panel
-from lgq_explore.widgets.parts import renewal
+from lgq_explore.widgets.parts.frame import renewal
 from lgq_explore.widgets.parts.frame.presence import in_words, saved_model
 
 VIEW = "application/vnd.jupyter.widget-view+json"

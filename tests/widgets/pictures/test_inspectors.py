@@ -11,7 +11,6 @@ import ipywidgets
 import numpy as np
 import pytest
 import traitlets
-from lgq_explore.widgets.parts.state.pieces.codes_box import CodesBox
 
 import lgq_explore as lgq
 from lgq_explore import analysis
@@ -24,6 +23,7 @@ from lgq_explore.runs.run import Run
 from lgq_explore.runs.study import Study, study
 from lgq_explore.training.loop import train
 from lgq_explore.widgets import CodeInspector, PatchInspector
+from lgq_explore.widgets.parts.state.codes_box import CodesBox
 from tests.analysis.planted_tokenizer import method_tokenizer, noise_pictures, study_of
 
 CROPS = 6

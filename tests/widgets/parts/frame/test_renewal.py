@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from lgq_explore.errors import InputError
-from lgq_explore.widgets.parts import renewal
+from lgq_explore.widgets.parts.frame import renewal
 from lgq_explore.widgets.parts.frame.renewal import LONGEST_SECONDS, QUIET_SECONDS, Renewal
 
 

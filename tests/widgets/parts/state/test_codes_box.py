@@ -6,9 +6,9 @@ from functools import partial
 
 import ipywidgets
 import pytest
-from lgq_explore.widgets.parts.state.pieces.codes_box import CodesBox
 
 from lgq_explore.analysis.code_rules import codes_by_rule
+from lgq_explore.widgets.parts.state.codes_box import CodesBox
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lgq_explore.errors import InputError
-from lgq_explore.widgets.parts import inputs
+from lgq_explore.widgets.parts.state import inputs
 from lgq_explore.widgets.parts.state.pieces import Choice, Codes, Place, Stateful, Temperature, Weight, Whole
 
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
-from lgq_explore.widgets.parts.state.pieces.stacked import PICTURE_DPI, stacked_png
 from matplotlib.figure import Figure
 from PIL import Image
 
 from lgq_explore.plots.printing import EVEN_COLOURS, new_figure
+from lgq_explore.widgets.parts.state.stacked import PICTURE_DPI, stacked_png
 
 RED, GREEN, BLUE, BLACK = (255, 0, 0), (0, 128, 0), (0, 0, 255), (0, 0, 0)
 

@@ -11,7 +11,7 @@ import pytest
 
 from lgq_explore.errors import InputError
 from lgq_explore.widgets.panel import Panel
-from lgq_explore.widgets.parts import follower
+from lgq_explore.widgets.parts.work import follower
 from lgq_explore.widgets.parts.work.follower import DRAWING_SHARE, POLL_SECONDS, Follower
 from lgq_explore.widgets.parts.work.trainer_thread import State, TrainerThread
 
