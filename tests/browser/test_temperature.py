@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from lgq_explore.widgets.parts.state.pieces.inputs import three_digits
 from playwright.sync_api import Page
 
 from lgq_explore import analysis, plots
 from lgq_explore.runs.run import Run
 from lgq_explore.runs.study import study
 from lgq_explore.training.loop import train
+from lgq_explore.widgets.parts.state.inputs import three_digits
 from tests.browser.notebook_page import SMALL, NotebookPage, chart, opened_notebook
 
 if TYPE_CHECKING:

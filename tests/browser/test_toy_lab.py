@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from lgq_explore.widgets.parts.state.pieces.inputs import three_digits
 from PIL import Image
 from playwright.sync_api import Page
 
@@ -18,6 +17,7 @@ from lgq_explore import analysis
 from lgq_explore.analysis.toys import ToySetting, ToyView
 from lgq_explore.analysis.toys.references import TEMPERATURES
 from lgq_explore.plots.toys.plane import field_picture
+from lgq_explore.widgets.parts.state.inputs import three_digits
 from tests.browser.notebook_page import NotebookPage, chart, opened_notebook
 
 if TYPE_CHECKING:
