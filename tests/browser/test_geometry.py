@@ -31,6 +31,7 @@ CELLS = (
     'codes = lgq.widgets.CodeInspector("lgq")\nlgq.widgets.link(geometry, codes)\ncodes',
 )
 MAP, BESIDE = chart(0), chart(1)
+MARKED = f"Number({MAP}.querySelector('.lgq-marks')?.dataset.count)"
 CODES = 64
 
 pytestmark = pytest.mark.browser
@@ -53,7 +54,7 @@ def notebook(lab: Lab, run: Run, page: Page) -> Iterator[NotebookPage]:
 
 def test_a_lasso_fills_the_inspector_and_the_slider_moves_the_codes(run: Run, notebook: NotebookPage) -> None:
     notebook.run_all()
-    notebook.wait_until(f"{MAP}?._fullData?.length === 5 && {BESIDE}?._fullData?.length === 5")
+    notebook.wait_until(f"{MAP}?._fullData?.length === 4 && {BESIDE}?._fullData?.length === 4")
     notebook.wait_until('document.querySelectorAll(".lgq-charts").length === 2')
     notebook.wait_for_kernel()
     mapped = analysis.geometry.latent_map(study(run))
@@ -63,16 +64,16 @@ def test_a_lasso_fills_the_inspector_and_the_slider_moves_the_codes(run: Run, no
     typed = notebook.page.locator(".widget-text", has_text="codes").locator("input").first
     typed.fill("3, 5")
     typed.press("Enter")
-    notebook.wait_until(f"{MAP}._fullData[4].x.length === 2")
+    notebook.wait_until(f"{MARKED} === 2")
     draw_lasso(notebook, triangle_on_the_right(notebook), BESIDE)
     notebook.page.wait_for_timeout(3 * SECONDS)
-    assert notebook.page.evaluate(f"{MAP}._fullData[4].x.length") == 2
+    assert notebook.page.evaluate(MARKED) == 2
 
     codes = mapped.of("code", 6)
     lasso = triangle_around(codes)
     inside = codes[within(codes, lasso)]["code"].tolist()
     assert 3 < len(inside) < CODES
-    notebook.wait_for_answer(f"{MAP}._fullData[4].x.length === {len(inside)}", lambda: draw_lasso(notebook, lasso))
+    notebook.wait_for_answer(f"{MARKED} === {len(inside)}", lambda: draw_lasso(notebook, lasso))
     said = shortened(inside)
     boxes = notebook.page.locator(".widget-text", has_text="codes").locator("input")
     assert {boxes.nth(place).input_value() for place in range(boxes.count())} >= {said}

@@ -56,7 +56,7 @@ def test_a_slider_changes_the_definition_a_click_selects_a_code_and_keys_change_
 
     code = int(counts.argmax())
     assert click_code(notebook, code) == counts[code]
-    notebook.wait_until(f"{chart(MAP)}._fullData[1].x.length === 1")
+    notebook.wait_until(f"{chart(MAP)}.querySelector('.lgq-marks')?.dataset.count === '1'")
     assert notebook.page.get_by_role("textbox", name="codes").input_value() == str(code)
     notebook.wait_for_code(f"hits=10, batch_images=32, window_tokens=1024, selection=[{code}])")
     notebook.assert_fits()
