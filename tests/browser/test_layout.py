@@ -68,7 +68,7 @@ def test_every_panel_fits_every_window(notebook: NotebookPage) -> None:
 
 
 def feet_of(notebook: NotebookPage) -> list[str]:
-    return notebook.page.locator(".lgq-panel .lgq-foot-line").all_inner_texts()
+    return notebook.page.locator(".lgq-panel .lgq-foot-line").all_text_contents()  # also of cells out of sight
 
 
 def problems(panel: Locator, tallest: float) -> list[str]:
