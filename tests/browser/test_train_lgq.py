@@ -73,7 +73,7 @@ def test_the_notebook_trains_and_is_steered_stopped_and_resumed(lab: Lab, notebo
     wait_for(lambda: pd.isna(run.history()["temperature_override"].iloc[-1]))
     assert held > run.history()["temperature"].iloc[-1] != 0.0126
 
-    notebook.button("Stop").click()
+    notebook.button("Stop").first.click()
     notebook.wait_for_kernel()
     stopped_at = run.finished_steps
     assert 0 < stopped_at < run.config.steps
@@ -81,7 +81,7 @@ def test_the_notebook_trains_and_is_steered_stopped_and_resumed(lab: Lab, notebo
 
     notebook.button("Resume").click()
     wait_for(lambda: run.history()["step"].iloc[-1] > stopped_at)
-    notebook.button("Stop").click()
+    notebook.button("Stop").first.click()
     wait_for(lambda: run.finished_steps > stopped_at)
     assert run.history()["step"].is_monotonic_increasing
 
