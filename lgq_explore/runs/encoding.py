@@ -168,15 +168,24 @@ class EvaluationSet:
 def evaluation_set(run: Run, data: str | None, crops: int) -> EvaluationSet:
     """At most `crops` crops of the run's held-out split, or of all photographs of another SPEC.
 
-    A SPEC of the pictures that the run was trained on, such as a folder that was moved, gives its held-out split.
+    Where the run's own pictures were moved, the SPEC of their new place gives its held-out split.
     Skipped files of a SPEC are named on stderr. Raises InputError if the data can't be used, or are no longer those
     that the run was trained on.
     """
     if data is None:
         return _of_split(source_of(run), "held out", crops)
+    moved = _moved(run, data)
+    return all_pictures(run, data, crops) if moved is None else _told(moved, "held out", crops)
+
+
+def _moved(run: Run, data: str) -> Source | None:
+    """The run's own pictures at a SPEC, where they are no longer at their old place; None for any others."""
     with suppress(InputError):
-        return _told(source_of(run, data), "held out", crops)
-    return all_pictures(run, data, crops)
+        source_of(run)
+        return None
+    with suppress(InputError):
+        return source_of(run, data)
+    return None
 
 
 def all_pictures(run: Run, data: str, crops: int) -> EvaluationSet:

@@ -46,7 +46,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """All metrics of a run's newest weights, on its held-out split or on all photographs of another SPEC.
 
-    A SPEC of the pictures of training, such as a folder that was moved, gives their held-out split.
+    Where the pictures of training were moved, the SPEC of their new place gives their held-out split.
     Pictures are compared as 8-bit values in [0, 1]. Usage is counted over `tokens` tokens of `images` crops from
     `photographs` photographs, which show `scenes` scenes; compare runs at equal numbers only. `lpips` and `fd` are
     objects; their `value` is None, with the reason in `why`, if the networks' weights are not available.

@@ -169,7 +169,7 @@ def study(
     """The study of a run's newest weights on its held-out split, or on all photographs of another SPEC.
 
     run: an opened run, its folder, or its name under data/runs. encoding: made earlier with these weights, instead of
-    `data` and `crops`. data: of the same pictures as those of training, it gives their held-out split.
+    `data` and `crops`. data: the new place of training's pictures, if they were moved, gives their held-out split.
     Repeated calls for the held-out split of a run that has not changed return the same object.
 
     Raises:
