@@ -37,6 +37,11 @@ def given_path(path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
+def given_path_from_home(path: str | os.PathLike[str]) -> Path:
+    """As `given_path`, with ~ expanded; a ~ of nobody's stays."""
+    return Path(os.path.expanduser(given_path(path)))
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write, which replaces `path` when it is complete and leaves nothing behind otherwise.

@@ -27,13 +27,6 @@ DEFAULT_LOSS_WEIGHTS = {"l1": 1.0}
 NOT_IN_RECIPE = ("seed", "rounding_replicate", "log_steps", "checkpoint_steps", "snapshot_steps")
 """Fields left out of a recipe's hash: those that are repeated, and those that only say when something is written."""
 
-NUMBERS = (
-    *("image_size", "steps", "batch_size", "seed", "rounding_replicate"),
-    *("learning_rate", "final_learning_rate", "warmup_steps", "weight_decay", "gradient_clip"),
-    *("log_steps", "window_steps", "checkpoint_steps", "snapshot_steps"),
-)
-"""Fields that are compared as numbers."""
-
 MOST_ROUNDING_REPLICATES = 100
 """With more, the initial weights would differ by more than rounding (see TrainConfig.rounding_replicate)."""
 
@@ -73,8 +66,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         is_path = ":" not in self.data and self.data.startswith(("/", "~", "."))
         self._require("data", not is_path, f"give folder:{self.data}")
-        for name in NUMBERS:
-            self._require(name, isinstance(getattr(self, name), Real), "it must be a number")
+        for each in fields(self):
+            if each.type in ("int", "float"):  # which are compared below
+                self._require(each.name, isinstance(getattr(self, each.name), Real), "it must be a number")
         for name in (
             "steps",
             "batch_size",

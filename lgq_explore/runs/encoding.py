@@ -180,12 +180,14 @@ def evaluation_set(run: Run, data: str | None, crops: int) -> EvaluationSet:
 
 def _moved(run: Run, data: str) -> Source | None:
     """The run's own pictures at a SPEC, where they are no longer at their old place; None for any others."""
+    try:
+        given = source_of(run, data)
+    except InputError:
+        return None
     with suppress(InputError):
         source_of(run)
         return None
-    with suppress(InputError):
-        return source_of(run, data)
-    return None
+    return given
 
 
 def all_pictures(run: Run, data: str, crops: int) -> EvaluationSet:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from lgq_explore.errors import InputError
-from lgq_explore.files import given_path
+from lgq_explore.files import given_path_from_home
 
 from .history import history_of
 from .run import Run, TrainedTokenizer
@@ -41,7 +41,7 @@ class FrozenRun(Run):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         # Taken before the folder is read, so that later writes of a trainer are noticed.
-        stamp = stamp_of(Path(os.path.expanduser(given_path(path))))
+        stamp = stamp_of(given_path_from_home(path))
         super().__init__(path)
         self._trained = super().trained()
         snapshots = super().codebook_snapshots()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lgq_explore.errors import InputError, printable
-from lgq_explore.files import given_path
+from lgq_explore.files import given_path_from_home
 from lgq_explore.folders import runs_folder
 
 from .evaluate import METRICS, kept_metrics
@@ -53,13 +53,13 @@ def overviews(folder: str | os.PathLike[str] | None = None) -> list[RunOverview]
 
 def stamps(folder: str | os.PathLike[str] | None = None) -> dict[Path, FileStamp]:
     """Stamps of files in a folder (by default data/runs), equal while `overviews` would say the same; cheap to read."""
-    runs = run_folders(None if folder is None else Path(os.path.expanduser(given_path(folder))))
+    runs = run_folders(None if folder is None else given_path_from_home(folder))
     return {run / name: file_stamp(run / name) for run in runs for name in TELLING}
 
 
 def require_folder(folder: str | os.PathLike[str]) -> Path:
     """The folder, which holds runs. Raises InputError if there is none, or it is itself a run."""
-    path = Path(os.path.expanduser(given_path(folder)))
+    path = given_path_from_home(folder)
     if not os.path.isdir(path):
         raise InputError(f"{printable(path)} is not a folder: give one that holds runs")
     if os.path.isfile(path / CONFIG):

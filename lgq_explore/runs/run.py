@@ -31,7 +31,7 @@ import torch
 from safetensors.torch import load, save
 
 from lgq_explore.errors import InputError, printable
-from lgq_explore.files import given_path, new_folder, remove_folder, remove_leftovers, whole_file
+from lgq_explore.files import given_path_from_home, new_folder, remove_folder, remove_leftovers, whole_file
 from lgq_explore.models import Tokenizer, build_tokenizer
 
 from .config import TrainConfig, progress_at
@@ -82,7 +82,7 @@ class Run:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(os.path.expanduser(given_path(path)))
+        self.path = given_path_from_home(path)
         self._description = read_description(self.path)
         self.config, self.environment = self._description.config, self._description.environment
 

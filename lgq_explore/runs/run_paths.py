@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from lgq_explore.errors import InputError, printable
-from lgq_explore.files import given_path
+from lgq_explore.files import given_path_from_home
 from lgq_explore.folders import runs_folder
 
 from .config import TrainConfig
@@ -15,7 +15,7 @@ from .run_description import CONFIG
 
 def new_run_path(path: str | os.PathLike[str]) -> Path:
     """The path of a new run, with ~ expanded. Raises InputError if it exists already."""
-    new = Path(os.path.expanduser(given_path(path)))
+    new = given_path_from_home(path)
     require_new_path(new)
     return new
 
@@ -32,7 +32,7 @@ def path_of_run(run: str | os.PathLike[str]) -> Path:
 
     A path that exists comes before a name.
     """
-    path = Path(os.path.expanduser(given_path(run)))
+    path = given_path_from_home(run)
     named = runs_folder() / path
     return named if os.path.isfile(named / CONFIG) and not os.path.lexists(path) else path
 

@@ -33,7 +33,7 @@ from lgq_explore.runs.config import near_matches, progress_at
 
 from .controls import Controls
 from .objectives.base import weighted_sum
-from .optimizer import AdamOfFew
+from .optimizer import AdamOfFew, half_cosine
 from .presets import quantizer_config
 
 RECONSTRUCTION = "reconstruction"
@@ -200,7 +200,7 @@ class _Fitting:
         loss = weighted_sum(losses, recipe.loss_weights)
         if not math.isfinite(loss.item()):
             raise self._diverged(step, f"the loss is {loss.item():g}")
-        rate = recipe.learning_rate * (1 + math.cos(math.pi * step / recipe.steps)) / 2
+        rate = half_cosine(recipe.learning_rate, 0.0, math.pi * step / recipe.steps)
         self.optimizer.step(loss, rate)
         return {
             "learning_rate": rate,

@@ -32,10 +32,12 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps
     done = (step - config.warmup_steps) / max(1, config.steps - 1 - config.warmup_steps)
-    return (
-        config.final_learning_rate
-        + (config.learning_rate - config.final_learning_rate) * (1 + math.cos(math.pi * done)) / 2
-    )
+    return half_cosine(config.learning_rate, config.final_learning_rate, math.pi * done)
+
+
+def half_cosine(first: float, last: float, angle: float) -> float:
+    """On the way from `first`, at the angle 0, to `last`, at π."""
+    return last + (first - last) * (1 + math.cos(angle)) / 2
 
 
 class AdamOfFew:

@@ -14,7 +14,7 @@ from lgq_explore.errors import printable
 
 from .parts.frame.presence import HOW_TO_MAKE_IT_LIVE, Presence, in_words, saved_model
 from .parts.frame.renewal import Renewal
-from .parts.state.stacked import Words, figure_of_sentence, stacked_png
+from .parts.frame.stacked import Words, figure_of_sentence, stacked_png
 
 ERROR_COLOUR = "var(--jp-error-color1, #b00020)"
 QUIET_COLOUR = "var(--jp-ui-font-color2, #666)"
@@ -32,8 +32,8 @@ class Panel(ipywidgets.VBox):
     """Widgets in a column that leave a picture of themselves in the notebook.
 
     A panel is displayed as two outputs: a picture, and below it the live view. Where the view is alive, its page hides
-    the picture (`parts.presence`). A notebook that is opened again without the panel's kernel shows the picture and a
-    line that says how to make it live. The picture is drawn again a few seconds after the panel has changed.
+    the picture (`parts.frame.presence`). A notebook that is opened again without the panel's kernel shows the picture
+    and a line that says how to make it live. The picture is drawn again a few seconds after the panel has changed.
     A box or tabs of ipywidgets with panels in them show the pictures, too, a few seconds after they were displayed.
 
     A panel says how it is drawn for print (`figures`) and when it has changed (`picture_changed`). `__repr__` must not

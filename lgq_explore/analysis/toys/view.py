@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lgq_explore.frames.toys import VIEW
+from lgq_explore.frames.toys import CURVE, VIEW
 from lgq_explore.quantizers import Quantizer
 from lgq_explore.quantizers.plain_tokens import code_vectors
 
@@ -94,18 +94,25 @@ class ToyView:
         soft = split.rename(columns={"mass": "responsibility"}).drop(columns="code")
         return VIEW.frame(pd.concat([self.hard.codes, soft], axis=1))
 
-    def numbers(self, temperature: float) -> dict[str, float | int | str]:
+    def numbers(
+        self, temperature: float, with_optimum: bool = True, with_equilibrium: bool = True
+    ) -> dict[str, float | int | str]:
         """Distortion over the optimum, active and dead codes, effective codes, and LGQ's regularizers at `temperature`.
 
         The regularizers are taken over one batch of held-out points, as in a step of training: the published usage
-        depends on how many these are.
+        depends on how many these are. Without the optimum or the equilibrium, the numbers that need them are left out.
         """
         return {
             **self.hard_numbers,
-            **self.optimum_numbers(),
+            **(self.optimum_numbers() if with_optimum else {}),
             **self.soft_numbers(temperature),
-            **self.equilibrium_numbers(temperature),
+            **(self.equilibrium_numbers(temperature) if with_equilibrium else {}),
         }
+
+    def start_of_curve(self) -> pd.DataFrame:
+        """The one row of a curve of training that is known before it: how near the start is to the best codebook."""
+        start = {**self.hard_numbers, **self.optimum_numbers()}
+        return CURVE.frame([{"step": 0, **{name: start[name] for name in CURVE.needed if name != "step"}}])
 
     @cached_property
     def hard_numbers(self) -> dict[str, float | int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import ipywidgets
@@ -76,13 +75,10 @@ class HealthPanel(Explorer):
         self._redraw()
 
     def missing(self) -> Work | None:
-        if not self._gathering.is_due(self.shown):
-            return None
-        return Work(f"the evidence of {self.shown}", partial(self._gathering.attempt, self.shown))
+        return self._gathering.work(self.shown, f"the evidence of {self.shown}")
 
     def ahead(self) -> Piece | None:
-        name = self._gathering.next_due()
-        return None if name is None else partial(self._gathering.attempt, name)
+        return self._gathering.next_piece()
 
     def awaited(self) -> str:
         return self._gathering.progress()

@@ -29,7 +29,6 @@ from ..parts.state.pieces import Choice, Temperature, Weight, Whole
 from ..parts.work.background import Piece
 from ..parts.work.follower import Follower
 from .annealing import Annealing, annealed_for
-from .numbers import curve_of_start, numbers_of
 from .planes import equilibrium_plane, hard_plane, no_equilibrium_plane, no_temperature, soft_plane
 from .trainer import ToyProgress, ToyTrainer
 
@@ -224,7 +223,7 @@ class ToyLab(Explorer):
 
     def _numbers_at_hand(self) -> dict[str, int | float | str]:
         """The numbers of `summary` that are at hand: what the background computes follows."""
-        at_hand = numbers_of(self._view, self.temperature, self._has_optimum, self._has_path)
+        at_hand = self._view.numbers(self.temperature, self._has_optimum, self._has_path)
         return {"state": self._state, **self._numbers_of_setting(), **at_hand}
 
     def _numbers_of_setting(self) -> dict[str, int | float | str]:
@@ -292,7 +291,7 @@ class ToyLab(Explorer):
         source = self._fit or self._live
         if source is not None:
             return {self.method: source.curve}
-        return {self.method: curve_of_start(self._view)} if self._has_optimum else {}
+        return {self.method: self._view.start_of_curve()} if self._has_optimum else {}
 
     def _finished_steps(self) -> int:
         curve = self._curves().get(self.method)

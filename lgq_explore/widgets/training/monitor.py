@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lgq_explore.errors import InputError, printable
-from lgq_explore.files import given_path
+from lgq_explore.files import given_path_from_home
 from lgq_explore.plots.paper import Width, printed_width
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run, open_run
@@ -62,7 +62,7 @@ class TrainingMonitor(Panel):
     ) -> None:
         opened, self.config = _what_is_meant(config, run)
         self.controls = controls or Controls()
-        path = None if run is None or isinstance(run, Run) else given_path(run).expanduser()
+        path = None if run is None or isinstance(run, Run) else given_path_from_home(run)
         self._trainer = Trainer(self.config, path, device, self.controls, pictures, opened, controls is None)
         self._pictures = pictures
         actions = Actions(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import ipywidgets
@@ -212,13 +211,10 @@ class UsageExplorer(Explorer):
         return "\n".join(filter(None, said))
 
     def missing(self) -> Work | None:
-        if not self._counting.is_due(self.shown):
-            return None
-        return Work(f"the usage of {self.shown}", partial(self._counting.attempt, self.shown))
+        return self._counting.work(self.shown, f"the usage of {self.shown}")
 
     def ahead(self) -> Piece | None:
-        name = self._counting.next_due()
-        return None if name is None else partial(self._counting.attempt, name)
+        return self._counting.next_piece()
 
     def awaited(self) -> str:
         return self._counting.progress()

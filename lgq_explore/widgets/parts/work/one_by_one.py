@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Generic, TypeVar
 
 from lgq_explore.errors import InputError
+
+from .background import Piece, Work
 
 Made = TypeVar("Made")
 
@@ -62,6 +65,15 @@ class OneByOne(Generic[Made]):
     def next_due(self) -> str | None:
         """A run that was not tried yet; None where all were."""
         return next((name for name in self.names if name in self._due), None)
+
+    def work(self, name: str, what: str) -> Work | None:
+        """What makes it of one run, called `what`; None where that was tried."""
+        return Work(what, partial(self.attempt, name)) if self.is_due(name) else None
+
+    def next_piece(self) -> Piece | None:
+        """What makes it of the run that is due next; None where none is."""
+        name = self.next_due()
+        return None if name is None else partial(self.attempt, name)
 
     def progress(self) -> str:
         """How far it is; empty where every run was tried."""

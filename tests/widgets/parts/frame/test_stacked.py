@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from lgq_explore.plots.printing import EVEN_COLOURS, new_figure
-from lgq_explore.widgets.parts.state.stacked import PICTURE_DPI, stacked_png
+from lgq_explore.widgets.parts.frame.stacked import PICTURE_DPI, stacked_png
 
 RED, GREEN, BLUE, BLACK = (255, 0, 0), (0, 128, 0), (0, 0, 255), (0, 0, 0)
 
