@@ -85,11 +85,13 @@ function takeMessage() {
   return redraw;
 }
 
-// Marks on top of a chart are drawn without it.
-new MutationObserver(async () => {
+// Marks on top of a chart are drawn without it, and a chart of another tab comes back as it was.
+new MutationObserver(async (changes) => {
+  const isChart = (node) => node.nodeType === Node.ELEMENT_NODE && node.matches(".lgq-chart");
+  if (!changes.some(({ type, addedNodes }) => type === "attributes" || [...addedNodes].some(isChart))) return;
   const taken = takeMessage();
   taken.drawn = Math.max(taken.drawn, await drawn());
-}).observe(document, { subtree: true, attributeFilter: ["data-count"] });
+}).observe(document, { subtree: true, childList: true, attributeFilter: ["data-count"] });
 
 let plotly;
 Object.defineProperty(globalThis, "Plotly", {

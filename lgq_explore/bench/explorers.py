@@ -63,6 +63,7 @@ def measure_explorers(tokens: int = TOKENS, codes: int = CODES, moves: int = MOV
 
 def measure_temperature_panel(case: dict[str, Any]) -> dict[str, Any]:
     """CPU seconds to open, and of each move, by KINDS; to be run in a fresh process."""
+    from lgq_explore import plots
     from lgq_explore.analysis.temperature import TemperatureViews, temperature_marks
 
     backbone = BackboneConfig()
@@ -73,11 +74,12 @@ def measure_temperature_panel(case: dict[str, Any]) -> dict[str, Any]:
     marks = temperature_marks(views.sample, views.sweep)
 
     def preview(temperature: float) -> list[str]:
-        return _figures(views, marks, views.preview(temperature))
+        return _figures(views, views.preview(temperature))
 
     def ready(temperature: float) -> list[str]:
-        return _figures(views, marks, views.at(temperature))
+        return _figures(views, views.at(temperature))
 
+    assert plots.temperature.draw_sweep(views.sweep, views.flips, marks).to_json()
     assert all(preview(views.temperatures[0]))
     opened = time.process_time() - started
     chosen = [temperature for temperature in views.temperatures if temperature > LOWEST_MOVE][: case["moves"]]
@@ -102,15 +104,15 @@ def _random_study(tokenizer: Tokenizer, tokens: int, factor: int) -> Study:
     return Study(trained, encode_pictures(trained, pictures.numpy()))
 
 
-def _figures(views: TemperatureViews, marks: Any, view: TemperatureView) -> list[str]:
-    """The JSON texts of the panel's figures."""
+def _figures(views: TemperatureViews, view: TemperatureView) -> list[str]:
+    """The JSON texts of the panel's figures that depend on the temperature."""
     from lgq_explore import plots
 
     shown = view.reconstructions
     temperature = shown.temperature
     assert temperature is not None
     figures = [
-        plots.temperature.draw_sweep(views.sweep, views.flips, marks, temperature),
+        plots.temperature.mark_temperature(temperature),
         plots.temperature.draw_softness(view.tokens, views.quantizer.codebook_size),
         plots.temperature.draw_top_responsibilities(views.top(0, temperature), 0),
         plots.pictures.draw_images({"input": shown.images, "soft": shown.soft, "hard": shown.hard}),

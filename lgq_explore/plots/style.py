@@ -58,9 +58,9 @@ THEMED = {
 }
 """Colours that follow JupyterLab's theme in interactive figures, and its variable for each. Others stay as they are."""
 
-MARKS = {"marks": True}
-"""The `meta` of traces that mark places of a chart: markers circle-open or square-open at plain numbers. A page draws
-them on top, so that a chart of many codes is not drawn again for other marks."""
+ON_TOP = "on top"
+"""The `meta` of traces and the `name` of shapes that mark places of a chart: markers circle-open or square-open at
+plain numbers, lines and rectangles. A page draws them on top, so that a chart is not drawn again for other marks."""
 
 CHART_HEIGHT = 350
 """Screen pixels that a chart beside another one needs at least."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any, ClassVar
 
 import ipywidgets
@@ -24,8 +26,8 @@ from .parts.state.pieces import Stateful
 from .parts.work.background import Background, Piece, Work
 from .parts.work.kernel_loop import KernelLoop
 
-COALESCE_SECONDS = 0.03
-"""A drag sends moves faster than they can be drawn: those that arrive within this time are drawn once."""
+PAUSE_SECONDS = 0.03
+"""From one drawing to the next: a drag sends moves faster than they can be drawn, and these are drawn once."""
 
 MAKE_AGAIN = "make the panel again to see it"
 
@@ -35,7 +37,8 @@ class Explorer(Stateful, Panel):
 
     Its state is what its class declares (`parts.state.pieces`): keywords of the constructor, and traits that can be
     read and set from Python. What is picked, codes in the trait `selection` or a `patch`, is shared with other panels
-    by `link`. Where a kernel's loop runs, the charts follow a moment later, once for many moves; elsewhere at once.
+    by `link`. Where a kernel's loop runs, the charts follow as soon as it is free, once for many moves of a drag;
+    elsewhere at once.
 
     What it shows of a run is what its folder held when the panel was made (`FrozenRun`). Where the folder has moved on
     since, the panel says so.
@@ -50,8 +53,9 @@ class Explorer(Stateful, Panel):
     reader, and what was drawn and said before stays.
 
     From a move to a picture: an input sets its piece (`parts.state.pieces`), which checks the value. `_state_changed`
-    asks the kernel's loop to draw once for all moves of the next moments. `_redraw` has `draw` make the figures, whose
-    numbers come from `analysis` and whose shapes from `plots`. `Charts` sends those that changed to the page.
+    asks the kernel's loop to draw once for all moves since the last time. `_redraw` has `draw` make the figures, whose
+    numbers come from `analysis` and whose shapes from `plots`. `Charts` sends those that changed to the page. What
+    only moves over a figure, as the line at the present temperature does, is given by `marks`, and the figure is kept.
 
     Where that would hold the kernel's loop for longer than a quarter of a second, the subclass says by `missing` what
     has to be computed first. It is computed in the background; meanwhile the charts are marked as not up to date, the
@@ -72,6 +76,7 @@ class Explorer(Stateful, Panel):
         self.foot = Foot(FORMATS, self._prepare_file)
         self._loop = KernelLoop()
         self._is_due = False
+        self._drawn_at = -math.inf
         self._background = Background(self._next_piece, self._piece_done, self._work_failed)
         self.take(state)
         self.inputs = self.bound_inputs(self.refuse)
@@ -141,6 +146,10 @@ class Explorer(Stateful, Panel):
         """The interactive figures of the present state by name, in two columns; those in WIDE go over both."""
         raise NotImplementedError("abstract: an explorer draws itself")
 
+    def marks(self) -> dict[str, go.Figure]:
+        """What lies on top of figures of `draw`, by their names, where it moves without them (`Charts.show`)."""
+        return {}
+
     def figure(self, width: Width = "screen") -> Figure:
         """What the panel shows now, as a static figure: for a screen, or for a "column" or the "text" of a paper.
 
@@ -209,7 +218,7 @@ class Explorer(Stateful, Panel):
     def _redraw_soon(self) -> None:
         if not self._is_due:
             self._is_due = True
-            self._loop.later(COALESCE_SECONDS, self._redraw)
+            self._loop.later(max(0.0, self._drawn_at + PAUSE_SECONDS - monotonic()), self._redraw)
 
     def _redraw(self) -> None:
         self._is_due = False
@@ -223,7 +232,7 @@ class Explorer(Stateful, Panel):
                     QUIET_COLOUR,
                 )
                 return
-            self.charts.show(self.draw())
+            self.charts.show(self.draw(), self.marks())
             self._tell()
         except InputError as error:
             self._say(str(error), ERROR_COLOUR)
@@ -231,6 +240,7 @@ class Explorer(Stateful, Panel):
             self._say(f"{type(error).__name__}: {error}", ERROR_COLOUR)
             raise
         finally:
+            self._drawn_at = monotonic()
             self._background.begin()
 
     def _tell(self) -> None:

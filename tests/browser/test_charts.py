@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -22,8 +23,8 @@ from lgq_explore.plots.style import (
     DEAD,
     GUIDE,
     INK,
-    MARKS,
     METHOD_COLOURS,
+    ON_TOP,
     VERMILION,
     Title,
     axis,
@@ -233,7 +234,7 @@ def marked(*codes: int) -> go.Figure:
     """The map with rings around codes, 10 pixels wide."""
     places = CODES[list(codes)]
     ring = {"size": 10, "symbol": "circle-open", "color": BLUE, "line": {"width": 2}}
-    marks = go.Scattergl(x=(places % SIDE).tolist(), y=(places // SIDE).tolist(), marker=ring, meta=MARKS)
+    marks = go.Scattergl(x=(places % SIDE).tolist(), y=(places // SIDE).tolist(), marker=ring, meta=ON_TOP)
     return codes_map().add_trace(marks)
 
 
@@ -262,6 +263,61 @@ def test_other_marks_are_drawn_without_their_chart(page: Page) -> None:
     assert np.allclose(centres_of_marks(charts), charts.on_screen([[7, 4], [8, 4]]), atol=1)
     charts.show([codes_map()])
     assert page.locator(".lgq-marks path").count() == 0
+
+
+def on_top(*shapes: dict[str, Any]) -> go.Figure:
+    """The map with these shapes on top."""
+    return codes_map().update_layout(shapes=[shape | {"name": ON_TOP} for shape in shapes], overwrite=True)
+
+
+LINE = {"type": "line", "x0": 3, "x1": 3, "y0": 0, "y1": 1, "yref": "y domain", "line": {"color": BLACK, "width": 2}}
+FRAME = {"type": "rect", "x0": 1, "x1": 4, "y0": 2, "y1": 5, "line": {"color": BLUE, "width": 2}}
+
+
+def test_shapes_on_top_lie_at_their_places_and_move_without_their_chart(page: Page) -> None:
+    charts = BareCharts(page, [on_top(LINE, FRAME)])
+    assert charts.read("(chart.layout.shapes ?? []).length") == 0  # plotly draws neither
+    (left, low), (right, high) = charts.on_screen([[1, 2], [4, 5]])
+    frame = page.locator(".lgq-marks rect").bounding_box()
+    assert frame is not None
+    assert np.allclose([frame["x"], frame["y"]], [left, high], atol=2)
+    assert np.allclose([frame["width"], frame["height"]], [right - left, low - high], atol=3)
+    page.evaluate("void (Plotly.react = () => { throw new Error('the chart is drawn again'); })")
+    charts.show([on_top(LINE | {"x0": 5, "x1": 5})])
+    line = page.locator(".lgq-marks path").bounding_box()
+    (place, _), (_, bottom), (_, top) = charts.on_screen([[5, 2], [5, 0], [5, 9]])
+    assert line is not None
+    assert line["x"] == pytest.approx(place, abs=2)
+    assert line["y"] < top < bottom < line["y"] + line["height"]  # over the whole height of the axis
+    assert page.locator(".lgq-marks rect").count() == 0
+
+
+def test_a_shape_that_is_zoomed_out_of_sight_is_not_drawn(page: Page) -> None:
+    charts = BareCharts(page, [on_top(LINE)])
+    charts.read("Plotly.relayout(chart, {'xaxis.range': [4, 8]}).then(() => null)")
+    assert page.locator(".lgq-marks path").count() == 0
+
+
+def test_a_shape_at_the_end_of_an_axis_is_drawn(page: Page) -> None:
+    charts = BareCharts(page, [on_top(LINE)])
+    charts.read("Plotly.relayout(chart, {'xaxis.range': [3, 8]}).then(() => null)")
+    assert page.locator(".lgq-marks path").count() == 1
+
+
+def test_a_line_on_top_has_its_name_above_it(page: Page) -> None:
+    label = {"text": "τ = 0.4", "xanchor": "left", "yanchor": "bottom", "font": {"size": 12, "color": BLACK}}
+    BareCharts(page, [on_top(LINE | {"label": label})])
+    assert page.locator(".lgq-marks text").text_content() == "τ = 0.4"
+
+
+def test_a_chart_that_comes_back_is_as_it_was(page: Page) -> None:
+    charts = BareCharts(page, [codes_map(), marked(22)])
+    charts.read("Plotly.relayout(chart, {'xaxis.range': [1, 8]}).then(() => null)", number=1)
+    charts.show([codes_map()])
+    page.evaluate("void (Plotly.react = () => { throw new Error('the chart is drawn again'); })")
+    charts.show([codes_map(), marked(22)])
+    assert charts.read("chart._fullLayout.xaxis.range", number=1) == [1, 8]
+    assert page.locator(".lgq-marks path").count() == 1
 
 
 def test_a_lasso_in_a_heat_map_picks_cells(page: Page) -> None:

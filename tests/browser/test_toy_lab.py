@@ -125,7 +125,7 @@ def wait_for_temperature(notebook: NotebookPage, temperature: float) -> None:
 
 def present() -> str:
     """JavaScript for the temperature that is drawn as the present one."""
-    return f"{chart(BIFURCATION)}._fullLayout.shapes.at(-1)?.x0"
+    return f"Number({chart(BIFURCATION)}.querySelector('.lgq-marks text')?.textContent.replace('τ = ', ''))"
 
 
 def shown(notebook: NotebookPage) -> Shown:
@@ -133,7 +133,8 @@ def shown(notebook: NotebookPage) -> Shown:
     values = notebook.page.evaluate(
         f"""() => ({{
             temperature: {present()},
-            fields: {chart(PLANES)}._fullLayout.images.map(image => image.source),
+            fields: {chart(PLANES)}._fullLayout.images.filter(image => image.name === "field")
+                .map(image => image.source),
             codes: {chart(PLANES)}._fullData.filter(trace => trace.name === "codes")
                 .map(trace => [Array.from(trace.x), Array.from(trace.y)]),
         }})"""

@@ -109,8 +109,9 @@ class ToyView:
             **(self.equilibrium_numbers(temperature) if with_equilibrium else {}),
         }
 
-    def start_of_curve(self) -> pd.DataFrame:
-        """The one row of a curve of training that is known before it: how near the start is to the best codebook."""
+    @cached_property
+    def curve(self) -> pd.DataFrame:
+        """The one row of a curve of training that is known before it: how near this quantizer is to the best."""
         start = {**self.hard_numbers, **self.optimum_numbers()}
         return CURVE.frame([{"step": 0, **{name: start[name] for name in CURVE.needed if name != "step"}}])
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..paper import fitting_columns, fitting_height, fitting_letters, line_inches, present_paper
 from ..printing import RARE_COLOURS, figure_of_size, publication_style, publish_title
-from ..style import GUIDE, MARKS, PAPER, VERMILION, Title, axis, layout, live_text, note, printed_text
+from ..style import GUIDE, ON_TOP, PAPER, VERMILION, Title, axis, layout, live_text, note, printed_text
 from .net import broken_line, line_ends
 from .panes import (
     CODE_COLOURS,
@@ -200,7 +200,7 @@ def _traces(pane: MapPane, kind: CodeColour, selected: Sequence[int]) -> list[An
         go.Scattergl(
             x=_bytes(marked["x"]).tolist(), y=_bytes(marked["y"]).tolist(), mode="markers", hoverinfo="skip",
             marker={"size": size + 6, "symbol": "circle-open", "color": VERMILION, "line": {"width": 2}},
-            name="selected", meta=MARKS,
+            name="selected", meta=ON_TOP,
         ),
     ]  # fmt: skip
 

@@ -16,7 +16,7 @@ from lgq_explore.errors import InputError
 
 from ..paper import fitting_letters, fitting_width, line_inches
 from ..printing import figure_of_size, publication_style, publish_title
-from ..style import BLACK, VERMILION, Title, layout, live_text, printed_text
+from ..style import BLACK, ON_TOP, VERMILION, Title, layout, live_text, printed_text
 from .images import picture_strip, png_uri
 from .sheets import across, click_targets, downwards
 
@@ -64,6 +64,7 @@ def draw_patch_pictures(
             shapes=[
                 {
                     "type": "rect",
+                    "name": ON_TOP,
                     "x0": left + column * sheet.cell,
                     "x1": left + (column + 1) * sheet.cell,
                     "y0": row * sheet.cell,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .bifurcation import draw_bifurcation, draw_centre_counts, publish_bifurcation
+from .bifurcation import draw_bifurcation, draw_centre_counts, mark_present, publish_bifurcation
 from .estimator_map import publish_estimator_map
 from .estimators import publish_estimators
 from .run_bifurcations import publish_bifurcations
@@ -13,7 +13,7 @@ from .softness import (
     draw_top_responsibilities,
     publish_temperature,
 )
-from .sweep import draw_sweep, publish_sweep
+from .sweep import draw_sweep, mark_temperature, publish_sweep
 
 __all__ = [
     "TemperatureFrames",
@@ -23,6 +23,8 @@ __all__ = [
     "draw_sweep",
     "draw_token_map",
     "draw_top_responsibilities",
+    "mark_present",
+    "mark_temperature",
     "publish_bifurcation",
     "publish_bifurcations",
     "publish_estimator_map",

@@ -15,21 +15,20 @@ from lgq_explore.frames.temperature import ANNEALED_STATES, annealed_centres
 
 from ..paper import legend_above
 from ..printing import EVEN_COLOURS, new_figure, publication_style, publish_title
-from ..style import BLUE, GUIDE, INK, VERMILION, Title, axis, layout, log_scale
+from ..style import BLUE, GUIDE, INK, ON_TOP, VERMILION, Title, axis, layout, log_scale
 from ..toys.plane import code_colours
 
 TEMPERATURE = "temperature τ, hot at left"
+NAME_SIZE = 12
 HEIGHT = 190
 """Screen pixels of a curve below the planes, so that both fit a screen."""
 
 
-def draw_bifurcation(
-    centres: pd.DataFrame, states: pd.DataFrame, critical: float, temperature: float | None = None, along: int = 0
-) -> go.Figure:
+def draw_bifurcation(centres: pd.DataFrame, states: pd.DataFrame, critical: float, along: int = 0) -> go.Figure:
     """One coordinate of every centre against the temperature, hot at left. One trace per code.
 
-    centres, states: of an `analysis.temperature.AnnealingPath`. critical: τ_c, dashed; temperature: the present one,
-    the last shape where it is given. along: which axis.
+    centres, states: of an `analysis.temperature.AnnealingPath`. critical: τ_c, dashed. along: which axis.
+    `mark_present` lays the present temperature on top.
 
     Raises:
         InputError: a column is missing, or there are no rows.
@@ -49,10 +48,18 @@ def draw_bifurcation(
         for code, rows in centres.groupby("code")
     ]
     measure = axis("first coordinate" if along == 0 else f"coordinate {along + 1}")
-    return _drawn(branches, _title(states, codes), states, critical, temperature, measure)
+    return _drawn(branches, _title(states, codes), states, critical, measure)
 
 
-def draw_centre_counts(states: pd.DataFrame, critical: float, temperature: float | None = None) -> go.Figure:
+def mark_present(temperature: float) -> go.Figure:
+    """The present temperature as a line on top of what `draw_bifurcation` or `draw_centre_counts` draws."""
+    label = {"text": f"τ = {temperature:.3g}", "font": {"size": NAME_SIZE, "color": INK}}
+    above = {"textposition": "end", "textangle": 0, "xanchor": "left", "yanchor": "bottom"}
+    line = _vertical(temperature, INK, "solid") | {"name": ON_TOP, "label": label | above}
+    return go.Figure(layout={"shapes": [line]})
+
+
+def draw_centre_counts(states: pd.DataFrame, critical: float) -> go.Figure:
     """How many centres can be told apart at each temperature, hot at left; arguments as in `draw_bifurcation`.
 
     A trace for `effective_centres`, and one for `distinct_centres`, which leaves out temperatures at which centres have
@@ -69,7 +76,7 @@ def draw_centre_counts(states: pd.DataFrame, critical: float, temperature: float
     ]
     title = Title("Centres told apart", "dotted: apart at all")
     measure = axis("centres", **log_scale(_counts(states), most=4))
-    return _drawn(counts, title, states, critical, temperature, measure)
+    return _drawn(counts, title, states, critical, measure)
 
 
 def publish_bifurcation(
@@ -113,13 +120,9 @@ def _drawn(
     title: Title,
     states: pd.DataFrame,
     critical: float,
-    temperature: float | None,
     measure: dict[str, Any],
 ) -> go.Figure:
-    """Traces over the temperature, with τ_c and the present one."""
-    shapes = [_vertical(critical, VERMILION, "dash")]
-    if temperature is not None:
-        shapes.append(_vertical(temperature, INK, "solid"))
+    """Traces over the temperature, with τ_c."""
     return go.Figure(
         traces,
         layout(
@@ -127,8 +130,8 @@ def _drawn(
             height=HEIGHT,
             margin={"l": 56, "r": 12, "t": 58, "b": 42},
             showlegend=False,
-            shapes=shapes,
-            annotations=_names(critical, temperature),
+            shapes=[_vertical(critical, VERMILION, "dash")],
+            annotations=[_name_of_critical(critical)],
             xaxis=axis(TEMPERATURE, **log_scale(states["temperature"]) | {"range": _log_range(states)}),
             yaxis=measure,
         ),
@@ -151,30 +154,22 @@ def _count(states: pd.DataFrame, column: str, name: str, colour: str, dash: str)
 
 
 def _vertical(temperature: float, colour: str, dash: str) -> dict[str, Any]:
-    line = {"color": colour, "width": 1.5, "dash": dash}
-    return {"type": "line", "x0": temperature, "x1": temperature, "xref": "x", "y0": 0, "y1": 1, "yref": "paper"} | {
-        "line": line
+    place = {"type": "line", "x0": temperature, "x1": temperature, "xref": "x", "y0": 0, "y1": 1, "yref": "y domain"}
+    return place | {"line": {"color": colour, "width": 1.5, "dash": dash}}
+
+
+def _name_of_critical(critical: float) -> dict[str, Any]:
+    return {
+        "text": f"τ<sub>c</sub> = {critical:.3g}",
+        "x": float(np.log10(critical)),
+        "xref": "x",
+        "y": 1,
+        "yref": "y domain",
+        "xanchor": "right",
+        "yanchor": "bottom",
+        "showarrow": False,
+        "font": {"size": NAME_SIZE, "color": VERMILION},
     }
-
-
-def _names(critical: float, temperature: float | None) -> list[dict[str, Any]]:
-    marks = [(critical, f"τ<sub>c</sub> = {critical:.3g}", VERMILION, "right")]
-    if temperature is not None:
-        marks.append((temperature, f"τ = {temperature:.3g}", INK, "left"))
-    return [
-        {
-            "text": text,
-            "x": float(np.log10(value)),
-            "xref": "x",
-            "y": 1,
-            "yref": "paper",
-            "xanchor": anchor,
-            "yanchor": "bottom",
-            "showarrow": False,
-            "font": {"size": 12, "color": colour},
-        }
-        for value, text, colour, anchor in marks
-    ]
 
 
 def _title(states: pd.DataFrame, codes: int) -> Title:

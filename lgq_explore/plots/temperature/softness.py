@@ -16,7 +16,7 @@ from lgq_explore.frames.temperature import MARKS, TOKEN_MAP, TOKENS, TOP_RESPONS
 
 from ..paper import exact_percent, fitting_columns, present_paper
 from ..printing import figure_of_size, publication_style, publish_title
-from ..style import BLUE, ORANGE, VERMILION, Title, axis, layout
+from ..style import BLUE, ON_TOP, ORANGE, VERMILION, Title, axis, layout
 from .sweep import SWEEP_PANELS, curves_of, publish_panel
 
 HEIGHT = 240
@@ -109,7 +109,8 @@ def draw_token_map(placed: pd.DataFrame, token: int) -> go.Figure:
     """
     sheet = _token_sheet(placed)
     row, column = np.argwhere(sheet.tokens == token)[0] if (sheet.tokens == token).any() else (-1, -1)
-    frame = {"type": "rect", "line": {"color": VERMILION, "width": 2}, "visible": bool(row >= 0)}
+    frame = {"type": "rect", "name": ON_TOP, "line": {"color": VERMILION, "width": 2}}
+    corners = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
     return go.Figure(
         [
             go.Heatmap(
@@ -135,7 +136,7 @@ def draw_token_map(placed: pd.DataFrame, token: int) -> go.Figure:
             xaxis={"visible": False, "constrain": "domain", "fixedrange": True},
             yaxis={"visible": False, "domain": [0.4, 1], "scaleanchor": "x", "autorange": "reversed",
                    "constrain": "domain", "constraintoward": "top", "fixedrange": True},
-            shapes=[frame | {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}],
+            shapes=[frame | corners] if row >= 0 else [],
         ),
     )  # fmt: skip
 

@@ -24,7 +24,22 @@ from lgq_explore.frames.temperature import (
 
 from ..paper import legend_above
 from ..printing import panel_grid, publication_style, publish_title
-from ..style import BLACK, BLUE, GREEN, GUIDE, ORANGE, PURPLE, SKY_BLUE, VERMILION, Title, axis, layout, log_scale, note
+from ..style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GUIDE,
+    ON_TOP,
+    ORANGE,
+    PURPLE,
+    SKY_BLUE,
+    VERMILION,
+    Title,
+    axis,
+    layout,
+    log_scale,
+    note,
+)
 
 TEMPERATURE = "temperature τ"
 MARK_COLOURS = {TRAINING_BEGAN: SKY_BLUE, TRAINING_ENDED: BLUE, GAP_UNDER_1_PERCENT: GREEN, CRITICAL: VERMILION}
@@ -84,11 +99,12 @@ SWEEP_PANELS = (
 )
 
 
-def draw_sweep(sweep: pd.DataFrame, flips: pd.DataFrame, marks: pd.DataFrame, temperature: float) -> go.Figure:
-    """Gap, encoder gain and flips against the temperature, with the marks and the present temperature as lines.
+def draw_sweep(sweep: pd.DataFrame, flips: pd.DataFrame, marks: pd.DataFrame) -> go.Figure:
+    """Gap, encoder gain and flips against the temperature, with the marks as lines.
 
     Frames are those of `TemperatureProbe.sweep` and `flips`, and of `temperature_marks` in
-    `analysis.temperature`. Traces are the lines of SWEEP_PANELS in their order.
+    `analysis.temperature`. Traces are the lines of SWEEP_PANELS in their order. `mark_temperature` lays the present
+    temperature on top.
 
     Raises:
         InputError: a column is missing, or there is nothing to draw.
@@ -119,7 +135,7 @@ def draw_sweep(sweep: pd.DataFrame, flips: pd.DataFrame, marks: pd.DataFrame, te
         drawn = np.concatenate([_shown(curves[line.column], panel) for line in panel.lines])
         scale = log_scale(drawn) if panel.log else {"rangemode": "tozero"}
         axes["yaxis" + name] = axis(panel.measure, anchor="x" + name, **scale)
-        shapes += [_vertical(value, colour, name) for value, colour in _verticals(marks, temperature)]
+        shapes += [_vertical(value, colour, name) for value, colour in _verticals(marks, None)]
         notes.append(_heading(panel, span[0]))
     # Names of marks stand in the panel whose lines leave the most room at the foot.
     lowest, highest = _log_range(sweep)
@@ -138,6 +154,13 @@ def draw_sweep(sweep: pd.DataFrame, flips: pd.DataFrame, marks: pd.DataFrame, te
             **axes,
         ),
     )
+
+
+def mark_temperature(temperature: float) -> go.Figure:
+    """The present temperature as lines on top of what `draw_sweep` draws."""
+    names = ["", *(str(number) for number in range(2, len(SWEEP_PANELS) + 1))]
+    lines = [_vertical(temperature, BLACK, name) | {"name": ON_TOP} for name in names]
+    return go.Figure(layout={"shapes": lines})
 
 
 def publish_sweep(

@@ -6,7 +6,9 @@ import colorsys
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -24,7 +26,7 @@ from ..contrast import ink_on
 from ..geometry.net import broken_line, line_ends
 from ..pictures.images import png_uri
 from ..printing import EVEN_COLOURS, panel_grid, publication_style, publish_title
-from ..style import GUIDE, INK, Title, layout, note
+from ..style import GUIDE, INK, PAPER, Title, layout, note
 
 GOLDEN_TURN = (3 - math.sqrt(5)) / 2
 PALE = 0.55
@@ -39,6 +41,8 @@ PLANES_HEIGHT, CURVE_HEIGHT = 322, 190
 """Screen pixels of the planes, which are then as wide as high in a notebook's cell, and of a curve below them."""
 LEAST_PLANE = 1.5
 """Inches that a printed plane needs."""
+PICTURE_WIDTH, POINT = 1000, 12
+"""Of a picture of points, and the diameter of a point in it."""
 POINTS_SHOWN = 400
 """Most points drawn: more would hide the field."""
 
@@ -59,6 +63,11 @@ class PlanePanel:
     codes: pd.DataFrame | None
     edges: pd.DataFrame | None = None
 
+    @cached_property
+    def field_uri(self) -> str:
+        """The picture of the field as a data URI. Raises InputError as `drawn_codes` does."""
+        return png_uri(field_picture(self.field, len(self.drawn_codes)))
+
     @property
     def drawn_codes(self) -> pd.DataFrame:
         """`codes`, or none of them. Raises InputError where a column is missing, or there are no rows."""
@@ -71,9 +80,8 @@ class PlanePanel:
 def draw_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating], title: Title) -> go.Figure:
     """Planes side by side, each with its field of colours, the points [N, 2] and its codes, as large as their share.
 
-    Hard cells have edges; soft ones mix the colours of the codes by their responsibilities. Four traces a panel:
-    points (their customdata is their number), lines between codes, codes, and dead codes, as crosses. The fields lie in
-    layout.images.
+    Hard cells have edges; soft ones mix the colours of the codes by their responsibilities. Three traces a panel:
+    lines between codes, codes, and dead codes, as crosses. In layout.images are the fields, and the points on each.
 
     Raises:
         InputError: a column is missing, or points are not [N, 2].
@@ -86,7 +94,7 @@ def draw_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating], t
     for number, panel in enumerate(panels):
         name = str(number + 1) if number else ""
         left = number * (width + GAP)
-        traces += _traces(panel, points, shown, name)
+        traces += _traces(panel, name)
         ends = _ends(panel)
         side: dict[str, Any] = {"showgrid": False, "zeroline": False, "ticks": "", "showticklabels": False}
         side |= {"mirror": True, "showline": True, "linecolor": "#BBBBBB", "constrain": "domain", "automargin": False}
@@ -95,7 +103,10 @@ def draw_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating], t
         upward = {"scaleanchor": "x" + name, "constraintoward": "top"}
         axes["yaxis" + name] = {**side, **upward, "anchor": "x" + name, "range": ends.y}
         if panel.field is not None:
-            images.append(_image(panel, panel.field, name))
+            images.append(_image("field", panel.field_uri, panel, name))
+        # Plotly takes two images with the same corner for one: this one is put at its other corner.
+        other = {"x": ends.x[1], "xanchor": "right"}
+        images.append(_image("points", _points_picture(panel, points[shown]), panel, name, **other))
         notes.append(note(panel.heading, left, 1.0, shift=4))
     return go.Figure(
         traces,
@@ -170,62 +181,56 @@ def _ends(panel: PlanePanel) -> _Ends:
     return _Ends(borders(panel.x), borders(panel.y))
 
 
-def _traces(panel: PlanePanel, points: NDArray[np.floating], shown: NDArray[np.int64], name: str) -> list[go.Scatter]:
+def _traces(panel: PlanePanel, name: str) -> list[dict[str, Any]]:
     place: dict[str, Any] = {"xaxis": "x" + name, "yaxis": "y" + name}
     dead = _dead(panel.drawn_codes)
     live, lost = panel.drawn_codes[~dead], panel.drawn_codes[dead]
     colours = code_colours(len(panel.drawn_codes))[live["code"].to_numpy()]
     lines = broken_line(line_ends(panel.drawn_codes, panel.edges))
+    # Not go.Scatter: a figure checks traces anyway, and a move of a slider would wait for it twice.
     return [
-        go.Scatter(
-            x=points[shown, 0],
-            y=points[shown, 1],
-            customdata=shown,
-            mode="markers",
-            marker={"size": 4, "color": INK, "opacity": 0.35},
-            hoverinfo="skip",
-            name="points",
+        {
+            "type": "scatter",
+            "x": lines[0],
+            "y": lines[1],
+            "mode": "lines",
+            "line": {"color": INK, "width": 1},
+            "opacity": NET_OPACITY,
+            "hoverinfo": "skip",
+            "name": "grid",
             **place,
-        ),
-        go.Scatter(
-            x=lines[0],
-            y=lines[1],
-            mode="lines",
-            line={"color": INK, "width": 1},
-            opacity=NET_OPACITY,
-            hoverinfo="skip",
-            name="grid",
-            **place,
-        ),
-        go.Scatter(
-            x=live["x"].to_numpy(),
-            y=live["y"].to_numpy(),
-            meta=live["code"].tolist(),
-            mode="markers+text",
-            text=_together(live),
-            textfont={"size": 12, "color": [ink_on(to_hex(colour)) for colour in colours]},
-            marker={
+        },
+        {
+            "type": "scatter",
+            "x": live["x"].to_numpy(),
+            "y": live["y"].to_numpy(),
+            "meta": live["code"].tolist(),
+            "mode": "markers+text",
+            "text": _together(live),
+            "textfont": {"size": 12, "color": [ink_on(to_hex(colour)) for colour in colours]},
+            "marker": {
                 "size": _sizes(live),
                 "color": [_css(colour) for colour in colours],
                 "line": {"color": "white", "width": 1.5},
                 "opacity": 1,
             },
-            hovertext=[f"code {row.code}: {row.share:.1%} of the points" for row in live.itertuples()],
-            hoverinfo="text",
-            name="codes",
+            "hovertext": [f"code {row.code}: {row.share:.1%} of the points" for row in live.itertuples()],
+            "hoverinfo": "text",
+            "name": "codes",
             **place,
-        ),
-        go.Scatter(
-            x=lost["x"].to_numpy(),
-            y=lost["y"].to_numpy(),
-            meta=lost["code"].tolist(),
-            mode="markers",
-            marker={"size": 11, "symbol": "x", "color": "white", "line": {"color": INK, "width": 1.5}},
-            hovertext=[f"code {row.code} is dead: no point takes it" for row in lost.itertuples()],
-            hoverinfo="text",
-            name="dead codes",
+        },
+        {
+            "type": "scatter",
+            "x": lost["x"].to_numpy(),
+            "y": lost["y"].to_numpy(),
+            "meta": lost["code"].tolist(),
+            "mode": "markers",
+            "marker": {"size": 11, "symbol": "x", "color": "white", "line": {"color": INK, "width": 1.5}},
+            "hovertext": [f"code {row.code} is dead: no point takes it" for row in lost.itertuples()],
+            "hoverinfo": "text",
+            "name": "dead codes",
             **place,
-        ),
+        },
     ]
 
 
@@ -239,10 +244,25 @@ def _together(live: pd.DataFrame) -> list[str]:
     ]
 
 
-def _image(panel: PlanePanel, field: NDArray[Any], name: str) -> dict[str, Any]:
+def _points_picture(panel: PlanePanel, points: NDArray[np.floating]) -> str:
+    """A data URI: hundreds of plotly's markers take longer to draw than all the rest. Without a field on white."""
     ends = _ends(panel)
-    return {
-        "source": png_uri(field_picture(field, len(panel.drawn_codes))),
+    scale = PICTURE_WIDTH / (ends.x[1] - ends.x[0])
+    across, down = scale * (points[:, 0] - ends.x[0]), scale * (ends.y[1] - points[:, 1])
+    dots = "".join(f"M{x:.0f},{y:.0f}h0" for x, y in zip(across, down, strict=True))
+    paper = f'<rect width="100%" height="100%" fill="{PAPER}"/>' if panel.field is None else ""
+    height = round(scale * (ends.y[1] - ends.y[0]))
+    size = f'width="{PICTURE_WIDTH}" height="{height}" viewBox="0 0 {PICTURE_WIDTH} {height}"'
+    stroke = f'stroke="{INK}" stroke-opacity="0.4" stroke-width="{POINT}" stroke-linecap="round"'
+    picture = f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{paper}<path d="{dots}" {stroke}/></svg>'
+    return "data:image/svg+xml," + quote(picture)
+
+
+def _image(what: str, picture: str, panel: PlanePanel, name: str, **place: Any) -> dict[str, Any]:
+    ends = _ends(panel)
+    image = {
+        "name": what,
+        "source": picture,
         "xref": "x" + name,
         "yref": "y" + name,
         "x": ends.x[0],
@@ -252,6 +272,7 @@ def _image(panel: PlanePanel, field: NDArray[Any], name: str) -> dict[str, Any]:
         "sizing": "stretch",
         "layer": "below",
     }
+    return image | place
 
 
 def _publish_panel(axes: Axes, panel: PlanePanel, points: NDArray[np.floating]) -> None:

@@ -27,7 +27,7 @@ from ..style import (
     COUNTS,
     DEAD,
     GUIDE,
-    MARKS,
+    ON_TOP,
     VERMILION,
     Title,
     axis,
@@ -194,7 +194,7 @@ def _marks(grid: pd.DataFrame, selected: Sequence[int]) -> go.Scatter:
         marker={"symbol": "square-open", "size": 14, "color": VERMILION, "line": {"width": 3}},
         showlegend=False,
         hoverinfo="skip",
-        meta=MARKS,
+        meta=ON_TOP,
     )
 
 

@@ -76,6 +76,7 @@ class TemperatureExplorer(Explorer):
         in_force = analysis.temperature.require_soft(self.study.quantizer).temperature
         self._views_of = lru_cache(maxsize=SNAPSHOTS_KEPT)(self._make_views)
         self._marks_of = lru_cache(maxsize=SNAPSHOTS_KEPT)(self._make_marks)
+        self._sweep_of = lru_cache(maxsize=SNAPSHOTS_KEPT)(self._draw_sweep)
         newest = self.study.trained.finished_steps
         self.offered_temperatures = three_digits(self._views_of(newest).temperatures)
         self.last_temperature = _nearest_first(self.offered_temperatures, in_force)[0]
@@ -107,10 +108,17 @@ class TemperatureExplorer(Explorer):
         views, view = self._views, self._quickest_view()
         self._awaits_the_rest = len(view.tokens) < len(views.sample)
         return {
-            "sweep": plots.temperature.draw_sweep(views.sweep, views.flips, self._marks, self.temperature),
+            "sweep": self._sweep_of(self.snapshot),
             self.view: self._draw_view(view),
             TOKEN_MAP: plots.temperature.draw_token_map(view.placed, self.token),
         }
+
+    def marks(self) -> dict[str, go.Figure]:
+        return {"sweep": plots.temperature.mark_temperature(self.temperature)}
+
+    def _draw_sweep(self, snapshot: int) -> go.Figure:
+        views = self._views_of(snapshot)
+        return plots.temperature.draw_sweep(views.sweep, views.flips, self._marks_of(snapshot))
 
     def _draw_view(self, view: TemperatureView) -> go.Figure:
         match self.view:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
+from functools import lru_cache, partial
 from typing import Any, Self
 
 import ipywidgets
@@ -38,6 +38,10 @@ FEWEST_CODES, MOST_CODES = 3, 64
 """More can't be told apart in a plane."""
 VIEWS = {"distance": "distance", "centres": "centres"}
 """What is drawn beside the splits: as the buttons say it, and as the trait does."""
+FIGURES_KEPT = 4
+"""Of annealed codebooks. What does not depend on the temperature is not drawn again at another one."""
+Measured = ToyFit | ToyProgress | ToyView
+"""What has a curve of training."""
 SETTING = (
     "data",
     "method",
@@ -105,6 +109,9 @@ class ToyLab(Explorer):
         self._seen: tuple[Any, ToyView] | None = None
         self._annealing: Annealing | None = None  # what the present setting needs, and how far it is
         self._annealing_stopped = False
+        self._drawn_path = lru_cache(maxsize=FIGURES_KEPT)(_draw_path)
+        self._drawn_distance = lru_cache(maxsize=1)(_draw_distance)
+        self._hard_plane = lru_cache(maxsize=1)(hard_plane)
         self._train_button = button(
             "Train", "learn this setting", lambda: self._follower.clicked(self.start), icon="play"
         )
@@ -170,26 +177,24 @@ class ToyLab(Explorer):
         planes = self._planes(with_equilibrium=self._has_path)
         return {
             "planes": plots.toys.draw_toy_plane(planes, self._view.tokens.numpy(), self._title()),
-            "splits": self._draw_of_path(
-                lambda path: plots.temperature.draw_bifurcation(
-                    path.centres, path.states, path.critical_temperature, self.temperature
-                )
-            ),
+            "splits": self._draw_path("splits"),
             self.view: self._draw_view(),
         }
 
     def _draw_view(self) -> go.Figure:
         if self.view == "distance":
-            return plots.toys.draw_toy_distance(self._curves(), self._distance_detail(), self.steps)
-        return self._draw_of_path(
-            lambda path: plots.temperature.draw_centre_counts(path.states, path.critical_temperature, self.temperature)
-        )
+            return self._drawn_distance(self._measured, self.method, self._distance_detail(), self.steps)
+        return self._draw_path(self.view)
 
-    def _draw_of_path(self, draw: Callable[[AnnealingPath], go.Figure]) -> go.Figure:
+    def _draw_path(self, name: str) -> go.Figure:
         """A figure of the annealed codebook, or its place while there is none."""
         if self._has_path:
-            return draw(self._view.path)
+            return self._drawn_path(name, self._view.path)
         return plots.toys.empty_place(Title("How centres part", self._why_no_path))
+
+    def marks(self) -> dict[str, go.Figure]:
+        over = ("splits", "centres") if self._has_path else ()
+        return dict.fromkeys(over, plots.temperature.mark_present(self.temperature))
 
     def printed(self) -> Figure:
         """The three planes."""
@@ -286,16 +291,16 @@ class ToyLab(Explorer):
         """Whether the annealed codebook is at hand; in a script it is annealed when it is asked for."""
         return self._view.knows_path or not self._loop.is_running
 
+    @property
+    def _measured(self) -> Measured | None:
+        """What says how near training came to the best codebook; before training, how near the start is."""
+        return self._fit or self._live or (self._view if self._has_optimum else None)
+
     def _curves(self) -> dict[str, pd.DataFrame]:
-        """How near training came to the best codebook; before training, how near the start is."""
-        source = self._fit or self._live
-        if source is not None:
-            return {self.method: source.curve}
-        return {self.method: self._view.start_of_curve()} if self._has_optimum else {}
+        return _curves_of(self._measured, self.method)
 
     def _finished_steps(self) -> int:
-        curve = self._curves().get(self.method)
-        return 0 if curve is None else int(curve["step"].iloc[-1])
+        return 0 if self._measured is None else int(self._measured.curve["step"].iloc[-1])
 
     def _planes(self, *, with_equilibrium: bool) -> list[plots.toys.PlanePanel]:
         view, temperature = self._view, self.temperature
@@ -304,7 +309,7 @@ class ToyLab(Explorer):
             if with_equilibrium
             else no_equilibrium_plane(view, self._why_no_path.partition(",")[0])
         )
-        return [hard_plane(view, self.method), soft_plane(view, temperature), third]
+        return [self._hard_plane(view, self.method), soft_plane(view, temperature), third]
 
     def _title(self) -> Title:
         view = self._view
@@ -402,3 +407,18 @@ class ToyLab(Explorer):
         self._redraw()
         if trainer.error is not None:
             self.refuse(trainer.error)
+
+
+def _draw_path(name: str, path: AnnealingPath) -> go.Figure:
+    """What is annealed, as `splits` of the centres or by the number of `centres`."""
+    if name == "splits":
+        return plots.temperature.draw_bifurcation(path.centres, path.states, path.critical_temperature)
+    return plots.temperature.draw_centre_counts(path.states, path.critical_temperature)
+
+
+def _draw_distance(measured: Measured | None, method: str, detail: str, steps: int) -> go.Figure:
+    return plots.toys.draw_toy_distance(_curves_of(measured, method), detail, steps)
+
+
+def _curves_of(measured: Measured | None, method: str) -> dict[str, pd.DataFrame]:
+    return {} if measured is None else {method: measured.curve}

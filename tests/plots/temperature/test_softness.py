@@ -15,12 +15,14 @@ from lgq_explore.frames.temperature import (
     TOKENS,
     TOP_RESPONSIBILITIES,
 )
+from lgq_explore.plots.style import ON_TOP
 from lgq_explore.plots.temperature import (
     TemperatureFrames,
     draw_softness,
     draw_sweep,
     draw_token_map,
     draw_top_responsibilities,
+    mark_temperature,
     publish_sweep,
     publish_temperature,
 )
@@ -72,7 +74,7 @@ def placed() -> pd.DataFrame:
 
 
 def test_a_sweep_has_a_line_a_quantity_at_its_temperatures() -> None:
-    figure = draw_sweep(sweep(), flips(), marks(), 0.2)
+    figure = draw_sweep(sweep(), flips(), marks())
     lines = {trace.name: trace for trace in figure.data}
     assert list(lines["LGQ, mean"].y) == [0.9, 0.8, 0.4]
     assert list(lines["straight-through: 1"].y) == [1, 1, 1]
@@ -85,8 +87,12 @@ def test_a_sweep_has_a_line_a_quantity_at_its_temperatures() -> None:
 
 
 def test_marks_and_the_present_temperature_are_lines_in_every_panel() -> None:
-    figure = draw_sweep(sweep(), flips(), marks(), 0.2)
-    assert [shape.x0 for shape in figure.layout.shapes] == [0.1, 1.0, 0.2] * 3
+    figure = draw_sweep(sweep(), flips(), marks())
+    assert [shape.x0 for shape in figure.layout.shapes] == [0.1, 1.0] * 3
+    lines = mark_temperature(0.2).layout.shapes
+    assert [(line.x0, line.x1, line.xref, line.yref, line.name) for line in lines] == [
+        (0.2, 0.2, "x" + panel, f"y{panel} domain", ON_TOP) for panel in ("", "2", "3")
+    ]
     assert {note.text for note in figure.layout.annotations} >= {"training ended", "τ<sub>c</sub>"}
 
 
@@ -94,7 +100,7 @@ def test_names_of_marks_that_are_close_stand_at_different_ends_of_their_lines() 
     named = {"training began": 1.0, "critical": 1.5, "training ended": 0.1}
     crowded = filled(MARKS, {"mark": list(named), "temperature": list(named.values())})
     wide = sweep().assign(temperature=[1e-3, 1.0, 10.0])
-    notes = {note.text: note for note in draw_sweep(wide, flips(), crowded, 0.2).layout.annotations}
+    notes = {note.text: note for note in draw_sweep(wide, flips(), crowded).layout.annotations}
     anchors = {name: notes[name].yanchor for name in ("training ended", "training began", "τ<sub>c</sub>")}
     assert anchors == {"training ended": "bottom", "training began": "bottom", "τ<sub>c</sub>": "top"}
 
@@ -124,9 +130,9 @@ def test_a_map_has_a_clickable_cell_a_token_and_a_gap_between_pictures() -> None
     np.testing.assert_array_equal(cells.customdata, [[0, 1, -1, 4, 5], [2, 3, -1, 6, 7]])
     assert np.isnan(cells.z[:, 2]).all()
     assert cells.z[1][3] == 1.0
-    frame = figure.layout.shapes[0]
-    assert (frame.x0, frame.y0, frame.visible) == (2.5, 0.5, True)
-    assert not draw_token_map(placed(), token=99).layout.shapes[0].visible
+    (frame,) = figure.layout.shapes
+    assert (frame.x0, frame.y0, frame.name) == (2.5, 0.5, ON_TOP)
+    assert not draw_token_map(placed(), token=99).layout.shapes
 
 
 def test_the_printed_figures_hold_all_panels() -> None:

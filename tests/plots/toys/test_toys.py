@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from dataclasses import replace
 from io import BytesIO
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -93,6 +95,14 @@ def test_soft_places_mix_the_colours_by_their_responsibilities() -> None:
     assert picture[2, 0] == pytest.approx(pale[0], abs=1)
 
 
+def places_of(source: str) -> np.ndarray:
+    """The points [N, 2] of a picture that fills the plane of `panel`."""
+    picture = unquote(source.partition(",")[2])
+    width = float(re.search(r'viewBox="0 0 (\d+) ', picture)[1])
+    across, down = np.array(re.findall(r"M(-?\d+),(-?\d+)h0", picture), dtype=float).T
+    return np.stack([-1.5 + 4 * across / width, 12.5 - 4 * down / width], axis=1)
+
+
 def test_colours_of_many_codes_differ() -> None:
     colours = code_colours(64)
     assert ((colours >= 0) & (colours <= 1)).all()
@@ -101,16 +111,18 @@ def test_colours_of_many_codes_differ() -> None:
 
 def test_a_plane_has_its_field_points_and_codes() -> None:
     figure = plots.toys.draw_toy_plane([panel(), panel()], POINTS, TITLE)
-    points, lines, live, dead, *others = figure.data
-    assert len(others) == 4
+    lines, live, dead, *others = figure.data
+    assert len(others) == 3
     assert len(lines.x) == 0
-    assert points.customdata.tolist() == [0, 1, 2, 3, 4]
     assert (live.x.tolist(), live.y.tolist()) == (CODES["x"].tolist(), CODES["y"].tolist())
     alone, *together = live.marker.size
     assert alone > together[0] > together[1]  # 0.75; two of 0.25; two of 0
     assert len(dead.x) == 0
-    image = figure.layout.images[0]
+    image, points, *others = figure.layout.images
+    assert len(others) == 2
     assert (image.x, image.y, image.sizex, image.sizey) == (-1.5, 12.5, 4.0, 3.0)
+    assert (points.x, points.y, points.sizex, points.sizey, points.xanchor) == (2.5, 12.5, 4.0, 3.0, "right")
+    assert places_of(points.source) == pytest.approx(POINTS, abs=0.01)
     assert (pixels_of(image.source) == field_picture(HARD, 3)).all()
     assert [note.text for note in figure.layout.annotations] == ["<b>Hard</b><br>two used"] * 2
 
@@ -127,7 +139,7 @@ def test_codes_at_one_place_are_counted_once_and_dead_ones_are_crosses() -> None
 def test_lines_join_neighbours_of_a_grid_under_the_codes() -> None:
     edges = pd.DataFrame({"group": [0, 0], "code": [0, 2], "neighbour": [2, 1]})
     netted = replace(panel(), edges=edges)
-    _, lines, _, _ = plots.toys.draw_toy_plane([netted], POINTS, TITLE).data
+    lines, _, _ = plots.toys.draw_toy_plane([netted], POINTS, TITLE).data
     assert lines.x == pytest.approx([-0.5, 1.5, math.nan, 1.5, 1.5, math.nan], nan_ok=True)
     axes, *_ = plots.toys.publish_toy_plane([netted], POINTS, TITLE).axes
     (net,) = (drawn for drawn in axes.collections if isinstance(drawn, LineCollection))
@@ -136,22 +148,24 @@ def test_lines_join_neighbours_of_a_grid_under_the_codes() -> None:
 
 def test_many_points_are_thinned_evenly() -> None:
     many = np.random.default_rng(0).normal(size=(10_000, 2))
-    points = plots.toys.draw_toy_plane([panel()], many, TITLE).data[0]
-    assert len(points.x) == plots.toys.POINTS_SHOWN
-    assert (points.customdata[0], points.customdata[-1]) == (0, 9_999)
+    places = places_of(plots.toys.draw_toy_plane([panel()], many, TITLE).layout.images[1].source)
+    assert len(places) == plots.toys.POINTS_SHOWN
+    assert places[[0, -1]] == pytest.approx(many[[0, -1]], abs=0.01)
 
 
 def test_the_bifurcation_is_hot_at_left_with_both_temperatures_marked() -> None:
-    figure = plots.temperature.draw_bifurcation(CENTRES, STATES, 1.0, 0.5)
+    figure = plots.temperature.draw_bifurcation(CENTRES, STATES, 1.0)
     first, second = figure.data
     assert first.y.tolist() == [0.0, -1.0]
     assert second.y.tolist() == [0.0, 1.0]
-    effective, distinct = plots.temperature.draw_centre_counts(STATES, 1.0, 0.5).data
+    effective, distinct = plots.temperature.draw_centre_counts(STATES, 1.0).data
     assert effective.y.tolist() == [1.0, 1.9]
     assert distinct.y.tolist() == [1, 2]
     left, right = figure.layout.xaxis.range
     assert (10**left, 10**right) == pytest.approx((2.0, 0.2))
-    assert [shape.x0 for shape in figure.layout.shapes] == [1.0, 0.5]
+    (critical,), (present,) = figure.layout.shapes, plots.temperature.mark_present(0.5).layout.shapes
+    assert (critical.x0, present.x0) == (1.0, 0.5)
+    assert (figure.layout.annotations[0].text, present.label.text) == ("τ<sub>c</sub> = 1", "τ = 0.5")
     assert "N = 50" in figure.layout.title.text
     assert plots.temperature.draw_bifurcation(CENTRES, STATES, 1.0, along=1).data[0].y.tolist() == [0.0, 0.5]
 
@@ -182,10 +196,9 @@ def test_the_table_has_a_mark_a_fit() -> None:
 def test_a_plane_without_codes_yet_shows_its_points_alone() -> None:
     waiting = replace(panel(), field=None, codes=None, heading="being annealed")
     figure = plots.toys.draw_toy_plane([panel(), waiting], POINTS, TITLE)
-    assert len(figure.layout.images) == 1
-    points, *nothing = figure.data[4:]
-    assert len(points.x) == len(POINTS)
-    assert [len(trace.x) for trace in nothing] == [0, 0, 0]
+    assert [image.name for image in figure.layout.images] == ["field", "points", "points"]
+    assert places_of(figure.layout.images[2].source) == pytest.approx(POINTS, abs=0.01)
+    assert [len(trace.x) for trace in figure.data[3:]] == [0, 0, 0]
     assert figure.layout.annotations[1].text == "being annealed"
 
 

@@ -1,4 +1,4 @@
-// Marks on top of a chart: rings around points, which stay at their places in the data.
+// Marks on top of a chart: rings around points, lines and frames, which stay at their places in the data.
 //
 // They come apart from the figures, and the chart below is not drawn again for them: with many codes that takes seconds
 // where WebGL has no GPU.
@@ -29,23 +29,72 @@ function drawnMarks(place, { x, y, xaxis = "x", yaxis = "y", marker }) {
   return clip;
 }
 
-// `show` takes the JSON of other marks, or none, and draws them; `draw` puts them where they belong now.
+// Where a shape's coordinate lies: in the data of an axis, or as a share of its length ("x2", "y domain").
+function along(place, reference, value) {
+  const [name, share] = reference.split(" ");
+  const axis = axisOf(place, name);
+  const within = share ? (name.startsWith("y") ? 1 - value : value) * axis._length : axis.d2p(value);
+  return axis._offset + within;
+}
+
+const LABEL_ROOM = 4; // pixels between a line and its label
+
+// A line's label stands above its upper end.
+function drawnLabel(x, y, { text, xanchor, font }) {
+  const [toThe, anchor] = xanchor === "right" ? [-LABEL_ROOM, "end"] : [LABEL_ROOM, "start"];
+  const place = { x: x + toThe, y: y - LABEL_ROOM, "text-anchor": anchor };
+  const label = svgElement("text", { ...place, fill: font.color, "font-size": font.size });
+  label.textContent = text;
+  return label;
+}
+
+function drawnShape(place, { type, x0, x1, y0, y1, xref = "x", yref = "y", line, label }) {
+  const [left, right] = [x0, x1].map((value) => along(place, xref, value)).sort((a, b) => a - b);
+  const [top, bottom] = [y0, y1].map((value) => along(place, yref, value)).sort((a, b) => a - b);
+  const stroke = { fill: "none", stroke: line.color, "stroke-width": line.width };
+  if (type === "rect") return [svgElement("rect", { x: left, y: top, width: right - left, height: bottom - top, ...stroke })];
+  const drawn = svgElement("path", { d: `M${left},${top}L${right},${bottom}`, ...stroke });
+  return label ? [drawn, drawnLabel(right, top, label)] : [drawn];
+}
+
+// A shape that is zoomed out of its axes is not drawn; one at their very end is.
+function isInView(place, { x0, x1, y0, y1, xref = "x", yref = "y" }) {
+  const isWithin = (reference, values) => {
+    const { _offset: start, _length: length } = axisOf(place, reference.split(" ")[0]);
+    return values.some((value) => Math.abs(along(place, reference, value) - start - length / 2) < length / 2 + 1);
+  };
+  return isWithin(xref, [x0, x1]) && isWithin(yref, [y0, y1]);
+}
+
+const NONE = { data: [], layout: { shapes: [] } };
+
+// The figure of marks in its own colours; empty where there are none.
+const markedBy = (text) => (text ? JSON.parse(text) : NONE);
+
+// `show` takes the JSON of other marks, or none, and draws them in the theme's colours; `draw` puts them where they belong
+// now.
 function makeMarks(place) {
   const svg = svgElement("svg", { class: "lgq-marks", "aria-hidden": "true" });
-  const marks = { text: undefined, traces: [], show, draw };
+  const marks = { text: undefined, show, draw };
+  let shown = NONE;
+  let inColours = null;
 
-  function show(text) {
-    if (text === marks.text) return;
-    marks.text = text;
-    marks.traces = text ? JSON.parse(text).data : [];
-    svg.dataset.count = marks.traces.reduce((count, { x }) => count + x.length, 0);
+  function show(text, colours) {
+    if (text === marks.text && colours === inColours) return;
+    [marks.text, inColours] = [text, colours];
+    shown = recoloured(markedBy(text), colours);
+    svg.dataset.count = shown.data.reduce((count, { x }) => count + x.length, 0);
     draw();
   }
 
   function draw() {
     if (!place._fullLayout?.xaxis) return; // it is called again when the chart is there
     if (svg.parentElement !== place) place.append(svg);
-    svg.replaceChildren(...marks.traces.map((trace) => drawnMarks(place, trace)));
+    const shapes = shown.layout.shapes.filter((shape) => isInView(place, shape));
+    svg.replaceChildren(
+      ...shown.data.map((trace) => drawnMarks(place, trace)),
+      ...shapes.flatMap((shape) => drawnShape(place, shape)),
+    );
   }
 
   return marks;

@@ -76,7 +76,9 @@ function pictured({ place, text, marks }) {
     const visible = place.data[number]?.visible;
     if (visible !== undefined) trace.visible = visible;
   });
-  return { data: [...data, ...marks.traces], layout };
+  const marked = markedBy(marks.text);
+  layout.shapes = [...(layout.shapes ?? []), ...marked.layout.shapes];
+  return { data: [...data, ...marked.data], layout };
 }
 
 async function savePicture(Plotly, chart, format) {

@@ -81,6 +81,7 @@ async function render({ model, el }) {
   keepHearing(model);
   el.classList.add("lgq-charts");
   const charts = new Map(); // by the names of their figures
+  const away = new Map(); // those that were shown before, of other tabs: they come back sooner than new ones are made
   const Plotly = await loadPlotly(model);
   let colours = themeColours(el, model.get("themed"));
   let isMovingOthers = false;
@@ -106,40 +107,41 @@ async function render({ model, el }) {
 
   function show() {
     const figures = Object.entries(model.get("figures"));
-    for (const [name, chart] of charts) if (!figures.some(([other]) => other === name)) remove(name, chart);
+    for (const [name, chart] of charts) if (!figures.some(([other]) => other === name)) putAway(name, chart);
     // How wide a chart is depends on how many there are: all have their places before the first is drawn.
-    const isAnotherNumber = figures.length !== el.childElementCount;
+    const areOthers = figures.length !== el.childElementCount || figures.some(([name]) => !charts.has(name));
     figures.forEach(([name], index) => {
-      if (!charts.has(name)) charts.set(name, makeChart(Plotly, sender(name)));
+      if (!charts.has(name)) charts.set(name, away.get(name) ?? makeChart(Plotly, sender(name)));
+      away.delete(name);
       const { wrapper } = charts.get(name);
       wrapper.classList.toggle("lgq-wide", model.get("wide").includes(name));
       if (el.children[index] !== wrapper) el.insertBefore(wrapper, el.children[index] ?? null);
     });
     for (const [name, text] of figures) {
       const chart = charts.get(name);
-      if (chart.text !== text) draw(name, chart, text);
-      else if (isAnotherNumber) fit(chart);
+      if (chart.text !== text || chart.colours !== colours) draw(name, chart, text);
+      else if (areOthers) fit(chart);
     }
     showMarks();
   }
 
   function showMarks() {
-    for (const [name, chart] of charts) chart.marks.show(model.get("marks")[name]);
+    for (const [name, chart] of charts) chart.marks.show(model.get("marks")[name], colours);
   }
 
   function sender(figure) {
     return (codes, mode) => model.send({ figure, codes, mode });
   }
 
-  function remove(name, { place, wrapper }) {
-    Plotly.purge(place);
-    wrapper.remove();
+  function putAway(name, chart) {
+    chart.wrapper.remove();
     charts.delete(name);
+    away.set(name, chart);
   }
 
   function draw(name, chart, text) {
     const isNew = chart.text === null;
-    chart.text = text;
+    [chart.text, chart.colours] = [text, colours];
     const { data, layout } = inTheme(JSON.parse(text), colours);
     showTitle(chart.head, layout);
     describe(chart.place, layout);
@@ -164,6 +166,7 @@ async function render({ model, el }) {
     if ([...now].every(([constant, colour]) => colours.get(constant) === colour)) return;
     colours = now;
     charts.forEach((chart, name) => draw(name, chart, chart.text));
+    showMarks();
   }
 
   function mark() {
@@ -186,7 +189,7 @@ async function render({ model, el }) {
     model.off("change:stale", mark);
     forgetTheme();
     placed.disconnect();
-    charts.forEach(({ place }) => Plotly.purge(place));
+    for (const { place } of [...charts.values(), ...away.values()]) Plotly.purge(place);
   };
 }
 

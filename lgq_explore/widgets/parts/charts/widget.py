@@ -14,7 +14,7 @@ import traitlets
 from plotly.io import to_json
 from plotly.offline import get_plotlyjs
 
-from lgq_explore.plots.style import MARKS, THEMED
+from lgq_explore.plots.style import ON_TOP, THEMED
 
 from ..page_part import PagePart, script
 
@@ -94,7 +94,7 @@ class Charts(PagePart):
     figures = traitlets.Dict(traitlets.Unicode()).tag(sync=True)
     """Each figure as plotly's JSON, by name, in their order; one whose text stays the same is not drawn again."""
     marks = traitlets.Dict(traitlets.Unicode()).tag(sync=True)
-    """Those traces of each figure that are MARKS, as a figure of their own. The page draws them on top of the other."""
+    """Those traces and shapes of each figure that are ON_TOP, as a figure of their own, which the page draws itself."""
     themed = traitlets.Dict(THEMED).tag(sync=True)
     """Colours of figures that follow the page's theme, each with the variable of the page that it becomes."""
     stale = traitlets.Bool().tag(sync=True)
@@ -103,6 +103,7 @@ class Charts(PagePart):
     def __init__(self, wide: Sequence[str] = ()) -> None:
         super().__init__(plotly=plotly_library(), wide=list(wide))
         self._callbacks: list[Callable[[Picked], None]] = []
+        self._texts: dict[str, _Texts] = {}
         self.on_msg(self._hear)
 
     def __repr__(self) -> str:
@@ -111,12 +112,23 @@ class Charts(PagePart):
     wide = traitlets.List(traitlets.Unicode()).tag(sync=True)
     """The names of figures that go over both columns; one that is alone does anyway."""
 
-    def show(self, figures: Mapping[str, go.Figure]) -> None:
-        """Draw these, in place of what is drawn; a figure keeps its zoom while its name stays."""
-        split = {name: _without_marks(figure) for name, figure in figures.items()}
+    def show(self, figures: Mapping[str, go.Figure], marks: Mapping[str, go.Figure] | None = None) -> None:
+        """Draw these, in place of what is drawn; a figure keeps its zoom while its name stays.
+
+        A figure that is the same object as before is taken to be unchanged. marks: for figures by name, what lies on
+        top of them: traces and shapes that are ON_TOP. It goes before such parts of the figure itself, and is passed
+        over where there is no such figure.
+        """
+        self._texts = {name: self._text_of(name, figure) for name, figure in figures.items()}
+        given = {name: _parted(mark)[1] for name, mark in (marks or {}).items() if name in figures}
         with self.hold_sync():
-            self.figures = {name: figure for name, (figure, _) in split.items()}
-            self.marks = {name: marks for name, (_, marks) in split.items() if marks}
+            self.figures = {name: text.rest for name, text in self._texts.items()}
+            own = {name: text.marks for name, text in self._texts.items() if text.marks}
+            self.marks = own | given
+
+    def _text_of(self, name: str, figure: go.Figure) -> _Texts:
+        known = self._texts.get(name)
+        return known if known is not None and known.figure is figure else _Texts(figure, *_parted(figure))
 
     def on_select(self, callback: Callable[[Picked], None]) -> None:
         """Call this with what a reader clicks, or catches in a box or a lasso.
@@ -141,12 +153,34 @@ class Charts(PagePart):
                     callback(picked)
 
 
-def _without_marks(figure: go.Figure) -> tuple[str, str]:
-    """A figure as JSON, and those of its traces that are MARKS; the latter are empty where there are none."""
+@dataclass(frozen=True, eq=False)
+class _Texts:
+    """A figure as JSON: what plotly draws, and what lies on top; the latter is empty where nothing does."""
+
+    figure: go.Figure
+    rest: str
+    marks: str
+
+
+def _parted(figure: go.Figure) -> tuple[str, str]:
+    """A figure as JSON without its parts that are ON_TOP, and those; they are empty where there are none."""
     whole = figure.to_dict()
-    marks = [trace for trace in whole["data"] if trace.get("meta") == MARKS]
-    rest = [trace for trace in whole["data"] if trace.get("meta") != MARKS]
-    return to_json(whole | {"data": rest}, validate=False), to_json({"data": marks}, validate=False) if marks else ""
+    layout = whole["layout"]
+    traces, marks = _without_those_on_top(whole["data"], "meta")
+    shapes, frames = _without_those_on_top(layout.get("shapes", ()), "name")
+    if not marks and not frames:
+        return to_json(whole, validate=False), ""
+    below = whole | {"data": traces, "layout": layout | {"shapes": shapes}}
+    on_top = {"data": marks, "layout": {"shapes": frames}}
+    return to_json(below, validate=False), to_json(on_top, validate=False)
+
+
+def _without_those_on_top(parts: Iterable[dict[str, Any]], key: str) -> tuple[list[Any], list[Any]]:
+    """The parts that are not ON_TOP by their `key`, and those that are."""
+    kept, on_top = [], []
+    for part in parts:
+        (on_top if part.get(key) == ON_TOP else kept).append(part)
+    return kept, on_top
 
 
 def _all_whole(numbers: list[Any]) -> bool:

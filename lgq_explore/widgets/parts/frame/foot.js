@@ -111,9 +111,16 @@ function render({ model, el }) {
     details.innerHTML = model.get("details");
   }
 
-  function showChanged() {
+  // Each move changes the code. Buttons that stay are not made again: the page would lay out the notebook anew.
+  function showCopied() {
     notice.textContent = "";
-    showButtons();
+    const copied = Object.entries(model.get("copied")).filter(([, text]) => text);
+    const isTheSame = copied.length === texts.childElementCount && copied.every(([label], place) => buttons.children[place].textContent === label);
+    if (!isTheSame) return showButtons();
+    copied.forEach(([, text], place) => {
+      buttons.children[place].title = text;
+      texts.children[place].textContent = text;
+    });
   }
 
   function escape(event) {
@@ -127,14 +134,16 @@ function render({ model, el }) {
   line.addEventListener("click", unfold);
   document.addEventListener("keydown", escape, true);
   model.on("change:line change:details change:is_open", show);
-  model.on("change:copied change:formats", showChanged);
+  model.on("change:copied", showCopied);
+  model.on("change:formats", showButtons);
   model.on("msg:custom", receive);
   show();
   showButtons();
   return () => {
     document.removeEventListener("keydown", escape, true);
     model.off("change:line change:details change:is_open", show);
-    model.off("change:copied change:formats", showChanged);
+    model.off("change:copied", showCopied);
+    model.off("change:formats", showButtons);
     model.off("msg:custom", receive);
   };
 }
