@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,6 +114,7 @@ def draw_sweep(sweep: pd.DataFrame, flips: pd.DataFrame, marks: pd.DataFrame) ->
     MARKS.require(marks)
     spans = [(0.0, 0.27), (0.37, 0.63), (0.74, 1.0)]
     traces, shapes, notes = [], [], []
+    ends = _log_range(sweep["temperature"])
     axes: dict[str, Any] = {}
     for number, (panel, span) in enumerate(zip(SWEEP_PANELS, spans, strict=True)):
         name = str(number + 1) if number else ""
@@ -130,16 +132,14 @@ def draw_sweep(sweep: pd.DataFrame, flips: pd.DataFrame, marks: pd.DataFrame) ->
                     yaxis="y" + name,
                 )
             )
-        x_axis = log_scale(sweep["temperature"], most=4) | {"range": _log_range(sweep), "anchor": "y" + name}
+        x_axis = log_scale(sweep["temperature"], most=4) | {"range": ends, "anchor": "y" + name}
         axes["xaxis" + name] = axis(TEMPERATURE, domain=span, unifiedhovertitle={"text": "τ = %{x:.3~g}"}, **x_axis)
         drawn = np.concatenate([_shown(curves[line.column], panel) for line in panel.lines])
         scale = log_scale(drawn) if panel.log else {"rangemode": "tozero"}
         axes["yaxis" + name] = axis(panel.measure, anchor="x" + name, **scale)
         shapes += [_vertical(value, colour, name) for value, colour in _verticals(marks, None)]
         notes.append(_heading(panel, span[0]))
-    # Names of marks stand in the panel whose lines leave the most room at the foot.
-    lowest, highest = _log_range(sweep)
-    notes += _mark_names(marks, NAME_SHARE * (highest - lowest))
+    notes += map(_live_mark_name, _mark_names(marks, ends))
     return go.Figure(
         traces,
         layout(
@@ -193,8 +193,8 @@ def _shown(values: pd.Series, panel: _Panel) -> NDArray[np.float64]:
     return np.where(numbers > SMALLEST_SHOWN, numbers, np.nan) if panel.log else numbers
 
 
-def _log_range(sweep: pd.DataFrame) -> list[float]:
-    return [float(np.log10(sweep["temperature"].iloc[place])) for place in (0, -1)]
+def _log_range(temperatures: pd.Series | pd.Index) -> list[float]:
+    return np.log10([temperatures.min(), temperatures.max()]).tolist()
 
 
 def _verticals(marks: pd.DataFrame, temperature: float | None) -> list[tuple[float, str]]:
@@ -220,32 +220,58 @@ def _vertical(temperature: float, colour: str, name: str) -> dict[str, Any]:
     }
 
 
-def _mark_names(marks: pd.DataFrame, least_apart: float) -> list[dict[str, Any]]:
-    """Names along the lines of the second panel, from its foot upwards; at its top where that would cover a neighbour.
+@dataclass(frozen=True)
+class _MarkName:
+    """A name along the line of a mark, from the panel's foot upwards, or from its top downwards."""
 
-    least_apart: decades between two lines whose names do not cover each other.
+    mark: str
+    temperature: float
+    is_at_foot: bool
+
+
+def _mark_names(marks: pd.DataFrame, sweep_range: Sequence[float]) -> list[_MarkName]:
+    """Names at the foot of their lines; at the top where that would cover the neighbour at the left.
+
+    sweep_range: the axis' ends, in decades.
     """
+    least_apart = NAME_SHARE * (sweep_range[1] - sweep_range[0])
     names, last_at_foot = [], -np.inf
     for row in marks[marks["mark"].isin(list(MARK_COLOURS))].sort_values("temperature").itertuples():
         decade = float(np.log10(row.temperature))
         is_at_foot = decade >= last_at_foot + least_apart
         if is_at_foot:
             last_at_foot = decade
-        names.append(
-            {
-                "text": MARK_LABELS.get(row.mark, row.mark),
-                "x": decade,
-                "y": 0.02 if is_at_foot else 0.98,
-                "xref": "x2",
-                "yref": "y2 domain",
-                "xanchor": "right",
-                "yanchor": "bottom" if is_at_foot else "top",
-                "textangle": -90,
-                "showarrow": False,
-                "font": {"size": 10, "color": MARK_COLOURS[row.mark]},
-            }
-        )
+        names.append(_MarkName(row.mark, row.temperature, is_at_foot))
     return names
+
+
+def _live_mark_name(name: _MarkName) -> dict[str, Any]:
+    """In the second panel, whose lines leave the most room."""
+    return {
+        "text": MARK_LABELS.get(name.mark, name.mark),
+        "x": float(np.log10(name.temperature)),
+        "y": 0.02 if name.is_at_foot else 0.98,
+        "xref": "x2",
+        "yref": "y2 domain",
+        "xanchor": "right",
+        "yanchor": "bottom" if name.is_at_foot else "top",
+        "textangle": -90,
+        "showarrow": False,
+        "font": {"size": 10, "color": MARK_COLOURS[name.mark]},
+    }
+
+
+def _publish_mark_name(axes: Axes, name: _MarkName) -> None:
+    axes.annotate(
+        PRINTED_LABELS.get(name.mark, name.mark),
+        (name.temperature, 0.03 if name.is_at_foot else 0.97),
+        xycoords=("data", "axes fraction"),
+        rotation=90,
+        ha="right",
+        va="bottom" if name.is_at_foot else "top",
+        fontsize="x-small",
+        color=MARK_COLOURS[name.mark],
+    )
 
 
 def _heading(panel: _Panel, left: float) -> dict[str, Any]:
@@ -271,17 +297,7 @@ def publish_panel(
     axes.set(xlabel=TEMPERATURE, ylabel=panel.measure)
     axes.tick_params(which="minor", length=0)
     if panel is SWEEP_PANELS[1]:
-        for row in marks.itertuples():
-            label = PRINTED_LABELS.get(row.mark, row.mark)
-            axes.annotate(
-                label,
-                (row.temperature, 0.03),
-                xycoords=("data", "axes fraction"),
-                rotation=90,
-                ha="right",
-                va="bottom",
-                fontsize="x-small",
-                color=MARK_COLOURS.get(row.mark, GUIDE),
-            )
+        for name in _mark_names(marks, _log_range(curves["encoder_gain"].index)):
+            _publish_mark_name(axes, name)
     legend_above(axes, panel.heading)
     axes.spines[["top", "right"]].set_visible(False)

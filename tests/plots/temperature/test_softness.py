@@ -103,6 +103,9 @@ def test_names_of_marks_that_are_close_stand_at_different_ends_of_their_lines() 
     notes = {note.text: note for note in draw_sweep(wide, flips(), crowded).layout.annotations}
     anchors = {name: notes[name].yanchor for name in ("training ended", "training began", "τ<sub>c</sub>")}
     assert anchors == {"training ended": "bottom", "training began": "bottom", "τ<sub>c</sub>": "top"}
+    _, printed, _ = publish_sweep(wide, flips(), crowded, 0.2).axes
+    placed = {text.get_text(): text.get_va() for text in printed.texts}
+    assert placed == {"training ended": "bottom", "training began": "bottom", r"$\tau_c$": "top"}
 
 
 def test_distributions_are_shares_of_all_tokens() -> None:
