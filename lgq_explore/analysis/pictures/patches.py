@@ -23,15 +23,17 @@ class CodePatches:
     """What a code looks like in pictures: squares of the token's f pixels and the reach on each side, uint8.
 
     tokens: the rows of the token table that are shown, evenly spread over all `count` rows with the code, in their
-    order. patches: [n, 3, side, side], cut from the pictures; white beyond an edge. mean_input, mean_reconstruction:
-    [3, side, side], means over all `count` tokens, each pixel over those that have it; None for an unused code.
-    alone: [3, side, side], the middle of a picture made of this code only.
+    order. patches: [n, 3, side, side], cut from the pictures; white beyond an edge. inside: [n, side, side], which of
+    their pixels are not beyond one. mean_input, mean_reconstruction: [3, side, side], means over all `count` tokens,
+    each pixel over those that have it; None for an unused code. alone: [3, side, side], the middle of a picture made of
+    this code only.
     """
 
     code: int
     count: int
     tokens: pd.DataFrame
     patches: NDArray[np.uint8]
+    inside: NDArray[np.bool_]
     mean_input: NDArray[np.uint8] | None
     mean_reconstruction: NDArray[np.uint8] | None
     alone: NDArray[np.uint8]
@@ -60,32 +62,32 @@ def code_patches(
     (alone,) = _cut(picture[None], np.array([[0, height // 2, width // 2]]), side, reach)
     own = tokens[tokens["code"] == code]
     shown = own.iloc[np.linspace(0, len(own) - 1, min(most, len(own))).round().astype(int)]
+    cut = _cut_around(encoding.images, shown, side, reach)
     return CodePatches(
         code=code,
         count=len(own),
         tokens=shown.reset_index(drop=True),
-        patches=patches_of(encoding.images, shown, side, reach),
+        patches=np.where(cut < 0, WHITE, cut).astype(np.uint8),
+        inside=cut[:, 0] >= 0,
         mean_input=_mean(encoding.images, own, side, reach),
         mean_reconstruction=_mean(encoding.reconstructions, own, side, reach),
         alone=alone.astype(np.uint8),
     )
 
 
-def patches_of(pictures: NDArray[np.uint8], tokens: pd.DataFrame, factor: int, reach: int) -> NDArray[np.uint8]:
-    """Squares around tokens of pictures [N, 3, S, S] → [n, 3, side, side], side = factor + 2 reach; white outside."""
-    cut = _cut(pictures, tokens[["image", "row", "column"]].to_numpy(), factor, reach)
-    return np.where(cut < 0, WHITE, cut).astype(np.uint8)
-
-
 def _mean(pictures: NDArray[np.uint8], tokens: pd.DataFrame, factor: int, reach: int) -> NDArray[np.uint8] | None:
     """The mean patch; white where no token's picture has that pixel."""
     if tokens.empty:
         return None
-    cut = _cut(pictures, tokens[["image", "row", "column"]].to_numpy(), factor, reach)
+    cut = _cut_around(pictures, tokens, factor, reach)
     there = cut >= 0
     seen = there.sum(axis=0)
     mean = np.where(there, cut, 0).sum(axis=0) / np.maximum(seen, 1)
     return np.where(seen > 0, mean.round(), WHITE).astype(np.uint8)
+
+
+def _cut_around(pictures: NDArray[np.uint8], tokens: pd.DataFrame, factor: int, reach: int) -> NDArray[np.int16]:
+    return _cut(pictures, tokens[["image", "row", "column"]].to_numpy(), factor, reach)
 
 
 def _cut(pictures: NDArray[np.uint8], places: NDArray[np.int64], factor: int, reach: int) -> NDArray[np.int16]:

@@ -80,7 +80,7 @@ def publish_images(rows: ImageRows, title: Title | None = None) -> Figure:
         width = fitting_width(min(7.0, 1.1 * sheet.pictures + 0.6))
         figure = figure_of_size(width, (width - 0.6) * sheet.height / sheet.width + 0.3)
         axes = figure.subplots()
-        page = np.full((sheet.height, sheet.width, 3), 255, dtype=np.uint8)
+        page = clear_page(sheet.height, sheet.width)
         for strip, top in zip(sheet.strips, sheet.tops, strict=True):
             page[top : top + strip.shape[0]] = strip
         axes.imshow(page, interpolation="nearest")
@@ -97,7 +97,7 @@ def publish_images(rows: ImageRows, title: Title | None = None) -> Figure:
 class _Sheet:
     """Rows as they lie on the page, in its pixels.
 
-    strips: the pictures of each row side by side, uint8 [side, width, 3]. tops, centres: of the rows, downwards.
+    strips: the pictures of each row side by side, by `picture_strip`. tops, centres: of the rows, downwards.
     """
 
     names: list[str]
@@ -142,11 +142,30 @@ def _checked_pictures(name: str, images: NDArray[np.uint8]) -> NDArray[np.uint8]
     return images
 
 
-def picture_strip(images: NDArray[np.uint8], scale: int, gap: int) -> NDArray[np.uint8]:
-    """Pictures [n, 3, S, S] side by side, enlarged by whole pixels, white between them: [side, width, 3]."""
-    large = images.transpose(2, 0, 3, 1).repeat(scale, axis=0).repeat(scale, axis=2)  # [side, n, side, 3]
-    spaced = np.pad(large, ((0, 0), (0, 0), (0, gap), (0, 0)), constant_values=255)
-    return spaced.reshape(len(spaced), -1, 3)[:, :-gap]
+def picture_strip(
+    images: NDArray[np.uint8], scale: int, gap: int, inside: NDArray[np.bool_] | None = None
+) -> NDArray[np.uint8]:
+    """Pictures [n, 3, S, S] side by side, enlarged by whole pixels, RGBA: [side, width, 4].
+
+    Between them it is clear, so that a page of any colour shows there. inside: [n, S, S], pixels that are not clear,
+    all by default.
+    """
+    alpha = np.full((len(images), 1, *images.shape[2:]), 255, dtype=np.uint8)
+    if inside is not None:
+        alpha *= inside[:, None]
+    coloured = np.concatenate([images, alpha], axis=1)
+    large = coloured.transpose(2, 0, 3, 1).repeat(scale, axis=0).repeat(scale, axis=2)  # [side, n, side, 4]
+    side = len(large)
+    strip = clear_page(side, len(images) * (side + gap))
+    strip.reshape(side, len(images), side + gap, 4)[:, :, :side] = large
+    return strip[:, : strip.shape[1] - gap]
+
+
+def clear_page(height: int, width: int) -> NDArray[np.uint8]:
+    """RGBA pixels [height, width, 4] of nothing, which are white where a file has no transparency."""
+    page = np.full((height, width, 4), 255, dtype=np.uint8)
+    page[..., 3] = 0
+    return page
 
 
 def png_uri(strip: NDArray[np.uint8]) -> str:

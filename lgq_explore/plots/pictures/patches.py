@@ -16,7 +16,7 @@ from lgq_explore.errors import InputError
 from ..paper import fitting_width
 from ..printing import figure_of_size, new_figure, publication_style, publish_sentence, publish_title
 from ..style import GUIDE, Title, layout, sentence_when_empty
-from .images import picture_strip, png_uri
+from .images import clear_page, picture_strip, png_uri
 from .sheets import across, click_targets, downwards
 
 NO_CODES = "No codes are selected: pick some in another panel, or type them above."
@@ -26,10 +26,9 @@ SUMMARIES = ("alone", "mean in", "mean out")
 
 LEGIBLE_SIDE = 64
 GAP = 6
-OUTLINE = (255, 255, 255)
+OUTLINE = (255, 255, 255, 255)
 LINE = 2
 """Width of the outline in pixels: one pixel would be lost where the page is scaled down."""
-BLANK = 255
 ROW_NAME_WIDTH, NAMES_INCHES = 120, 1.1
 """Room for the names of rows, on a screen in pixels and printed."""
 HEADING_INCHES = 0.5
@@ -43,7 +42,8 @@ class PatchRow:
     """One code: its name (<br> breaks the line), its summaries and its patches, uint8.
 
     alone, mean_input, mean_reconstruction: [3, side, side]; None where there is none. patches: [n, 3, side, side].
-    numbers: [n], what a click on each patch picks.
+    numbers: [n], what a click on each patch picks. inside: [n, side, side], which pixels of the patches are those of a
+    picture, all by default.
     """
 
     name: str
@@ -52,6 +52,7 @@ class PatchRow:
     mean_reconstruction: NDArray[np.uint8] | None
     patches: NDArray[np.uint8]
     numbers: NDArray[np.int64]
+    inside: NDArray[np.bool_] | None = None
 
 
 def draw_code_patches(rows: Sequence[PatchRow], reach: int, detail: str = "") -> go.Figure:
@@ -120,7 +121,7 @@ def publish_code_patches(rows: Sequence[PatchRow], reach: int, detail: str = "")
         width = fitting_width(8.5)
         figure = figure_of_size(width, (width - NAMES_INCHES) * sheet.height / sheet.width + 0.7)
         axes = figure.subplots()
-        page = np.full((sheet.height, sheet.width, 3), BLANK, dtype=np.uint8)
+        page = clear_page(sheet.height, sheet.width)
         for strip, top in zip(sheet.strips, sheet.tops, strict=True):
             page[top : top + len(strip), : strip.shape[1]] = strip
         axes.imshow(page)
@@ -194,13 +195,15 @@ def _checked_size(rows: Sequence[PatchRow], reach: int) -> int:
 
 def _row_strip(row: PatchRow, scale: int, reach: int) -> NDArray[np.uint8]:
     """The summaries and the patches side by side, enlarged, each with its token's own pixels outlined."""
-    blank = np.full_like(row.alone, BLANK)
-    means = [blank if mean is None else mean for mean in (row.mean_input, row.mean_reconstruction)]
-    summaries = picture_strip(np.stack([row.alone, *means]), scale, GAP)
-    gap = np.full((len(summaries), 2 * GAP, 3), BLANK, dtype=np.uint8)
-    parts = [summaries, gap]
+    summaries = [row.alone, row.mean_input, row.mean_reconstruction]
+    are_there = np.array([picture is not None for picture in summaries])
+    pictures = np.stack([row.alone if picture is None else picture for picture in summaries])
+    inside = np.broadcast_to(are_there[:, None, None], (len(pictures), *pictures.shape[2:]))
+    parts = [picture_strip(pictures, scale, GAP, inside)]
+    parts.append(clear_page(len(parts[0]), 2 * GAP))
     if len(row.patches):
-        parts.append(_outlined(picture_strip(row.patches, scale, GAP), len(row.patches), scale, reach))
+        patches = picture_strip(row.patches, scale, GAP, row.inside)
+        parts.append(_outlined(patches, len(row.patches), scale, reach))
     return np.concatenate(parts, axis=1)
 
 

@@ -69,8 +69,8 @@ class CodeInspector(Explorer):
     WIDE = ("patches", *VIEWS.values())
 
     view = Choice(VIEWS, "shares", tabs())
-    selection = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("codes", "190px"))
-    turned_off = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("off", "190px"))
+    selection = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("codes", "180px"))
+    turned_off = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("off", "180px"))
     patch = traitlets.List(traitlets.Int())
     """What was clicked, for panels that are linked; nothing here shows it."""
 
@@ -237,6 +237,7 @@ class CodeInspector(Explorer):
                 mean_reconstruction=found.mean_reconstruction,
                 patches=found.patches,
                 numbers=found.tokens["token"].to_numpy(),
+                inside=found.inside,
             )
             for found in self.patches()
         ]

@@ -33,6 +33,8 @@ def test_the_planted_patches_are_found_with_what_lies_around(study: Study) -> No
     np.testing.assert_array_equal(red.patches[0][:, 1:, 1:], study.encoding.images[0, :, :5, :5])
     assert (red.patches[0][:, 0, :] == 255).all(), "beyond the picture's edge it is white"
     assert (red.patches[0][:, :, 0] == 255).all()
+    assert red.inside[1].all()
+    assert red.inside[0].tolist() == [[False] * 6] + [[False] + [True] * 5] * 5
 
 
 def test_means_are_over_all_tokens_that_have_the_pixel(study: Study) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -30,6 +31,7 @@ def rows() -> list[PatchRow]:
 
 
 def pixels_of(trace: go.Image) -> np.ndarray:
+    """RGBA."""
     return np.asarray(Image.open(BytesIO(base64.b64decode(trace.source.partition(",")[2]))))
 
 
@@ -40,7 +42,17 @@ def test_a_click_on_a_patch_picks_its_number(rows: list[PatchRow]) -> None:
         half = SIDE * SCALE // 2
         left, top = int(x) - half, int(y) - half - int(strip.y0 - 0.5)
         shown = pixels_of(strip)[top : top + 2 * half : SCALE, left : left + 2 * half : SCALE]
-        np.testing.assert_array_equal(shown[:2], patch.transpose(1, 2, 0)[:2])
+        np.testing.assert_array_equal(shown[:2, :, :3], patch.transpose(1, 2, 0)[:2])
+
+
+def test_only_pixels_of_pictures_hide_the_page(rows: list[PatchRow]) -> None:
+    inside = np.ones((5, SIDE, SIDE), dtype=bool)
+    inside[2, :3] = False
+    strip, *_ = draw_code_patches([replace(rows[0], inside=inside)], REACH).data
+    is_clear = pixels_of(strip)[..., 3] == 0
+    side, gaps = SIDE * SCALE, 2 + 4 + 2  # the summaries' patches, two more after these, the patches'
+    assert is_clear.sum() == side * 6 * gaps + 3 * SCALE * side
+    assert set(np.unique(pixels_of(strip)[..., 3])) == {0, 255}
 
 
 def test_only_the_outline_is_added_to_a_patch(rows: list[PatchRow]) -> None:
@@ -55,8 +67,8 @@ def test_only_the_outline_is_added_to_a_patch(rows: list[PatchRow]) -> None:
 def test_a_dead_code_has_a_blank_where_its_means_would_be(rows: list[PatchRow]) -> None:
     _, strip, _ = draw_code_patches(rows, REACH).data
     shown = pixels_of(strip)
-    assert (shown[:, SIDE * SCALE :] == 255).all()
-    np.testing.assert_array_equal(shown[::SCALE, : SIDE * SCALE : SCALE], rows[1].alone.transpose(1, 2, 0))
+    assert (shown[:, SIDE * SCALE :, 3] == 0).all()
+    np.testing.assert_array_equal(shown[::SCALE, : SIDE * SCALE : SCALE, :3], rows[1].alone.transpose(1, 2, 0))
 
 
 def test_rows_are_named_in_both_forms(rows: list[PatchRow]) -> None:
