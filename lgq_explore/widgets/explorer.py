@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from lgq_explore.errors import InputError
 from lgq_explore.plots.paper import Width, printed_width
+from lgq_explore.runs.study import Study
 
 from .panel import ERROR_COLOUR, QUIET_COLOUR, Panel, spoken
 from .parts.charts.widget import Charts, Picked
@@ -23,6 +24,7 @@ from .parts.frame.saving import FORMATS, Offered, SavedFile, file_stem
 from .parts.frame.tables import numbers_as_table, numbers_in_full, tables_as_html
 from .parts.state.inputs import button, row
 from .parts.state.pieces import Stateful
+from .parts.studies import unfinished
 from .parts.work.background import Background, Piece, Work
 from .parts.work.kernel_loop import KernelLoop
 
@@ -79,7 +81,7 @@ class Explorer(Stateful, Panel):
         self._drawn_at = -math.inf
         self._background = Background(self._next_piece, self._piece_done, self._work_failed)
         self.take(state)
-        self.inputs = self.bound_inputs(self.refuse)
+        self.inputs = self.bound_inputs(self._hear_of_input)
         said = row(self._message, self._stop_or_go_on)
         super().__init__([*self.above(), said, self.charts, *self.below(), self.foot])
         self.charts.on_select(self.pick)
@@ -98,14 +100,19 @@ class Explorer(Stateful, Panel):
     def pick(self, picked: Picked) -> None:
         """Take what a click, a box or a lasso caught; by default nothing comes of it."""
 
+    def looked_at(self) -> list[Study]:
+        """Whose tokenizers are shown, also those whose codes can't be picked."""
+        return self.studies()
+
     def moved_on(self) -> list[str]:
         """A sentence for each run whose folder holds something else by now than what is shown."""
-        said = [study.run.watch.moved_on(MAKE_AGAIN) for study in self.studies() if study.run is not None]
+        said = [study.run.watch.moved_on(MAKE_AGAIN) for study in self.looked_at() if study.run is not None]
         return [sentence for sentence in said if sentence]
 
     def remarks(self) -> list[str]:
-        """What the folders of the runs lacked when the panel was made (`Run.remarks`)."""
-        return [remark for study in self.studies() if study.run is not None for remark in study.run.remarks()]
+        """What the folders of the runs lacked when the panel was made: rows of the history, or the end of training."""
+        runs = [study.run for study in self.looked_at() if study.run is not None]
+        return [remark for run in runs for remark in (*run.remarks(), unfinished(run)) if remark]
 
     def missing(self) -> Work | None:
         """What takes long and has to be computed before the present state can be drawn; None where nothing has."""
@@ -290,6 +297,13 @@ class Explorer(Stateful, Panel):
 
     def _stop_or_continue(self) -> None:
         self._loop.soon(self.go_on if self._background.is_stopped else self.stop)
+
+    def _hear_of_input(self, problem: InputError | None) -> None:
+        """Say what a reader set in vain; once that is mended, what there was to say before."""
+        if problem is None:
+            self._state_changed()
+        else:
+            self.refuse(problem)
 
     def refuse(self, error: BaseException) -> None:
         """Say what was wrong with something that a reader asked for; what is drawn stays."""

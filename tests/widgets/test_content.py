@@ -197,3 +197,12 @@ def test_of_many_snapshots_a_panel_looks_at_some_and_says_so(
     assert "32 of its 41 saved codebooks" in maker(run.path).caption()
     few = train(replace(recipe, steps=4, snapshot_steps=1), tmp_path / "few", progress=False)
     assert "saved codebooks" not in maker(few.path).caption()
+
+
+@PANELS
+def test_a_run_that_was_stopped_is_shown_with_its_step(
+    maker: Callable[[Path], Explorer], trained: dict[str, Path], recipe: TrainConfig
+) -> None:
+    half = recipe.steps // 2
+    assert f"half is shown as it was at step {half} of {recipe.steps}." in said_by(maker(trained["half"]))
+    assert "is shown as it was" not in said_by(maker(trained["first"]))

@@ -18,7 +18,7 @@ from lgq_explore.errors import InputError, printable
 from lgq_explore.frames.geometry import CODE, TOKEN
 from lgq_explore.runs.study import CROPS, Study
 
-from ..explorer import MAKE_AGAIN, Explorer
+from ..explorer import Explorer
 from ..parts.charts.widget import Picked
 from ..parts.state.inputs import codes_box, menu, row, step_slider
 from ..parts.state.pieces import Choice, Codes
@@ -64,7 +64,7 @@ class GeometryExplorer(Explorer):
     )
     snapshot = Choice(lambda panel: panel.steps, lambda panel: panel.steps[-1], step_slider("codes of step"))
     beside_as = Choice(BESIDE, "lattice", menu("beside", "330px"))
-    selection = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("codes", "300px"))
+    selection = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("codes", "280px"))
 
     def __init__(
         self,
@@ -109,9 +109,8 @@ class GeometryExplorer(Explorer):
     def studies(self) -> list[Study]:
         return [self.study]
 
-    def moved_on(self) -> list[str]:
-        beside = self._other.study.run if self._other else None
-        return [*super().moved_on(), *([beside.watch.moved_on(MAKE_AGAIN)] if beside else [])]
+    def looked_at(self) -> list[Study]:
+        return [self.study, *([self._other.study] if self._other else [])]
 
     def draw(self) -> dict[str, go.Figure]:
         maps = plots.geometry.draw_latent_maps(

@@ -125,6 +125,12 @@ def run_names(runs: Sequence[Run]) -> list[str]:
     raise InputError(f"{printable(twice)} is given more than once: give each run once")
 
 
+def unfinished(run: Run) -> str:
+    """A sentence that says at which step a run is shown whose training has not come to its end; otherwise empty."""
+    done, steps = run.finished_steps, run.config.steps
+    return f"{printable(run.name)} is shown as it was at step {done:,d} of {steps:,d}." if done < steps else ""
+
+
 def snapshots_caption(study: Study) -> str:
     """How many of the saved codebooks are looked at, where these are not all."""
     run = study.run
@@ -143,7 +149,9 @@ def study_caption(study: Study) -> str:
     if run is None:
         whose += "without a run"
     else:
-        whose += f"run {printable(run.name)} · seed {run.config.seed} · step {study.encoding.steps:,d}"
+        steps = study.encoding.steps
+        of_all = f" of {run.config.steps:,d}" if steps < run.config.steps else ""
+        whose += f"run {printable(run.name)} · seed {run.config.seed} · step {steps:,d}{of_all}"
     tokens = f"N = {images * height * width:,d} tokens of {images:,d} {kind_of_crops(study)}"
     of_others = f" of {printable(study.encoding.data)}" if _is_of_data(study) else ""
     of_others += ", all of them; those of training may be among them" if _may_hold_training_pictures(study) else ""

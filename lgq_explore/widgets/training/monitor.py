@@ -39,8 +39,9 @@ class TrainingMonitor(Panel):
 
         TrainingMonitor(run="lgq-1024-cb990e4a3b62-seed0")  # one that another process trains, was cut off, or finished
 
-    The cell waits until training ends or is stopped, and the slider and the buttons work meanwhile. `start()` is the
-    form that lets the cell end; `await finished()` joins it. Interrupting the kernel stops training after its step; so
+    The cell waits until training ends or is stopped, and the slider and the buttons work meanwhile. After Stop, the
+    cells below run with what was saved, and panels say at which step that is. `start()` is the form that lets the cell
+    end; `await finished()` joins it. Interrupting the kernel stops training after its step; so
     does shutting it down or restarting it. A run is continued as `lgq.resume` does it.
 
     config: the recipe of a new run. run: the folder to make; a free one under data/runs where it is None. Without a

@@ -17,6 +17,8 @@ BEFORE_THE_FIRST_STEP = (
 )
 READING = "Reading codes and pictures of its newest checkpoint …"
 """Said while a run rests, when Stop ends that."""
+CELLS_BELOW = "Cells below use the run as it was saved at step {:,d}: run them again after Resume."
+"""Said where training was stopped here: the cell that waited for it is done, and Run All goes on."""
 NOTHING_YET = "Nothing to see yet: press Start, or run a cell with run = await monitor.train()."
 
 
@@ -60,7 +62,7 @@ def situation_of(trainer: Trainer, reader: RunReader | None, latest: LatestStep 
         return Situation(State.FINISHED, told=missing, can_stop=reads, why_not_steered="the run is finished")
     if trainer.run is None:
         return Situation(trainer.state, told=NOTHING_YET, can_start=trainer.can_start)
-    told = "\n".join(said for said in (_where_it_goes_on(reader, latest), missing) if said)
+    told = "\n".join(said for said in (_where_it_goes_on(reader, latest), _of_cells(trainer, reader), missing) if said)
     return Situation(State.STOPPED, told=told, can_stop=reads, can_resume=trainer.can_resume)
 
 
@@ -72,6 +74,13 @@ def in_two_lines(error: BaseException) -> str:
 def _training(trainer: Trainer, latest: LatestStep | None) -> Situation:
     told = STOPPING if trainer.is_stopping else BEFORE_THE_FIRST_STEP if latest is None else ""
     return Situation(State.TRAINING, is_training=True, told=told, can_stop=not trainer.is_stopping)
+
+
+def _of_cells(trainer: Trainer, reader: RunReader | None) -> str:
+    """What a stop means for the cells after one that waited for the end of training."""
+    if trainer.state is not State.STOPPED or reader is None or not reader.checkpoint_step:
+        return ""
+    return CELLS_BELOW.format(reader.checkpoint_step)
 
 
 def _where_it_goes_on(reader: RunReader | None, latest: LatestStep | None) -> str:

@@ -74,9 +74,13 @@ def test_stop_saves_and_resume_goes_on_to_the_weights_of_an_uninterrupted_run(
         stopped = await monitor.finished()
         assert 2 <= stopped.finished_steps < recipe.steps
         assert "stopped" in text_of(monitor)
+        await until(
+            lambda: f"Cells below use the run as it was saved at step {stopped.finished_steps}:" in text_of(monitor)
+        )
         assert not button(monitor, "Resume").disabled
         button(monitor, "Resume").click()
         await until(lambda: logged(monitor) > stopped.finished_steps)
+        assert "Cells below" not in text_of(monitor)
         return await monitor.finished()
 
     resumed = asyncio.run(stop_and_resume())
