@@ -18,7 +18,6 @@ from lgq_explore.quantizers import FSQConfig
 from lgq_explore.runs.run import Run
 from lgq_explore.runs.study import study
 from lgq_explore.training.loop import train
-from lgq_explore.widgets.parts.state.codes_box import shortened
 from lgq_explore.widgets.parts.state.pieces import MOST_WRITTEN_OUT
 from tests.browser.notebook_page import SECONDS, SMALL, NotebookPage, chart, opened_notebook
 
@@ -74,7 +73,7 @@ def test_a_lasso_fills_the_inspector_and_the_slider_moves_the_codes(run: Run, no
     inside = codes[within(codes, lasso)]["code"].tolist()
     assert 3 < len(inside) < CODES
     notebook.wait_for_answer(f"{MARKED} === {len(inside)}", lambda: draw_lasso(notebook, lasso))
-    said = shortened(inside)
+    said = as_text(inside)
     boxes = notebook.page.locator(".widget-text", has_text="codes").locator("input")
     assert {boxes.nth(place).input_value() for place in range(boxes.count())} >= {said}
     written = inside if len(inside) <= MOST_WRITTEN_OUT else f'lgq.codes("{as_text(inside)}")'

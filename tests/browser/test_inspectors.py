@@ -16,7 +16,6 @@ from lgq_explore.analysis.codes import as_text
 from lgq_explore.runs.encoding import Encoding
 from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
-from lgq_explore.widgets.parts.state.codes_box import shortened
 from tests.browser.notebook_page import SMALL, NotebookPage, opened_notebook
 
 if TYPE_CHECKING:
@@ -120,7 +119,7 @@ def test_codes_are_picked_inspected_and_turned_off(run: Run, notebook: NotebookP
 
     codes = codes_in_box()
     patches.wait_for_answer("chart._fullData.length > 2", lambda: drag_box(usage_map))
-    assert text_in(notebook, "codes") == shortened(codes)
+    assert text_in(notebook, "codes") == as_text(codes)
     shown = analysis.usage.per_code(studied).loc[codes].nlargest(5, "count")["code"]
     assert_patches_hold(patches, encoding, sorted(shown))
 

@@ -19,6 +19,7 @@ from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
 from lgq_explore.widgets.explorer import Explorer
+from lgq_explore.widgets.parts.state.inputs import codes_box
 from lgq_explore.widgets.parts.state.pieces import Codes
 from lgq_explore.widgets.parts.studies import as_run, as_study, run_argument, study_argument, study_caption
 from lgq_explore.widgets.parts.work.background import Work
@@ -59,6 +60,12 @@ class Squares(Explorer):
 
     def hint(self) -> str:
         return "" if self.selection else "Select a number."
+
+
+class TypedSquares(Squares):
+    """The same, with the numbers in a box."""
+
+    selection = Codes(100, codes_box("numbers"))
 
 
 class Numbers(Squares):
@@ -113,6 +120,18 @@ def test_a_move_from_another_thread_is_drawn_on_the_loop() -> None:
         return explorer
 
     assert asyncio.run(move()).drawn == [[], [5]]
+
+
+@pytest.mark.parametrize("mended", ["3", " 3,", "5"])
+def test_what_was_wrong_in_an_input_is_said_until_it_is_mended(mended: str) -> None:
+    explorer = TypedSquares(selection=[3])
+    before = text_of(explorer)
+    text = explorer.inputs["selection"].children[0]
+    text.value = "3, three"
+    assert "'three' chooses no codes: give numbers" in text_of(explorer)
+    assert explorer.selection == [3]
+    text.value = mended
+    assert text_of(explorer) == before
 
 
 def test_an_error_is_shown_and_leaves_what_was_drawn() -> None:

@@ -89,8 +89,7 @@ class RunsTable(Stateful, Panel):
         self.foot = Foot(NUMBER_FORMATS, self._prepare_file)
         self._place = ipywidgets.VBox()
         self.take(state)
-        inputs = self.bound_inputs(self.refuse)
-        inputs["words"].observe(self._typed, "value")
+        inputs = self.bound_inputs(self._hear_of_input)
         self._buttons = {name: self._button(name) for name in OPENERS}
         self._close_button = close = button("close", "close the panel below", self.close_panel)
         again = button("look again", "read the folder anew", self.look_again)
@@ -220,10 +219,12 @@ class RunsTable(Stateful, Panel):
         self._view.is_compact = self._opened is not None
         self.picture_changed()
 
-    def _typed(self, change: Any) -> None:
-        """What was said of a filter that was refused is over, also where the one before is typed again."""
-        if change["new"] == self.words:
+    def _hear_of_input(self, problem: InputError | None) -> None:
+        """Say what a reader set in vain; once that is mended, what there was to say before."""
+        if problem is None:
             self._follow()
+        else:
+            self.refuse(problem)
 
     def _prepare_file(self, kind: str) -> Callable[[], SavedFile]:
         return Offered("runs", self.summary, self.frame, printed=lambda: table_for_papers(self.frame())).prepare(kind)

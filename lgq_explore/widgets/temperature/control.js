@@ -73,11 +73,19 @@ function render({ model, el }) {
     }, SEND_MS);
   }
 
+  // Nothing changes, but what the kernel said of the last number is over.
+  function takeNoticeBack() {
+    if (model.get("notice")) take(held());
+  }
+
   // The kernel refuses, in words, what is no number in its range; an emptied box changes nothing.
   function takeTyped() {
     const text = box.value.trim();
     const shown = held() ?? model.get("in_force");
-    if (text === "" || (shown !== null && text === rounded(shown))) return show();
+    if (text === "" || (shown !== null && text === rounded(shown))) {
+      takeNoticeBack();
+      return show();
+    }
     const number = Number(text.replace(",", "."));
     take(Number.isNaN(number) ? text : number);
   }
@@ -88,7 +96,11 @@ function render({ model, el }) {
   slider.addEventListener("input", () => take(chosen()));
   hand.addEventListener("change", () => take(hand.checked ? inForce() : null));
   box.addEventListener("change", takeTyped);
-  box.addEventListener("keydown", ({ key }) => key === "Enter" && box.blur());
+  box.addEventListener("keydown", ({ key }) => {
+    if (key !== "Enter") return;
+    takeNoticeBack(); // there is no change where the box holds that number already
+    box.blur();
+  });
   box.addEventListener("blur", show);
   model.on("change", hear);
   show();

@@ -56,6 +56,11 @@ class TemperatureControl(PagePart):
             self.in_force, self.effective_codes = in_force, effective_codes
             self.held = self.controls.temperature
 
+    @traitlets.observe("why_disabled")
+    def _forget_notice(self, change: traitlets.Bunch) -> None:
+        """What was said while nothing could be held, or before, is over."""
+        self.notice = ""
+
     def _receive(self, widget: object, content: object, buffers: object) -> None:
         with self.hold_sync():
             try:

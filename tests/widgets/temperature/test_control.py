@@ -79,6 +79,17 @@ def test_a_disabled_control_takes_nothing() -> None:
     assert controls.temperature is None
 
 
+def test_a_notice_goes_with_what_it_was_about() -> None:
+    control = TemperatureControl(Controls())
+    send(control, {"temperature": 99.0})
+    control.why_disabled = "the run is finished"
+    assert control.notice == ""
+    send(control, {"temperature": 1.0})
+    assert control.notice == "the run is finished"
+    control.why_disabled = ""
+    assert control.notice == ""
+
+
 def test_what_is_in_force_is_shown_beside_what_is_held() -> None:
     controls = Controls(temperature=2.0)
     control = TemperatureControl(controls)

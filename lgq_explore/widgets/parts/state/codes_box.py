@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from typing import Any
 
@@ -12,21 +11,30 @@ import traitlets
 from lgq_explore.analysis.codes import as_text
 from lgq_explore.errors import InputError
 
-MOST_LETTERS = 48
-"""Longest text of codes that is written out in the box."""
+from .unheard import unheard
+
+COUNT_WIDTH = "82px"
+"""Of "65,536 codes": what stands beside a box stays where it is, however many codes there are."""
 
 
 class CodesBox(ipywidgets.HBox):
     """A box of text that reads "3, 17-19", and the trait `value` that is [3, 17, 18, 19]; either follows the other.
 
-    Beside it stands how many codes there are, or why a text was refused. label: what the codes are for. read: makes
-    codes of a text, and raises InputError for one that chooses none (`analysis.code_rules.codes_by_rule`).
+    The box always holds all of its codes, as ranges where they follow each other, so that what stands in it can be
+    edited. What is longer than the box is cut by the page alone. Beside it stands how many codes there are.
+
+    problem: why the text in the box chooses no codes; None where it means `value`.
+
+    label: what the codes are for. read: makes codes of a text, and raises InputError for one that chooses none
+    (`analysis.code_rules.codes_by_rule`).
     """
 
     value = traitlets.List(traitlets.Int())
+    problem = traitlets.Instance(InputError, allow_none=True)
 
     def __init__(self, label: str, read: Callable[[str], list[int]], width: str = "360px") -> None:
-        self._codes_of = read
+        self._read = read
+        self._meant: list[int] | None = []  # what the text in the box means; None where it means nothing
         self._text = ipywidgets.Text(
             description=label,
             placeholder="3, 17-20, dead, hits > 5, nearest 8 to 17",
@@ -34,51 +42,40 @@ class CodesBox(ipywidgets.HBox):
             style={"description_width": "initial"},
             layout={"width": width},
         )
-        self._notice = ipywidgets.HTML()
-        super().__init__([self._text, self._notice])
-        self._text.observe(self._read, "value")
+        self._count = ipywidgets.HTML(layout={"width": COUNT_WIDTH})
+        super().__init__([self._text, self._count])
+        self._text.observe(self._take, "value")
         self.observe(self._write, "value")
 
     def __repr__(self) -> str:
         return f"CodesBox({self._text.description})"
 
-    def _read(self, change: Any) -> None:
-        if change["new"] == shortened(self.value):
-            return
+    def _take(self, change: Any) -> None:
+        """What was typed becomes the value, in the reader's own spelling."""
         try:
-            codes = self._codes_of(change["new"])
+            self._meant, problem = self._read(change["new"]), None
         except InputError as error:
-            self._say(str(error))
-            return
-        self.value = codes
-        self._say(counted(codes))
+            self._meant, problem = None, error
+        if self._meant is not None:
+            self.value = self._meant
+            self._show_count()
+        self.problem = problem
+        self._text.remove_class("lgq-refused") if problem is None else self._text.add_class("lgq-refused")
 
     def _write(self, change: Any) -> None:
-        self._say(counted(change["new"]))
-        if not self._reads(change["new"]):
-            self._text.value = shortened(change["new"])
+        if change["new"] != self._meant:
+            self._meant = list(change["new"])
+            with unheard(self._text, self._take):
+                self._text.value = as_text(self._meant)
+            self._text.remove_class("lgq-refused")
+            self.problem = None
+        self._show_count()
 
-    def _reads(self, codes: list[int]) -> bool:
-        """Whether the box says these codes already, in the reader's own spelling."""
-        try:
-            return self._codes_of(self._text.value) == codes
-        except InputError:
-            return False
-
-    def _say(self, sentence: str) -> None:
-        self._notice.value = (
-            f'<span role="status" style="white-space: nowrap">{html.escape(sentence)}</span>' if sentence else ""
-        )
+    def _show_count(self) -> None:
+        says_nothing = not self.value and not self._text.value.strip()
+        self._count.value = "" if says_nothing else f'<span role="status">{counted(self.value)}</span>'
 
 
 def counted(codes: list[int]) -> str:
-    """How many codes there are, in words; nothing where there are none."""
-    return f"{len(codes):,d} code{'s' * (len(codes) > 1)}" if codes else ""
-
-
-def shortened(codes: list[int]) -> str:
-    """The codes as text, the last ones left out where there are too many for a box."""
-    text = as_text(codes)
-    if len(text) <= MOST_LETTERS:
-        return text
-    return text[: text.rindex(",", 0, MOST_LETTERS) + 1] + " …"
+    """How many codes there are, in words."""
+    return f"{len(codes):,d} code{'' if len(codes) == 1 else 's'}"

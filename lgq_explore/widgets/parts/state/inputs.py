@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ import ipywidgets
 import traitlets
 
 from .codes_box import CodesBox
+from .unheard import unheard
 
 OWN_WIDTH = {"description_width": "initial"}
 STOPS_PER_DECADE = 20
@@ -21,23 +21,19 @@ STOPS_PER_DECADE = 20
 class Input:
     """A widget whose `value` is that of a piece of state. in_force: what it shows while the piece is None.
 
-    keeps_refused: whether what was refused stays in it, to be mended; otherwise it shows the piece again.
+    A widget that makes its value of what is typed says by a trait `problem` why it can't: an InputError, or None.
+
+    label: what readers call the piece; empty where that is its name. keeps_refused: whether what was refused stays in
+    it, to be mended; otherwise it shows the piece again.
     """
 
     widget: ipywidgets.Widget
+    label: str = ""
     in_force: float | None = None
     keeps_refused: bool = False
 
     def show(self, value: Any) -> None:
         self.widget.value = self.in_force if value is None else value
-
-
-@contextmanager
-def unheard(widget: ipywidgets.Widget, hear: Callable[[Any], None]) -> Iterator[None]:
-    """Set the widget's `value` in this block without `hear`, which listens to it, being told."""
-    widget.unobserve(hear, "value")
-    yield
-    widget.observe(hear, "value")
 
 
 class TypedSlider(ipywidgets.HBox):
@@ -113,7 +109,8 @@ class PlaceBoxes(ipywidgets.HBox):
 def menu(label: str, width: str = "auto") -> Callable[[Any], Input]:
     """A list that opens, over the choices."""
     return lambda choices: Input(
-        ipywidgets.Dropdown(options=_options(choices), description=label, style=OWN_WIDTH, layout={"width": width})
+        ipywidgets.Dropdown(options=_options(choices), description=label, style=OWN_WIDTH, layout={"width": width}),
+        label,
     )
 
 
@@ -127,7 +124,7 @@ def tabs(label: str = "") -> Callable[[Any], Input | None]:
         buttons = ipywidgets.ToggleButtons(
             options=options, description=label, style={"button_width": "auto", **OWN_WIDTH}, layout={"width": "auto"}
         )
-        return Input(buttons.add_class("lgq-tabs"))
+        return Input(buttons.add_class("lgq-tabs"), label)
 
     return make
 
@@ -147,18 +144,19 @@ def row(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
 def step_slider(label: str, width: str = "330px") -> Callable[[Sequence[int]], Input]:
     """A slider over the choices, which are whole numbers."""
     return lambda steps: Input(
-        ipywidgets.SelectionSlider(options=list(steps), description=label, style=OWN_WIDTH, layout={"width": width})
+        ipywidgets.SelectionSlider(options=list(steps), description=label, style=OWN_WIDTH, layout={"width": width}),
+        label,
     )
 
 
 def stop_slider(label: str, width: str = "300px") -> Callable[[Sequence[float]], Input]:
     """A slider over numbers, with a box for others."""
-    return lambda stops: Input(TypedSlider(label, stops, width))
+    return lambda stops: Input(TypedSlider(label, stops, width), label)
 
 
 def count_slider(label: str, offered: Sequence[int], width: str = "190px") -> Callable[[Any], Input]:
     """A slider over counts, with a box for others; the piece's own ends decide which are refused."""
-    return lambda ends: Input(TypedSlider(label, offered, width))
+    return lambda ends: Input(TypedSlider(label, offered, width), label)
 
 
 def decade_slider(label: str, lowest: int, highest: int) -> Callable[[float | None], Input | None]:
@@ -169,7 +167,7 @@ def decade_slider(label: str, lowest: int, highest: int) -> Callable[[float | No
             return None
         decades = range(lowest * STOPS_PER_DECADE, highest * STOPS_PER_DECADE + 1)
         stops = three_digits(10 ** (tenth / STOPS_PER_DECADE) for tenth in decades)
-        return Input(TypedSlider(label, stops, "300px"), in_force)
+        return Input(TypedSlider(label, stops, "300px"), label, in_force)
 
     return make
 
@@ -177,7 +175,8 @@ def decade_slider(label: str, lowest: int, highest: int) -> Callable[[float | No
 def number_box(label: str, width: str = "130px") -> Callable[[Any], Input]:
     """A box for a whole number."""
     return lambda ends: Input(
-        ipywidgets.IntText(description=label, style=OWN_WIDTH, layout={"width": width}, continuous_update=False)
+        ipywidgets.IntText(description=label, style=OWN_WIDTH, layout={"width": width}, continuous_update=False),
+        label,
     )
 
 
@@ -188,12 +187,12 @@ def three_digits(numbers: Iterable[float]) -> list[float]:
 
 def codes_box(label: str, width: str = "360px") -> Callable[[Callable[[str], list[int]]], Input]:
     """A box of text for codes, or for rules that choose them."""
-    return lambda read: Input(CodesBox(label, read, width))
+    return lambda read: Input(CodesBox(label, read, width), label)
 
 
 def check_box(label: str) -> Callable[[Any], Input]:
     """A box to tick, for a choice between False and True."""
-    return lambda choices: Input(ipywidgets.Checkbox(description=label, indent=False, layout={"width": "auto"}))
+    return lambda choices: Input(ipywidgets.Checkbox(description=label, indent=False, layout={"width": "auto"}), label)
 
 
 def text_box(label: str, placeholder: str, width: str = "auto") -> Callable[[Any], Input]:
@@ -206,6 +205,7 @@ def text_box(label: str, placeholder: str, width: str = "auto") -> Callable[[Any
             layout={"width": width},
             continuous_update=False,
         ),
+        label,
         keeps_refused=True,
     )
 

@@ -17,7 +17,8 @@ from lgq_explore.errors import InputError
 from lgq_explore.runs.config import near_matches
 from lgq_explore.runs.study import Study
 
-from .inputs import Input, unheard
+from .inputs import Input
+from .unheard import unheard
 
 MOST_WRITTEN_OUT = 8
 """Most codes that stand one by one in a panel's line of code; more stand there as ranges."""
@@ -213,8 +214,11 @@ class Stateful(traitlets.HasTraits):
             # A start is checked like anything else: it may depend on what was taken before.
             setattr(self, name, getattr(self, name) if given is None else given)
 
-    def bound_inputs(self, refuse: Callable[[InputError], None]) -> dict[str, ipywidgets.Widget]:
-        """A widget for each piece that has an input, bound to it; `refuse` hears what a reader set in vain."""
+    def bound_inputs(self, refuse: Callable[[InputError | None], None]) -> dict[str, ipywidgets.Widget]:
+        """A widget for each piece that has an input, bound to it.
+
+        refuse: hears what a reader set in vain, and None when the same input has a value that it can have.
+        """
         inputs = {name: self.piece(name).input_for(self) for name in self.STATE}
         made = {name: each for name, each in inputs.items() if each is not None}
         for name, each in made.items():
@@ -222,9 +226,12 @@ class Stateful(traitlets.HasTraits):
         return {name: each.widget for name, each in made.items()}
 
 
-def bind(panel: Stateful, name: str, bound: Input, refuse: Callable[[InputError], None]) -> None:
-    """Let the input follow the piece from now on, and the piece what a reader does with the input."""
-    widget, shown = bound.widget, None
+def bind(panel: Stateful, name: str, bound: Input, refuse: Callable[[InputError | None], None]) -> None:
+    """Let the input follow the piece from now on, and the piece what a reader does with the input.
+
+    refuse: as in `bound_inputs`.
+    """
+    widget, shown, problem = bound.widget, None, None
 
     def show(value: Any) -> None:
         nonlocal shown
@@ -235,6 +242,12 @@ def bind(panel: Stateful, name: str, bound: Input, refuse: Callable[[InputError]
         with unheard(widget, moved):
             show(value)
 
+    def tell(error: InputError | None) -> None:
+        nonlocal problem
+        before, problem = problem, error
+        if error is not before:
+            refuse(error)
+
     def moved(change: Any) -> None:
         nonlocal shown
         # The page rounds what it is given, and sends that back: nobody moved the input then.
@@ -242,16 +255,26 @@ def bind(panel: Stateful, name: str, bound: Input, refuse: Callable[[InputError]
             return
         try:
             panel.set_trait(name, change["new"])
+            tell(None)
         except InputError as error:
             if bound.keeps_refused:
                 shown = change["new"]
             else:
                 show_silently(getattr(panel, name))
-            refuse(error)
+            tell(_as_labelled(error, name, bound.label))
 
     show(getattr(panel, name))
     widget.observe(moved, "value")
+    if widget.has_trait("problem"):
+        widget.observe(lambda change: tell(change["new"]), "problem")
     panel.observe(lambda change: show_silently(change["new"]), name)
+
+
+def _as_labelled(error: InputError, name: str, label: str) -> InputError:
+    """The error as it is told to a reader, who knows the piece by the label of its input."""
+    begins = f"{name} is "
+    said = str(error)
+    return InputError(f"{label} is {said.removeprefix(begins)}") if label and said.startswith(begins) else error
 
 
 def _is_same(one: Any, other: Any) -> bool:

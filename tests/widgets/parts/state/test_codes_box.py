@@ -21,13 +21,9 @@ def text_in(box: CodesBox) -> ipywidgets.Text:
     return found
 
 
-def notice_in(box: CodesBox) -> str:
-    (found,) = [part for part in box.children if isinstance(part, ipywidgets.HTML)]
-    return found.value
-
-
 def said_by(box: CodesBox) -> str:
-    return notice_in(box).partition(">")[2].removesuffix("</span>")
+    (found,) = [part for part in box.children if isinstance(part, ipywidgets.HTML)]
+    return found.value.partition(">")[2].removesuffix("</span>")
 
 
 @pytest.mark.parametrize(
@@ -46,6 +42,7 @@ def test_what_is_typed_is_read(box: CodesBox, text: str, codes: list[int]) -> No
     text_in(box).value = text
     assert box.value == codes
     assert said_by(box) == ("1 code" if len(codes) == 1 else f"{len(codes)} codes" if codes else "")
+    assert box.problem is None
 
 
 @pytest.mark.parametrize("text", ["cat", "3, 1.5", "20", "-1", "5-3", "17-20", "1-1000000000000", "dead", "3-9, …"])
@@ -53,10 +50,28 @@ def test_what_is_no_code_is_refused_with_a_reason(box: CodesBox, text: str) -> N
     box.value = [1, 2]
     text_in(box).value = text
     assert box.value == [1, 2]
-    assert "give" in notice_in(box)
+    assert "give" in str(box.problem)
+    assert said_by(box) == "2 codes", "the count is of what holds, and takes no more room"
+    assert "lgq-refused" in text_in(box)._dom_classes
     text_in(box).value = "4"
     assert box.value == [4]
     assert said_by(box) == "1 code"
+    assert box.problem is None
+    assert "lgq-refused" not in text_in(box)._dom_classes
+
+
+@pytest.mark.parametrize("mended", ["1, 2", "1 2"])
+def test_a_refusal_ends_with_the_codes_that_held_before(box: CodesBox, mended: str) -> None:
+    box.value = [1, 2]
+    text_in(box).value = "1, 2, cat"
+    text_in(box).value = mended
+    assert (box.value, box.problem) == ([1, 2], None)
+
+
+def test_a_refused_text_gives_way_to_codes_from_elsewhere(box: CodesBox) -> None:
+    text_in(box).value = "cat"
+    box.value = [5]
+    assert (text_in(box).value, box.problem) == ("5", None)
 
 
 def test_what_is_set_is_written(box: CodesBox) -> None:
@@ -77,12 +92,12 @@ def test_ranges_are_written_as_such_and_codes_are_counted(box: CodesBox) -> None
     assert said_by(box) == "10 codes"
 
 
-def test_a_long_list_is_shortened_and_stays_what_it_is() -> None:
+@pytest.mark.parametrize("codes", [list(range(0, 10_000, 2)), [*range(5_000), *range(5_001, 9_990, 3)]])
+def test_a_long_list_stands_in_the_box_as_a_whole_and_can_be_edited(codes: list[int]) -> None:
     box = CodesBox("codes:", partial(codes_by_rule, codebook_size=10_000, study=None))
-    box.value = codes = list(range(0, 10_000, 2))
-    assert text_in(box).value == "0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, …"
-    assert said_by(box) == "5,000 codes"
-    box.value = [3]
     box.value = codes
-    text_in(box).value = "7, …"
+    assert said_by(box) == f"{len(codes):,d} codes"
+    text_in(box).value += ", 9999"
+    assert box.value == [*codes, 9999]
+    text_in(box).value = text_in(box).value.removesuffix(", 9999")
     assert box.value == codes

@@ -19,7 +19,7 @@ class Planted(Stateful):
     size = Choice({"a few": 4, "many": 16}, 4, inputs.menu("codes"))
     hits = Whole((1, None), 5, inputs.count_slider("hits", (1, 5, 10)))
     selection = Codes(lambda planted: planted.size, inputs.codes_box("codes"))
-    last = Whole(lambda planted: (0, planted.size - 1), lambda planted: planted.size - 1, inputs.number_box("last"))
+    last = Whole(lambda planted: (0, planted.size - 1), lambda planted: planted.size - 1, inputs.number_box("last one"))
     temperature = Temperature((0.1, 1.0, 10.0), 1.0, inputs.stop_slider("temperature"))
     held = Temperature(0.5, None, inputs.decade_slider("held", -3, 2), allow_none=True)
     usage = Weight((), 0.0)
@@ -30,7 +30,7 @@ class Planted(Stateful):
         self.name, self.crops = name, crops
         self.refused: list[str] = []
         self.take(state)
-        self.widgets = self.bound_inputs(lambda error: self.refused.append(str(error)))
+        self.widgets = self.bound_inputs(lambda error: self.refused.append(str(error or "mended")))
 
 
 class Below(Planted):
@@ -192,5 +192,20 @@ def test_a_value_that_a_page_rounds_and_sends_back_moves_nothing() -> None:
 def test_what_a_reader_sets_in_vain_is_told() -> None:
     planted = Planted("it", size=16)
     planted.widgets["last"].value = 40
-    assert planted.refused == ["last is 40: give a whole number from 0 to 15"]
+    assert planted.refused == ["last one is 40: give a whole number from 0 to 15"], "the reader knows it by its label"
     assert planted.last == planted.widgets["last"].value == 15
+    planted.widgets["last"].value = 14
+    assert planted.refused[1:] == ["mended"]
+    planted.widgets["last"].value = 13
+    assert planted.refused[1:] == ["mended"]
+
+
+@pytest.mark.parametrize("mended", ["3", "3, 3", "2"])
+def test_a_text_that_chooses_no_codes_is_told_until_it_is_mended(mended: str) -> None:
+    planted = Planted("it", size=16, selection=[3])
+    text = planted.widgets["selection"].children[0]
+    text.value = "3, cat"
+    assert planted.selection == [3]
+    assert ["'cat' chooses no codes" in planted.refused[0], len(planted.refused)] == [True, 1]
+    text.value = mended
+    assert planted.refused[1:] == ["mended"]
