@@ -40,6 +40,7 @@ LOCKED = set -e; \
 
 # A person watches 7 GB arrive; a log need not.
 PIP := $(BIN)/python -m pip install $(if $(CI),--quiet)
+SAY := $(if $(CI),:,echo)
 # One thread each: most tests are too small to share out, and threads that wait for a busy core cost more than they bring.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 PARALLEL := $(PYTEST) -n 2 --dist loadfile
@@ -76,8 +77,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 		echo "Setting up $(VENV) with $$("$$python" --version): some 7 GB, a few minutes."; \
 		"$$python" -m venv --clear $(VENV); \
 	fi; \
+	$(SAY) "1 of 3: pip itself, since older ones show nothing while they unpack."; \
 	$(PIP) --upgrade --constraint constraints.txt pip; \
+	$(SAY) "2 of 3: the packages. pip first downloads all of them; then it unpacks them for two minutes or more, and only a terminal shows how far it is."; \
 	$(PIP) --constraint constraints.txt --editable ".[$(EXTRAS)]"; \
+	$(SAY) "3 of 3: JupyterLab's settings."; \
 	$(NO_NEWS); \
 	touch $@
 

@@ -174,6 +174,13 @@ esac
         assert "is setting up .venv: waiting for it." in second.read_text()
         assert not os.path.lexists(checkout / ".venv.lock")
 
+    @pytest.mark.parametrize("ci", ["", "true"])
+    def test_each_step_is_said_but_not_in_ci(self, checkout: Path, ci: str) -> None:
+        command = self.set_up(checkout, ALONE="yes", CI=ci)
+        done = subprocess.run(command, cwd=checkout, env=self.environment, capture_output=True, text=True, check=True)
+        said = re.findall(r"^(\d) of 3: (\w+)", done.stdout, re.MULTILINE)
+        assert said == ([] if ci else [("1", "pip"), ("2", "the"), ("3", "JupyterLab")])
+
     def test_the_lock_of_one_that_was_killed_is_taken_over(self, checkout: Path) -> None:
         command = self.set_up(checkout, ALONE="yes")
         with subprocess.Popen(["true"]) as ended:
