@@ -18,11 +18,13 @@ from lgq_explore.frames.usage import BY_RANK, COUNTED, LORENZ, SUMMARY, UNIFORM
 from ..line_ends import EndLabel, SeedGroup, band, named_at_ends, seed_groups
 from ..paper import legend_above
 from ..run_looks import RunRows, rows_of_runs
-from ..style import CHART_HEIGHT, GUIDE, Title, axis, layout, log_scale
+from ..style import CHART_HEIGHT, GUIDE, Title, axis, layout, log_scale, note
 
 RANK_TITLE = Title("Usage by rank", "most used code first, axes logarithmic")
-LORENZ_TITLE = Title("Lorenz curve", "Gini, in brackets that of uniform sampling")
+LORENZ_TITLE = Title("Lorenz curve", "Gini, in brackets that of uniform sampling (thin)")
 ALL_ALIKE = "all codes alike"
+GUIDES = f"dashed: {ALL_ALIKE}<br>thin: uniform sampling"
+"""Stands above the diagonal, where no Lorenz curve comes."""
 RANK_X, RANK_Y = "rank of the code", "share of the tokens, %"
 LORENZ_X, LORENZ_Y = "codes, least used first, % of K", "tokens they carry, %"
 
@@ -114,7 +116,7 @@ def draw_lorenz(lorenz: pd.DataFrame, summary: pd.DataFrame, methods: Mapping[st
             LORENZ_TITLE,
             xaxis=axis(LORENZ_X, range=[0, 100]),
             yaxis=axis(LORENZ_Y, range=[0, 101]),
-            **named_at_ends([*labels, EndLabel(ALL_ALIKE, GUIDE, 1.0)], CHART_HEIGHT),
+            **named_at_ends(labels, CHART_HEIGHT, [note(GUIDES, 0.02, 1, below=True, shift=0, colour=GUIDE, size=11)]),
         ),
     )
 
