@@ -82,7 +82,7 @@ def test_a_head_sorts_two_runs_are_ticked_and_opened(notebook: NotebookPage, lab
 
     notebook.button("usage").click()
     notebook.wait_for_charts(2)
-    notebook.wait_for_text("UsageExplorer of soft-1, grid-0")
+    notebook.wait_for_text("usage of soft-1, grid-0")
     names = notebook.page.get_by_role("combobox", name="map of").locator("option").all_text_contents()
     assert names == ["lgq", "fsq"]
     notebook.assert_fits()

@@ -50,8 +50,9 @@ FOOT_SPACING = 1.3
 MOST_PRINTED_TOKENS, PRINTED_DPI = 6000, 80
 """Limits that keep a printed map to about a hundred kilobytes, since notebooks hold several."""
 
-HEIGHT, NOTE_LINE = 450, 15
-"""Heights in screen pixels of a map with its title and colour bar, and of a line of the warning below."""
+HEIGHT, HEIGHT_ALONE, NOTE_LINE = 450, 530, 15
+"""Heights in screen pixels of a map with its title and colour bar, beside another or alone, and of a line of a warning
+below. A map is a square, so that one alone has the width for more height."""
 
 WARNING_WIDTH = 66
 """Characters of the warning that fit below a map of half a notebook's width."""
@@ -77,12 +78,13 @@ def draw_latent_maps(
     scale = colour_scale(panes, CODE_COLOURS[colour])
     feet_of = feet(panes, WARNING_WIDTH)
     lines = max(len(foot.warning) for foot in feet_of)
+    height = NOTE_LINE * lines + (HEIGHT_ALONE if len(panes) == 1 else HEIGHT)
     return [
         go.Figure(
             _traces(pane, CODE_COLOURS[colour], selected),
             layout(
                 Title(pane.heading, _tokens_drawn(pane, len(pane.tokens))),
-                height=HEIGHT + NOTE_LINE * lines,
+                height=height,
                 margin={"l": 56, "r": 20, "t": 88, "b": 58 + NOTE_LINE * lines},
                 showlegend=False,
                 hovermode="closest",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lgq_explore.errors import InputError
 from lgq_explore.runs.study import Study, study, study_of_codes
 
-from ..geometry.explorer import GeometryExplorer
+from ..geometry.explorer import OF_THE_OTHER, ON_THE_SAME_AXES, GeometryExplorer
 from ..health.panel import HealthPanel
 from ..panel import Panel
 from ..pictures.code_inspector import CodeInspector
@@ -49,11 +50,17 @@ def _counted(run: Path) -> Study:
     return counted(study_of_codes(run)).study
 
 
+def _geometry(one: Study, other: Study | None = None, beside_as: str | None = None, **state: Any) -> GeometryExplorer:
+    """What was shown beside is kept where it can be with so many runs, and another run is shown at first."""
+    suits = beside_as in ON_THE_SAME_AXES or (other is not None and beside_as in OF_THE_OTHER)
+    return GeometryExplorer(one, other, beside_as=beside_as if suits else None, **state)
+
+
 OPENERS = {
     "UsageExplorer": Opener(
         "usage", UsageExplorer, study=_counted, keeps=("view", "hits", "batch_images", "window_tokens")
     ),
-    "GeometryExplorer": Opener("geometry", GeometryExplorer, most=2, keeps=("method", "colour", "beside_as")),
+    "GeometryExplorer": Opener("geometry", _geometry, most=2, keeps=("method", "colour", "beside_as")),
     "CodeInspector": Opener("codes", CodeInspector, most=1, keeps=("view",)),
     "PatchInspector": Opener("patches", PatchInspector, most=1),
     "TemperatureExplorer": Opener("temperature", TemperatureExplorer, most=1),

@@ -212,7 +212,7 @@ class RunsTable(Stateful, Panel):
         self._message.value = "" if len(self._runs) else spoken(how_to_make_a_run(self._folder), QUIET_COLOUR)
         for name, opening in self._buttons.items():
             objection = OPENERS[name].objection(len(self.selection))
-            opening.disabled, opening.tooltip = bool(objection), objection or f"open them in {name}"
+            opening.disabled, opening.tooltip = bool(objection), objection or f"open them below, in a {name}"
         self._close_button.layout.display = None if self._opened is not None else "none"
         self.foot.copied = {"copy code": self.code(), "copy names": "\n".join(self.selection)}
         self.foot.line = self._counted(frame)
@@ -311,7 +311,7 @@ class RunsTable(Stateful, Panel):
     def _say_progress(self) -> None:
         ready, ticked = len({*self._studies} & {*self.selection}), len(self.selection)
         so_far = f"{ready} of {ticked} runs are ready" if ready else f"{ticked} run{'s' if ticked > 1 else ''}"
-        self._message.value = spoken(f"opening {self._wanted}: {so_far} …", QUIET_COLOUR)
+        self._message.value = spoken(f"opening {OPENERS[self._wanted].label}: {so_far} …", QUIET_COLOUR)
 
     def _open_wanted(self) -> None:
         panel, self._wanted = self._wanted, ""
@@ -331,7 +331,7 @@ class RunsTable(Stateful, Panel):
             return
         objection = OPENERS[name].objection(len(self.selection))
         if objection:
-            self._message.value = spoken(f"{name} stays as it is: {objection}", QUIET_COLOUR)
+            self._message.value = spoken(f"{OPENERS[name].label} stays as it is: {objection}", QUIET_COLOUR)
         else:
             self._begin_to_open(name)
 
@@ -345,7 +345,7 @@ class RunsTable(Stateful, Panel):
         if isinstance(panel, Stateful):
             panel.observe(lambda change: self.picture_changed(), list(panel.STATE))
         runs = ", ".join(self.selection) if len(self.selection) <= MOST_NAMED else f"{len(self.selection)} runs"
-        title = ipywidgets.HTML(f"<b>{name}</b> of {html.escape(printable(runs))}")
+        title = ipywidgets.HTML(f"<b>{OPENERS[name].label}</b> of {html.escape(printable(runs))}")
         self._place.children = (title, panel)
         self._follow()
         if self._loop.is_running and not self._looks:

@@ -31,9 +31,11 @@ BESIDE = {
     "the other run, in its latents": "latents",
     "a grid fitted to these tokens": "fitted",
     "these codes where they started": "start",
+    "nothing": "nothing",
 }
 """What is shown beside: as the menu says it, and as the trait does."""
 
+OF_THE_OTHER = ("lattice", "latents")
 ON_THE_SAME_AXES = ("fitted", "start")
 
 REPLAY_MILLISECONDS = 900
@@ -51,7 +53,8 @@ class GeometryExplorer(Explorer):
     snapshot: the step of a saved codebook, by default the newest; tokens are always those of today's encoder.
     beside_as: `lattice`, in the space where the one beside rounds; `latents`, as what its codes decode to among its raw
     latents; both on axes of their own. Or on the same axes: `fitted`, a grid with the levels of `beside` (without: of
-    the nearest size), fitted to the same tokens; `start`, the same codes of the first snapshot. selection: joint codes
+    the nearest size), fitted to the same tokens; `start`, the same codes of the first snapshot. Or `nothing`, which is
+    where one begins without another run. selection: joint codes
     of `study`, set by a click or a lasso.
 
     Raises:
@@ -63,7 +66,11 @@ class GeometryExplorer(Explorer):
         {name.replace("_", " "): name for name in plots.geometry.CODE_COLOURS}, "usage", menu("colour", "240px")
     )
     snapshot = Choice(lambda panel: panel.steps, lambda panel: panel.steps[-1], step_slider("codes of step"))
-    beside_as = Choice(BESIDE, "lattice", menu("beside", "330px"))
+    beside_as = Choice(
+        lambda panel: panel.offered_beside,
+        lambda panel: next(iter(panel.offered_beside.values())),
+        menu("beside", "330px"),
+    )
     selection = Codes(lambda panel: panel.study.quantizer.codebook_size, codes_box("codes", "280px"))
 
     def __init__(
@@ -80,6 +87,9 @@ class GeometryExplorer(Explorer):
         levels = grid.lattice if grid is not None and grid.codebook_is_fixed else ()
         self._maps = StudyMaps(self.study, levels or None)
         self.steps = self._maps.map(MapRequest("pca"), say_nothing).steps
+        # Without another run, nothing comes first, and nothing of another run is offered.
+        alone = {"nothing": "nothing", **{said: name for said, name in BESIDE.items() if name not in OF_THE_OTHER}}
+        self.offered_beside = alone if self._other is None else BESIDE
         self._progress = ""
         self._failures: dict[tuple[StudyMaps, MapRequest], str] = {}
         super().__init__(**state)
@@ -89,19 +99,25 @@ class GeometryExplorer(Explorer):
         return f"GeometryExplorer({printable(self.study.name)}{other})"
 
     def above(self) -> Sequence[ipywidgets.Widget]:
-        slider, last = self.inputs["snapshot"], len(self.steps) - 1
+        steps = self.inputs.get("snapshot")
+        return [
+            row(*(self.inputs[name] for name in ("method", "colour", "beside_as"))),
+            row(steps, self._player_of(steps), self.inputs["selection"]),
+        ]
+
+    def _player_of(self, steps: ipywidgets.Widget | None) -> ipywidgets.Play | None:
+        """What moves the slider by itself, from step to step."""
+        if steps is None:
+            return None
         play = ipywidgets.Play(
             value=self.steps.index(self.snapshot),
-            max=last,
+            max=len(self.steps) - 1,
             interval=REPLAY_MILLISECONDS,
             show_repeat=False,
             layout={"width": "90px"},
         )
-        ipywidgets.jslink((play, "value"), (slider, "index"))
-        return [
-            row(*(self.inputs[name] for name in ("method", "colour", "beside_as"))),
-            row(slider, play, self.inputs["selection"]),
-        ]
+        ipywidgets.jslink((play, "value"), (steps, "index"))
+        return play
 
     def pick(self, picked: Picked) -> None:
         self.selection = picked.of(self.selection)
@@ -164,7 +180,7 @@ class GeometryExplorer(Explorer):
             )
         elif self.beside_as == "start":
             parts.append("Beside: the same codes where they started, among the tokens of today's encoder.")
-        elif self._other:
+        elif self._other and self.beside_as != "nothing":
             parts.append(
                 f"Beside: {study_caption(self._other.study)}. Two runs, two pairs of axes: "
                 "places on one map say nothing about places on the other."
@@ -194,7 +210,7 @@ class GeometryExplorer(Explorer):
         alone = [(self._maps, MapRequest(self.method))]
         if self.beside_as == "start":
             return [*alone, *alone]
-        if self._other is None:
+        if self._other is None or self.beside_as == "nothing":
             return alone
         return [
             *alone,

@@ -91,7 +91,7 @@ class TemperatureExplorer(Explorer):
 
     def above(self) -> Sequence[ipywidgets.Widget]:
         return [
-            row(self.inputs["temperature"], self.inputs["snapshot"]),
+            row(self.inputs["temperature"], self.inputs.get("snapshot")),
             row(self.inputs["view"], self.inputs["token"], self.inputs["selection"]),
         ]
 

@@ -253,7 +253,7 @@ def test_a_click_opens_a_panel_and_a_refusal_is_said_in_a_line(folder: Path) -> 
         table = RunsTable(folder, selection=["soft-0"])
         button(table, "usage").click()
         await asyncio.sleep(0)
-        assert "opening UsageExplorer: 1 run" in said_by(table)
+        assert "opening usage: 1 run" in said_by(table)
         await table.ready()
         assert isinstance(place_of_panels(table).children[-1], UsageExplorer)
         assert "opening" not in said_by(table)
@@ -287,13 +287,13 @@ def test_an_open_panel_follows_what_is_ticked(folder: Path) -> None:
         assert view(table).is_compact
         opened.view = "lorenz"
         send(table, tick=["soft-1", "grid-0"], on=True)
-        assert "opening UsageExplorer: 3 runs" in said_by(table)
+        assert "opening usage: 3 runs" in said_by(table)
         await table.ready()
         followed = place_of_panels(table).children[-1]
         assert isinstance(followed, UsageExplorer)
         assert (followed.names, followed.view) == (["lgq, seed 0", "lgq, seed 1", "fsq, seed 0"], "lorenz")
         send(table, tick=["soft-0", "soft-1", "grid-0"], on=False)
-        assert "UsageExplorer stays as it is: tick a run first" in said_by(table)
+        assert "usage stays as it is: tick a run first" in said_by(table)
         assert place_of_panels(table).children[-1] is followed
         table.close_panel()
         send(table, tick=["soft-1"], on=True)

@@ -204,6 +204,30 @@ def test_a_fitted_grid_shares_the_axes_and_the_tokens(runs: list[Run]) -> None:
     assert "grid, fitted to the same tokens" in alone.charts.figures["beside"]
 
 
+def test_a_map_alone_takes_the_room_and_offers_what_it_has(runs: list[Run]) -> None:
+    def height(panel: GeometryExplorer) -> int:
+        return figure_of(panel)["layout"]["height"]
+
+    alone, both = GeometryExplorer(runs[0]), GeometryExplorer(*runs)
+    assert [value for _, value in alone.inputs["beside_as"].options] == ["nothing", "fitted", "start"]
+    assert (alone.beside_as, both.beside_as) == ("nothing", "lattice")
+    assert height(alone) > height(both) + 50
+    both.beside_as = "nothing"
+    assert list(both.charts.figures) == ["map"]
+    assert height(both) == height(alone)
+    assert "Beside" not in both.caption()
+
+
+def test_one_snapshot_has_no_slider(runs: list[Run], tmp_path: Path) -> None:
+    once = lgq.train(replace(runs[0].config, snapshot_steps=10**6), tmp_path / "once")
+    for path in sorted((once.path / "codebooks").glob("step-*"))[:-1]:
+        path.unlink()
+    panel = GeometryExplorer(once.path)
+    assert panel.steps == [panel.snapshot]
+    assert "snapshot" not in panel.inputs
+    assert not [part for part in below(panel) if isinstance(part, ipywidgets.Play)]
+
+
 def test_raw_latents_of_the_grid_are_shown_with_what_its_codes_decode_to(runs: list[Run]) -> None:
     panel = GeometryExplorer(*runs, beside_as="latents")
     mapped = analysis.geometry.latent_map(lgq.study(runs[1]), space="latents")
@@ -318,7 +342,8 @@ def test_nonsense_is_refused_in_a_sentence(runs: list[Run]) -> None:
     for state, sentence in (
         ({"method": "tsne"}, "method is 'tsne': choose one of pca, umap"),
         ({"colour": "red"}, "colour is 'red': choose one of usage"),
-        ({"beside_as": "overlay"}, "beside_as is 'overlay': choose one of lattice, latents, fitted"),
+        ({"beside_as": "overlay"}, "beside_as is 'overlay': choose one of nothing, fitted, start"),
+        ({"beside_as": "lattice"}, "beside_as is 'lattice': choose one of nothing, fitted, start"),
         ({"snapshot": 5}, "snapshot is 5: choose one of 0, 3, 6"),
     ):
         with pytest.raises(InputError, match=sentence):

@@ -106,25 +106,42 @@ class PlaceBoxes(ipywidgets.HBox):
                 box.value = value
 
 
-def menu(label: str, width: str = "auto") -> Callable[[Any], Input]:
-    """A list that opens, over the choices."""
-    return lambda choices: Input(
-        ipywidgets.Dropdown(options=_options(choices), description=label, style=OWN_WIDTH, layout={"width": width}),
+def menu(label: str, width: str = "auto") -> Callable[[Any], Input | None]:
+    """A list that opens, over the choices; none where there is nothing to choose."""
+    return _where_there_is_a_choice(
+        lambda options: ipywidgets.Dropdown(
+            options=options, description=label, style=OWN_WIDTH, layout={"width": width}
+        ),
         label,
     )
 
 
 def tabs(label: str = "") -> Callable[[Any], Input | None]:
     """All choices in sight as buttons, one of them pressed; none where there is nothing to choose."""
-
-    def make(choices: Any) -> Input | None:
-        options = _options(choices)
-        if len(options) < 2:
-            return None
-        buttons = ipywidgets.ToggleButtons(
+    return _where_there_is_a_choice(
+        lambda options: ipywidgets.ToggleButtons(
             options=options, description=label, style={"button_width": "auto", **OWN_WIDTH}, layout={"width": "auto"}
-        )
-        return Input(buttons.add_class("lgq-tabs"), label)
+        ).add_class("lgq-tabs"),
+        label,
+    )
+
+
+def step_slider(label: str, width: str = "330px") -> Callable[[Any], Input | None]:
+    """A slider over the choices, which are whole numbers; none where there is nothing to choose."""
+    return _where_there_is_a_choice(
+        lambda options: ipywidgets.SelectionSlider(
+            options=options, description=label, style=OWN_WIDTH, layout={"width": width}
+        ),
+        label,
+    )
+
+
+def _where_there_is_a_choice(
+    widget: Callable[[list[Any]], ipywidgets.Widget], label: str
+) -> Callable[[Any], Input | None]:
+    def make(choices: Any) -> Input | None:
+        options = list(choices.items()) if isinstance(choices, Mapping) else list(choices)
+        return Input(widget(options), label) if len(options) > 1 else None
 
     return make
 
@@ -139,14 +156,6 @@ def button(label: str, tooltip: str, act: Callable[[], object], icon: str = "") 
 def row(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
     """Widgets beside each other, and below each other where there is no room; None is passed over."""
     return ipywidgets.HBox([widget for widget in widgets if widget is not None]).add_class("lgq-row")
-
-
-def step_slider(label: str, width: str = "330px") -> Callable[[Sequence[int]], Input]:
-    """A slider over the choices, which are whole numbers."""
-    return lambda steps: Input(
-        ipywidgets.SelectionSlider(options=list(steps), description=label, style=OWN_WIDTH, layout={"width": width}),
-        label,
-    )
 
 
 def stop_slider(label: str, width: str = "300px") -> Callable[[Sequence[float]], Input]:
@@ -213,10 +222,6 @@ def text_box(label: str, placeholder: str, width: str = "auto") -> Callable[[Any
 def place_boxes() -> Callable[[Mapping[str, int]], Input]:
     """A box for each axis."""
     return lambda lengths: Input(PlaceBoxes(lengths))
-
-
-def _options(choices: Any) -> list[Any]:
-    return list(choices.items()) if isinstance(choices, Mapping) else list(choices)
 
 
 def _digits(number: float) -> str:
