@@ -143,6 +143,10 @@ def exact_percent(value: float, place: object = None) -> str:
     return f"{tick_label(100 * value)} %"
 
 
+HEADING: dict[str, Any] = {"weight": "bold", "size": "medium"}
+"""The letters of the heading of a printed panel."""
+
+
 def legend_above(axes: Axes, heading: str = "", handles: Sequence[Artist] | None = None, **settings: Any) -> None:
     """A legend above the axes, where no line can cross it, in as many columns as fit; a heading in bold above it."""
     shown, labels = axes.get_legend_handles_labels()
@@ -164,13 +168,26 @@ def legend_above(axes: Axes, heading: str = "", handles: Sequence[Artist] | None
     assert root is not None
     room = axes.get_position().width * root.get_figwidth()
     if heading:
-        lines = wrapped(root, [(word, True) for word in heading.split(" ")], "medium", room)
-        house["title"] = "\n".join(" ".join(word for word, _ in line) for line in lines)
-        house["title_fontproperties"] = {"weight": "bold", "size": "medium"}
-    legend = axes.legend(shown, labels, ncols=_legend_columns(root, labels, house, room), **house)
+        house["title"] = _heading_in_lines(root, heading, room)
+        house["title_fontproperties"] = HEADING
+    columns = _legend_columns(root, labels, house, room)
+    legend = axes.legend(_row_by_row(shown, columns), _row_by_row(labels, columns), ncols=columns, **house)
     for handle in legend.legend_handles if house["handlelength"] == 0 else ():
         if handle is not None:
             handle.set_visible(False)
+
+
+def heading_above(axes: Axes, heading: str) -> None:
+    """A heading as that of `legend_above`, where there is no legend."""
+    root = axes.get_figure(root=True)
+    assert root is not None
+    room = axes.get_position().width * root.get_figwidth()
+    axes.set_title(_heading_in_lines(root, heading, room), loc="left", fontdict=HEADING)
+
+
+def _heading_in_lines(figure: Figure, heading: str, room: float) -> str:
+    lines = wrapped(figure, [(word, True) for word in heading.split(" ")], "medium", room)
+    return "\n".join(" ".join(word for word, _ in line) for line in lines)
 
 
 def legend_below(figure: Figure, handles: Sequence[Artist]) -> None:
@@ -185,7 +202,12 @@ def legend_below(figure: Figure, handles: Sequence[Artist]) -> None:
         "columnspacing": 1.6,
     }
     columns = _legend_columns(figure, labels, house, MARGINS * figure.get_figwidth())
-    figure.legend(handles, labels, ncols=columns, **house)
+    figure.legend(_row_by_row(handles, columns), _row_by_row(labels, columns), ncols=columns, **house)
+
+
+def _row_by_row(entries: Sequence[Any], columns: int) -> list[Any]:
+    """A legend's entries in the order that lets them be read in rows, since matplotlib fills column by column."""
+    return [entry for column in range(columns) for entry in entries[column::columns]]
 
 
 def _legend_columns(figure: Figure, labels: Sequence[str], settings: dict[str, Any], room: float) -> int:
@@ -195,9 +217,8 @@ def _legend_columns(figure: Figure, labels: Sequence[str], settings: dict[str, A
     em = font.get_size_in_points() / 72
     besides = em * (settings["handlelength"] + settings["handletextpad"])
     widths = [besides + text_inches(figure, label, font) for label in labels]
-    for columns in range(len(widths), 1, -1):  # a legend is filled column by column
-        rows = math.ceil(len(widths) / columns)
-        parts = [max(widths[start : start + rows]) for start in range(0, len(widths), rows)]
+    for columns in range(len(widths), 1, -1):
+        parts = [max(widths[column::columns]) for column in range(columns)]
         if sum(parts) + em * settings["columnspacing"] * (len(parts) - 1) <= LEGEND_SHARE * room:
             return columns
     return 1

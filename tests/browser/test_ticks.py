@@ -73,7 +73,7 @@ def ticks_of(page: Page, shown: dict[str, go.Figure], width: int) -> dict[str, d
 
 def not_round(ticks: list[str]) -> list[str]:
     """Ticks of more than two digits, but for the codes that begin the rows of a table, and repeated ones."""
-    numbers = [tick.replace("\N{MINUS SIGN}", "-").replace(",", "") for tick in ticks if tick != "dead"]
+    numbers = [tick.replace("\N{MINUS SIGN}", "-").replace(",", "") for tick in ticks if tick not in ("dead", "unused")]
     digits = [re.sub(r"^-?0*\.?0*|\.?0*$|%|\.", "", re.sub(r"\.$", "", number)) for number in numbers]
     long = [tick for tick, held in zip(numbers, digits, strict=True) if len(held.rstrip("0")) > 2]
     evenly = len(set(np.diff([float(number.rstrip("%")) for number in numbers]))) <= 1

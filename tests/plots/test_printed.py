@@ -227,6 +227,21 @@ def test_a_legend_takes_the_columns_that_fit() -> None:
     assert columns == [3, 1]
 
 
+def test_a_legend_is_read_in_rows() -> None:
+    labels = ["weighted sum", "l1", "quantization", "peakedness", "usage"]
+    with publication_style():
+        axes = new_figure(5, 3).subplots()
+        for label in labels:
+            axes.plot([0, 1], label=label)
+        legend_above(axes)
+    legend = axes.get_legend()
+    assert legend is not None
+    assert 1 < legend._ncols < len(labels)
+    axes.get_figure(root=True).draw_without_rendering()
+    boxes = {text.get_text(): text.get_window_extent() for text in legend.get_texts()}
+    assert sorted(labels, key=lambda label: (-round(boxes[label].y0), boxes[label].x0)) == labels
+
+
 @pytest.mark.parametrize("kind", ["pdf", "svg"])
 def test_a_file_holds_text_and_is_the_same_each_time(kind: str) -> None:
     before = dict(mpl.rcParams)

@@ -145,7 +145,7 @@ def draw_training_curves(curves: pd.DataFrame, columns: int = 2) -> go.Figure:
     return go.Figure(
         traces,
         layout(
-            _title(curves),
+            _short_title(curves) if columns == 1 else _title(curves),
             least_width=STACKED_WIDTH if columns == 1 else 640,
             height=STACKED_HEIGHT if columns == 1 else 110 + 195 * _rows(len(panels), columns),
             margin=_stacked_margin(headings) if columns == 1 else {"l": 64, "r": 12, "t": 84, "b": 48},
@@ -160,7 +160,7 @@ def draw_training_curves(curves: pd.DataFrame, columns: int = 2) -> go.Figure:
 def _stacked_margin(headings: list[dict[str, Any]]) -> dict[str, int]:
     """Of a single column: the names of many losses take more than a line above it."""
     names = headings[0]["text"].count("<br>") if headings else 0
-    return {"l": 48, "r": 40, "t": 56 + NAMES_HEIGHT * names, "b": 44}
+    return {"l": 48, "r": 40, "t": 62 + NAMES_HEIGHT * names, "b": 44}
 
 
 def publish_training_curves(curves: pd.DataFrame) -> Figure:
@@ -360,9 +360,20 @@ def _title(curves: pd.DataFrame) -> Title:
     if curves.empty:
         return Title("Training", "")
     steps = f"{int(curves['step'].max()):,d} steps"
+    tokens, window = _counted_over(curves)
+    return Title("Training", f"{steps}; usage over the {window}, N = {tokens:,d} tokens" if window else steps)
+
+
+def _short_title(curves: pd.DataFrame) -> Title:
+    """As much of that as stands in a line beside a toolbar; the axis has the steps made."""
+    tokens, window = _counted_over(curves)
+    return Title("Training", f"usage: {tokens:,d} tokens, {window.removeprefix('last ')}" if window else "")
+
+
+def _counted_over(curves: pd.DataFrame) -> tuple[int, str]:
+    """The number of tokens that usage is counted over, and the words for their window; empty where it is not."""
     windows = {name: quantity_and_window(name) for name in curves["quantity"].unique()}
     tokens = curves[curves["quantity"].isin([name for name, (what, _) in windows.items() if what == TOKENS])]
     if tokens.empty:
-        return Title("Training", steps)
-    _, window = windows[tokens["quantity"].iloc[-1]]
-    return Title("Training", f"{steps}; usage over the {window}, N = {int(tokens['value'].iloc[-1]):,d} tokens")
+        return 0, ""
+    return int(tokens["value"].iloc[-1]), windows[tokens["quantity"].iloc[-1]][1]

@@ -50,6 +50,7 @@ class TrainingView:
 
     def __init__(self, config: TrainConfig, controls: Controls, actions: Actions) -> None:
         self.config = config
+        self._window = f"last {config.window_steps} steps"
         self._start = button("Start", "train this recipe into a new run", actions.start, "play")
         what_stop_does = "finish the step, save, and keep the run for Resume; of a run that rests: read no further"
         self._stop = button("Stop", what_stop_does, actions.stop, "stop")
@@ -69,7 +70,7 @@ class TrainingView:
         shown = latest.shown
         if shown is not None and shown.usage is not None:
             grid = analysis.usage.grid(shown.usage)
-            figures["usage"] = plots.usage.draw_grid(grid, groups=shown.codes_per_token)
+            figures["usage"] = plots.usage.draw_grid(grid, groups=shown.codes_per_token, window=self._window)
             figures["usage"].update_layout(height=USAGE_HEIGHT)
         if shown is not None and shown.reconstructions is not None:
             figures["pictures"] = plots.pictures.draw_images(_rows(shown.reconstructions))
@@ -85,7 +86,7 @@ class TrainingView:
         shown = latest.shown
         if shown is not None and shown.usage is not None:
             grid = analysis.usage.grid(shown.usage)
-            figures.append(plots.usage.publish_grid(grid, groups=shown.codes_per_token))
+            figures.append(plots.usage.publish_grid(grid, groups=shown.codes_per_token, window=self._window))
         if shown is not None and shown.reconstructions is not None:
             figures.append(plots.pictures.publish_images(_rows(shown.reconstructions)))
         return figures
@@ -115,7 +116,7 @@ class TrainingView:
         active, perplexity, tokens = (row[f"{name}_{window}"] for name in ("active_codes", "perplexity", "tokens"))
         return (
             f"{active:,.0f} of {self.config.quantizer.size:,d} codes active, perplexity {perplexity:,.0f}, "
-            f"in the last {self.config.window_steps} steps, N = {tokens:,.0f} tokens"
+            f"in the {self._window}, N = {tokens:,.0f} tokens"
         )
 
     def _sentence(self, situation: Situation, latest: LatestStep | None) -> str:

@@ -62,6 +62,8 @@ def test_gain_has_an_axis_of_its_own_beside_effective_codes() -> None:
 def test_the_title_says_steps_window_and_tokens() -> None:
     title = draw_training_curves(curves_of(GRID_METHOD, steps=1200)).layout.title.text
     assert "1,200 steps; usage over the last 32 steps, N = 1,400 tokens" in title
+    short = draw_training_curves(curves_of(GRID_METHOD, steps=1200), columns=1).layout.title.text
+    assert "usage: 1,400 tokens, 32 steps" in short, "a line beside the toolbar has no room for more"
 
 
 def test_every_line_is_named_above_its_panel_in_its_colour() -> None:
