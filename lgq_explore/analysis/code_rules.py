@@ -48,7 +48,7 @@ def _chosen(part: str, codebook_size: int, study: Study | None) -> Iterable[int]
             return _with_hits(study, "=", 0)
         if hits := HITS.fullmatch(part):
             return _with_hits(study, hits[1], int(hits[2]))
-        if nearest := NEAREST.fullmatch(part):
+        if (nearest := NEAREST.fullmatch(part)) and int(nearest[1]):
             neighbours = code_neighbours(study, [int(nearest[2])], neighbours=int(nearest[1]))
             return list(neighbours["neighbour"])
     try:

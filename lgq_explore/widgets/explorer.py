@@ -160,6 +160,8 @@ class Explorer(Stateful, Panel):
     def figure(self, width: Width = "screen") -> Figure:
         """What the panel shows now, as a static figure: for a screen, or for a "column" or the "text" of a paper.
 
+        Of a panel whose charts make no single figure it is the first of them; `figures` has all.
+
         Raises:
             InputError: another width.
         """

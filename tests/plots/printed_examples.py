@@ -30,7 +30,7 @@ def per_code() -> Figure:
     return plots.usage.publish_per_code(filled(usage.PER_CODE, {"code": np.arange(CODES), "count": counts}))
 
 
-def comparison() -> Figure:
+def usage_frames() -> plots.usage.UsageFrames:
     ranks = rows(
         usage.BY_RANK.of_several_runs,
         [*product(RUNS, range(1, 40))],
@@ -70,13 +70,26 @@ def comparison() -> Figure:
             "utilization": 0.8 / (1 + at[1][0] + at[0][0]),
         },
     )
-    frames = plots.usage.UsageFrames(summary, ranks, lorenz, accumulation, definitions)
-    return plots.usage.publish_comparison(frames, RUNS, "N = 23,552 tokens of 368 held-out crops from 4 photographs")
+    return plots.usage.UsageFrames(summary, ranks, lorenz, accumulation, definitions)
+
+
+OF_CROPS = "N = 23,552 tokens of 368 held-out crops from 4 photographs"
+
+
+def comparison() -> Figure:
+    return plots.usage.publish_comparison(usage_frames(), RUNS, OF_CROPS)
+
+
+def beside_map() -> Figure:
+    return plots.usage.publish_beside_map(usage_frames(), RUNS, "definitions", cells(), "lgq", [3], OF_CROPS)
 
 
 def grid() -> Figure:
-    counts = np.arange(CODES, dtype=float).reshape(8, 8)
-    return plots.usage.publish_grid(pd.DataFrame(counts, index=8 * np.arange(8)), [3], "lgq")
+    return plots.usage.publish_grid(cells(), [3], "lgq")
+
+
+def cells() -> pd.DataFrame:
+    return pd.DataFrame(np.arange(CODES, dtype=float).reshape(8, 8), index=8 * np.arange(8))
 
 
 def code_history() -> Figure:
@@ -414,6 +427,7 @@ def toy_plane() -> Figure:
 EXAMPLES: dict[str, Callable[[], Figure]] = {
     "usage.publish_per_code": per_code,
     "usage.publish_comparison": comparison,
+    "usage.publish_beside_map": beside_map,
     "usage.publish_grid": grid,
     "usage.publish_code_history": code_history,
     "health.publish_training_curves": training_curves,

@@ -82,8 +82,10 @@ def of_usage(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
     yield plots.usage.draw_lorenz(frames["lorenz"], frames["summary"], methods), None
     yield plots.usage.draw_accumulation(frames["accumulation"], methods), None
     yield plots.usage.draw_definitions(frames["definitions"], methods), None
-    yield None, plots.usage.publish_comparison(plots.usage.UsageFrames(**frames), methods, "N = 8")
+    together = plots.usage.UsageFrames(**frames)
+    yield None, plots.usage.publish_comparison(together, methods, "N = 8")
     grid = pd.DataFrame([[3.0, 0.0], [1.0, 2.0]], index=[0, 2])
+    yield None, plots.usage.publish_beside_map(together, methods, "ranks", grid, name)
     yield plots.usage.draw_grid(grid, run=name), plots.usage.publish_grid(grid, run=name)
 
 

@@ -64,6 +64,11 @@ def temperature_frames(*frames: pd.DataFrame) -> plots.temperature.TemperatureFr
     return plots.temperature.TemperatureFrames(sweep, flips, marks, 1.0, tokens, 2, top, 1, placed, shown)
 
 
+def only_definitions(definitions: pd.DataFrame) -> plots.usage.UsageFrames:
+    empty = pd.DataFrame()
+    return plots.usage.UsageFrames(empty, empty, empty, empty, definitions)
+
+
 def drawings() -> list[Drawing]:
     def add(name: str, columns: tuple[Columns, ...], *rest: Any) -> None:
         topic, function = name.split(".")
@@ -99,6 +104,8 @@ def drawings() -> list[Drawing]:
     add("usage.draw_definitions", (usage.DEFINITIONS,), METHODS)
     together = (*several.values(), usage.DEFINITIONS)
     add_parts("usage.publish_comparison", together, plots.usage.UsageFrames, METHODS, "")
+    cells = pd.DataFrame([[1.0, 0.0]])
+    add_parts("usage.publish_beside_map", (usage.DEFINITIONS,), only_definitions, METHODS, "definitions", cells, "a")
     add("temperature.draw_softness", (temperature.TOKENS,), 2)
     add("temperature.draw_top_responsibilities", (temperature.TOP_RESPONSIBILITIES,), 1)
     add("temperature.draw_token_map", (temperature.TOKEN_MAP,), 1)

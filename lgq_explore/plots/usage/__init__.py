@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .accumulation import draw_accumulation
-from .comparison import UsageFrames, publish_comparison
+from .comparison import UsageFrames, publish_beside_map, publish_comparison
 from .counts import draw_grid, draw_per_code, publish_grid, publish_per_code
 from .definitions import draw_definitions
 from .history import draw_code_history, publish_code_history
@@ -18,6 +18,7 @@ __all__ = [
     "draw_grid",
     "draw_lorenz",
     "draw_per_code",
+    "publish_beside_map",
     "publish_code_history",
     "publish_comparison",
     "publish_grid",

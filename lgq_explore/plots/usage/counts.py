@@ -12,6 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import seaborn
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -123,18 +124,21 @@ def publish_per_code(usage: pd.DataFrame, *, by: Order = "code", method: str = "
     return figure
 
 
-def draw_grid(grid: pd.DataFrame, selected: Sequence[int] = (), run: str = "", groups: int = 1) -> go.Figure:
-    """Tokens per code over the whole codebook, one cell per code, on a logarithmic scale; dead codes grey.
+def draw_grid(
+    grid: pd.DataFrame, selected: Sequence[int] = (), run: str = "", groups: int = 1, window: str = ""
+) -> go.Figure:
+    """Tokens per code over the whole codebook, one cell per code, on a logarithmic scale; unused codes grey.
 
     grid: that of `analysis.usage.grid`. selected: codes to mark. run: whose codes they are, for the title. groups: how
-    many of these codes each token has. Two traces: cells, with their codes as customdata, and marks.
+    many of these codes each token has. window: what the tokens are of, such as "last 32 steps", where a code without
+    one of them need not be dead. Two traces: cells, with their codes as customdata, and marks.
     """
-    scale = _log_scale(grid)
+    scale = _log_scale(grid, window)
     empty, (rows, columns) = grid.empty, grid.shape
     return go.Figure(
         [_cells(grid, scale), _marks(grid, selected)],
         layout(
-            _grid_title(scale.counts, run, groups),
+            _grid_title(scale.counts, run, groups, window),
             height=CHART_HEIGHT,
             xaxis=axis(
                 "offset in the row",
@@ -198,36 +202,46 @@ def _marks(grid: pd.DataFrame, selected: Sequence[int]) -> go.Scatter:
     )
 
 
-def publish_grid(grid: pd.DataFrame, selected: Sequence[int] = (), run: str = "", groups: int = 1) -> Figure:
+def publish_grid(
+    grid: pd.DataFrame, selected: Sequence[int] = (), run: str = "", groups: int = 1, window: str = ""
+) -> Figure:
     """What `usage.draw_grid` shows, to print."""
-    scale = _log_scale(grid)
     with publication_style():
         figure = new_figure(6, 4)
         if grid.empty:
             return publish_sentence(figure, NO_TOKENS)
-        axes, colour_bar = figure.subplots(1, 2, width_ratios=(30, 1))
-        seaborn.heatmap(
-            pd.DataFrame(scale.levels, grid.index, grid.columns),
-            ax=axes,
-            cbar_ax=colour_bar,
-            cmap=LinearSegmentedColormap.from_list("usage", SCALE_WITH_DEAD),
-            vmin=scale.bottom,
-            vmax=scale.top,
-            linewidths=0.4 * _gap(grid),
-            linecolor="white",
-            xticklabels=max(1, grid.shape[1] // 8),
-            yticklabels=max(1, grid.shape[0] // 8),
-            cbar_kws={"label": "tokens"},
-        )
-        colour_bar.set_yticks(scale.ticks, scale.tick_labels)
-        colour_bar.tick_params(length=0)
-        colour_bar.get_yticklabels()[0].set_va("top")  # clear of the label of 1
-        axes.tick_params(length=0, labelrotation=0)
-        for code in selected:
-            row, column = divmod(code, grid.shape[1])
-            axes.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor=VERMILION, linewidth=1.5))
-        publish_title(figure, _grid_title(scale.counts, run, groups))
+        title = publish_cells(figure.subplots(), grid, selected, run, groups, window)
+        publish_title(figure, title)
     return figure
+
+
+def publish_cells(
+    axes: Axes, grid: pd.DataFrame, selected: Sequence[int], run: str = "", groups: int = 1, window: str = ""
+) -> Title:
+    """What `usage.draw_grid` shows, drawn into printed axes, with a colour bar beside them. Returns its title."""
+    scale = _log_scale(grid, window)
+    seaborn.heatmap(
+        pd.DataFrame(scale.levels, grid.index, grid.columns),
+        ax=axes,
+        cmap=LinearSegmentedColormap.from_list("usage", SCALE_WITH_DEAD),
+        vmin=scale.bottom,
+        vmax=scale.top,
+        linewidths=0.4 * _gap(grid),
+        linecolor="white",
+        xticklabels=max(1, grid.shape[1] // 8),
+        yticklabels=max(1, grid.shape[0] // 8),
+        cbar_kws={"label": "tokens", "aspect": 30, "pad": 0.03},
+    )
+    bar = axes.collections[0].colorbar
+    assert bar is not None
+    bar.ax.set_yticks(scale.ticks, scale.tick_labels)
+    bar.ax.tick_params(length=0)
+    bar.ax.get_yticklabels()[0].set_verticalalignment("top")  # clear of the label of 1
+    axes.tick_params(length=0, labelrotation=0)
+    for code in selected:
+        row, column = divmod(code, grid.shape[1])
+        axes.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor=VERMILION, linewidth=1.5))
+    return _grid_title(scale.counts, run, groups, window)
 
 
 @dataclass(frozen=True)
@@ -284,14 +298,15 @@ def _bars_title(usage: pd.DataFrame, bars: _Bars) -> Title:
     return title if usage.empty else replace(title, detail=f"{title.detail}; dashed: {_uniform_label(bars)}")
 
 
-def _grid_title(counts: NDArray[np.floating], run: str, groups: int) -> Title:
+def _grid_title(counts: NDArray[np.floating], run: str, groups: int, window: str) -> Title:
     codes = counts[~np.isnan(counts)]
-    title = _title(pd.DataFrame({"count": codes}))
-    if groups > 1 and codes.size:
-        used, tokens = int((codes > 0).sum()), round(codes.sum(dtype=np.float64) / groups)
-        detail = f"{used:,d} of {codes.size:,d} codes in {groups} groups used, N = {tokens:,d} tokens"
-        title = replace(title, detail=detail)
-    return replace(title, subject=f"{title.subject} of {run}") if run else title
+    subject = f"Code usage of {run}" if run else "Code usage"
+    if not codes.size:
+        return Title(subject, "")
+    used, tokens = int((codes > 0).sum()), round(codes.sum(dtype=np.float64) / groups)
+    of_groups = f" in {groups} groups" if groups > 1 else ""
+    when = f" in the {window}" if window else ""
+    return Title(subject, f"{used:,d} of {codes.size:,d} codes{of_groups} used{when}, N = {tokens:,d} tokens")
 
 
 @dataclass(frozen=True)
@@ -306,8 +321,8 @@ class _LogScale:
     tick_labels: list[str]
 
 
-def _log_scale(grid: pd.DataFrame) -> _LogScale:
-    """One scale for all codes: the dead ones lie at its bottom, so that its colour bar explains them, too."""
+def _log_scale(grid: pd.DataFrame, window: str) -> _LogScale:
+    """One scale for all codes: the unused ones lie at its bottom, so that its colour bar explains them, too."""
     counts = grid.to_numpy(dtype=np.float32)
     most = int(np.nanmax(counts, initial=1))
     top = math.log10(max(most, 2))
@@ -321,7 +336,7 @@ def _log_scale(grid: pd.DataFrame) -> _LogScale:
         bottom=bottom,
         top=top,
         ticks=[bottom, *(math.log10(count) for count in labelled)],
-        tick_labels=["dead", *map(tick_label, labelled)],
+        tick_labels=["unused" if window else "dead", *map(tick_label, labelled)],
     )
 
 

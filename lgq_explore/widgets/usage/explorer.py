@@ -32,7 +32,7 @@ from ..parts.studies import (
 from ..parts.work.background import Piece, Work
 from ..parts.work.kernel_loop import running_loop
 from .counting import AT_ONCE, CountedRun, Counting, frame_of
-from .tables import definitions_table, numbers_beside, numbers_table
+from .tables import definitions_note, definitions_table, numbers_beside, numbers_table
 
 HITS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -112,7 +112,7 @@ class UsageExplorer(Explorer):
 
     def above(self) -> Sequence[ipywidgets.Widget]:
         self._sliders = row(*(self.inputs[name] for name in ("hits", "batch_images", "window_tokens")))
-        return [row(*(self.inputs[name] for name in ("shown", "selection", "view"))), self._sliders]
+        return [row(*(self.inputs.get(name) for name in ("shown", "selection", "view"))), self._sliders]
 
     def below(self) -> Sequence[ipywidgets.Widget]:
         return [self._beside]
@@ -150,14 +150,18 @@ class UsageExplorer(Explorer):
         runs = self._counting.known()
         usage_map = plots.usage.draw_grid(self._grid(), self.selection, self.shown)
         usage_map.layout.dragmode = "select"
-        asks = self.view == "definitions"
-        self._sliders.layout.display = None if asks else "none"  # they change nothing that is in sight elsewhere
-        self._beside.value = tables_as_html(
-            definitions_table(self._definitions(runs))
-            if asks
-            else numbers_beside(frame_of(runs, "summary"), NUMBERS_BESIDE[self.view])
-        )
+        self._sliders.layout.display = (
+            None if self.view == "definitions" else "none"
+        )  # they change nothing that is in sight elsewhere
+        self._beside.value = self._table_below(runs)
         return {MAP: usage_map, self.view: self._curve(runs)}
+
+    def _table_below(self, runs: Mapping[str, CountedRun]) -> str:
+        """The numbers that are read together with the curve."""
+        if self.view != "definitions":
+            return tables_as_html(numbers_beside(frame_of(runs, "summary"), NUMBERS_BESIDE[self.view]))
+        definitions = self._definitions(runs)
+        return tables_as_html(definitions_table(definitions), note=definitions_note(definitions))
 
     def _curve(self, runs: Mapping[str, CountedRun]) -> go.Figure:
         match self.view:
@@ -187,12 +191,18 @@ class UsageExplorer(Explorer):
         return frame_of(self._counting.known(), "summary")
 
     def printed(self) -> Figure:
-        """The runs that are counted, beside each other; `figures` adds the map of codes."""
         runs = self._counting.known()
-        return plots.usage.publish_comparison(self._frames(runs), self._methods, self._counted(runs))
+        return plots.usage.publish_beside_map(
+            self._frames(runs), self._methods, self.view, self._grid(), self.shown, self.selection, self._counted(runs)
+        )
 
     def figures(self) -> list[Figure]:
-        return [self.figure(), plots.usage.publish_grid(self._grid(), self.selection, self.shown)]
+        """Every view, and the map: where they are shown, none can be chosen."""
+        runs = self._counting.known()
+        return [
+            plots.usage.publish_comparison(self._frames(runs), self._methods, self._counted(runs)),
+            plots.usage.publish_grid(self._grid(), self.selection, self.shown),
+        ]
 
     def caption(self) -> str:
         runs = self._counting.known()

@@ -64,14 +64,21 @@ def _mean(name: str, values: pd.Series) -> str:
 
 
 def definitions_table(definitions: pd.DataFrame) -> pd.DataFrame:
-    """One row per run, one column per definition: codes, their share of K, and the rank; or why there are none."""
+    """One row per run, one column per definition: codes, their share of K in brackets, and the rank, in a line each."""
     cells = definitions.assign(cell=[_cell(row) for row in definitions.to_dict("records")])
     names, runs = definitions["definition"].unique(), definitions["run"].unique()
     return cells.pivot(index="run", columns="definition", values="cell").loc[runs, names].rename_axis(None, axis=1)
 
 
+def definitions_note(definitions: pd.DataFrame) -> str:
+    """What the cells of `definitions_table` say, and why some say nothing."""
+    reasons = definitions.loc[definitions["why"] != "", ["definition", "why"]].drop_duplicates()
+    said = [f"{row.definition.capitalize()}: {row.why}." for row in reasons.itertuples()]
+    return " ".join(["Codes (share of K), and the run's rank.", *said])
+
+
 def _cell(row: dict[str, object]) -> str:
     if row["why"]:
-        return f"– ({row['why']})"
+        return "too few tokens"
     rank = "" if pd.isna(row["rank"]) else f", rank {row['rank']:.0f}"
-    return f"{row['codes']:,.0f} codes, {row['utilization']:.1%}{rank}"
+    return f"{row['codes']:,.0f} ({row['utilization']:.1%}){rank}"

@@ -85,7 +85,7 @@ def test_the_lorenz_curve_says_gini_beside_that_of_chance() -> None:
     traces = draw_lorenz(LORENZ, SUMMARY, METHODS).data
     assert [trace.name for trace in traces][::2] == ["even: Gini 0.25 (0.12)", "uneven: Gini 0.75 (0.13)", ALL_ALIKE]
     labels = [note.text for note in draw_lorenz(LORENZ, SUMMARY, METHODS).layout.annotations]
-    assert labels == ["even 0.25 (0.12)", "uneven 0.75 (0.13)", ALL_ALIKE]
+    assert labels == ["even 0.25 (0.12)", "uneven 0.75 (0.13)", f"dashed: {ALL_ALIKE}<br>thin: uniform sampling"]
     assert list(traces[0].y) == [0, 100]
 
 

@@ -77,6 +77,13 @@ def test_bars_have_their_methods_colour() -> None:
     assert draw_per_code(usage_of([1, 2]), method="fsq").data[0].marker.color == METHOD_COLOURS["fsq"]
 
 
+def test_codes_without_a_token_of_a_window_are_not_called_dead() -> None:
+    figure = draw_grid(grid_of([[1200, 0]]), window="last 32 steps")
+    assert "1 of 2 codes used in the last 32 steps, N = 1,200 tokens" in figure.layout.title.text
+    assert figure.data[0].colorbar.ticktext[0] == "unused"
+    assert "dead" not in str(figure)
+
+
 def test_cells_are_logarithms_with_dead_codes_below_all_others() -> None:
     heatmap = draw_grid(grid_of([[100, 0, 1], [10, 1, np.nan]])).data[0]
     levels = np.asarray(heatmap.z)

@@ -167,6 +167,21 @@ def test_nonsense_is_refused_and_leaves_what_was_drawn(runs: list[Run]) -> None:
     assert explorer.charts.figures == drawn
 
 
+@pytest.mark.parametrize(
+    ("view", "measure"), [("ranks", "share of the tokens, %"), ("definitions", "codes used, % of K")]
+)
+def test_the_printed_figure_is_the_chosen_view_beside_the_map(runs: list[Run], view: str, measure: str) -> None:
+    explorer = UsageExplorer(*runs, view=view, selection=[3])
+    codes, curve, bar = explorer.figure().axes
+    assert (codes.get_title(loc="left"), bar.get_ylabel(), curve.get_ylabel()) == (
+        "Code usage of lgq",
+        "tokens",
+        measure,
+    )
+    assert len(codes.patches) == 1
+    assert len(explorer.figures()[0].axes) == 4, "a saved picture has no tabs"
+
+
 def test_runs_counted_over_different_numbers_of_tokens_are_shown_and_not_ranked(
     recipe: TrainConfig, tmp_path: Path
 ) -> None:

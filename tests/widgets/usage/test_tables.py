@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from lgq_explore.widgets.usage.tables import numbers_beside
+from lgq_explore.widgets.usage.tables import definitions_note, definitions_table, numbers_beside
 
 
 def summary(runs: list[str]) -> pd.DataFrame:
@@ -31,3 +31,22 @@ def test_few_runs_and_runs_that_are_no_seeds_have_a_row_each() -> None:
 def test_a_run_alone_among_seeds_keeps_its_name() -> None:
     runs = [*(f"lgq, seed {seed}" for seed in range(4)), "vq, seed 7"]
     assert numbers_beside(summary(runs), ["active_codes"]).index.tolist() == ["lgq, 4 seeds", "vq, seed 7"]
+
+
+def test_a_cell_is_a_line_and_why_there_are_none_is_said_once() -> None:
+    why = "23,552 tokens were encoded: encode more crops"
+    definitions = pd.DataFrame(
+        {
+            "run": ["lgq", "lgq", "vq", "vq"],
+            "definition": ["window of 65,536 tokens", "whole set"] * 2,
+            "codes": [float("nan"), 1542.4, float("nan"), 852.0],
+            "utilization": [float("nan"), 0.529, float("nan"), 0.832],
+            "rank": [float("nan"), 2.0, float("nan"), 1.0],
+            "why": [why, ""] * 2,
+        }
+    )
+    table = definitions_table(definitions)
+    assert table.loc["lgq"].tolist() == ["too few tokens", "1,542 (52.9%), rank 2"]
+    assert definitions_note(definitions).count(why) == 1
+    assert definitions_note(definitions).startswith("Codes (share of K)")
+    assert why not in definitions_note(definitions[definitions["why"] == ""])

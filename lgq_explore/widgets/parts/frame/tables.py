@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 
 import pandas as pd
 
 
-def tables_as_html(*tables: pd.DataFrame) -> str:
-    """The tables beside each other where there is room, with their indices as first columns."""
+def tables_as_html(*tables: pd.DataFrame, note: str = "") -> str:
+    """The tables beside each other where there is room, with their indices as first columns, and a note below them."""
     parts = "".join(table.to_html(border=0, index_names=False, justify="left") for table in tables)
-    return f'<div class="lgq-tables">{parts}</div>'
+    below = f'<div class="lgq-tables-note">{html.escape(note)}</div>' if note else ""
+    return f'<div class="lgq-tables">{parts}</div>{below}'
 
 
 def numbers_in_full(numbers: Mapping[str, int | float | str]) -> pd.DataFrame:
