@@ -79,6 +79,7 @@ def test_the_temperature_moves_the_responsibilities_and_above_the_critical_one_a
     wait_for_temperature(notebook, moved)
     after = shown(notebook)
     assert_is(after, view, moved)
+    assert marked(notebook) == f"τ = {moved:.3g}"
     assert after.fields[HARD] == before.fields[HARD]
     assert np.abs(after.pixels(SOFT) - before.pixels(SOFT)).max() > 30
     notebook.picture("toy_lab_warm.png")
@@ -91,6 +92,7 @@ def test_the_temperature_moves_the_responsibilities_and_above_the_critical_one_a
     assert np.ptp(hottest.places(SOFT), axis=0).min() > 1
     assert "1 of 8 distinct" in notebook.page.locator(".lgq-charts").inner_text()
     assert_is(hottest, view, OFFERED[-1])
+    assert marked(notebook) is None  # annealing began at less: the line is out of sight
     notebook.picture("toy_lab_hot.png")
 
     notebook.page.get_by_role("combobox", name="method").select_option("fsq")
@@ -118,14 +120,17 @@ def assert_is(shown: Shown, view: ToyView, temperature: float) -> None:
 
 
 def wait_for_temperature(notebook: NotebookPage, temperature: float) -> None:
-    """Charts are drawn one after the other: wait for both that show it."""
-    notebook.wait_until(f"Math.abs(Math.log({present()} / {temperature!r})) < 1e-6")
-    notebook.wait_until(f"{chart(PLANES)}._fullLayout.annotations[{SOFT}].text.includes('τ = {temperature:.3g}<')")
+    notebook.wait_until(f"{present()} === {temperature!r}")
 
 
 def present() -> str:
-    """JavaScript for the temperature that is drawn as the present one."""
-    return f"Number({chart(BIFURCATION)}.querySelector('.lgq-marks text')?.textContent.replace('τ = ', ''))"
+    """JavaScript for the temperature that the planes are drawn at, which has three digits."""
+    return f"Number({chart(PLANES)}._fullLayout.annotations[{SOFT}].text.match(/τ = ([-.e0-9]+)</)?.[1])"
+
+
+def marked(notebook: NotebookPage) -> str | None:
+    """What stands at the present temperature's line."""
+    return notebook.page.evaluate(f"{chart(BIFURCATION)}.querySelector('.lgq-marks text')?.textContent")
 
 
 def shown(notebook: NotebookPage) -> Shown:
