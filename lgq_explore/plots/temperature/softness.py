@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from lgq_explore.errors import InputError
 from lgq_explore.frames.temperature import MARKS, TOKEN_MAP, TOKENS, TOP_RESPONSIBILITIES
 
 from ..paper import exact_percent, fitting_columns, present_paper
@@ -160,37 +161,68 @@ class TemperatureFrames:
     pictures: dict[str, NDArray[np.uint8]]
 
 
-def publish_temperature(frames: TemperatureFrames) -> Figure:
-    """What the temperature panel shows, to print: the sweep, the tokens' distributions, one token, and pictures.
+VIEWS = {"decided": ("largest", "entropy"), "shares": ("top",), "pictures": ("pictures",)}
+"""The printed panels of each view of the temperature panel, between the sweep and the map of tokens."""
+
+NARROW_HEIGHTS = {"gap": 1.6, "gain": 1.5, "flips": 1.4, "largest": 1.0, "entropy": 1.0, "top": 1.1}
+"""Inches of printed panels that stand alone in their rows."""
+
+
+def publish_temperature(frames: TemperatureFrames, view: str = "") -> Figure:
+    """What the temperature panel shows, to print: the sweep, one of VIEWS or all of them, and the map of tokens.
 
     Raises:
-        InputError: a column is missing, or a frame has no rows.
+        InputError: an unknown view, a column is missing, or a frame has no rows.
     """
+    if view and view not in VIEWS:
+        raise InputError(f"view is {view!r}: choose one of {', '.join(VIEWS)}")
     curves = curves_of(frames.sweep, frames.flips)
     MARKS.require(frames.marks)
     TOKENS.require_rows(frames.tokens)
     TOP_RESPONSIBILITIES.require_rows(frames.top)
+    publish = {
+        "largest": lambda axes: _publish_bars(axes, _largest_bars(frames.tokens), len(frames.tokens)),
+        "entropy": lambda axes: _publish_bars(
+            axes, _entropy_bars(frames.tokens, frames.codebook_size), len(frames.tokens)
+        ),
+        "top": lambda axes: _publish_top(axes, frames.top, frames.token),
+        "pictures": lambda axes: _publish_pictures(axes, frames.pictures),
+        "map": lambda axes: _publish_map(axes, frames.placed),
+    }
     with publication_style():
         width = present_paper().inches or 10.5
-        places = ["gap gain flips", "largest entropy top", "pictures pictures map"]
-        heights = [0.28 * width, 0.21 * width, 0.28 * width]
-        if fitting_columns(3) < 3:
-            alone = ("gap", "gain", "flips", "largest", "entropy", "top")
-            places = [*(f"{name} {name} {name}" for name in alone), "pictures pictures map"]
-            heights = [1.6, 1.5, 1.4, 1.0, 1.0, 1.1, 0.9]
+        places, heights = _rows_of(view, width)
         figure = figure_of_size(width, sum(heights) + 0.3)
         mosaic: list[Any] = [row.split(" ") for row in places]
         axes = figure.subplot_mosaic(mosaic, height_ratios=heights)
         for name, panel in zip(("gap", "gain", "flips"), SWEEP_PANELS, strict=True):
             publish_panel(axes[name], panel, curves, frames.marks, frames.temperature)
-        _publish_bars(axes["largest"], _largest_bars(frames.tokens), len(frames.tokens))
-        _publish_bars(axes["entropy"], _entropy_bars(frames.tokens, frames.codebook_size), len(frames.tokens))
-        _publish_top(axes["top"], frames.top, frames.token)
-        _publish_pictures(axes["pictures"], frames.pictures)
-        _publish_map(axes["map"], frames.placed)
+        for name, draw in publish.items():
+            if name in axes:
+                draw(axes[name])
         detail = f"τ = {frames.temperature:.3g}; means over {int(frames.sweep['tokens'].iloc[0]):,d} tokens"
         publish_title(figure, Title("From soft to hard", detail))
     return figure
+
+
+def _rows_of(view: str, width: float) -> tuple[list[str], list[float]]:
+    """The names of the panels in each row, and the rows' heights, in inches as the width."""
+    shown = VIEWS[view] if view else [name for names in VIEWS.values() for name in names]
+    if fitting_columns(3) < 3:
+        alone = ["gap", "gain", "flips", *(name for name in shown if name != "pictures")]
+        last = "pictures pictures map" if "pictures" in shown else "map map map"
+        return [*(f"{name} {name} {name}" for name in alone), last], [*(NARROW_HEIGHTS[name] for name in alone), 0.9]
+    rows = ["gap gain flips"]
+    match view:
+        case "decided":
+            rows.append("largest entropy map")
+        case "shares":
+            rows.append("top top map")
+        case "pictures":
+            rows.append("pictures pictures map")
+        case _:
+            rows += ["largest entropy top", "pictures pictures map"]
+    return rows, [(0.21 if row == "largest entropy top" else 0.28) * width for row in rows]
 
 
 @dataclass(frozen=True)

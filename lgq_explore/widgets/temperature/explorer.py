@@ -133,20 +133,25 @@ class TemperatureExplorer(Explorer):
                 return pictures
 
     def printed(self) -> Figure:
+        return plots.temperature.publish_temperature(self._frames(), self.view)
+
+    def figures(self) -> list[Figure]:
+        """With every view: where it is shown, none can be chosen."""
+        return [plots.temperature.publish_temperature(self._frames())]
+
+    def _frames(self) -> plots.temperature.TemperatureFrames:
         views, view = self._views, self._view
-        return plots.temperature.publish_temperature(
-            plots.temperature.TemperatureFrames(
-                sweep=views.sweep,
-                flips=views.flips,
-                marks=self._marks,
-                temperature=self.temperature,
-                tokens=view.tokens,
-                codebook_size=views.quantizer.codebook_size,
-                top=views.top(self.token, self.temperature),
-                token=self.token,
-                placed=view.placed,
-                pictures=_pictures(view),
-            )
+        return plots.temperature.TemperatureFrames(
+            sweep=views.sweep,
+            flips=views.flips,
+            marks=self._marks,
+            temperature=self.temperature,
+            tokens=view.tokens,
+            codebook_size=views.quantizer.codebook_size,
+            top=views.top(self.token, self.temperature),
+            token=self.token,
+            placed=view.placed,
+            pictures=_pictures(view),
         )
 
     def frame(self) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from lgq_explore.errors import InputError
 from lgq_explore.frames.temperature import (
     FLIPS,
     MARKS,
@@ -15,6 +16,7 @@ from lgq_explore.frames.temperature import (
     TOKENS,
     TOP_RESPONSIBILITIES,
 )
+from lgq_explore.plots.paper import Width, printed_width
 from lgq_explore.plots.style import ON_TOP
 from lgq_explore.plots.temperature import (
     TemperatureFrames,
@@ -148,3 +150,14 @@ def test_the_printed_figures_hold_all_panels() -> None:
     assert isinstance(figure, Figure)
     assert len(figure.axes) == 9  # three of the sweep, two distributions, one token, pictures, map and its colours
     assert [label.get_text() for label in figure.axes[6].get_yticklabels()] == ["input", "soft", "hard"]
+
+
+@pytest.mark.parametrize(("view", "panels"), [("decided", 2), ("shares", 1), ("pictures", 1)])
+@pytest.mark.parametrize("width", ["screen", "column"])
+def test_a_single_view_is_printed_with_the_sweep_and_the_map(view: str, panels: int, width: Width) -> None:
+    pictures = {"input": np.zeros((2, 3, 8, 8), dtype=np.uint8)}
+    frames = TemperatureFrames(sweep(), flips(), marks(), 0.2, tokens(), 16, top(), 5, placed(), pictures)
+    with printed_width(width):
+        assert len(publish_temperature(frames, view).axes) == 3 + panels + 2
+    with pytest.raises(InputError, match="view is 'all': choose one of decided, shares, pictures"):
+        publish_temperature(frames, "all")
