@@ -22,9 +22,9 @@ from lgq_explore.plots.toys.plane import field_picture
 from lgq_explore.widgets import ToyLab
 from lgq_explore.widgets.toys.lab import MOST_CODES
 
-PLANES, BIFURCATION, DISTANCE = range(3)
-POINTS, LINES, CODES, DEAD = range(4)
-TRACES = 4
+PLANES, _, DISTANCE = range(3)
+LINES, CODES, _DEAD = range(3)
+TRACES = 3
 """Traces of one plane."""
 
 
@@ -56,7 +56,8 @@ def text_of(lab: ToyLab) -> str:
 
 
 def fields(lab: ToyLab) -> list[str]:
-    return [image["source"] for image in figures(lab)[PLANES]["layout"]["images"]]
+    images = figures(lab)[PLANES]["layout"]["images"]
+    return [image["source"] for image in images if image["name"] == "field"]
 
 
 def pixels_of(source: str) -> np.ndarray:
@@ -119,7 +120,8 @@ def test_above_the_critical_temperature_all_centres_coincide(lab: ToyLab) -> Non
     lab.temperature = 0.1 * float(critical)
     assert np.ptp(places(lab, 2), axis=0).max() > 1
     assert "4 of 4 distinct" in str(figures(lab)[PLANES]["layout"]["annotations"])
-    assert figures(lab)[BIFURCATION]["layout"]["shapes"][-1]["x0"] == lab.temperature
+    (line,) = json.loads(lab.charts.marks["splits"])["layout"]["shapes"]
+    assert line["x0"] == lab.temperature
 
 
 def test_another_setting_forgets_what_was_learned(lab: ToyLab) -> None:
@@ -133,7 +135,7 @@ def test_another_setting_forgets_what_was_learned(lab: ToyLab) -> None:
     assert lab.fit is None
     assert lab.inputs["usage"].disabled
     assert "fsq has no temperature" in text_of(lab)
-    _, _, live, dead = figures(lab)[PLANES]["data"][:TRACES]
+    _, live, dead = figures(lab)[PLANES]["data"][:TRACES]
     assert sorted(live["meta"] + dead["meta"]) == list(range(9))
 
 

@@ -7,7 +7,7 @@ import json
 import plotly.graph_objects as go
 import pytest
 
-from lgq_explore.plots.style import MARKS
+from lgq_explore.plots.style import ON_TOP
 from lgq_explore.widgets.parts.charts.widget import Charts, Mode, Picked, plotly_library
 
 
@@ -42,7 +42,7 @@ def test_other_marks_leave_the_figure_as_it_is(charts: Charts) -> None:
     points = go.Scattergl(x=[0, 1, 2], y=[0, 1, 2], mode="markers")
 
     def marking(*places: int) -> go.Figure:
-        return go.Figure([points, go.Scattergl(x=list(places), y=list(places), meta=MARKS)])
+        return go.Figure([points, go.Scattergl(x=list(places), y=list(places), meta=ON_TOP)])
 
     charts.show({"map": marking(1), "curve": go.Figure()})
     before = charts.figures
@@ -51,6 +51,25 @@ def test_other_marks_leave_the_figure_as_it_is(charts: Charts) -> None:
     assert [len(json.loads(figure)["data"]) for figure in before.values()] == [1, 0]
     (marks,) = json.loads(charts.marks.pop("map"))["data"]
     assert (marks["x"], marks["y"], charts.marks) == ([0, 2], [0, 2], {})
+
+
+def test_shapes_on_top_go_with_the_marks_and_others_stay(charts: Charts) -> None:
+    line = {"type": "line", "x0": 1, "x1": 1, "y0": 0, "y1": 1}
+    charts.show({"curve": go.Figure(layout={"shapes": [line, line | {"name": ON_TOP, "x0": 2}]})})
+    assert [shape["x0"] for shape in json.loads(charts.figures["curve"])["layout"]["shapes"]] == [1]
+    assert [shape["x0"] for shape in json.loads(charts.marks["curve"])["layout"]["shapes"]] == [2]
+
+
+def test_marks_that_are_given_apart_lie_on_a_figure_that_is_kept(charts: Charts, monkeypatch) -> None:
+    figure = go.Figure()
+    marks = [go.Figure(layout={"shapes": [{"type": "line", "name": ON_TOP, "x0": place}]}) for place in (1, 2)]
+    charts.show({"curve": figure}, {"curve": marks[0], "none": marks[0]})
+    before, texts = charts.figures["curve"], []
+    monkeypatch.setattr(figure, "to_dict", lambda: texts.append("again"))
+    charts.show({"curve": figure}, {"curve": marks[1]})
+    assert (charts.figures["curve"], texts) == (before, [])
+    assert list(charts.marks) == ["curve"]
+    assert json.loads(charts.marks["curve"])["layout"]["shapes"][0]["x0"] == 2
 
 
 def send(charts: Charts, content: object) -> None:
