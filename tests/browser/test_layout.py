@@ -30,6 +30,7 @@ PANELS = {
     "usage-definitions": 'lgq.widgets.UsageExplorer("lgq", "fsq", view="definitions")',
     "temperature": 'lgq.widgets.TemperatureExplorer("lgq")',
     "geometry": 'lgq.widgets.GeometryExplorer("lgq", beside="fsq", selection=[3, 17])',
+    "geometry-alone": 'lgq.widgets.GeometryExplorer("lgq")',
     "codes": 'lgq.widgets.CodeInspector("lgq", selection=[3, 17, 40, 41, 42], turned_off=[5])',
     "patch": 'lgq.widgets.PatchInspector("lgq", patch=[2, 3, 3])',
     "health": 'lgq.widgets.HealthPanel("lgq", "fsq")',

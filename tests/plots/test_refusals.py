@@ -90,7 +90,7 @@ def drawings() -> list[Drawing]:
         add(f"health.{form}_verdicts", (health.RULE_CURVES, health.VERDICTS))
         add(f"temperature.{form}_bifurcation", (annealed_centres(1), temperature.ANNEALED_STATES), 1.0)
         sweep = (temperature.SWEEP, temperature.FLIPS, temperature.MARKS)
-        add(f"temperature.{form}_sweep", sweep, 1.0)
+        add(f"temperature.{form}_sweep", sweep)
         parts = (geometry.PLACED_CODES, geometry.PLACES, geometry.EDGES)
         maps = "latent_maps" if form == "draw" else "latent_map"
         add_parts(f"geometry.{form}_{maps}", parts, lambda *frames: [pane(*frames)])
