@@ -164,7 +164,7 @@ class TemperatureFrames:
 VIEWS = {"decided": ("largest", "entropy"), "shares": ("top",), "pictures": ("pictures",)}
 """The printed panels of each view of the temperature panel, between the sweep and the map of tokens."""
 
-NARROW_HEIGHTS = {"gap": 1.6, "gain": 1.5, "flips": 1.4, "largest": 1.0, "entropy": 1.0, "top": 1.1}
+NARROW_HEIGHTS = {"gap": 1.6, "gain": 1.5, "flips": 1.4, "largest": 1.0, "entropy": 1.0, "top": 1.1, "pictures": 0.9}
 """Inches of printed panels that stand alone in their rows."""
 
 
@@ -209,9 +209,11 @@ def _rows_of(view: str, width: float) -> tuple[list[str], list[float]]:
     """The names of the panels in each row, and the rows' heights, in inches as the width."""
     shown = VIEWS[view] if view else [name for names in VIEWS.values() for name in names]
     if fitting_columns(3) < 3:
-        alone = ["gap", "gain", "flips", *(name for name in shown if name != "pictures")]
-        last = "pictures pictures map" if "pictures" in shown else "map map map"
-        return [*(f"{name} {name} {name}" for name in alone), last], [*(NARROW_HEIGHTS[name] for name in alone), 0.9]
+        alone = ["gap", "gain", "flips", *(name for name in shown if view or name != "pictures")]
+        last = "map map map" if view else "pictures pictures map"
+        taller = 1.4 if view else 1.0  # fewer of them leave more of a page to each
+        heights = [taller * NARROW_HEIGHTS[name] for name in alone]
+        return [*(f"{name} {name} {name}" for name in alone), last], [*heights, taller * 0.9]
     rows = ["gap gain flips"]
     match view:
         case "decided":

@@ -17,7 +17,7 @@ from lgq_explore.frames.usage import DEFINITIONS
 
 from ..contrast import ink_on
 from ..line_ends import EndLabel, SeedGroup, band, named_at_ends, seed_groups
-from ..paper import legend_above
+from ..paper import fitting_columns, legend_above
 from ..run_looks import RunRows, rows_of_runs
 from ..style import CHART_HEIGHT, GUIDE, Title, axis, layout
 
@@ -96,7 +96,7 @@ def publish_definitions(axes: Axes, definitions: pd.DataFrame, methods: Mapping[
         axes.plot(places, percent, color=colour, linestyle=style, marker="o", markersize=11, label=part.printed)
         for place, height, rank in zip(places, percent, _ranks(part), strict=True):
             axes.annotate(rank, (place, height), **RANK, color=ink_on(colour))
-        axes.set_xticks(places, ["\n".join(textwrap.wrap(name, NAME_LETTERS)) for name in part.rows["definition"]])
+        _name_definitions(axes, part.rows["definition"].tolist())
     names = definitions["definition"].unique().tolist()
     for name in _uncounted(definitions):
         axes.text(names.index(name), 0.5, _in_lines(TOO_FEW), transform=axes.get_xaxis_transform(), **NOTE)
@@ -107,6 +107,14 @@ def publish_definitions(axes: Axes, definitions: pd.DataFrame, methods: Mapping[
     axes.grid(axis="x", visible=False)
     legend_above(axes, f"{TITLE.subject}; {TITLE.detail}", markerscale=0.6)
     seaborn.despine(ax=axes)
+
+
+def _name_definitions(axes: Axes, names: list[str]) -> None:
+    """Names below the axis, in lines beside each other, or slanted where the paper is too narrow for that."""
+    if fitting_columns(2) == 1:
+        axes.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
+    else:
+        axes.set_xticks(range(len(names)), ["\n".join(textwrap.wrap(name, NAME_LETTERS)) for name in names])
 
 
 def _ranks(part: RunRows) -> list[str]:
