@@ -69,7 +69,7 @@ def buttons(**actions):
     return ipywidgets.HBox(made)
 """
 
-_SCATTERGL = (
+_CANVAS = (
     """\
 from lgq_explore.plots.geometry import MapPane, draw_latent_maps
 from lgq_explore.widgets.parts.charts.widget import Charts
@@ -152,5 +152,5 @@ def map_notebook(way: str, codes: int, tokens: int) -> tuple[str, str]:
     return _MAP_DATA.format(codes=codes, tokens=tokens) + needed, cell
 
 
-MAPS = {"scattergl": _SCATTERGL, "jupyter-scatter": _JUPYTER_SCATTER}
-"""Ways to draw a map: the package's charts, which are plotly's, and https://jupyter-scatter.dev."""
+MAPS = {"canvas": _CANVAS, "jupyter-scatter": _JUPYTER_SCATTER}
+"""Ways to draw a map: the package's charts, which draw points on a canvas, and https://jupyter-scatter.dev."""

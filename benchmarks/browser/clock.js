@@ -62,8 +62,13 @@ function drawn() {
   return drawing;
 }
 
-for (const context of [WebGLRenderingContext, WebGL2RenderingContext])
-  for (const name of ["drawArrays", "drawElements"]) {
+const DRAWING = [
+  [WebGLRenderingContext, ["drawArrays", "drawElements"]],
+  [WebGL2RenderingContext, ["drawArrays", "drawElements"]],
+  [CanvasRenderingContext2D, ["putImageData"]],
+];
+for (const [context, names] of DRAWING)
+  for (const name of names) {
     const draw = context.prototype[name];
     context.prototype[name] = function (...what) {
       drawn();
@@ -85,7 +90,7 @@ function takeMessage() {
   return redraw;
 }
 
-// Marks on top of a chart are drawn without it, and a chart of another tab comes back as it was.
+// Marks on top of a chart and dots in it are drawn without it, and a chart of another tab comes back as it was.
 new MutationObserver(async (changes) => {
   const isChart = (node) => node.nodeType === Node.ELEMENT_NODE && node.matches(".lgq-chart");
   if (!changes.some(({ type, addedNodes }) => type === "attributes" || [...addedNodes].some(isChart))) return;

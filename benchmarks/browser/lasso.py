@@ -1,4 +1,4 @@
-"""Measure what a lasso over a map of codes costs, drawn in WebGL and in SVG, by the package's charts and by plotly.
+"""Measure what a lasso over a map of codes costs, drawn on a canvas, in WebGL and in SVG, by our charts and by plotly.
 
     python -m benchmarks.browser.lasso [--codes 1024 16384 65536] [--rounds 3]
 
@@ -25,6 +25,7 @@ import torch
 from lgq_explore.bench.markdown import count, number, table
 from lgq_explore.bench.results import device_name, today
 from lgq_explore.plots.geometry import MapPane, draw_latent_maps
+from lgq_explore.plots.style import ON_CANVAS
 
 from .bare_charts import BareCharts
 from .command import FOLDER, measure_and_save
@@ -33,13 +34,15 @@ from .page import BROWSER_FLAGS, chromium, require_browser
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+CANVAS = "canvas"
 WAYS = {
+    "canvas, ours": (CANVAS, False),
     "WebGL, ours": ("scattergl", False),
     "SVG, ours": ("scatter", False),
     "WebGL, plotly's": ("scattergl", True),
     "SVG, plotly's": ("scatter", True),
 }
-"""What draws the points, and whose lasso it is."""
+"""What draws the points (the package's own canvas, or a type of plotly's traces), and whose lasso it is."""
 
 MOVES, SPAN, WIDTH = 40, 8.0, 855
 COLUMNS = {"opening": "opening", "move": "a move of the mouse", "told": "release to codes", "marked": "codes to marks"}
@@ -156,7 +159,15 @@ def _map(codes: int, drawn_by: str, selected: Sequence[int] = ()) -> go.Figure:
     edges = pd.DataFrame({"code": [], "neighbour": []}, dtype=int)
     pane = MapPane("codes", placed, places.iloc[:0], edges, ("first", "second"), (-SPAN, SPAN, -SPAN, SPAN))
     (drawn,) = draw_latent_maps([pane], selected=selected)
-    return go.Figure([dict(trace.to_plotly_json(), type=drawn_by) for trace in drawn.data], drawn.layout)
+    return (
+        drawn if drawn_by == CANVAS else go.Figure([_by_plotly(trace, drawn_by) for trace in drawn.data], drawn.layout)
+    )
+
+
+def _by_plotly(trace: Any, drawn_by: str) -> dict[str, Any]:
+    """The trace, drawn by plotly itself unless it marks codes."""
+    content = trace.to_plotly_json() | {"type": drawn_by}
+    return content | {"meta": None} if content["meta"] == ON_CANVAS else content
 
 
 if __name__ == "__main__":

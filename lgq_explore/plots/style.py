@@ -62,6 +62,11 @@ ON_TOP = "on top"
 """The `meta` of traces and the `name` of shapes that mark places of a chart: markers circle-open or square-open at
 plain numbers, lines and rectangles. A page draws them on top, so that a chart is not drawn again for other marks."""
 
+ON_CANVAS = "on a canvas"
+"""The `meta` of traces of many points, or of thin lines, that a page draws on a canvas: without a GPU, plotly takes
+long. Axes are linear and have ranges. Markers are discs of one size, in one colour or on a colour axis; what is said of
+one is a `hovertemplate` of its `text` or `customdata`."""
+
 CHART_HEIGHT = 350
 """Screen pixels that a chart beside another one needs at least."""
 
@@ -112,7 +117,7 @@ TEMPLATE = {
         "xaxis": AXES,
         "yaxis": AXES,
     },
-    "data": {"heatmap": [{"colorbar": COLOUR_BAR}], "scattergl": [{"marker": {"colorbar": COLOUR_BAR}}]},
+    "data": {"heatmap": [{"colorbar": COLOUR_BAR}]},
 }
 """Settings of all figures beyond plotly's defaults. plotly's own templates take 20 ms in every figure."""
 

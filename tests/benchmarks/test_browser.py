@@ -102,7 +102,7 @@ def test_the_table_has_both_ways_to_draw_a_map_and_says_which_was_not_run() -> N
         assert told in lines[-1]
 
 
-@pytest.mark.parametrize("needed", [TEMPERATURE_PANEL[0], MAPS["scattergl"][0]])
+@pytest.mark.parametrize("needed", [TEMPERATURE_PANEL[0], MAPS["canvas"][0]])
 def test_the_cells_import_what_there_is(needed: str) -> None:
     exec(needed, {})
 

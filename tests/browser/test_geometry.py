@@ -53,7 +53,7 @@ def notebook(lab: Lab, run: Run, page: Page) -> Iterator[NotebookPage]:
 
 def test_a_lasso_fills_the_inspector_and_the_slider_moves_the_codes(run: Run, notebook: NotebookPage) -> None:
     notebook.run_all()
-    notebook.wait_until(f"{MAP}?._fullData?.length === 4 && {BESIDE}?._fullData?.length === 4")
+    notebook.wait_until(f"{MAP}?.lgqDots?.length === 4 && {BESIDE}?.lgqDots?.length === 4")
     notebook.wait_until('document.querySelectorAll(".lgq-charts").length === 2')
     notebook.wait_for_kernel()
     mapped = analysis.geometry.latent_map(study(run))
@@ -99,7 +99,7 @@ def test_a_lasso_fills_the_inspector_and_the_slider_moves_the_codes(run: Run, no
 def assert_drawn(notebook: NotebookPage, codes: pd.DataFrame) -> None:
     """The left map holds every code where the analysis puts it, hollow and coloured ones together."""
     drawn = notebook.page.evaluate(
-        f"""() => {MAP}._fullData.slice(2, 4).flatMap(trace =>
+        f"""() => {MAP}.lgqDots.slice(2, 4).flatMap(trace =>
             Array.from(trace.x).map((x, place) => [trace.customdata[place], x, trace.y[place]]))"""
     )
     assert sorted(drawn) == codes[["code", "x", "y"]].to_numpy(dtype=float).tolist()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..paper import fitting_columns, fitting_height, fitting_letters, line_inches, present_paper
 from ..printing import RARE_COLOURS, figure_of_size, publication_style, publish_title
-from ..style import GUIDE, ON_TOP, PAPER, VERMILION, Title, axis, layout, live_text, note, printed_text
+from ..style import GUIDE, ON_CANVAS, ON_TOP, PAPER, VERMILION, Title, axis, layout, live_text, note, printed_text
 from .net import broken_line, line_ends
 from .panes import (
     CODE_COLOURS,
@@ -180,20 +180,20 @@ def _traces(pane: MapPane, kind: CodeColour, selected: Sequence[int]) -> list[An
     return [
         go.Scattergl(
             x=_bytes(pane.tokens["x"]), y=_bytes(pane.tokens["y"]), mode="markers", hoverinfo="skip", name="tokens",
-            marker={"size": 2.5, "color": TOKEN, "opacity": TOKEN_OPACITY}, **plain_tokens,
+            meta=ON_CANVAS, marker={"size": 2.5, "color": TOKEN, "opacity": TOKEN_OPACITY}, **plain_tokens,
         ),
         go.Scattergl(
-            x=lines[0], y=lines[1], mode="lines", hoverinfo="skip", name="grid",
+            x=lines[0], y=lines[1], mode="lines", hoverinfo="skip", name="grid", meta=ON_CANVAS,
             line={"color": NET, "width": 0.6}, opacity=NET_OPACITY,
         ),
         go.Scattergl(
-            **_points(pane, ~has_value), mode="markers", name=kind.without,
+            **_points(pane, ~has_value), mode="markers", name=kind.without, meta=ON_CANVAS,
             marker={"size": HOLLOW_SHRINK * size, "color": PAPER, "line": {"color": HOLLOW, "width": 1}},
             hovertemplate=f"{_hovered_code(pane)}<br>{kind.without}<extra></extra>",
             text=_texts(pane, ~has_value), **plain,
         ),
         go.Scattergl(
-            **_points(pane, has_value), mode="markers", name=live_text(pane.heading),
+            **_points(pane, has_value), mode="markers", name=live_text(pane.heading), meta=ON_CANVAS,
             marker={"size": size, "color": values[has_value].astype(np.float32), "coloraxis": "coloraxis",
                     "line": {"color": PAPER, "width": 0.5 if size > 4 else 0}},
             hovertemplate=f"{_hovered_code(pane)}<extra></extra>",

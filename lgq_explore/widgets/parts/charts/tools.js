@@ -66,8 +66,8 @@ function wrapTitle(layout, width) {
   layout.title.pad.t = 4;
 }
 
-// The chart as it is seen: zoomed as it is, with its marks, without what is switched off in its legend, black on white.
-function pictured({ place, text, marks }) {
+// The chart as it is seen: zoomed as it is, with its dots and marks, without what is switched off in its legend, black on white.
+function pictured({ place, text, marks, dots }) {
   const { data, layout } = inTheme(JSON.parse(text), new Map());
   wrapTitle(layout, place.clientWidth);
   for (const [name, axis] of Object.entries(place._fullLayout))
@@ -77,8 +77,9 @@ function pictured({ place, text, marks }) {
     if (visible !== undefined) trace.visible = visible;
   });
   const marked = markedBy(marks.text);
+  const points = dots.text ? JSON.parse(dots.text).data : [];
   layout.shapes = [...(layout.shapes ?? []), ...marked.layout.shapes];
-  return { data: [...data, ...marked.data], layout };
+  return { data: [...data, ...points, ...marked.data], layout };
 }
 
 async function savePicture(Plotly, chart, format) {

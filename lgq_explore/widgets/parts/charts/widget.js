@@ -4,14 +4,7 @@
 // lassoes is sent as a custom message: {figure: its name, codes: customdata of what was caught, mode: "replace", "add" or
 // "remove"}.
 
-// Plotly draws WebGL at twice the screen's pixels unless told otherwise, which takes half as long again without a GPU.
-const SETTINGS = {
-  responsive: true,
-  displayModeBar: false,
-  doubleClick: false,
-  showTips: false,
-  plotGlPixelRatio: Math.max(1, globalThis.devicePixelRatio),
-};
+const SETTINGS = { responsive: true, displayModeBar: false, doubleClick: false, showTips: false };
 
 // JupyterLab takes the arrow keys of a list for its own, unless the list itself says that it needs them.
 document.addEventListener("focusin", ({ target }) => {
@@ -56,14 +49,16 @@ function makeChart(Plotly, send) {
   });
   wrapper.append(chart.head.element, place);
   chart.marks = makeMarks(place);
+  chart.dots = makeDots(Plotly, place);
   letPick(chart, send);
   return chart;
 }
 
 function listen(Plotly, chart, send) {
   for (const moved of ["plotly_afterplot", "plotly_relayouting"]) chart.place.on(moved, chart.marks.draw);
+  chart.dots.listen();
   chart.place.on("plotly_click", ({ points, event }) => {
-    const codes = points.flatMap((point) => codesOf(point.customdata));
+    const codes = points.length ? points.flatMap((point) => codesOf(point.customdata)) : chart.dots.codesAt(event);
     const endsDoubleClick = event?.detail > 1;
     if (codes.length && !endsDoubleClick && !chart.wasDragged) send(codes, modeOf(event));
   });
@@ -119,6 +114,7 @@ async function render({ model, el }) {
     });
     for (const [name, text] of figures) {
       const chart = charts.get(name);
+      chart.dots.show(model.get("dots")[name], colours);
       if (chart.text !== text || chart.colours !== colours) draw(name, chart, text);
       else if (areOthers) fit(chart);
     }
@@ -127,6 +123,10 @@ async function render({ model, el }) {
 
   function showMarks() {
     for (const [name, chart] of charts) chart.marks.show(model.get("marks")[name], colours);
+  }
+
+  function showDots() {
+    for (const [name, chart] of charts) chart.dots.show(model.get("dots")[name], colours);
   }
 
   function sender(figure) {
@@ -140,6 +140,7 @@ async function render({ model, el }) {
   }
 
   function draw(name, chart, text) {
+    const { place } = chart;
     const isNew = chart.text === null;
     [chart.text, chart.colours] = [text, colours];
     const { data, layout } = inTheme(JSON.parse(text), colours);
@@ -154,6 +155,11 @@ async function render({ model, el }) {
     chart.wrapper.style.minHeight = `${layout.height}px`;
     chart.place.style.minWidth = `${layout.meta?.least_width ?? 0}px`; // the chart scrolls where there is less
     delete layout.height;
+    if (place.lgqDots.length) Object.assign(layout, EVERYWHERE);
+    // Where points are drawn apart, often nothing else has changed, but the title.
+    const rest = place.lgqDots.length ? JSON.stringify([data, layout]) : null;
+    if (rest !== null && rest === chart.rest) return;
+    chart.rest = rest;
     const drawn = Plotly.react(chart.place, data, layout, SETTINGS);
     drawn.then(() => fit(chart));
     drawn.then(chart.marks.draw);
@@ -165,6 +171,7 @@ async function render({ model, el }) {
     const now = themeColours(el, model.get("themed"));
     if ([...now].every(([constant, colour]) => colours.get(constant) === colour)) return;
     colours = now;
+    showDots();
     charts.forEach((chart, name) => draw(name, chart, chart.text));
     showMarks();
   }
@@ -176,6 +183,7 @@ async function render({ model, el }) {
 
   model.on("change:figures", show);
   model.on("change:marks", showMarks);
+  model.on("change:dots", showDots);
   model.on("change:stale", mark);
   show();
   mark();
@@ -186,6 +194,7 @@ async function render({ model, el }) {
   return () => {
     model.off("change:figures", show);
     model.off("change:marks", showMarks);
+    model.off("change:dots", showDots);
     model.off("change:stale", mark);
     forgetTheme();
     placed.disconnect();

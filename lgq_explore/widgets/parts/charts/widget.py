@@ -14,7 +14,7 @@ import traitlets
 from plotly.io import to_json
 from plotly.offline import get_plotlyjs
 
-from lgq_explore.plots.style import ON_TOP, THEMED
+from lgq_explore.plots.style import ON_CANVAS, ON_TOP, THEMED
 
 from ..page_part import PagePart, script
 
@@ -23,6 +23,7 @@ SCRIPTS = (
     "theme.js",
     "picking.js",
     "marks.js",
+    "dots.js",
     "tools.js",
     "sliders.js",
     "widget.js",
@@ -95,6 +96,8 @@ class Charts(PagePart):
     """Each figure as plotly's JSON, by name, in their order; one whose text stays the same is not drawn again."""
     marks = traitlets.Dict(traitlets.Unicode()).tag(sync=True)
     """Those traces and shapes of each figure that are ON_TOP, as a figure of their own, which the page draws itself."""
+    dots = traitlets.Dict(traitlets.Unicode()).tag(sync=True)
+    """Those traces of each figure that are ON_CANVAS, likewise."""
     themed = traitlets.Dict(THEMED).tag(sync=True)
     """Colours of figures that follow the page's theme, each with the variable of the page that it becomes."""
     stale = traitlets.Bool().tag(sync=True)
@@ -125,6 +128,7 @@ class Charts(PagePart):
             self.figures = {name: text.rest for name, text in self._texts.items()}
             own = {name: text.marks for name, text in self._texts.items() if text.marks}
             self.marks = own | given
+            self.dots = {name: text.dots for name, text in self._texts.items() if text.dots}
 
     def _text_of(self, name: str, figure: go.Figure) -> _Texts:
         known = self._texts.get(name)
@@ -155,32 +159,49 @@ class Charts(PagePart):
 
 @dataclass(frozen=True, eq=False)
 class _Texts:
-    """A figure as JSON: what plotly draws, and what lies on top; the latter is empty where nothing does."""
+    """A figure as JSON: what plotly draws, what lies on top and what is on the canvas; empty where nothing is."""
 
     figure: go.Figure
     rest: str
     marks: str
+    dots: str
 
 
-def _parted(figure: go.Figure) -> tuple[str, str]:
-    """A figure as JSON without its parts that are ON_TOP, and those; they are empty where there are none."""
+def _parted(figure: go.Figure) -> tuple[str, str, str]:
+    """A figure as JSON without what the page draws, its parts that are ON_TOP, and its traces that are ON_CANVAS."""
     whole = figure.to_dict()
     layout = whole["layout"]
-    traces, marks = _without_those_on_top(whole["data"], "meta")
-    shapes, frames = _without_those_on_top(layout.get("shapes", ()), "name")
-    if not marks and not frames:
-        return to_json(whole, validate=False), ""
-    below = whole | {"data": traces, "layout": layout | {"shapes": shapes}}
-    on_top = {"data": marks, "layout": {"shapes": frames}}
-    return to_json(below, validate=False), to_json(on_top, validate=False)
+    traces, marks = _without(ON_TOP, whole["data"], "meta")
+    traces, dots = _without(ON_CANVAS, traces, "meta")
+    shapes, frames = _without(ON_TOP, layout.get("shapes", ()), "name")
+    rest = whole | {"data": traces + _colour_bars(dots)}
+    if frames:
+        rest["layout"] = layout | {"shapes": shapes}
+    on_top = _json({"data": marks, "layout": {"shapes": frames}}) if marks or frames else ""
+    return _json(rest), on_top, _json({"data": dots}) if dots else ""
 
 
-def _without_those_on_top(parts: Iterable[dict[str, Any]], key: str) -> tuple[list[Any], list[Any]]:
-    """The parts that are not ON_TOP by their `key`, and those that are."""
-    kept, on_top = [], []
+def _without(word: str, parts: Iterable[dict[str, Any]], key: str) -> tuple[list[Any], list[Any]]:
+    """The parts that do not have the word as their `key`, and those that do."""
+    kept: list[Any] = []
+    others: list[Any] = []
     for part in parts:
-        (on_top if part.get(key) == ON_TOP else kept).append(part)
-    return kept, on_top
+        (others if part.get(key) == word else kept).append(part)
+    return kept, others
+
+
+def _colour_bars(dots: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Traces without points on the colour axes of others: plotly draws a bar where a trace of its own has the axis."""
+    axes = sorted({trace["marker"]["coloraxis"] for trace in dots if "coloraxis" in trace.get("marker", {})})
+    return [
+        {"type": "scatter", "mode": "markers", "x": [None], "y": [None], "hoverinfo": "skip", "showlegend": False,
+         "marker": {"color": [0], "coloraxis": axis}}
+        for axis in axes
+    ]  # fmt: skip
+
+
+def _json(figure: Mapping[str, Any]) -> str:
+    return to_json(figure, validate=False)
 
 
 def _all_whole(numbers: list[Any]) -> bool:

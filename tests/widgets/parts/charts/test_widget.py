@@ -7,7 +7,7 @@ import json
 import plotly.graph_objects as go
 import pytest
 
-from lgq_explore.plots.style import ON_TOP
+from lgq_explore.plots.style import ON_CANVAS, ON_TOP
 from lgq_explore.widgets.parts.charts.widget import Charts, Mode, Picked, plotly_library
 
 
@@ -70,6 +70,23 @@ def test_marks_that_are_given_apart_lie_on_a_figure_that_is_kept(charts: Charts,
     assert (charts.figures["curve"], texts) == (before, [])
     assert list(charts.marks) == ["curve"]
     assert json.loads(charts.marks["curve"])["layout"]["shapes"][0]["x0"] == 2
+
+
+def test_dots_travel_apart_from_the_figure_which_keeps_their_colour_bar(charts: Charts) -> None:
+    def dots(*values: float) -> go.Figure:
+        marker = {"color": values, "coloraxis": "coloraxis"}
+        points = go.Scattergl(x=[0, 1], y=[0, 1], mode="markers", marker=marker, meta=ON_CANVAS)
+        line = go.Scattergl(x=[0, 1], y=[0, 1], mode="lines", meta=ON_CANVAS)
+        return go.Figure([line, points], {"coloraxis": {"cmin": 0, "cmax": 9}})
+
+    charts.show({"map": dots(1, 2), "curve": go.Figure()})
+    before = charts.figures
+    charts.show({"map": dots(8, 9), "curve": go.Figure()})
+    assert charts.figures == before
+    (bar,) = json.loads(charts.figures["map"])["data"]
+    assert (bar["x"], bar["marker"]["coloraxis"]) == ([None], "coloraxis")
+    line, points = json.loads(charts.dots.pop("map"))["data"]
+    assert (line["mode"], points["marker"]["color"], charts.dots) == ("lines", [8, 9], {})
 
 
 def send(charts: Charts, content: object) -> None:
