@@ -12,20 +12,29 @@ from typing import TypeVar
 
 import torch
 from torch import nn
-from torch.nn.utils import skip_init
 
 _Layer = TypeVar("_Layer", nn.Linear, nn.Conv2d)
 
 
+# torch.nn.utils.skip_init would do the same through meta tensors, whose first use imports sympy for a second.
+class _Linear(nn.Linear):
+    def reset_parameters(self) -> None:
+        """Drawn afterwards."""
+
+
+class _Conv2d(nn.Conv2d):
+    def reset_parameters(self) -> None:
+        """Drawn afterwards."""
+
+
 def linear(inputs: int, outputs: int, generator: torch.Generator | None, *, bias: bool = True) -> nn.Linear:
     """A linear layer with weights drawn from `generator`; None is torch's global one."""
-    return _drawn(skip_init(nn.Linear, inputs, outputs, bias=bias), generator)
+    return _drawn(_Linear(inputs, outputs, bias=bias), generator)
 
 
 def conv2d(inputs: int, outputs: int, size: int, generator: torch.Generator | None, *, stride: int = 1) -> nn.Conv2d:
     """A convolution of odd `size` with padding that keeps the resolution (divided by `stride`)."""
-    layer = skip_init(nn.Conv2d, inputs, outputs, size, stride=stride, padding=size // 2)
-    return _drawn(layer, generator)
+    return _drawn(_Conv2d(inputs, outputs, size, stride=stride, padding=size // 2), generator)
 
 
 def _drawn(layer: _Layer, generator: torch.Generator | None) -> _Layer:

@@ -8,10 +8,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from lgq_explore.errors import InputError, lacks_memory, printable
@@ -41,6 +40,9 @@ from .objectives.of_recipe import Minimised, Objectives, require_objectives
 from .optimizer import adamw, learning_rate
 from .restoring import RestoredProgress, load_optimizer
 from .window import StepTrace, StepWindow
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 QUICK_SECONDS = 1.0
 """Seconds that a stage before the first step may take before it shows a progress bar."""

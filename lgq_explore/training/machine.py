@@ -6,12 +6,10 @@ import os
 import platform
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import lightning_fabric
 import numpy as np
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment
 
 from lgq_explore import __version__
 from lgq_explore.errors import InputError, printable
@@ -20,6 +18,9 @@ from lgq_explore.progress import tell
 from lgq_explore.quantizers.soft_assignment.autograd import require_backend_for
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run_description import Environment
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 DEVICES = ("auto", "cpu", "cuda")
 BYTES = 4  # of a float32
@@ -37,6 +38,10 @@ def fabric_on(device: str) -> Fabric:
 
     Raises InputError for an unknown device, for one that this machine lacks, and for several processes.
     """
+    # Imported here: with what it imports, it takes as long as torch, and only training needs it.
+    from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments import LightningEnvironment
+
     require_known_device(device)
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("device is 'cuda', but torch sees no CUDA device: use --device cpu or auto")
@@ -55,6 +60,8 @@ def fabric_on(device: str) -> Fabric:
 
 def environment_of(fabric: Fabric, source: Source) -> Environment:
     """Properties of the machine and the data that are not in the recipe but may affect a result."""
+    import lightning_fabric  # as in `fabric_on`
+
     modules = (torch, lightning_fabric, np)
     on_cuda = fabric.device.type == "cuda"
     return Environment(

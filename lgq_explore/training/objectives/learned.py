@@ -7,10 +7,9 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from lgq_explore.runs.config import TrainConfig
@@ -18,6 +17,9 @@ from lgq_explore.runs.config import TrainConfig
 from ..optimizer import BETAS
 from ..restoring import load_optimizer
 from .base import Objective, ObjectiveSettings, TrainingPass
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 @dataclass(frozen=True)

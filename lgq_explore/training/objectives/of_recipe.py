@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from lgq_explore.errors import InputError
@@ -15,6 +14,9 @@ from lgq_explore.runs.config import TrainConfig, dataclass_from_json, near_match
 from . import OBJECTIVES
 from .base import Objective, ObjectiveSettings, TrainingPass, weighted_sum
 from .quantizer_loss import QuantizerLoss
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 @dataclass(frozen=True)
