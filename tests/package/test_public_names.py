@@ -63,3 +63,10 @@ def test_the_import_loads_neither_torch_nor_pandas() -> None:
     program = "import sys, lgq_explore; print({'torch', 'numpy', 'pandas', 'plotly'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_panel_does_not_wait_for_what_only_training_metrics_and_umap_import() -> None:
+    slow = {"lightning_fabric", "sympy", "torchmetrics", "torchvision", "umap"}
+    program = f"import sys, lgq_explore; lgq_explore.widgets.UsageExplorer; print({slow} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
