@@ -64,9 +64,9 @@ class PlanePanel:
     edges: pd.DataFrame | None = None
 
     @cached_property
-    def field_uri(self) -> str:
-        """The picture of the field as a data URI. Raises InputError as `drawn_codes` does."""
-        return png_uri(field_picture(self.field, len(self.drawn_codes)))
+    def field_uri(self) -> str | None:
+        """The picture of the field as a data URI; None without a field. Raises InputError as `drawn_codes` does."""
+        return None if self.field is None else png_uri(field_picture(self.field, len(self.drawn_codes)))
 
     @property
     def drawn_codes(self) -> pd.DataFrame:
@@ -102,7 +102,7 @@ def draw_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating], t
         # Free height is left below the planes, not between them and their headings.
         upward = {"scaleanchor": "x" + name, "constraintoward": "top"}
         axes["yaxis" + name] = {**side, **upward, "anchor": "x" + name, "range": ends.y}
-        if panel.field is not None:
+        if panel.field_uri is not None:
             images.append(_image("field", panel.field_uri, panel, name))
         # Plotly takes two images with the same corner for one: this one is put at its other corner.
         other = {"x": ends.x[1], "xanchor": "right"}
