@@ -54,6 +54,11 @@ def figure_of(panel: GeometryExplorer, name: str = "map") -> dict[str, Any]:
     return json.loads(panel.charts.figures[name])
 
 
+def points_of(panel: GeometryExplorer, name: str = "map") -> list[dict[str, Any]]:
+    """What the page draws on its canvas: tokens, lines, hollow codes and coloured ones."""
+    return json.loads(panel.charts.dots[name])["data"]
+
+
 def marks_of(panel: GeometryExplorer, name: str = "map") -> dict[str, Any]:
     (marks,) = json.loads(panel.charts.marks[name])["data"]
     return marks
@@ -74,7 +79,7 @@ def numbers(encoded: Any) -> list[float]:
 def places(panel: GeometryExplorer, name: str = "map") -> dict[int, tuple[float, float]]:
     """Code → its place in a pane that is drawn, hollow and coloured ones."""
     found = {}
-    for trace in figure_of(panel, name)["data"][HOLLOW : COLOURED + 1]:
+    for trace in points_of(panel, name)[HOLLOW : COLOURED + 1]:
         codes, x, y = (numbers(trace[name]) if name in trace else [] for name in ("customdata", "x", "y"))
         found |= {int(code): (left, up) for code, left, up in zip(codes, x, y, strict=True)}
     return found
@@ -96,7 +101,7 @@ def test_it_opens_on_todays_codes_by_pca_beside_the_lattice(runs: list[Run]) -> 
     assert not figure_of(panel)["layout"]["meta"]["linked"]
     assert "two pairs of axes" in panel.caption()
     lattice = analysis.geometry.latent_map(lgq.study(runs[1]))
-    right = figure_of(panel, "beside")["data"]
+    right = points_of(panel, "beside")
     drawn = sorted(numbers(right[HOLLOW]["x"]) + numbers(right[COLOURED]["x"]))
     assert drawn == sorted(lattice.of("code")["x"].tolist())
     assert len(numbers(right[LINES]["x"])) == 3 * (3 * 3 + 2 * 4)
@@ -142,7 +147,7 @@ def test_a_lasso_selects_codes_that_are_marked_typed_and_linked(runs: list[Run])
     inspector.selection = [1]
     assert panel.selection == [1]
     # What lies in the other pane is of another codebook.
-    assert all("customdata" not in trace for trace in figure_of(panel, "beside")["data"])
+    assert all("customdata" not in trace for trace in points_of(panel, "beside"))
     with pytest.raises(InputError, match="code 16 is outside 0 … 15"):
         panel.selection = [16]
 
@@ -155,7 +160,7 @@ def test_the_start_shares_the_axes_and_may_be_picked_from(runs: list[Run]) -> No
     left, right = figure_of(panel), figure_of(panel, "beside")
     assert left["layout"]["meta"]["linked"] == right["layout"]["meta"]["linked"] == "map"
     assert left["layout"]["xaxis"]["range"] == right["layout"]["xaxis"]["range"]
-    assert left["data"][TOKENS]["x"] == right["data"][TOKENS]["x"]
+    assert points_of(panel)[TOKENS]["x"] == points_of(panel, "beside")[TOKENS]["x"]
     for name in ("map", "beside"):
         assert marks_of(panel, name)["x"] == [places(panel, name)[3][0]]
     assert "where they started" in panel.caption()
@@ -172,7 +177,7 @@ def test_codes_that_began_as_a_grid_keep_its_lines(runs: list[Run], tmp_path: Pa
     assert headings(panel) == [f"lgq: 16 learned codes, step {step}" for step in (6, 0)]
     assert panel.caption().count("Codes began as a grid of 4 × 4") == 2
     lengths = []
-    for lines in (figure_of(panel, name)["data"][LINES] for name in ("map", "beside")):
+    for lines in (points_of(panel, name)[LINES] for name in ("map", "beside")):
         ends = np.array([numbers(lines["x"]), numbers(lines["y"])]).T.reshape(24, 3, 2)
         lengths.append(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1))
     now, start = lengths
@@ -192,10 +197,10 @@ def test_a_fitted_grid_shares_the_axes_and_the_tokens(runs: list[Run]) -> None:
     left, right = figure_of(panel), figure_of(panel, "beside")
     assert left["layout"]["meta"]["linked"] == right["layout"]["meta"]["linked"] == "map"
     assert left["layout"]["xaxis"]["range"] == right["layout"]["xaxis"]["range"]
-    assert left["data"][TOKENS]["x"] == right["data"][TOKENS]["x"]
+    assert points_of(panel)[TOKENS]["x"] == points_of(panel, "beside")[TOKENS]["x"]
     study = lgq.study(runs[0])
     mapped = analysis.geometry.latent_map(study, grid=analysis.geometry.fit_grid(study, (4, 3)))
-    right = right["data"]
+    right = points_of(panel, "beside")
     drawn = sorted(numbers(right[HOLLOW]["x"]) + numbers(right[COLOURED]["x"]))
     assert drawn == sorted(mapped.of("grid")["x"].tolist())
     assert places(panel) == expected_places(mapped.of("code"))
@@ -231,7 +236,7 @@ def test_one_snapshot_has_no_slider(runs: list[Run], tmp_path: Path) -> None:
 def test_raw_latents_of_the_grid_are_shown_with_what_its_codes_decode_to(runs: list[Run]) -> None:
     panel = GeometryExplorer(*runs, beside_as="latents")
     mapped = analysis.geometry.latent_map(lgq.study(runs[1]), space="latents")
-    right = figure_of(panel, "beside")["data"]
+    right = points_of(panel, "beside")
     drawn = sorted(numbers(right[HOLLOW]["x"]) + numbers(right[COLOURED]["x"]))
     assert drawn == sorted(mapped.of("code")["x"].tolist())
     assert "projected out, among its raw latents" in headings(panel)[1]

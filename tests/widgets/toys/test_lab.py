@@ -264,7 +264,7 @@ def held_up(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
         def wait(done: int, temperatures: int) -> None:
             on_round(done, temperatures)
             if not done:
-                go_on.wait(30)
+                go_on.wait(60)
 
         return anneal(*given, on_round=wait, **settings)
 
@@ -286,7 +286,7 @@ def test_what_takes_long_is_computed_in_the_background_and_the_rest_is_drawn_at_
         assert not lab._stop_button.disabled
         (table,) = lab.tables()  # of what is at hand: nothing is waited for
         assert {"state", "distortion", "active_codes", "effective_codes"} <= {*table.index}
-        assert not {"ratio", "critical_temperature"} & {*table.index}
+        assert "critical_temperature" not in table.index
         soft = fields(lab)[1]
         lab.temperature = 0.05
         await asyncio.sleep(0.2)
