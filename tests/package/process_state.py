@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 
-# These add filters of warnings as they are imported, which is when they are first needed. The first two are not there
-# where only training is.
-for _module in ("plotly.graph_objs._deprecations", "plotly.tools", "torchmetrics.image.fid"):
+# These add filters of warnings, and Fabric variables of the environment, as they are imported, which is when they are
+# first needed. The first two are not there where only training is.
+for _module in ("plotly.graph_objs._deprecations", "plotly.tools", "torchmetrics.image.fid", "lightning_fabric"):
     with suppress(ModuleNotFoundError):
         import_module(_module)
 
