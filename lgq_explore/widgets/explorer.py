@@ -24,7 +24,7 @@ from .parts.frame.saving import FORMATS, Offered, SavedFile, file_stem
 from .parts.frame.tables import numbers_as_table, numbers_in_full, tables_as_html
 from .parts.state.inputs import button, row
 from .parts.state.pieces import Stateful
-from .parts.studies import unfinished
+from .parts.studies import remarks_on
 from .parts.work.background import Background, Piece, Work
 from .parts.work.kernel_loop import KernelLoop
 
@@ -81,7 +81,7 @@ class Explorer(Stateful, Panel):
         self._drawn_at = -math.inf
         self._background = Background(self._next_piece, self._piece_done, self._work_failed)
         self.take(state)
-        self.inputs = self.bound_inputs(self._hear_of_input)
+        self.inputs = self.bound_inputs(self.refuse, self._state_changed)
         said = row(self._message, self._stop_or_go_on)
         super().__init__([*self.above(), said, self.charts, *self.below(), self.foot])
         self.charts.on_select(self.pick)
@@ -112,7 +112,7 @@ class Explorer(Stateful, Panel):
     def remarks(self) -> list[str]:
         """What the folders of the runs lacked when the panel was made: rows of the history, or the end of training."""
         runs = [study.run for study in self.looked_at() if study.run is not None]
-        return [remark for run in runs for remark in (*run.remarks(), unfinished(run)) if remark]
+        return [remark for run in runs for remark in remarks_on(run)]
 
     def missing(self) -> Work | None:
         """What takes long and has to be computed before the present state can be drawn; None where nothing has."""
@@ -299,13 +299,6 @@ class Explorer(Stateful, Panel):
 
     def _stop_or_continue(self) -> None:
         self._loop.soon(self.go_on if self._background.is_stopped else self.stop)
-
-    def _hear_of_input(self, problem: InputError | None) -> None:
-        """Say what a reader set in vain; once that is mended, what there was to say before."""
-        if problem is None:
-            self._state_changed()
-        else:
-            self.refuse(problem)
 
     def refuse(self, error: BaseException) -> None:
         """Say what was wrong with something that a reader asked for; what is drawn stays."""

@@ -9,6 +9,9 @@ import pytest
 from playwright.sync_api import Page
 
 from benchmarks.browser.page import Lab, chromium, find_browser, jupyterlab
+from lgq_explore.runs.run import Run
+from lgq_explore.training.loop import train
+from tests.browser.notebook_page import SMALL
 
 
 @pytest.fixture
@@ -16,6 +19,13 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     """A JupyterLab whose notebooks, data, settings and kernels' files all lie in `tmp_path`."""
     with jupyterlab(tmp_path) as running:
         yield running
+
+
+@pytest.fixture
+def run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A small run, which notebooks open by the name "lgq"."""
+    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(lab.data))
+    return train(SMALL, lab.data / "runs" / "lgq")
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ import pytest
 from playwright.sync_api import Page
 
 from lgq_explore.runs.run import Run
-from lgq_explore.training.loop import train
-from tests.browser.notebook_page import SMALL, NotebookPage, opened_notebook
+from tests.browser.notebook_page import NotebookPage, opened_notebook
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
@@ -28,12 +27,6 @@ PLACES = """[...document.querySelectorAll(".lgq-row :is(input, select, button)")
 SAID = 'document.querySelector(".lgq-panel").innerText'
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(lab.data))
-    return train(SMALL, lab.data / "runs" / "lgq")
 
 
 @pytest.fixture

@@ -15,8 +15,7 @@ from lgq_explore import analysis
 from lgq_explore.analysis.codes import as_text
 from lgq_explore.runs.encoding import Encoding
 from lgq_explore.runs.run import Run
-from lgq_explore.training.loop import train
-from tests.browser.notebook_page import SMALL, NotebookPage, opened_notebook
+from tests.browser.notebook_page import NotebookPage, opened_notebook
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
@@ -89,12 +88,6 @@ class Chart:
         self.notebook.page.mouse.down()
         self.place().hover(position=self.position(end), force=True)  # plotly covers the page while one drags
         self.notebook.page.mouse.up()
-
-
-@pytest.fixture
-def run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(lab.data))
-    return train(SMALL, lab.data / "runs" / "lgq")
 
 
 @pytest.fixture

@@ -13,9 +13,8 @@ from playwright.sync_api import Page
 from lgq_explore import analysis, plots
 from lgq_explore.runs.run import Run
 from lgq_explore.runs.study import study
-from lgq_explore.training.loop import train
 from lgq_explore.widgets.parts.state.inputs import three_digits
-from tests.browser.notebook_page import SMALL, NotebookPage, chart, opened_notebook
+from tests.browser.notebook_page import NotebookPage, chart, opened_notebook
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
@@ -44,12 +43,6 @@ class Shown:
     temperature: float
     shares: list[float]
     pictures: dict[str, str]
-
-
-@pytest.fixture
-def run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("LGQ_EXPLORE_DATA", str(lab.data))
-    return train(SMALL, lab.data / "runs" / "lgq")
 
 
 @pytest.fixture

@@ -19,6 +19,9 @@ from .counts import publish_cells
 from .definitions import publish_definitions
 from .inequality import publish_by_rank, publish_lorenz
 
+CURVES = ("ranks", "lorenz", "accumulation", "definitions")
+"""The fields of `UsageFrames` that are drawn."""
+
 
 @dataclass(frozen=True, eq=False)
 class UsageFrames:
@@ -70,10 +73,6 @@ def publish_beside_map(
         _publish_curve(beside, curve, frames, methods)
         publish_title(figure, Title("Code usage", detail))
     return figure
-
-
-CURVES = ("ranks", "lorenz", "accumulation", "definitions")
-"""The fields of `UsageFrames` that are drawn."""
 
 
 def _publish_curve(axes: Axes, curve: str, frames: UsageFrames, methods: Mapping[str, str]) -> None:

@@ -89,7 +89,7 @@ class RunsTable(Stateful, Panel):
         self.foot = Foot(NUMBER_FORMATS, self._prepare_file)
         self._place = ipywidgets.VBox()
         self.take(state)
-        inputs = self.bound_inputs(self._hear_of_input)
+        inputs = self.bound_inputs(self.refuse, self._follow)
         self._buttons = {name: self._button(name) for name in OPENERS}
         self._close_button = close = button("close", "close the panel below", self.close_panel)
         again = button("look again", "read the folder anew", self.look_again)
@@ -218,13 +218,6 @@ class RunsTable(Stateful, Panel):
         self.foot.line = self._counted(frame)
         self._view.is_compact = self._opened is not None
         self.picture_changed()
-
-    def _hear_of_input(self, problem: InputError | None) -> None:
-        """Say what a reader set in vain; once that is mended, what there was to say before."""
-        if problem is None:
-            self._follow()
-        else:
-            self.refuse(problem)
 
     def _prepare_file(self, kind: str) -> Callable[[], SavedFile]:
         return Offered("runs", self.summary, self.frame, printed=lambda: table_for_papers(self.frame())).prepare(kind)

@@ -13,7 +13,7 @@ from lgq_explore.errors import InputError
 from lgq_explore.runs.frozen_run import FolderWatch, stamp_of
 from lgq_explore.runs.run import Run, open_run
 
-from ..parts.studies import unfinished
+from ..parts.studies import remarks_on
 from ..parts.work.one_by_one import OneByOne
 
 
@@ -58,5 +58,4 @@ class Gathering(OneByOne[GatheredRun]):
         stamp, run = stamp_of(path), open_run(path)
         evidence = analysis.health.gather_evidence(run, self._data, self._crops)
         watch = FolderWatch(run, evidence.weights, evidence.finished_steps, stamp)
-        remarks = [remark for remark in (*run.remarks(), unfinished(run)) if remark]
-        return GatheredRun(run, evidence, analysis.health.judge(evidence), remarks, watch)
+        return GatheredRun(run, evidence, analysis.health.judge(evidence), remarks_on(run), watch)

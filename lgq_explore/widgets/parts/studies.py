@@ -125,10 +125,12 @@ def run_names(runs: Sequence[Run]) -> list[str]:
     raise InputError(f"{printable(twice)} is given more than once: give each run once")
 
 
-def unfinished(run: Run) -> str:
-    """A sentence that says at which step a run is shown whose training has not come to its end; otherwise empty."""
+def remarks_on(run: Run) -> list[str]:
+    """Those of the run, and at which step it is shown where its training has not come to its end."""
     done, steps = run.finished_steps, run.config.steps
-    return f"{printable(run.name)} is shown as it was at step {done:,d} of {steps:,d}." if done < steps else ""
+    if done >= steps:
+        return run.remarks()
+    return [*run.remarks(), f"{printable(run.name)} is shown as it was at step {done:,d} of {steps:,d}."]
 
 
 def snapshots_caption(study: Study) -> str:

@@ -206,7 +206,7 @@ function makeDots(Plotly, place) {
   function show(text, colours) {
     if (text === dots.text && colours === dots.colours) return;
     Object.assign(dots, { text, colours });
-    place.lgqDots = text ? recoloured(JSON.parse(text).data, colours).map(withNumbers) : [];
+    place.lgqDots = recoloured(figureOf(text), colours).data.map(withNumbers);
     canvas.dataset.count = place.lgqDots.reduce((count, { x }) => count + x.length, 0);
     draw();
   }

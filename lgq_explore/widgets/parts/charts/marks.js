@@ -68,8 +68,8 @@ function isInView(place, { x0, x1, y0, y1, xref = "x", yref = "y" }) {
 
 const NONE = { data: [], layout: { shapes: [] } };
 
-// The figure of marks in its own colours; empty where there are none.
-const markedBy = (text) => (text ? JSON.parse(text) : NONE);
+// What the page draws itself, in its own colours; empty where there is nothing.
+const figureOf = (text) => (text ? JSON.parse(text) : NONE);
 
 // `show` takes the JSON of other marks, or none, and draws them in the theme's colours; `draw` puts them where they belong
 // now.
@@ -82,7 +82,7 @@ function makeMarks(place) {
   function show(text, colours) {
     if (text === marks.text && colours === inColours) return;
     [marks.text, inColours] = [text, colours];
-    shown = recoloured(markedBy(text), colours);
+    shown = recoloured(figureOf(text), colours);
     svg.dataset.count = shown.data.reduce((count, { x }) => count + x.length, 0);
     draw();
   }

@@ -112,9 +112,9 @@ async function render({ model, el }) {
       wrapper.classList.toggle("lgq-wide", model.get("wide").includes(name));
       if (el.children[index] !== wrapper) el.insertBefore(wrapper, el.children[index] ?? null);
     });
+    showDots(); // before the figures, whose hovering depends on them
     for (const [name, text] of figures) {
       const chart = charts.get(name);
-      chart.dots.show(model.get("dots")[name], colours);
       if (chart.text !== text || chart.colours !== colours) draw(name, chart, text);
       else if (areOthers) fit(chart);
     }

@@ -46,6 +46,7 @@ class CodesBox(ipywidgets.HBox):
         super().__init__([self._text, self._count])
         self._text.observe(self._take, "value")
         self.observe(self._write, "value")
+        self.observe(self._mark, "problem")
 
     def __repr__(self) -> str:
         return f"CodesBox({self._text.description})"
@@ -60,16 +61,17 @@ class CodesBox(ipywidgets.HBox):
             self.value = self._meant
             self._show_count()
         self.problem = problem
-        self._text.remove_class("lgq-refused") if problem is None else self._text.add_class("lgq-refused")
 
     def _write(self, change: Any) -> None:
         if change["new"] != self._meant:
             self._meant = list(change["new"])
             with unheard(self._text, self._take):
                 self._text.value = as_text(self._meant)
-            self._text.remove_class("lgq-refused")
             self.problem = None
         self._show_count()
+
+    def _mark(self, change: Any) -> None:
+        self._text.remove_class("lgq-refused") if self.problem is None else self._text.add_class("lgq-refused")
 
     def _show_count(self) -> None:
         says_nothing = not self.value and not self._text.value.strip()

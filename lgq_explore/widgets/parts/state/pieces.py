@@ -214,22 +214,26 @@ class Stateful(traitlets.HasTraits):
             # A start is checked like anything else: it may depend on what was taken before.
             setattr(self, name, getattr(self, name) if given is None else given)
 
-    def bound_inputs(self, refuse: Callable[[InputError | None], None]) -> dict[str, ipywidgets.Widget]:
+    def bound_inputs(
+        self, refuse: Callable[[InputError], None], mended: Callable[[], None]
+    ) -> dict[str, ipywidgets.Widget]:
         """A widget for each piece that has an input, bound to it.
 
-        refuse: hears what a reader set in vain, and None when the same input has a value that it can have.
+        refuse: hears what a reader set in vain. mended: called when the same input has a value that it can have.
         """
         inputs = {name: self.piece(name).input_for(self) for name in self.STATE}
         made = {name: each for name, each in inputs.items() if each is not None}
         for name, each in made.items():
-            bind(self, name, each, refuse)
+            bind(self, name, each, refuse, mended)
         return {name: each.widget for name, each in made.items()}
 
 
-def bind(panel: Stateful, name: str, bound: Input, refuse: Callable[[InputError | None], None]) -> None:
+def bind(
+    panel: Stateful, name: str, bound: Input, refuse: Callable[[InputError], None], mended: Callable[[], None]
+) -> None:
     """Let the input follow the piece from now on, and the piece what a reader does with the input.
 
-    refuse: as in `bound_inputs`.
+    refuse, mended: as in `bound_inputs`.
     """
     widget, shown, problem = bound.widget, None, None
 
@@ -245,7 +249,11 @@ def bind(panel: Stateful, name: str, bound: Input, refuse: Callable[[InputError 
     def tell(error: InputError | None) -> None:
         nonlocal problem
         before, problem = problem, error
-        if error is not before:
+        if error is before:
+            return
+        if error is None:
+            mended()
+        else:
             refuse(error)
 
     def moved(change: Any) -> None:

@@ -30,7 +30,9 @@ class Planted(Stateful):
         self.name, self.crops = name, crops
         self.refused: list[str] = []
         self.take(state)
-        self.widgets = self.bound_inputs(lambda error: self.refused.append(str(error or "mended")))
+        self.widgets = self.bound_inputs(
+            lambda error: self.refused.append(str(error)), lambda: self.refused.append("mended")
+        )
 
 
 class Below(Planted):
