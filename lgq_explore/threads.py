@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
 from threadpoolctl import threadpool_limits
+
+
+@contextmanager
+def at_most_threads(most: int) -> Iterator[None]:
+    """Let torch and scikit-learn compute in at most so many threads while the block runs, the calling one included.
+
+    Only OpenMP's limit is set, which each thread has for itself; other threads keep theirs.
+    """
+    with threadpool_limits(limits=min(most, torch.get_num_threads()), user_api="openmp"):
+        yield
 
 
 @contextmanager
@@ -14,8 +25,13 @@ def one_thread() -> Iterator[None]:
 
     For work on arrays so small that a second thread saves nothing. Where other programs keep the cores busy, it costs:
     each operation then waits until both threads had their turn.
-
-    Only OpenMP's limit is set, which each thread has for itself; other threads keep theirs.
     """
-    with threadpool_limits(limits=1, user_api="openmp"):
+    with at_most_threads(1):
+        yield
+
+
+@contextmanager
+def half_of_the_threads() -> Iterator[None]:
+    """Leave half of the cores to other programs while the block runs, such as the browser that shows a panel."""
+    with at_most_threads(max(1, torch.get_num_threads() // 2)):
         yield

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import partial
 from time import monotonic
 from typing import Any, ClassVar
 
@@ -16,6 +18,7 @@ from matplotlib.figure import Figure
 from lgq_explore.errors import InputError
 from lgq_explore.plots.paper import Width, printed_width
 from lgq_explore.runs.study import Study
+from lgq_explore.threads import half_of_the_threads, one_thread
 
 from .panel import ERROR_COLOUR, QUIET_COLOUR, Panel, spoken
 from .parts.charts.widget import Charts, Picked
@@ -30,6 +33,9 @@ from .parts.work.kernel_loop import KernelLoop
 
 PAUSE_SECONDS = 0.03
 """From one drawing to the next: a drag sends moves faster than they can be drawn, and these are drawn once."""
+
+REST_SECONDS = 0.2
+"""From the last drawing until what may be asked for next is computed: the page draws meanwhile, on the same cores."""
 
 MAKE_AGAIN = "make the panel again to see it"
 
@@ -79,7 +85,7 @@ class Explorer(Stateful, Panel):
         self._loop = KernelLoop()
         self._is_due = False
         self._drawn_at = -math.inf
-        self._background = Background(self._next_piece, self._piece_done, self._work_failed)
+        self._background = Background(self._next_piece, self._piece_done, self._work_failed, self._rest)
         self.take(state)
         self.inputs = self.bound_inputs(self.refuse, self._state_changed)
         said = row(self._message, self._stop_or_go_on)
@@ -241,8 +247,10 @@ class Explorer(Stateful, Panel):
                     QUIET_COLOUR,
                 )
                 return
-            self.charts.show(self.draw(), self.marks())
-            self._tell()
+            # The page needs the other cores to draw; what a panel opens with may have all.
+            with one_thread() if self.charts.figures else nullcontext():
+                self.charts.show(self.draw(), self.marks())
+                self._tell()
         except InputError as error:
             self._say(str(error), ERROR_COLOUR)
         except Exception as error:  # a defect: the kernel's log has the rest
@@ -270,7 +278,11 @@ class Explorer(Stateful, Panel):
             missing = self._missing_beside_the_loop()
         except InputError:  # the reader was told when the state was to be drawn
             return None
-        return self.ahead() if missing is None else missing.do
+        piece = self.ahead() if missing is None else missing.do
+        return partial(_within_half_of_the_threads, piece) if piece is not None and self.charts.figures else piece
+
+    def _rest(self) -> float:
+        return 0.0 if self.charts.stale else self._drawn_at + REST_SECONDS - monotonic()
 
     def _piece_done(self) -> None:
         if self.charts.stale:
@@ -303,3 +315,8 @@ class Explorer(Stateful, Panel):
     def refuse(self, error: BaseException) -> None:
         """Say what was wrong with something that a reader asked for; what is drawn stays."""
         self._say(str(error), ERROR_COLOUR)
+
+
+def _within_half_of_the_threads(piece: Piece) -> None:
+    with half_of_the_threads():
+        piece()

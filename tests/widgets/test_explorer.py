@@ -1,4 +1,4 @@
-"""Does an explorer draw its traits' newest values, say what is wrong, and write itself as code?"""
+"""An explorer draws the newest values of its traits, says what is wrong, and writes itself as code."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ import matplotlib.figure
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+import torch
 import traitlets
+from threadpoolctl import threadpool_limits
 
 import lgq_explore
 from lgq_explore.errors import InputError
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import train
+from lgq_explore.widgets import explorer as explorer_module
 from lgq_explore.widgets.explorer import Explorer
 from lgq_explore.widgets.parts.state.inputs import codes_box
 from lgq_explore.widgets.parts.state.pieces import Codes
 from lgq_explore.widgets.parts.studies import as_run, as_study, run_argument, study_argument, study_caption
-from lgq_explore.widgets.parts.work.background import Work
+from lgq_explore.widgets.parts.work.background import Piece, Work
 
 
 class Squares(Explorer):
@@ -226,6 +229,54 @@ def test_what_is_asked_for_after_a_stop_is_computed() -> None:
         return explorer
 
     assert asyncio.run(stop_and_move()).drawn == [[3], [7]]
+
+
+class CountsThreads(Squares):
+    """Notes in how many threads it may compute, when it draws and in the background."""
+
+    def __init__(self, **state: Any) -> None:
+        self.threads: dict[str, list[int]] = {"drawn": [], "ahead": []}
+        self.computed_for: list[list[int]] = []
+        super().__init__(**state)
+
+    def draw(self) -> dict[str, go.Figure]:
+        self.threads["drawn"].append(torch.get_num_threads())
+        return super().draw()
+
+    def ahead(self) -> Piece | None:
+        return None if self.selection in self.computed_for else self._compute
+
+    def _compute(self) -> None:
+        self.threads["ahead"].append(torch.get_num_threads())
+        self.computed_for.append(self.selection)
+
+
+def test_what_is_moved_leaves_cores_to_the_page_that_draws() -> None:
+    async def move() -> CountsThreads:
+        explorer = CountsThreads(selection=[3])
+        explorer.selection = [5]
+        await explorer.ready()
+        return explorer
+
+    with threadpool_limits(limits=2, user_api="openmp"):
+        threads = asyncio.run(move()).threads
+    assert threads["drawn"][:2] == [2, 1]  # what it opens with may have all
+    assert set(threads["ahead"]) == {max(1, torch.get_num_threads() // 2)}
+
+
+def test_nothing_is_computed_ahead_while_the_page_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def move() -> list[int]:
+        explorer = CountsThreads(selection=[3])
+        counts = [len(explorer.computed_for)]
+        monkeypatch.setattr(explorer_module, "REST_SECONDS", 3600.0)
+        explorer.selection = [5]
+        await asyncio.sleep(0.3)
+        counts.append(len(explorer.computed_for))
+        monkeypatch.setattr(explorer_module, "REST_SECONDS", 0.0)
+        await explorer.ready()
+        return [*counts, len(explorer.computed_for)]
+
+    assert asyncio.run(move()) == [0, 0, 1]
 
 
 def test_linked_panels_share_a_selection() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ class Plane:
     centres_x: NDArray[np.float64]
     centres_y: NDArray[np.float64]
 
-    @property
+    @cached_property
     def tokens(self) -> Tensor:
         """[pixels², 2], row by row from the lowest y."""
         x, y = np.meshgrid(self.centres_x, self.centres_y)
@@ -79,8 +80,13 @@ def plane_responsibilities(codebook: Tensor, plane: Plane, temperature: float) -
     _require_plane(codebook.shape[1])
     if len(codebook) > MOST_SHARED:
         raise InputError(f"{len(codebook):,d} codes share every pixel: at most {MOST_SHARED} are drawn")
-    shared = (-torch.cdist(plane.tokens, codebook.double()).square() / temperature).softmax(1)
-    return shared.float().numpy().reshape(*plane.shape, len(codebook))
+    # What all codes have in common drops out: logits are (2 z·c − |c|²)/τ, with z and c measured from one origin. Codes
+    # lie along the first axis, so that sums over them are vectors of pixels.
+    origin = plane.tokens.mean(0)
+    codes, pixels = codebook.double() - origin, plane.tokens - origin
+    bias = codes.square().sum(1, keepdim=True) / -temperature
+    shared = torch.addmm(bias, (2 / temperature) * codes, pixels.T).softmax(0).float()
+    return shared.T.numpy().reshape(*plane.shape, len(codebook))
 
 
 def hard_codes(quantizer: Quantizer, tokens: Tensor) -> pd.DataFrame:
@@ -99,25 +105,37 @@ def soft_codes(codebook: Tensor, tokens: Tensor, temperature: float) -> pd.DataF
     return _code_frame(codebook, tokens, usage.double().numpy())
 
 
-@torch.no_grad()
 def soft_numbers(codebook: Tensor, tokens: Tensor, temperature: float) -> dict[str, float]:
-    """Effective codes of tokens [N, D] with codes [K, D] at a temperature, and LGQ's regularizers there.
+    """`effective_codes` of tokens [N, D] with codes [K, D] at a temperature, and `regularizer_numbers` there."""
+    return {
+        "temperature": temperature,
+        "effective_codes": effective_codes(codebook, tokens, temperature),
+        **regularizer_numbers(codebook, tokens, temperature),
+        "tokens": len(tokens),
+    }
 
-    effective_codes = exp(mean H(p)) codes a token. peakedness = 1 − mean Σp². usage_published = K Σ u², u = mean p,
-    which cannot fall below usage_bound = (K/N)(1 − peakedness); usage_unbiased does not depend on N.
+
+def effective_codes(codebook: Tensor, tokens: Tensor, temperature: float) -> float:
+    """exp(mean H(p)) of tokens [N, D] with codes [K, D] at a temperature: codes a token."""
+    entropy = as_mixture(codebook).softness(as_latents(tokens.float()), temperature).entropy
+    return math.exp(entropy.mean().item())
+
+
+@torch.no_grad()
+def regularizer_numbers(codebook: Tensor, tokens: Tensor, temperature: float) -> dict[str, float]:
+    """LGQ's regularizers of tokens [N, D] with codes [K, D] at a temperature.
+
+    peakedness = 1 − mean Σp². usage_published = K Σ u², u = mean p, which cannot fall below
+    usage_bound = (K/N)(1 − peakedness); usage_unbiased does not depend on N.
     """
-    mixture, latents = as_mixture(codebook), as_latents(tokens.float())
-    assignment = mixture.soft_assign(latents, temperature)
+    assignment = as_mixture(codebook).soft_assign(as_latents(tokens.float()), temperature)
     usage = usage_regularizers(assignment)
     peakedness = 1 - assignment.s2.mean().item()
     return {
-        "temperature": temperature,
-        "effective_codes": math.exp(mixture.softness(latents, temperature).entropy.mean().item()),
         "peakedness": peakedness,
         "usage_published": usage["published"].item(),
         "usage_unbiased": usage["unbiased"].item(),
         "usage_bound": len(codebook) / len(tokens) * (1 - peakedness),
-        "tokens": len(tokens),
     }
 
 

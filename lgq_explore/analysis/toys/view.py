@@ -18,7 +18,16 @@ from lgq_explore.quantizers.plain_tokens import code_vectors
 from ..geometry.fsq_grid import lattice_edges
 from ..temperature.annealing import AnnealingPath, split_temperatures
 from .fits import ToySetting, hard_numbers, held_out_tokens
-from .plane import Plane, hard_codes, plane_around, plane_codes, plane_responsibilities, soft_codes, soft_numbers
+from .plane import (
+    Plane,
+    effective_codes,
+    hard_codes,
+    plane_around,
+    plane_codes,
+    plane_responsibilities,
+    regularizer_numbers,
+    soft_codes,
+)
 from .references import Optimum, toy_optimum, toy_optimum_is_known, toy_path, toy_path_is_known
 
 PIXELS = 200
@@ -138,14 +147,12 @@ class ToyView:
     def soft_numbers(self, temperature: float) -> dict[str, float]:
         """temperature, effective_codes; and of the first batch_tokens points peakedness, and usage in its forms."""
         if temperature not in self._soft_numbers:
-            soft = soft_numbers(self.codebook, self.tokens, temperature)
-            batch = soft_numbers(self.codebook, self.tokens[: self.setting.batch_size], temperature)
-            of_batch = ("peakedness", "usage_published", "usage_unbiased", "usage_bound")
+            batch = self.tokens[: self.setting.batch_size]
             self._soft_numbers[temperature] = {
                 "temperature": temperature,
-                "effective_codes": soft["effective_codes"],
-                **{name: batch[name] for name in of_batch},
-                "batch_tokens": int(batch["tokens"]),
+                "effective_codes": effective_codes(self.codebook, self.tokens, temperature),
+                **regularizer_numbers(self.codebook, batch, temperature),
+                "batch_tokens": len(batch),
             }
         return self._soft_numbers[temperature]
 

@@ -160,6 +160,7 @@ async function render({ model, el }) {
     const rest = place.lgqDots.length ? JSON.stringify([data, layout]) : null;
     if (rest !== null && rest === chart.rest) return;
     chart.rest = rest;
+    keepRoom(chart, layout.margin);
     const drawn = Plotly.react(chart.place, data, layout, SETTINGS);
     drawn.then(() => fit(chart));
     drawn.then(chart.marks.draw);
@@ -200,6 +201,16 @@ async function render({ model, el }) {
     placed.disconnect();
     for (const { place } of [...charts.values(), ...away.values()]) Plotly.purge(place);
   };
+}
+
+// Plotly draws a chart twice where its labels need more room than its margin gives. What they needed last time is given at
+// once, while the figure's own margin and the chart's size stay; the chart doesn't move under its labels then, either.
+function keepRoom(chart, margin) {
+  const { clientWidth, clientHeight, _fullLayout: last } = chart.place;
+  const madeFor = JSON.stringify([margin, clientWidth, clientHeight]);
+  const found = chart.roomMadeFor === madeFor ? last._size : margin;
+  for (const side of ["l", "r", "t", "b"]) margin[side] = Math.max(margin[side], found[side]);
+  chart.roomMadeFor = madeFor;
 }
 
 // What screen readers say for a chart.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from lgq_explore.errors import InputError
@@ -31,7 +32,8 @@ class Background:
     next_piece: the piece to do now, or None where none is left; asked anew after each, so that what a reader wants now
     is done first. A long piece calls `require_wanted` now and then, and raises Abandoned itself where it knows better.
     done: called in the loop's thread after each piece that was not abandoned. failed: called there with what else a
-    piece raised, which ends the work until `begin` is called again.
+    piece raised, which ends the work until `begin` is called again. rest: seconds to wait before the next piece is
+    asked for; asked anew after waiting, and by `begin`.
     """
 
     def __init__(
@@ -39,10 +41,12 @@ class Background:
         next_piece: Callable[[], Piece | None],
         done: Callable[[], None],
         failed: Callable[[Exception], None],
+        rest: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        self._next_piece, self._done, self._failed = next_piece, done, failed
+        self._next_piece, self._done, self._failed, self._rest = next_piece, done, failed, rest
         self._task: asyncio.Task[None] | None = None
         self._is_stopped = False
+        self._asked_again = asyncio.Event()
 
     @property
     def is_stopped(self) -> bool:
@@ -65,8 +69,12 @@ class Background:
     def begin(self) -> None:
         """Work until no piece is left, if that is not done already. Nothing happens in a script, which has no loop."""
         loop = running_loop()
-        if loop is not None and not self.is_busy and (piece := self._wanted_piece()) is not None:
-            self._task = loop.create_task(self._work(piece))
+        if loop is None:
+            return
+        if self.is_busy:
+            self._asked_again.set()
+        else:
+            self._task = loop.create_task(self._work())
 
     async def finished(self) -> None:
         """Wait until no piece is left."""
@@ -78,9 +86,12 @@ class Background:
         """Whether there is work that has begun and not ended."""
         return self._task is not None and not self._task.done()
 
-    async def _work(self, first: Piece) -> None:
-        piece: Piece | None = first
-        while piece is not None:
+    async def _work(self) -> None:
+        while True:
+            await self._wait_for_rest()
+            piece = self._wanted_piece()
+            if piece is None:
+                return
             try:
                 await asyncio.to_thread(piece)
                 self._done()
@@ -92,7 +103,12 @@ class Background:
             except Exception as error:  # a defect: the kernel's log has the rest
                 self._failed(error)
                 raise
-            piece = self._wanted_piece()
+
+    async def _wait_for_rest(self) -> None:
+        while (seconds := self._rest()) > 0:
+            self._asked_again = asyncio.Event()  # a new one: the last may belong to another loop
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._asked_again.wait(), seconds)
 
     def _wanted_piece(self) -> Piece | None:
         return None if self._is_stopped else self._next_piece()

@@ -129,3 +129,36 @@ def test_after_stop_no_other_piece_is_begun_until_it_is_allowed() -> None:
     stopped, done = asyncio.run(work())
     assert stopped == [(3, False)]
     assert done == [(3, False), (5, False)]  # and stopped again
+
+
+def test_it_rests_before_a_piece_as_long_as_it_is_told_to() -> None:
+    async def work() -> tuple[list[int], list[tuple[int, bool]]]:
+        planted, left, done_then = Planted(3), [0.001, 0.001], list[int]()
+
+        def rest() -> float:
+            done_then.append(len(planted.done))
+            return left.pop() if left else 0.0
+
+        background = Background(planted.next_piece, lambda: None, planted.failed.append, rest)
+        background.begin()
+        await background.finished()
+        return done_then, planted.done
+
+    asked, done = asyncio.run(work())
+    assert asked == [0, 0, 0, 1]
+    assert done == [(3, False)]
+
+
+def test_what_is_wanted_at_once_does_not_wait_for_the_end_of_a_rest() -> None:
+    async def work() -> list[tuple[int, bool]]:
+        planted, rests = Planted(3), [3600.0]
+        background = Background(planted.next_piece, lambda: None, planted.failed.append, lambda: rests[0])
+        background.begin()
+        await asyncio.sleep(0)
+        assert planted.done == []
+        rests[0] = 0.0
+        background.begin()
+        await background.finished()
+        return planted.done
+
+    assert asyncio.run(work()) == [(3, False)]
