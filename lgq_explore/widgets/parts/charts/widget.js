@@ -84,9 +84,7 @@ async function render({ model, el }) {
   // Plotly follows the window only. But a view may be drawn before it is on the page, where plotly takes it to be 700 pixels
   // wide, and a scroll bar takes room later.
   function fit({ place }) {
-    if (!place.clientWidth || !place._fullLayout) return;
-    const { width, height } = place._fullLayout;
-    if (Math.abs(width - place.clientWidth) > 1 || Math.abs(height - place.clientHeight) > 1) Plotly.Plots.resize(place);
+    if (place.clientWidth && place._fullLayout && !isFitting(place)) Plotly.Plots.resize(place);
   }
 
   // Charts of one map move together.
@@ -206,11 +204,14 @@ async function render({ model, el }) {
 // Plotly draws a chart twice where its labels need more room than its margin gives. What they needed last time is given at
 // once, while the figure's own margin and the chart's size stay; the chart doesn't move under its labels then, either.
 function keepRoom(chart, margin) {
-  const { clientWidth, clientHeight, _fullLayout: last } = chart.place;
-  const madeFor = JSON.stringify([margin, clientWidth, clientHeight]);
-  const found = chart.roomMadeFor === madeFor ? last._size : margin;
+  const own = JSON.stringify(margin);
+  const found = chart.ownMargin === own && isFitting(chart.place) ? chart.place._fullLayout._size : margin;
   for (const side of ["l", "r", "t", "b"]) margin[side] = Math.max(margin[side], found[side]);
-  chart.roomMadeFor = madeFor;
+  chart.ownMargin = own;
+}
+
+function isFitting({ clientWidth, clientHeight, _fullLayout: { width, height } }) {
+  return Math.abs(width - clientWidth) <= 1 && Math.abs(height - clientHeight) <= 1;
 }
 
 // What screen readers say for a chart.
