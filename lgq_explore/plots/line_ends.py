@@ -9,9 +9,9 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
+from .live import Trace
 from .run_looks import RunRows, translucent
 from .style import live_text
 
@@ -54,7 +54,7 @@ def seed_groups(parts: Iterable[RunRows]) -> list[SeedGroup]:
     return [SeedGroup(name if len(runs) > 1 else runs[0].run, runs) for (_, name), runs in groups.items()]
 
 
-def band(lines: Sequence[tuple[ArrayLike, ArrayLike]], colour: str) -> list[go.Scatter]:
+def band(lines: Sequence[tuple[ArrayLike, ArrayLike]], colour: str) -> list[Trace]:
     """The area between the lowest and the highest of several lines, each x and y, where all of them are; two traces."""
     if len(lines) < 2:
         return []
@@ -70,8 +70,8 @@ def band(lines: Sequence[tuple[ArrayLike, ArrayLike]], colour: str) -> list[go.S
     edge |= {"hoverinfo": "skip"}
     low, high = stacked[:, whole].min(axis=0), stacked[:, whole].max(axis=0)
     return [
-        go.Scatter(y=low, **edge),
-        go.Scatter(y=high, fill="tonexty", fillcolor=translucent(colour, BAND_OPACITY), **edge),
+        {"type": "scatter", "y": low, **edge},
+        {"type": "scatter", "y": high, "fill": "tonexty", "fillcolor": translucent(colour, BAND_OPACITY), **edge},
     ]
 
 

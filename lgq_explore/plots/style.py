@@ -117,7 +117,7 @@ TEMPLATE = {
         "xaxis": AXES,
         "yaxis": AXES,
     },
-    "data": {"heatmap": [{"colorbar": COLOUR_BAR}]},
+    "data": {"heatmap": [{"type": "heatmap", "colorbar": COLOUR_BAR}]},
 }
 """Settings of all figures beyond plotly's defaults. plotly's own templates take 20 ms in every figure."""
 

@@ -35,9 +35,9 @@ def test_runs_of_two_methods_never_belong_together() -> None:
 
 def test_a_band_reaches_from_the_lowest_to_the_highest_where_all_lines_are() -> None:
     low, high = band([([1, 2, 3], [5.0, 1.0, np.nan]), ([1, 2, 3], [4.0, 6.0, 2.0])], "#0072B2")
-    assert (list(low.x), list(low.y), list(high.y)) == ([1, 2], [4, 1], [5, 6])
+    assert (list(low["x"]), list(low["y"]), list(high["y"])) == ([1, 2], [4, 1], [5, 6])
     low, high = band([([0, 4], [0.0, 4.0]), ([2, 3], [0.0, 9.0])], "#0072B2")
-    assert (list(low.x), list(low.y), list(high.y)) == ([2, 3], [0, 3], [2, 9])
+    assert (list(low["x"]), list(low["y"]), list(high["y"])) == ([2, 3], [0, 3], [2, 9])
     assert band([([1], [1.0])], "#0072B2") == []
 
 

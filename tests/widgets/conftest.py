@@ -10,6 +10,7 @@ import pytest
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import LGQConfig
 from lgq_explore.runs.config import TrainConfig
+from tests.plots.conftest import checked_figures  # noqa: F401
 
 
 @pytest.fixture(autouse=True)

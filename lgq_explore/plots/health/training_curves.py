@@ -36,6 +36,7 @@ from lgq_explore.frames.health import (
     quantity_and_window,
 )
 
+from ..live import Trace, live_figure
 from ..paper import legend_above
 from ..printing import new_figure, panel_grid, publication_style, publish_sentence, publish_title
 from ..run_looks import DASHES
@@ -133,7 +134,7 @@ def draw_training_curves(curves: pd.DataFrame, columns: int = 2) -> go.Figure:
         InputError: a column is missing, or a panel is unknown.
     """
     panels = _panels(curves)
-    traces: list[go.Scatter] = []
+    traces: list[Trace] = []
     axes: dict[str, Any] = {}
     headings: list[dict[str, Any]] = []
     for place in _places(len(panels), columns):
@@ -142,7 +143,7 @@ def draw_training_curves(curves: pd.DataFrame, columns: int = 2) -> go.Figure:
         traces += _panel_traces(place, panel, lines, values)
         axes |= _panel_axes(place, panel, values)
         headings.append(note(_heading(panel, lines, place), place.across[0], place.up[1]))
-    return go.Figure(
+    return live_figure(
         traces,
         layout(
             _short_title(curves) if columns == 1 else _title(curves),
@@ -248,27 +249,28 @@ def _places(panels: int, columns: int) -> list[_Place]:
     return places
 
 
-def _panel_traces(place: _Place, panel: _Panel, lines: dict[str, _Line], curves: pd.DataFrame) -> Iterator[go.Scatter]:
+def _panel_traces(place: _Place, panel: _Panel, lines: dict[str, _Line], curves: pd.DataFrame) -> Iterator[Trace]:
     for quantity, line in lines.items():
         values = curves[curves["quantity"] == quantity]
-        yield go.Scatter(
-            x=values["step"].to_numpy(dtype=np.float32),
-            y=values["value"].to_numpy(dtype=np.float32),
-            mode="lines+markers" if line.dash == "solid" and len(values) <= MOST_MARKED_ROWS else "lines",
-            name=line.label,
-            line={"color": line.colour, "dash": line.dash, "width": line.width},
-            marker={"size": max(4, line.width)},
-            hovertemplate="%{y:.4~g}",
-            xaxis="x" + place.left,
-            yaxis="y" + (place.right if quantity in panel.on_right else place.left),
-        )
+        yield {
+            "type": "scatter",
+            "x": values["step"].to_numpy(dtype=np.float32),
+            "y": values["value"].to_numpy(dtype=np.float32),
+            "mode": "lines+markers" if line.dash == "solid" and len(values) <= MOST_MARKED_ROWS else "lines",
+            "name": line.label,
+            "line": {"color": line.colour, "dash": line.dash, "width": line.width},
+            "marker": {"size": max(4, line.width)},
+            "hovertemplate": "%{y:.4~g}",
+            "xaxis": "x" + place.left,
+            "yaxis": "y" + (place.right if quantity in panel.on_right else place.left),
+        }
 
 
 def _panel_axes(place: _Place, panel: _Panel, curves: pd.DataFrame) -> dict[str, dict[str, Any]]:
     scale = _log_axis(curves, panel, MOST_TICKS) if panel.log else {"rangemode": "tozero"}
     steps = axis(
         STEPS if place.has_steps else "",
-        domain=place.across,
+        domain=list(place.across),
         anchor="y" + place.left,
         rangemode="tozero",
         showticklabels=place.has_steps,
@@ -278,7 +280,7 @@ def _panel_axes(place: _Place, panel: _Panel, curves: pd.DataFrame) -> dict[str,
     left, right = ("", "") if place.is_stacked else (panel.left, panel.right)
     axes = {
         "xaxis" + place.left: steps,
-        "yaxis" + place.left: axis(left, domain=place.up, anchor="x" + place.left, **scale),
+        "yaxis" + place.left: axis(left, domain=list(place.up), anchor="x" + place.left, **scale),
     }
     if panel.right:
         axes["yaxis" + place.right] = axis(

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from lgq_explore.errors import InputError, printable
 from lgq_explore.frames.health import FINE, NOT_APPLICABLE, RULE_CURVES, TROUBLE, VERDICTS, WARNING
 
+from ..live import Trace, live_figure
 from ..paper import fitting_columns, fitting_letters, line_inches, present_paper
 from ..printing import figure_of_size, publication_style, publish_title
 from ..run_looks import translucent
@@ -89,7 +90,7 @@ def draw_verdicts(curves: pd.DataFrame, verdicts: pd.DataFrame, detail: str = ""
     figure_axes: dict[str, Any] = {}
     for place, panel in zip(places, panels, strict=True):
         figure_axes |= _axes(place, panel)
-    return go.Figure(
+    return live_figure(
         [trace for place, panel in zip(places, panels, strict=True) for trace in _traces(place, panel)],
         layout(
             Title("Curves that the rules read", detail),
@@ -225,38 +226,48 @@ def _axes(place: _Place, panel: _Panel) -> dict[str, Any]:
         scale = log_scale(panel.span, most=5) | {"range": [math.log10(end) for end in panel.span]}
     return {
         f"xaxis{place.number}": axis(
-            "step", domain=place.across, anchor=f"y{place.number}", rangemode="tozero", nticks=5
+            "step", domain=list(place.across), anchor=f"y{place.number}", rangemode="tozero", nticks=5
         ),
-        f"yaxis{place.number}": axis("", domain=place.up, anchor=f"x{place.number}", **scale),
+        f"yaxis{place.number}": axis("", domain=list(place.up), anchor=f"x{place.number}", **scale),
     }
 
 
-def _traces(place: _Place, panel: _Panel) -> Iterator[go.Scatter]:
+def _traces(place: _Place, panel: _Panel) -> Iterator[Trace]:
     """What lies beyond the limits, shaded; the limits, dashed; the curve."""
     steps, axes = panel.curve["step"].tolist(), {"xaxis": f"x{place.number}", "yaxis": f"y{place.number}"}
     for limit, end in panel.limits:
-        yield go.Scatter(
-            x=[*steps, *reversed(steps)],
-            y=[*limit, *([end] * len(steps))],
-            mode="lines",
-            line={"width": 0},
-            fill="toself",
-            fillcolor=translucent(VERMILION, 0.12),
-            hoverinfo="skip",
+        yield {
+            "type": "scatter",
+            "x": [*steps, *reversed(steps)],
+            "y": [*limit, *([end] * len(steps))],
+            "mode": "lines",
+            "line": {"width": 0},
+            "fill": "toself",
+            "fillcolor": translucent(VERMILION, 0.12),
+            "hoverinfo": "skip",
             **axes,
-        )
+        }
         dashed = {"color": GUIDE, "width": 1.5, "dash": "dash"}
-        yield go.Scatter(x=steps, y=limit.tolist(), mode="lines", line=dashed, hoverinfo="skip", **axes)
-    yield go.Scatter(
-        x=steps,
-        y=panel.curve["value"].tolist(),
-        mode="lines+markers",
-        line={"color": BLUE, "width": 2},
-        marker={"size": 4},
-        name=panel.quantity,
-        hovertemplate="step %{x:,d}: %{y:.4~g}<extra></extra>",
+        yield {
+            "type": "scatter",
+            "x": steps,
+            "y": limit.tolist(),
+            "mode": "lines",
+            "line": dashed,
+            "hoverinfo": "skip",
+            **axes,
+        }
+    yield {
+        "type": "scatter",
+        "x": steps,
+        "y": panel.curve["value"].tolist(),
+        "mode": "lines+markers",
+        "line": {"color": BLUE, "width": 2},
+        "marker": {"size": 4},
+        "name": panel.quantity,
+        "hovertemplate": "step %{x:,d}: %{y:.4~g}<extra></extra>",
         **axes,
-    )
+    }
 
 
 def _heading(place: _Place, panel: _Panel) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from lgq_explore.frames.pictures import DISTORTION
 
+from ..live import live_figure
 from ..paper import legend_above
 from ..printing import new_figure, publication_style, publish_sentence, publish_title
 from ..style import GUIDE, LOW_CHART_HEIGHT, Title, axis, layout, method_colour, sentence_when_empty
@@ -43,17 +44,18 @@ def draw_distortion(distortion: pd.DataFrame, *, method: str = "lgq", detail: st
     DISTORTION.require(distortion)
     empty = distortion.empty
     names = distortion["code"].astype(str).tolist()
-    return go.Figure(
+    return live_figure(
         [
-            go.Bar(
-                x=names,
-                y=(100 * distortion[share.column]).tolist(),
-                customdata=distortion["code"].tolist(),
-                name=share.name,
-                marker={"color": _colour(share, method), "line": {"width": 0}},
-                hovertemplate="code %{x}<br>%{y:.2f} % of the " + share.name + "<extra></extra>",
-                showlegend=not empty,
-            )
+            {
+                "type": "bar",
+                "x": names,
+                "y": (100 * distortion[share.column]).tolist(),
+                "customdata": distortion["code"].tolist(),
+                "name": share.name,
+                "marker": {"color": _colour(share, method), "line": {"width": 0}},
+                "hovertemplate": "code %{x}<br>%{y:.2f} % of the " + share.name + "<extra></extra>",
+                "showlegend": not empty,
+            }
             for share in SHARES
         ],
         layout(

@@ -15,6 +15,7 @@ from PIL import Image
 
 from lgq_explore.errors import InputError
 
+from ..live import live_figure
 from ..paper import fitting_width
 from ..printing import figure_of_size, new_figure, publication_style, publish_sentence, publish_title
 from ..style import Title, layout, live_text, printed_text, sentence_when_empty
@@ -46,9 +47,18 @@ def draw_images(rows: ImageRows, title: Title | None = None) -> go.Figure:
     """
     sheet = _sheet(rows, title)
     empty = not sheet.names
-    return go.Figure(
+    return live_figure(
         [
-            go.Image(source=png_uri(strip), x0=0.5, y0=top + 0.5, dx=1, dy=1, hoverinfo="skip", name=live_text(name))
+            {
+                "type": "image",
+                "source": png_uri(strip),
+                "x0": 0.5,
+                "y0": top + 0.5,
+                "dx": 1,
+                "dy": 1,
+                "hoverinfo": "skip",
+                "name": live_text(name),
+            }
             for name, strip, top in zip(sheet.names, sheet.strips, sheet.tops, strict=True)
         ],
         layout(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
 
+from ..live import live_figure
 from ..paper import fitting_letters, fitting_width, line_inches
 from ..printing import figure_of_size, publication_style, publish_title
 from ..style import BLACK, ON_TOP, VERMILION, Title, layout, live_text, printed_text
@@ -41,9 +42,17 @@ def draw_patch_pictures(
     rows, columns = np.indices((height, width))
     x = np.concatenate([left + (columns.ravel() + 0.5) * sheet.cell for left in sheet.lefts])
     y = np.tile((rows.ravel() + 0.5) * sheet.cell, len(sheet.lefts))
-    return go.Figure(
+    return live_figure(
         [
-            go.Image(source=png_uri(sheet.strip), x0=0.5, y0=0.5, dx=1, dy=1, hoverinfo="skip"),
+            {
+                "type": "image",
+                "source": png_uri(sheet.strip),
+                "x0": 0.5,
+                "y0": 0.5,
+                "dx": 1,
+                "dy": 1,
+                "hoverinfo": "skip",
+            },
             click_targets(
                 x,
                 y,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError
 
+from ..live import live_figure
 from ..paper import fitting_width
 from ..printing import figure_of_size, new_figure, publication_style, publish_sentence, publish_title
 from ..style import GUIDE, Title, layout, sentence_when_empty
@@ -66,10 +67,19 @@ def draw_code_patches(rows: Sequence[PatchRow], reach: int, detail: str = "") ->
     sheet = _sheet(rows, reach)
     empty = not rows
     scale = PATCH_ON_SCREEN / sheet.step
-    return go.Figure(
+    return live_figure(
         [
             *(
-                go.Image(source=png_uri(strip), x0=0.5, y0=top + 0.5, dx=1, dy=1, hoverinfo="skip", name=row.name)
+                {
+                    "type": "image",
+                    "source": png_uri(strip),
+                    "x0": 0.5,
+                    "y0": top + 0.5,
+                    "dx": 1,
+                    "dy": 1,
+                    "hoverinfo": "skip",
+                    "name": row.name,
+                }
                 for row, strip, top in zip(rows, sheet.strips, sheet.tops, strict=True)
             ),
             click_targets(

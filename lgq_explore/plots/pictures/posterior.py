@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from lgq_explore.frames.pictures import CANDIDATES
 
+from ..live import live_figure
 from ..paper import fitting_letters
 from ..printing import new_figure, publication_style, publish_title
 from ..style import GUIDE, LOW_CHART_HEIGHT, Title, axis, layout, method_colour
@@ -29,17 +30,20 @@ def draw_posterior(
     """
     CANDIDATES.require_rows(candidates)
     value = _value(candidates)
-    return go.Figure(
-        go.Bar(
-            x=candidates["code"].astype(str).tolist(),
-            y=candidates[value].tolist(),
-            customdata=candidates["code"].tolist(),
-            text=[f"{number:.2g}" for number in candidates[value]],
-            textposition="outside",
-            cliponaxis=False,
-            marker={"color": _colours(candidates, method), "line": {"width": 0}},
-            hovertemplate="code %{x}<br>%{y:.3g}<extra></extra>",
-        ),
+    return live_figure(
+        [
+            {
+                "type": "bar",
+                "x": candidates["code"].astype(str).tolist(),
+                "y": candidates[value].tolist(),
+                "customdata": candidates["code"].tolist(),
+                "text": [f"{number:.2g}" for number in candidates[value]],
+                "textposition": "outside",
+                "cliponaxis": False,
+                "marker": {"color": _colours(candidates, method), "line": {"width": 0}},
+                "hovertemplate": "code %{x}<br>%{y:.3g}<extra></extra>",
+            }
+        ],
         layout(
             Title(_title(value), detail),
             height=LOW_CHART_HEIGHT,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import plotly.graph_objects as go
 from numpy.typing import ArrayLike
+
+from ..live import Trace
 
 
 def across(width: float) -> dict[str, Any]:
@@ -24,14 +25,15 @@ def downwards(height: float) -> dict[str, Any]:
     }
 
 
-def click_targets(x: ArrayLike, y: ArrayLike, numbers: ArrayLike, side: float, **looks: Any) -> go.Scatter:
+def click_targets(x: ArrayLike, y: ArrayLike, numbers: ArrayLike, side: float, **looks: Any) -> Trace:
     """Invisible squares, `side` screen pixels wide, each with a number."""
-    return go.Scatter(
-        x=x,
-        y=y,
-        customdata=numbers,
-        mode="markers",
-        marker={"size": side, "symbol": "square", "color": "rgba(0,0,0,0)"},
-        showlegend=False,
+    return {
+        "type": "scatter",
+        "x": x,
+        "y": y,
+        "customdata": numbers,
+        "mode": "markers",
+        "marker": {"size": side, "symbol": "square", "color": "rgba(0,0,0,0)"},
+        "showlegend": False,
         **looks,
-    )
+    }

@@ -13,6 +13,7 @@ from matplotlib.ticker import NullFormatter
 
 from lgq_explore.frames.temperature import ANNEALED_STATES, annealed_centres
 
+from ..live import Trace, live_figure
 from ..paper import legend_above
 from ..printing import EVEN_COLOURS, new_figure, publication_style, publish_title
 from ..style import BLUE, GUIDE, INK, ON_TOP, VERMILION, Title, axis, layout, log_scale
@@ -37,14 +38,15 @@ def draw_bifurcation(centres: pd.DataFrame, states: pd.DataFrame, critical: floa
     codes = int(centres["code"].max()) + 1
     colours = code_colours(codes)
     branches = [
-        go.Scatter(
-            x=rows["temperature"].to_numpy(),
-            y=rows[coordinate].to_numpy(),
-            mode="lines",
-            line={"color": _css(colours[code]), "width": 2},
-            name=f"code {code}",
-            hovertemplate=f"code {code} at τ = %{{x:.3~g}}: %{{y:.2f}}<extra></extra>",
-        )
+        {
+            "type": "scatter",
+            "x": rows["temperature"].to_numpy(),
+            "y": rows[coordinate].to_numpy(),
+            "mode": "lines",
+            "line": {"color": _css(colours[code]), "width": 2},
+            "name": f"code {code}",
+            "hovertemplate": f"code {code} at τ = %{{x:.3~g}}: %{{y:.2f}}<extra></extra>",
+        }
         for code, rows in centres.groupby("code")
     ]
     measure = axis("first coordinate" if along == 0 else f"coordinate {along + 1}")
@@ -56,7 +58,7 @@ def mark_present(temperature: float) -> go.Figure:
     label = {"text": f"τ = {temperature:.3g}", "font": {"size": NAME_SIZE, "color": INK}}
     above = {"textposition": "end", "textangle": 0, "xanchor": "left", "yanchor": "bottom"}
     line = _vertical(temperature, INK, "solid") | {"name": ON_TOP, "label": label | above}
-    return go.Figure(layout={"shapes": [line]})
+    return live_figure([], {"shapes": [line]})
 
 
 def draw_centre_counts(states: pd.DataFrame, critical: float) -> go.Figure:
@@ -116,14 +118,14 @@ def _counts(states: pd.DataFrame) -> pd.Series:
 
 
 def _drawn(
-    traces: list[go.Scatter],
+    traces: list[Trace],
     title: Title,
     states: pd.DataFrame,
     critical: float,
     measure: dict[str, Any],
 ) -> go.Figure:
     """Traces over the temperature, with τ_c."""
-    return go.Figure(
+    return live_figure(
         traces,
         layout(
             title,
@@ -142,15 +144,16 @@ def _of_resting(states: pd.DataFrame) -> pd.Series:
     return states["distinct_centres"].where(states["converged"])
 
 
-def _count(states: pd.DataFrame, column: str, name: str, colour: str, dash: str) -> go.Scatter:
-    return go.Scatter(
-        x=states["temperature"].to_numpy(),
-        y=states[column].to_numpy(),
-        mode="lines",
-        line={"color": colour, "width": 2, "dash": dash},
-        name=name,
-        hovertemplate=f"%{{y:.3~g}} {name} at τ = %{{x:.3~g}}<extra></extra>",
-    )
+def _count(states: pd.DataFrame, column: str, name: str, colour: str, dash: str) -> Trace:
+    return {
+        "type": "scatter",
+        "x": states["temperature"].to_numpy(),
+        "y": states[column].to_numpy(),
+        "mode": "lines",
+        "line": {"color": colour, "width": 2, "dash": dash},
+        "name": name,
+        "hovertemplate": f"%{{y:.3~g}} {name} at τ = %{{x:.3~g}}<extra></extra>",
+    }
 
 
 def _vertical(temperature: float, colour: str, dash: str) -> dict[str, Any]:

@@ -11,10 +11,12 @@ import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from plotly.colors import get_colorscale
 
 from lgq_explore.errors import InputError
 from lgq_explore.frames.temperature import MARKS, TOKEN_MAP, TOKENS, TOP_RESPONSIBILITIES
 
+from ..live import live_figure
 from ..paper import exact_percent, fitting_columns, present_paper
 from ..printing import figure_of_size, publication_style, publish_title
 from ..style import BLUE, ON_TOP, ORANGE, VERMILION, Title, axis, layout
@@ -26,6 +28,7 @@ PRINTED_ACROSS = 3
 """Pictures in a row of a printed map of tokens."""
 BINS = 40
 """Number of bars of a distribution: as many as can be told apart in half a cell."""
+COLOUR_SCALE = get_colorscale("Cividis")
 
 
 def draw_softness(tokens: pd.DataFrame, codebook_size: int) -> go.Figure:
@@ -39,19 +42,20 @@ def draw_softness(tokens: pd.DataFrame, codebook_size: int) -> go.Figure:
     TOKENS.require_rows(tokens)
     bars = [_largest_bars(tokens), _entropy_bars(tokens, codebook_size)]
     names = ["", "2"]
-    return go.Figure(
+    return live_figure(
         [
-            go.Bar(
-                x=bar.left,
-                y=bar.share,
-                width=bar.width,
-                offset=0,
-                marker={"color": bar.colour, "line": {"width": 0}},
-                name=bar.title,
-                hovertemplate="from %{x:.3~g}: %{y:.3~p} of the tokens<extra></extra>",
-                xaxis="x" + name,
-                yaxis="y" + name,
-            )
+            {
+                "type": "bar",
+                "x": bar.left,
+                "y": bar.share,
+                "width": bar.width,
+                "offset": 0,
+                "marker": {"color": bar.colour, "line": {"width": 0}},
+                "name": bar.title,
+                "hovertemplate": "from %{x:.3~g}: %{y:.3~p} of the tokens<extra></extra>",
+                "xaxis": "x" + name,
+                "yaxis": "y" + name,
+            }
             for bar, name in zip(bars, names, strict=True)
         ],
         layout(
@@ -78,17 +82,18 @@ def draw_top_responsibilities(top: pd.DataFrame, token: int) -> go.Figure:
     """
     TOP_RESPONSIBILITIES.require_rows(top)
     rest = max(0.0, 1 - float(top["responsibility"].sum()))
-    return go.Figure(
+    return live_figure(
         [
-            go.Bar(
-                x=top["code"].astype(str).tolist(),
-                y=top["responsibility"].to_numpy(),
-                marker={"color": BLUE},
-                customdata=top["code"].to_numpy(),
-                meta=top["distance"].tolist(),
-                hovertemplate="code %{x}<br>responsibility %{y:.3~g}<extra></extra>",
-                name="responsibility",
-            )
+            {
+                "type": "bar",
+                "x": top["code"].astype(str).tolist(),
+                "y": top["responsibility"].to_numpy(),
+                "marker": {"color": BLUE},
+                "customdata": top["code"].to_numpy(),
+                "meta": top["distance"].tolist(),
+                "hovertemplate": "code %{x}<br>responsibility %{y:.3~g}<extra></extra>",
+                "name": "responsibility",
+            }
         ],
         layout(
             Title(f"Who shares token {token}", f"all other codes {rest:.0%}"),
@@ -112,22 +117,23 @@ def draw_token_map(placed: pd.DataFrame, token: int) -> go.Figure:
     row, column = np.argwhere(sheet.tokens == token)[0] if (sheet.tokens == token).any() else (-1, -1)
     frame = {"type": "rect", "name": ON_TOP, "line": {"color": VERMILION, "width": 2}}
     corners = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
-    return go.Figure(
+    return live_figure(
         [
-            go.Heatmap(
-                z=sheet.largest,
-                customdata=sheet.tokens,
-                x=np.arange(sheet.largest.shape[1]),
-                y=np.arange(sheet.largest.shape[0]),
-                zmin=0,
-                zmax=1,
-                colorscale="Cividis",
-                hoverongaps=False,
-                colorbar={"orientation": "h", "thickness": 10, "len": 0.5, "x": 0, "xanchor": "left", "y": 0.35,
-                          "yanchor": "top", "tickvals": [0, 0.5, 1]},
-                hovertemplate="token %{customdata}: p* = %{z:.3f}<extra></extra>",
-                name="p*",
-            )
+            {
+                "type": "heatmap",
+                "z": sheet.largest,
+                "customdata": sheet.tokens,
+                "x": np.arange(sheet.largest.shape[1]),
+                "y": np.arange(sheet.largest.shape[0]),
+                "zmin": 0,
+                "zmax": 1,
+                "colorscale": COLOUR_SCALE,
+                "hoverongaps": False,
+                "colorbar": {"orientation": "h", "thickness": 10, "len": 0.5, "x": 0, "xanchor": "left", "y": 0.35,
+                             "yanchor": "top", "tickvals": [0, 0.5, 1]},
+                "hovertemplate": "token %{customdata}: p* = %{z:.3f}<extra></extra>",
+                "name": "p*",
+            }
         ],
         layout(
             Title("Largest p of each token", "click one"),

@@ -23,6 +23,7 @@ from lgq_explore.frames.temperature import (
     TRAINING_ENDED,
 )
 
+from ..live import live_figure
 from ..paper import legend_above
 from ..printing import panel_grid, publication_style, publish_title
 from ..style import (
@@ -121,26 +122,29 @@ def draw_sweep(sweep: pd.DataFrame, flips: pd.DataFrame, marks: pd.DataFrame) ->
         for line in panel.lines:
             values = curves[line.column]
             traces.append(
-                go.Scatter(
-                    x=values.index.to_numpy(),
-                    y=_shown(values, panel),
-                    name=line.label,
-                    mode="lines",
-                    line={"color": line.colour, "dash": line.dash, "width": 2},
-                    hovertemplate="%{y:.3~g}",
-                    xaxis="x" + name,
-                    yaxis="y" + name,
-                )
+                {
+                    "type": "scatter",
+                    "x": values.index.to_numpy(),
+                    "y": _shown(values, panel),
+                    "name": line.label,
+                    "mode": "lines",
+                    "line": {"color": line.colour, "dash": line.dash, "width": 2},
+                    "hovertemplate": "%{y:.3~g}",
+                    "xaxis": "x" + name,
+                    "yaxis": "y" + name,
+                }
             )
         x_axis = log_scale(sweep["temperature"], most=4) | {"range": ends, "anchor": "y" + name}
-        axes["xaxis" + name] = axis(TEMPERATURE, domain=span, unifiedhovertitle={"text": "τ = %{x:.3~g}"}, **x_axis)
+        axes["xaxis" + name] = axis(
+            TEMPERATURE, domain=list(span), unifiedhovertitle={"text": "τ = %{x:.3~g}"}, **x_axis
+        )
         drawn = np.concatenate([_shown(curves[line.column], panel) for line in panel.lines])
         scale = log_scale(drawn) if panel.log else {"rangemode": "tozero"}
         axes["yaxis" + name] = axis(panel.measure, anchor="x" + name, **scale)
         shapes += [_vertical(value, colour, name) for value, colour in _verticals(marks, None)]
         notes.append(_heading(panel, span[0]))
     notes += map(_live_mark_name, _mark_names(marks, ends))
-    return go.Figure(
+    return live_figure(
         traces,
         layout(
             Title("From soft to hard", f"means over N = {int(sweep['tokens'].iloc[0]):,d} tokens"),
@@ -160,7 +164,7 @@ def mark_temperature(temperature: float) -> go.Figure:
     """The present temperature as lines on top of what `draw_sweep` draws."""
     names = ["", *(str(number) for number in range(2, len(SWEEP_PANELS) + 1))]
     lines = [_vertical(temperature, BLACK, name) | {"name": ON_TOP} for name in names]
-    return go.Figure(layout={"shapes": lines})
+    return live_figure([], {"shapes": lines})
 
 
 def publish_sweep(

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from lgq_explore.frames.toys import CURVE, TABLE
 
+from ..live import live_figure
 from ..paper import legend_above
 from ..printing import EVEN_COLOURS, new_figure, publication_style, publish_title
 from ..style import GUIDE, Title, axis, layout, live_text, method_colour, printed_text
@@ -32,19 +33,20 @@ def draw_toy_distance(curves: Mapping[str, pd.DataFrame], detail: str, steps: in
     for curve in curves.values():
         CURVE.require(curve)
     traces = [
-        go.Scatter(
-            x=curve["step"].to_numpy(),
-            y=curve["ratio"].to_numpy(),
-            mode="lines+markers",
-            line={"color": method_colour(method), "width": 2},
-            marker={"size": 5},
-            name=live_text(method),
-            hovertemplate=f"{live_text(method)}, step %{{x}}: %{{y:.2f}} times the least<extra></extra>",
-        )
+        {
+            "type": "scatter",
+            "x": curve["step"].to_numpy(),
+            "y": curve["ratio"].to_numpy(),
+            "mode": "lines+markers",
+            "line": {"color": method_colour(method), "width": 2},
+            "marker": {"size": 5},
+            "name": live_text(method),
+            "hovertemplate": f"{live_text(method)}, step %{{x}}: %{{y:.2f}} times the least<extra></extra>",
+        }
         for method, curve in curves.items()
     ]
     best = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 1, "y1": 1}
-    return go.Figure(
+    return live_figure(
         traces,
         layout(
             Title("Distance to the best", detail),

@@ -24,6 +24,7 @@ from lgq_explore.frames.toys import PLANE_CODES, SOFT_CODES
 
 from ..contrast import ink_on
 from ..geometry.net import broken_line, line_ends
+from ..live import Trace, live_figure
 from ..pictures.images import png_uri
 from ..printing import EVEN_COLOURS, panel_grid, publication_style, publish_title
 from ..style import GUIDE, INK, PAPER, Title, layout, note
@@ -108,7 +109,7 @@ def draw_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating], t
         other = {"x": ends.x[1], "xanchor": "right"}
         images.append(_image("points", _points_picture(panel, points[shown]), panel, name, **other))
         notes.append(note(panel.heading, left, 1.0, shift=4))
-    return go.Figure(
+    return live_figure(
         traces,
         layout(
             title,
@@ -138,7 +139,7 @@ def publish_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating]
 def empty_place(title: Title) -> go.Figure:
     """The place of a figure whose data are still computed: its title, which says so, and no axes."""
     hidden = {"visible": False}
-    return go.Figure([], layout(title, height=CURVE_HEIGHT, xaxis=hidden, yaxis=hidden, dragmode=False))
+    return live_figure([], layout(title, height=CURVE_HEIGHT, xaxis=hidden, yaxis=hidden, dragmode=False))
 
 
 def code_colours(codes: int) -> NDArray[np.float64]:
@@ -181,13 +182,12 @@ def _ends(panel: PlanePanel) -> _Ends:
     return _Ends(borders(panel.x), borders(panel.y))
 
 
-def _traces(panel: PlanePanel, name: str) -> list[dict[str, Any]]:
+def _traces(panel: PlanePanel, name: str) -> list[Trace]:
     place: dict[str, Any] = {"xaxis": "x" + name, "yaxis": "y" + name}
     dead = _dead(panel.drawn_codes)
     live, lost = panel.drawn_codes[~dead], panel.drawn_codes[dead]
     colours = code_colours(len(panel.drawn_codes))[live["code"].to_numpy()]
     lines = broken_line(line_ends(panel.drawn_codes, panel.edges))
-    # Not go.Scatter: a figure checks traces anyway, and a move of a slider would wait for it twice.
     return [
         {
             "type": "scatter",

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from lgq_explore.frames.usage import ACCUMULATION
 
 from ..line_ends import BAND_OPACITY, EndLabel, SeedGroup, band, named_at_ends, seed_groups
+from ..live import Trace, live_figure
 from ..paper import legend_above
 from ..run_looks import RunRows, rows_of_runs
 from ..style import CHART_HEIGHT, COUNTS, GUIDE, Title, axis, layout
@@ -39,7 +40,7 @@ def draw_accumulation(accumulation: pd.DataFrame, methods: Mapping[str, str]) ->
         *(EndLabel(_label(group.label, *group.parts), group.colour, _end(group) / highest) for group in groups),
         *(EndLabel(name, GUIDE, size / highest) for size, name in sizes.items() if name),
     ]
-    return go.Figure(
+    return live_figure(
         traces,
         layout(
             _title(accumulation),
@@ -66,7 +67,7 @@ def publish_accumulation(axes: Axes, accumulation: pd.DataFrame, methods: Mappin
     seaborn.despine(ax=axes)
 
 
-def _group_traces(group: SeedGroup) -> list[go.Scatter]:
+def _group_traces(group: SeedGroup) -> list[Trace]:
     """One run has a band of its own, from resampling; seeds share one, which holds their curves."""
     if len(group.parts) == 1:
         (part,) = group.parts
@@ -77,21 +78,22 @@ def _group_traces(group: SeedGroup) -> list[go.Scatter]:
     return [*curves, *(trace for part in group.parts for trace in (_curve(part, group.width), _bound_line(part)))]
 
 
-def _curve(part: RunRows, width: float) -> go.Scatter:
+def _curve(part: RunRows, width: float) -> Trace:
     rows, look = part.rows, part.look
-    return go.Scatter(
-        x=rows["images"].to_numpy(),
-        y=rows["active_codes"].to_numpy(),
-        customdata=rows[["tokens", "low", "high"]].to_numpy(),
-        name=_label(part.live, part),
-        mode="lines",
-        line={"color": look.colour, "dash": look.dash, "width": width},
-        hovertemplate=f"{part.live}<br>%{{x:,d}} images, %{{customdata[0]:,d}} tokens: %{{y:,.0f}} codes"
+    return {
+        "type": "scatter",
+        "x": rows["images"].to_numpy(),
+        "y": rows["active_codes"].to_numpy(),
+        "customdata": rows[["tokens", "low", "high"]].to_numpy(),
+        "name": _label(part.live, part),
+        "mode": "lines",
+        "line": {"color": look.colour, "dash": look.dash, "width": width},
+        "hovertemplate": f"{part.live}<br>%{{x:,d}} images, %{{customdata[0]:,d}} tokens: %{{y:,.0f}} codes"
         "<br>%{customdata[1]:,.0f} – %{customdata[2]:,.0f}<extra></extra>",
-    )
+    }
 
 
-def _bound_line(part: RunRows) -> go.Scatter:
+def _bound_line(part: RunRows) -> Trace:
     return _level(int(part.rows["images"].iloc[-1]), _bound(part), "", part.look.colour, "dot")
 
 
@@ -99,15 +101,16 @@ def _end(group: SeedGroup) -> float:
     return float(np.mean([part.rows["active_codes"].iloc[-1] for part in group.parts]))
 
 
-def _level(most_images: int, height: float, name: str, colour: str, dash: str) -> go.Scatter:
-    return go.Scatter(
-        x=[0, most_images],
-        y=[height, height],
-        mode="lines",
-        name=name,
-        line={"color": colour, "width": 1.2, "dash": dash},
-        hoverinfo="skip",
-    )
+def _level(most_images: int, height: float, name: str, colour: str, dash: str) -> Trace:
+    return {
+        "type": "scatter",
+        "x": [0, most_images],
+        "y": [height, height],
+        "mode": "lines",
+        "name": name,
+        "line": {"color": colour, "width": 1.2, "dash": dash},
+        "hoverinfo": "skip",
+    }
 
 
 def _label(name: str, *parts: RunRows) -> str:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from lgq_explore.errors import InputError
 from lgq_explore.frames.usage import PER_CODE
 
+from ..live import Trace, live_figure
 from ..paper import legend_above, tick_label
 from ..printing import new_figure, publication_style, publish_sentence, publish_title
 from ..style import (
@@ -64,26 +65,28 @@ def draw_per_code(usage: pd.DataFrame, *, by: Order = "code", method: str = "lgq
         InputError: another order, or a column is missing.
     """
     bars = _bars(usage, by)
-    return go.Figure(
+    return live_figure(
         [
-            go.Bar(
-                x=bars.left,
-                y=bars.height,
-                width=bars.width,
-                offset=0,
-                customdata=np.stack([bars.left, bars.left + bars.width - 1], axis=1),
-                marker={"color": method_colour(method), "line": {"width": 0}},
-                name="tokens",
-                hovertemplate=_hover_line(by, bars) + "<br>%{y:,.4~g} tokens a code<extra></extra>",
-            ),
-            go.Scatter(
-                x=[0, bars.codebook_size],
-                y=[bars.uniform] * 2,
-                mode="lines",
-                line={"color": GUIDE, "width": 1.5, "dash": "dash"},
-                name=_uniform_label(bars),
-                hoverinfo="skip",
-            ),
+            {
+                "type": "bar",
+                "x": bars.left,
+                "y": bars.height,
+                "width": bars.width,
+                "offset": 0,
+                "customdata": np.stack([bars.left, bars.left + bars.width - 1], axis=1),
+                "marker": {"color": method_colour(method), "line": {"width": 0}},
+                "name": "tokens",
+                "hovertemplate": _hover_line(by, bars) + "<br>%{y:,.4~g} tokens a code<extra></extra>",
+            },
+            {
+                "type": "scatter",
+                "x": [0, bars.codebook_size],
+                "y": [bars.uniform] * 2,
+                "mode": "lines",
+                "line": {"color": GUIDE, "width": 1.5, "dash": "dash"},
+                "name": _uniform_label(bars),
+                "hoverinfo": "skip",
+            },
         ],
         layout(
             _bars_title(usage, bars),
@@ -135,7 +138,7 @@ def draw_grid(
     """
     scale = _log_scale(grid, window)
     empty, (rows, columns) = grid.empty, grid.shape
-    return go.Figure(
+    return live_figure(
         [_cells(grid, scale), _marks(grid, selected)],
         layout(
             _grid_title(scale.counts, run, groups, window),
@@ -161,20 +164,21 @@ def draw_grid(
     )
 
 
-def _cells(grid: pd.DataFrame, scale: _LogScale) -> go.Heatmap:
+def _cells(grid: pd.DataFrame, scale: _LogScale) -> Trace:
     codes = grid.index.to_numpy()[:, None] + grid.columns.to_numpy()[None, :]
-    return go.Heatmap(
-        z=scale.levels,
-        x=grid.columns.to_numpy(),
-        y=grid.index.to_numpy(),
-        zmin=scale.bottom,
-        zmax=scale.top,
-        customdata=codes.astype(np.int32),
-        text=scale.counts,
-        hovertemplate="code %{customdata:,d}<br>%{text:,d} tokens<extra></extra>",
-        hoverongaps=False,
-        colorscale=[[position, colour] for position, colour in SCALE_WITH_DEAD],
-        colorbar={
+    return {
+        "type": "heatmap",
+        "z": scale.levels,
+        "x": grid.columns.to_numpy(),
+        "y": grid.index.to_numpy(),
+        "zmin": scale.bottom,
+        "zmax": scale.top,
+        "customdata": codes.astype(np.int32),
+        "text": scale.counts,
+        "hovertemplate": "code %{customdata:,d}<br>%{text:,d} tokens<extra></extra>",
+        "hoverongaps": False,
+        "colorscale": [[position, colour] for position, colour in SCALE_WITH_DEAD],
+        "colorbar": {
             "title": {"text": "tokens", "font": {"size": 12}},
             "tickvals": scale.ticks,
             "ticktext": scale.tick_labels,
@@ -183,23 +187,24 @@ def _cells(grid: pd.DataFrame, scale: _LogScale) -> go.Heatmap:
             "outlinewidth": 0,
             "xpad": 8,
         },
-        showscale=not grid.empty,
-        xgap=_gap(grid),
-        ygap=_gap(grid),
-    )
+        "showscale": not grid.empty,
+        "xgap": _gap(grid),
+        "ygap": _gap(grid),
+    }
 
 
-def _marks(grid: pd.DataFrame, selected: Sequence[int]) -> go.Scatter:
+def _marks(grid: pd.DataFrame, selected: Sequence[int]) -> Trace:
     rows, columns = np.divmod(np.asarray(selected, dtype=np.int64), max(1, grid.shape[1]))
-    return go.Scatter(
-        x=columns.tolist(),
-        y=(rows * grid.shape[1]).tolist(),
-        mode="markers",
-        marker={"symbol": "square-open", "size": 14, "color": VERMILION, "line": {"width": 3}},
-        showlegend=False,
-        hoverinfo="skip",
-        meta=ON_TOP,
-    )
+    return {
+        "type": "scatter",
+        "x": columns.tolist(),
+        "y": (rows * grid.shape[1]).tolist(),
+        "mode": "markers",
+        "marker": {"symbol": "square-open", "size": 14, "color": VERMILION, "line": {"width": 3}},
+        "showlegend": False,
+        "hoverinfo": "skip",
+        "meta": ON_TOP,
+    }
 
 
 def publish_grid(

@@ -17,6 +17,7 @@ from lgq_explore.frames.usage import DEFINITIONS
 
 from ..contrast import ink_on
 from ..line_ends import EndLabel, SeedGroup, band, named_at_ends, seed_groups
+from ..live import Trace, live_figure
 from ..paper import fitting_columns, legend_above
 from ..run_looks import RunRows, rows_of_runs
 from ..style import CHART_HEIGHT, GUIDE, Title, axis, layout
@@ -48,7 +49,7 @@ def draw_definitions(definitions: pd.DataFrame, methods: Mapping[str, str]) -> g
         for name in _wrapped(_uncounted(definitions))
     ]
     scale = {"type": "log", "range": ends, "tickvals": TICKS, "ticktext": [f"{tick:g}" for tick in TICKS]}
-    return go.Figure(
+    return live_figure(
         [trace for group in groups for trace in _traces(group)],
         layout(
             TITLE,
@@ -60,25 +61,26 @@ def draw_definitions(definitions: pd.DataFrame, methods: Mapping[str, str]) -> g
     )
 
 
-def _traces(group: SeedGroup) -> Iterator[go.Scatter]:
+def _traces(group: SeedGroup) -> Iterator[Trace]:
     lines = [(_wrapped(part.rows["definition"]), 100 * part.rows["utilization"]) for part in group.parts]
     yield from band(lines, group.colour)
     for part, (names, percent) in zip(group.parts, lines, strict=True):
-        yield go.Scatter(
-            x=names,
-            y=percent.to_numpy(),
-            text=_ranks(part),
-            customdata=part.rows[["codes", "tokens"]].to_numpy(),
-            name=part.live,
-            mode="lines+markers+text",
-            textposition="middle center",
-            textfont={"color": ink_on(part.look.colour), "size": 11},
-            line={"color": part.look.colour, "dash": part.look.dash, "width": group.width},
-            marker={"size": 17},
-            cliponaxis=False,
-            hovertemplate=f"{part.live}: %{{customdata[0]:,.0f}} codes, %{{y:.1f}} % of K"
+        yield {
+            "type": "scatter",
+            "x": names,
+            "y": percent.to_numpy(),
+            "text": _ranks(part),
+            "customdata": part.rows[["codes", "tokens"]].to_numpy(),
+            "name": part.live,
+            "mode": "lines+markers+text",
+            "textposition": "middle center",
+            "textfont": {"color": ink_on(part.look.colour), "size": 11},
+            "line": {"color": part.look.colour, "dash": part.look.dash, "width": group.width},
+            "marker": {"size": 17},
+            "cliponaxis": False,
+            "hovertemplate": f"{part.live}: %{{customdata[0]:,.0f}} codes, %{{y:.1f}} % of K"
             "<br>among %{customdata[1]:,d} tokens<extra></extra>",
-        )
+        }
 
 
 def _last_height(group: SeedGroup, ends: list[float]) -> float:

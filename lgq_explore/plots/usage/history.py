@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from lgq_explore.errors import InputError
 from lgq_explore.frames.usage import CODE_HISTORY
 
+from ..live import live_figure
 from ..paper import legend_above
 from ..pictures.patches import NO_CODES
 from ..printing import new_figure, publication_style, publish_sentence, publish_title
@@ -33,17 +34,18 @@ def draw_code_history(
         InputError: a column is missing, or there are more codes than kinds of lines.
     """
     codes = _codes(history)
-    return go.Figure(
+    return live_figure(
         [
-            go.Scatter(
-                x=rows["step"].tolist(),
-                y=rows["count"].tolist(),
-                mode="lines+markers",
-                line={"color": method_colour(method), "width": 2, "dash": dash},
-                marker={"size": 5},
-                name=str(code),
-                hovertemplate=f"code {code}, step %{{x:,d}}<br>%{{y:,d}} tokens<extra></extra>",
-            )
+            {
+                "type": "scatter",
+                "x": rows["step"].tolist(),
+                "y": rows["count"].tolist(),
+                "mode": "lines+markers",
+                "line": {"color": method_colour(method), "width": 2, "dash": dash},
+                "marker": {"size": 5},
+                "name": str(code),
+                "hovertemplate": f"code {code}, step %{{x:,d}}<br>%{{y:,d}} tokens<extra></extra>",
+            }
             for (code, rows), dash in zip(codes, DASHES, strict=False)
         ],
         layout(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lgq_explore.frames.usage import BY_RANK, COUNTED, LORENZ, SUMMARY, UNIFORM
 
 from ..line_ends import EndLabel, SeedGroup, band, named_at_ends, seed_groups
+from ..live import Trace, live_figure
 from ..paper import legend_above
 from ..run_looks import RunRows, rows_of_runs
 from ..style import CHART_HEIGHT, GUIDE, Title, axis, layout, log_scale, note
@@ -42,7 +43,7 @@ def draw_by_rank(ranks: pd.DataFrame, methods: Mapping[str, str]) -> go.Figure:
     groups = seed_groups(rows_of_runs(ranks, BY_RANK, methods))
     scale = log_scale(100 * ranks["share"])
     labels = [EndLabel(group.label, group.colour, _last_height(group, scale["range"])) for group in groups]
-    return go.Figure(
+    return live_figure(
         [trace for group in groups for trace in _rank_traces(group)],
         layout(
             RANK_TITLE,
@@ -53,21 +54,22 @@ def draw_by_rank(ranks: pd.DataFrame, methods: Mapping[str, str]) -> go.Figure:
     )
 
 
-def _rank_traces(group: SeedGroup) -> list[go.Scatter]:
+def _rank_traces(group: SeedGroup) -> list[Trace]:
     lines = [(part.rows["rank"], 100 * part.rows["share"]) for part in group.parts]
     return [
         *band(lines, group.colour),
         *(
-            go.Scatter(
-                x=rank.to_numpy(),
-                y=percent.to_numpy(),
-                customdata=part.rows["code"].to_numpy(),
-                text=part.rows["count"].to_numpy(),
-                name=part.live,
-                mode="lines",
-                line={"color": part.look.colour, "dash": part.look.dash, "width": group.width},
-                hovertemplate="rank %{x:,d}: code %{customdata:,d}<br>%{text:,d} tokens, %{y:.3~g} %",
-            )
+            {
+                "type": "scatter",
+                "x": rank.to_numpy(),
+                "y": percent.to_numpy(),
+                "customdata": part.rows["code"].to_numpy(),
+                "text": part.rows["count"].to_numpy(dtype=np.float64),
+                "name": part.live,
+                "mode": "lines",
+                "line": {"color": part.look.colour, "dash": part.look.dash, "width": group.width},
+                "hovertemplate": "rank %{x:,d}: code %{customdata:,d}<br>%{text:,d} tokens, %{y:.3~g} %",
+            }
             for part, (rank, percent) in zip(group.parts, lines, strict=True)
         ),
     ]
@@ -101,16 +103,17 @@ def draw_lorenz(lorenz: pd.DataFrame, summary: pd.DataFrame, methods: Mapping[st
     """
     ginis = _ginis(summary, methods)
     groups = seed_groups(rows_of_runs(lorenz, LORENZ, methods))
-    diagonal = go.Scatter(
-        x=[0, 100],
-        y=[0, 100],
-        mode="lines",
-        line={"color": GUIDE, "width": 1, "dash": "dash"},
-        name=ALL_ALIKE,
-        hoverinfo="skip",
-    )
+    diagonal = {
+        "type": "scatter",
+        "x": [0, 100],
+        "y": [0, 100],
+        "mode": "lines",
+        "line": {"color": GUIDE, "width": 1, "dash": "dash"},
+        "name": ALL_ALIKE,
+        "hoverinfo": "skip",
+    }
     labels = [EndLabel(group.label + _mean_gini(group, ginis), group.colour, 0.9) for group in groups]
-    return go.Figure(
+    return live_figure(
         [*(trace for group in groups for trace in _lorenz_traces(group, ginis)), diagonal],
         layout(
             LORENZ_TITLE,
@@ -121,7 +124,7 @@ def draw_lorenz(lorenz: pd.DataFrame, summary: pd.DataFrame, methods: Mapping[st
     )
 
 
-def _lorenz_traces(group: SeedGroup, ginis: Mapping[str, _Gini]) -> Iterator[go.Scatter]:
+def _lorenz_traces(group: SeedGroup, ginis: Mapping[str, _Gini]) -> Iterator[Trace]:
     def shares(part: RunRows, curve: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         rows = part.rows[part.rows["curve"] == curve]
         return 100 * rows["code_share"].to_numpy(), 100 * rows["token_share"].to_numpy()
@@ -130,15 +133,16 @@ def _lorenz_traces(group: SeedGroup, ginis: Mapping[str, _Gini]) -> Iterator[go.
     for part in group.parts:
         for curve, width in ((COUNTED, group.width), (UNIFORM, group.width / 2)):
             codes, tokens = shares(part, curve)
-            yield go.Scatter(
-                x=codes,
-                y=tokens,
-                name=f"{part.live}: Gini {ginis[part.run]}" if curve == COUNTED else f"{part.live}, {UNIFORM}",
-                mode="lines",
-                line={"color": part.look.colour, "dash": part.look.dash, "width": width},
-                hovertemplate=f"{part.live}, {curve}<br>"
+            yield {
+                "type": "scatter",
+                "x": codes,
+                "y": tokens,
+                "name": f"{part.live}: Gini {ginis[part.run]}" if curve == COUNTED else f"{part.live}, {UNIFORM}",
+                "mode": "lines",
+                "line": {"color": part.look.colour, "dash": part.look.dash, "width": width},
+                "hovertemplate": f"{part.live}, {curve}<br>"
                 "the least used %{x:.1f} % of the codes<br>carry %{y:.2f} % of the tokens<extra></extra>",
-            )
+            }
 
 
 def publish_lorenz(axes: Axes, lorenz: pd.DataFrame, summary: pd.DataFrame, methods: Mapping[str, str]) -> None:
