@@ -8,9 +8,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import seaborn
 from matplotlib.figure import Figure
+from plotly.colors import get_colorscale
 
 from lgq_explore.frames.geometry import CODE_NEIGHBOURS
 
+from ..live import live_figure
 from ..pictures.patches import NO_CODES
 from ..printing import new_figure, publication_style, publish_sentence, publish_title
 from ..style import LOW_CHART_HEIGHT, Title, axis, layout, sentence_when_empty
@@ -30,22 +32,25 @@ def draw_code_neighbours(neighbours: pd.DataFrame, *, detail: str = "") -> go.Fi
     tables = _tables(neighbours)
     codes, distances = tables.neighbours, tables.distances
     empty = neighbours.empty
-    return go.Figure(
-        go.Heatmap(
-            z=distances.to_numpy(),
-            x=codes.columns.to_numpy(),
-            y=codes.index.astype(str).to_numpy(),
-            customdata=codes.to_numpy(),
-            text=codes.to_numpy(),
-            texttemplate="%{text}",
-            textfont={"size": 11},
-            colorscale=COLOURS,
-            colorbar={"title": {"text": "distance", "font": {"size": 12}}, "thickness": 12, "outlinewidth": 0},
-            showscale=not empty,
-            xgap=2,
-            ygap=2,
-            hovertemplate="code %{text}<br>%{z:.3g} from code %{y}<extra></extra>",
-        ),
+    return live_figure(
+        [
+            {
+                "type": "heatmap",
+                "z": distances.to_numpy(),
+                "x": codes.columns.to_numpy(),
+                "y": codes.index.astype(str).to_numpy(),
+                "customdata": codes.to_numpy(),
+                "text": codes.to_numpy(),
+                "texttemplate": "%{text}",
+                "textfont": {"size": 11},
+                "colorscale": get_colorscale(COLOURS),
+                "colorbar": {"title": {"text": "distance", "font": {"size": 12}}, "thickness": 12, "outlinewidth": 0},
+                "showscale": not empty,
+                "xgap": 2,
+                "ygap": 2,
+                "hovertemplate": "code %{text}<br>%{z:.3g} from code %{y}<extra></extra>",
+            }
+        ],
         layout(
             Title(TITLE, detail),
             height=LOW_CHART_HEIGHT,
