@@ -69,6 +69,11 @@ class PlanePanel:
         """The picture of the field as a data URI; None without a field. Raises InputError as `drawn_codes` does."""
         return None if self.field is None else png_uri(field_picture(self.field, len(self.drawn_codes)))
 
+    @cached_property
+    def traces(self) -> list[Trace]:
+        """Lines between codes, codes, and dead codes, without the names of their axes. Errors as of `drawn_codes`."""
+        return _traces(self)
+
     @property
     def drawn_codes(self) -> pd.DataFrame:
         """`codes`, or none of them. Raises InputError where a column is missing, or there are no rows."""
@@ -95,7 +100,7 @@ def draw_toy_plane(panels: Sequence[PlanePanel], points: NDArray[np.floating], t
     for number, panel in enumerate(panels):
         name = str(number + 1) if number else ""
         left = number * (width + GAP)
-        traces += _traces(panel, name)
+        traces += [{**trace, "xaxis": "x" + name, "yaxis": "y" + name} for trace in panel.traces]
         ends = _ends(panel)
         side: dict[str, Any] = {"showgrid": False, "zeroline": False, "ticks": "", "showticklabels": False}
         side |= {"mirror": True, "showline": True, "linecolor": "#BBBBBB", "constrain": "domain", "automargin": False}
@@ -182,12 +187,12 @@ def _ends(panel: PlanePanel) -> _Ends:
     return _Ends(borders(panel.x), borders(panel.y))
 
 
-def _traces(panel: PlanePanel, name: str) -> list[Trace]:
-    place: dict[str, Any] = {"xaxis": "x" + name, "yaxis": "y" + name}
+def _traces(panel: PlanePanel) -> list[Trace]:
     dead = _dead(panel.drawn_codes)
     live, lost = panel.drawn_codes[~dead], panel.drawn_codes[dead]
     colours = code_colours(len(panel.drawn_codes))[live["code"].to_numpy()]
     lines = broken_line(line_ends(panel.drawn_codes, panel.edges))
+    held = zip(live["code"].tolist(), live["share"].tolist(), strict=True)
     return [
         {
             "type": "scatter",
@@ -198,7 +203,6 @@ def _traces(panel: PlanePanel, name: str) -> list[Trace]:
             "opacity": NET_OPACITY,
             "hoverinfo": "skip",
             "name": "grid",
-            **place,
         },
         {
             "type": "scatter",
@@ -214,10 +218,9 @@ def _traces(panel: PlanePanel, name: str) -> list[Trace]:
                 "line": {"color": "white", "width": 1.5},
                 "opacity": 1,
             },
-            "hovertext": [f"code {row.code}: {row.share:.1%} of the points" for row in live.itertuples()],
+            "hovertext": [f"code {code}: {share:.1%} of the points" for code, share in held],
             "hoverinfo": "text",
             "name": "codes",
-            **place,
         },
         {
             "type": "scatter",
@@ -226,22 +229,19 @@ def _traces(panel: PlanePanel, name: str) -> list[Trace]:
             "meta": lost["code"].tolist(),
             "mode": "markers",
             "marker": {"size": 11, "symbol": "x", "color": "white", "line": {"color": INK, "width": 1.5}},
-            "hovertext": [f"code {row.code} is dead: no point takes it" for row in lost.itertuples()],
+            "hovertext": [f"code {code} is dead: no point takes it" for code in lost["code"].tolist()],
             "hoverinfo": "text",
             "name": "dead codes",
-            **place,
         },
     ]
 
 
 def _together(live: pd.DataFrame) -> list[str]:
     """The number of codes at each place, as the label of the last code there, which lies on top."""
-    places = live[["x", "y"]].round(2).apply(tuple, axis=1) if len(live) else pd.Series(dtype=object)
-    last = ~places.duplicated(keep="last")
-    return [
-        f"{row.together}×" if on_top and row.together > 1 else ""
-        for row, on_top in zip(live.itertuples(), last, strict=True)
-    ]
+    places = list(zip(live["x"].round(2).tolist(), live["y"].round(2).tolist(), strict=True))
+    last = {place: code for code, place in enumerate(places)}
+    counted = zip(places, live["together"].tolist(), strict=True)
+    return [f"{codes}×" if last[place] == code and codes > 1 else "" for code, (place, codes) in enumerate(counted)]
 
 
 def _points_picture(panel: PlanePanel, points: NDArray[np.floating]) -> str:
