@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -37,11 +38,15 @@ LOWEST_SHARE, HIGHEST_SHARE = 0.01, 10.0
 @dataclass(frozen=True, eq=False)
 class TemperatureView:
     """One temperature: tokens of the sample (`TemperatureProbe.at`), those of the pictures on their grids
-    (`token_map`), and the pictures themselves, reconstructed softly and hard."""
+    (`token_map`), and the pictures themselves, reconstructed softly and hard when they are first asked for."""
 
     tokens: pd.DataFrame
     placed: pd.DataFrame
-    reconstructions: Reconstructions
+    reconstruct: Callable[[], Reconstructions]
+
+    @property
+    def reconstructions(self) -> Reconstructions:
+        return self.reconstruct()
 
 
 class TemperatureViews:
@@ -77,6 +82,7 @@ class TemperatureViews:
         few = min(tokens, SWEEP_TOKENS, max(LEAST_TOKENS, SWEEP_PAIRS // quantizer.codebook_size))
         self._few = TemperatureProbe(quantizer, sample_latents(study.latents, few))
         self._previews: dict[float, TemperatureView] = {}
+        self._reconstructions: dict[float, Reconstructions] = {}
         self._curves: Curves | None = None
 
     def at(self, temperature: float) -> TemperatureView:
@@ -86,14 +92,20 @@ class TemperatureViews:
     def preview(self, temperature: float) -> TemperatureView:
         """The same for at most SWEEP_TOKENS tokens of the sample; the pictures are those of `at`."""
         if temperature not in self._previews:
-            softness = self.pictured.softness(temperature)
-            soft = decoded_pictures(self.tokenizer, to_grid(softness.soft, self.pictured.latents))
             self._previews[temperature] = TemperatureView(
                 tokens=self._few.at(temperature),
                 placed=token_map(self.pictured.at(temperature), self.pictured.latents.shape),
-                reconstructions=Reconstructions(self.images, soft, self._hard_pictures, temperature),
+                reconstruct=partial(self.reconstructions, temperature),
             )
         return self._previews[temperature]
+
+    def reconstructions(self, temperature: float) -> Reconstructions:
+        """The pictures at this temperature. Raises InputError for one that is not positive."""
+        if temperature not in self._reconstructions:
+            softness = self.pictured.softness(temperature)
+            soft = decoded_pictures(self.tokenizer, to_grid(softness.soft, self.pictured.latents))
+            self._reconstructions[temperature] = Reconstructions(self.images, soft, self._hard_pictures, temperature)
+        return self._reconstructions[temperature]
 
     def is_previewed(self, temperature: float) -> bool:
         """Whether the result of `preview` is kept already."""
@@ -102,6 +114,10 @@ class TemperatureViews:
     def is_known(self, temperature: float) -> bool:
         """Whether the result of `at` is kept already."""
         return temperature in self._previews and self.sample.is_known(temperature)
+
+    def is_reconstructed(self, temperature: float) -> bool:
+        """Whether the result of `reconstructions` is kept already."""
+        return temperature in self._reconstructions
 
     @cached_property
     def _hard_pictures(self) -> NDArray[np.uint8]:

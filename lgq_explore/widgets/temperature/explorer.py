@@ -242,15 +242,38 @@ class TemperatureExplorer(Explorer):
         self._marks_of(snapshot)
 
     def ahead(self) -> Piece | None:
-        """The nearest temperature around the present one that is not answered yet."""
+        """The nearest temperature around the present one that is not answered yet, then the snapshots beside this."""
         # One set from Python may lie between those of the slider.
         nearest = [self.temperature, *_nearest_first(self.offered_temperatures, self.temperature)[:AHEAD]]
-        unknown = next((near for near in nearest if not self._views.is_known(near)), None)
-        return None if unknown is None else partial(self._views.at, unknown)
+        asked = [(self._views, near) for near in nearest]
+        if self._views.quantizer.codebook_size < MANY_CODES:
+            asked += [(self._views_of(step), self.temperature) for step in _beside(self.steps, self.snapshot)]
+        with_pictures = self.view == "pictures"
+        unknown = next((each for each in asked if not _is_answered(*each, with_pictures)), None)
+        return None if unknown is None else partial(_answer, *unknown, with_pictures)
 
     def computed(self) -> None:
         if self._awaits_the_rest and self._views.is_known(self.temperature):
             self._state_changed()
+
+
+def _is_answered(views: TemperatureViews, temperature: float, with_pictures: bool) -> bool:
+    is_decoded = not with_pictures or views.is_reconstructed(temperature)
+    return views.is_prepared and views.is_known(temperature) and is_decoded
+
+
+def _answer(views: TemperatureViews, temperature: float, with_pictures: bool) -> None:
+    """Compute what the panel shows at a temperature; called in another thread."""
+    views.prepare()
+    view = views.at(temperature)
+    if with_pictures:
+        view.reconstruct()
+
+
+def _beside(steps: Sequence[int], step: int) -> list[int]:
+    """The steps after and before this one."""
+    place = steps.index(step)
+    return [*steps[place + 1 : place + 2], *steps[max(0, place - 1) : place]]
 
 
 def _nearest_first(temperatures: Sequence[float], temperature: float) -> list[float]:

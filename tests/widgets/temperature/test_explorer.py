@@ -142,6 +142,29 @@ def test_neighbouring_temperatures_are_made_ready_while_nobody_moves(run: Run) -
     assert not panel._views.is_known(panel.offered_temperatures[0])
 
 
+def test_the_snapshots_beside_the_present_one_are_made_ready_too(run: Run) -> None:
+    async def wait() -> TemperatureExplorer:
+        panel = TemperatureExplorer(run, temperature=0.1, snapshot=3)
+        await panel.ready()
+        return panel
+
+    panel = asyncio.run(wait())
+    assert panel.steps == [0, 3, 6]
+    for step in panel.steps:
+        assert panel._views_of(step).is_prepared
+        assert panel._views_of(step).is_known(0.1)
+
+
+def test_pictures_are_decoded_where_they_are_shown_alone(run: Run) -> None:
+    async def look(view: str) -> bool:
+        panel = TemperatureExplorer(run, temperature=0.1, view=view)
+        await panel.ready()
+        near = panel.offered_temperatures[panel.offered_temperatures.index(0.1) + 1]
+        return panel._views.is_reconstructed(near)
+
+    assert [asyncio.run(look(view)) for view in ("decided", "shares", "pictures")] == [False, False, True]
+
+
 def detail(panel: TemperatureExplorer) -> str:
     """What the title of the drawn distributions says."""
     return str(drawn(panel, "decided")["layout"]["title"]["text"])
