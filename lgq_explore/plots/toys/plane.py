@@ -74,7 +74,7 @@ class PlanePanel:
         """Lines between codes, codes, and dead codes, without the names of their axes. Errors as of `drawn_codes`."""
         return _traces(self)
 
-    @property
+    @cached_property
     def drawn_codes(self) -> pd.DataFrame:
         """`codes`, or none of them. Raises InputError where a column is missing, or there are no rows."""
         if self.codes is None:

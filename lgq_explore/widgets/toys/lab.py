@@ -40,6 +40,8 @@ VIEWS = {"distance": "distance", "centres": "centres"}
 """What is drawn beside the splits: as the buttons say it, and as the trait does."""
 FIGURES_KEPT = 4
 """Of annealed codebooks. What does not depend on the temperature is not drawn again at another one."""
+SETTINGS_KEPT = 4
+"""Whose views and pictures are kept, for a reader who goes to and fro between them."""
 Measured = ToyFit | ToyProgress | ToyView
 """What has a curve of training."""
 SETTING = (
@@ -106,12 +108,13 @@ class ToyLab(Explorer):
         self._follower = Follower[ToyFit](
             self, "lab", in_a_script="lab.train()", show=self._show_training, report=self.refuse
         )
-        self._seen: tuple[Any, ToyView] | None = None
+        self._seen: ToyView | None = None
+        self._view_of = lru_cache(maxsize=SETTINGS_KEPT)(_make_view)
         self._annealing: Annealing | None = None  # what the present setting needs, and how far it is
         self._annealing_stopped = False
         self._drawn_path = lru_cache(maxsize=FIGURES_KEPT)(_draw_path)
-        self._drawn_distance = lru_cache(maxsize=1)(_draw_distance)
-        self._hard_plane = lru_cache(maxsize=1)(hard_plane)
+        self._drawn_distance = lru_cache(maxsize=SETTINGS_KEPT)(_draw_distance)
+        self._hard_plane = lru_cache(maxsize=SETTINGS_KEPT)(hard_plane)
         self._train_button = button(
             "Train", "learn this setting", lambda: self._follower.clicked(self.start), icon="play"
         )
@@ -157,6 +160,7 @@ class ToyLab(Explorer):
         self._follower.begin(trainer, trainer.start)
         self._trainer, self._fit, self._live = trainer, None, None
         self._annealing_stopped = False
+        self._say_numbers()
 
     def stop(self) -> None:
         """Keep what was learned so far, and anneal no further until training begins or another setting is shown."""
@@ -274,12 +278,9 @@ class ToyLab(Explorer):
 
     @property
     def _view(self) -> ToyView:
-        """Of what was learned, what is being learned, or the start; the newest is kept."""
-        setting, source = self.setting, self._fit or self._live
-        key = (setting, source)
-        if self._seen is None or self._seen[0] != key:
-            self._seen = key, ToyView(setting, analysis.toys.toy_start(setting) if source is None else source.quantizer)
-        return self._seen[1]
+        """Of what was learned, what is being learned, or the start; those of the last settings are kept."""
+        self._seen = self._view_of(self.setting, self._fit or self._live)
+        return self._seen
 
     @property
     def _has_optimum(self) -> bool:
@@ -374,14 +375,14 @@ class ToyLab(Explorer):
 
     def _redraw(self) -> None:
         super()._redraw()
-        if self._annealing is not None and self._seen is not None and self._annealing.of != annealed_for(self._seen[1]):
+        if self._annealing is not None and self._seen is not None and self._annealing.of != annealed_for(self._seen):
             self._annealing.give_up()  # what the reader set meanwhile is first
 
     def ahead(self) -> Piece | None:
         """What the setting that is drawn lacks: the least distortion, then the annealed codebook."""
         if self._seen is None:
             return None
-        view = self._seen[1]
+        view = self._seen
         if not view.knows_optimum:
             return partial(analysis.toys.toy_optimum, view.setting.data, len(view.codebook))
         if view.knows_path or self._annealing_stopped:
@@ -407,6 +408,10 @@ class ToyLab(Explorer):
         self._redraw()
         if trainer.error is not None:
             self.refuse(trainer.error)
+
+
+def _make_view(setting: ToySetting, source: ToyFit | ToyProgress | None) -> ToyView:
+    return ToyView(setting, analysis.toys.toy_start(setting) if source is None else source.quantizer)
 
 
 def _draw_path(name: str, path: AnnealingPath) -> go.Figure:

@@ -13,7 +13,7 @@ from ...panel import Panel
 from .kernel_loop import KernelLoop, log_defect, running_loop
 from .trainer_thread import Result, State, TrainerThread
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.1
 DRAWING_SHARE = 0.25
 """Largest share of time spent drawing, which holds the GIL."""
 
