@@ -68,7 +68,7 @@ class BareCharts:
         """The state of charts that show these figures, named by their places: "0", "1"."""
         charts = Charts()
         charts.show({str(place): figure for place, figure in enumerate(figures)})
-        return {"figures": charts.figures, "marks": charts.marks, "dots": charts.dots}
+        return {"figures": charts.figures, "marks": charts.marks, "dots": charts.dots, "ground": charts.ground}
 
     def set(self, state: Mapping[str, Any]) -> None:
         self.page.evaluate("model.set", state)

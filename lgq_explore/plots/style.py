@@ -67,6 +67,10 @@ ON_CANVAS = "on a canvas"
 long. Axes are linear and have ranges. Markers are discs of one size, in one colour or on a colour axis; what is said of
 one is a `hovertemplate` of its `text` or `customdata`."""
 
+ON_GROUND = "on the ground of a canvas"
+"""The `meta` of traces as those ON_CANVAS that lie below them, each in one colour. A page keeps them while others come
+and go above: they neither travel nor are drawn again."""
+
 CHART_HEIGHT = 350
 """Screen pixels that a chart beside another one needs at least."""
 

@@ -67,8 +67,9 @@ class Explorer(Stateful, Panel):
 
     Where that would hold the kernel's loop for longer than a quarter of a second, the subclass says by `missing` what
     has to be computed first. It is computed in the background; meanwhile the charts are marked as not up to date, the
-    message says why, and every input works. What is only likely to be asked for next is given by `ahead`. While the
-    reader waits, for what is `missing` or for what `awaited` tells, Stop stands beside the message.
+    message says why, and every input works. What is only likely to be asked for next is given by `ahead`; what is
+    missing does not wait for the end of it, so both may be computed at once. While the reader waits, for what is
+    `missing` or for what `awaited` tells, Stop stands beside the message.
     """
 
     WIDE: ClassVar[tuple[str, ...]] = ()
@@ -85,7 +86,9 @@ class Explorer(Stateful, Panel):
         self._loop = KernelLoop()
         self._is_due = False
         self._drawn_at = -math.inf
-        self._background = Background(self._next_piece, self._piece_done, self._work_failed, self._rest)
+        self._background = Background(
+            self._piece_ahead, self._piece_done, self._work_failed, urgent=self._missing_piece, rest=self._rest
+        )
         self.take(state)
         self.inputs = self.bound_inputs(self.refuse, self._state_changed)
         said = row(self._message, self._stop_or_go_on)
@@ -273,16 +276,26 @@ class Explorer(Stateful, Panel):
         can_wait = self.OPENS_EMPTY or self.charts.figures
         return self.missing() if self._loop.is_running and can_wait else None
 
-    def _next_piece(self) -> Piece | None:
+    def _missing_piece(self) -> Piece | None:
         try:
             missing = self._missing_beside_the_loop()
         except InputError:  # the reader was told when the state was to be drawn
             return None
-        piece = self.ahead() if missing is None else missing.do
-        return partial(_within_half_of_the_threads, piece) if piece is not None and self.charts.figures else piece
+        return None if missing is None else self._beside_the_page(missing.do)
+
+    def _piece_ahead(self) -> Piece | None:
+        try:
+            piece = self.ahead() if self._missing_beside_the_loop() is None else None
+        except InputError:
+            return None
+        return None if piece is None else self._beside_the_page(piece)
+
+    def _beside_the_page(self, piece: Piece) -> Piece:
+        """The piece in half of the threads: the page needs cores to draw. What a panel opens with may have all."""
+        return partial(_within_half_of_the_threads, piece) if self.charts.figures else piece
 
     def _rest(self) -> float:
-        return 0.0 if self.charts.stale else self._drawn_at + REST_SECONDS - monotonic()
+        return self._drawn_at + REST_SECONDS - monotonic()
 
     def _piece_done(self) -> None:
         if self.charts.stale:

@@ -15,7 +15,7 @@ from playwright.sync_api import Page
 
 from benchmarks.browser.bare_charts import BareCharts
 from lgq_explore.plots.geometry import MapPane, draw_latent_maps
-from lgq_explore.plots.style import ON_CANVAS, PAPER, Title, axis, layout
+from lgq_explore.plots.style import ON_CANVAS, ON_GROUND, PAPER, Title, axis, layout
 
 pytestmark = pytest.mark.browser
 
@@ -184,6 +184,42 @@ def test_other_points_and_titles_are_drawn_without_plotly(page: Page) -> None:
     charts.show([codes_map(1, shift=0.5)])
     assert colours_at(charts, [[2, 2], [2.5, 2], [2.5, 7]]) == [WHITE, RED, GREEN]
     assert page.locator(".lgq-chart-title").inner_text() == "A map step 1"
+
+
+COUNT_DRAWINGS = """() => {
+    globalThis.drawings = 0;
+    const draw = CanvasRenderingContext2D.prototype.putImageData;
+    CanvasRenderingContext2D.prototype.putImageData = function (...what) {
+        drawings += 1;
+        return draw.apply(this, what);
+    };
+}"""
+"""A drawing for each trace of points."""
+
+
+def test_the_ground_below_stays_while_other_points_are_drawn_and_moves_with_the_axes(page: Page) -> None:
+    blue = go.Scatter(x=[2, 6.5], y=[2, 6.5], mode="markers", marker={"color": "#0000FF", "size": 12}, meta=ON_GROUND)
+    paper = go.Scatter(x=[8.5], y=[0.5], mode="markers", marker={"color": PAPER, "size": 12}, meta=ON_GROUND)
+
+    def on_ground(**codes: float) -> go.Figure:
+        return codes_map(**codes).add_traces([blue, paper])
+
+    charts = BareCharts(page, [on_ground()])
+    assert colours_at(charts, [[2, 2], [6.5, 6.5], [2.5, 2]]) == [RED, BLUE, WHITE]  # it lies below
+    page.evaluate(COUNT_DRAWINGS)
+    charts.show([on_ground(shift=0.5)])
+    assert page.evaluate("drawings") == 2
+    assert colours_at(charts, [[2, 2], [6.5, 6.5], [2.5, 2]]) == [BLUE, BLUE, RED]
+    charts.read("Plotly.relayout(chart, {'xaxis.range': [1, 9], 'yaxis.range': [1, 9]}).then(() => null)")
+    charts.settle()
+    assert colours_at(charts, [[6.5, 6.5], [6, 6.5]]) == [BLUE, WHITE]
+    assert page.evaluate("drawings") >= 6
+    charts.read("Plotly.relayout(chart, {'xaxis.range': [-1, 10], 'yaxis.range': [-1, 10]}).then(() => null)")
+    page.evaluate("document.body.dataset.jpThemeLight = 'false'")
+    charts.settle()
+    assert colours_at(charts, [[6.5, 6.5], [8.5, 0.5]]) == [BLUE, BLACK]
+    charts.show([codes_map()])
+    assert colours_at(charts, [[6.5, 6.5]]) == [BLACK]
 
 
 def test_points_that_are_gone_leave_nothing_behind(page: Page) -> None:

@@ -265,18 +265,21 @@ def test_what_is_moved_leaves_cores_to_the_page_that_draws() -> None:
 
 
 def test_nothing_is_computed_ahead_while_the_page_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def move() -> list[int]:
-        explorer = CountsThreads(selection=[3])
-        counts = [len(explorer.computed_for)]
-        monkeypatch.setattr(explorer_module, "REST_SECONDS", 3600.0)
-        explorer.selection = [5]
-        await asyncio.sleep(0.3)
-        counts.append(len(explorer.computed_for))
-        monkeypatch.setattr(explorer_module, "REST_SECONDS", 0.0)
-        await explorer.ready()
-        return [*counts, len(explorer.computed_for)]
+    times = iter(range(3))  # the page draws until it was looked at so often
 
-    assert asyncio.run(move()) == [0, 0, 1]
+    async def move() -> tuple[float, list[list[int]]]:
+        explorer = CountsThreads(selection=[3])
+        at_first = explorer._rest()
+        monkeypatch.setattr(explorer, "_rest", lambda: 0.001 if next(times, None) is not None else 0.0)
+        monkeypatch.setattr(explorer._background, "_rest", explorer._rest)
+        explorer.selection = [5]
+        await explorer.ready()
+        return at_first, explorer.computed_for
+
+    at_first, computed_for = asyncio.run(move())
+    assert 0 < at_first <= explorer_module.REST_SECONDS
+    assert next(times, None) is None
+    assert computed_for == [[5]]
 
 
 def test_linked_panels_share_a_selection() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .cells import publish_code_cells
 from .efficiency import publish_efficiency
-from .latent_map import draw_latent_maps, publish_latent_map
+from .latent_map import draw_latent_maps, mark_codes, publish_latent_map
 from .neighbours import draw_code_neighbours, publish_code_neighbours
 from .panes import CODE_COLOURS, MapPane
 
@@ -13,6 +13,7 @@ __all__ = [
     "MapPane",
     "draw_code_neighbours",
     "draw_latent_maps",
+    "mark_codes",
     "publish_code_cells",
     "publish_code_neighbours",
     "publish_efficiency",

@@ -18,7 +18,20 @@ from numpy.typing import NDArray
 
 from ..paper import fitting_columns, fitting_height, fitting_letters, line_inches, present_paper
 from ..printing import RARE_COLOURS, figure_of_size, publication_style, publish_title
-from ..style import GUIDE, ON_CANVAS, ON_TOP, PAPER, VERMILION, Title, axis, layout, live_text, note, printed_text
+from ..style import (
+    GUIDE,
+    ON_CANVAS,
+    ON_GROUND,
+    ON_TOP,
+    PAPER,
+    VERMILION,
+    Title,
+    axis,
+    layout,
+    live_text,
+    note,
+    printed_text,
+)
 from .net import broken_line, line_ends
 from .panes import (
     CODE_COLOURS,
@@ -100,6 +113,11 @@ def draw_latent_maps(
     ]
 
 
+def mark_codes(pane: MapPane, selected: Sequence[int]) -> go.Figure:
+    """The marks of selected codes, on top of what `draw_latent_maps` draws; none in a pane that isn't selectable."""
+    return go.Figure([_marks(pane, selected)])
+
+
 def publish_latent_map(
     panes: Sequence[MapPane],
     colour: str = "usage",
@@ -173,14 +191,13 @@ def _traces(pane: MapPane, kind: CodeColour, selected: Sequence[int]) -> list[An
     has_value = np.isfinite(values)
     size = marker_size(len(pane.codes))
     lines = broken_line(line_ends(pane.codes, pane.edges))
-    marked = pane.codes[pane.codes["code"].isin(selected if pane.selectable else [])]
     # A selection is marked by rings, because plotly would fade everything that is not selected, permanently.
     plain: dict[str, Any] = {"unselected": {"marker": {"opacity": 1}}}
     plain_tokens: dict[str, Any] = {"unselected": {"marker": {"opacity": TOKEN_OPACITY}}}
     return [
         go.Scattergl(
             x=_bytes(pane.tokens["x"]), y=_bytes(pane.tokens["y"]), mode="markers", hoverinfo="skip", name="tokens",
-            meta=ON_CANVAS, marker={"size": 2.5, "color": TOKEN, "opacity": TOKEN_OPACITY}, **plain_tokens,
+            meta=ON_GROUND, marker={"size": 2.5, "color": TOKEN, "opacity": TOKEN_OPACITY}, **plain_tokens,
         ),
         go.Scattergl(
             x=lines[0], y=lines[1], mode="lines", hoverinfo="skip", name="grid", meta=ON_CANVAS,
@@ -199,12 +216,18 @@ def _traces(pane: MapPane, kind: CodeColour, selected: Sequence[int]) -> list[An
             hovertemplate=f"{_hovered_code(pane)}<extra></extra>",
             text=_texts(pane, has_value, kind), **plain,
         ),
-        go.Scattergl(
-            x=_bytes(marked["x"]).tolist(), y=_bytes(marked["y"]).tolist(), mode="markers", hoverinfo="skip",
-            marker={"size": size + 6, "symbol": "circle-open", "color": VERMILION, "line": {"width": 2}},
-            name="selected", meta=ON_TOP,
-        ),
+        _marks(pane, selected),
     ]  # fmt: skip
+
+
+def _marks(pane: MapPane, selected: Sequence[int]) -> go.Scattergl:
+    marked = pane.codes[pane.codes["code"].isin(selected if pane.selectable else [])]
+    return go.Scattergl(
+        x=_bytes(marked["x"]).tolist(), y=_bytes(marked["y"]).tolist(), mode="markers", hoverinfo="skip",
+        marker={"size": marker_size(len(pane.codes)) + 6, "symbol": "circle-open", "color": VERMILION,
+                "line": {"width": 2}},
+        name="selected", meta=ON_TOP,
+    )  # fmt: skip
 
 
 def _points(pane: MapPane, chosen: NDArray[np.bool_]) -> dict[str, Any]:

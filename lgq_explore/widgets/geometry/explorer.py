@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,9 +13,9 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure
 
 from lgq_explore import plots
-from lgq_explore.analysis.geometry.embedding import say_nothing
 from lgq_explore.errors import InputError, printable
 from lgq_explore.frames.geometry import CODE, TOKEN
+from lgq_explore.kept import Kept
 from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import Explorer
@@ -39,6 +39,10 @@ OF_THE_OTHER = ("lattice", "latents")
 ON_THE_SAME_AXES = ("fitted", "start")
 
 REPLAY_MILLISECONDS = 900
+
+CHARTS = ("map", "beside")
+FIGURES_KEPT = 4
+"""Of the last states: whoever compares two goes back and forth between them."""
 
 
 class GeometryExplorer(Explorer):
@@ -86,12 +90,14 @@ class GeometryExplorer(Explorer):
         grid = None if self._other is None else self._other.quantizer
         levels = grid.lattice if grid is not None and grid.codebook_is_fixed else ()
         self._maps = StudyMaps(self.study, levels or None)
-        self.steps = self._maps.map(MapRequest("pca"), say_nothing).steps
+        self.steps = self._maps.map(MapRequest("pca")).steps
         # Without another run, nothing comes first, and nothing of another run is offered.
         alone = {"nothing": "nothing", **{said: name for said, name in BESIDE.items() if name not in OF_THE_OTHER}}
         self.offered_beside = alone if self._other is None else BESIDE
         self._progress = ""
-        self._failures: dict[tuple[StudyMaps, MapRequest], str] = {}
+        self._failures: dict[tuple[StudyMaps, MapRequest | PaneRequest], str] = {}
+        self._shown: tuple[Hashable, ...] = ()
+        self._figures = Kept[tuple[Hashable, ...], list[go.Figure]](most=FIGURES_KEPT)
         super().__init__(**state)
 
     def __repr__(self) -> str:
@@ -129,10 +135,19 @@ class GeometryExplorer(Explorer):
         return [self.study, *([self._other.study] if self._other else [])]
 
     def draw(self) -> dict[str, go.Figure]:
-        maps = plots.geometry.draw_latent_maps(
-            self._panes(), self.colour, selected=self.selection, shared_axes=self._is_shared()
-        )
-        return dict(zip(("map", "beside"), maps, strict=False))
+        self._shown = self._asked_for()
+        return dict(zip(CHARTS, self._figures.get(self._shown, self._draw_maps), strict=False))
+
+    def marks(self) -> dict[str, go.Figure]:
+        marks = [plots.geometry.mark_codes(pane, self.selection) for pane in self._panes()]
+        return dict(zip(CHARTS, marks, strict=False))
+
+    def _asked_for(self) -> tuple[Hashable, ...]:
+        """All that the figures depend on."""
+        return (self.beside_as, *self._pane_requests())
+
+    def _draw_maps(self) -> list[go.Figure]:
+        return plots.geometry.draw_latent_maps(self._panes(), self.colour, shared_axes=self._is_shared())
 
     def printed(self) -> Figure:
         return plots.geometry.publish_latent_map(
@@ -161,7 +176,7 @@ class GeometryExplorer(Explorer):
             "selected_codes": len(self.selection),
         }
         for place, (pane, (maps, request)) in enumerate(zip(self._panes(), drawn, strict=True)):
-            numbers |= numbers_of(pane, maps.made[request], "beside_" if place else "")
+            numbers |= numbers_of(pane, maps.map(request), "beside_" if place else "")
         return numbers
 
     def line(self) -> str:
@@ -221,15 +236,15 @@ class GeometryExplorer(Explorer):
         """The maps that are shown, made."""
         shown = self._to_draw()
         for maps, request in shown:
-            maps.map(request, say_nothing)
+            maps.map(request)
         return shown
 
     def _to_draw(self) -> list[tuple[StudyMaps, MapRequest]]:
         """The maps that are shown: those requested for, or, while these are made, what takes less long."""
         requested = self._requested()
-        if self._loop.is_running and not all(self._is_known(*one) for one in requested):
+        if self._loop.is_running and not all(maps.has(request) for maps, request in requested):
             at_once = [(maps, replace(request, method="pca")) for maps, request in requested]
-            if not self._is_known(*at_once[0]) and at_once[0][1].with_grid:
+            if at_once[0][1].with_grid and not self._maps.has(at_once[0][1]):
                 at_once = [(self._maps, MapRequest("pca"))]
             requested = at_once
         return requested
@@ -257,38 +272,50 @@ class GeometryExplorer(Explorer):
         step = self.steps[0] if self.beside_as == "start" else None
         return [left, (other, PaneRequest(beside, self.colour, step, of_grid=self.beside_as == "fitted"))]
 
-    def _is_known(self, maps: StudyMaps, request: MapRequest) -> bool:
-        return request in maps.made
-
     def _next_unknown(self) -> tuple[StudyMaps, MapRequest] | None:
-        missing = (one for one in self._requested() if not self._is_known(*one) and one not in self._failures)
+        missing = (one for one in self._requested() if not one[0].has(one[1]) and one not in self._failures)
         return next(missing, None)
+
+    def _next_steps(self) -> Iterator[tuple[StudyMaps, PaneRequest]]:
+        """The codes of the steps beside the present one, where the slider goes next."""
+        place = self.steps.index(self.snapshot)
+        maps, pane = self._pane_requests()[0]
+        for step in [*self.steps[place + 1 : place + 2], *self.steps[max(0, place - 1) : place]]:
+            yield maps, replace(pane, step=step)
 
     def missing(self) -> Work | None:
         for maps, request in self._to_draw():
-            if not self._is_known(maps, request):
-                return Work("the map", partial(maps.map, request, say_nothing))
+            if not maps.has(request):
+                return Work("the map", partial(maps.map, request))
         for maps, pane in self._pane_requests():
-            if not maps.knows(pane):
+            if not maps.at_hand(pane):
                 return Work(f"the map coloured by {self.colour.replace('_', ' ')}", partial(maps.pane, pane))
         return None
 
     def ahead(self) -> Piece | None:
         unknown = self._next_unknown()
-        return None if unknown is None else partial(self._make, *unknown)
+        if unknown is not None:
+            maps, request = unknown
+            return partial(self._attempt, unknown, partial(maps.map, request, self._hear))
+        steps = ((maps, pane) for maps, pane in self._next_steps() if not maps.at_hand(pane))
+        step = next((one for one in steps if one not in self._failures), None)
+        return None if step is None else partial(self._attempt, step, partial(step[0].pane, step[1]))
 
     def computed(self) -> None:
-        self._state_changed()
+        if self._asked_for() == self._shown:
+            self._say_hint()
+        else:
+            self._state_changed()
 
-    def _make(self, maps: StudyMaps, request: MapRequest) -> None:
-        """Make a map; called in another thread, where no widget may be touched."""
+    def _attempt(self, asked: tuple[StudyMaps, MapRequest | PaneRequest], make: Piece) -> None:
+        """Make a map or a pane ahead; called in another thread, where no widget may be touched."""
         self._progress = ""
         try:
-            maps.map(request, self._hear)
+            make()
         except Abandoned:
             raise
-        except Exception as error:  # shown in the panel, and not tried again
-            self._failures[maps, request] = str(error) if isinstance(error, InputError) else repr(error)
+        except Exception as error:  # of a map it is shown in the panel; neither is tried again ahead
+            self._failures[asked] = str(error) if isinstance(error, InputError) else repr(error)
 
     def _hear(self, sentence: str) -> None:
         self._background.require_wanted()

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from lgq_explore import analysis, plots
-from lgq_explore.analysis.geometry.embedding import Report
+from lgq_explore.analysis.geometry.embedding import Report, say_nothing
 from lgq_explore.frames.geometry import CODE, GRID, TOKEN
 from lgq_explore.kept import Kept
 from lgq_explore.runs.study import Study
 
 PRINCIPAL_AXES = ("first principal axis", "second principal axis")
 PANES_KEPT = 16
+MAPS_KEPT = 8
+"""All that can be asked for of one study: by two methods, in two spaces, or with a grid."""
 
 
 @dataclass(frozen=True)
@@ -39,43 +40,54 @@ class PaneRequest:
 
 @dataclass(eq=False)
 class StudyMaps:
-    """A study whose codebook is looked at, and the maps that were made of it so far."""
+    """A study whose codebook is looked at, and the maps that were made of it so far. Any thread may ask for one."""
 
     study: Study
     levels: tuple[int, ...] | None = None  # of the grid that is fitted; by default those nearest to the study's K
-    made: dict[MapRequest, analysis.geometry.LatentMap] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.quantizer = self.study.quantizer
-        self.grid: analysis.geometry.FittedGrid | None = None
-        self._regularity = lru_cache(maxsize=PANES_KEPT)(self._regularity_of)
+        self._maps = Kept[MapRequest, analysis.geometry.LatentMap](most=MAPS_KEPT)
+        self._grids = Kept[tuple[int, ...] | None, analysis.geometry.FittedGrid](most=1)
+        self._regularity = Kept[tuple[str, int], analysis.geometry.LatticeRegularity](most=PANES_KEPT)
         self._panes = Kept[PaneRequest, plots.geometry.MapPane](most=PANES_KEPT)
 
-    def map(self, request: MapRequest, report: Report) -> analysis.geometry.LatentMap:
-        """The map, made now if it was not before."""
-        if request not in self.made:
-            if request.with_grid and self.grid is None:
-                report("fitting the grid to the tokens")
-                self.grid = analysis.geometry.fit_grid(self.study, self.levels)
-            grid = self.grid if request.with_grid else None
-            self.made[request] = analysis.geometry.latent_map(
-                self.study, request.method, space=request.space, grid=grid, report=report
-            )
-        return self.made[request]
+    def map(self, request: MapRequest, report: Report = say_nothing) -> analysis.geometry.LatentMap:
+        """The map, made now if `has` it not."""
+        return self._maps.get(request, lambda: self._map(request, report))
+
+    def has(self, request: MapRequest) -> bool:
+        """Whether the map was made before."""
+        return self._maps.is_known(request)
 
     def pane(self, pane: PaneRequest) -> plots.geometry.MapPane:
-        """A pane of a map that was made already; it takes a while where `knows` it not."""
+        """A pane of a map that was made already; it takes a while where it isn't `at_hand`."""
         make = self._grid_pane if pane.of_grid else self._pane
         return self._panes.get(pane, lambda: make(pane))
 
-    def knows(self, pane: PaneRequest) -> bool:
-        """Whether the pane is kept."""
-        return self._panes.is_known(pane)
+    def at_hand(self, pane: PaneRequest) -> bool:
+        """Whether the pane is kept, or what takes long of it is: then it is made at once."""
+        if pane.of_grid or _costly(pane.colour):
+            return self._panes.is_known(pane)
+        return self._regularity.is_known((pane.map.space, self._step_of(pane)))
+
+    def _map(self, request: MapRequest, report: Report) -> analysis.geometry.LatentMap:
+        grid = None
+        if request.with_grid:
+            report("fitting the grid to the tokens")
+            grid = self._grid()
+        return analysis.geometry.latent_map(self.study, request.method, space=request.space, grid=grid, report=report)
+
+    def _grid(self) -> analysis.geometry.FittedGrid:
+        return self._grids.get(self.levels, lambda: analysis.geometry.fit_grid(self.study, self.levels))
+
+    def _step_of(self, pane: PaneRequest) -> int:
+        return self.study.trained.finished_steps if pane.step is None else pane.step
 
     def _pane(self, pane: PaneRequest) -> plots.geometry.MapPane:
         """A map that was made already, with the codes of `step` (today's by default) on it."""
-        request, colour, mapped = pane.map, pane.colour, self.made[pane.map]
-        step = mapped.steps[-1] if pane.step is None else pane.step
+        request, colour, mapped = pane.map, pane.colour, self.map(pane.map)
+        step = self._step_of(pane)
         method, size = self.study.method, f"{self.quantizer.codebook_size:,d}"
         if not self.quantizer.codebook_is_fixed:
             heading = f"{method}: {size} learned codes, step {step:,d}"
@@ -84,7 +96,8 @@ class StudyMaps:
         else:
             heading = f"{method}: {_levels(self.quantizer.levels)} grid, in its own space"
         colours = analysis.geometry.map_colours(self.study, step, _costly(colour))
-        regularity = self._regularity(request.space, step)
+        # It comes last of what takes long: where it is known, so are the tokens' codes (`at_hand`).
+        regularity = self._regularity.get((request.space, step), lambda: self._regularity_of(request.space, step))
         made = _pane(mapped, mapped.of(CODE, step), colours, regularity, heading, self.quantizer.lattice)
         if self.quantizer.codebook_is_fixed or not self.quantizer.lattice:
             return made
@@ -94,8 +107,7 @@ class StudyMaps:
 
     def _grid_pane(self, pane: PaneRequest) -> plots.geometry.MapPane:
         """The fitted grid on the same map."""
-        assert self.grid is not None
-        mapped, grid = self.made[pane.map], self.grid
+        mapped, grid = self.map(pane.map), self._grid()
         colours = analysis.geometry.grid_colours(self.study, grid, _costly(pane.colour))
         heading = f"{_levels(grid.levels)} grid, fitted to the same tokens"
         regularity = analysis.geometry.lattice_regularity(grid.points)

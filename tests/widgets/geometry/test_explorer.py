@@ -56,7 +56,7 @@ def figure_of(panel: GeometryExplorer, name: str = "map") -> dict[str, Any]:
 
 def points_of(panel: GeometryExplorer, name: str = "map") -> list[dict[str, Any]]:
     """What the page draws on its canvas: tokens, lines, hollow codes and coloured ones."""
-    return json.loads(panel.charts.dots[name])["data"]
+    return [trace for part in (panel.charts.ground, panel.charts.dots) for trace in json.loads(part[name])["data"]]
 
 
 def marks_of(panel: GeometryExplorer, name: str = "map") -> dict[str, Any]:
@@ -313,6 +313,143 @@ def test_what_fails_in_the_background_is_said_and_not_tried_again(runs: list[Run
     assert "not finite: the model has diverged" in said
     assert summary["method"] == "pca"
     assert failures == 1
+
+
+def drawings_of(panel: GeometryExplorer, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Notes, from now on, the colour of each drawing of maps."""
+    drawn: list[str] = []
+    draw = lgq.plots.geometry.draw_latent_maps
+
+    def noted(panes: Any, colour: str, **settings: Any) -> Any:
+        drawn.append(colour)
+        return draw(panes, colour, **settings)
+
+    monkeypatch.setattr(lgq.plots.geometry, "draw_latent_maps", noted)
+    return drawn
+
+
+def test_a_selection_is_marked_on_the_map_that_is_drawn_already(
+    runs: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = GeometryExplorer(*runs)
+    before, drawn = (panel.charts.figures, panel.charts.dots), drawings_of(panel, monkeypatch)
+    panel.selection = [2, 5]
+    assert (panel.charts.figures, panel.charts.dots, drawn) == (*before, [])
+    where = places(panel)
+    assert list(zip(marks_of(panel)["x"], marks_of(panel)["y"], strict=True)) == [where[code] for code in (2, 5)]
+    assert marks_of(panel, "beside")["x"] == []
+
+
+def test_tokens_do_not_travel_again_with_other_codes_or_colours(
+    runs: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = GeometryExplorer(*runs)
+    assert '"name":"tokens"' in panel.charts.ground["map"]
+    assert '"name":"tokens"' not in panel.charts.dots["map"]
+    sent: list[set[str]] = []
+    monkeypatch.setattr(
+        panel.charts, "send_state", lambda key=None: sent.append({key} if isinstance(key, str) else set(key))
+    )
+    for name, value in (("snapshot", 0), ("colour", "drift"), ("selection", [3])):
+        sent.clear()
+        setattr(panel, name, value)
+        travelled = set().union(*sent)
+        assert "ground" not in travelled, name
+        assert ("dots" in travelled) == (name != "selection")
+    sent.clear()
+    panel.beside_as = "latents"
+    assert "ground" in set().union(*sent)
+
+
+def test_maps_of_the_last_states_are_kept(runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = GeometryExplorer(*runs)
+    before, drawn = panel.charts.figures, drawings_of(panel, monkeypatch)
+    for colour in ("drift", "usage", "drift"):
+        panel.colour = colour
+    assert drawn == ["drift"]
+    panel.colour = "usage"
+    assert panel.charts.figures == before
+
+
+def test_what_takes_long_is_computed_beside_the_loop_and_the_rest_at_once(runs: list[Run]) -> None:
+    async def colour() -> list[tuple[str, bool]]:
+        panel = GeometryExplorer(runs[0])
+        seen = []
+        for wanted in ("last_move", "density", "anisotropy", "density"):
+            panel.colour = wanted
+            panel._redraw()
+            seen.append((wanted, panel.charts.stale))
+            await panel.ready()
+        return seen
+
+    expected = [("last_move", False), ("density", True), ("anisotropy", True), ("density", False)]
+    assert asyncio.run(colour()) == expected
+
+
+def test_a_colour_does_not_wait_for_umap(runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    is_coloured = threading.Event()
+    make = analysis.geometry.latent_map
+
+    def made_last(study: lgq.Study, method: str, **settings: Any) -> analysis.geometry.LatentMap:
+        assert method == "pca" or is_coloured.wait(10)
+        return make(study, "pca", **settings)
+
+    monkeypatch.setattr(analysis.geometry, "latent_map", made_last)
+
+    async def colour() -> list[bool]:
+        panel = GeometryExplorer(runs[0], method="umap", colour="density")
+        while not panel._background.is_busy:
+            await asyncio.sleep(0)
+        panel.colour = "anisotropy"
+        panel._redraw()
+        waits = [panel.charts.stale]
+        while panel.charts.stale:
+            await asyncio.sleep(0.001)
+        waits.append(bool(panel.awaited()))
+        is_coloured.set()
+        await panel.ready()
+        return [*waits, bool(panel.awaited())]
+
+    assert asyncio.run(colour()) == [True, True, False]
+
+
+def test_the_steps_beside_the_present_one_are_there_when_the_slider_moves(runs: list[Run]) -> None:
+    async def move() -> list[bool]:
+        panel = GeometryExplorer(runs[0], snapshot=0)
+        await panel.ready()
+        waited = []
+        for step in (3, 0):
+            panel.snapshot = step
+            panel._redraw()
+            waited.append(panel.charts.stale)
+        panel.snapshot = 6
+        panel._redraw()
+        return [*waited, panel.charts.stale]
+
+    assert asyncio.run(move()) == [False, False, True]
+
+
+def test_a_step_that_fails_ahead_is_told_when_it_is_asked_for(runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    async def move() -> tuple[str, str]:
+        panel = GeometryExplorer(runs[0])
+        quantizer_at = panel.study.quantizer_at
+
+        def damaged(step: int) -> Any:
+            if step == 3:
+                raise InputError("the snapshot of step 3 is damaged")
+            return quantizer_at(step)
+
+        monkeypatch.setattr(panel.study, "quantizer_at", damaged)
+        await panel.ready()
+        before = said_by(panel)
+        panel.snapshot = 3
+        panel._redraw()
+        await panel._background.finished()
+        return before, said_by(panel)
+
+    before, after = asyncio.run(move())
+    assert before == ""
+    assert "the snapshot of step 3 is damaged" in after
 
 
 def test_its_code_makes_it_again(runs: list[Run]) -> None:

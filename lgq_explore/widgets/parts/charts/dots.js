@@ -192,21 +192,57 @@ function drawLabel(Plotly, place, { trace, point, x, y }) {
   );
 }
 
-// `show` takes the JSON of other traces, or none, in these colours of the theme, and draws them; `draw` puts them where they
-// belong now, in the next frame. place.lgqDots are the traces, as place._fullData are those that plotly draws.
+// The traces of a ground, drawn once for each place that the axes can have: `draw` puts them below what else is on the screen.
+function makeGround() {
+  const canvas = document.createElement("canvas");
+  let drawn = null; // the traces, and where the axes were
+
+  function draw(screen, traces, layout) {
+    if (!traces.length) return;
+    const { width, height } = screen.sheet;
+    const where = [width, height, screen.scale, ...screen.across, ...screen.up].join();
+    if (drawn?.traces !== traces || drawn.where !== where) {
+      Object.assign(canvas, { width, height });
+      drawTraces({ ...screen, context: canvas.getContext("2d") }, traces, layout);
+      drawn = { traces, where };
+    }
+    screen.context.drawImage(canvas, 0, 0);
+  }
+
+  return { draw };
+}
+
+function drawTraces(screen, traces, layout) {
+  for (const trace of traces) {
+    if (!trace.x.length) continue;
+    const drawTrace = trace.mode === "lines" ? drawLines : drawPoints;
+    drawTrace(screen, trace, layout);
+  }
+}
+
+// `show` takes the JSON of other traces, or none, and of their ground, in these colours of the theme, and draws them; `draw`
+// puts them where they belong now, in the next frame. place.lgqDots are all of them, from below, as place._fullData are those
+// that plotly draws.
 function makeDots(Plotly, place) {
   const [canvas, sheet] = [document.createElement("canvas"), document.createElement("canvas")];
   canvas.className = "lgq-dots";
   canvas.setAttribute("aria-hidden", "true");
-  const dots = { text: undefined, colours: undefined, show, draw, listen, codesAt };
+  const dots = { ground: undefined, text: undefined, colours: undefined, show, draw, listen, codesAt };
+  const ground = makeGround();
+  let [below, above] = [[], []];
   let frame = 0;
   let pointer = null; // where it rests, if plotly shows no label of its own there
   place.lgqDots = [];
 
-  function show(text, colours) {
-    if (text === dots.text && colours === dots.colours) return;
-    Object.assign(dots, { text, colours });
-    place.lgqDots = recoloured(figureOf(text), colours).data.map(withNumbers);
+  function show(groundText, text, colours) {
+    const isOther = (one, other) => one !== other || colours !== dots.colours;
+    const tracesOf = (figure) => recoloured(figureOf(figure), colours).data.map(withNumbers);
+    const areOthers = [isOther(groundText, dots.ground), isOther(text, dots.text)];
+    if (!areOthers.includes(true)) return;
+    if (areOthers[0]) below = tracesOf(groundText);
+    if (areOthers[1]) above = tracesOf(text);
+    Object.assign(dots, { ground: groundText, text, colours });
+    place.lgqDots = [...below, ...above];
     canvas.dataset.count = place.lgqDots.reduce((count, { x }) => count + x.length, 0);
     draw();
   }
@@ -223,11 +259,8 @@ function makeDots(Plotly, place) {
     if (canvas.parentElement !== host) host.append(canvas);
     const screen = screenOf(place, canvas, sheet);
     if (!canvas.width || !canvas.height) return; // the chart is out of sight
-    for (const trace of place.lgqDots) {
-      if (!trace.x.length) continue;
-      const drawTrace = trace.mode === "lines" ? drawLines : drawPoints;
-      drawTrace(screen, trace, place._fullLayout);
-    }
+    ground.draw(screen, below, place._fullLayout);
+    drawTraces(screen, above, place._fullLayout);
     showLabel();
   }
 

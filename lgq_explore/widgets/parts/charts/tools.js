@@ -76,9 +76,9 @@ function pictured({ place, text, marks, dots }) {
     const visible = place.data[number]?.visible;
     if (visible !== undefined) trace.visible = visible;
   });
-  const [points, marked] = [dots.text, marks.text].map(figureOf);
+  const [ground, points, marked] = [dots.ground, dots.text, marks.text].map(figureOf);
   layout.shapes = [...(layout.shapes ?? []), ...marked.layout.shapes];
-  return { data: [...data, ...points.data, ...marked.data], layout };
+  return { data: [...data, ...ground.data, ...points.data, ...marked.data], layout };
 }
 
 async function savePicture(Plotly, chart, format) {

@@ -124,7 +124,7 @@ async function render({ model, el }) {
   }
 
   function showDots() {
-    for (const [name, chart] of charts) chart.dots.show(model.get("dots")[name], colours);
+    for (const [name, chart] of charts) chart.dots.show(model.get("ground")[name], model.get("dots")[name], colours);
   }
 
   function sender(figure) {
@@ -182,7 +182,7 @@ async function render({ model, el }) {
 
   model.on("change:figures", show);
   model.on("change:marks", showMarks);
-  model.on("change:dots", showDots);
+  model.on("change:dots change:ground", showDots);
   model.on("change:stale", mark);
   show();
   mark();
@@ -193,7 +193,7 @@ async function render({ model, el }) {
   return () => {
     model.off("change:figures", show);
     model.off("change:marks", showMarks);
-    model.off("change:dots", showDots);
+    model.off("change:dots change:ground", showDots);
     model.off("change:stale", mark);
     forgetTheme();
     placed.disconnect();

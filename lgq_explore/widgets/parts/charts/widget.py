@@ -14,7 +14,7 @@ import traitlets
 from plotly.io import to_json
 from plotly.offline import get_plotlyjs
 
-from lgq_explore.plots.style import ON_CANVAS, ON_TOP, THEMED
+from lgq_explore.plots.style import ON_CANVAS, ON_GROUND, ON_TOP, THEMED
 
 from ..page_part import PagePart, script
 
@@ -98,6 +98,8 @@ class Charts(PagePart):
     """Those traces and shapes of each figure that are ON_TOP, as a figure of their own, which the page draws itself."""
     dots = traitlets.Dict(traitlets.Unicode()).tag(sync=True)
     """Those traces of each figure that are ON_CANVAS, likewise."""
+    ground = traitlets.Dict(traitlets.Unicode()).tag(sync=True)
+    """Those that are ON_GROUND, apart: a trait travels when it changes, and they seldom do."""
     themed = traitlets.Dict(THEMED).tag(sync=True)
     """Colours of figures that follow the page's theme, each with the variable of the page that it becomes."""
     stale = traitlets.Bool().tag(sync=True)
@@ -129,6 +131,7 @@ class Charts(PagePart):
             own = {name: text.marks for name, text in self._texts.items() if text.marks}
             self.marks = own | given
             self.dots = {name: text.dots for name, text in self._texts.items() if text.dots}
+            self.ground = {name: text.ground for name, text in self._texts.items() if text.ground}
 
     def _text_of(self, name: str, figure: go.Figure) -> _Texts:
         known = self._texts.get(name)
@@ -159,26 +162,29 @@ class Charts(PagePart):
 
 @dataclass(frozen=True, eq=False)
 class _Texts:
-    """A figure as JSON: what plotly draws, what lies on top and what is on the canvas; empty where nothing is."""
+    """A figure as JSON: what plotly draws, what lies on top, on the canvas and below; empty where nothing is."""
 
     figure: go.Figure
     rest: str
     marks: str
     dots: str
+    ground: str
 
 
-def _parted(figure: go.Figure) -> tuple[str, str, str]:
-    """A figure as JSON without what the page draws, its parts that are ON_TOP, and its traces that are ON_CANVAS."""
+def _parted(figure: go.Figure) -> tuple[str, str, str, str]:
+    """A figure as JSON without what the page draws, its parts ON_TOP, its traces ON_CANVAS, and those ON_GROUND."""
     whole = figure.to_dict()
     layout = whole["layout"]
     traces, marks = _without(ON_TOP, whole["data"], "meta")
     traces, dots = _without(ON_CANVAS, traces, "meta")
+    traces, ground = _without(ON_GROUND, traces, "meta")
     shapes, frames = _without(ON_TOP, layout.get("shapes", ()), "name")
     rest = whole | {"data": traces + _colour_bars(dots)}
     if frames:
         rest["layout"] = layout | {"shapes": shapes}
     on_top = _json({"data": marks, "layout": {"shapes": frames}}) if marks or frames else ""
-    return _json(rest), on_top, _json({"data": dots}) if dots else ""
+    on_canvas, below = (_json({"data": traces}) if traces else "" for traces in (dots, ground))
+    return _json(rest), on_top, on_canvas, below
 
 
 def _without(word: str, parts: Iterable[dict[str, Any]], key: str) -> tuple[list[Any], list[Any]]:

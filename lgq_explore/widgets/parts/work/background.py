@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from lgq_explore.errors import InputError
 
 from .kernel_loop import running_loop
 
 Piece = Callable[[], object]
+NextPiece = Callable[[], Piece | None]
 
 
 @dataclass(frozen=True)
@@ -32,21 +33,24 @@ class Background:
     next_piece: the piece to do now, or None where none is left; asked anew after each, so that what a reader wants now
     is done first. A long piece calls `require_wanted` now and then, and raises Abandoned itself where it knows better.
     done: called in the loop's thread after each piece that was not abandoned. failed: called there with what else a
-    piece raised, which ends the work until `begin` is called again. rest: seconds to wait before the next piece is
-    asked for; asked anew after waiting, and by `begin`.
+    piece raised, which ends the work until `begin` is called again. urgent: as `next_piece`, of pieces that somebody
+    waits for. They are done beside another piece that was begun before, and no other is begun beside them. rest:
+    seconds to wait before `next_piece` is asked; asked anew after waiting.
     """
 
     def __init__(
         self,
-        next_piece: Callable[[], Piece | None],
+        next_piece: NextPiece,
         done: Callable[[], None],
         failed: Callable[[Exception], None],
+        *,
+        urgent: NextPiece = lambda: None,
         rest: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        self._next_piece, self._done, self._failed, self._rest = next_piece, done, failed, rest
-        self._task: asyncio.Task[None] | None = None
+        self._next_piece, self._done, self._failed = next_piece, done, failed
+        self._urgent, self._rest = urgent, rest
+        self._tasks: dict[NextPiece, asyncio.Task[None]] = {}
         self._is_stopped = False
-        self._asked_again = asyncio.Event()
 
     @property
     def is_stopped(self) -> bool:
@@ -54,7 +58,7 @@ class Background:
         return self._is_stopped
 
     def stop(self) -> None:
-        """Begin no other piece. The present one ends by itself, or where it calls `require_wanted`."""
+        """Begin no other piece. Those that are begun end by themselves, or where they call `require_wanted`."""
         self._is_stopped = True
 
     def allow(self) -> None:
@@ -69,46 +73,46 @@ class Background:
     def begin(self) -> None:
         """Work until no piece is left, if that is not done already. Nothing happens in a script, which has no loop."""
         loop = running_loop()
-        if loop is None:
+        if loop is None or self._is_stopped or self._urgent in self._tasks:
             return
-        if self.is_busy:
-            self._asked_again.set()
-        else:
-            self._task = loop.create_task(self._work())
+        piece = self._urgent()
+        if piece is not None:
+            self._tasks[self._urgent] = loop.create_task(self._work(self._urgent, partial(self._do, piece)))
+        elif self._next_piece not in self._tasks:
+            self._tasks[self._next_piece] = loop.create_task(self._work(self._next_piece, self._rest_and_do))
 
     async def finished(self) -> None:
         """Wait until no piece is left."""
-        while self._task is not None and not self._task.done():
-            await asyncio.shield(self._task)
+        while self._tasks:
+            await asyncio.shield(next(iter(self._tasks.values())))
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether there is work that has begun and not ended."""
-        return self._task is not None and not self._task.done()
+    async def _work(self, asked: NextPiece, work: Callable[[], Awaitable[bool]]) -> None:
+        """Do what the one who was asked gave, and go on where that may have left more."""
+        try:
+            goes_on = await work()
+        finally:
+            del self._tasks[asked]
+        if goes_on:
+            self.begin()
 
-    async def _work(self) -> None:
-        while True:
-            await self._wait_for_rest()
-            piece = self._wanted_piece()
-            if piece is None:
-                return
-            try:
-                await asyncio.to_thread(piece)
-                self._done()
-            except Abandoned:
-                pass
-            except InputError as error:
-                self._failed(error)
-                return
-            except Exception as error:  # a defect: the kernel's log has the rest
-                self._failed(error)
-                raise
-
-    async def _wait_for_rest(self) -> None:
+    async def _rest_and_do(self) -> bool:
         while (seconds := self._rest()) > 0:
-            self._asked_again = asyncio.Event()  # a new one: the last may belong to another loop
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._asked_again.wait(), seconds)
+            await asyncio.sleep(seconds)
+        is_free = not self._is_stopped and self._urgent not in self._tasks
+        piece = self._next_piece() if is_free else None
+        return piece is not None and await self._do(piece)
 
-    def _wanted_piece(self) -> Piece | None:
-        return None if self._is_stopped else self._next_piece()
+    async def _do(self, piece: Piece) -> bool:
+        """Do a piece; False where the work ends with it."""
+        try:
+            await asyncio.to_thread(piece)
+            self._done()
+        except Abandoned:
+            pass
+        except InputError as error:
+            self._failed(error)
+            return False
+        except Exception as error:  # a defect: the kernel's log has the rest
+            self._failed(error)
+            raise
+        return True

@@ -131,6 +131,56 @@ def test_after_stop_no_other_piece_is_begun_until_it_is_allowed() -> None:
     assert done == [(3, False), (5, False)]  # and stopped again
 
 
+def test_an_urgent_piece_does_not_wait_for_the_end_of_another() -> None:
+    asked, answered = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def long_one() -> None:
+        asked.set()
+        assert answered.wait(10)
+        order.append("long")
+
+    def urgent_one() -> None:
+        order.append("urgent")
+        answered.set()
+
+    async def work() -> None:
+        left, urgent = [long_one], []
+        background = Background(
+            lambda: left.pop() if left else None,
+            lambda: None,
+            lambda error: order.append(repr(error)),
+            urgent=lambda: urgent.pop() if urgent else None,
+        )
+        background.begin()
+        await asyncio.to_thread(asked.wait)
+        urgent.append(urgent_one)
+        background.begin()
+        await background.finished()
+
+    asyncio.run(work())
+    assert order == ["urgent", "long"]
+
+
+def test_what_a_piece_leaves_urgent_is_done_before_all_is_finished() -> None:
+    urgent: list[Callable[[], None]] = []
+    done: list[str] = []
+    left = [lambda: urgent.append(lambda: done.append("urgent"))]
+
+    async def work() -> None:
+        background = Background(
+            lambda: left.pop() if left else None,
+            lambda: None,
+            lambda error: done.append(repr(error)),
+            urgent=lambda: urgent.pop() if urgent else None,
+        )
+        background.begin()
+        await background.finished()
+
+    asyncio.run(work())
+    assert done == ["urgent"]
+
+
 def test_it_rests_before_a_piece_as_long_as_it_is_told_to() -> None:
     async def work() -> tuple[list[int], list[tuple[int, bool]]]:
         planted, left, done_then = Planted(3), [0.001, 0.001], list[int]()
@@ -139,7 +189,7 @@ def test_it_rests_before_a_piece_as_long_as_it_is_told_to() -> None:
             done_then.append(len(planted.done))
             return left.pop() if left else 0.0
 
-        background = Background(planted.next_piece, lambda: None, planted.failed.append, rest)
+        background = Background(planted.next_piece, lambda: None, planted.failed.append, rest=rest)
         background.begin()
         await background.finished()
         return done_then, planted.done
@@ -149,16 +199,22 @@ def test_it_rests_before_a_piece_as_long_as_it_is_told_to() -> None:
     assert done == [(3, False)]
 
 
-def test_what_is_wanted_at_once_does_not_wait_for_the_end_of_a_rest() -> None:
-    async def work() -> list[tuple[int, bool]]:
-        planted, rests = Planted(3), [3600.0]
-        background = Background(planted.next_piece, lambda: None, planted.failed.append, lambda: rests[0])
+def test_an_urgent_piece_does_not_wait_for_the_end_of_a_rest() -> None:
+    async def work() -> list[str]:
+        done, urgent, left = list[str](), list[Callable[[], None]](), [lambda: done.append("next")]
+        background = Background(
+            lambda: left.pop() if left else None,
+            lambda: None,
+            lambda error: done.append(repr(error)),
+            urgent=lambda: urgent.pop() if urgent else None,
+            rest=lambda: 0.0 if done else 0.001,  # as long as nothing is done
+        )
         background.begin()
-        await asyncio.sleep(0)
-        assert planted.done == []
-        rests[0] = 0.0
+        await asyncio.sleep(0.01)
+        assert done == []
+        urgent.append(lambda: done.append("urgent"))
         background.begin()
         await background.finished()
-        return planted.done
+        return done
 
-    assert asyncio.run(work()) == [(3, False)]
+    assert asyncio.run(work()) == ["urgent", "next"]
