@@ -15,7 +15,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from plotly.colors import get_colorscale
 
+from ..live import Trace, live_figure
 from ..paper import fitting_columns, fitting_height, fitting_letters, line_inches, present_paper
 from ..printing import RARE_COLOURS, figure_of_size, publication_style, publish_title
 from ..style import (
@@ -93,7 +95,7 @@ def draw_latent_maps(
     lines = max(len(foot.warning) for foot in feet_of)
     height = NOTE_LINE * lines + (HEIGHT_ALONE if len(panes) == 1 else HEIGHT)
     return [
-        go.Figure(
+        live_figure(
             _traces(pane, CODE_COLOURS[colour], selected),
             layout(
                 Title(pane.heading, _tokens_drawn(pane, len(pane.tokens))),
@@ -115,7 +117,7 @@ def draw_latent_maps(
 
 def mark_codes(pane: MapPane, selected: Sequence[int]) -> go.Figure:
     """The marks of selected codes, on top of what `draw_latent_maps` draws; none in a pane that isn't selectable."""
-    return go.Figure([_marks(pane, selected)])
+    return live_figure([_marks(pane, selected)], {})
 
 
 def publish_latent_map(
@@ -167,7 +169,7 @@ def _thinned(tokens: pd.DataFrame) -> pd.DataFrame:
 
 def _colour_axis(scale: ColourScale, kind: CodeColour) -> dict[str, Any]:
     return {
-        "colorscale": COLOUR_SCALE,
+        "colorscale": get_colorscale(COLOUR_SCALE),
         "cmin": scale.low,
         "cmax": scale.high,
         "colorbar": {
@@ -186,48 +188,48 @@ def _colour_axis(scale: ColourScale, kind: CodeColour) -> dict[str, Any]:
     }
 
 
-def _traces(pane: MapPane, kind: CodeColour, selected: Sequence[int]) -> list[Any]:
+def _traces(pane: MapPane, kind: CodeColour, selected: Sequence[int]) -> list[Trace]:
     values = colour_values(pane.codes, kind)
     has_value = np.isfinite(values)
     size = marker_size(len(pane.codes))
     lines = broken_line(line_ends(pane.codes, pane.edges))
     # A selection is marked by rings, because plotly would fade everything that is not selected, permanently.
-    plain: dict[str, Any] = {"unselected": {"marker": {"opacity": 1}}}
-    plain_tokens: dict[str, Any] = {"unselected": {"marker": {"opacity": TOKEN_OPACITY}}}
+    points: Trace = {"type": "scattergl", "mode": "markers", "unselected": {"marker": {"opacity": 1}}}
     return [
-        go.Scattergl(
-            x=_bytes(pane.tokens["x"]), y=_bytes(pane.tokens["y"]), mode="markers", hoverinfo="skip", name="tokens",
-            meta=ON_GROUND, marker={"size": 2.5, "color": TOKEN, "opacity": TOKEN_OPACITY}, **plain_tokens,
-        ),
-        go.Scattergl(
-            x=lines[0], y=lines[1], mode="lines", hoverinfo="skip", name="grid", meta=ON_CANVAS,
-            line={"color": NET, "width": 0.6}, opacity=NET_OPACITY,
-        ),
-        go.Scattergl(
-            **_points(pane, ~has_value), mode="markers", name=kind.without, meta=ON_CANVAS,
-            marker={"size": HOLLOW_SHRINK * size, "color": PAPER, "line": {"color": HOLLOW, "width": 1}},
-            hovertemplate=f"{_hovered_code(pane)}<br>{kind.without}<extra></extra>",
-            text=_texts(pane, ~has_value), **plain,
-        ),
-        go.Scattergl(
-            **_points(pane, has_value), mode="markers", name=live_text(pane.heading), meta=ON_CANVAS,
-            marker={"size": size, "color": values[has_value].astype(np.float32), "coloraxis": "coloraxis",
-                    "line": {"color": PAPER, "width": 0.5 if size > 4 else 0}},
-            hovertemplate=f"{_hovered_code(pane)}<extra></extra>",
-            text=_texts(pane, has_value, kind), **plain,
-        ),
+        {
+            "type": "scattergl", "x": _bytes(pane.tokens["x"]), "y": _bytes(pane.tokens["y"]), "mode": "markers",
+            "hoverinfo": "skip", "name": "tokens", "meta": ON_GROUND,
+            "marker": {"size": 2.5, "color": TOKEN, "opacity": TOKEN_OPACITY},
+            "unselected": {"marker": {"opacity": TOKEN_OPACITY}},
+        },
+        {
+            "type": "scattergl", "x": lines[0], "y": lines[1], "mode": "lines", "hoverinfo": "skip", "name": "grid",
+            "meta": ON_CANVAS, "line": {"color": NET, "width": 0.6}, "opacity": NET_OPACITY,
+        },
+        {
+            **points, **_points(pane, ~has_value), **_texts(pane, ~has_value), "name": kind.without, "meta": ON_CANVAS,
+            "marker": {"size": HOLLOW_SHRINK * size, "color": PAPER, "line": {"color": HOLLOW, "width": 1}},
+            "hovertemplate": f"{_hovered_code(pane)}<br>{kind.without}<extra></extra>",
+        },
+        {
+            **points, **_points(pane, has_value), **_texts(pane, has_value, kind), "name": live_text(pane.heading),
+            "meta": ON_CANVAS,
+            "marker": {"size": size, "color": values[has_value].astype(np.float32), "coloraxis": "coloraxis",
+                       "line": {"color": PAPER, "width": 0.5 if size > 4 else 0}},
+            "hovertemplate": f"{_hovered_code(pane)}<extra></extra>",
+        },
         _marks(pane, selected),
     ]  # fmt: skip
 
 
-def _marks(pane: MapPane, selected: Sequence[int]) -> go.Scattergl:
+def _marks(pane: MapPane, selected: Sequence[int]) -> Trace:
     marked = pane.codes[pane.codes["code"].isin(selected if pane.selectable else [])]
-    return go.Scattergl(
-        x=_bytes(marked["x"]).tolist(), y=_bytes(marked["y"]).tolist(), mode="markers", hoverinfo="skip",
-        marker={"size": marker_size(len(pane.codes)) + 6, "symbol": "circle-open", "color": VERMILION,
-                "line": {"width": 2}},
-        name="selected", meta=ON_TOP,
-    )  # fmt: skip
+    return {
+        "type": "scattergl", "x": _bytes(marked["x"]).tolist(), "y": _bytes(marked["y"]).tolist(), "mode": "markers",
+        "hoverinfo": "skip", "name": "selected", "meta": ON_TOP,
+        "marker": {"size": marker_size(len(pane.codes)) + 6, "symbol": "circle-open", "color": VERMILION,
+                   "line": {"width": 2}},
+    }  # fmt: skip
 
 
 def _points(pane: MapPane, chosen: NDArray[np.bool_]) -> dict[str, Any]:
@@ -248,15 +250,15 @@ def _bytes(column: pd.Series) -> NDArray[np.float32]:
     return column.to_numpy(dtype=np.float32)
 
 
-def _texts(pane: MapPane, chosen: NDArray[np.bool_], kind: CodeColour | None = None) -> list[str] | None:
-    """Hover text of each code: its number, and its value if it has one; None where codes are too many."""
+def _texts(pane: MapPane, chosen: NDArray[np.bool_], kind: CodeColour | None = None) -> Trace:
+    """Hover text of each code: its number, and its value if it has one. Nothing where codes are too many."""
     if len(pane.codes) > MOST_HOVER_TEXTS:
-        return None
+        return {}
     codes = pane.codes[chosen]
     if kind is None or kind.column not in codes:
-        return [f"{code:,d}" for code in codes["code"]]
+        return {"text": [f"{code:,d}" for code in codes["code"]]}
     shown = zip(codes["code"], codes[kind.column], strict=True)
-    return [f"{code:,d}<br>{kind.title}: {value:,.4g}" for code, value in shown]
+    return {"text": [f"{code:,d}<br>{kind.title}: {value:,.4g}" for code, value in shown]}
 
 
 def _axes(pane: MapPane) -> dict[str, Any]:

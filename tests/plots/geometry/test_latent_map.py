@@ -14,7 +14,7 @@ import pytest
 
 from lgq_explore.errors import InputError
 from lgq_explore.plots.geometry import CODE_COLOURS, MapPane, draw_latent_maps, publish_latent_map
-from lgq_explore.plots.style import ON_CANVAS, ON_TOP, PAPER, VERMILION
+from lgq_explore.plots.style import ON_CANVAS, ON_GROUND, ON_TOP, PAPER, VERMILION
 
 TOKENS, LINES, HOLLOW, COLOURED, SELECTED = range(5)
 """The traces of a pane."""
@@ -64,7 +64,7 @@ def test_codes_are_coloured_by_the_logarithm_of_their_usage_and_unused_ones_are_
 
 def test_a_page_draws_every_trace_itself() -> None:
     (figure,) = draw_latent_maps([pane()], selected=[2])
-    assert [trace.meta for trace in figure.data] == [ON_CANVAS, ON_CANVAS, ON_CANVAS, ON_CANVAS, ON_TOP]
+    assert [trace.meta for trace in figure.data] == [ON_GROUND, ON_CANVAS, ON_CANVAS, ON_CANVAS, ON_TOP]
     assert {trace.type for trace in figure.data} == {"scattergl"}  # and plotly does elsewhere
 
 

@@ -387,19 +387,20 @@ def test_what_takes_long_is_computed_beside_the_loop_and_the_rest_at_once(runs: 
 
 
 def test_a_colour_does_not_wait_for_umap(runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
-    is_coloured = threading.Event()
+    is_begun, is_coloured = threading.Event(), threading.Event()
     make = analysis.geometry.latent_map
 
     def made_last(study: lgq.Study, method: str, **settings: Any) -> analysis.geometry.LatentMap:
-        assert method == "pca" or is_coloured.wait(10)
+        if method == "umap":
+            is_begun.set()
+            assert is_coloured.wait(10)
         return make(study, "pca", **settings)
 
     monkeypatch.setattr(analysis.geometry, "latent_map", made_last)
 
     async def colour() -> list[bool]:
         panel = GeometryExplorer(runs[0], method="umap", colour="density")
-        while not panel._background.is_busy:
-            await asyncio.sleep(0)
+        assert await asyncio.to_thread(is_begun.wait, 10)
         panel.colour = "anisotropy"
         panel._redraw()
         waits = [panel.charts.stale]
