@@ -20,7 +20,7 @@ from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import Explorer
 from ..parts.charts.widget import Picked
-from ..parts.state.inputs import codes_box, menu, row, step_slider
+from ..parts.state.inputs import codes_box, menu, row, step_slider, steps_beside
 from ..parts.state.pieces import Choice, Codes
 from ..parts.studies import StudyLike, as_study, study_arguments, study_caption
 from ..parts.work.background import Abandoned, Piece, Work
@@ -278,9 +278,8 @@ class GeometryExplorer(Explorer):
 
     def _next_steps(self) -> Iterator[tuple[StudyMaps, PaneRequest]]:
         """The codes of the steps beside the present one, where the slider goes next."""
-        place = self.steps.index(self.snapshot)
         maps, pane = self._pane_requests()[0]
-        for step in [*self.steps[place + 1 : place + 2], *self.steps[max(0, place - 1) : place]]:
+        for step in steps_beside(self.steps, self.snapshot):
             yield maps, replace(pane, step=step)
 
     def missing(self) -> Work | None:

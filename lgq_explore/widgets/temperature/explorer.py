@@ -21,7 +21,7 @@ from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import Explorer
 from ..parts.charts.widget import Picked
-from ..parts.state.inputs import codes_box, number_box, row, step_slider, stop_slider, tabs, three_digits
+from ..parts.state.inputs import codes_box, number_box, row, step_slider, steps_beside, stop_slider, tabs, three_digits
 from ..parts.state.pieces import Choice, Codes, Temperature, Whole
 from ..parts.studies import StudyLike, as_study, snapshots_caption, study_arguments, study_caption
 from ..parts.work.background import Abandoned, Piece, Work
@@ -247,7 +247,7 @@ class TemperatureExplorer(Explorer):
         nearest = [self.temperature, *_nearest_first(self.offered_temperatures, self.temperature)[:AHEAD]]
         asked = [(self._views, near) for near in nearest]
         if self._views.quantizer.codebook_size < MANY_CODES:
-            asked += [(self._views_of(step), self.temperature) for step in _beside(self.steps, self.snapshot)]
+            asked += [(self._views_of(step), self.temperature) for step in steps_beside(self.steps, self.snapshot)]
         with_pictures = self.view == "pictures"
         unknown = next((each for each in asked if not _is_answered(*each, with_pictures)), None)
         return None if unknown is None else partial(_answer, *unknown, with_pictures)
@@ -268,12 +268,6 @@ def _answer(views: TemperatureViews, temperature: float, with_pictures: bool) ->
     view = views.at(temperature)
     if with_pictures:
         view.reconstruct()
-
-
-def _beside(steps: Sequence[int], step: int) -> list[int]:
-    """The steps after and before this one."""
-    place = steps.index(step)
-    return [*steps[place + 1 : place + 2], *steps[max(0, place - 1) : place]]
 
 
 def _nearest_first(temperatures: Sequence[float], temperature: float) -> list[float]:

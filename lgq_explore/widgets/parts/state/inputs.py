@@ -136,6 +136,12 @@ def step_slider(label: str, width: str = "330px") -> Callable[[Any], Input | Non
     )
 
 
+def steps_beside(steps: Sequence[int], step: int) -> list[int]:
+    """The steps after and before one of them, which is where its slider goes next."""
+    place = steps.index(step)
+    return [*steps[place + 1 : place + 2], *steps[max(0, place - 1) : place]]
+
+
 def _where_there_is_a_choice(
     widget: Callable[[list[Any]], ipywidgets.Widget], label: str
 ) -> Callable[[Any], Input | None]:
