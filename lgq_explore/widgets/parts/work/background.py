@@ -35,7 +35,7 @@ class Background:
     done: called in the loop's thread after each piece that was not abandoned. failed: called there with what else a
     piece raised, which ends the work until `begin` is called again. urgent: as `next_piece`, of pieces that somebody
     waits for. They are done beside another piece that was begun before, and no other is begun beside them. rest:
-    seconds to wait before `next_piece` is asked; asked anew after waiting.
+    seconds to wait before one of `next_piece` is done; it is asked anew after waiting.
     """
 
     def __init__(
@@ -78,8 +78,10 @@ class Background:
         piece = self._urgent()
         if piece is not None:
             self._tasks[self._urgent] = loop.create_task(self._work(self._urgent, partial(self._do, piece)))
-        elif self._next_piece not in self._tasks:
-            self._tasks[self._next_piece] = loop.create_task(self._work(self._next_piece, self._rest_and_do))
+        elif self._next_piece not in self._tasks and (piece := self._next_piece()) is not None:
+            self._tasks[self._next_piece] = loop.create_task(
+                self._work(self._next_piece, partial(self._rest_and_do, piece))
+            )
 
     async def finished(self) -> None:
         """Wait until no piece is left."""
@@ -95,12 +97,13 @@ class Background:
         if goes_on:
             self.begin()
 
-    async def _rest_and_do(self) -> bool:
+    async def _rest_and_do(self, asked_first: Piece) -> bool:
         while (seconds := self._rest()) > 0:
             await asyncio.sleep(seconds)
-        is_free = not self._is_stopped and self._urgent not in self._tasks
-        piece = self._next_piece() if is_free else None
-        return piece is not None and await self._do(piece)
+        if self._is_stopped or self._urgent in self._tasks:
+            return False
+        # Where nothing is left, another thread did the piece meanwhile: it is quick now, and `done` has it drawn.
+        return await self._do(self._next_piece() or asked_first)
 
     async def _do(self, piece: Piece) -> bool:
         """Do a piece; False where the work ends with it."""

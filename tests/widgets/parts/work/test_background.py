@@ -195,7 +195,7 @@ def test_it_rests_before_a_piece_as_long_as_it_is_told_to() -> None:
         return done_then, planted.done
 
     asked, done = asyncio.run(work())
-    assert asked == [0, 0, 0, 1]
+    assert asked == [0, 0, 0]
     assert done == [(3, False)]
 
 
@@ -218,3 +218,26 @@ def test_an_urgent_piece_does_not_wait_for_the_end_of_a_rest() -> None:
         return done
 
     assert asyncio.run(work()) == ["urgent", "next"]
+
+
+def test_what_another_thread_did_during_a_rest_is_shown() -> None:
+    async def work() -> list[str]:
+        is_known, told = [False], list[str]()
+
+        def rest() -> float:
+            if is_known[0]:
+                return 0.0
+            is_known[0] = True  # by another thread
+            return 0.001
+
+        background = Background(
+            lambda: None if is_known[0] else lambda: told.append("looked up"),
+            lambda: told.append("shown"),
+            lambda error: told.append(repr(error)),
+            rest=rest,
+        )
+        background.begin()
+        await background.finished()
+        return told
+
+    assert asyncio.run(work()) == ["looked up", "shown"]
