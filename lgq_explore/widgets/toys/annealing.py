@@ -21,13 +21,17 @@ class Annealing:
     """
 
     def __init__(self, view: ToyView, told: Callable[[], None]) -> None:
-        self.of = annealed_for(view)
+        self._of = _annealed_for(view)
         self.progress = "being annealed …"
         self._told, self._told_at, self._is_given_up = told, perf_counter(), False
 
     def __call__(self) -> None:
-        data, codes, seed = self.of
+        data, codes, seed = self._of
         analysis.toys.toy_path(data, codes, seed, self._hear)
+
+    def is_for(self, view: ToyView) -> bool:
+        """Whether it gives, or is about to give, the codebook of this view."""
+        return self._of == _annealed_for(view) and not self._is_given_up
 
     def give_up(self) -> None:
         """End it at its next temperature. Any thread may call this."""
@@ -42,6 +46,6 @@ class Annealing:
             self._told()
 
 
-def annealed_for(view: ToyView) -> tuple[str, int, int]:
+def _annealed_for(view: ToyView) -> tuple[str, int, int]:
     """What the annealed codebook of a view depends on: the data, the number of codes and the seed."""
     return view.setting.data, len(view.codebook), view.setting.seed

@@ -28,7 +28,7 @@ from ..parts.state.inputs import button, menu, number_box, row, stop_slider, tab
 from ..parts.state.pieces import Choice, Temperature, Weight, Whole
 from ..parts.work.background import Piece
 from ..parts.work.follower import Follower
-from .annealing import Annealing, annealed_for
+from .annealing import Annealing
 from .planes import equilibrium_plane, hard_plane, no_equilibrium_plane, no_temperature, soft_plane
 from .trainer import ToyProgress, ToyTrainer
 
@@ -375,7 +375,7 @@ class ToyLab(Explorer):
 
     def _redraw(self) -> None:
         super()._redraw()
-        if self._annealing is not None and self._seen is not None and self._annealing.of != annealed_for(self._seen):
+        if self._annealing is not None and self._seen is not None and not self._annealing.is_for(self._seen):
             self._annealing.give_up()  # what the reader set meanwhile is first
 
     def ahead(self) -> Piece | None:
@@ -387,7 +387,8 @@ class ToyLab(Explorer):
             return partial(analysis.toys.toy_optimum, view.setting.data, len(view.codebook))
         if view.knows_path or self._annealing_stopped:
             return None
-        self._annealing = Annealing(view, lambda: self._loop.soon(self._say_numbers))
+        if self._annealing is None or not self._annealing.is_for(view):
+            self._annealing = Annealing(view, lambda: self._loop.soon(self._say_numbers))
         return self._annealing
 
     def computed(self) -> None:
