@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -15,7 +16,7 @@ from PIL import Image
 
 from lgq_explore.errors import InputError
 
-from ..live import live_figure
+from ..live import Trace, live_figure
 from ..paper import fitting_width
 from ..printing import figure_of_size, new_figure, publication_style, publish_sentence, publish_title
 from ..style import Title, layout, live_text, printed_text, sentence_when_empty
@@ -49,16 +50,7 @@ def draw_images(rows: ImageRows, title: Title | None = None) -> go.Figure:
     empty = not sheet.names
     return live_figure(
         [
-            {
-                "type": "image",
-                "source": png_uri(strip),
-                "x0": 0.5,
-                "y0": top + 0.5,
-                "dx": 1,
-                "dy": 1,
-                "hoverinfo": "skip",
-                "name": live_text(name),
-            }
+            strip_trace(strip, top, name=live_text(name))
             for name, strip, top in zip(sheet.names, sheet.strips, sheet.tops, strict=True)
         ],
         layout(
@@ -176,6 +168,12 @@ def clear_page(height: int, width: int) -> NDArray[np.uint8]:
     page = np.full((height, width, 4), 255, dtype=np.uint8)
     page[..., 3] = 0
     return page
+
+
+def strip_trace(strip: NDArray[np.uint8], top: float = 0, **settings: Any) -> Trace:
+    """A strip of pictures as one trace whose pixels are units of the axes, from x = 0.5 and y = top + 0.5 on."""
+    place = {"x0": 0.5, "y0": top + 0.5, "dx": 1, "dy": 1}
+    return {"type": "image", "source": png_uri(strip), **place, "hoverinfo": "skip", **settings}
 
 
 def png_uri(strip: NDArray[np.uint8]) -> str:

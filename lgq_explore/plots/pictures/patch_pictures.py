@@ -18,7 +18,7 @@ from ..live import live_figure
 from ..paper import fitting_letters, fitting_width, line_inches
 from ..printing import figure_of_size, publication_style, publish_title
 from ..style import BLACK, ON_TOP, VERMILION, Title, layout, live_text, printed_text
-from .images import picture_strip, png_uri
+from .images import picture_strip, strip_trace
 from .sheets import across, click_targets, downwards
 
 SUBJECT = "One patch"
@@ -44,15 +44,7 @@ def draw_patch_pictures(
     y = np.tile((rows.ravel() + 0.5) * sheet.cell, len(sheet.lefts))
     return live_figure(
         [
-            {
-                "type": "image",
-                "source": png_uri(sheet.strip),
-                "x0": 0.5,
-                "y0": 0.5,
-                "dx": 1,
-                "dy": 1,
-                "hoverinfo": "skip",
-            },
+            strip_trace(sheet.strip),
             click_targets(
                 x,
                 y,

@@ -17,7 +17,7 @@ from ..live import live_figure
 from ..paper import fitting_width
 from ..printing import figure_of_size, new_figure, publication_style, publish_sentence, publish_title
 from ..style import GUIDE, Title, layout, sentence_when_empty
-from .images import clear_page, picture_strip, png_uri
+from .images import clear_page, picture_strip, strip_trace
 from .sheets import across, click_targets, downwards
 
 NO_CODES = "No codes are selected: pick some in another panel, or type them above."
@@ -70,16 +70,7 @@ def draw_code_patches(rows: Sequence[PatchRow], reach: int, detail: str = "") ->
     return live_figure(
         [
             *(
-                {
-                    "type": "image",
-                    "source": png_uri(strip),
-                    "x0": 0.5,
-                    "y0": top + 0.5,
-                    "dx": 1,
-                    "dy": 1,
-                    "hoverinfo": "skip",
-                    "name": row.name,
-                }
+                strip_trace(strip, top, name=row.name)
                 for row, strip, top in zip(rows, sheet.strips, sheet.tops, strict=True)
             ),
             click_targets(
