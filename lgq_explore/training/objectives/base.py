@@ -46,8 +46,15 @@ class Objective:
 
     Settings: ClassVar[type[ObjectiveSettings]] = ObjectiveSettings
 
+    of_reconstruction: ClassVar[bool] = False
+    """Whether the term depends on the tokenizer through the reconstruction alone."""
+
     def __init__(self, name: str, weight: float, settings: ObjectiveSettings, recipe: TrainConfig) -> None:
         self.name, self.weight, self.settings = name, weight, settings
+
+    @classmethod
+    def require(cls, name: str, settings: ObjectiveSettings, recipe: TrainConfig) -> None:
+        """Raise InputError if what the term needs is not there; called before a run folder is made."""
 
     def has_started(self, step: int) -> bool:
         """Whether the term is computed at `step`, counted from 0."""

@@ -15,5 +15,7 @@ class L1(Objective):
     more where the decoder leaves the range, since `evaluate` looks at what can be shown.
     """
 
+    of_reconstruction = True
+
     def loss(self, training_pass: TrainingPass) -> Tensor:
         return functional.l1_loss(training_pass.output.reconstruction.float(), training_pass.images)

@@ -76,8 +76,10 @@ class Objectives:
 
 
 def require_objectives(recipe: TrainConfig) -> None:
-    """Raise InputError for an unknown term or setting, and if no term starts at step 0."""
-    _checked_settings(recipe)
+    """Raise InputError for an unknown term or setting, for what a term lacks here, and if none starts at step 0."""
+    kinds = _kinds(recipe)
+    for name, settings in _checked_settings(recipe).items():
+        kinds[name].require(name, settings, recipe)
 
 
 def _checked_settings(recipe: TrainConfig) -> dict[str, ObjectiveSettings]:
