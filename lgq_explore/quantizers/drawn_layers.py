@@ -32,9 +32,18 @@ def linear(inputs: int, outputs: int, generator: torch.Generator | None, *, bias
     return _drawn(_Linear(inputs, outputs, bias=bias), generator)
 
 
-def conv2d(inputs: int, outputs: int, size: int, generator: torch.Generator | None, *, stride: int = 1) -> nn.Conv2d:
-    """A convolution of odd `size` with padding that keeps the resolution (divided by `stride`)."""
-    return _drawn(_Conv2d(inputs, outputs, size, stride=stride, padding=size // 2), generator)
+def conv2d(
+    inputs: int,
+    outputs: int,
+    size: int,
+    generator: torch.Generator | None,
+    *,
+    stride: int = 1,
+    padding: int | None = None,
+) -> nn.Conv2d:
+    """A convolution; without `padding`, an odd `size` keeps the resolution (divided by `stride`)."""
+    padding = size // 2 if padding is None else padding
+    return _drawn(_Conv2d(inputs, outputs, size, stride=stride, padding=padding), generator)
 
 
 def _drawn(layer: _Layer, generator: torch.Generator | None) -> _Layer:

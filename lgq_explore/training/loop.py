@@ -35,6 +35,7 @@ from .interrupts import stopped_by_interrupts
 from .machine import environment_of, fabric_on, report_other_rounding, require_known_device, require_trainable
 from .numerical_noise import perturb_first_weights
 from .objectives.base import TrainingPass
+from .objectives.last_layer import last_layer_of
 from .objectives.learned import OwnLossDiverged
 from .objectives.of_recipe import Minimised, Objectives, require_objectives
 from .optimizer import adamw, learning_rate
@@ -282,7 +283,10 @@ class _Training:
         batch = batches.take()
         images = self._on_device(batch.images)
         output = self._forward(images)
-        training_pass = TrainingPass(self.step, images, output)
+        # A step at which the held temperature changes is always logged, so that the history can be replayed.
+        steered = held_temperature != self.held_temperature
+        is_logged = self.step == 0 or steered or self._is_due(config.log_steps, self.step + 1)
+        training_pass = TrainingPass(self.step, images, output, last_layer_of(self.tokenizer.decoder), is_logged)
         minimised = self.objectives.minimised(training_pass)
         self.fabric_optimizer.zero_grad()
         self.fabric.backward(minimised.total)
@@ -297,16 +301,15 @@ class _Training:
         seconds = time.perf_counter() - started
         self.window.add(StepTrace(output.coded.codes, len(images), seconds))
         self.step += 1
+        self.held_temperature = held_temperature
         self.source_state = batch.state
         self.seconds += seconds
         bar.advance(len(images))
-        steered, self.held_temperature = held_temperature != self.held_temperature, held_temperature
-        # A step at which the held temperature changes is always logged, so that the history can be replayed.
-        if self.step == 1 or self._is_due(config.log_steps) or steered:
+        if is_logged:
             self._log(minimised, learned, output, bar)
-        if self._is_due(config.snapshot_steps):
+        if self._is_due(config.snapshot_steps, self.step):
             self._snapshot()
-        if self._is_due(config.checkpoint_steps):
+        if self._is_due(config.checkpoint_steps, self.step):
             self._save()
 
     def _forward(self, images: Tensor) -> TokenizerOutput:
@@ -315,7 +318,7 @@ class _Training:
         except FloatingPointError as error:
             raise self._diverged("the latents contain NaN or infinity") from error
 
-    def _learn(self, training_pass: TrainingPass) -> dict[str, float]:
+    def _learn(self, training_pass: TrainingPass) -> dict[str, Tensor]:
         try:
             return self.objectives.learn(training_pass)
         except OwnLossDiverged as error:
@@ -330,8 +333,8 @@ class _Training:
         too_high = too_high or f"learning_rate ({self.config.learning_rate:g})"
         return TrainingFailed(f"{what} at step {self.step + 1}: lower {too_high}", self.writer)
 
-    def _is_due(self, interval: int) -> bool:
-        return self.step % interval == 0 or self.step == self.config.steps
+    def _is_due(self, interval: int, step: int) -> bool:
+        return step % interval == 0 or step == self.config.steps
 
     @property
     def _rows(self) -> range:
@@ -340,7 +343,7 @@ class _Training:
     def _on_device(self, images: Tensor) -> Tensor:
         return to_model_range(self.fabric.to_device(images)).to(memory_format=torch.channels_last)
 
-    def _log(self, minimised: Minimised, learned: dict[str, float], output: TokenizerOutput, bar: Progress) -> None:
+    def _log(self, minimised: Minimised, learned: dict[str, Tensor], output: TokenizerOutput, bar: Progress) -> None:
         loss = minimised.total.item()
         counts = self.window.counts()
         usage_and_speed = self.window.columns(counts)

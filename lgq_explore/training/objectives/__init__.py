@@ -8,6 +8,7 @@ that a recipe does not name has weight 0. The losses that a quantizer returns ar
 from __future__ import annotations
 
 from .base import Objective
+from .gan import GAN
 from .l1 import L1
 from .l2 import L2
 from .perceptual import Perceptual
@@ -16,6 +17,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "l1": L1,
     "l2": L2,
     "perceptual": Perceptual,
+    "gan": GAN,
 }
 
-__all__ = ["L1", "L2", "OBJECTIVES", "Objective", "Perceptual"]
+__all__ = ["GAN", "L1", "L2", "OBJECTIVES", "Objective", "Perceptual"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
@@ -20,11 +20,19 @@ class TrainingPass:
     """One forward pass of the tokenizer in training, from which terms are computed.
 
     step: counted from 0. images: [B, 3, S, S] in [-1, 1]. output: the tokenizer's output for them, with gradients.
+    last_layer: the weight of the decoder's last layer, for terms that are balanced there. is_logged: whether the step
+    has a row in the history; what only a row shows is computed only then.
     """
 
     step: int
     images: Tensor
     output: TokenizerOutput
+    last_layer: Tensor | None = None
+    is_logged: bool = False
+
+    def detached(self) -> TrainingPass:
+        """The same pass with a reconstruction that gives no gradients to the tokenizer."""
+        return replace(self, output=replace(self.output, reconstruction=self.output.reconstruction.detach()))
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,11 @@ class ObjectiveSettings:
     def __post_init__(self) -> None:
         if self.start_step < 0:
             raise ValueError(f"start_step is {self.start_step}: it must not be negative")
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether the weight is multiplied by `adaptive_weight` at the decoder's last layer."""
+        return False
 
 
 class Objective:
@@ -76,8 +89,8 @@ class Objective:
     def set_up(self, fabric: Fabric) -> None:
         """Move the term's networks and optimisers to the device that training runs on."""
 
-    def learn(self, training_pass: TrainingPass) -> dict[str, float]:
-        """Train the term's own parameters after a step of the tokenizer, and return values for its columns."""
+    def learn(self, training_pass: TrainingPass) -> dict[str, Tensor]:
+        """Train the term's own parameters after a step of the tokenizer, and return scalars for its columns."""
         return {}
 
     def state_dict(self) -> dict[str, Any]:
@@ -90,7 +103,7 @@ class Objective:
             raise ValueError(f"{self.name} has no state, but the checkpoint holds {', '.join(state)}")
 
 
-def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float] | Mapping[str, float | Tensor]) -> Tensor:
     """Σ weight·loss. Raises KeyError for a loss without a weight, and for a weight without a loss."""
     if losses.keys() != weights.keys():
         raise KeyError(f"losses {sorted(losses)} and weights {sorted(weights)} must have the same names")

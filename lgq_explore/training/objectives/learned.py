@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -32,6 +32,14 @@ class LearnedSettings(ObjectiveSettings):
         super().__post_init__()
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate is {self.learning_rate}: it must be a finite number above 0")
+
+
+@dataclass(frozen=True)
+class OwnLoss:
+    """total: the loss that a term's network minimises, a scalar. columns: further scalars for the history, by name."""
+
+    total: Tensor
+    columns: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class OwnLossDiverged(ArithmeticError):
@@ -72,8 +80,8 @@ class LearnedObjective(Objective):
         """The loss of the tokenizer: an unweighted scalar."""
         raise NotImplementedError("abstract: a learned term says what the tokenizer minimises")
 
-    def own_loss(self, images: Tensor, reconstruction: Tensor) -> Tensor:
-        """The loss of the network: a scalar of images and detached reconstructions [B, 3, S, S]."""
+    def own_loss(self, training_pass: TrainingPass) -> OwnLoss:
+        """The loss of the network, of a pass whose reconstruction is detached."""
         raise NotImplementedError("abstract: a learned term says what its network minimises")
 
     @property
@@ -88,10 +96,11 @@ class LearnedObjective(Objective):
         with self._held():
             return self.tokenizer_loss(training_pass)
 
-    def learn(self, training_pass: TrainingPass) -> dict[str, float]:
-        loss = self.own_loss(training_pass.images, training_pass.output.reconstruction.detach())
+    def learn(self, training_pass: TrainingPass) -> dict[str, Tensor]:
+        own = self.own_loss(training_pass.detached())
+        loss = own.total.detach()
         self._stepped.zero_grad()
-        self._fabric.backward(loss)
+        self._fabric.backward(own.total)
         norm = self._fabric.clip_gradients(
             self.network, self._stepped, max_norm=self._gradient_clip, error_if_nonfinite=False
         )
@@ -100,7 +109,7 @@ class LearnedObjective(Objective):
             what = f"the own loss of {self.name} is {loss.item():g}, the norm of its gradient {norm.item():g}"
             raise OwnLossDiverged(what, f"objectives.{self.name}.learning_rate ({self._learning_rate:g})")
         self._stepped.step()
-        return {self._own_column: loss.item()}
+        return {self._own_column: loss} | {name: value.detach() for name, value in own.columns.items()}
 
     def state_dict(self) -> dict[str, Any]:
         network = {name: tensor.detach().cpu() for name, tensor in self.network.state_dict().items()}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from lgq_explore.errors import InputError
@@ -13,6 +15,7 @@ from lgq_explore.runs.config import TrainConfig, dataclass_from_json, near_match
 
 from . import OBJECTIVES
 from .base import Objective, ObjectiveSettings, TrainingPass, weighted_sum
+from .last_layer import adaptive_weight, gradient_shares, linearised
 from .quantizer_loss import QuantizerLoss
 
 if TYPE_CHECKING:
@@ -21,10 +24,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Minimised:
-    """total: the weighted sum, a scalar with gradients. terms: the unweighted terms that have started, by name."""
+    """total: the weighted sum, a scalar with gradients. terms: the unweighted terms that have started, by name.
+
+    adaptive_weights: the factors on the weights of those that are balanced. gradient_shares: of the terms of the
+    reconstruction, see `gradient_shares`; at a logged step.
+    """
 
     total: Tensor
     terms: Mapping[str, Tensor]
+    adaptive_weights: Mapping[str, Tensor] = field(default_factory=dict)
+    gradient_shares: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Objectives:
@@ -46,21 +55,37 @@ class Objectives:
     def minimised(self, training_pass: TrainingPass) -> Minimised:
         """The loss that the tokenizer minimises at a step."""
         started = self._started(training_pass.step)
-        losses = {term.name: term.loss(training_pass) for term in started}
-        weights = {term.name: term.weight_at(training_pass.step) for term in started}
-        return Minimised(weighted_sum(losses, weights), losses)
+        balanced = [term.name for term in started if term.settings.is_balanced]
+        losses = {term.name: _loss(term, training_pass, is_linear=bool(balanced)) for term in started}
+        weights: dict[str, float | Tensor] = {term.name: term.weight_at(training_pass.step) for term in started}
+        weighted = {term.name: weights[term.name] * losses[term.name] for term in started if term.of_reconstruction}
+        factors = _adaptive_weights(weighted, balanced, losses, training_pass.last_layer)
+        for name, factor in factors.items():
+            weights[name], weighted[name] = weights[name] * factor, weighted[name] * factor
+        shares = {}
+        if training_pass.is_logged and training_pass.last_layer is not None and len(self._shared) > 1:
+            shares = gradient_shares(weighted, training_pass.last_layer)
+        return Minimised(weighted_sum(losses, weights), losses, factors, shares)
 
-    def learn(self, training_pass: TrainingPass) -> dict[str, float]:
-        """Train the terms' own parameters after a step of the tokenizer, and return values for their columns."""
-        values: dict[str, float] = {}
+    def learn(self, training_pass: TrainingPass) -> dict[str, Tensor]:
+        """Train the terms' own parameters after a step of the tokenizer, and return scalars for their columns."""
+        values: dict[str, Tensor] = {}
         for term in self._started(training_pass.step):
             values |= term.learn(training_pass)
         return values
 
-    def columns(self, minimised: Minimised, learned: Mapping[str, float]) -> dict[str, float | None]:
-        """The history's columns: unweighted terms, and own losses; None for a term that has not started."""
-        values = {f"loss_{name}": loss.item() for name, loss in minimised.terms.items()} | dict(learned)
-        return {column: values.get(column) for term in self._terms for column in term.columns}
+    def columns(self, minimised: Minimised, learned: Mapping[str, Tensor]) -> dict[str, float | None]:
+        """The history's columns: those of the terms, and shares of the gradient at the decoder's last layer.
+
+        None for a term that has not started. Where one term alone reads the reconstruction, there are no shares.
+        """
+        values = {f"loss_{name}": loss for name, loss in minimised.terms.items()} | dict(learned)
+        values |= {f"{name}_adaptive_weight": factor for name, factor in minimised.adaptive_weights.items()}
+        values |= {f"gradient_share_{name}": share for name, share in minimised.gradient_shares.items()}
+        named = [column for term in self._terms for column in term.columns]
+        if len(self._shared) > 1:
+            named += [f"gradient_share_{name}" for name in self._shared]
+        return {column: values[column].item() if column in values else None for column in named}
 
     def state_dict(self) -> dict[str, Any]:
         """The states of the terms that have one, by name."""
@@ -71,8 +96,34 @@ class Objectives:
         for term in self._terms:
             term.load_state_dict(states.get(term.name, {}))
 
+    @property
+    def _shared(self) -> list[str]:
+        """The terms of the reconstruction, which share the gradient at the decoder's last layer."""
+        return [term.name for term in self._terms if term.of_reconstruction]
+
     def _started(self, step: int) -> list[Objective]:
         return [term for term in self._terms if term.has_started(step)]
+
+
+def _loss(term: Objective, training_pass: TrainingPass, *, is_linear: bool) -> Tensor:
+    """The unweighted term; linearised where it is of the reconstruction, and gradients of it are taken twice."""
+    loss = term.loss(training_pass)
+    return linearised(loss, training_pass.output.reconstruction) if is_linear and term.of_reconstruction else loss
+
+
+def _adaptive_weights(
+    weighted: Mapping[str, Tensor], balanced: Sequence[str], losses: Mapping[str, Tensor], last_layer: Tensor | None
+) -> dict[str, Tensor]:
+    """The factors on the weights of balanced terms, against the weighted sum of the other terms of the reconstruction.
+
+    Raises ValueError if there are balanced terms and no last layer.
+    """
+    if not balanced:
+        return {}
+    if last_layer is None:
+        raise ValueError(f"{', '.join(balanced)} is balanced at the decoder's last layer, which the pass lacks")
+    reference = torch.stack([loss for name, loss in weighted.items() if name not in balanced]).sum()
+    return {name: adaptive_weight(reference, losses[name], last_layer) for name in balanced}
 
 
 def require_objectives(recipe: TrainConfig) -> None:
@@ -102,7 +153,23 @@ def _checked_settings(recipe: TrainConfig) -> dict[str, ObjectiveSettings]:
             f"objectives.{first}.start_step is {settings[first].start_step}, and no other term starts before: "
             "one term must start at step 0"
         )
+    _require_reference(settings, kinds)
     return settings
+
+
+def _require_reference(settings: Mapping[str, ObjectiveSettings], kinds: Mapping[str, type[Objective]]) -> None:
+    """Raise InputError for a balanced term that starts before there is anything to balance it with."""
+    references = [
+        setting.start_step
+        for name, setting in settings.items()
+        if kinds[name].of_reconstruction and not setting.is_balanced
+    ]
+    for name, setting in settings.items():
+        if setting.is_balanced and setting.start_step < min(references, default=math.inf):
+            raise InputError(
+                f"objectives.{name}.adaptive is true, and no other term of the reconstruction starts by its start_step "
+                f"{setting.start_step}: give l1 a weight, or set it to false"
+            )
 
 
 def _kinds(recipe: TrainConfig) -> dict[str, type[Objective]]:

@@ -19,7 +19,7 @@ from lgq_explore.runs.config import TrainConfig
 from lgq_explore.training.loop import LogEvent, train
 from lgq_explore.training.objectives import OBJECTIVES
 from lgq_explore.training.objectives.base import TrainingPass
-from lgq_explore.training.objectives.learned import LearnedObjective
+from lgq_explore.training.objectives.learned import LearnedObjective, OwnLoss
 
 NAME = "planted"
 START = 10
@@ -54,9 +54,9 @@ class PlantedTerm(LearnedObjective):
     def tokenizer_loss(self, training_pass: TrainingPass) -> Tensor:
         return -self.network(training_pass.output.reconstruction).mean()
 
-    def own_loss(self, images: Tensor, reconstruction: Tensor) -> Tensor:
-        real, made = self.network(images), self.network(reconstruction)
-        return functional.relu(1 - real).mean() + functional.relu(1 + made).mean()
+    def own_loss(self, training_pass: TrainingPass) -> OwnLoss:
+        real, made = self.network(training_pass.images), self.network(training_pass.output.reconstruction)
+        return OwnLoss(functional.relu(1 - real).mean() + functional.relu(1 + made).mean())
 
 
 def train_and_wait(run: str, held_at: int) -> None:

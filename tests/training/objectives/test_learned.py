@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
 
 from lgq_explore.errors import InputError
 from lgq_explore.runs.run import Run, RunWriter
 from lgq_explore.training.controls import Controls, Reading
 from lgq_explore.training.loop import resume, train
 from lgq_explore.training.objectives import OBJECTIVES
+from lgq_explore.training.objectives.base import TrainingPass
+from lgq_explore.training.objectives.learned import OwnLoss
 from tests.training.objectives import planted
 from tests.training.objectives.planted import NAME, PLAIN, RECIPE, START, PlantedTerm
 
@@ -139,8 +140,8 @@ def test_a_checkpoint_that_lacks_the_term_is_told_and_not_guessed_at(tmp_path: P
 def test_an_own_loss_that_diverged_ends_training_with_its_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def spoilt(self: PlantedTerm, images: Tensor, reconstruction: Tensor) -> Tensor:
-        return math.nan * self.network(reconstruction).mean()
+    def spoilt(self: PlantedTerm, training_pass: TrainingPass) -> OwnLoss:
+        return OwnLoss(math.nan * self.network(training_pass.output.reconstruction).mean())
 
     monkeypatch.setattr(PlantedTerm, "own_loss", spoilt)
     told = rf"own loss of {NAME} is nan.* at step 11: lower objectives.{NAME}.learning_rate \(0.01\)"
