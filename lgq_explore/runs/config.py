@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import QUANTIZERS, LGQConfig, QuantizerConfig
+from lgq_explore.quantizers.base import left_out_of_hash_at
 
 _Config = TypeVar("_Config")
 
@@ -56,6 +57,7 @@ class TrainConfig:
     loss_weights: dict[str, float] = field(default_factory=dict)
     # Settings of terms by name, such as {"l1": {"start_step": 10}}; settings that are left out take their defaults.
     objectives: dict[str, dict[str, Any]] = field(default_factory=dict, metadata={"left_out_of_hash_at": {}})
+    ema_decay: float = left_out_of_hash_at(0.0)  # of the average of weights that is evaluated; 0: the last weights are
     seed: int = 0
     rounding_replicate: int = 0  # R: scales the encoder's first weights by 1 + R·1e-6
     log_steps: int = 10  # steps between rows of history.csv
@@ -94,6 +96,7 @@ class TrainConfig:
             "snapshot_steps",
         ):
             self._require(name, getattr(self, name) < 2**63, "it must be below 2^63")
+        self._require("ema_decay", 0 <= self.ema_decay < 1, "it must be from 0 to below 1")
         is_replicate = 0 <= self.rounding_replicate <= MOST_ROUNDING_REPLICATES
         self._require("rounding_replicate", is_replicate, f"it must be from 0 to {MOST_ROUNDING_REPLICATES}")
         factor = self.backbone.factor

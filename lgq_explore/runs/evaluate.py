@@ -51,8 +51,9 @@ def evaluate(
     `photographs` photographs, which show `scenes` scenes; compare runs at equal numbers only. `lpips` and `fd` are
     objects; their `value` is None, with the reason in `why`, if the networks' weights are not available.
     `bits_per_pixel` is the entropy over f² pixels. If a token has several codes, usage is that of their tuples, and
-    `groups` has the usage of each group's own codes, by the group's number. `pandas.json_normalize` makes a table of
-    several results, with columns such as `fd.value`.
+    `groups` has the usage of each group's own codes, by the group's number. `weights` is `ema` where they are an
+    average over steps, else `last`. `pandas.json_normalize` makes a table of several results, with columns such as
+    `fd.value`.
 
     A whole result on the held-out split is kept in the run's folder, where it can be written (`kept_metrics`).
 
@@ -108,6 +109,7 @@ def _measured(
         "recipe_hash": config.recipe_hash,
         "rounding_replicate": config.rounding_replicate,
         "scenes": len({chosen.crops.scenes[index] for index in chosen.crops.photograph.tolist()}),
+        "weights": run.kind_of_weights,
         "groups": {str(group): _of_group(usage) for group, usage in enumerate(counts.group_usages())},
     }
 

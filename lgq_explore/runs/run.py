@@ -2,9 +2,11 @@
 
     config.json                    the recipe, its hash, and the machine and data of the start; never changed
     history.csv                    a row per logged step
-    weights.safetensors            the newest weights; the header holds their step and their recipe's hash
+    weights.safetensors            the newest weights, averaged where the recipe has an ema_decay; the header holds
+                                   their step and their recipe's hash
     checkpoints/step-N/            the newest CHECKPOINTS_KEPT, each whole: training continues from the last one
         weights.safetensors        the weights after N finished steps
+        ema.safetensors            the average of weights, where the recipe has an ema_decay
         state.pt                   the state of the trainer, see `RunWriter.save_checkpoint`
     codebooks/step-N.npy, .npz     the learned codebook after N finished steps; .npz if there are several
     metrics.json                   the last result of `evaluate` on the held-out split, which can be deleted
@@ -123,6 +125,11 @@ class Run:
                 raise unreadable(self._weights, error) from error
 
     @property
+    def kind_of_weights(self) -> str:
+        """`ema` if the run's weights are an average over its steps, `last` if they are those of the last step."""
+        return "ema" if self.config.ema_decay else "last"
+
+    @property
     def is_finished(self) -> bool:
         """Whether all steps of the recipe are finished."""
         return self.finished_steps >= self.config.steps
@@ -190,7 +197,7 @@ class Run:
 
     def _whole_checkpoints(self) -> dict[int, Path]:
         """Step → folder, ascending. Older versions may have left incomplete folders, which are ignored."""
-        parts = ("weights.safetensors", "state.pt")
+        parts = {"weights.safetensors", "state.pt", self._published}
         return {
             step: folder
             for step, folder in files_by_step(self._checkpoints).items()
@@ -226,6 +233,11 @@ class Run:
     @property
     def _weights(self) -> Path:
         return self.path / "weights.safetensors"
+
+    @property
+    def _published(self) -> str:
+        """The file of a checkpoint that becomes the run's weights."""
+        return "ema.safetensors" if self.config.ema_decay else "weights.safetensors"
 
     @property
     def _history(self) -> Path:
@@ -274,45 +286,63 @@ class RunWriter(Run):
                 if not os.path.lexists(path):
                     raise
 
-    def save_checkpoint(self, step: int, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
+    def save_checkpoint(
+        self,
+        step: int,
+        tokenizer: Tokenizer,
+        state: Mapping[str, Any],
+        average: Mapping[str, torch.Tensor] | None = None,
+    ) -> None:
         """Save weights and trainer state at `step` as a whole, and then the weights as the run's newest.
 
+        average: of the weights, where the recipe has an ema_decay; it then becomes the run's newest weights.
         state: what `load_checkpoint` returns. Of `training.loop`, by key: `step`, finished steps; `seconds` spent in
         them; `override`, the held temperature or None; `window`, the code usage of the last steps; and the states of
         the `optimizer`, of the `objectives` by name (only of those that have one), and of the `source` of pictures.
         """
-        weights = serialized_weights(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tokenizer.state_dict().items()},
-            WeightsHeader(step, self._description.origin),
-        )
+        header = WeightsHeader(step, self._description.origin)
+        weights = {"weights.safetensors": serialized_weights(tokenizer.state_dict(), header)}
+        if average is not None:
+            weights["ema.safetensors"] = serialized_weights(average, header)
         serialized = BytesIO()  # on a failure to write to a file, torch raises errors that do not say why
         torch.save(dict(state), serialized)
         with self._writing():
             self._checkpoints.mkdir(exist_ok=True)
             with new_folder(self._checkpoints / f"step-{step:08d}") as folder:
-                (folder / "weights.safetensors").write_bytes(weights)
+                for name, content in weights.items():
+                    (folder / name).write_bytes(content)
                 (folder / "state.pt").write_bytes(serialized.getbuffer())
             for old in list(self._whole_checkpoints().values())[:-CHECKPOINTS_KEPT]:
                 remove_folder(old)
-            self._publish(weights)  # last: once the weights say that the run is finished, nothing is left to do
+            self._publish(
+                weights[self._published]
+            )  # last: once the weights say that the run is finished, nothing is left to do
 
     def publish_weights(self, checkpoint: Path) -> None:
         """Make a checkpoint's weights the run's newest, if a crash came in between, or the newest are other ones."""
         with self._writing():
-            weights = (checkpoint / "weights.safetensors").read_bytes()
+            weights = (checkpoint / self._published).read_bytes()
             if not (self._weights.exists() and self._weights.read_bytes() == weights):
                 self._publish(weights)
 
     def load_checkpoint(self, checkpoint: Path, tokenizer: Tokenizer) -> dict[str, Any]:
         """Load the tokenizer's weights, and return the state saved with them. Raises InputError if damaged."""
-        weights = checkpoint / "weights.safetensors"
+        weights = self._loaded(checkpoint, "weights.safetensors")
         with as_damage_of(checkpoint):
-            content = weights.read_bytes()
-            header = weights_header(BytesIO(content), weights)
-        require_origin(header, self._description.origin, weights)
-        with as_damage_of(checkpoint):
-            tokenizer.load_state_dict(load(content))
+            tokenizer.load_state_dict(weights)
             return torch.load(BytesIO((checkpoint / "state.pt").read_bytes()), weights_only=True)
+
+    def load_average(self, checkpoint: Path) -> dict[str, torch.Tensor]:
+        """The average of weights in a checkpoint of a recipe with an ema_decay. Raises InputError if damaged."""
+        return self._loaded(checkpoint, "ema.safetensors")
+
+    def _loaded(self, checkpoint: Path, name: str) -> dict[str, torch.Tensor]:
+        with as_damage_of(checkpoint):
+            content = (checkpoint / name).read_bytes()
+            header = weights_header(BytesIO(content), checkpoint / name)
+        require_origin(header, self._description.origin, checkpoint / name)
+        with as_damage_of(checkpoint):
+            return load(content)
 
     def save_codebooks(self, step: int, codebooks: Sequence[torch.Tensor]) -> None:
         """Save a snapshot of the learned codebooks after `step` finished steps."""

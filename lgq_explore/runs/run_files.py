@@ -50,7 +50,8 @@ def serialized_weights(tensors: Mapping[str, Tensor], header: WeightsHeader) -> 
     assert header.origin is not None
     trained = {"finished_steps": header.finished_steps, **asdict(header.origin)}
     # Under one key: safetensors writes several keys in an order that differs between processes.
-    return save(dict(tensors), metadata={"trained": json.dumps(trained, sort_keys=True)})
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return save(on_cpu, metadata={"trained": json.dumps(trained, sort_keys=True)})
 
 
 def weights_header(weights: BinaryIO, path: Path) -> WeightsHeader:

@@ -40,6 +40,7 @@ from .objectives.learned import OwnLossDiverged
 from .objectives.of_recipe import Minimised, Objectives, require_objectives
 from .optimizer import adamw, learning_rate
 from .restoring import RestoredProgress, load_optimizer
+from .weight_average import WeightAverage
 from .window import StepTrace, StepWindow
 
 if TYPE_CHECKING:
@@ -187,6 +188,7 @@ class _Training:
     optimizer: torch.optim.Optimizer = field(init=False)
     objectives: Objectives = field(init=False)
     window: StepWindow = field(init=False)
+    average: WeightAverage | None = None  # where the recipe has an ema_decay
     step: int = 0  # finished optimiser steps
     saved_step: int = -1
     seconds: float = 0.0  # spent in steps, over all sessions
@@ -202,6 +204,8 @@ class _Training:
         self.window = StepWindow(self.config.window_steps, self.tokenizer.quantizer.levels)
         self.model, self.fabric_optimizer = self.fabric.setup(self.tokenizer, self.optimizer)
         self.objectives.set_up(self.fabric)
+        if self.config.ema_decay:
+            self.average = WeightAverage(self.tokenizer, self.config.ema_decay)
 
     def run(self) -> Run:
         with self.writer.claimed():
@@ -219,9 +223,12 @@ class _Training:
             self._snapshot()
             return
         state = self.writer.load_checkpoint(checkpoint, self.tokenizer)
+        average = self.writer.load_average(checkpoint) if self.average is not None else {}
         with as_damage_of(checkpoint):
             progress = RestoredProgress.read(state, step_of(checkpoint))
             load_optimizer(self.optimizer, state["optimizer"])
+            if self.average is not None:
+                self.average.load(average)
             self.objectives.load_state_dict(state.get("objectives", {}))  # older checkpoints have none
             self.source_state = state.get("source", {})
             self.source.load_state_dict(self.source_state)
@@ -301,6 +308,8 @@ class _Training:
         seconds = time.perf_counter() - started
         self.window.add(StepTrace(output.coded.codes, len(images), seconds))
         self.step += 1
+        if self.average is not None:
+            self.average.update(self.tokenizer, self.step)
         self.held_temperature = held_temperature
         self.source_state = batch.state
         self.seconds += seconds
@@ -383,7 +392,8 @@ class _Training:
             "source": self.source_state,
             "window": self.window.state(),
         }
-        self.writer.save_checkpoint(self.step, self.tokenizer, state)
+        average = None if self.average is None else self.average.weights
+        self.writer.save_checkpoint(self.step, self.tokenizer, state, average)
         self.saved_step = self.step
 
     def _progress_bar(self) -> Progress:

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
 KEYS = (
     "run quantizer codebook_size dim images photographs tokens psnr_db ssim l1 lpips fd active_codes utilization "
     "perplexity entropy_bits bits_per_pixel gini quantization_error seed steps recipe_hash "
-    "rounding_replicate scenes groups"
+    "rounding_replicate scenes weights groups"
 )
 
 CONFIG = TrainConfig(
@@ -194,7 +194,7 @@ def test_another_spec_is_used_whole_and_crops_are_a_limit(run: Run, result: dict
 def test_slow_metrics_can_be_left_out_and_what_remains_is_not_kept(
     run: Run, result: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(perceptual, "_if_available", None)  # no network is loaded
+    monkeypatch.setattr(perceptual, "if_available", None)  # no network is loaded
     kept = kept_metrics(run)
     quick = evaluate(run, without=("lpips", "fd"))
     assert quick["lpips"] == {"value": None, "net": "alex", "why": "it was left out"}
