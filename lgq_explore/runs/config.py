@@ -147,6 +147,7 @@ class TrainConfig:
         recipe = {name: value for name, value in read_back.items() if name not in NOT_IN_RECIPE}
         _leave_out_of_hash(recipe, self)
         _leave_out_of_hash(recipe["quantizer"], self.quantizer)
+        _leave_out_of_hash(recipe["backbone"], self.backbone)
         return recipe
 
 
@@ -159,7 +160,7 @@ def _hash(recipe: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _leave_out_of_hash(values: dict[str, Any], config: TrainConfig | QuantizerConfig) -> None:
+def _leave_out_of_hash(values: dict[str, Any], config: TrainConfig | QuantizerConfig | BackboneConfig) -> None:
     """Remove settings that were added later and have the default value, at which they change nothing."""
     for setting in fields(config):
         metadata = setting.metadata
@@ -353,8 +354,10 @@ _EXPECTED = {"tuple_type": "give a list", "dict_type": "give an object with its 
 
 
 def _in_one_line(error: ValidationError, path: str, value: Any) -> str:
-    first = error.errors(include_url=False)[0]
-    where = ".".join(map(str, (path, *first["loc"])))
-    given = first["input"] if first["loc"] else value
-    expected = _EXPECTED.get(first["type"], first["msg"][0].lower() + first["msg"][1:])
+    # Where a field has several types, there is an error for each: the deepest one is that of the nearest type.
+    nearest = max(error.errors(include_url=False), key=lambda each: len(each["loc"]))
+    keys = value if isinstance(value, Mapping) else ()
+    where = ".".join([path, *(str(step) for step in nearest["loc"] if isinstance(step, int) or step in keys)])
+    given = nearest["input"] if nearest["loc"] else value
+    expected = _EXPECTED.get(nearest["type"], nearest["msg"][0].lower() + nearest["msg"][1:])
     return f"{where} is {shortened(repr(given))}: {expected}"

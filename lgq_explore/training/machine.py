@@ -113,14 +113,17 @@ def require_trainable(config: TrainConfig, device: torch.device) -> None:
 def least_bytes(config: TrainConfig) -> int:
     """A lower bound on the memory of a training step, in bytes, from its largest tensors.
 
-    Parameters, COPIES times: the 3 × 3 convolutions of the residual blocks (two per block, in encoder and decoder) and
-    the codebook. Activations kept for the backward pass: the inputs of these convolutions.
+    Parameters, COPIES times: the 3 × 3 convolutions of the residual blocks (two per block, in encoder and decoder, but
+    for one per level that may have another width) and the codebook. Activations kept for the backward pass: the inputs
+    of these convolutions.
     """
     backbone, levels = config.backbone, range(len(config.backbone.channels))
-    convolutions = [2 * 2 * backbone.blocks * 9 * width**2 for width in backbone.channels]
+    of_other_width = 2 if backbone.width_change == "block" else 0
+    counts = [2 * (2 * blocks + backbone.extra_decoder_blocks) - of_other_width for blocks in backbone.blocks_by_level]
+    convolutions = [counts[level] * 9 * backbone.channels[level] ** 2 for level in levels]
     codebook = sum(codes * width for codes, width in config.quantizer.learned_shapes(backbone.dim))
     sides = [config.image_size // 2**level for level in levels]
-    kept = [2 * 2 * backbone.blocks * backbone.channels[level] * sides[level] ** 2 for level in levels]
+    kept = [counts[level] * backbone.channels[level] * sides[level] ** 2 for level in levels]
     return BYTES * (COPIES * (sum(convolutions) + codebook) + config.batch_size * sum(kept))
 
 

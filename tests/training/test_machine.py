@@ -28,9 +28,16 @@ def test_the_bound_is_what_is_counted_by_hand() -> None:
     assert least_bytes(replace(config, quantizer=FSQConfig(), loss_weights={})) == 4 * (4 * convolutions + 3 * kept)
 
 
-def test_a_step_takes_more_than_the_bound() -> None:
+@pytest.mark.parametrize(
+    "backbone",
+    [
+        PRESETS["tiny"].backbone,
+        BackboneConfig((8, 16, 32), blocks=(1, 2, 1), extra_decoder_blocks=1, width_change="block"),
+    ],
+)
+def test_a_step_takes_more_than_the_bound(backbone: BackboneConfig) -> None:
     """What autograd keeps of a step, counted, with parameters: a recipe that trains is never refused."""
-    config = PRESETS["tiny"]
+    config = replace(PRESETS["tiny"], backbone=backbone)
     tokenizer = build_tokenizer(config.backbone, config.quantizer, 0)
     kept: dict[int, int] = {}
 
