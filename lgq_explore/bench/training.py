@@ -28,6 +28,7 @@ from lgq_explore.progress import Progress
 from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.loop import LogEvent, train
+from lgq_explore.training.machine import precision_on
 from lgq_explore.training.objectives.base import weighted_sum
 
 from .fresh_process import THREADS, ProcessFailed, in_fresh_process
@@ -180,17 +181,17 @@ def quantizer_seconds(tokenizer: Tokenizer, config: TrainConfig, images: Tensor)
         **{name: config.loss_weights.get(name, 0.0) for name in config.quantizer.default_loss_weights},
     }
     seconds = []
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        with torch.no_grad():
-            latents = tokenizer.encode(images)
-        upstream = torch.empty_like(latents).normal_(generator=torch.Generator(device).manual_seed(0))
-        for _ in range(1 + TIMED_STEPS):
-            started = clock(device)
-            quantizer.zero_grad()
-            coded = quantizer(latents.detach().requires_grad_())
-            losses = {"decoder": (coded.quantized * upstream).mean(), **coded.losses}
-            weighted_sum(losses, weights).backward()
-            seconds.append(clock(device) - started)
+    in_bfloat16 = precision_on(device, config.precision) == "bf16-mixed"
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=in_bfloat16):
+        latents = tokenizer.encode(images).float()
+    upstream = torch.empty_like(latents).normal_(generator=torch.Generator(device).manual_seed(0))
+    for _ in range(1 + TIMED_STEPS):
+        started = clock(device)
+        quantizer.zero_grad()
+        coded = quantizer(latents.detach().requires_grad_())
+        losses = {"decoder": (coded.quantized * upstream).mean(), **coded.losses}
+        weighted_sum(losses, weights).backward()
+        seconds.append(clock(device) - started)
     return seconds[1:]
 
 

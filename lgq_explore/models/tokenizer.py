@@ -33,7 +33,10 @@ class Tokenizer(nn.Module):
 
     def forward(self, images: Tensor) -> TokenizerOutput:
         latents = self.encode(images)
-        coded = self.quantizer(latents)
+        # Under autocast, only the encoder and the decoder compute in its precision: codes and losses would suffer.
+        latents = latents.to(torch.promote_types(latents.dtype, torch.float32))
+        with torch.autocast(latents.device.type, enabled=False):
+            coded = self.quantizer(latents)
         return TokenizerOutput(self.decode(coded.quantized), latents, coded)
 
     def encode(self, images: Tensor) -> Tensor:

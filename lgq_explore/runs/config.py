@@ -31,6 +31,12 @@ NOT_IN_RECIPE = ("seed", "rounding_replicate", "log_steps", "checkpoint_steps", 
 MOST_ROUNDING_REPLICATES = 100
 """With more, the initial weights would differ by more than rounding (see TrainConfig.rounding_replicate)."""
 
+PRECISIONS = ("auto", "32-true", "bf16-mixed")
+"""What encoder and decoder compute in: float32, or bfloat16 by autocast. `auto` is bfloat16 on CUDA, float32 on a CPU.
+
+Weights, codes, losses and optimiser are in float32 with each. In float32, a GPU convolves in TF32, PyTorch's default.
+"""
+
 EXACT = 2.0**53
 """Up to here, every integer is exactly representable as a float."""
 
@@ -53,6 +59,8 @@ class TrainConfig:
     warmup_steps: int = 20  # optimiser steps of linear rise
     weight_decay: float = 1e-4  # of the backbone's matrices and kernels; the quantizer's parameters never decay
     gradient_clip: float = 1.0  # largest norm of the gradient of all parameters
+    precision: str = left_out_of_hash_at("auto")  # of PRECISIONS
+    compile: bool = left_out_of_hash_at(False)  # encoder and decoder by torch.compile
     # By name; terms that are left out have weight 0. Empty: 1 for l1, and the method's published weights.
     loss_weights: dict[str, float] = field(default_factory=dict)
     # Settings of terms by name, such as {"l1": {"start_step": 10}}; settings that are left out take their defaults.
@@ -97,6 +105,7 @@ class TrainConfig:
         ):
             self._require(name, getattr(self, name) < 2**63, "it must be below 2^63")
         self._require("ema_decay", 0 <= self.ema_decay < 1, "it must be from 0 to below 1")
+        self._require("precision", self.precision in PRECISIONS, f"choose one of {', '.join(PRECISIONS)}")
         is_replicate = 0 <= self.rounding_replicate <= MOST_ROUNDING_REPLICATES
         self._require("rounding_replicate", is_replicate, f"it must be from 0 to {MOST_ROUNDING_REPLICATES}")
         factor = self.backbone.factor

@@ -30,6 +30,7 @@ from lgq_explore.runs.run import Run, RunWriter, open_run
 from lgq_explore.runs.run_files import as_damage_of, step_of
 from lgq_explore.runs.run_paths import new_run_path, path_of_run
 
+from .compilation import compiled, is_of_the_compiler
 from .controls import Controls
 from .interrupts import stopped_by_interrupts
 from .machine import environment_of, fabric_on, report_other_rounding, require_known_device, require_trainable
@@ -79,7 +80,7 @@ def train(
     The first interrupt (Ctrl-C) finishes the step, saves and returns; a second one is raised without saving.
     Raises InputError for data or a folder that cannot be used, and for a loss that becomes NaN or infinite.
     """
-    fabric = fabric_on(device)
+    fabric = fabric_on(device, config.precision)
     require_trainable(config, fabric.device)
     require_objectives(config)
     given_path = None if run is None else new_run_path(run)  # before minutes of decoding pictures
@@ -89,7 +90,7 @@ def train(
     for note in source.notes if progress else ():
         tell(note)
     config = replace(config, data=source.spec)  # with an absolute path, for any working directory
-    environment = environment_of(fabric, source)
+    environment = environment_of(fabric, source, config)
     if given_path is None:
         writer = RunWriter.create_by_default(config, environment)
     else:
@@ -122,11 +123,11 @@ def resume(
     writer = RunWriter(path_of_run(run))
     if writer.is_finished:
         return open_run(writer.path)
-    fabric = fabric_on(device)
+    fabric = fabric_on(device, writer.config.precision)
     require_objectives(writer.config)
     source = source_of(writer)
     if progress:
-        report_other_rounding(writer.environment, environment_of(fabric, source))
+        report_other_rounding(writer.environment, environment_of(fabric, source, writer.config))
     if progress and writer.newest_checkpoint() is None:
         tell(f"{printable(writer.path)} has no checkpoint yet: training starts at step 0")
     return _train_on(writer, fabric, source, controls, on_log, progress)
@@ -149,9 +150,12 @@ def _train_on(
             )
             return training.run()
         except (MemoryError, RuntimeError) as error:
-            if not lacks_memory(error):
+            if lacks_memory(error):
+                what = "memory ran out: make image_size, batch_size, channels or the codebook smaller"
+            elif is_of_the_compiler(error):
+                what = f"torch.compile fails here ({str(error).strip().splitlines()[0]}): set compile to false"
+            else:
                 raise
-            what = "memory ran out: make image_size, batch_size, channels or the codebook smaller"
             raise TrainingFailed(what, writer) from error
 
     return stopped_by_interrupts(session, steering)
@@ -202,7 +206,8 @@ class _Training:
         self.optimizer = adamw(self.tokenizer, self.config)
         self.objectives = Objectives(self.config)
         self.window = StepWindow(self.config.window_steps, self.tokenizer.quantizer.levels)
-        self.model, self.fabric_optimizer = self.fabric.setup(self.tokenizer, self.optimizer)
+        stepped = compiled(self.tokenizer) if self.config.compile else self.tokenizer
+        self.model, self.fabric_optimizer = self.fabric.setup(stepped, self.optimizer)
         self.objectives.set_up(self.fabric)
         if self.config.ema_decay:
             self.average = WeightAverage(self.tokenizer, self.config.ema_decay)

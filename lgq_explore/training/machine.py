@@ -33,8 +33,15 @@ def require_known_device(device: str) -> None:
         raise InputError(f"unknown device {device!r}; choose one of {', '.join(DEVICES)}")
 
 
-def fabric_on(device: str) -> Fabric:
-    """One process on one device, whatever the variables of a job scheduler say.
+def precision_on(device: torch.device, asked: str) -> str:
+    """The precision of a device for one of PRECISIONS: 32-true or bf16-mixed."""
+    if asked != "auto":
+        return asked
+    return "bf16-mixed" if device.type == "cuda" else "32-true"
+
+
+def fabric_on(device: str, precision: str = "auto") -> Fabric:
+    """One process on one device, whatever the variables of a job scheduler say. precision: of PRECISIONS.
 
     Raises InputError for an unknown device, for one that this machine lacks, and for several processes.
     """
@@ -48,17 +55,17 @@ def fabric_on(device: str) -> Fabric:
     world_size = os.environ.get("WORLD_SIZE", "1")
     if world_size != "1":
         raise InputError(f"WORLD_SIZE is {world_size}, but training uses one process: start it without torchrun")
-    on_cuda = device != "cpu" and torch.cuda.is_available()
+    kind = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
     return Fabric(
-        accelerator="cuda" if on_cuda else "cpu",
+        accelerator=kind,
         devices=1,
-        precision="bf16-mixed" if on_cuda else "32-true",
+        precision=precision_on(torch.device(kind), precision),  # type: ignore[arg-type]
         # Left to itself, Fabric takes Slurm's, LSF's, MPI's or torchelastic's variables for a launcher's.
         plugins=[LightningEnvironment()],
     )
 
 
-def environment_of(fabric: Fabric, source: Source) -> Environment:
+def environment_of(fabric: Fabric, source: Source, config: TrainConfig) -> Environment:
     """Properties of the machine and the data that are not in the recipe but may affect a result."""
     import lightning_fabric  # as in `fabric_on`
 
@@ -71,7 +78,7 @@ def environment_of(fabric: Fabric, source: Source) -> Environment:
             **{module.__name__: module.__version__ for module in modules},
         },
         device=torch.cuda.get_device_name(fabric.device) if on_cuda else "cpu",
-        precision="bf16-mixed" if on_cuda else "32-true",
+        precision=precision_on(fabric.device, config.precision),
         world_size=fabric.world_size,
         data_fingerprint=source.identity,
         training_photographs=source.counts.training,

@@ -126,6 +126,8 @@ def test_every_field_goes_through_json_and_back() -> None:
         warmup_steps=0,
         weight_decay=0.5,
         gradient_clip=2.0,
+        precision="bf16-mixed",
+        compile=True,
         loss_weights={"l1": 1.5, "quantization": 0.5, "peakedness": 0.0, "usage": 0.1},
         objectives={"usage": {"start_step": 5}},
         ema_decay=0.75,
@@ -196,6 +198,9 @@ def test_fields_left_out_take_their_defaults() -> None:
         ({"quantizer": {"method": "fsq", "levels": [8, "5"]}}, "quantizer.levels.1 is '5'.*integer"),
         ({"quantizer": {"method": "vq", "decay": False}}, "quantizer.decay is False.*number"),
         ({"quantizer": {"method": "simvq", "bias": 1}}, "quantizer.bias is 1: input should be a valid boolean"),
+        ({"precision": "bf16"}, "precision is 'bf16': choose one of auto, 32-true, bf16-mixed"),
+        ({"precision": 32}, "precision is 32: input should be a valid string"),
+        ({"compile": 1}, "compile is 1: input should be a valid boolean"),
         ([1, 2], r"a recipe is \[1, 2\]"),
     ],
 )
@@ -339,6 +344,9 @@ def test_the_hash_of_a_recipe_heeds_all_else() -> None:
         replace(config, loss_weights={**config.loss_weights, "usage": 0.0}),
         replace(config, objectives={"usage": {"start_step": 7}}),
         replace(config, ema_decay=0.99),
+        replace(config, precision="32-true"),
+        replace(config, precision="bf16-mixed"),
+        replace(config, compile=True),
     ]
     assert len({other.recipe_hash for other in (config, *others)}) == len(others) + 1
 

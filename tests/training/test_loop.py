@@ -27,11 +27,12 @@ from torch import Tensor
 from lgq_explore.errors import InputError
 from lgq_explore.files import whole_file
 from lgq_explore.images.opening import open_source
-from lgq_explore.models import BackboneConfig, build_tokenizer
+from lgq_explore.models import BackboneConfig, Tokenizer, build_tokenizer
 from lgq_explore.quantizers import (
     FSQConfig,
     LGQConfig,
     QuantizerConfig,
+    QuantizerOutput,
     TemperatureSchedule,
     VQConfig,
     joint_codes,
@@ -41,6 +42,7 @@ from lgq_explore.quantizers import (
 from lgq_explore.runs.config import TrainConfig, config_to_json
 from lgq_explore.runs.run import Run, RunWriter
 from lgq_explore.training import loop
+from lgq_explore.training.compilation import compiled
 from lgq_explore.training.controls import Controls, ReplayedControls
 from lgq_explore.training.loop import LogEvent, resume, train
 from lgq_explore.training.machine import processor_name
@@ -710,6 +712,90 @@ def test_without_a_folder_the_run_goes_under_the_data_directory(
     assert [run.path.parent for run in runs] == [tmp_path / "runs"] * 2
     assert runs[0].path != runs[1].path
     assert_same_weights(*runs)
+
+
+def test_without_a_precision_a_cpu_trains_in_float32(finished: Run) -> None:
+    assert finished.config.precision == "auto"
+    assert finished.environment.precision == "32-true"
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_in_bfloat16_only_encoder_and_decoder_are(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds: dict[str, torch.dtype] = {}
+    quantizer = type(METHODS[name].build(4))
+    with monkeypatch.context() as patched:
+        whole_forward, whole_convolution = quantizer.forward, torch.nn.Conv2d.forward
+
+        def forward(self, latents: Tensor) -> QuantizerOutput:
+            assert not torch.is_autocast_enabled("cpu")
+            output = whole_forward(self, latents)
+            kinds["latents"], kinds["quantized"] = latents.dtype, output.quantized.dtype
+            kinds.update({name: loss.dtype for name, loss in output.losses.items()})
+            return output
+
+        def convolution(self, x: Tensor) -> Tensor:
+            made = whole_convolution(self, x)
+            if torch.is_grad_enabled():  # not while the codebook is initialised
+                assert made.dtype == torch.bfloat16
+            return made
+
+        patched.setattr(quantizer, "forward", forward)
+        patched.setattr(torch.nn.Conv2d, "forward", convolution)
+        config = recipe(METHODS[name], precision="bf16-mixed")
+        run = trained(config, tmp_path / "run")
+    assert set(kinds.values()) == {torch.float32}
+    assert run.environment.precision == "bf16-mixed"
+    assert all(weight.dtype == torch.float32 for weight in run.tokenizer().parameters())
+    state = torch.load(run.newest_checkpoint() / "state.pt", weights_only=True)
+    assert all(moments["exp_avg"].dtype == torch.float32 for moments in state["optimizer"]["state"].values())
+    in_float32 = trained(recipe(METHODS[name], precision="32-true"), tmp_path / "float32")
+    assert run.history()["loss"].tolist() == pytest.approx(in_float32.history()["loss"].tolist(), rel=0.05)
+    assert run.history()["loss"].tolist() != in_float32.history()["loss"].tolist()
+    resumed_run = resumed(trained(config, tmp_path / "stopped", StopsBefore(3)).path)
+    assert_same_weights(run, resumed_run)
+
+
+def test_a_compiled_run_is_resumed_and_opened_like_another(
+    finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Traced and not generated, which takes a minute; what is generated is tested on a GPU."""
+    monkeypatch.setattr(loop, "compiled", functools.partial(compiled, backend="eager"))
+    run = trained(recipe(compile=True), tmp_path / "run")
+    assert_same_weights(run, finished)
+    assert_same_weights(run, resumed(trained(recipe(compile=True), tmp_path / "stopped", StopsBefore(3)).path))
+
+
+@pytest.mark.gpu
+def test_a_compiled_run_is_nearly_another(tmp_path: Path) -> None:
+    runs = [
+        train(recipe(compile=compile, precision="32-true"), tmp_path / str(compile), device="cuda", progress=False)
+        for compile in (False, True)
+    ]
+    plain, generated = (run.tokenizer().state_dict() for run in runs)
+    assert plain.keys() == generated.keys()
+    assert all(torch.allclose(plain[name], generated[name], atol=1e-2) for name in plain)
+
+
+def test_where_nothing_can_be_compiled_one_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class InvalidCxxCompiler(RuntimeError):
+        pass
+
+    def fail(*_: object) -> NoReturn:
+        raise InvalidCxxCompiler("No working C++ compiler found in the environment\nand so on")
+
+    InvalidCxxCompiler.__module__ = "torch._inductor.exc"
+    monkeypatch.setattr(loop, "compiled", lambda tokenizer: replace_forward(tokenizer, fail))
+    with pytest.raises(
+        InputError, match=r"^torch.compile fails here \(No working C.*\): set compile to false"
+    ) as error:
+        trained(recipe(compile=True), tmp_path / "run")
+    assert "and so on" not in str(error.value)
+
+
+def replace_forward(tokenizer: Tokenizer, forward: Callable[..., object]) -> Tokenizer:
+    other = Tokenizer(tokenizer.encoder, tokenizer.quantizer, tokenizer.decoder)
+    other.forward = forward  # type: ignore[method-assign]
+    return other
 
 
 @pytest.mark.gpu
