@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable
@@ -33,7 +32,14 @@ from lgq_explore.runs.run_paths import new_run_path, path_of_run
 from .compilation import compiled, is_of_the_compiler
 from .controls import Controls
 from .interrupts import stopped_by_interrupts
-from .machine import environment_of, fabric_on, report_other_rounding, require_known_device, require_trainable
+from .machine import (
+    environment_of,
+    fabric_on,
+    report_emulated_precision,
+    report_other_rounding,
+    require_known_device,
+    require_trainable,
+)
 from .numerical_noise import perturb_first_weights
 from .objectives.base import TrainingPass
 from .objectives.last_layer import last_layer_of
@@ -41,6 +47,7 @@ from .objectives.learned import OwnLossDiverged
 from .objectives.of_recipe import Minimised, Objectives, require_objectives
 from .optimizer import adamw, learning_rate
 from .restoring import RestoredProgress, load_optimizer
+from .steps_in_flight import StepDiverged, StepInFlight, StepsInFlight
 from .weight_average import WeightAverage
 from .window import StepTrace, StepWindow
 
@@ -91,6 +98,8 @@ def train(
         tell(note)
     config = replace(config, data=source.spec)  # with an absolute path, for any working directory
     environment = environment_of(fabric, source, config)
+    if progress:
+        report_emulated_precision(environment)
     if given_path is None:
         writer = RunWriter.create_by_default(config, environment)
     else:
@@ -192,6 +201,7 @@ class _Training:
     optimizer: torch.optim.Optimizer = field(init=False)
     objectives: Objectives = field(init=False)
     window: StepWindow = field(init=False)
+    in_flight: StepsInFlight = field(default_factory=StepsInFlight)
     average: WeightAverage | None = None  # where the recipe has an ema_decay
     step: int = 0  # finished optimiser steps
     saved_step: int = -1
@@ -306,19 +316,19 @@ class _Training:
             self.model, self.fabric_optimizer, max_norm=config.gradient_clip, error_if_nonfinite=False
         )
         assert gradient_norm is not None  # Fabric has none for a clip by value only
-        self._check_finite(minimised.total.item(), gradient_norm.item())
         self.fabric_optimizer.step()
         learned = self._learn(training_pass)
 
-        seconds = time.perf_counter() - started
-        self.window.add(StepTrace(output.coded.codes, len(images), seconds))
         self.step += 1
+        trace = StepTrace(output.coded.codes, len(images), time.perf_counter() - started)
+        self.in_flight.add(StepInFlight(self.step, trace, minimised.total.detach(), gradient_norm))
         if self.average is not None:
             self.average.update(self.tokenizer, self.step)
         self.held_temperature = held_temperature
         self.source_state = batch.state
-        self.seconds += seconds
         bar.advance(len(images))
+        if len(self.in_flight) >= config.window_steps:
+            self._land()
         if is_logged:
             self._log(minimised, learned, output, bar)
         if self._is_due(config.snapshot_steps, self.step):
@@ -330,22 +340,29 @@ class _Training:
         try:
             return self.model(images)
         except FloatingPointError as error:
-            raise self._diverged("the latents contain NaN or infinity") from error
+            self._land()  # perhaps a step before has diverged
+            raise self._diverged("the latents contain NaN or infinity", self.step + 1) from error
 
     def _learn(self, training_pass: TrainingPass) -> dict[str, Tensor]:
         try:
             return self.objectives.learn(training_pass)
         except OwnLossDiverged as error:
-            raise self._diverged(str(error), error.remedy) from error
+            self._land()
+            raise self._diverged(str(error), self.step + 1, error.remedy) from error
 
-    def _check_finite(self, loss: float, gradient_norm: float) -> None:
-        """Raise InputError before a step that would write NaN or infinity into the weights and the checkpoint."""
-        if not math.isfinite(loss + gradient_norm):
-            raise self._diverged(f"the loss is {loss:g}, the norm of its gradient {gradient_norm:g}")
+    def _land(self) -> None:
+        """Wait for the device. Raises InputError if a step diverged, so that nothing is written of its weights."""
+        try:
+            traces = self.in_flight.landed()
+        except StepDiverged as error:
+            raise self._diverged(str(error), error.number) from error
+        for trace in traces:
+            self.window.add(trace)
+            self.seconds += trace.seconds
 
-    def _diverged(self, what: str, too_high: str = "") -> TrainingFailed:
+    def _diverged(self, what: str, step: int, too_high: str = "") -> TrainingFailed:
         too_high = too_high or f"learning_rate ({self.config.learning_rate:g})"
-        return TrainingFailed(f"{what} at step {self.step + 1}: lower {too_high}", self.writer)
+        return TrainingFailed(f"{what} at step {step}: lower {too_high}", self.writer)
 
     def _is_due(self, interval: int, step: int) -> bool:
         return step % interval == 0 or step == self.config.steps
@@ -358,6 +375,7 @@ class _Training:
         return to_model_range(self.fabric.to_device(images)).to(memory_format=torch.channels_last)
 
     def _log(self, minimised: Minimised, learned: dict[str, Tensor], output: TokenizerOutput, bar: Progress) -> None:
+        self._land()
         loss = minimised.total.item()
         counts = self.window.counts()
         usage_and_speed = self.window.columns(counts)
@@ -380,6 +398,7 @@ class _Training:
             self.tokenizer.train()
 
     def _snapshot(self) -> None:
+        self._land()
         learned = self.tokenizer.quantizer.learned_codebooks()
         if learned:
             self.writer.save_codebooks(self.step, learned)
@@ -388,6 +407,7 @@ class _Training:
         """Save a checkpoint of the finished steps, unless there is one."""
         if self.step in (0, self.saved_step):
             return
+        self._land()
         state = {
             "step": self.step,
             "seconds": self.seconds,

@@ -96,6 +96,12 @@ def report_other_rounding(then: Environment, now: Environment) -> None:
         tell(f"resumed with {changed}: rounding differs, and the weights from those of an uninterrupted run")
 
 
+def report_emulated_precision(environment: Environment) -> None:
+    """Report on stderr that a CPU without bfloat16 emulates it, which takes many times as long as float32."""
+    if environment.device == "cpu" and environment.precision == "bf16-mixed" and not _has_bfloat16():
+        tell("this processor has no bfloat16 and emulates it slowly: precision=32-true is faster here")
+
+
 def processor_name() -> str:
     """The CPU's model and the widest vector instructions that PyTorch uses on it, such as "AMD EPYC (AVX512)"."""
     return f"{_processor_model()} ({torch.backends.cpu.get_cpu_capability()})"
@@ -135,11 +141,22 @@ def least_bytes(config: TrainConfig) -> int:
 
 
 def _processor_model() -> str:
+    return _stated_of_the_processor("model name") or platform.processor() or platform.machine()
+
+
+def _has_bfloat16() -> bool:
+    """Whether the CPU has instructions for bfloat16; True where the system does not say."""
+    flags = _stated_of_the_processor("flags|Features").split()
+    return not flags or not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(flags)
+
+
+def _stated_of_the_processor(name: str) -> str:
+    """The first value of a line of /proc/cpuinfo; empty where there is none, as only Linux has it."""
     try:
-        model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    except OSError:  # only Linux has it
-        model = None
-    return model[1] if model else platform.processor() or platform.machine()
+        line = re.search(rf"^(?:{name})\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        line = None
+    return line[1] if line else ""
 
 
 def _memory_of(device: torch.device) -> int | None:

@@ -616,6 +616,50 @@ def test_a_loss_that_is_no_number_stops_before_weights_and_checkpoints_are_spoil
     assert all(tensor.isfinite().all() for tensor in run.tokenizer().state_dict().values())
 
 
+@pytest.mark.parametrize("method", ["fsq", "vq with restarts"])
+@pytest.mark.parametrize(
+    ("settings", "bad", "saved"),
+    [
+        ({"log_steps": 100, "snapshot_steps": 100}, 7, 4),  # the checkpoint of step 8 is not written
+        ({"log_steps": 100, "snapshot_steps": 6, "checkpoint_steps": 5}, 6, 5),
+        ({"log_steps": 6, "snapshot_steps": 100, "checkpoint_steps": 5}, 6, 5),
+        ({"log_steps": 100, "snapshot_steps": 100, "checkpoint_steps": 100, "window_steps": 3}, 2, 0),
+    ],
+)
+def test_nothing_is_written_of_steps_after_one_that_diverged(
+    settings: dict[str, int], bad: int, saved: int, method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps are only looked at before something is written; a method may quantize NaN without a word."""
+    seen = []
+
+    def spoiling(losses, weights):
+        seen.append(weighted_sum(losses, weights))
+        return seen[-1] * (math.nan if len(seen) == bad else 1)
+
+    weighted_sum = of_recipe.weighted_sum
+    monkeypatch.setattr(of_recipe, "weighted_sum", spoiling)
+    with pytest.raises(InputError, match=f"the loss is nan.* at step {bad}: lower learning_rate"):
+        trained(recipe(METHODS[method], **settings), tmp_path / "run")
+    run = Run(tmp_path / "run")
+    assert run.finished_steps == saved
+    assert run.history()["loss"].notna().all()
+    assert max(run.codebook_snapshots(), default=0) < bad
+    assert len(seen) <= bad + 3
+
+
+def test_a_stop_after_a_step_that_diverged_saves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weighted_sum = of_recipe.weighted_sum
+    monkeypatch.setattr(
+        of_recipe,
+        "weighted_sum",
+        lambda *terms: weighted_sum(*terms) * (math.nan if calls.append(0) or len(calls) == 3 else 1),
+    )
+    calls: list[int] = []
+    with pytest.raises(InputError, match="at step 3: lower"):
+        trained(recipe(METHODS["fsq"], log_steps=100), tmp_path / "run", StopsBefore(3))
+    assert Run(tmp_path / "run").finished_steps == 0
+
+
 def test_a_gradient_that_is_no_number_stops_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def spoiling(losses, weights):
         zero = losses["l1"] - losses["l1"].detach()

@@ -11,6 +11,7 @@ from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig, build_tokenizer
 from lgq_explore.quantizers import FSQConfig, LGQConfig
 from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.run_description import Environment
 from lgq_explore.training import machine
 from lgq_explore.training.machine import fabric_on, least_bytes, require_trainable
 from lgq_explore.training.presets import PRESETS
@@ -71,6 +72,23 @@ def test_a_backend_matters_where_an_assignment_is_soft(monkeypatch: pytest.Monke
     monkeypatch.setenv("LGQ_EXPLORE_BACKEND", "tile")
     with pytest.raises(InputError, match="'tile'"):
         require_trainable(hard, CPU)
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision", "told"),
+    [
+        ("fpu avx2 avx512f", "bf16-mixed", True),
+        ("fpu avx2 avx512f", "32-true", False),
+        ("fpu avx512f avx512_bf16", "bf16-mixed", False),
+        ("", "bf16-mixed", False),
+    ],
+)
+def test_a_processor_that_emulates_bfloat16_is_told(
+    flags: str, precision: str, told: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(machine, "_stated_of_the_processor", lambda name: flags)
+    machine.report_emulated_precision(Environment({}, "cpu", precision, 1, "", 1, 1, 0))
+    assert ("no bfloat16" in capsys.readouterr().err) == told
 
 
 @pytest.mark.parametrize(

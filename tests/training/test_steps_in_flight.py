@@ -1,0 +1,46 @@
+"""Tests of steps that the device may still be working on."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from lgq_explore.training.steps_in_flight import StepDiverged, StepInFlight, StepsInFlight
+from lgq_explore.training.window import StepTrace
+
+
+def step(number: int, seconds: float = 1.0, loss: float = 1.0, norm: float = 1.0) -> StepInFlight:
+    trace = StepTrace(torch.full((1, 1, 1, 1), number), 3, seconds)
+    return StepInFlight(number, trace, torch.tensor(loss), torch.tensor(norm))
+
+
+def in_flight(*steps: StepInFlight) -> StepsInFlight:
+    flying = StepsInFlight()
+    for each in steps:
+        flying.add(each)
+    return flying
+
+
+def test_steps_land_once_in_order_and_share_their_seconds() -> None:
+    flying = in_flight(step(4, 1.0), step(5, 4.0), step(6, 1.0))
+    assert len(flying) == 3
+    traces = flying.landed()
+    assert [trace.codes.item() for trace in traces] == [4, 5, 6]
+    assert [trace.images for trace in traces] == [3, 3, 3]
+    assert len({trace.seconds for trace in traces}) == 1
+    assert traces[0].seconds == pytest.approx(2.0, abs=0.5)
+    assert traces[0].seconds > 2.0  # the wait is in it
+    assert flying.landed() == []
+
+
+@pytest.mark.parametrize(
+    ("loss", "norm", "told"),
+    [(math.nan, 1.0, "the loss is nan"), (1.0, math.inf, "the loss is 1, the norm of its gradient inf")],
+)
+def test_the_first_step_that_diverged_is_told(loss: float, norm: float, told: str) -> None:
+    flying = in_flight(step(4), step(5, loss=loss, norm=norm), step(6, loss=math.nan))
+    with pytest.raises(StepDiverged, match=told) as error:
+        flying.landed()
+    assert error.value.number == 5
