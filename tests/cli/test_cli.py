@@ -337,7 +337,7 @@ def test_lists_have_a_name_and_a_line_on_each(command: Command) -> None:
     assert names == {
         "quantizers": list(QUANTIZERS),
         "data": ["photos", "folder:PATH", "fake"],
-        "presets": ["tiny", "small"],
+        "presets": ["tiny", "small", "vqgan-128", "vqgan-256", "lgq-paper"],
     }
 
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import QUANTIZERS, FSQConfig, LGQConfig, VQConfig
-from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json
-from lgq_explore.training.presets import PRESETS, preset, quantizer_config, with_quantizer
+from lgq_explore.quantizers.lgq import LGQPaperConfig
+from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json, read_recipe
+from lgq_explore.training.objectives.of_recipe import require_objectives
+from lgq_explore.training.presets import PRESETS, PRESETS_FOLDER, preset, quantizer_config, with_quantizer
+
+ROOT = Path(__file__).parents[2]
 
 
 def read_back(config: TrainConfig) -> TrainConfig:
@@ -32,6 +39,76 @@ def test_a_preset_takes_a_method_and_a_size() -> None:
     assert config.quantizer == FSQConfig((8, 5, 5, 5))
     assert config.loss_weights == {"l1": 1.0}
     assert preset("tiny") == TrainConfig()
+    assert preset("lgq-paper").quantizer == LGQPaperConfig(16384)
+
+
+def test_presets_of_older_runs_keep_their_hash() -> None:
+    assert [preset(name).recipe_hash for name in ("tiny", "small")] == ["c702d8b69072", "bdcec039a7e4"]
+
+
+def test_every_file_is_a_preset_and_a_recipe_that_a_command_takes() -> None:
+    paths = {path.stem: path for path in PRESETS_FOLDER.iterdir()}
+    assert paths.keys() == PRESETS.keys()
+    for name, path in paths.items():
+        assert read_recipe(path) == preset(name)
+        require_objectives(preset(name))
+
+
+@pytest.mark.parametrize("method", QUANTIZERS)
+def test_a_preset_with_a_codebook_size_gives_it_to_every_method(method: str) -> None:
+    assert preset("vqgan-128", method).quantizer == quantizer_config(method, 16384)
+    assert with_quantizer(PRESETS["vqgan-128"], method, None) == preset("vqgan-128", method)
+    assert preset("small", method).quantizer == quantizer_config(method)
+    assert preset("vqgan-128", method, 64).quantizer == quantizer_config(method, 64)
+
+
+def test_a_preset_is_one_recipe_for_every_method() -> None:
+    """Methods differ in themselves and in their own losses only."""
+    own = {name for method in QUANTIZERS for name in quantizer_config(method).default_loss_weights}
+    for name in ("vqgan-128", "vqgan-256"):
+        for method in QUANTIZERS:
+            config = preset(name, method)
+            assert (
+                replace(config, quantizer=PRESETS[name].quantizer, loss_weights=PRESETS[name].loss_weights)
+                == (PRESETS[name])
+            )
+            others = {term: weight for term, weight in config.loss_weights.items() if term not in own}
+            assert others == {term: weight for term, weight in PRESETS[name].loss_weights.items() if term not in own}
+
+
+def test_the_readme_states_every_difference_of_the_published_presets() -> None:
+    readme = (ROOT / "README.md").read_text()
+    (table,) = re.findall("<!-- presets -->\n(.*?)<!-- /presets -->", readme, re.DOTALL)
+    header, _, *lines = table.strip().splitlines()
+    names = re.findall("`(.*?)`", header)
+    assert names == ["vqgan-128", "vqgan-256", "lgq-paper"]
+    recipes = [config_to_json(PRESETS[name]) for name in names]
+    told = []
+    for line in lines:
+        field, *values = [cell.strip() for cell in line.strip("|").split("|")[: 1 + len(names)]]
+        told.append(field.strip("`"))
+        for recipe, value in zip(recipes, values, strict=True):
+            assert json.loads(value) == json.loads(json.dumps(at_path(recipe, told[-1]))), (field, value)
+    assert {path for path in leaves(recipes[1]) if any(differs(recipes, path))} <= set(told)
+
+
+def at_path(recipe: Any, path: str) -> Any:
+    for name in path.split("."):
+        recipe = recipe.get(name)
+    return recipe
+
+
+def leaves(recipe: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in recipe.items():
+        # `initialization` is what makes lgq-paper another method.
+        if isinstance(value, dict):
+            yield from leaves(value, f"{prefix}{name}.")
+        elif name != "initialization":
+            yield prefix + name
+
+
+def differs(recipes: list[dict[str, Any]], path: str) -> Iterator[bool]:
+    return (at_path(recipe, path) != at_path(recipes[0], path) for recipe in recipes)
 
 
 @pytest.mark.parametrize(
