@@ -22,8 +22,20 @@ COLUMNS = {
 
 def training_table(measured: Mapping[str, Any]) -> str:
     """One row per method and shape: speed, and the parts of a step; below it, how they were measured."""
-    rows = [_training_row(result) for result in measured["results"]]
-    return table(TRAINING_HEADER, rows, left=1) + "\n\n" + _training_caption(measured)
+    results = measured["results"]
+    tables = [table(TRAINING_HEADER, [_training_row(result) for result in results], left=1)]
+    if with_parts := [result for result in results if result.get("parts")]:
+        parts = list(with_parts[0]["parts"])
+        header = ["method", "preset", *(f"{part}, ms" for part in parts)]
+        tables.append(table(header, [_parts_row(result) for result in with_parts], left=2))
+    return "\n\n".join([*tables, _training_caption(measured)])
+
+
+def _parts_row(result: Mapping[str, Any]) -> list[str]:
+    """Milliseconds of each part, and its share of their sum."""
+    whole = sum(result["parts"].values())
+    shares = [f"{_milliseconds(seconds)} ({100 * seconds / whole:.0f} %)" for seconds in result["parts"].values()]
+    return [f"`{result['quantizer']}`", f"`{result['preset']}`", *shares]
 
 
 def _training_row(result: Mapping[str, Any]) -> list[str]:
@@ -44,8 +56,12 @@ def _training_row(result: Mapping[str, Any]) -> list[str]:
 def _training_caption(measured: Mapping[str, Any]) -> str:
     protocol, versions = measured["protocol"], measured["environment"]["versions"]
     (photographs,) = {recipe["data"] for recipe in measured["recipes"].values()}
+    presets = list(dict.fromkeys(result.get("preset") for result in measured["results"]))
+    recipes = "the `small` preset's recipe but for size and batch"
+    if presets != [None]:
+        recipes = f"the recipes of {', '.join(f'`{name}`' for name in presets)} but for the batch"
     sentences = [
-        f"The loop of `lgq-explore train` with the `small` preset's recipe but for size and batch ({photographs}),",
+        f"The loop of `lgq-explore train` with {recipes} ({photographs}),",
         f"{protocol['precision']}, channels last: medians of {protocol['intervals']} intervals of",
         f"{protocol['log_steps']} steps, with a row of the history in each. `quantizer` is its forward and backward",
         "alone, `making a batch` the crops and their way to the GPU, GB the most that its memory held.",
@@ -57,13 +73,16 @@ def _training_caption(measured: Mapping[str, Any]) -> str:
 
 
 def _variants(variants: Sequence[Mapping[str, Any]]) -> list[str]:
-    if not variants:
-        return []
-    first = variants[0]
-    told = ", ".join(
-        f"{each['variant']} {each['not_run'] or number(each['median_milliseconds']) + ' ms'}" for each in variants
-    )
-    return [f"A step by itself with FSQ, of {first['batch_size']} images of {first['image_size']} px: {told}."]
+    """One sentence per preset, which older results do not name."""
+    sentences = []
+    for name in dict.fromkeys(each.get("preset") for each in variants):
+        of_preset = [each for each in variants if each.get("preset") == name]
+        told = ", ".join(
+            f"{each['variant']} {each['not_run'] or number(each['median_milliseconds']) + ' ms'}" for each in of_preset
+        )
+        images = f"{of_preset[0]['batch_size']} images of {of_preset[0]['image_size']} px"
+        sentences.append(f"A step by itself with FSQ{f' in `{name}`' if name else ''}, of {images}: {told}.")
+    return sentences
 
 
 def _initializations(drawn: Sequence[Mapping[str, Any]]) -> list[str]:

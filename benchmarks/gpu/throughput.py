@@ -1,10 +1,10 @@
 """Images per second of training on a GPU, and the parts of a step.
 
-The loop of `lgq-explore train` is measured with the recipe of the `small` preset at 128 and 256 px, over intervals of
-LOG_STEPS steps with everything in them, including a row of the history. Then the quantizer alone is measured, forward
-and backward on the last step's latents, and making a batch alone: crops, transfer to the device, conversion of range.
-`variants` are the same step outside of the loop, in other memory formats and with torch.compile, which the loop does
-not use. `initializations` are initial codebooks, from two tokens per code.
+The loop of `lgq-explore train` is measured with the recipes of presets and in bfloat16, over intervals of LOG_STEPS
+steps with everything in them, including a row of the history. Then the quantizer alone is measured, forward and
+backward on the last step's latents, and making a batch alone: crops, transfer to the device, conversion of range.
+`parts` are the seconds of a step outside of the loop by part, see `step_parts`. `variants` are that step in other
+memory formats and with torch.compile. `initializations` are initial codebooks, from two tokens per code.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -26,22 +25,21 @@ from lgq_explore.bench.training import METHODS, StepWatch, clock, training_image
 from lgq_explore.errors import InputError
 from lgq_explore.images.opening import open_source
 from lgq_explore.images.source import Source
-from lgq_explore.models import BackboneConfig, Tokenizer, build_tokenizer
+from lgq_explore.models import build_tokenizer
 from lgq_explore.quantizers.initialization import initial_codebook, tokens_needed
 from lgq_explore.runs.config import TrainConfig, config_to_json
+from lgq_explore.training.compilation import compiled
 from lgq_explore.training.loop import train
-from lgq_explore.training.objectives.base import TrainingPass
-from lgq_explore.training.objectives.of_recipe import Objectives
-from lgq_explore.training.optimizer import adamw
-from lgq_explore.training.presets import preset
+from lgq_explore.training.presets import preset, with_quantizer
 
 from .clock import cost_of, on_what
 from .job import Job
+from .step_parts import seconds_by_part, whole_step
 
 CODEBOOK_SIZE, TOY_CODEBOOK_SIZE = 16384, 64
-SHAPES = ((128, 32), (256, 32), (128, 128), (256, 128))
-"""Image sizes in pixels, and images per step."""
-TOY_SHAPES = ((16, 2),)
+PRESETS = ("small", "vqgan-128", "vqgan-256")
+BATCH_SIZE, TOY_BATCH_SIZE, TOY_IMAGE_SIZE = 32, 2, 16
+"""Images per step, in each preset; vqgan-256 has as many on each GPU in each micro-batch where it was published."""
 LOG_STEPS, INTERVALS = 10, 4
 """Steps between rows of the history, as in all presets; and how many such intervals, the first of which warms up."""
 BATCHES = 5
@@ -50,14 +48,15 @@ INITIALIZATIONS = ("kmeans++", "kmeans")
 INITIALIZED_SIZES, TOY_INITIALIZED_SIZES = (1024, 16384, 65536), (64,)
 VARIANTS = {"contiguous": (torch.contiguous_format, False), "channels last": (torch.channels_last, False)}
 COMPILED = {"channels last, compiled": (torch.channels_last, True)}
+PRECISION = "bf16-mixed"
 LONGEST_COMPILATION = 75.0
 """Seconds that must be left for torch.compile to be tried."""
 
 
 def measure_training(job: Job) -> dict[str, Any]:
-    """Measure all shapes with all methods, as many as time allows, smaller ones first; torch.compile after one."""
+    """Measure all presets with all methods, as many as time allows, smaller ones first; torch.compile at the end."""
     deadline, longest = time.monotonic() + job.seconds, 0.0
-    recipes = list(_recipes(job))
+    recipes = {name: list(_recipes(name, job)) for name in PRESETS}
     result: dict[str, Any] = {
         "benchmark": "gpu-training",
         "date": today(),
@@ -66,41 +65,46 @@ def measure_training(job: Job) -> dict[str, Any]:
             "clock": "GPU time" if job.device.type == "cuda" else "CPU time",
             "log_steps": LOG_STEPS,
             "intervals": INTERVALS - 1,
-            "precision": "bf16-mixed" if job.device.type == "cuda" else "32-true",
+            "precision": PRECISION,
         },
-        "recipes": {recipe.recipe_hash: config_to_json(recipe) for recipe in recipes},
+        "recipes": {recipe.recipe_hash: config_to_json(recipe) for each in recipes.values() for recipe in each},
         "initializations": list(_initializations(job)),
         "variants": [],
         "results": [],
     }
-    result["variants"] += [_variant(recipes[0], job, name, *variant) for name, variant in VARIANTS.items()]
-    job.keep(result)
-    shapes = [list(of_shape) for _, of_shape in groupby(recipes, lambda recipe: (recipe.image_size, recipe.batch_size))]
-    for of_shape in shapes:
-        for recipe in of_shape:
+    for name, of_preset in recipes.items():
+        for recipe in of_preset:
             started = time.monotonic()
             if started + longest > deadline:
-                result["results"].append(_row(recipe, None, "no time was left"))
+                result["results"].append(_row(name, recipe, None, "no time was left"))
                 continue
-            result["results"].append(_measured(recipe, job.device))
+            result["results"].append(_measured(name, recipe, job.device))
             longest = max(longest, time.monotonic() - started)
             job.keep(result)
-        if of_shape is shapes[0] and (job.toy or time.monotonic() + LONGEST_COMPILATION < deadline):
-            result["variants"] += [_variant(recipes[0], job, name, *variant) for name, variant in COMPILED.items()]
+        if time.monotonic() + longest < deadline:
+            result["variants"] += [_variant(name, of_preset[0], job, *variant) for variant in VARIANTS.items()]
+            job.keep(result)
+    for name, of_preset in reversed(recipes.items()):  # the preset whose steps are longest has most to gain
+        if job.toy or time.monotonic() + LONGEST_COMPILATION < deadline:
+            result["variants"] += [_variant(name, of_preset[0], job, *variant) for variant in COMPILED.items()]
             job.keep(result)
     return result
 
 
-def _recipes(job: Job) -> Iterator[TrainConfig]:
-    size = TOY_CODEBOOK_SIZE if job.toy else CODEBOOK_SIZE
-    for image_size, batch_size in TOY_SHAPES if job.toy else SHAPES:
-        for method in METHODS[:2] if job.toy else METHODS:
-            recipe = replace(preset("small", method, size), data=job.data)
-            recipe = replace(recipe, image_size=image_size, batch_size=batch_size, log_steps=LOG_STEPS)
-            yield replace(recipe, backbone=BackboneConfig((8, 8, 8), dim=8)) if job.toy else recipe
+def _recipes(name: str, job: Job) -> Iterator[TrainConfig]:
+    for method in METHODS[:2] if job.toy else METHODS:
+        recipe = replace(
+            preset(name, method, TOY_CODEBOOK_SIZE if job.toy else CODEBOOK_SIZE),
+            data=job.data,
+            batch_size=TOY_BATCH_SIZE if job.toy else BATCH_SIZE,
+            log_steps=LOG_STEPS,
+            precision=PRECISION,
+        )
+        backbone = replace(recipe.backbone, channels=(8,) * len(recipe.backbone.channels), dim=8)
+        yield replace(recipe, image_size=TOY_IMAGE_SIZE, backbone=backbone) if job.toy else recipe
 
 
-def _measured(recipe: TrainConfig, device: torch.device) -> dict[str, Any]:
+def _measured(name: str, recipe: TrainConfig, device: torch.device) -> dict[str, Any]:
     source = open_source(recipe.data, recipe.image_size, seed=recipe.seed)
     watch = StepWatch(recipe, source, LOG_STEPS, LOG_STEPS * INTERVALS)
     _forget_peak(device)
@@ -115,9 +119,12 @@ def _measured(recipe: TrainConfig, device: torch.device) -> dict[str, Any]:
                 progress=False,
             )
         except InputError as error:  # it does not fit into memory
-            return _row(recipe, None, str(error).splitlines()[0])
+            return _row(name, recipe, None, str(error).splitlines()[0])
     peak = torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else None
-    return _row(recipe, watch, None, batch_seconds=_batch_seconds(source, recipe, device), megabytes=peak)
+    tokenizer = build_tokenizer(recipe.backbone, recipe.quantizer, recipe.seed).to(device)
+    parts = seconds_by_part(tokenizer, recipe, training_images(source, recipe, 0, device))
+    batch_seconds = _batch_seconds(source, recipe, device)
+    return _row(name, recipe, watch, None, batch_seconds=batch_seconds, megabytes=peak, parts=parts)
 
 
 def _batch_seconds(source: Source, recipe: TrainConfig, device: torch.device) -> float:
@@ -129,9 +136,9 @@ def _batch_seconds(source: Source, recipe: TrainConfig, device: torch.device) ->
     return statistics.median(seconds)
 
 
-def _row(recipe: TrainConfig, watch: StepWatch | None, not_run: str | None, **costs: float | None) -> dict[str, Any]:
+def _row(name: str, recipe: TrainConfig, watch: StepWatch | None, not_run: str | None, **costs: Any) -> dict[str, Any]:
     measured: dict[str, Any] = dict.fromkeys(
-        ("step_seconds", "images_per_second", "quantizer_seconds", "share", "batch_seconds", "megabytes")
+        ("step_seconds", "images_per_second", "quantizer_seconds", "share", "batch_seconds", "megabytes", "parts")
     )
     if watch is not None:
         step = statistics.median(watch.interval_seconds) / LOG_STEPS
@@ -140,6 +147,7 @@ def _row(recipe: TrainConfig, watch: StepWatch | None, not_run: str | None, **co
         measured |= {"quantizer_seconds": quantizer, "share": quantizer / step, **costs}
         measured["intervals"] = watch.interval_seconds
     return {
+        "preset": name,
         "quantizer": recipe.quantizer.method,
         "codebook_size": recipe.quantizer.size,
         "dim": recipe.backbone.dim,
@@ -152,52 +160,35 @@ def _row(recipe: TrainConfig, watch: StepWatch | None, not_run: str | None, **co
     }
 
 
-def _variant(recipe: TrainConfig, job: Job, name: str, layout: torch.memory_format, compiled: bool) -> dict[str, Any]:
+def _variant(
+    name: str, recipe: TrainConfig, job: Job, variant: str, settings: tuple[torch.memory_format, bool]
+) -> dict[str, Any]:
     """A single step with FSQ, the cheapest quantizer, which shows the cost of the backbone."""
-    device = job.device
-    recipe = replace(recipe, quantizer=preset("small", "fsq", recipe.quantizer.size).quantizer, loss_weights={})
-    tokenizer = build_tokenizer(recipe.backbone, recipe.quantizer, recipe.seed).to(device, memory_format=layout)
-    if compiled:
-        for part in (tokenizer.encoder, tokenizer.decoder):
-            part.compile(backend="eager" if job.toy else "inductor")
-    generator = torch.Generator(device).manual_seed(0)
+    layout, is_compiled = settings
+    recipe = with_quantizer(recipe, "fsq", recipe.quantizer.size)
+    tokenizer = build_tokenizer(recipe.backbone, recipe.quantizer, recipe.seed)
+    tokenizer = tokenizer.to(job.device, memory_format=layout)
+    generator = torch.Generator(job.device).manual_seed(0)
     shape = (recipe.batch_size, 3, recipe.image_size, recipe.image_size)
-    images = torch.rand(shape, device=device, generator=generator).mul(2).sub(1).to(memory_format=layout)
-    head = {"variant": name, "image_size": recipe.image_size, "batch_size": recipe.batch_size}
+    images = torch.rand(shape, device=job.device, generator=generator).mul(2).sub(1).to(memory_format=layout)
+    head = {"preset": name, "variant": variant, "image_size": recipe.image_size, "batch_size": recipe.batch_size}
     try:
         started = time.monotonic()
-        step = _step(tokenizer, recipe, images)
+        stepped = compiled(tokenizer, "eager" if job.toy else "inductor") if is_compiled else tokenizer
+        step = whole_step(stepped, recipe, images)
         step()
         first = time.monotonic() - started
-        cost = cost_of(step, device, seconds=2.0)
+        cost = cost_of(step, job.device, seconds=2.0)
     except Exception as error:  # compilers raise many kinds of exceptions
         return {**head, "median_milliseconds": None, "not_run": (str(error).splitlines() or [repr(error)])[0]}
-    images_per_second = recipe.batch_size / cost.median * 1e3
     return {
         **head,
         "milliseconds": cost.milliseconds,
         "median_milliseconds": cost.median,
-        "images_per_second": images_per_second,
+        "images_per_second": recipe.batch_size / cost.median * 1e3,
         "first_step_seconds": first,
         "not_run": None,
     }
-
-
-def _step(tokenizer: Tokenizer, recipe: TrainConfig, images: Tensor) -> Callable[[], object]:
-    parameters = list(tokenizer.parameters())
-    optimizer, objectives = adamw(tokenizer, recipe), Objectives(recipe)
-    kind = images.device.type
-
-    def step() -> None:
-        with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
-            output = tokenizer(images)
-            loss = objectives.minimised(TrainingPass(0, images, output)).total
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, recipe.gradient_clip)
-        optimizer.step()
-
-    return step
 
 
 def _initializations(job: Job) -> Iterator[dict[str, Any]]:

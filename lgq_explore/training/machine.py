@@ -48,6 +48,7 @@ def fabric_on(device: str, precision: str = "auto") -> Fabric:
     # Imported here: with what it imports, it takes as long as torch, and only training needs it.
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.environments import LightningEnvironment
+    from lightning_fabric.plugins.precision import MixedPrecision, Precision
 
     require_known_device(device)
     if device == "cuda" and not torch.cuda.is_available():
@@ -56,12 +57,16 @@ def fabric_on(device: str, precision: str = "auto") -> Fabric:
     if world_size != "1":
         raise InputError(f"WORLD_SIZE is {world_size}, but training uses one process: start it without torchrun")
     kind = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    in_bfloat16 = precision_on(torch.device(kind), precision) == "bf16-mixed"
     return Fabric(
         accelerator=kind,
         devices=1,
-        precision=precision_on(torch.device(kind), precision),  # type: ignore[arg-type]
-        # Left to itself, Fabric takes Slurm's, LSF's, MPI's or torchelastic's variables for a launcher's.
-        plugins=[LightningEnvironment()],
+        plugins=[
+            # Left to itself, Fabric takes Slurm's, LSF's, MPI's or torchelastic's variables for a launcher's.
+            LightningEnvironment(),
+            # By its name, Fabric would announce a precision on stderr.
+            MixedPrecision("bf16-mixed", kind) if in_bfloat16 else Precision(),
+        ],
     )
 
 

@@ -48,6 +48,10 @@ def test_every_part_leaves_a_dated_result(tmp_path: Path) -> None:
     assert all(each["milliseconds"] for each in results["gpu-soft-assignment"]["results"])
     training, quantizers = results["gpu-training"], results["gpu-quantizers"]
     assert all(each["images_per_second"] > 0 for each in training["results"])
+    assert {(each["preset"], each["quantizer"]) for each in training["results"]} == {
+        (name, method) for name in throughput.PRESETS for method in ("lgq", "fsq")
+    }
+    assert all(min(each["parts"].values()) > 0 for each in training["results"])
     assert all(each["images_per_second"] > 0 for each in training["variants"])
     assert all(each["median_milliseconds"] > 0 for each in training["initializations"])
     assert [each["quantizer"] for each in quantizers["results"]] == ["lgq", "fsq"]
@@ -253,7 +257,7 @@ def test_a_recipe_without_time_or_memory_says_so(job: Job, monkeypatch: pytest.M
 
     monkeypatch.setattr(throughput, "train", train)
     result = throughput.measure_training(job)
-    assert [each["not_run"] for each in result["results"]] == ["memory ran out: make image_size smaller"] * 2
+    assert [each["not_run"] for each in result["results"]] == ["memory ran out: make image_size smaller"] * 6
     late = throughput.measure_training(replace(job, seconds=0.0))
     assert late["results"][1]["not_run"] == "no time was left"
     assert late["results"][1]["images_per_second"] is None
