@@ -17,6 +17,7 @@ from lgq_explore.models import Tokenizer, TokenizerOutput
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.training.machine import fabric_on, precision_on
 from lgq_explore.training.objectives.base import TrainingPass
+from lgq_explore.training.objectives.last_layer import last_layer_of
 from lgq_explore.training.objectives.of_recipe import Objectives
 from lgq_explore.training.optimizer import adamw
 
@@ -60,7 +61,8 @@ def whole_step(
             reconstruction = tokenizer.decode(coded.quantized)
         reconstruction = reconstruction.float()
         tell("decoder")
-        training_pass = TrainingPass(recipe.steps - 1, images, TokenizerOutput(reconstruction, latents, coded))
+        output = TokenizerOutput(reconstruction, latents, coded)
+        training_pass = TrainingPass(recipe.steps - 1, images, output, last_layer_of(tokenizer.decoder))
         total = objectives.minimised(training_pass).total
         if ended is not None:
             # Of the tensor between two parts, the gradient is there when the later part's backward pass has ended.

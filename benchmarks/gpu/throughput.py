@@ -25,6 +25,7 @@ from lgq_explore.bench.training import METHODS, StepWatch, clock, training_image
 from lgq_explore.errors import InputError
 from lgq_explore.images.opening import open_source
 from lgq_explore.images.source import Source
+from lgq_explore.metrics.feature_networks import EFFICIENTNET_LITE0
 from lgq_explore.models import build_tokenizer
 from lgq_explore.quantizers.initialization import initial_codebook, tokens_needed
 from lgq_explore.runs.config import TrainConfig, config_to_json
@@ -38,7 +39,7 @@ from .step_parts import seconds_by_part, whole_step
 
 CODEBOOK_SIZE, TOY_CODEBOOK_SIZE = 16384, 64
 PRESETS = ("small", "vqgan-128", "vqgan-256")
-BATCH_SIZE, TOY_BATCH_SIZE, TOY_IMAGE_SIZE = 32, 2, 16
+BATCH_SIZE, TOY_BATCH_SIZE, TOY_IMAGE_SIZE = 32, 2, 32
 """Images per step, in each preset; vqgan-256 has as many on each GPU in each micro-batch where it was published."""
 LOG_STEPS, INTERVALS = 10, 4
 """Steps between rows of the history, as in all presets; and how many such intervals, the first of which warms up."""
@@ -47,6 +48,8 @@ BATCHES = 5
 INITIALIZATIONS = ("kmeans++", "kmeans")
 INITIALIZED_SIZES, TOY_INITIALIZED_SIZES = (1024, 16384, 65536), (64,)
 VARIANTS = {"contiguous": (torch.contiguous_format, False), "channels last": (torch.channels_last, False)}
+OBJECTIVES = {"perceptual": {"features": EFFICIENTNET_LITE0}, "gan": {"start_step": 0, "ramp_steps": 0}}
+"""Settings of the terms that a preset has: features whose weights come with a package, and a GAN from step 0 on."""
 COMPILED = {"channels last, compiled": (torch.channels_last, True)}
 PRECISION = "bf16-mixed"
 LONGEST_COMPILATION = 75.0
@@ -66,6 +69,7 @@ def measure_training(job: Job) -> dict[str, Any]:
             "log_steps": LOG_STEPS,
             "intervals": INTERVALS - 1,
             "precision": PRECISION,
+            "objectives": OBJECTIVES,
         },
         "recipes": {recipe.recipe_hash: config_to_json(recipe) for each in recipes.values() for recipe in each},
         "initializations": list(_initializations(job)),
@@ -100,6 +104,8 @@ def _recipes(name: str, job: Job) -> Iterator[TrainConfig]:
             log_steps=LOG_STEPS,
             precision=PRECISION,
         )
+        objectives = {term: {**settings, **OBJECTIVES[term]} for term, settings in recipe.objectives.items()}
+        recipe = replace(recipe, objectives=objectives)
         backbone = replace(recipe.backbone, channels=(8,) * len(recipe.backbone.channels), dim=8)
         yield replace(recipe, image_size=TOY_IMAGE_SIZE, backbone=backbone) if job.toy else recipe
 

@@ -49,7 +49,7 @@ from .optimizer import adamw, learning_rate
 from .restoring import RestoredProgress, load_optimizer
 from .steps_in_flight import StepDiverged, StepInFlight, StepsInFlight
 from .weight_average import WeightAverage
-from .window import StepTrace, StepWindow
+from .window import StepWindow
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -317,11 +317,11 @@ class _Training:
         )
         assert gradient_norm is not None  # Fabric has none for a clip by value only
         self.fabric_optimizer.step()
+        loss, codes = minimised.total.detach(), output.coded.codes
+        self.in_flight.add(StepInFlight(self.step + 1, started, codes, len(images), loss, gradient_norm))
         learned = self._learn(training_pass)
 
         self.step += 1
-        trace = StepTrace(output.coded.codes, len(images), time.perf_counter() - started)
-        self.in_flight.add(StepInFlight(self.step, trace, minimised.total.detach(), gradient_norm))
         if self.average is not None:
             self.average.update(self.tokenizer, self.step)
         self.held_temperature = held_temperature
@@ -347,7 +347,7 @@ class _Training:
         try:
             return self.objectives.learn(training_pass)
         except OwnLossDiverged as error:
-            self._land()
+            self._land()  # perhaps it is the tokenizer that diverged
             raise self._diverged(str(error), self.step + 1, error.remedy) from error
 
     def _land(self) -> None:

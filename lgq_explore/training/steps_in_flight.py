@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,13 +14,15 @@ from .window import StepTrace
 
 @dataclass(frozen=True)
 class StepInFlight:
-    """number: finished steps with this one. trace: with the seconds until the device had been given the step.
+    """number: finished steps with this one. started: by `time.perf_counter`. codes: [B, G, H, W]. images: their number.
 
     loss, gradient_norm: scalars on the device, without gradients.
     """
 
     number: int
-    trace: StepTrace
+    started: float
+    codes: Tensor
+    images: int
     loss: Tensor
     gradient_norm: Tensor
 
@@ -48,17 +50,17 @@ class StepsInFlight:
     def landed(self) -> list[StepTrace]:
         """Wait for the device, and return the traces of the steps. Raises StepDiverged for the first that diverged.
 
-        The steps share their seconds evenly, since a device makes one while it is given others.
+        The steps share the seconds since the first of them began evenly, since a device makes one while it is given
+        others.
         """
         steps, self._steps = self._steps, []
         if not steps:
             return []
-        started = time.perf_counter()
         losses, norms = (
             torch.stack([getattr(step, name).double() for step in steps]).tolist() for name in ("loss", "gradient_norm")
         )
-        seconds = sum(step.trace.seconds for step in steps) + time.perf_counter() - started
+        seconds = (time.perf_counter() - steps[0].started) / len(steps)
         for step, loss, norm in zip(steps, losses, norms, strict=True):
             if not math.isfinite(loss + norm):
                 raise StepDiverged(step.number, loss, norm)
-        return [replace(step.trace, seconds=seconds / len(steps)) for step in steps]
+        return [StepTrace(step.codes, step.images, seconds) for step in steps]
