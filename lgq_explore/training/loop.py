@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,8 @@ from lgq_explore.runs.run import Run, RunWriter, open_run
 from lgq_explore.runs.run_files import as_damage_of, step_of
 from lgq_explore.runs.run_paths import new_run_path, path_of_run
 
+from .accumulation import Accumulated, accumulated
+from .clipping import clip_gradients
 from .controls import Controls
 from .interrupts import stopped_by_interrupts
 from .machine import environment_of, fabric_on, report_other_rounding, require_known_device, require_trainable
@@ -37,7 +39,7 @@ from .numerical_noise import perturb_first_weights
 from .objectives.base import TrainingPass
 from .objectives.last_layer import last_layer_of
 from .objectives.learned import OwnLossDiverged
-from .objectives.of_recipe import Minimised, Objectives, require_objectives
+from .objectives.of_recipe import Objectives, require_objectives
 from .optimizer import adamw, learning_rate
 from .restoring import RestoredProgress, load_optimizer
 from .weight_average import WeightAverage
@@ -288,25 +290,24 @@ class _Training:
             group["lr"] = learning_rate(config, self.step)
 
         batch = batches.take()
-        images = self._on_device(batch.images)
-        output = self._forward(images)
         # A step at which the held temperature changes is always logged, so that the history can be replayed.
         steered = held_temperature != self.held_temperature
         is_logged = self.step == 0 or steered or self._is_due(config.log_steps, self.step + 1)
-        training_pass = TrainingPass(self.step, images, output, last_layer_of(self.tokenizer.decoder), is_logged)
-        minimised = self.objectives.minimised(training_pass)
+        last_layer = last_layer_of(self.tokenizer.decoder)
+
+        def forward(images: Tensor) -> TrainingPass:
+            return TrainingPass(self.step, images, self._forward(images), last_layer, is_logged)
+
+        images = self._on_device(batch.images)
         self.fabric_optimizer.zero_grad()
-        self.fabric.backward(minimised.total)
-        gradient_norm = self.fabric.clip_gradients(
-            self.model, self.fabric_optimizer, max_norm=config.gradient_clip, error_if_nonfinite=False
-        )
-        assert gradient_norm is not None  # Fabric has none for a clip by value only
-        self._check_finite(minimised.total.item(), gradient_norm.item())
+        done = accumulated(images, config.accumulation, forward, self.objectives.minimised, self.fabric.backward)
+        gradient_norm = clip_gradients(self.fabric, self.model, self.fabric_optimizer, config)
+        self._check_finite(done.minimised.total.item(), gradient_norm.item())
         self.fabric_optimizer.step()
-        learned = self._learn(training_pass)
+        learned = self._learn(done.passes)
 
         seconds = time.perf_counter() - started
-        self.window.add(StepTrace(output.coded.codes, len(images), seconds))
+        self.window.add(StepTrace(done.codes, len(images), seconds))
         self.step += 1
         if self.average is not None:
             self.average.update(self.tokenizer, self.step)
@@ -315,7 +316,7 @@ class _Training:
         self.seconds += seconds
         bar.advance(len(images))
         if is_logged:
-            self._log(minimised, learned, output, bar)
+            self._log(done, learned, bar)
         if self._is_due(config.snapshot_steps, self.step):
             self._snapshot()
         if self._is_due(config.checkpoint_steps, self.step):
@@ -327,9 +328,9 @@ class _Training:
         except FloatingPointError as error:
             raise self._diverged("the latents contain NaN or infinity") from error
 
-    def _learn(self, training_pass: TrainingPass) -> dict[str, Tensor]:
+    def _learn(self, passes: Sequence[TrainingPass]) -> dict[str, Tensor]:
         try:
-            return self.objectives.learn(training_pass)
+            return self.objectives.learn(passes)
         except OwnLossDiverged as error:
             raise self._diverged(str(error), error.remedy) from error
 
@@ -352,8 +353,8 @@ class _Training:
     def _on_device(self, images: Tensor) -> Tensor:
         return to_model_range(self.fabric.to_device(images)).to(memory_format=torch.channels_last)
 
-    def _log(self, minimised: Minimised, learned: dict[str, Tensor], output: TokenizerOutput, bar: Progress) -> None:
-        loss = minimised.total.item()
+    def _log(self, done: Accumulated, learned: dict[str, Tensor], bar: Progress) -> None:
+        loss = done.minimised.total.item()
         counts = self.window.counts()
         usage_and_speed = self.window.columns(counts)
         row: dict[str, float | None] = {
@@ -361,9 +362,9 @@ class _Training:
             "seconds": round(self.seconds, 3),
             "learning_rate": self.optimizer.param_groups[0]["lr"],
             "loss": loss,
-            **self.objectives.columns(minimised, learned),
+            **self.objectives.columns(done.minimised, learned),
             **usage_and_speed,
-            **{name: value.item() for name, value in output.coded.diagnostics.items()},
+            **{name: value.item() for name, value in done.diagnostics.items()},
         }
         if isinstance(self.tokenizer.quantizer, HasTemperature):
             row["temperature_override"] = self.held_temperature

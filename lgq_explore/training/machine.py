@@ -42,6 +42,8 @@ def fabric_on(device: str) -> Fabric:
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.environments import LightningEnvironment
 
+    from .precision import precision_plugin
+
     require_known_device(device)
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("device is 'cuda', but torch sees no CUDA device: use --device cpu or auto")
@@ -49,12 +51,12 @@ def fabric_on(device: str) -> Fabric:
     if world_size != "1":
         raise InputError(f"WORLD_SIZE is {world_size}, but training uses one process: start it without torchrun")
     on_cuda = device != "cpu" and torch.cuda.is_available()
+    kind, precision = ("cuda", "bf16-mixed") if on_cuda else ("cpu", "32-true")
     return Fabric(
-        accelerator="cuda" if on_cuda else "cpu",
+        accelerator=kind,
         devices=1,
-        precision="bf16-mixed" if on_cuda else "32-true",
         # Left to itself, Fabric takes Slurm's, LSF's, MPI's or torchelastic's variables for a launcher's.
-        plugins=[LightningEnvironment()],
+        plugins=[LightningEnvironment(), precision_plugin(precision, kind)],
     )
 
 
@@ -121,7 +123,7 @@ def least_bytes(config: TrainConfig) -> int:
     codebook = sum(codes * width for codes, width in config.quantizer.learned_shapes(backbone.dim))
     sides = [config.image_size // 2**level for level in levels]
     kept = [2 * 2 * backbone.blocks * backbone.channels[level] * sides[level] ** 2 for level in levels]
-    return BYTES * (COPIES * (sum(convolutions) + codebook) + config.batch_size * sum(kept))
+    return BYTES * (COPIES * (sum(convolutions) + codebook) + config.micro_batch_size * sum(kept))
 
 
 def _processor_model() -> str:
