@@ -74,7 +74,7 @@ def whole_step(
         torch.nn.utils.clip_grad_norm_(parameters, recipe.gradient_clip)
         optimizer.step()
         tell("optimiser")
-        objectives.learn(training_pass)
+        objectives.learn([training_pass.detached()])
         tell("objectives")
 
     return step

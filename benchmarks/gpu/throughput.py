@@ -101,6 +101,7 @@ def _recipes(name: str, job: Job) -> Iterator[TrainConfig]:
             preset(name, method, TOY_CODEBOOK_SIZE if job.toy else CODEBOOK_SIZE),
             data=job.data,
             batch_size=TOY_BATCH_SIZE if job.toy else BATCH_SIZE,
+            accumulation=1,
             log_steps=LOG_STEPS,
             precision=PRECISION,
         )

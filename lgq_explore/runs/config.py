@@ -54,11 +54,13 @@ class TrainConfig:
     quantizer: QuantizerConfig = field(default_factory=LGQConfig)
     steps: int = 300  # optimiser steps
     batch_size: int = 32  # images per step, over all processes
+    accumulation: int = left_out_of_hash_at(1)  # micro-batches that a batch is divided into, one pass each
     learning_rate: float = 1e-3  # AdamW's, after the warm-up
     final_learning_rate: float = 1e-4  # at the last step, reached along half a cosine
     warmup_steps: int = 20  # optimiser steps of linear rise
     weight_decay: float = 1e-4  # of the backbone's matrices and kernels; the quantizer's parameters never decay
     gradient_clip: float = 1.0  # largest norm of the gradient of all parameters
+    gradient_clip_by_part: bool = left_out_of_hash_at(False)  # encoder, quantizer, decoder each, not all together
     precision: str = left_out_of_hash_at("auto")  # of PRECISIONS
     compile: bool = left_out_of_hash_at(False)  # encoder and decoder by torch.compile
     # By name; terms that are left out have weight 0. Empty: 1 for l1, and the method's published weights.
@@ -111,10 +113,12 @@ class TrainConfig:
         factor = self.backbone.factor
         whole_latents = self.image_size >= factor and self.image_size % factor == 0
         self._require("image_size", whole_latents, f"it must be a multiple of the backbone's factor {factor}")
-        tokens = self.batch_size * (self.image_size // factor) ** 2
+        is_divisor = self.accumulation >= 1 and self.batch_size % self.accumulation == 0
+        self._require("accumulation", is_divisor, f"it must divide the batch_size {self.batch_size}")
+        tokens = self.micro_batch_size * (self.image_size // factor) ** 2
         fewest = self.quantizer.fewest_tokens
         remedy = (
-            f"tokens in a batch are {tokens}, and {self.quantizer.method} with these settings needs at least {fewest}"
+            f"tokens in a pass are {tokens}, and {self.quantizer.method} with these settings needs at least {fewest}"
         )
         self._require("batch_size", tokens >= fewest, remedy)
         self._fill_loss_weights()
@@ -137,6 +141,11 @@ class TrainConfig:
                 raise InputError(f"objectives: {name} has settings and no weight: give it one in loss_weights")
         named = {name: _as_json(settings) for name, settings in self.objectives.items() if settings}
         object.__setattr__(self, "objectives", named)
+
+    @property
+    def micro_batch_size(self) -> int:
+        """Images that go through the tokenizer at once."""
+        return self.batch_size // self.accumulation
 
     @property
     def recipe_hash(self) -> str:

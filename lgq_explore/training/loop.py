@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,8 @@ from lgq_explore.runs.run import Run, RunWriter, open_run
 from lgq_explore.runs.run_files import as_damage_of, step_of
 from lgq_explore.runs.run_paths import new_run_path, path_of_run
 
+from .accumulation import Accumulated, accumulated
+from .clipping import clip_gradients
 from .compilation import compiled, is_of_the_compiler
 from .controls import Controls
 from .interrupts import stopped_by_interrupts
@@ -44,7 +46,7 @@ from .numerical_noise import perturb_first_weights
 from .objectives.base import TrainingPass
 from .objectives.last_layer import last_layer_of
 from .objectives.learned import OwnLossDiverged
-from .objectives.of_recipe import Minimised, Objectives, require_objectives
+from .objectives.of_recipe import Objectives, require_objectives
 from .optimizer import adamw, learning_rate
 from .restoring import RestoredProgress, load_optimizer
 from .steps_in_flight import StepDiverged, StepInFlight, StepsInFlight
@@ -303,23 +305,22 @@ class _Training:
             group["lr"] = learning_rate(config, self.step)
 
         batch = batches.take()
-        images = self._on_device(batch.images)
-        output = self._forward(images)
         # A step at which the held temperature changes is always logged, so that the history can be replayed.
         steered = held_temperature != self.held_temperature
         is_logged = self.step == 0 or steered or self._is_due(config.log_steps, self.step + 1)
-        training_pass = TrainingPass(self.step, images, output, last_layer_of(self.tokenizer.decoder), is_logged)
-        minimised = self.objectives.minimised(training_pass)
+        last_layer = last_layer_of(self.tokenizer.decoder)
+
+        def forward(images: Tensor) -> TrainingPass:
+            return TrainingPass(self.step, images, self._forward(images), last_layer, is_logged)
+
+        images = self._on_device(batch.images)
         self.fabric_optimizer.zero_grad()
-        self.fabric.backward(minimised.total)
-        gradient_norm = self.fabric.clip_gradients(
-            self.model, self.fabric_optimizer, max_norm=config.gradient_clip, error_if_nonfinite=False
-        )
-        assert gradient_norm is not None  # Fabric has none for a clip by value only
+        done = accumulated(images, config.accumulation, forward, self.objectives.minimised, self.fabric.backward)
+        gradient_norm = clip_gradients(self.fabric, self.model, self.fabric_optimizer, config)
         self.fabric_optimizer.step()
-        loss, codes = minimised.total.detach(), output.coded.codes
-        self.in_flight.add(StepInFlight(self.step + 1, started, codes, len(images), loss, gradient_norm))
-        learned = self._learn(training_pass)
+        loss = done.minimised.total
+        self.in_flight.add(StepInFlight(self.step + 1, started, done.codes, len(images), loss, gradient_norm))
+        learned = self._learn(done.passes)
 
         self.step += 1
         if self.average is not None:
@@ -330,7 +331,7 @@ class _Training:
         if len(self.in_flight) >= config.window_steps:
             self._land()
         if is_logged:
-            self._log(minimised, learned, output, bar)
+            self._log(done, learned, bar)
         if self._is_due(config.snapshot_steps, self.step):
             self._snapshot()
         if self._is_due(config.checkpoint_steps, self.step):
@@ -343,9 +344,9 @@ class _Training:
             self._land()  # perhaps a step before has diverged
             raise self._diverged("the latents contain NaN or infinity", self.step + 1) from error
 
-    def _learn(self, training_pass: TrainingPass) -> dict[str, Tensor]:
+    def _learn(self, passes: Sequence[TrainingPass]) -> dict[str, Tensor]:
         try:
-            return self.objectives.learn(training_pass)
+            return self.objectives.learn(passes)
         except OwnLossDiverged as error:
             self._land()  # perhaps it is the tokenizer that diverged
             raise self._diverged(str(error), self.step + 1, error.remedy) from error
@@ -374,9 +375,9 @@ class _Training:
     def _on_device(self, images: Tensor) -> Tensor:
         return to_model_range(self.fabric.to_device(images)).to(memory_format=torch.channels_last)
 
-    def _log(self, minimised: Minimised, learned: dict[str, Tensor], output: TokenizerOutput, bar: Progress) -> None:
+    def _log(self, done: Accumulated, learned: dict[str, Tensor], bar: Progress) -> None:
         self._land()
-        loss = minimised.total.item()
+        loss = done.minimised.total.item()
         counts = self.window.counts()
         usage_and_speed = self.window.columns(counts)
         row: dict[str, float | None] = {
@@ -384,9 +385,9 @@ class _Training:
             "seconds": round(self.seconds, 3),
             "learning_rate": self.optimizer.param_groups[0]["lr"],
             "loss": loss,
-            **self.objectives.columns(minimised, learned),
+            **self.objectives.columns(done.minimised, learned),
             **usage_and_speed,
-            **{name: value.item() for name, value in output.coded.diagnostics.items()},
+            **{name: value.item() for name, value in done.diagnostics.items()},
         }
         if isinstance(self.tokenizer.quantizer, HasTemperature):
             row["temperature_override"] = self.held_temperature

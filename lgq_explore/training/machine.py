@@ -48,7 +48,8 @@ def fabric_on(device: str, precision: str = "auto") -> Fabric:
     # Imported here: with what it imports, it takes as long as torch, and only training needs it.
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.environments import LightningEnvironment
-    from lightning_fabric.plugins.precision import MixedPrecision, Precision
+
+    from .precision import precision_plugin
 
     require_known_device(device)
     if device == "cuda" and not torch.cuda.is_available():
@@ -57,16 +58,11 @@ def fabric_on(device: str, precision: str = "auto") -> Fabric:
     if world_size != "1":
         raise InputError(f"WORLD_SIZE is {world_size}, but training uses one process: start it without torchrun")
     kind = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-    in_bfloat16 = precision_on(torch.device(kind), precision) == "bf16-mixed"
     return Fabric(
         accelerator=kind,
         devices=1,
-        plugins=[
-            # Left to itself, Fabric takes Slurm's, LSF's, MPI's or torchelastic's variables for a launcher's.
-            LightningEnvironment(),
-            # By its name, Fabric would announce a precision on stderr.
-            MixedPrecision("bf16-mixed", kind) if in_bfloat16 else Precision(),
-        ],
+        # Left to itself, Fabric takes Slurm's, LSF's, MPI's or torchelastic's variables for a launcher's.
+        plugins=[LightningEnvironment(), precision_plugin(precision_on(torch.device(kind), precision), kind)],
     )
 
 
@@ -142,7 +138,7 @@ def least_bytes(config: TrainConfig) -> int:
     codebook = sum(codes * width for codes, width in config.quantizer.learned_shapes(backbone.dim))
     sides = [config.image_size // 2**level for level in levels]
     kept = [counts[level] * backbone.channels[level] * sides[level] ** 2 for level in levels]
-    return BYTES * (COPIES * (sum(convolutions) + codebook) + config.batch_size * sum(kept))
+    return BYTES * (COPIES * (sum(convolutions) + codebook) + config.micro_batch_size * sum(kept))
 
 
 def _processor_model() -> str:

@@ -57,6 +57,8 @@ def read_back(config: TrainConfig) -> TrainConfig:
         ({"warmup_steps": -1}, "warmup_steps is -1"),
         ({"weight_decay": -0.1}, "weight_decay is -0.1"),
         ({"seed": -1}, "seed is -1"),
+        ({"accumulation": 5}, "accumulation is 5: it must divide the batch_size 32"),
+        ({"accumulation": 0}, "accumulation is 0: it must divide"),
         ({"ema_decay": 1.0}, "ema_decay is 1.0: it must be from 0 to below 1"),
         ({"rounding_replicate": -1}, "rounding_replicate is -1: it must be from 0 to 100"),
         ({"rounding_replicate": 101}, "rounding_replicate is 101"),
@@ -131,6 +133,8 @@ def test_every_field_goes_through_json_and_back() -> None:
         loss_weights={"l1": 1.5, "quantization": 0.5, "peakedness": 0.0, "usage": 0.1},
         objectives={"usage": {"start_step": 5}},
         ema_decay=0.75,
+        accumulation=3,
+        gradient_clip_by_part=True,
         seed=11,
         rounding_replicate=3,
         log_steps=2,
@@ -347,6 +351,8 @@ def test_the_hash_of_a_recipe_heeds_all_else() -> None:
         replace(config, precision="32-true"),
         replace(config, precision="bf16-mixed"),
         replace(config, compile=True),
+        replace(config, accumulation=2),
+        replace(config, gradient_clip_by_part=True),
     ]
     assert len({other.recipe_hash for other in (config, *others)}) == len(others) + 1
 

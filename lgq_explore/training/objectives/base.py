@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from lgq_explore.models import TokenizerOutput
@@ -89,8 +90,11 @@ class Objective:
     def set_up(self, fabric: Fabric) -> None:
         """Move the term's networks and optimisers to the device that training runs on."""
 
-    def learn(self, training_pass: TrainingPass) -> dict[str, Tensor]:
-        """Train the term's own parameters after a step of the tokenizer, and return scalars for its columns."""
+    def learn(self, passes: Sequence[TrainingPass]) -> dict[str, Tensor]:
+        """Train the term's own parameters after a step of the tokenizer, and return scalars for its columns.
+
+        passes: those of the step, one a micro-batch, whose reconstructions give no gradients.
+        """
         return {}
 
     def state_dict(self) -> dict[str, Any]:
@@ -101,6 +105,14 @@ class Objective:
         """Continue from the result of `state_dict`. Raises an exception of some kind if it does not fit."""
         if state:
             raise ValueError(f"{self.name} has no state, but the checkpoint holds {', '.join(state)}")
+
+
+def means(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean over parts of each named scalar, without a gradient; of a single part, what it has."""
+    if len(parts) == 1:
+        return {name: value.detach() for name, value in parts[0].items()}
+    stacked = {name: torch.stack([part[name].detach() for part in parts]) for name in parts[0]}
+    return {name: (each if each.is_floating_point() else each.float()).mean() for name, each in stacked.items()}
 
 
 def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float] | Mapping[str, float | Tensor]) -> Tensor:

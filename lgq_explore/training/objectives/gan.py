@@ -142,4 +142,4 @@ class GAN(LearnedObjective):
     def _r1(self, images: Tensor) -> Tensor:
         # In float32: the penalty is a gradient that is differentiated again.
         with torch.autocast(images.device.type, enabled=False):
-            return r1_penalty(self._discriminator, images.float())
+            return r1_penalty(self._discriminator, images.to(torch.promote_types(images.dtype, torch.float32)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,7 +16,7 @@ from lgq_explore.runs.config import TrainConfig
 
 from ..optimizer import BETAS
 from ..restoring import load_optimizer
-from .base import Objective, ObjectiveSettings, TrainingPass
+from .base import Objective, ObjectiveSettings, TrainingPass, means
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -96,11 +96,15 @@ class LearnedObjective(Objective):
         with self._held():
             return self.tokenizer_loss(training_pass)
 
-    def learn(self, training_pass: TrainingPass) -> dict[str, Tensor]:
-        own = self.own_loss(training_pass.detached())
-        loss = own.total.detach()
+    def learn(self, passes: Sequence[TrainingPass]) -> dict[str, Tensor]:
         self._stepped.zero_grad()
-        self._fabric.backward(own.total)
+        found = []
+        for training_pass in passes:
+            own = self.own_loss(training_pass)
+            self._fabric.backward(own.total / len(passes))
+            found.append({self._own_column: own.total, **own.columns})
+        columns = means(found)
+        loss = columns[self._own_column]
         norm = self._fabric.clip_gradients(
             self.network, self._stepped, max_norm=self._gradient_clip, error_if_nonfinite=False
         )
@@ -109,7 +113,7 @@ class LearnedObjective(Objective):
             what = f"the own loss of {self.name} is {loss.item():g}, the norm of its gradient {norm.item():g}"
             raise OwnLossDiverged(what, f"objectives.{self.name}.learning_rate ({self._learning_rate:g})")
         self._stepped.step()
-        return {self._own_column: loss} | {name: value.detach() for name, value in own.columns.items()}
+        return columns
 
     def state_dict(self) -> dict[str, Any]:
         network = {name: tensor.detach().cpu() for name, tensor in self.network.state_dict().items()}

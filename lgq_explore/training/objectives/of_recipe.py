@@ -67,11 +67,14 @@ class Objectives:
             shares = gradient_shares(weighted, training_pass.last_layer)
         return Minimised(weighted_sum(losses, weights), losses, factors, shares)
 
-    def learn(self, training_pass: TrainingPass) -> dict[str, Tensor]:
-        """Train the terms' own parameters after a step of the tokenizer, and return scalars for their columns."""
+    def learn(self, passes: Sequence[TrainingPass]) -> dict[str, Tensor]:
+        """Train the terms' own parameters after a step of the tokenizer, and return scalars for their columns.
+
+        passes: those of the step, one a micro-batch, whose reconstructions give no gradients.
+        """
         values: dict[str, Tensor] = {}
-        for term in self._started(training_pass.step):
-            values |= term.learn(training_pass)
+        for term in self._started(passes[0].step):
+            values |= term.learn(passes)
         return values
 
     def columns(self, minimised: Minimised, learned: Mapping[str, Tensor]) -> dict[str, float | None]:
