@@ -105,7 +105,8 @@ def _recipes(name: str, job: Job) -> Iterator[TrainConfig]:
             log_steps=LOG_STEPS,
             precision=PRECISION,
         )
-        objectives = {term: {**settings, **OBJECTIVES[term]} for term, settings in recipe.objectives.items()}
+        changes = {**OBJECTIVES, "gan": {**OBJECTIVES["gan"], "width": 8}} if job.toy else OBJECTIVES
+        objectives = {term: {**settings, **changes[term]} for term, settings in recipe.objectives.items()}
         recipe = replace(recipe, objectives=objectives)
         backbone = replace(recipe.backbone, channels=(8,) * len(recipe.backbone.channels), dim=8)
         yield replace(recipe, image_size=TOY_IMAGE_SIZE, backbone=backbone) if job.toy else recipe
