@@ -538,7 +538,7 @@ def workspace(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "nested": {"backbone": {"chanels": [8]}},
         "recipe": {"recipe": 3},
         "method": {"quantizer": {"method": ["lgq"]}},
-        "weights": {"loss_weights": {"l2": 1}},
+        "weights": {"loss_weights": {"ssim": 1}},
     }
     for name, values in recipes.items():
         (folder / f"{name}.json").write_text(json.dumps(values))
@@ -717,7 +717,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "nested in config": ((*LGQ, "--config", "nested.json"), ("'backbone.chanels'", "did you mean channels?")),
     "type in config": ((*LGQ, "--config", "type.json"), ("steps is 'many'", "integer")),
     "method in config": ((*LGQ, "--config", "method.json"), ("['lgq']", "simvq-mlp")),
-    "loss in config": ((*LGQ, "--config", "weights.json"), ("'l2'", "l1, quantization")),
+    "loss in config": ((*LGQ, "--config", "weights.json"), ("'ssim'", "l1, l2, perceptual, gan, quantization")),
     "two recipes": ((*LGQ, "--config", "type.json", "--preset", "tiny"), ("type.json", "one of them")),
     "resume nothing": (("resume", "nowhere"), ("nowhere is not a run folder", "lgq-explore train")),
     "resume a folder": (("resume", "full"), ("full is not a run folder", "lgq-explore train")),

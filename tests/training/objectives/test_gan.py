@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning_fabric import Fabric
 
 from lgq_explore.errors import InputError
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run, RunWriter
+from lgq_explore.training import loop
 from lgq_explore.training.loop import resume, train
 from lgq_explore.training.objectives import of_recipe
 from lgq_explore.training.objectives.gan import GAN
 from lgq_explore.training.objectives.of_recipe import Objectives, require_objectives
+from lgq_explore.training.precision import precision_plugin
 from tests.training.objectives.planted import PLAIN
 from tests.training.objectives.test_learned import StopsBefore
 from tests.training.objectives.test_of_recipe import made
@@ -129,6 +132,16 @@ def test_the_loss_is_the_weighted_sum_with_the_adaptive_weight(whole: Run) -> No
     weights = {**whole.config.loss_weights, "gan": 0.1 * history["gan_adaptive_weight"]}
     expected = sum(weight * history[f"loss_{name}"] for name, weight in weights.items())
     assert history["loss"].tolist() == pytest.approx(expected.tolist(), rel=1e-5)
+
+
+def test_in_bfloat16_the_terms_are_balanced_and_penalised_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fabric = Fabric(accelerator="cpu", devices=1, plugins=[precision_plugin("bf16-mixed", "cpu")])
+    monkeypatch.setattr(loop, "fabric_on", lambda *_: fabric)
+    config = replace(recipe(**{**PENALTIES, "start_step": 1}), steps=4)
+    history = train(config, tmp_path / "run", device="cpu", progress=False).history()
+    assert history.loc[1:, ["gan_adaptive_weight", "gan_r1", "gan_lecam"]].gt(0).all(axis=None)
 
 
 def test_without_options_there_are_no_columns_of_theirs(tmp_path: Path) -> None:
