@@ -40,8 +40,14 @@ def test_every_control_of_a_panel_is_moved(tmp_path: Path) -> None:
 
 def test_the_table_names_the_slowest_control() -> None:
     times = {"colour": [0.1, 0.12, 0.11], "map by": [0.2, 0.3, 0.25], "nothing": []}
-    table = gestures.markdown_table({"results": [RESULT | {"control_seconds": times}]})
-    assert table.endswith("| usage | 1,024 | 2.5 | 66 | 160 | map by | 250 |")
+    whole = {"colour": [0.3, 0.3, 0.3], "map by": [0.2, 0.4, 0.35], "nothing": []}
+    table = gestures.markdown_table({"results": [RESULT | {"control_seconds": times, "whole_seconds": whole}]})
+    assert table.endswith("| usage | 1,024 | 2.5 | 66 | 160 | map by | 250 | 350 |")
+
+
+def test_a_result_without_the_times_of_all_charts_leaves_their_column_empty() -> None:
+    table = gestures.markdown_table({"results": [RESULT | {"control_seconds": {"colour": [0.1]}}]})
+    assert table.endswith("| colour | 100 |  |")
 
 
 def test_a_panel_without_an_answer_has_a_row_too() -> None:
