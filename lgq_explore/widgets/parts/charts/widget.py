@@ -124,9 +124,9 @@ class Charts(PagePart):
     def show(self, figures: Mapping[str, go.Figure], marks: Mapping[str, go.Figure] | None = None) -> None:
         """Draw these, in place of what is drawn; a figure keeps its zoom while its name stays.
 
-        A figure that is the same object as one of the last FIGURES_KEPT is taken to be unchanged. marks: for figures by name, what lies on
-        top of them: traces and shapes that are ON_TOP. It goes before such parts of the figure itself, and is passed
-        over where there is no such figure.
+        A figure that is the same object as one of the last FIGURES_KEPT is taken to be unchanged. marks: for figures by
+        name, what lies on top of them: traces and shapes that are ON_TOP. It goes before such parts of the figure
+        itself, and is passed over where there is no such figure.
         """
         texts = {name: self._text_of(figure) for name, figure in figures.items()}
         given = {name: _parted(mark)[1] for name, mark in (marks or {}).items() if name in figures}
