@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from lgq_explore.bench.markdown import number, table
+from lgq_explore.bench.markdown import count, number, table
 from lgq_explore.bench.results import device_name, today
 
 from .command import FOLDER, measure_and_save, tell
@@ -87,7 +87,12 @@ def markdown_table(measured: dict[str, Any]) -> str:
     """
     header = ["explorer", "codes K", "opening, s", "heap, MB", "a gesture, ms", "the slowest control", "its median, ms",
               "whole, ms"]  # fmt: skip
-    return table(header, map(_row, measured["results"]), left=1)
+    moves = count(measured["protocol"]["repeats"], "move")
+    caption = (
+        f"Medians of {moves} of each control, on and back, by the page's clock. "
+        f"{measured['date']}, {measured['device']}."
+    )
+    return f"{table(header, map(_row, measured['results']), left=1)}\n\n{caption}"
 
 
 def _row(result: dict[str, Any]) -> list[str]:
