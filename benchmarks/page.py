@@ -30,7 +30,7 @@ from lgq_explore.bench.results import read_result
 from lgq_explore.errors import InputError
 from lgq_explore.files import whole_file
 
-from .browser import lasso
+from .browser import gestures, lasso
 from .browser import table as browser_table
 from .figures import COST_COLUMNS
 from .gpu import runs_table as gpu_runs_table
@@ -162,6 +162,7 @@ SECTIONS = {
     "gpu-quantizers": Section(gpu_runs_table.quantizers_table),
     "explorers": Section(explorers.markdown_table),
     "browser": Section(browser_table.markdown_table),
+    "gestures": Section(gestures.markdown_table),
     "lasso": Section(lasso.markdown_table),
 }
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import torch
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 
 @contextmanager
@@ -15,7 +17,7 @@ def at_most_threads(most: int) -> Iterator[None]:
 
     Only OpenMP's limit is set, which each thread has for itself; other threads keep theirs.
     """
-    with threadpool_limits(limits=min(most, torch.get_num_threads()), user_api="openmp"):
+    with _libraries(len(sys.modules)).limit(limits=min(most, torch.get_num_threads()), user_api="openmp"):
         yield
 
 
@@ -35,3 +37,9 @@ def half_of_the_threads() -> Iterator[None]:
     """Leave half of the cores to other programs while the block runs, such as the browser that shows a panel."""
     with at_most_threads(max(1, torch.get_num_threads() // 2)):
         yield
+
+
+@lru_cache(maxsize=1)
+def _libraries(modules: int) -> ThreadpoolController:
+    """The libraries with threads, as of so many imported modules. To look for them takes longer than many a redraw."""
+    return ThreadpoolController()

@@ -79,6 +79,7 @@ class BareCharts:
         self.page.wait_for_function(
             "[...document.querySelectorAll('.lgq-chart')].every(chart => chart.querySelector('.main-svg'))"
         )
+        self.page.wait_for_function("!document.querySelector('.lgq-drawing')")
         self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
         assert not self.errors, self.errors
 

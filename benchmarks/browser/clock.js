@@ -7,7 +7,7 @@
 const clock = {
   gestures: {},
   arrivals: [],
-  redraws: [], // { arrived, bytes, drawn }: a message, and when the last chart that it changed was drawn
+  redraws: [], // { arrived, bytes, first, drawn }: a message, and when the first and the last chart that it changed were drawn
   frames: [],
   lastDrawn: 0,
 
@@ -24,7 +24,7 @@ const clock = {
   // What became of the last gesture: "drawn", if a chart has changed and nothing was drawn for `quiet` milliseconds; "nothing",
   // if none has, and no message came for `silent` milliseconds; null before that, and while a panel says that it computes.
   answer(quiet, silent) {
-    if (document.querySelector(".lgq-charts[aria-busy=true]")) return null;
+    if (document.querySelector(".lgq-charts[aria-busy=true], .lgq-drawing")) return null;
     if (this.redraws.length) return this.redraws.every(({ drawn }) => drawn) && this.isQuietFor(quiet) ? "drawn" : null;
     const last = Math.max(...Object.values(this.gestures), ...this.arrivals.map(({ arrived }) => arrived));
     return performance.now() - last > silent ? "nothing" : null;
@@ -76,7 +76,8 @@ for (const [context, names] of DRAWING)
     };
   }
 
-// Charts are changed one after the other in the task that takes a message: the largest one since the last such task.
+// A panel's charts are drawn one after the other, in several tasks, in which it is `lgq-drawing`. All of them are one redraw,
+// by the largest message since the last one.
 let redraw = null;
 
 function takeMessage() {
@@ -84,18 +85,28 @@ function takeMessage() {
   const waiting = clock.arrivals.filter((arrival) => !arrival.isTaken);
   const { arrived, bytes } = waiting.reduce((one, other) => (one.bytes >= other.bytes ? one : other), { bytes: 0 });
   waiting.forEach((arrival) => (arrival.isTaken = true));
-  redraw = { arrived, bytes, drawn: 0 };
+  redraw = { arrived, bytes, first: 0, drawn: 0 };
   clock.redraws.push(redraw);
-  setTimeout(() => (redraw = null));
+  setTimeout(endRedraw);
   return redraw;
+}
+
+function endRedraw() {
+  if (document.querySelector(".lgq-drawing")) setTimeout(endRedraw);
+  else redraw = null;
+}
+
+async function takeTime(taken) {
+  const when = await drawn();
+  taken.first ||= when;
+  taken.drawn = Math.max(taken.drawn, when);
 }
 
 // Marks on top of a chart and dots in it are drawn without it, and a chart of another tab comes back as it was.
 new MutationObserver(async (changes) => {
   const isChart = (node) => node.nodeType === Node.ELEMENT_NODE && node.matches(".lgq-chart");
   if (!changes.some(({ type, addedNodes }) => type === "attributes" || [...addedNodes].some(isChart))) return;
-  const taken = takeMessage();
-  taken.drawn = Math.max(taken.drawn, await drawn());
+  await takeTime(takeMessage());
 }).observe(document, { subtree: true, childList: true, attributeFilter: ["data-count"] });
 
 let plotly;
@@ -108,7 +119,7 @@ Object.defineProperty(globalThis, "Plotly", {
     loaded.react = async (...figure) => {
       const taken = takeMessage();
       const chart = await react(...figure);
-      taken.drawn = Math.max(taken.drawn, await drawn());
+      await takeTime(taken);
       return chart;
     };
   },

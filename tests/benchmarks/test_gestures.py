@@ -10,7 +10,12 @@ import pytest
 
 from benchmarks.browser import gestures, lasso
 
+MEASURED = {"date": "2026-11-28", "device": "a processor", "protocol": {"repeats": 3}}
 RESULT = {"panel": "usage", "codes": 1024, "opening_seconds": 2.5, "heap_megabytes": 66.0}
+
+
+def table_of(*results: dict[str, Any]) -> str:
+    return gestures.markdown_table(MEASURED | {"results": list(results)})
 
 
 def only_result(folder: Path) -> dict[str, Any]:
@@ -40,17 +45,25 @@ def test_every_control_of_a_panel_is_moved(tmp_path: Path) -> None:
 
 def test_the_table_names_the_slowest_control() -> None:
     times = {"colour": [0.1, 0.12, 0.11], "map by": [0.2, 0.3, 0.25], "nothing": []}
-    table = gestures.markdown_table({"results": [RESULT | {"control_seconds": times}]})
-    assert table.endswith("| usage | 1,024 | 2.5 | 66 | 160 | map by | 250 |")
+    whole = {"colour": [0.3, 0.3, 0.3], "map by": [0.2, 0.4, 0.35], "nothing": []}
+    table = table_of(RESULT | {"control_seconds": times, "whole_seconds": whole})
+    assert "| usage | 1,024 | 2.5 | 66 | 160 | map by | 250 | 350 |\n" in table
+    assert table.endswith(
+        "Medians of 3 moves of each control, on and back, by the page's clock. 2026-11-28, a processor."
+    )
+
+
+def test_a_result_without_the_times_of_all_charts_leaves_their_column_empty() -> None:
+    assert "| colour | 100 |  |\n" in table_of(RESULT | {"control_seconds": {"colour": [0.1]}})
 
 
 def test_a_panel_without_an_answer_has_a_row_too() -> None:
-    assert "| usage | 1,024 |" in gestures.markdown_table({"results": [RESULT | {"control_seconds": {"menu": []}}]})
+    assert "| usage | 1,024 |" in table_of(RESULT | {"control_seconds": {"menu": []}})
 
 
 def test_a_panel_that_failed_says_why_in_its_row() -> None:
     failed = {"panel": "toys", "codes": 64, "failed": "the kernel is gone\nits log has more"}
-    table = gestures.markdown_table({"results": [RESULT | {"control_seconds": {"menu": [0.1]}}, failed]})
+    table = table_of(RESULT | {"control_seconds": {"menu": [0.1]}}, failed)
     assert table.splitlines()[2].startswith("| usage | 1,024 | 2.5 |")
     assert "the kernel is gone |" in table.splitlines()[3]
     assert "its log has more" not in table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,9 @@ def codes_map(drawn_by: Callable[..., object] = go.Scattergl) -> go.Figure:
     return go.Figure([points, line], settings)
 
 
-def bars() -> go.Figure:
+def bars(height: float = 1) -> go.Figure:
     return go.Figure(
-        go.Bar(x=["a", "b"], y=[1, 2], customdata=[3, 17]),
+        go.Bar(x=["a", "b"], y=[height, 2], customdata=[3, 17]),
         layout(Title("Bars", ""), height=300, xaxis=axis("x"), yaxis=axis("y")),
     )
 
@@ -413,3 +414,63 @@ def hover(charts: BareCharts, place: list[float]) -> None:
     """Rest over a place in the first chart's data until plotly knows what lies there."""
     charts.page.mouse.move(*charts.on_screen([place])[0])
     charts.page.wait_for_function("document.querySelector('.js-plotly-plot')._hoverdata?.length > 0")
+
+
+WATCHED = """() => {
+    globalThis.turns = [];
+    let frame = 0;
+    const count = () => { frame += 1; requestAnimationFrame(count); };
+    count();
+    const { react } = Plotly;
+    Plotly.react = (place, ...figure) => {
+        const places = [...document.querySelectorAll(".lgq-chart")];
+        turns.push({ chart: places.findIndex((chart) => chart.contains(place)), frame });
+        return react(place, ...figure);
+    };
+}"""
+
+
+ONE_A_FRAME = """async (states) => {
+    for (const state of states) {
+        model.set(state);
+        await new Promise(requestAnimationFrame);
+    }
+}"""
+
+
+def test_each_chart_is_painted_before_the_next_is_drawn(page: Page) -> None:
+    charts = BareCharts(page, [bars(), bars(), bars()])
+    page.evaluate(WATCHED)
+    charts.show([bars(4), bars(5), bars(6)])
+    turns = page.evaluate("turns")
+    assert [turn["chart"] for turn in turns] == [0, 1, 2]
+    assert all(later["frame"] > earlier["frame"] for earlier, later in pairwise(turns))
+
+
+def test_no_chart_stays_behind_when_figures_arrive_faster_than_they_are_drawn(page: Page) -> None:
+    charts = BareCharts(page, [bars(), bars(), bars()])
+    page.evaluate(WATCHED)
+    states = [BareCharts.shown([bars(10 * move + chart) for chart in range(3)]) for move in range(1, 8)]
+    page.evaluate("(states) => states.forEach((state) => model.set(state))", states[:3])
+    assert page.evaluate("turns.length") <= 3  # moves that nobody could have seen are passed over
+    page.evaluate(ONE_A_FRAME, states[3:])
+    charts.settle()
+    assert [charts.read("chart.data[0].y[0]", number) for number in range(3)] == [70, 71, 72]
+    assert [turn["chart"] for turn in page.evaluate("turns")][:3] == [0, 1, 2]  # the last has its turn in a drag, too
+
+
+FIRST_FAILS = """() => {
+    const { react } = Plotly;
+    Plotly.react = (place, ...figure) => {
+        if (!place.closest(".lgq-chart").previousSibling) throw new Error("planted");
+        return react(place, ...figure);
+    };
+}"""
+
+
+def test_a_chart_that_fails_leaves_the_others(page: Page) -> None:
+    charts = BareCharts(page, [bars(), bars(), bars()])
+    page.evaluate(FIRST_FAILS)
+    with pytest.raises(AssertionError, match="planted"):
+        charts.show([bars(4), bars(5), bars(6)])
+    assert [charts.read("chart.data[0].y[0]", number) for number in (1, 2)] == [5, 6]

@@ -87,10 +87,6 @@ class TemperatureProbe:
         self._kept[temperature] = _frame(softness, self._reach_of(softness))
         return softness
 
-    def is_known(self, temperature: float) -> bool:
-        """Whether the result of `at` for this temperature is kept already."""
-        return temperature in self._kept
-
     @cached_property
     def spread(self) -> float:
         """√(trace cov z), the root mean square distance of tokens from their mean. Gaps are relative to it."""

@@ -81,13 +81,16 @@ class TemperatureViews:
         self.pictured = TemperatureProbe(quantizer, torch.from_numpy(encoding.latents[chosen]))
         few = min(tokens, SWEEP_TOKENS, max(LEAST_TOKENS, SWEEP_PAIRS // quantizer.codebook_size))
         self._few = TemperatureProbe(quantizer, sample_latents(study.latents, few))
+        self._views: dict[float, TemperatureView] = {}
         self._previews: dict[float, TemperatureView] = {}
         self._reconstructions: dict[float, Reconstructions] = {}
         self._curves: Curves | None = None
 
     def at(self, temperature: float) -> TemperatureView:
         """Everything at this temperature. Raises InputError for one that is not positive."""
-        return replace(self.preview(temperature), tokens=self.sample.at(temperature))
+        if temperature not in self._views:
+            self._views[temperature] = replace(self.preview(temperature), tokens=self.sample.at(temperature))
+        return self._views[temperature]
 
     def preview(self, temperature: float) -> TemperatureView:
         """The same for at most SWEEP_TOKENS tokens of the sample; the pictures are those of `at`."""
@@ -113,7 +116,7 @@ class TemperatureViews:
 
     def is_known(self, temperature: float) -> bool:
         """Whether the result of `at` is kept already."""
-        return temperature in self._previews and self.sample.is_known(temperature)
+        return temperature in self._views
 
     def is_reconstructed(self, temperature: float) -> bool:
         """Whether the result of `reconstructions` is kept already."""

@@ -30,6 +30,8 @@ AHEAD = 12
 """Temperatures around the present one that are made ready while nobody moves, so that a move finds its answer."""
 
 SNAPSHOTS_KEPT = 4
+FIGURES_KEPT = 4
+"""Of the last temperatures and snapshots, for a reader who goes to and fro between them."""
 
 MANY_CODES = 2**13
 """Codes from which on one temperature takes so long that it is computed in the background."""
@@ -77,6 +79,8 @@ class TemperatureExplorer(Explorer):
         self._views_of = lru_cache(maxsize=SNAPSHOTS_KEPT)(self._make_views)
         self._marks_of = lru_cache(maxsize=SNAPSHOTS_KEPT)(self._make_marks)
         self._sweep_of = lru_cache(maxsize=SNAPSHOTS_KEPT)(self._draw_sweep)
+        self._softness_of = lru_cache(maxsize=FIGURES_KEPT)(_draw_softness)
+        self._token_map_of = lru_cache(maxsize=FIGURES_KEPT)(_draw_token_map)
         newest = self.study.trained.finished_steps
         self.offered_temperatures = three_digits(self._views_of(newest).temperatures)
         self.last_temperature = _nearest_first(self.offered_temperatures, in_force)[0]
@@ -110,7 +114,7 @@ class TemperatureExplorer(Explorer):
         return {
             "sweep": self._sweep_of(self.snapshot),
             self.view: self._draw_view(view),
-            TOKEN_MAP: plots.temperature.draw_token_map(view.placed, self.token),
+            TOKEN_MAP: self._token_map_of(view, self.token),
         }
 
     def marks(self) -> dict[str, go.Figure]:
@@ -123,7 +127,7 @@ class TemperatureExplorer(Explorer):
     def _draw_view(self, view: TemperatureView) -> go.Figure:
         match self.view:
             case "decided":
-                return plots.temperature.draw_softness(view.tokens, self._views.quantizer.codebook_size)
+                return self._softness_of(view, self._views.quantizer.codebook_size)
             case "shares":
                 top = self._views.top(self.token, self.temperature)
                 return plots.temperature.draw_top_responsibilities(top, self.token)
@@ -255,6 +259,14 @@ class TemperatureExplorer(Explorer):
     def computed(self) -> None:
         if self._awaits_the_rest and self._views.is_known(self.temperature):
             self._state_changed()
+
+
+def _draw_softness(view: TemperatureView, codebook_size: int) -> go.Figure:
+    return plots.temperature.draw_softness(view.tokens, codebook_size)
+
+
+def _draw_token_map(view: TemperatureView, token: int) -> go.Figure:
+    return plots.temperature.draw_token_map(view.placed, token)
 
 
 def _is_answered(views: TemperatureViews, temperature: float, with_pictures: bool) -> bool:

@@ -115,6 +115,10 @@ class ToyLab(Explorer):
         self._drawn_path = lru_cache(maxsize=FIGURES_KEPT)(_draw_path)
         self._drawn_distance = lru_cache(maxsize=SETTINGS_KEPT)(_draw_distance)
         self._hard_plane = lru_cache(maxsize=SETTINGS_KEPT)(hard_plane)
+        self._soft_plane = lru_cache(maxsize=SETTINGS_KEPT)(soft_plane)
+        self._equilibrium_plane = lru_cache(maxsize=SETTINGS_KEPT)(equilibrium_plane)
+        self._no_equilibrium_plane = lru_cache(maxsize=SETTINGS_KEPT)(no_equilibrium_plane)
+        self._drawn_planes = lru_cache(maxsize=SETTINGS_KEPT)(_draw_planes)
         self._train_button = button(
             "Train", "learn this setting", lambda: self._follower.clicked(self.start), icon="play"
         )
@@ -180,7 +184,7 @@ class ToyLab(Explorer):
         self._say_numbers()
         planes = self._planes(with_equilibrium=self._has_path)
         return {
-            "planes": plots.toys.draw_toy_plane(planes, self._view.tokens.numpy(), self._title()),
+            "planes": self._drawn_planes(planes, self._view, self._title()),
             "splits": self._draw_path("splits"),
             self.view: self._draw_view(),
         }
@@ -303,14 +307,14 @@ class ToyLab(Explorer):
     def _finished_steps(self) -> int:
         return 0 if self._measured is None else int(self._measured.curve["step"].iloc[-1])
 
-    def _planes(self, *, with_equilibrium: bool) -> list[plots.toys.PlanePanel]:
+    def _planes(self, *, with_equilibrium: bool) -> tuple[plots.toys.PlanePanel, ...]:
         view, temperature = self._view, self.temperature
         third = (
-            equilibrium_plane(view, temperature)
+            self._equilibrium_plane(view, temperature)
             if with_equilibrium
-            else no_equilibrium_plane(view, self._why_no_path.partition(",")[0])
+            else self._no_equilibrium_plane(view, self._why_no_path.partition(",")[0])
         )
-        return [self._hard_plane(view, self.method), soft_plane(view, temperature), third]
+        return self._hard_plane(view, self.method), self._soft_plane(view, temperature), third
 
     def _title(self) -> Title:
         view = self._view
@@ -413,6 +417,10 @@ class ToyLab(Explorer):
 
 def _make_view(setting: ToySetting, source: ToyFit | ToyProgress | None) -> ToyView:
     return ToyView(setting, analysis.toys.toy_start(setting) if source is None else source.quantizer)
+
+
+def _draw_planes(planes: Sequence[plots.toys.PlanePanel], view: ToyView, title: Title) -> go.Figure:
+    return plots.toys.draw_toy_plane(planes, view.tokens.numpy(), title)
 
 
 def _draw_path(name: str, path: AnnealingPath) -> go.Figure:

@@ -50,6 +50,16 @@ def click(panel: TemperatureExplorer, figure: str, *codes: int) -> None:
     panel.charts._handle_custom_msg({"figure": figure, "codes": list(codes), "mode": "replace"}, [])
 
 
+def test_a_state_that_is_come_back_to_is_drawn_by_the_same_figures(run: Run) -> None:
+    explorer = TemperatureExplorer(run)
+    snapshot, before = explorer.snapshot, explorer.draw()
+    explorer.snapshot = explorer.steps[0]
+    others = explorer.draw()
+    assert all(figure is not before[name] for name, figure in others.items())
+    explorer.snapshot = snapshot
+    assert all(figure is before[name] for name, figure in explorer.draw().items())
+
+
 def test_it_opens_on_the_temperature_training_ended_with_and_the_newest_codebook(run: Run) -> None:
     panel = TemperatureExplorer(run)
     ended = run.history()["temperature"].iloc[-1]

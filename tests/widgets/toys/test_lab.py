@@ -110,6 +110,17 @@ def test_the_temperature_moves_what_is_soft_and_nothing_that_is_hard(lab: ToyLab
     assert lab.inputs["temperature"].value == pytest.approx(1.0)
 
 
+def test_a_state_that_is_come_back_to_is_drawn_by_the_same_figures(lab: ToyLab) -> None:
+    before = lab.draw()
+    lab.temperature = 1.0
+    lab.method = "vq"
+    assert lab.draw()["planes"] is not before["planes"]
+    lab.method, lab.temperature = "lgq", 0.4
+    after = lab.draw()
+    assert after.keys() == before.keys()
+    assert all(figure is before[name] for name, figure in after.items())
+
+
 def test_above_the_critical_temperature_all_centres_coincide(lab: ToyLab) -> None:
     critical = lab.summary()["critical_temperature"]
     lab.temperature = 1.2 * float(critical)

@@ -111,12 +111,36 @@ async function render({ model, el }) {
       if (el.children[index] !== wrapper) el.insertBefore(wrapper, el.children[index] ?? null);
     });
     showDots(); // before the figures, whose hovering depends on them
-    for (const [name, text] of figures) {
-      const chart = charts.get(name);
-      if (chart.text !== text || chart.colours !== colours) draw(name, chart, text);
-      else if (areOthers) fit(chart);
-    }
+    if (areOthers) charts.forEach((chart, name) => isUpToDate(name) && fit(chart));
+    drawInTurn();
     showMarks();
+  }
+
+  // One after the other: each is seen as soon as it is drawn, and what the reader does meanwhile is heard in between. The next one
+  // follows the last in their order, so that all have their turns during a drag, too.
+  async function drawInTurn() {
+    if (el.classList.contains("lgq-drawing")) return;
+    el.classList.add("lgq-drawing");
+    for (let name = outdatedAfter(null); name; name = outdatedAfter(name)) {
+      try {
+        draw(name, charts.get(name), model.get("figures")[name]);
+      } catch (error) {
+        reportError(error); // the others are drawn all the same
+      }
+      await painted();
+    }
+    el.classList.remove("lgq-drawing");
+  }
+
+  function outdatedAfter(last) {
+    const names = Object.keys(model.get("figures")).filter((name) => charts.has(name));
+    const next = names.indexOf(last) + 1;
+    return [...names.slice(next), ...names.slice(0, next)].find((name) => !isUpToDate(name));
+  }
+
+  function isUpToDate(name) {
+    const chart = charts.get(name);
+    return chart.text === model.get("figures")[name] && chart.colours === colours;
   }
 
   function showMarks() {
@@ -171,7 +195,7 @@ async function render({ model, el }) {
     if ([...now].every(([constant, colour]) => colours.get(constant) === colour)) return;
     colours = now;
     showDots();
-    charts.forEach((chart, name) => draw(name, chart, chart.text));
+    drawInTurn();
     showMarks();
   }
 
@@ -198,6 +222,7 @@ async function render({ model, el }) {
     forgetTheme();
     placed.disconnect();
     for (const { place } of [...charts.values(), ...away.values()]) Plotly.purge(place);
+    charts.clear();
   };
 }
 
@@ -208,6 +233,12 @@ function keepRoom(chart, margin) {
   const found = chart.ownMargin === own && isFitting(chart.place) ? chart.place._fullLayout._size : margin;
   for (const side of ["l", "r", "t", "b"]) margin[side] = Math.max(margin[side], found[side]);
   chart.ownMargin = own;
+}
+
+// When what was drawn is on the screen: by the second frame the browser has taken the first. At once where nobody can see it.
+function painted() {
+  if (document.hidden) return Promise.resolve();
+  return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
 }
 
 function isFitting({ clientWidth, clientHeight, _fullLayout: { width, height } }) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,9 @@ SCRIPTS = (
 )
 STYLES = ("widget.css", "tools.css")
 """Parts of one script, and of one style sheet: a widget has one of each."""
+
+FIGURES_KEPT = 12
+"""Of those drawn last, as text: for a reader who goes to and fro between states whose figures a panel keeps."""
 
 Mode = Literal["replace", "add", "remove"]
 
@@ -108,7 +112,7 @@ class Charts(PagePart):
     def __init__(self, wide: Sequence[str] = ()) -> None:
         super().__init__(plotly=plotly_library(), wide=list(wide))
         self._callbacks: list[Callable[[Picked], None]] = []
-        self._texts: dict[str, _Texts] = {}
+        self._texts = deque[_Texts](maxlen=FIGURES_KEPT)
         self.on_msg(self._hear)
 
     def __repr__(self) -> str:
@@ -120,22 +124,25 @@ class Charts(PagePart):
     def show(self, figures: Mapping[str, go.Figure], marks: Mapping[str, go.Figure] | None = None) -> None:
         """Draw these, in place of what is drawn; a figure keeps its zoom while its name stays.
 
-        A figure that is the same object as before is taken to be unchanged. marks: for figures by name, what lies on
-        top of them: traces and shapes that are ON_TOP. It goes before such parts of the figure itself, and is passed
-        over where there is no such figure.
+        A figure that is the same object as one of the last FIGURES_KEPT is taken to be unchanged. marks: for figures by
+        name, what lies on top of them: traces and shapes that are ON_TOP. It goes before such parts of the figure
+        itself, and is passed over where there is no such figure.
         """
-        self._texts = {name: self._text_of(name, figure) for name, figure in figures.items()}
+        texts = {name: self._text_of(figure) for name, figure in figures.items()}
         given = {name: _parted(mark)[1] for name, mark in (marks or {}).items() if name in figures}
         with self.hold_sync():
-            self.figures = {name: text.rest for name, text in self._texts.items()}
-            own = {name: text.marks for name, text in self._texts.items() if text.marks}
+            self.figures = {name: text.rest for name, text in texts.items()}
+            own = {name: text.marks for name, text in texts.items() if text.marks}
             self.marks = own | given
-            self.dots = {name: text.dots for name, text in self._texts.items() if text.dots}
-            self.ground = {name: text.ground for name, text in self._texts.items() if text.ground}
+            self.dots = {name: text.dots for name, text in texts.items() if text.dots}
+            self.ground = {name: text.ground for name, text in texts.items() if text.ground}
 
-    def _text_of(self, name: str, figure: go.Figure) -> _Texts:
-        known = self._texts.get(name)
-        return known if known is not None and known.figure is figure else _Texts(figure, *_parted(figure))
+    def _text_of(self, figure: go.Figure) -> _Texts:
+        known = next((text for text in self._texts if text.figure is figure), None)
+        if known is None:
+            known = _Texts(figure, *_parted(figure))
+            self._texts.append(known)
+        return known
 
     def on_select(self, callback: Callable[[Picked], None]) -> None:
         """Call this with what a reader clicks, or catches in a box or a lasso.

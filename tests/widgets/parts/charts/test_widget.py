@@ -72,6 +72,16 @@ def test_marks_that_are_given_apart_lie_on_a_figure_that_is_kept(charts: Charts,
     assert json.loads(charts.marks["curve"])["layout"]["shapes"][0]["x0"] == 2
 
 
+def test_a_figure_that_comes_back_is_not_made_into_text_again(charts: Charts, monkeypatch) -> None:
+    first, second = go.Figure(layout={"title": "first"}), go.Figure(layout={"title": "second"})
+    charts.show({"curve": first})
+    before, texts = charts.figures["curve"], []
+    charts.show({"curve": second})
+    monkeypatch.setattr(first, "to_dict", lambda: texts.append("again"))
+    charts.show({"curve": first})
+    assert (charts.figures["curve"], texts) == (before, [])
+
+
 def test_dots_travel_apart_from_the_figure_which_keeps_their_colour_bar(charts: Charts) -> None:
     def dots(*values: float) -> go.Figure:
         marker = {"color": values, "coloraxis": "coloraxis"}
