@@ -198,6 +198,7 @@ async function render({ model, el }) {
     const drawn = Plotly.react(place, data, layout, SETTINGS);
     drawn.then(() => fit(chart));
     drawn.then(chart.marks.draw);
+    drawn.then(chart.dots.draw);
     if (isNew) drawn.then(() => listen(Plotly, chart, sender(name)));
     if (isNew) drawn.then(() => place.on("plotly_relayout", (change) => moveTheOthers(chart, change)));
   }
@@ -222,7 +223,10 @@ async function render({ model, el }) {
   mark();
   speakAllValues();
   const forgetTheme = onThemeChange(followTheme);
-  const placed = new ResizeObserver(() => charts.forEach(fit));
+  const placed = new ResizeObserver(() => {
+    followTheme(); // there are no colours to read before the view is on the page
+    charts.forEach(fit);
+  });
   placed.observe(el);
   return () => {
     model.off("change:figures", show);
