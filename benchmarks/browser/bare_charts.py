@@ -42,6 +42,7 @@ RENDER = """async ([script, state, plotly]) => {
         },
         widget_manager: { get_model: async () => ({ get: () => plotly, _handle_comm_msg: async () => null }) },
     };
+    globalThis.widget = widget;
     await widget.render({ model, el: document.getElementById("charts") });
 }"""
 

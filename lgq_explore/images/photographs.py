@@ -84,7 +84,8 @@ class PhotographSource(Source):
             return ()
         named = "; ".join(f"{printable(file.name)}: {printable(file.why)}" for file in self.skipped[:FILES_NAMED])
         rest = "; …" if len(self.skipped) > FILES_NAMED else ""
-        return (f"{printable(self.spec)}: {len(self.skipped)} files skipped ({named}{rest})",)
+        skipped = "1 file" if len(self.skipped) == 1 else f"{len(self.skipped)} files"
+        return (f"{printable(self.spec)}: {skipped} skipped ({named}{rest})",)
 
     def batch(self, step: int, rows: Sequence[int]) -> Tensor:
         size = max(rows, default=0) + 1

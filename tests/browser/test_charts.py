@@ -416,6 +416,26 @@ def hover(charts: BareCharts, place: list[float]) -> None:
     charts.page.wait_for_function("document.querySelector('.js-plotly-plot')._hoverdata?.length > 0")
 
 
+VIEWED_LATER = """async () => {
+    const later = document.createElement("div");
+    later.style.width = "600px";
+    await widget.render({ model, el: later });
+    document.body.append(later);
+}"""
+
+
+def test_a_view_that_is_put_on_the_page_after_it_was_made_has_the_pages_colours(page: Page) -> None:
+    charts = BareCharts(page, [bars()])
+    page.evaluate("document.body.dataset.jpThemeLight = 'false'")
+    page.evaluate(VIEWED_LATER)
+    page.wait_for_function(
+        "[...document.querySelectorAll('.js-plotly-plot')].every("
+        "(chart) => chart._fullLayout?.font.color === 'rgb(222, 222, 222)')"
+    )
+    assert page.locator(".lgq-charts").count() == 2
+    charts.settle()
+
+
 WATCHED = """() => {
     globalThis.turns = [];
     let frame = 0;

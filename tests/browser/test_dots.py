@@ -76,6 +76,11 @@ def colours_at(charts: BareCharts, places: Sequence[Sequence[float]]) -> list[tu
         return [pixels.getpixel((round(x), round(y))) for x, y in charts.on_screen(places)]
 
 
+def test_maps_that_open_together_all_have_their_points(page: Page) -> None:
+    BareCharts(page, [codes_map(), codes_map(1), codes_map(2)])
+    assert page.locator(".lgq-chart canvas.lgq-dots").count() == 3
+
+
 def test_points_lie_at_their_places_in_the_colours_of_their_values_also_after_a_zoom(page: Page) -> None:
     charts = BareCharts(page, [codes_map(values=[*(0.0,) * 50, *(1.0,) * 49, 0.5])])
     places = [[2, 2], [2, 7], [9, 9], [2.5, 7]]

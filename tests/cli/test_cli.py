@@ -354,7 +354,7 @@ def test_a_folder_of_large_photographs_trains_from_anywhere(
     monkeypatch.chdir(tmp_path)
     outcome = command(*TRAIN, "--steps", "2", "--data", "folder:photographs", "--run", "R")
     assert outcome.status == 0, outcome.stderr
-    assert "1 files skipped (broken.jpg: " in outcome.stderr
+    assert "1 file skipped (broken.jpg: " in outcome.stderr
 
     monkeypatch.chdir(tmp_path / "R")  # the run remembers where the folder is
     result = json.loads(command("evaluate", ".", "--json", "--crops", "40").stdout)

@@ -110,8 +110,13 @@ async function render({ model, el }) {
       wrapper.classList.toggle("lgq-wide", model.get("wide").includes(name));
       if (el.children[index] !== wrapper) el.insertBefore(wrapper, el.children[index] ?? null);
     });
-    showDots(); // before the figures, whose hovering depends on them
+    showFigures();
     if (areOthers) charts.forEach((chart, name) => isUpToDate(name) && fit(chart));
+  }
+
+  function showFigures() {
+    showDots(); // before the figures, whose hovering depends on them
+    for (const [name, text] of Object.entries(model.get("figures"))) if (!isUpToDate(name)) makeRoom(charts.get(name), text);
     drawInTurn();
     showMarks();
   }
@@ -123,7 +128,7 @@ async function render({ model, el }) {
     el.classList.add("lgq-drawing");
     for (let name = outdatedAfter(null); name; name = outdatedAfter(name)) {
       try {
-        draw(name, charts.get(name), model.get("figures")[name]);
+        draw(name, charts.get(name));
       } catch (error) {
         reportError(error); // the others are drawn all the same
       }
@@ -161,42 +166,48 @@ async function render({ model, el }) {
     away.set(name, chart);
   }
 
-  function draw(name, chart, text) {
-    const { place } = chart;
-    const isNew = chart.text === null;
-    [chart.text, chart.colours] = [text, colours];
+  // A chart's heading, and the least room that it needs. All have theirs before the first is drawn: a chart is as high as those
+  // beside and below it leave.
+  function makeRoom(chart, text) {
     const { data, layout } = inTheme(JSON.parse(text), colours);
     showTitle(chart.head, layout);
     describe(chart.place, layout);
     takeTitle(layout);
     chart.canPick = PICKING.includes(layout.dragmode);
     chart.tool ??= layout.dragmode ?? "zoom";
-    layout.dragmode = PICKING.includes(chart.tool) ? false : chart.tool;
     chart.head.show();
     // A figure's height is the least that it needs: charts beside each other are as high as the highest of them.
     chart.wrapper.style.minHeight = `${layout.height}px`;
     chart.place.style.minWidth = `${layout.meta?.least_width ?? 0}px`; // the chart scrolls where there is less
     delete layout.height;
+    chart.next = { text, colours, data, layout };
+  }
+
+  function draw(name, chart) {
+    const { place, next } = chart;
+    const { data, layout } = next;
+    const isNew = chart.text === null;
+    [chart.text, chart.colours] = [next.text, next.colours];
+    layout.dragmode = PICKING.includes(chart.tool) ? false : chart.tool;
     if (place.lgqDots.length) Object.assign(layout, EVERYWHERE);
     // Where points are drawn apart, often nothing else has changed, but the title.
     const rest = place.lgqDots.length ? JSON.stringify([data, layout]) : null;
     if (rest !== null && rest === chart.rest) return;
     chart.rest = rest;
     keepRoom(chart, layout.margin);
-    const drawn = Plotly.react(chart.place, data, layout, SETTINGS);
+    const drawn = Plotly.react(place, data, layout, SETTINGS);
     drawn.then(() => fit(chart));
     drawn.then(chart.marks.draw);
+    drawn.then(chart.dots.draw);
     if (isNew) drawn.then(() => listen(Plotly, chart, sender(name)));
-    if (isNew) drawn.then(() => chart.place.on("plotly_relayout", (change) => moveTheOthers(chart, change)));
+    if (isNew) drawn.then(() => place.on("plotly_relayout", (change) => moveTheOthers(chart, change)));
   }
 
   function followTheme() {
     const now = themeColours(el, model.get("themed"));
     if ([...now].every(([constant, colour]) => colours.get(constant) === colour)) return;
     colours = now;
-    showDots();
-    drawInTurn();
-    showMarks();
+    showFigures();
   }
 
   function mark() {
@@ -212,7 +223,10 @@ async function render({ model, el }) {
   mark();
   speakAllValues();
   const forgetTheme = onThemeChange(followTheme);
-  const placed = new ResizeObserver(() => charts.forEach(fit));
+  const placed = new ResizeObserver(() => {
+    followTheme(); // there are no colours to read before the view is on the page
+    charts.forEach(fit);
+  });
   placed.observe(el);
   return () => {
     model.off("change:figures", show);

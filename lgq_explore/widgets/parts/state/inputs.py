@@ -188,9 +188,10 @@ def decade_slider(label: str, lowest: int, highest: int) -> Callable[[float | No
 
 
 def number_box(label: str, width: str = "130px") -> Callable[[Any], Input]:
-    """A box for a whole number."""
+    """A box for a whole number; what else is typed reaches the piece as it is, which refuses it."""
+    # An IntText takes 1e3 for 1.
     return lambda ends: Input(
-        ipywidgets.IntText(description=label, style=OWN_WIDTH, layout={"width": width}, continuous_update=False),
+        ipywidgets.FloatText(description=label, style=OWN_WIDTH, layout={"width": width}, continuous_update=False),
         label,
     )
 

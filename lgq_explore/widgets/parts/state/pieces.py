@@ -86,6 +86,8 @@ class Whole(Piece):
 
     def checked(self, value: Any, domain: tuple[int, int | None]) -> int:
         least, most = domain
+        if isinstance(value, float) and value.is_integer():  # as boxes on the page give whole numbers
+            value = int(value)
         number = _whole(value)
         if number is None or number < least or (most is not None and number > most):
             ends = f"of at least {least}" if most is None else f"from {least} to {most}"

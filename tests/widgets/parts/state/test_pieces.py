@@ -68,6 +68,15 @@ def test_pieces_are_taken_in_order_and_have_their_starts() -> None:
         Planted("it", hit=3)
 
 
+def test_a_box_gives_whole_numbers_with_a_decimal_point() -> None:
+    planted = Planted("it", size=16)
+    planted.widgets["last"].value = 1e1
+    assert (planted.last, type(planted.last)) == (10, int)
+    planted.widgets["last"].value = 2.5
+    assert (planted.last, planted.widgets["last"].value) == (10, 10)
+    assert planted.refused == ["last one is 2.5: give a whole number from 0 to 15"]
+
+
 @pytest.mark.parametrize(
     ("piece", "value", "told"),
     [
