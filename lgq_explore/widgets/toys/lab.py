@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import lru_cache, partial
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ from lgq_explore import analysis, plots
 from lgq_explore.analysis.temperature.annealing import AnnealingPath
 from lgq_explore.analysis.toys import ToyFit, ToySetting, ToyView
 from lgq_explore.analysis.toys.references import TEMPERATURES
+from lgq_explore.kept import Kept
 from lgq_explore.plots.style import Title
 from lgq_explore.quantizers import QUANTIZERS, SoftQuantizer
 from lgq_explore.quantizers.initialization import INITIALIZATIONS
@@ -115,10 +116,7 @@ class ToyLab(Explorer):
         self._drawn_path = lru_cache(maxsize=FIGURES_KEPT)(_draw_path)
         self._drawn_distance = lru_cache(maxsize=SETTINGS_KEPT)(_draw_distance)
         self._hard_plane = lru_cache(maxsize=SETTINGS_KEPT)(hard_plane)
-        self._soft_plane = lru_cache(maxsize=SETTINGS_KEPT)(soft_plane)
-        self._equilibrium_plane = lru_cache(maxsize=SETTINGS_KEPT)(equilibrium_plane)
-        self._no_equilibrium_plane = lru_cache(maxsize=SETTINGS_KEPT)(no_equilibrium_plane)
-        self._drawn_planes = lru_cache(maxsize=SETTINGS_KEPT)(_draw_planes)
+        self._drawn_planes = Kept[tuple[Hashable, ...], go.Figure](most=SETTINGS_KEPT)
         self._train_button = button(
             "Train", "learn this setting", lambda: self._follower.clicked(self.start), icon="play"
         )
@@ -182,9 +180,8 @@ class ToyLab(Explorer):
     def draw(self) -> dict[str, go.Figure]:
         self._enable_what_the_method_has()
         self._say_numbers()
-        planes = self._planes(with_equilibrium=self._has_path)
         return {
-            "planes": self._drawn_planes(planes, self._view, self._title()),
+            "planes": self._drawn_planes.get(self._planes_asked_for(), self._draw_planes),
             "splits": self._draw_path("splits"),
             self.view: self._draw_view(),
         }
@@ -307,14 +304,22 @@ class ToyLab(Explorer):
     def _finished_steps(self) -> int:
         return 0 if self._measured is None else int(self._measured.curve["step"].iloc[-1])
 
-    def _planes(self, *, with_equilibrium: bool) -> tuple[plots.toys.PlanePanel, ...]:
+    def _planes_asked_for(self) -> tuple[Hashable, ...]:
+        """All that the figure of the planes depends on."""
+        return (self._view, self.temperature, self._has_path or self._why_no_equilibrium, self._title())
+
+    def _draw_planes(self) -> go.Figure:
+        planes = self._planes(with_equilibrium=self._has_path)
+        return plots.toys.draw_toy_plane(planes, self._view.tokens.numpy(), self._title())
+
+    def _planes(self, *, with_equilibrium: bool) -> list[plots.toys.PlanePanel]:
         view, temperature = self._view, self.temperature
         third = (
-            self._equilibrium_plane(view, temperature)
+            equilibrium_plane(view, temperature)
             if with_equilibrium
-            else self._no_equilibrium_plane(view, self._why_no_path.partition(",")[0])
+            else no_equilibrium_plane(view, self._why_no_equilibrium)
         )
-        return self._hard_plane(view, self.method), self._soft_plane(view, temperature), third
+        return [self._hard_plane(view, self.method), soft_plane(view, temperature), third]
 
     def _title(self) -> Title:
         view = self._view
@@ -373,6 +378,11 @@ class ToyLab(Explorer):
         return "being annealed …" if self._annealing is None else self._annealing.progress
 
     @property
+    def _why_no_equilibrium(self) -> str:
+        """The same in few words, without how far annealing is."""
+        return self._why_no_path.partition(",")[0]
+
+    @property
     def _is_computing(self) -> bool:
         """Whether the background computes something of the present setting, or is about to."""
         return not self._has_optimum or not (self._has_path or self._annealing_stopped)
@@ -417,10 +427,6 @@ class ToyLab(Explorer):
 
 def _make_view(setting: ToySetting, source: ToyFit | ToyProgress | None) -> ToyView:
     return ToyView(setting, analysis.toys.toy_start(setting) if source is None else source.quantizer)
-
-
-def _draw_planes(planes: Sequence[plots.toys.PlanePanel], view: ToyView, title: Title) -> go.Figure:
-    return plots.toys.draw_toy_plane(planes, view.tokens.numpy(), title)
 
 
 def _draw_path(name: str, path: AnnealingPath) -> go.Figure:
