@@ -314,9 +314,7 @@ class RunWriter(Run):
                 (folder / "state.pt").write_bytes(serialized.getbuffer())
             for old in list(self._whole_checkpoints().values())[:-CHECKPOINTS_KEPT]:
                 remove_folder(old)
-            self._publish(
-                weights[self._published]
-            )  # last: once the weights say that the run is finished, nothing is left to do
+            self._publish(weights[self._published])  # last: with them a run is finished, and nothing is left to do
 
     def publish_weights(self, checkpoint: Path) -> None:
         """Make a checkpoint's weights the run's newest, if a crash came in between, or the newest are other ones."""

@@ -202,6 +202,7 @@ class _Training:
     tokenizer: Tokenizer = field(init=False)
     optimizer: torch.optim.Optimizer = field(init=False)
     objectives: Objectives = field(init=False)
+    last_layer: Tensor = field(init=False)  # of the decoder
     window: StepWindow = field(init=False)
     in_flight: StepsInFlight = field(default_factory=StepsInFlight)
     average: WeightAverage | None = None  # where the recipe has an ema_decay
@@ -221,6 +222,7 @@ class _Training:
         stepped = compiled(self.tokenizer) if self.config.compile else self.tokenizer
         self.model, self.fabric_optimizer = self.fabric.setup(stepped, self.optimizer)
         self.objectives.set_up(self.fabric)
+        self.last_layer = last_layer_of(self.tokenizer.decoder)
         if self.config.ema_decay:
             self.average = WeightAverage(self.tokenizer, self.config.ema_decay)
 
@@ -308,10 +310,9 @@ class _Training:
         # A step at which the held temperature changes is always logged, so that the history can be replayed.
         steered = held_temperature != self.held_temperature
         is_logged = self.step == 0 or steered or self._is_due(config.log_steps, self.step + 1)
-        last_layer = last_layer_of(self.tokenizer.decoder)
 
         def forward(images: Tensor) -> TrainingPass:
-            return TrainingPass(self.step, images, self._forward(images), last_layer, is_logged)
+            return TrainingPass(self.step, images, self._forward(images), self.last_layer, is_logged)
 
         images = self._on_device(batch.images)
         self.fabric_optimizer.zero_grad()
