@@ -16,9 +16,9 @@ from lgq_explore.images.opening import resolve_spec
 from lgq_explore.runs.config import MOST_ROUNDING_REPLICATES, TrainConfig, config_from_json
 from lgq_explore.runs.evaluate import evaluate
 from lgq_explore.runs.run import Run
-from lgq_explore.training.loop import train
+from lgq_explore.training.loop import resume, train
 
-from .markdown import count
+from .markdown import count, table
 from .results import about_runs
 
 COLUMNS = {
@@ -29,6 +29,9 @@ COLUMNS = {
     "bits a pixel": ("bits_per_pixel", ".3f"),
 }
 """Columns of the table, each with the key of a result that fills it, and its format."""
+
+ROWS = {"method": "quantizer", "codes K": "codebook_size"}
+"""The first columns of the table, each with the key of a result; results that agree in them share a row."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,21 @@ def trained_runs(recipes: Sequence[TrainConfig], device: str) -> Generator[Run]:
     """Train one recipe after the other; a run's folder exists until the next run is requested."""
     for recipe in recipes:
         with tempfile.TemporaryDirectory(prefix="lgq-explore-bench-") as folder:
-            run = train(recipe, Path(folder) / f"{recipe.quantizer.method}-{recipe.seed}", device=device)
-            if not run.is_finished:
-                raise KeyboardInterrupt  # training took it as a request to stop
-            yield run
+            yield _finished(train(recipe, Path(folder) / f"{recipe.quantizer.method}-{recipe.seed}", device=device))
+
+
+def kept_runs(recipes: Sequence[TrainConfig], folder: Path, device: str) -> Generator[Run]:
+    """Train one recipe after the other into a folder of runs; what is there already is used, or trained to its end."""
+    for recipe in recipes:
+        name = f"{recipe.quantizer.method}-{recipe.recipe_hash}-seed{recipe.seed}-{recipe.rounding_replicate}"
+        path = folder / name
+        yield _finished(resume(path, device=device) if path.exists() else train(recipe, path, device=device))
+
+
+def _finished(run: Run) -> Run:
+    if not run.is_finished:
+        raise KeyboardInterrupt  # training took it as a request to stop
+    return run
 
 
 def compare_quantizers(recipes: Sequence[TrainConfig], repeats: Repeats, device: str = "auto") -> dict[str, Any]:
@@ -124,21 +138,34 @@ def rounding_spread(results: Sequence[Mapping[str, Any]], key: str) -> float | N
     return max((max(values) - min(values) for values in replicated if values), default=None)
 
 
-def markdown_table(comparison: dict[str, Any], columns: Mapping[str, tuple[str, str]] = COLUMNS) -> str:
+def markdown_table(
+    comparison: dict[str, Any],
+    columns: Mapping[str, tuple[str, str]] = COLUMNS,
+    rows: Mapping[str, str] = ROWS,
+) -> str:
     """One row per method and number of codes, with the value of every seed in each cell; below it recipe, seeds and N.
 
-    With rounding replicates, a value is their mean, followed by the rounding spread in brackets.
+    With rounding replicates, a value is their mean, followed by the rounding spread in brackets. rows: see `ROWS`.
     """
-    results = comparison["results"]
+    by_row = _by_row(comparison["results"], rows)
     lines = [
-        "| method | codes K | " + " | ".join(columns) + " |",
-        "|---|---:|" + "---:|" * len(columns),
+        [*map(_named, heading), *(_cell(of_row, key, style) for key, style in columns.values())]
+        for heading, of_row in by_row.items()
     ]
-    for method, size in dict.fromkeys((result["quantizer"], result["codebook_size"]) for result in results):
-        of_row = [result for result in results if (result["quantizer"], result["codebook_size"]) == (method, size)]
-        cells = [_cell(of_row, key, style) for key, style in columns.values()]
-        lines.append(f"| `{method}` | {size} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", _caption(comparison)])
+    names = sum(isinstance(value, str) for value in next(iter(by_row)))
+    return "\n\n".join([table([*rows, *columns], lines, left=names), _caption(comparison, by_row)])
+
+
+def _by_row(results: Sequence[dict[str, Any]], rows: Mapping[str, str]) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
+    """The results of each row of the table, by the values of its first columns."""
+    by_row: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for result in results:
+        by_row.setdefault(tuple(result[key] for key in rows.values()), []).append(result)
+    return by_row
+
+
+def _named(value: str | int) -> str:
+    return f"`{value}`" if isinstance(value, str) else str(value)
 
 
 def _cell(results: Sequence[Mapping[str, Any]], key: str, style: str) -> str:
@@ -165,13 +192,15 @@ def _number(value: float | None, style: str) -> str:
     return format(round(value) if style == "d" else value, style)
 
 
-def _caption(comparison: dict[str, Any]) -> str:
+def _caption(comparison: dict[str, Any], by_row: Mapping[Any, Sequence[Mapping[str, Any]]]) -> str:
     """What was trained and measured. Older results have no rounding replicates and no scenes."""
     results = comparison["results"]
     first, recipe = results[0], next(iter(comparison["recipes"].values()))
     seeds = ", ".join(map(str, dict.fromkeys(result["seed"] for result in results)))
-    runs_of_a_seed = Counter((result["quantizer"], result["codebook_size"], result["seed"]) for result in results)
-    fewest, replicates = min(runs_of_a_seed.values()), max(runs_of_a_seed.values())
+    runs_of_a_seed = [
+        runs for of_row in by_row.values() for runs in Counter(result["seed"] for result in of_row).values()
+    ]
+    fewest, replicates = min(runs_of_a_seed), max(runs_of_a_seed)
     a_value = f"One value per seed ({seeds})"
     if replicates > 1:
         up_to = "" if fewest == replicates else "up to "

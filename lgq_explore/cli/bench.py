@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ def add_bench(commands: Any) -> None:
     parser = commands.add_parser("bench", help="measure, and keep the result under benchmarks/results")
     benches = parser.add_subparsers(required=True, metavar="BENCHMARK")
     _add_bench_quantizers(benches)
+    _add_bench_objectives(benches)
     _add_bench_learning_rates(benches)
     _add_bench_soft_assignment(benches)
     _add_bench_training(benches)
@@ -53,6 +54,35 @@ def _bench_quantizers(options: argparse.Namespace) -> int:
     recipes = [recipe(options, name, options.codebook_size) for name in options.quantizers]
     results_folder(options.results)
     return _report_benchmark(options, compare_quantizers(recipes, repeats, options.device), markdown_table)
+
+
+def _add_bench_objectives(benches: Any) -> None:
+    parser = benches.add_parser(
+        "objectives", help="train methods for pixels alone, and with perceptual loss and GAN, and compare them"
+    )
+    _add_quantizers(parser, ["lgq", "fsq"])
+    _add_repeats(parser, seeds=3)
+    parser.add_argument(
+        "--runs", type=some_path, required=True, metavar="DIR", help="for the runs; the same again continues there"
+    )
+    add_codebook_size(parser)
+    add_recipe(parser)
+    add_device(parser)
+    _add_results(parser)
+    parser.set_defaults(command=_bench_objectives)
+
+
+def _bench_objectives(options: argparse.Namespace) -> int:
+    from ..bench.objectives import compare_objectives, markdown_table
+    from ..bench.results import results_folder
+
+    repeats = _repeats(options)
+    _require_unset(options, REPEATED)
+    recipes = [recipe(options, name, options.codebook_size) for name in options.quantizers]
+    results_folder(options.results)
+    return _report_benchmark(
+        options, compare_objectives(recipes, repeats, options.runs, options.device), markdown_table
+    )
 
 
 def _add_bench_learning_rates(benches: Any) -> None:
@@ -186,8 +216,10 @@ def _bench_explorers(options: argparse.Namespace) -> int:
     return _report_benchmark(options, measured, markdown_table)
 
 
-def _add_quantizers(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--quantizers", nargs="+", metavar="NAME", default=["lgq", "fsq", "simvq", "vq"])
+def _add_quantizers(parser: argparse.ArgumentParser, names: Sequence[str] = ("lgq", "fsq", "simvq", "vq")) -> None:
+    parser.add_argument(
+        "--quantizers", nargs="+", metavar="NAME", default=list(names), help=f"(default: {' '.join(names)})"
+    )
 
 
 def _add_results(parser: argparse.ArgumentParser) -> None:

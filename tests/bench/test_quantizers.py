@@ -74,7 +74,7 @@ def test_the_table_has_a_row_a_method_and_a_value_a_seed() -> None:
     comparison = {"date": "2020-02-29", "device": "a machine", "recipes": {"x": recipe}, "results": results}
     assert markdown_table(comparison).splitlines() == [
         "| method | codes K | PSNR, dB | SSIM | active codes | perplexity | bits a pixel |",
-        "|---|---:|---:|---:|---:|---:|---:|",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
         "| `lgq` | 1024 | 21.00 · 21.00 | 0.612 · 0.600 | 900 · 901 | 512 · 512 | 0.563 · 0.500 |",
         "| `fsq` | 1000 | 19.00 · 18.00 | – · – | 20 · 19 | 7 · 6 | 0.170 · 0.160 |",
         "",
@@ -172,7 +172,7 @@ def test_a_table_has_a_row_a_method_and_number_of_codes_and_reads_nested_values(
     table = markdown_table({**comparison, "results": results}, {"FD": ("fd.value", ".1f")})
     assert table.splitlines()[:4] == [
         "| method | codes K | FD |",
-        "|---|---:|---:|",
+        "| --- | ---: | ---: |",
         "| `lgq` | 16 | 1.0 · – |",
         "| `lgq` | 64 | 2.0 |",
     ]
