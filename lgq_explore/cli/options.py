@@ -124,8 +124,10 @@ def _starting_recipe(options: argparse.Namespace, quantizer: str | None, codeboo
     return config_to_json(with_quantizer(read_recipe(options.config), quantizer, codebook_size))
 
 
-def add_device(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", default="auto", metavar="NAME", help="auto (default), cpu or cuda")
+def add_device(parser: argparse.ArgumentParser, default: str = "auto") -> None:
+    parser.add_argument(
+        "--device", default=default, metavar="NAME", help=f"auto, cpu, cuda or cuda:I (default: {default})"
+    )
 
 
 def add_data(parser: argparse.ArgumentParser, required: bool = False) -> None:

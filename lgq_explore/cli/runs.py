@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import printable
 from ..progress import tell
-from .options import add_data, add_json, add_run, file_path, some_path
+from .options import add_data, add_device, add_json, add_run, file_path, some_path
 from .streams import say
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def add_evaluate(commands: Any) -> None:
         choices=("lpips", "fd"),
         help="leave out what takes most of the time; may be given twice",
     )
-    parser.add_argument("--device", default="cpu", metavar="NAME", help="of LPIPS and FD: cpu (default) or cuda")
+    add_device(parser, default="cpu")
     add_json(parser)
     parser.set_defaults(command=_evaluate)
 
@@ -72,6 +72,7 @@ def add_encode(commands: Any) -> None:
     add_run(parser)
     add_data(parser, required=True)
     parser.add_argument("--out", type=file_path, required=True, metavar="FILE.npz")
+    add_device(parser, default="cpu")
     parser.set_defaults(command=_encode)
 
 
@@ -83,7 +84,7 @@ def _encode(options: argparse.Namespace) -> int:
     require_new(options.out)
     require_writable(options.out)
     run = open_run(options.run)
-    encoding = encode(run, options.data, crops=options.crops)
+    encoding = encode(run, options.data, crops=options.crops, device=options.device)
     encoding.save(options.out)
     _tell_remarks(run)
     tell(f"{printable(options.out)}: {len(encoding)} crops of {len(encoding.photograph_names)} photographs")
@@ -97,6 +98,7 @@ def add_decode(commands: Any) -> None:
     parser.add_argument(
         "--out", type=some_path, required=True, metavar="DIR", help="new folder for PNG files and their list"
     )
+    add_device(parser, default="cpu")
     parser.set_defaults(command=_decode)
 
 
@@ -108,7 +110,7 @@ def _decode(options: argparse.Namespace) -> int:
     require_folder_to_make(options.out)
     run, encoding = open_run(options.run), Encoding.load(options.file)
     trained = run.trained()
-    pictures = decode(run, encoding.codes, trained=trained)
+    pictures = decode(run, encoding.codes, trained=trained, device=options.device)
     if encoding.weights not in ("", trained.digest):
         tell(f"{printable(options.file)}: its codes were made by other weights than those that decode them")
     write_pictures(options.out, pictures, encoding.photograph_names[encoding.photograph].tolist())

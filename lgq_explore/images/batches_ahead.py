@@ -32,11 +32,14 @@ class Batch:
 class BatchesAhead:
     """The batches of `steps`, in order, for use in a `with` block; the worker thread has ended when the block ends.
 
+    pin: put the images into page-locked memory, from which a copy to a CUDA device waits for nothing.
     An exception of the source is raised by `take`, in the calling thread.
     """
 
-    def __init__(self, source: Source, steps: range, rows: Sequence[int], ahead: int = AHEAD) -> None:
-        self._source, self._steps, self._rows = source, steps, rows
+    def __init__(
+        self, source: Source, steps: range, rows: Sequence[int], ahead: int = AHEAD, pin: bool = False
+    ) -> None:
+        self._source, self._steps, self._rows, self._pin = source, steps, rows, pin
         self._made: queue.SimpleQueue[Batch | BaseException] = queue.SimpleQueue()
         self._room = threading.Semaphore(ahead)
         self._ended = False
@@ -79,6 +82,7 @@ class BatchesAhead:
                 return
             try:
                 images = self._source.batch(step, self._rows)
+                images = images.pin_memory() if self._pin else images
                 self._made.put(Batch(step, images, self._source.state_dict()))
             except BaseException as error:  # raised by `take`; the thread ends
                 self._made.put(error)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -116,14 +116,16 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
         self.centres = nn.Parameter(torch.randn(config.codebook_size, dim, generator=generator))
         self._scheduled = config.temperature.at(0.0)
         if config.temperature.unit == "effective_codes":
-            # Buffers, so that a resumed run continues with the same temperature.
+            # Buffers, so that a resumed run continues with the same temperature. Their values are at hand as numbers,
+            # too, so that no step waits for the device to read them.
+            self._solved, self._since_solved = UNSOLVED, CALIBRATION_STEPS
             self.register_buffer("solved_temperature", torch.tensor(UNSOLVED, dtype=torch.float64))
             self.register_buffer("steps_since_solved", torch.tensor(CALIBRATION_STEPS))
 
     @property
     def scheduled_temperature(self) -> float:
         known = self.config.temperature.absolute(self._scheduled, self.dim)
-        return self.solved_temperature.item() if known is None else known
+        return self._solved if known is None else known
 
     @property
     def lattice(self) -> tuple[int, ...]:
@@ -155,7 +157,7 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
             return QuantizerOutput(self.lookup(codes), codes)
         self._calibrate(tokens)
         temperature = self.temperature
-        assignment = self._assign(tokens, temperature)
+        assignment = self._assign(tokens, temperature, finite=True)  # otherwise the loss is not, which is looked at
         quantized = straight_through(self.centres[assignment.codes], gradient_of=self._expected(assignment))
         usage = usage_regularizers(assignment)
         return QuantizerOutput(
@@ -200,13 +202,13 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
         """The origin [D] from which centres and tokens are measured, to reduce rounding errors."""
         return common_offset(self.centres)
 
-    def _assign(self, tokens: Tensor, temperature: float) -> SoftAssignment:
+    def _assign(self, tokens: Tensor, temperature: float, finite: bool = False) -> SoftAssignment:
         """Tokens [N, D], normalised → their soft assignment, as `soft_assign` describes it."""
         origin = self._origin()
         centres, tokens = self.centres - origin, tokens - origin
         keys = torch.cat([centres, centres.square().sum(1, keepdim=True)], dim=1)
         queries = torch.cat([2 * tokens, -torch.ones_like(tokens[:, :1])], dim=1) / temperature
-        return soft_assign(queries, keys, keys, drop=self.config.drop)
+        return soft_assign(queries, keys, keys, drop=self.config.drop, finite=finite)
 
     def _expected(self, assignment: SoftAssignment) -> Tensor:
         """q_soft [N, D]."""
@@ -248,15 +250,22 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
         """Every CALIBRATION_STEPS steps, solve the temperature for the schedule's number of effective codes."""
         if self.config.temperature.unit != "effective_codes":
             return
-        self.steps_since_solved += 1
-        if self.steps_since_solved < CALIBRATION_STEPS:
+        self._since_solved += 1
+        self.steps_since_solved.fill_(self._since_solved)
+        if self._since_solved < CALIBRATION_STEPS:
             return
         # Spread over the whole batch; a fixed stride could pick a single column of the grid of latents.
         count = min(len(tokens), CALIBRATION_TOKENS, max(1, CALIBRATION_PAIRS // self.codebook_size))
         chosen = torch.linspace(0, len(tokens) - 1, count).round().long()
         distances = torch.cdist(tokens[chosen.to(tokens.device)], self.centres).square()
-        self.solved_temperature.fill_(temperature_for(distances, self._scheduled))
+        self._solved, self._since_solved = temperature_for(distances, self._scheduled), 0
+        self.solved_temperature.fill_(self._solved)
         self.steps_since_solved.zero_()
+
+    def _load_from_state_dict(self, *arguments: Any, **settings: Any) -> None:
+        super()._load_from_state_dict(*arguments, **settings)
+        if self.config.temperature.unit == "effective_codes":
+            self._solved, self._since_solved = self.solved_temperature.item(), int(self.steps_since_solved)
 
 
 def usage_regularizers(assignment: SoftAssignment) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -137,6 +137,7 @@ class MovingAverageVQ(VQ):
         self.register_buffer("counts", torch.ones(config.codebook_size))
         self.register_buffer("sums", self.codebook.clone())
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
+        self._finished_updates = 0  # the same number, at hand without waiting for the device
 
     def _hold_codebook(self, codebook: Tensor) -> None:
         self.register_buffer("codebook", codebook)
@@ -160,7 +161,8 @@ class MovingAverageVQ(VQ):
     @torch.no_grad()
     def _follow(self, tokens: Tensor, codes: Tensor) -> None:
         """Update every code with the tokens that chose it, then restart dead codes."""
-        chosen = torch.bincount(codes, minlength=self.codebook_size).to(tokens.dtype)
+        # Not by bincount, which waits for a GPU to learn how many codes there are.
+        chosen = sums_by_code(torch.ones_like(tokens[:, :1]), codes, self.codebook_size)[:, 0]
         self.counts.lerp_(chosen, 1 - self.config.decay)
         self.sums.lerp_(sums_by_code(tokens, codes, self.codebook_size), 1 - self.config.decay)
         total = self.counts.sum()
@@ -169,17 +171,23 @@ class MovingAverageVQ(VQ):
         self.codebook.copy_(self.sums / smoothed[:, None])
         if self.config.restart_below > 0:
             self._restart_dead(tokens)
-        self.updates += 1
+        self._finished_updates += 1
+        self.updates.fill_(self._finished_updates)
 
     def _restart_dead(self, tokens: Tensor) -> None:
         mean_count = self.counts.mean()
         dead = self.counts < self.config.restart_below * mean_count
         # Seeded by the number of updates, which is saved with the weights: a resumed run draws the same tokens.
-        generator = torch.Generator().manual_seed(int(self.updates))
-        drawn = torch.randint(len(tokens), (self.codebook_size,), generator=generator).to(tokens.device)
-        self.codebook.copy_(torch.where(dead[:, None], tokens[drawn], self.codebook))
+        generator = torch.Generator().manual_seed(self._finished_updates)
+        drawn = torch.randint(len(tokens), (self.codebook_size,), generator=generator, pin_memory=tokens.is_cuda)
+        restarted = tokens[drawn.to(tokens.device, non_blocking=True)]
+        self.codebook.copy_(torch.where(dead[:, None], restarted, self.codebook))
         self.counts.copy_(torch.where(dead, mean_count, self.counts))
-        self.sums.copy_(torch.where(dead[:, None], tokens[drawn] * mean_count, self.sums))
+        self.sums.copy_(torch.where(dead[:, None], restarted * mean_count, self.sums))
+
+    def _load_from_state_dict(self, *arguments: Any, **settings: Any) -> None:
+        super()._load_from_state_dict(*arguments, **settings)
+        self._finished_updates = int(self.updates)
 
 
 def vector_losses(tokens: Tensor, vectors: Tensor) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from lgq_explore.devices import device_named, model_of
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import given_path, new_file, new_folder
 from lgq_explore.images.opening import open_source
@@ -42,7 +43,8 @@ class Encoding:
 
     The other fields say where the arrays come from; they are empty or 0 if unknown. weights: digest of the tokenizer's
     weights (as in `TrainedTokenizer`). steps: optimiser steps of these weights. data: SPEC of the pictures. split:
-    "held out", "training" or "everything". crops: the largest number of crops that was asked for.
+    "held out", "training" or "everything". crops: the largest number of crops that was asked for. device: "cpu" or the
+    model of a GPU; codes of tokens between two codes, and last digits, depend on it.
     """
 
     images: NDArray[np.uint8]
@@ -57,6 +59,7 @@ class Encoding:
     data: str = ""
     split: str = ""
     crops: int = 0
+    device: str = ""
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -101,7 +104,7 @@ class Encoding:
         return encoding
 
 
-OWNER = {"weights": str, "steps": int, "data": str, "split": str, "crops": int}
+OWNER = {"weights": str, "steps": int, "data": str, "split": str, "crops": int, "device": str}
 """Fields that say where an encoding comes from, and their types; older files lack them."""
 
 
@@ -258,20 +261,25 @@ def encode(
     *,
     crops: int = 1024,
     trained: TrainedTokenizer | None = None,
+    device: str = "cpu",
 ) -> Encoding:
     """Encode crops of the run's held-out split, or of all photographs of a SPEC, those of training included.
 
-    trained: weights of the run read earlier (`Run.trained`); by default the newest.
-    Raises InputError if the run has no weights, or the data can't be used.
+    trained: weights of the run read earlier (`Run.trained`); by default the newest. device: of `devices.DEVICES`.
+    Raises InputError if the run has no weights, or the data or the device can't be used.
     """
+    there = device_named(device)
     run = run if isinstance(run, Run) else open_run(run)
     weights = trained or run.trained()
-    return _encoded(weights, evaluation_set(run, None, crops) if data is None else all_pictures(run, data, crops))
+    chosen = evaluation_set(run, None, crops) if data is None else all_pictures(run, data, crops)
+    return _encoded(weights, chosen, there)
 
 
-def encode_evaluation_set(run: Run, data: str | None, *, crops: int, trained: TrainedTokenizer) -> Encoding:
+def encode_evaluation_set(
+    run: Run, data: str | None, *, crops: int, trained: TrainedTokenizer, device: torch.device
+) -> Encoding:
     """Encode the crops of `evaluation_set`, at which analyses look. Raises InputError, as it does."""
-    return _encoded(trained, evaluation_set(run, data, crops))
+    return _encoded(trained, evaluation_set(run, data, crops), device)
 
 
 def encode_training(
@@ -280,31 +288,37 @@ def encode_training(
     *,
     crops: int = 1024,
     trained: TrainedTokenizer | None = None,
+    device: str = "cpu",
 ) -> Encoding:
     """Encode crops of the run's training photographs, from the same kind of fixed grid as the held-out crops.
 
     Anything fitted to latents should be fitted to these. data: the SPEC of the same pictures, where they were moved.
-    trained: as in `encode`. Raises InputError if the run has no
-    weights, or its data have changed.
+    trained, device: as in `encode`. Raises InputError if the run has no weights, its data have changed, or the device
+    can't be used.
     """
+    there = device_named(device)
     run = run if isinstance(run, Run) else open_run(run)
-    return _encoded(trained or run.trained(), _of_split(source_of(run, data), "training", crops))
+    return _encoded(trained or run.trained(), _of_split(source_of(run, data), "training", crops), there)
 
 
 def encode_pictures(trained: TrainedTokenizer, pictures: NDArray[np.uint8]) -> Encoding:
     """Encode pictures uint8 [N, 3, S, S] that belong to no source; each counts as a photograph of its own."""
     crops = Crops.unnamed(torch.from_numpy(pictures))
-    return _encoded(trained, EvaluationSet(crops, "", "everything", len(pictures)))
+    return _encoded(trained, EvaluationSet(crops, "", "everything", len(pictures)), torch.device("cpu"))
 
 
-def _encoded(trained: TrainedTokenizer, chosen: EvaluationSet) -> Encoding:
-    tokenizer = trained.tokenizer
-    batches = list(coded_batches(tokenizer, chosen.crops.images))
+def _encoded(trained: TrainedTokenizer, chosen: EvaluationSet, device: torch.device) -> Encoding:
+    tokenizer = trained.on(device)
+    parts = [
+        (batch.output.latents.cpu(), batch.output.coded.codes.cpu(), batch.reconstructions)
+        for batch in coded_batches(tokenizer, chosen.crops.images)
+    ]
+    latents, codes, reconstructions = (torch.cat(tensors).numpy() for tensors in zip(*parts, strict=True))
     return Encoding(
         images=chosen.crops.images.numpy(),
-        latents=torch.cat([batch.output.latents for batch in batches]).numpy(),
-        codes=torch.cat([batch.output.coded.codes for batch in batches]).numpy(),
-        reconstructions=torch.cat([batch.reconstructions for batch in batches]).numpy(),
+        latents=latents,
+        codes=codes,
+        reconstructions=reconstructions,
         levels=np.array(tokenizer.quantizer.levels),
         photograph=chosen.crops.photograph,
         photograph_names=np.array(chosen.crops.names),
@@ -313,6 +327,7 @@ def _encoded(trained: TrainedTokenizer, chosen: EvaluationSet) -> Encoding:
         data=chosen.data,
         split=chosen.split,
         crops=chosen.limit,
+        device=model_of(device),
     )
 
 
@@ -323,13 +338,16 @@ def decode(
     *,
     batch_size: int = BATCH_SIZE,
     trained: TrainedTokenizer | None = None,
+    device: str = "cpu",
 ) -> NDArray[np.uint8]:
     """Codes [N, G, H, W] → pictures uint8 [N, 3, S, S] by the run's decoder.
 
-    trained: as in `encode`. Raises InputError if the codes do not fit the run's levels or grid.
+    trained, device: as in `encode`. Raises InputError if the codes do not fit the run's levels or grid, or the device
+    can't be used.
     """
+    there = device_named(device)
     run = run if isinstance(run, Run) else open_run(run)
-    tokenizer = (trained or run.trained()).tokenizer
+    tokenizer = (trained or run.trained()).on(there)
     levels = tokenizer.quantizer.levels
     side = run.config.image_size // run.config.backbone.factor
     if not np.issubdtype(codes.dtype, np.integer):
@@ -345,7 +363,7 @@ def decode(
             f"codes reach from {codes.min()} to {codes.max()}, but the levels are {levels}: encode with the same run"
         )
     pictures = [
-        to_uint8(tokenizer.decode(tokenizer.quantizer.lookup(batch)))
+        to_uint8(tokenizer.decode(tokenizer.quantizer.lookup(batch.to(there)))).cpu()
         for batch in torch.from_numpy(codes.astype(np.int64)).split(batch_size)
     ]
     return torch.cat(pictures).numpy()

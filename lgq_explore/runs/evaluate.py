@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from lgq_explore.devices import device_named, model_of
 from lgq_explore.errors import InputError
 from lgq_explore.files import whole_file
 from lgq_explore.metrics import (
@@ -57,31 +58,37 @@ def evaluate(
 
     A whole result on the held-out split is kept in the run's folder, where it can be written (`kept_metrics`).
 
-    device: cpu or cuda, for the networks of LPIPS and FD, which take most of the time. Everything else is computed on
-    the CPU, so that codes and pictures are the same on every machine; FD differs in its third digit between devices.
+    device: of `devices.DEVICES`, for the tokenizer and for the networks of LPIPS and FD, which take most of the time; the
+    result names it. The CPU by default: in float32 it gives the same codes on every machine, where a GPU rounds
+    otherwise (see README.md), and FD differs in its third digit.
     without: `lpips`, `fd` or both, to leave them out. progress: whether a bar is shown if it takes more than seconds.
     Raises InputError if the run has no weights, or the data or the device can't be used.
     """
-    if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
-        raise InputError(f"device is {device!r}, which torch does not see here: give cpu")
+    there = device_named(device)
     run = run if isinstance(run, Run) else open_run(run)
     trained, chosen = run.trained(), evaluation_set(run, data, crops)
-    metrics = picture_metrics(PictureMetricSettings(fd_features, device), without)
-    result = _measured(run, trained, chosen, metrics, progress)
+    metrics = picture_metrics(PictureMetricSettings(fd_features, str(there)), without)
+    result = _measured(run, trained, chosen, metrics, there, progress)
     if chosen.split == "held out" and not without:
         _keep(run, trained.digest, result)
     return result
 
 
 def _measured(
-    run: Run, trained: TrainedTokenizer, chosen: EvaluationSet, metrics: Sequence[PictureMetric], progress: bool
+    run: Run,
+    trained: TrainedTokenizer,
+    chosen: EvaluationSet,
+    metrics: Sequence[PictureMetric],
+    device: torch.device,
+    progress: bool,
 ) -> dict[str, Any]:
     """The result of `evaluate`, of these weights on these crops."""
-    config, quantizer = run.config, trained.tokenizer.quantizer
+    config, tokenizer = run.config, trained.on(device)
+    quantizer = tokenizer.quantizer
     counts, error = GroupedCodeCounts(quantizer.levels), QuantizationError()
     bar = Progress("evaluating", len(chosen.crops.images), "crops", shown=progress, delay=SECONDS_UNSHOWN)
     with bar:
-        for batch in coded_batches(trained.tokenizer, chosen.crops.images):
+        for batch in coded_batches(tokenizer, chosen.crops.images):
             images, reconstructions = batch.images.float() / 255, batch.reconstructions.float() / 255
             for metric in metrics:
                 metric.update(images, reconstructions)
@@ -110,6 +117,7 @@ def _measured(
         "rounding_replicate": config.rounding_replicate,
         "scenes": len({chosen.crops.scenes[index] for index in chosen.crops.photograph.tolist()}),
         "weights": run.kind_of_weights,
+        "device": model_of(device),
         "groups": {str(group): _of_group(usage) for group, usage in enumerate(counts.group_usages())},
     }
 

@@ -18,6 +18,7 @@ N has eight digits. What `encode` makes is written where the caller says, and no
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 import os
@@ -32,6 +33,7 @@ import pandas as pd
 import torch
 from safetensors.torch import load, save
 
+from lgq_explore.devices import device_named
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import given_path_from_home, new_folder, remove_folder, remove_leftovers, whole_file
 from lgq_explore.models import Tokenizer, build_tokenizer
@@ -74,6 +76,10 @@ class TrainedTokenizer:
         """A tokenizer without a run folder, put into eval mode; its digest is computed from its weights alone."""
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in tokenizer.state_dict().items()}
         return cls(tokenizer.eval(), 0, hashlib.sha256(save(weights)).hexdigest())
+
+    def on(self, device: torch.device) -> Tokenizer:
+        """The tokenizer itself for the CPU, and a copy on any other device."""
+        return self.tokenizer if device.type == "cpu" else copy.deepcopy(self.tokenizer).to(device)
 
 
 class Run:
@@ -149,9 +155,13 @@ class Run:
         lacking = missing_end(self._history_content(), self._history, self.config.steps) if self.is_finished else ""
         return [lacking] if lacking else []
 
-    def tokenizer(self) -> Tokenizer:
-        """The trained tokenizer in eval mode, on the CPU. Raises InputError if there are no weights yet."""
-        return self.trained().tokenizer
+    def tokenizer(self, device: str = "cpu") -> Tokenizer:
+        """The trained tokenizer in eval mode, on a device of `devices.DEVICES`.
+
+        Raises InputError if there are no weights yet, or no such device.
+        """
+        there = device_named(device)
+        return self.trained().on(there)
 
     def trained(self) -> TrainedTokenizer:
         """The tokenizer with the newest weights. Raises InputError if there are none, or they don't fit the recipe."""

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lgq_explore.devices import device_named
 from lgq_explore.errors import InputError, printable
 from lgq_explore.kept import Kept
 from lgq_explore.models import Tokenizer
@@ -35,6 +36,9 @@ CODES_KEPT = 16
 """The number of studies of codes alone in the cache; each holds some megabytes."""
 
 
+CPU = torch.device("cpu")
+
+
 class Study:
     """A tokenizer and its encoding of held-out pictures; derived arrays are computed once and kept.
 
@@ -42,14 +46,19 @@ class Study:
     it when the study was made; None for a tokenizer that was trained elsewhere. An encoding made with other weights is
     refused, so that no analysis can pair a tokenizer with the encoding of another one.
 
+    device: where pictures are encoded and decoded, and tokens given the codes of snapshots. All arrays and tensors of
+    a study are on the CPU whatever it is, and so is what analyses compute of them.
+
     Raises:
         InputError: an encoding made with other or unknown weights, or with codes outside its levels.
     """
 
-    def __init__(self, trained: TrainedTokenizer, encoding: Encoding, run: FrozenRun | None = None) -> None:
+    def __init__(
+        self, trained: TrainedTokenizer, encoding: Encoding, run: FrozenRun | None = None, device: torch.device = CPU
+    ) -> None:
         require_own(trained, encoding)
         _require_fit(encoding, trained.tokenizer.quantizer)
-        self.trained, self.encoding, self.run = trained, encoding, run
+        self.trained, self.encoding, self.run, self.device = trained, encoding, run, device
 
     def __repr__(self) -> str:
         of = "a tokenizer without a run" if self.run is None else printable(self.run.name)
@@ -59,6 +68,11 @@ class Study:
     def tokenizer(self) -> Tokenizer:
         """The tokenizer in eval mode, on the CPU; it must not be changed."""
         return self.trained.tokenizer
+
+    @cached_property
+    def tokenizer_on_device(self) -> Tokenizer:
+        """The tokenizer on the study's device, through which many pictures go; it must not be changed."""
+        return self.trained.on(self.device)
 
     @property
     def quantizer(self) -> Quantizer:
@@ -94,7 +108,7 @@ class Study:
     def codes_only(self) -> Study:
         """The same study without pictures and latents, for analyses that look at codes alone. Many fit the memory."""
         is_bare = not self.encoding.images.size
-        return self if is_bare else Study(self.trained, self.encoding.codes_only(), self.run)
+        return self if is_bare else Study(self.trained, self.encoding.codes_only(), self.run, self.device)
 
     @cached_property
     def code_points(self) -> Tensor:
@@ -109,7 +123,8 @@ class Study:
         """
         seen = self.encoding
         moved_to = seen.data if seen.split == "held out" and seen.data else None
-        return encode_training(self.require_run(), moved_to, crops=seen.crops, trained=self.trained)
+        run, device = self.require_run(), str(self.device)
+        return encode_training(run, moved_to, crops=seen.crops, trained=self.trained, device=device)
 
     @cached_property
     def training_points(self) -> Tensor:
@@ -142,7 +157,11 @@ class Study:
         """The joint code of each token [N] with the codebooks of a snapshot. Errors are those of `quantizer_at`."""
         if step == self.trained.finished_steps:
             return self.codes
-        return self._codes_at.get(step, lambda: self.quantizer_at(step).assign_joint(self.points).numpy())
+        return self._codes_at.get(step, lambda: self._assigned_at(step))
+
+    def _assigned_at(self, step: int) -> NDArray[np.int64]:
+        quantizer = self.quantizer_at(step).to(self.device)  # a copy, since its codebooks are others
+        return quantizer.assign_joint(self.points.to(self.device)).cpu().numpy()
 
     @cached_property
     def _codes_at(self) -> Kept[int, NDArray[np.int64]]:
@@ -150,7 +169,9 @@ class Study:
 
     @torch.no_grad()
     def _points_of(self, encoding: Encoding) -> Tensor:
-        return to_tokens(self.quantizer.continuous(torch.from_numpy(encoding.latents)))
+        # Where the codes were made, so that these are the points that took them.
+        latents = torch.from_numpy(encoding.latents).to(self.device)
+        return to_tokens(self.tokenizer_on_device.quantizer.continuous(latents)).cpu()
 
     def require_run(self) -> FrozenRun:
         """The run. Raises InputError for a study without one."""
@@ -165,28 +186,33 @@ def study(
     *,
     crops: int = CROPS,
     encoding: Encoding | None = None,
+    device: str = "cpu",
 ) -> Study:
     """The study of a run's newest weights on its held-out split, or on all photographs of another SPEC.
 
     run: an opened run, its folder, or its name under data/runs. encoding: made earlier with these weights, instead of
     `data` and `crops`. data: the new place of training's pictures, if they were moved, gives their held-out split.
+    device: of `devices.DEVICES`; the CPU by default, which gives the same codes on every machine.
     Repeated calls for the held-out split of a run that has not changed return the same object.
 
     Raises:
-        InputError: a run without weights, data that can't be used, or an encoding made with other weights.
+        InputError: a run without weights, data or a device that can't be used, or an encoding made with other weights.
     """
+    there = device_named(device)
     run = frozen(run if isinstance(run, Run) else open_run(run))
     if encoding is None and data is None:
-        return _studied(_Asked(run.content, crops, run))
+        return _studied(_Asked(run.content, crops, there, run))
     trained = run.trained()
-    return Study(trained, encoding or encode_evaluation_set(run, data, crops=crops, trained=trained), run)
+    if encoding is None:
+        encoding = encode_evaluation_set(run, data, crops=crops, trained=trained, device=there)
+    return Study(trained, encoding, run, there)
 
 
 def study_of_codes(run: Run | str | os.PathLike[str], data: str | None = None, *, crops: int = CROPS) -> Study:
     """`Study.codes_only` of `study`, which is not kept itself: for many runs. Raises InputError, as `study` does."""
     run = frozen(run if isinstance(run, Run) else open_run(run))
     if data is None:
-        return _studied_codes(_Asked(run.content, crops, run))
+        return _studied_codes(_Asked(run.content, crops, CPU, run))
     return study(run, data, crops=crops).codes_only
 
 
@@ -225,6 +251,7 @@ class _Asked:
 
     content: tuple[object, ...]
     crops: int
+    device: torch.device
     run: FrozenRun = field(compare=False)
 
 
@@ -235,5 +262,5 @@ def _studied_codes(asked: _Asked) -> Study:
 
 @lru_cache(maxsize=STUDIES_KEPT)
 def _studied(asked: _Asked) -> Study:
-    trained = asked.run.trained()
-    return Study(trained, encode_evaluation_set(asked.run, None, crops=asked.crops, trained=trained), asked.run)
+    run, trained, device = asked.run, asked.run.trained(), asked.device
+    return Study(trained, encode_evaluation_set(run, None, crops=asked.crops, trained=trained, device=device), run, device)

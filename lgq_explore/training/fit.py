@@ -192,14 +192,14 @@ class _Fitting:
             quantizer.temperature = held_temperature
         chosen = torch.randint(len(self.tokens), (recipe.batch_size,), generator=self.draws)
         latents = as_latents(self.tokens[chosen])
-        try:
-            output = quantizer(latents)
-        except FloatingPointError as error:
-            raise self._diverged(step, "the codes contain NaN or infinity") from error
+        output = quantizer(latents)
         losses = {RECONSTRUCTION: functional.mse_loss(output.quantized, latents), **output.losses}
         loss = weighted_sum(losses, recipe.loss_weights)
         if not math.isfinite(loss.item()):
-            raise self._diverged(step, f"the loss is {loss.item():g}")
+            raise InputError(
+                f"the loss is {loss.item():g} at step {step + 1}: lower learning_rate ({recipe.learning_rate:g}), or "
+                "the weights of losses"
+            )
         rate = half_cosine(recipe.learning_rate, 0.0, math.pi * step / recipe.steps)
         self.optimizer.step(loss, rate)
         return {
@@ -208,11 +208,6 @@ class _Fitting:
             **{f"loss_{name}": value.detach() for name, value in losses.items()},
             **{name: value.detach() for name, value in output.diagnostics.items()},
         }
-
-    def _diverged(self, step: int, what: str) -> InputError:
-        return InputError(
-            f"{what} at step {step + 1}: lower learning_rate ({self.recipe.learning_rate:g}), or the weights of losses"
-        )
 
     @torch.no_grad()
     def _log(self, step: int, of_step: Mapping[str, float | Tensor]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from lgq_explore.devices import require_known_device
 from lgq_explore.errors import InputError, lacks_memory, printable
 from lgq_explore.files import remove_folder
 from lgq_explore.images.batches_ahead import BatchesAhead
@@ -19,7 +20,7 @@ from lgq_explore.images.opening import open_source
 from lgq_explore.images.ranges import to_model_range
 from lgq_explore.images.source import Source, initialization_step
 from lgq_explore.metrics import GroupedCodeCounts
-from lgq_explore.models import Tokenizer, TokenizerOutput, build_tokenizer
+from lgq_explore.models import Tokenizer, build_tokenizer
 from lgq_explore.progress import Progress, tell
 from lgq_explore.quantizers import HasTemperature, StartsFromData, to_tokens
 from lgq_explore.runs.config import TrainConfig, progress_at
@@ -39,17 +40,15 @@ from .machine import (
     fabric_on,
     report_emulated_precision,
     report_other_rounding,
-    require_known_device,
     require_trainable,
 )
 from .numerical_noise import perturb_first_weights
-from .objectives.base import TrainingPass
+from .objectives.base import Learned, TrainingPass
 from .objectives.last_layer import last_layer_of
-from .objectives.learned import OwnLossDiverged
 from .objectives.of_recipe import Objectives, require_objectives
 from .optimizer import adamw, learning_rate
 from .restoring import RestoredProgress, load_optimizer
-from .steps_in_flight import StepDiverged, StepInFlight, StepsInFlight
+from .steps_in_flight import LossInFlight, StepDiverged, StepInFlight, StepsInFlight
 from .weight_average import WeightAverage
 from .window import StepWindow
 
@@ -83,7 +82,8 @@ def train(
 ) -> Run:
     """Train from a recipe into a new run folder (`run`, or one under data/runs) and return it opened.
 
-    device: auto (CUDA if available), cpu or cuda. on_log: called after every logged step, in the thread that trains.
+    device: auto (CUDA if available), cpu, cuda or cuda:I.
+    on_log: called after every logged step, in the thread that trains.
     A call from the main thread trains in a worker thread, since an interrupt is raised in the main thread.
     controls: lets another thread hold a temperature or stop.
     The first interrupt (Ctrl-C) finishes the step, saves and returns; a second one is raised without saving.
@@ -290,7 +290,8 @@ class _Training:
 
     def _make_steps(self) -> None:
         steps = range(self.step, self.config.steps)
-        with self._progress_bar() as bar, BatchesAhead(self.source, steps, self._rows) as batches:
+        ahead = BatchesAhead(self.source, steps, self._rows, pin=self.fabric.device.type == "cuda")
+        with self._progress_bar() as bar, ahead as batches:
             while self.step < self.config.steps:
                 reading = self.controls.read(self.step)
                 if reading.stop:
@@ -312,16 +313,18 @@ class _Training:
         is_logged = self.step == 0 or steered or self._is_due(config.log_steps, self.step + 1)
 
         def forward(images: Tensor) -> TrainingPass:
-            return TrainingPass(self.step, images, self._forward(images), self.last_layer, is_logged)
+            return TrainingPass(self.step, images, self.model(images), self.last_layer, is_logged)
 
         images = self._on_device(batch.images)
         self.fabric_optimizer.zero_grad()
         done = accumulated(images, config.accumulation, forward, self.objectives.minimised, self.fabric.backward)
         gradient_norm = clip_gradients(self.fabric, self.model, self.fabric_optimizer, config)
         self.fabric_optimizer.step()
-        loss = done.minimised.total
-        self.in_flight.add(StepInFlight(self.step + 1, started, done.codes, len(images), loss, gradient_norm))
-        learned = self._learn(done.passes)
+        learned = self.objectives.learn(done.passes)
+        remedy = f"learning_rate ({config.learning_rate:g})"
+        loss = LossInFlight("the loss", done.minimised.total, gradient_norm, remedy)
+        losses = [loss, *learned.losses]
+        self.in_flight.add(StepInFlight(self.step + 1, started, done.codes, len(images), losses))
 
         self.step += 1
         if self.average is not None:
@@ -338,33 +341,15 @@ class _Training:
         if self._is_due(config.checkpoint_steps, self.step):
             self._save()
 
-    def _forward(self, images: Tensor) -> TokenizerOutput:
-        try:
-            return self.model(images)
-        except FloatingPointError as error:
-            self._land()  # perhaps a step before has diverged
-            raise self._diverged("the latents contain NaN or infinity", self.step + 1) from error
-
-    def _learn(self, passes: Sequence[TrainingPass]) -> dict[str, Tensor]:
-        try:
-            return self.objectives.learn(passes)
-        except OwnLossDiverged as error:
-            self._land()  # perhaps it is the tokenizer that diverged
-            raise self._diverged(str(error), self.step + 1, error.remedy) from error
-
     def _land(self) -> None:
         """Wait for the device. Raises InputError if a step diverged, so that nothing is written of its weights."""
         try:
             traces = self.in_flight.landed()
         except StepDiverged as error:
-            raise self._diverged(str(error), error.number) from error
+            raise TrainingFailed(f"{error} at step {error.number}: lower {error.remedy}", self.writer) from error
         for trace in traces:
             self.window.add(trace)
             self.seconds += trace.seconds
-
-    def _diverged(self, what: str, step: int, too_high: str = "") -> TrainingFailed:
-        too_high = too_high or f"learning_rate ({self.config.learning_rate:g})"
-        return TrainingFailed(f"{what} at step {step}: lower {too_high}", self.writer)
 
     def _is_due(self, interval: int, step: int) -> bool:
         return step % interval == 0 or step == self.config.steps
@@ -374,9 +359,10 @@ class _Training:
         return range(self.config.batch_size)
 
     def _on_device(self, images: Tensor) -> Tensor:
+        # Fabric copies to a GPU without waiting, where the images lie in page-locked memory.
         return to_model_range(self.fabric.to_device(images)).to(memory_format=torch.channels_last)
 
-    def _log(self, done: Accumulated, learned: dict[str, Tensor], bar: Progress) -> None:
+    def _log(self, done: Accumulated, learned: Learned, bar: Progress) -> None:
         self._land()
         loss = done.minimised.total.item()
         counts = self.window.counts()

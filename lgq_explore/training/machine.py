@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from lgq_explore import __version__
+from lgq_explore.devices import device_named, model_of
 from lgq_explore.errors import InputError, printable
 from lgq_explore.images.source import Source
 from lgq_explore.progress import tell
@@ -22,15 +23,8 @@ from lgq_explore.runs.run_description import Environment
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-DEVICES = ("auto", "cpu", "cuda")
 BYTES = 4  # of a float32
 COPIES = 4  # of a parameter: its value, its gradient, and AdamW's two moments
-
-
-def require_known_device(device: str) -> None:
-    """Raise InputError for a name that is not in DEVICES, whether this machine has the device or not."""
-    if device not in DEVICES:
-        raise InputError(f"unknown device {device!r}; choose one of {', '.join(DEVICES)}")
 
 
 def precision_on(device: torch.device, asked: str) -> str:
@@ -41,8 +35,9 @@ def precision_on(device: torch.device, asked: str) -> str:
 
 
 def fabric_on(device: str, precision: str = "auto") -> Fabric:
-    """One process on one device, whatever the variables of a job scheduler say. precision: of PRECISIONS.
+    """One process on one device, whatever the variables of a job scheduler say.
 
+    device: of `devices.DEVICES`. precision: of PRECISIONS.
     Raises InputError for an unknown device, for one that this machine lacks, and for several processes.
     """
     # Imported here: with what it imports, it takes as long as torch, and only training needs it.
@@ -51,18 +46,15 @@ def fabric_on(device: str, precision: str = "auto") -> Fabric:
 
     from .precision import precision_plugin
 
-    require_known_device(device)
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("device is 'cuda', but torch sees no CUDA device: use --device cpu or auto")
+    chosen = device_named(device)
     world_size = os.environ.get("WORLD_SIZE", "1")
     if world_size != "1":
         raise InputError(f"WORLD_SIZE is {world_size}, but training uses one process: start it without torchrun")
-    kind = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
     return Fabric(
-        accelerator=kind,
-        devices=1,
+        accelerator=chosen.type,
+        devices=1 if chosen.index is None else [chosen.index],
         # Left to itself, Fabric takes Slurm's, LSF's, MPI's or torchelastic's variables for a launcher's.
-        plugins=[LightningEnvironment(), precision_plugin(precision_on(torch.device(kind), precision), kind)],
+        plugins=[LightningEnvironment(), precision_plugin(precision_on(chosen, precision), chosen.type)],
     )
 
 
@@ -71,14 +63,13 @@ def environment_of(fabric: Fabric, source: Source, config: TrainConfig) -> Envir
     import lightning_fabric  # as in `fabric_on`
 
     modules = (torch, lightning_fabric, np)
-    on_cuda = fabric.device.type == "cuda"
     return Environment(
         versions={
             "python": platform.python_version(),
             "lgq_explore": __version__,
             **{module.__name__: module.__version__ for module in modules},
         },
-        device=torch.cuda.get_device_name(fabric.device) if on_cuda else "cpu",
+        device=model_of(fabric.device),
         precision=precision_on(fabric.device, config.precision),
         world_size=fabric.world_size,
         data_fingerprint=source.identity,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,26 +14,38 @@ from .window import StepTrace
 
 
 @dataclass(frozen=True)
+class LossInFlight:
+    """A loss that a step minimised, and the norm of its gradient: scalars on the device, without gradients.
+
+    name: in a message, such as "the loss". remedy: the setting to lower where it diverged, in words.
+    """
+
+    name: str
+    loss: Tensor
+    gradient_norm: Tensor
+    remedy: str
+
+
+@dataclass(frozen=True)
 class StepInFlight:
     """number: finished steps with this one. started: by `time.perf_counter`. codes: [B, G, H, W]. images: their number.
 
-    loss, gradient_norm: scalars on the device, without gradients.
+    losses: the tokenizer's, and then those of terms with an optimiser of their own.
     """
 
     number: int
     started: float
     codes: Tensor
     images: int
-    loss: Tensor
-    gradient_norm: Tensor
+    losses: Sequence[LossInFlight]
 
 
 class StepDiverged(ArithmeticError):
-    """The loss of the step with this number, or its gradient, is not finite."""
+    """A loss of the step with this number, or its gradient, is not finite. remedy: the setting to lower, in words."""
 
-    def __init__(self, number: int, loss: float, gradient_norm: float) -> None:
-        super().__init__(f"the loss is {loss:g}, the norm of its gradient {gradient_norm:g}")
-        self.number = number
+    def __init__(self, number: int, of: LossInFlight, loss: float, gradient_norm: float) -> None:
+        super().__init__(f"{of.name} is {loss:g}, the norm of its gradient {gradient_norm:g}")
+        self.number, self.remedy = number, of.remedy
 
 
 class StepsInFlight:
@@ -56,11 +69,13 @@ class StepsInFlight:
         steps, self._steps = self._steps, []
         if not steps:
             return []
+        flying = [(step.number, loss) for step in steps for loss in step.losses]
         losses, norms = (
-            torch.stack([getattr(step, name).double() for step in steps]).tolist() for name in ("loss", "gradient_norm")
+            torch.stack([getattr(loss, name).double() for _, loss in flying]).tolist()
+            for name in ("loss", "gradient_norm")
         )
         seconds = (time.perf_counter() - steps[0].started) / len(steps)
-        for step, loss, norm in zip(steps, losses, norms, strict=True):
+        for (number, of), loss, norm in zip(flying, losses, norms, strict=True):
             if not math.isfinite(loss + norm):
-                raise StepDiverged(step.number, loss, norm)
+                raise StepDiverged(number, of, loss, norm)
         return [StepTrace(step.codes, step.images, seconds) for step in steps]

@@ -50,6 +50,31 @@ def test_batches_are_those_of_the_source_in_the_order_of_their_steps() -> None:
     assert threading.get_ident() not in source.threads
 
 
+def test_images_are_pinned_by_the_worker_thread_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+
+    def pinned(images: Tensor) -> Tensor:
+        threads.append(threading.get_ident())
+        return images.clone()
+
+    monkeypatch.setattr(Tensor, "pin_memory", pinned)
+    source = Watched()
+    for pin, count in ((False, 0), (True, 3)):
+        with BatchesAhead(source, range(3), ROWS, pin=pin) as batches:
+            taken = [batches.take().images for _ in range(3)]
+        assert all(torch.equal(images, NoiseSource(8, seed=0).batch(step, ROWS)) for step, images in enumerate(taken))
+        assert len(threads) == count
+    assert set(threads) <= source.threads
+
+
+@pytest.mark.gpu
+def test_pinned_images_are_in_page_locked_memory() -> None:
+    with BatchesAhead(Watched(), range(2), ROWS, pin=True) as batches:
+        assert batches.take().images.is_pinned()
+    with BatchesAhead(Watched(), range(2), ROWS) as batches:
+        assert not batches.take().images.is_pinned()
+
+
 def test_no_more_are_made_than_may_wait() -> None:
     asked_for: list[int] = []
 

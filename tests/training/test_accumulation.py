@@ -62,8 +62,8 @@ def test_four_times_8_images_are_a_batch_of_32_in_float64() -> None:
     for name, weight in whole.discriminator.items():
         torch.testing.assert_close(split.discriminator[name], weight, rtol=1e-9, atol=1e-9)
     assert torch.equal(split.done.codes, whole.done.codes)
-    for name, value in {**whole.done.minimised.terms, **whole.learned}.items():
-        found = {**split.done.minimised.terms, **split.learned}[name]
+    for name, value in {**whole.done.minimised.terms, **whole.learned.columns}.items():
+        found = {**split.done.minimised.terms, **split.learned.columns}[name]
         assert found.item() == pytest.approx(value.item(), rel=1e-6), name
 
 

@@ -8,12 +8,19 @@ import time
 import pytest
 import torch
 
-from lgq_explore.training.steps_in_flight import StepDiverged, StepInFlight, StepsInFlight
+from lgq_explore.training.steps_in_flight import LossInFlight, StepDiverged, StepInFlight, StepsInFlight
 
 
-def step(number: int, seconds_ago: float = 1.0, loss: float = 1.0, norm: float = 1.0) -> StepInFlight:
+def loss_of(name: str, loss: float, norm: float = 1.0) -> LossInFlight:
+    return LossInFlight(name, torch.tensor(loss), torch.tensor(norm), f"the rate of {name}")
+
+
+def step(
+    number: int, seconds_ago: float = 1.0, loss: float = 1.0, norm: float = 1.0, own: float | None = None
+) -> StepInFlight:
     codes, started = torch.full((1, 1, 1, 1), number), time.perf_counter() - seconds_ago
-    return StepInFlight(number, started, codes, 3, torch.tensor(loss), torch.tensor(norm))
+    losses = [loss_of("the loss", loss, norm)] + ([] if own is None else [loss_of("the own loss", own)])
+    return StepInFlight(number, started, codes, 3, losses)
 
 
 def in_flight(*steps: StepInFlight) -> StepsInFlight:
@@ -42,4 +49,13 @@ def test_the_first_step_that_diverged_is_told(loss: float, norm: float, told: st
     flying = in_flight(step(4), step(5, loss=loss, norm=norm), step(6, loss=math.nan))
     with pytest.raises(StepDiverged, match=told) as error:
         flying.landed()
-    assert error.value.number == 5
+    assert (error.value.number, error.value.remedy) == (5, "the rate of the loss")
+
+
+def test_a_loss_of_a_term_is_told_after_the_tokenizer_s_of_its_step_and_before_later_ones() -> None:
+    flying = in_flight(step(4, own=2.0), step(5), step(6, own=math.nan), step(7, loss=math.nan))
+    with pytest.raises(StepDiverged, match="the own loss is nan, the norm of its gradient 1") as error:
+        flying.landed()
+    assert (error.value.number, error.value.remedy) == (6, "the rate of the own loss")
+    with pytest.raises(StepDiverged, match=r"^the loss is inf"):
+        in_flight(step(4, loss=math.inf, own=math.nan)).landed()

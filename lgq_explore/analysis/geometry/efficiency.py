@@ -152,7 +152,8 @@ def efficiency(
     latents = [_latent_distortion(points, rounding) for rounding in roundings]
     grid = to_grid(points, torch.from_numpy(study.encoding.latents))[shown]
     pixels = [
-        _pixel_distortion(study.tokenizer, grid, rounding) for rounding in roundings[: len(judged) + DECODED_RESTARTS]
+        _pixel_distortion(study.tokenizer_on_device, grid.to(study.device), rounding)
+        for rounding in roundings[: len(judged) + DECODED_RESTARTS]
     ]
     everything = {"images": images, "tokens": len(points)}
     some = {"images": len(shown), "tokens": len(shown) * (len(points) // images)}
@@ -230,10 +231,10 @@ class _PixelDistortion:
 
 
 def _pixel_distortion(tokenizer: Tokenizer, grid: Tensor, rounding: _Rounding) -> _PixelDistortion:
-    """grid: [B, P, H, W], in the space of `Quantizer.continuous`."""
+    """grid: [B, P, H, W], in the space of `Quantizer.continuous`, on the tokenizer's device."""
     first_order, exact, values = 0.0, 0.0, 0
     for batch in grid.split(BATCH_SIZE):
-        place = to_grid(rounding(to_tokens(batch)), batch)
+        place = to_grid(rounding(to_tokens(batch).cpu()).to(batch.device), batch)
         step = decoded_step(tokenizer, place, batch - place)
         unrounded = tokenizer.decode(tokenizer.quantizer.decoder_input(batch))
         first_order += step.first_order.double().square().sum().item()

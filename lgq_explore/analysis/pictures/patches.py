@@ -58,7 +58,7 @@ def code_patches(
         raise InputError(f"reach is {reach} and most is {most}: give at least 0 pixels and 1 patch")
     encoding, side = study.encoding, patch_side(study)
     _, _, height, width = encoding.codes.shape
-    (picture,) = decode_alone(study.tokenizer, [code], height, width)
+    (picture,) = decode_alone(study.tokenizer_on_device, [code], height, width)
     (alone,) = _cut(picture[None], np.array([[0, height // 2, width // 2]]), side, reach)
     own = tokens[tokens["code"] == code]
     shown = own.iloc[np.linspace(0, len(own) - 1, min(most, len(own))).round().astype(int)]

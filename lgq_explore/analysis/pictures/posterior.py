@@ -81,7 +81,7 @@ def posterior(
     codes = encoding.codes[image]
     swapped = codes.copy()
     swapped[:, row, column] = split_codes(torch.tensor([[[ranked[1]]]]), quantizer.levels)[0, :, 0, 0].numpy()
-    decoded, decoded_runner_up = decode_codes(study.tokenizer, np.stack([codes, swapped]))
+    decoded, decoded_runner_up = decode_codes(study.tokenizer_on_device, np.stack([codes, swapped]))
     return PatchPosterior(
         image=image,
         row=row,

@@ -43,7 +43,7 @@ def receptive_field(study: Study, tokens: int = TOKENS) -> pd.DataFrame:
     every = count * height * width
     chosen = np.unique(np.linspace(0, every - 1, min(tokens, every)).round().astype(int))
     images, rows, columns = np.unravel_index(chosen, (count, height, width))
-    energy = _squared_gradients(study.tokenizer, torch.from_numpy(encoding.images[images]), rows, columns)
+    energy = _squared_gradients(study.tokenizer_on_device, torch.from_numpy(encoding.images[images]), rows, columns)
     reach = _reaches(rows, columns, own, encoding.images.shape[-1])
     held = np.bincount(reach.reshape(-1), weights=energy.reshape(-1))
     if held.sum() == 0:

@@ -69,8 +69,8 @@ def recoded(study: Study, codebook: Tensor) -> Study:
     encoding = replace(
         study.encoding,
         codes=codes,
-        reconstructions=decode_codes(trained.tokenizer, codes),
+        reconstructions=decode_codes(trained.on(study.device), codes),
         levels=torch.tensor(quantizer.levels).numpy(),
         weights=trained.digest,
     )
-    return Study(trained, encoding)
+    return Study(trained, encoding, device=study.device)

@@ -60,7 +60,7 @@ def turn_codes_off(study: Study, codes: list[int]) -> TurnedOff:
     reconstructions = encoding.reconstructions.copy()
     touched = np.flatnonzero(lost.any(axis=(1, 2)))
     if len(touched):
-        reconstructions[touched] = decode_codes(study.tokenizer, changed[touched])
+        reconstructions[touched] = decode_codes(study.tokenizer_on_device, changed[touched])
     return TurnedOff(
         turned_off=off,
         codes=changed,

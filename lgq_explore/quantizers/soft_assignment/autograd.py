@@ -44,7 +44,9 @@ LOGIT_ERROR = 3e-3
 """Bound on a float32 logit's rounding error above which logits are taken in float64: gradients keep four digits."""
 
 
-def soft_assign(q: Tensor, k: Tensor, v: Tensor, *, backend: str = "auto", drop: float = 0.0) -> SoftAssignment:
+def soft_assign(
+    q: Tensor, k: Tensor, v: Tensor, *, backend: str = "auto", drop: float = 0.0, finite: bool = False
+) -> SoftAssignment:
     """Soft assignment of queries q [N, E] to keys k [K, E] with values v [K, F], differentiable in all three.
 
     Computes in float32 (float64 for float64 input), even under autocast, since bfloat16 logits would change codes. If
@@ -54,11 +56,16 @@ def soft_assign(q: Tensor, k: Tensor, v: Tensor, *, backend: str = "auto", drop:
     `auto`: the one in the environment variable LGQ_EXPLORE_BACKEND; otherwise triton if it is available, or else dense
     up to DENSE_PAIRS pairs and tiled for more.
     drop: responsibilities below `drop` times a token's largest count as 0; 0 is exact.
+    finite: the caller vouches that all entries are, or looks at the result. To look at the entries here waits for a
+    GPU. Where one is NaN or infinite all the same, results that depend on it are, too, and codes are any of the K.
 
-    Raises ValueError for shapes that don't fit, an unknown backend or a drop outside [0, 1), and FloatingPointError for
-    an entry that is NaN or infinite.
+    Raises ValueError for shapes that don't fit, an unknown backend or a drop outside [0, 1), and unless `finite`,
+    FloatingPointError for an entry that is NaN or infinite.
     """
     _check(q, k, v, backend, drop)
+    if not finite:
+        for name, tensor in (("q", q), ("k", k)) if v is k else (("q", q), ("k", k), ("v", v)):
+            require_finite(name, tensor)
     dtype = torch.float64 if q.dtype == torch.float64 else torch.float32
     with torch.autocast(q.device.type, enabled=False):
         q, k, v = q.to(dtype), k.to(dtype), v.to(dtype)
@@ -202,5 +209,3 @@ def _check(q: Tensor, k: Tensor, v: Tensor, backend: str, drop: float) -> None:
     if not tables or q.shape[1] != k.shape[1] or len(k) != len(v):
         shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in (("q", q), ("k", k), ("v", v)))
         raise ValueError(f"{shapes}: give q [N, E], k [K, E] and v [K, F] with N and K of at least 1")
-    for name, tensor in (("q", q), ("k", k)) if v is k else (("q", q), ("k", k), ("v", v)):
-        require_finite(name, tensor)

@@ -85,6 +85,7 @@ def find_largest(
     best = tl.max(found, 1)
     places += tl.arange(0, STEP)[None, :]
     place = tl.min(tl.where(found == best[:, None], places, 2147483647), 1)
+    place = tl.minimum(place, size - 1)  # where all is NaN, nothing equals the largest
     stored = tl.program_id(1).to(tl.int64) * tokens + rows
     tl.store(largest + stored, best, mask=rows < tokens)
     tl.store(codes + stored, place, mask=rows < tokens)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -11,6 +11,8 @@ from torch import Tensor
 
 from lgq_explore.models import TokenizerOutput
 from lgq_explore.runs.config import TrainConfig
+
+from ..steps_in_flight import LossInFlight
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -34,6 +36,17 @@ class TrainingPass:
     def detached(self) -> TrainingPass:
         """The same pass with a reconstruction that gives no gradients to the tokenizer."""
         return replace(self, output=replace(self.output, reconstruction=self.output.reconstruction.detach()))
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What the steps of terms' own optimisers gave: scalars for columns of the history, and the losses they minimised.
+
+    Nothing waits for either: losses are looked at with those of the tokenizer, see `StepsInFlight`.
+    """
+
+    columns: Mapping[str, Tensor] = field(default_factory=dict)
+    losses: Sequence[LossInFlight] = ()
 
 
 @dataclass(frozen=True)
@@ -90,12 +103,12 @@ class Objective:
     def set_up(self, fabric: Fabric) -> None:
         """Move the term's networks and optimisers to the device that training runs on."""
 
-    def learn(self, passes: Sequence[TrainingPass]) -> dict[str, Tensor]:
-        """Train the term's own parameters after a step of the tokenizer, and return scalars for its columns.
+    def learn(self, passes: Sequence[TrainingPass]) -> Learned:
+        """Train the term's own parameters after a step of the tokenizer.
 
         passes: those of the step, one a micro-batch, whose reconstructions give no gradients.
         """
-        return {}
+        return Learned()
 
     def state_dict(self) -> dict[str, Any]:
         """The term's state for a checkpoint: tensors, numbers and containers of them; empty if it has none."""

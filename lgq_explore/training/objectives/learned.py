@@ -16,7 +16,8 @@ from lgq_explore.runs.config import TrainConfig
 
 from ..optimizer import BETAS
 from ..restoring import load_optimizer
-from .base import Objective, ObjectiveSettings, TrainingPass, means
+from ..steps_in_flight import LossInFlight
+from .base import Learned, Objective, ObjectiveSettings, TrainingPass, means
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -40,14 +41,6 @@ class OwnLoss:
 
     total: Tensor
     columns: Mapping[str, Tensor] = field(default_factory=dict)
-
-
-class OwnLossDiverged(ArithmeticError):
-    """The own loss of a term, or its gradient, is not finite. remedy: the setting to change, in words."""
-
-    def __init__(self, what: str, remedy: str) -> None:
-        super().__init__(what)
-        self.remedy = remedy
 
 
 class LearnedObjective(Objective):
@@ -96,7 +89,7 @@ class LearnedObjective(Objective):
         with self._held():
             return self.tokenizer_loss(training_pass)
 
-    def learn(self, passes: Sequence[TrainingPass]) -> dict[str, Tensor]:
+    def learn(self, passes: Sequence[TrainingPass]) -> Learned:
         self._stepped.zero_grad()
         found = []
         for training_pass in passes:
@@ -104,16 +97,13 @@ class LearnedObjective(Objective):
             self._fabric.backward(own.total / len(passes))
             found.append({self._own_column: own.total, **own.columns})
         columns = means(found)
-        loss = columns[self._own_column]
         norm = self._fabric.clip_gradients(
             self.network, self._stepped, max_norm=self._gradient_clip, error_if_nonfinite=False
         )
         assert norm is not None  # Fabric has none for a clip by value only
-        if not math.isfinite(loss.item() + norm.item()):
-            what = f"the own loss of {self.name} is {loss.item():g}, the norm of its gradient {norm.item():g}"
-            raise OwnLossDiverged(what, f"objectives.{self.name}.learning_rate ({self._learning_rate:g})")
         self._stepped.step()
-        return columns
+        name, remedy = f"the own loss of {self.name}", f"objectives.{self.name}.learning_rate ({self._learning_rate:g})"
+        return Learned(columns, [LossInFlight(name, columns[self._own_column], norm, remedy)])
 
     def state_dict(self) -> dict[str, Any]:
         network = {name: tensor.detach().cpu() for name, tensor in self.network.state_dict().items()}

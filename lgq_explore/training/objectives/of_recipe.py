@@ -14,7 +14,7 @@ from lgq_explore.errors import InputError
 from lgq_explore.runs.config import TrainConfig, dataclass_from_json, near_matches
 
 from . import OBJECTIVES
-from .base import Objective, ObjectiveSettings, TrainingPass, weighted_sum
+from .base import Learned, Objective, ObjectiveSettings, TrainingPass, weighted_sum
 from .last_layer import adaptive_weight, gradient_shares, linearised
 from .quantizer_loss import QuantizerLoss
 
@@ -67,22 +67,21 @@ class Objectives:
             shares = gradient_shares(weighted, training_pass.last_layer)
         return Minimised(weighted_sum(losses, weights), losses, factors, shares)
 
-    def learn(self, passes: Sequence[TrainingPass]) -> dict[str, Tensor]:
-        """Train the terms' own parameters after a step of the tokenizer, and return scalars for their columns.
+    def learn(self, passes: Sequence[TrainingPass]) -> Learned:
+        """Train the terms' own parameters after a step of the tokenizer.
 
         passes: those of the step, one a micro-batch, whose reconstructions give no gradients.
         """
-        values: dict[str, Tensor] = {}
-        for term in self._started(passes[0].step):
-            values |= term.learn(passes)
-        return values
+        learned = [term.learn(passes) for term in self._started(passes[0].step)]
+        columns = {name: value for each in learned for name, value in each.columns.items()}
+        return Learned(columns, [loss for each in learned for loss in each.losses])
 
-    def columns(self, minimised: Minimised, learned: Mapping[str, Tensor]) -> dict[str, float | None]:
+    def columns(self, minimised: Minimised, learned: Learned) -> dict[str, float | None]:
         """The history's columns: those of the terms, and shares of the gradient at the decoder's last layer.
 
         None for a term that has not started. Where one term alone reads the reconstruction, there are no shares.
         """
-        values = {f"loss_{name}": loss for name, loss in minimised.terms.items()} | dict(learned)
+        values = {f"loss_{name}": loss for name, loss in minimised.terms.items()} | dict(learned.columns)
         values |= {f"{name}_adaptive_weight": factor for name, factor in minimised.adaptive_weights.items()}
         values |= {f"gradient_share_{name}": share for name, share in minimised.gradient_shares.items()}
         named = [column for term in self._terms for column in term.columns]
