@@ -8,6 +8,7 @@ from typing import Any
 
 from lgq_explore.bench import quantizers
 from lgq_explore.bench.markdown import count, number, table
+from lgq_explore.metrics.perceptual import FD_FEATURES
 
 TRAINING_HEADER = ["method", "codes K", "px", "images a step", "images a second", "step, ms"]
 TRAINING_HEADER += ["quantizer, ms", "share", "making a batch, ms", "GB"]
@@ -98,14 +99,23 @@ def _initializations(drawn: Sequence[Mapping[str, Any]]) -> list[str]:
 def quantizers_table(comparison: Mapping[str, Any]) -> str:
     """The table of `bench quantizers` with the Fréchet distance, missing runs, and effects of sharing the GPU."""
     results = comparison["results"]
-    (features,) = {result["fd"]["features"] for result in results}
-    sentences = [quantizers.markdown_table(comparison, COLUMNS), f"FD is in the features of {features}."]
+    sentences = [quantizers.markdown_table(comparison, COLUMNS), _distance(results)]
     if missing := comparison["not_run"]:
         made = len(results)
         sentences.append(f"{made} of {made + len(missing)} runs came to their end in the time that there was.")
     sentences.append(_sharing(comparison))
     sentences += _earlier(results)
     return " ".join(sentences)
+
+
+def _distance(results: Sequence[Mapping[str, Any]]) -> str:
+    """A sentence on what the Fréchet distance depends on, besides the crops, which the table names."""
+    (features,) = {result["fd"]["features"] for result in results}
+    extractor = FD_FEATURES[features]
+    return (
+        f"FD is between these crops and their reconstructions, resized {extractor.resize}, in the features of "
+        f"{features} ({extractor.network})."
+    )
 
 
 def _earlier(results: Sequence[Mapping[str, Any]]) -> list[str]:

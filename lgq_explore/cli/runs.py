@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..errors import printable
@@ -56,7 +57,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         say(json.dumps(result))
     else:
         groups = result.pop("groups")
-        lines = [f"{name:20} {_readable(value)}" for name, value in result.items()]
+        lines = [line for name, value in result.items() for line in _lines(name, value)]
         say("\n".join([*lines, *(_of_group(*group) for group in groups.items() if len(groups) > 1)]))
     return 0
 
@@ -147,11 +148,19 @@ def _tell_remarks(run: Run) -> None:
         tell(remark)
 
 
+def _lines(name: str, value: Any) -> Iterator[str]:
+    """A line on a number; for one by a network, its name or why there is no value, and what else it depends on."""
+    match value:
+        case {"value": number, "why": why, **depends_on}:
+            (_, network), *others = depends_on.items()
+            yield f"{name:20} {_readable(number)} ({network}{': ' + why if why else ''})"
+            yield from (f"{name + '.' + key:20} {told}" for key, told in others)
+        case _:
+            yield f"{name:20} {_readable(value)}"
+
+
 def _readable(value: Any) -> str:
     match value:
-        case {"value": number, "why": why, **net_or_features}:
-            network = " ".join(map(str, net_or_features.values()))
-            return f"{_readable(number)} ({network}{': ' + why if why else ''})"
         case None:
             return "–"
         case float():

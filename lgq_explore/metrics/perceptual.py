@@ -7,7 +7,7 @@ value is None and `why` gives the reason in one line: never 0, never an exceptio
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,25 @@ from .published_weights import Undrawn, cached_weights, weights_file
 if TYPE_CHECKING:
     from torchmetrics.image.fid import FrechetInceptionDistance
 
-FD_FEATURES = ("inception", EFFICIENTNET_LITE0)
+
+@dataclass(frozen=True)
+class FeatureExtractor:
+    """In words: the network that gives features for a Fréchet distance, and how pictures are resized for it."""
+
+    network: str
+    resize: str
+
+
+FD_FEATURES = {
+    "inception": FeatureExtractor(
+        "InceptionV3 as in the first FID (Heusel et al. 2017), by torch-fidelity: 2048 pooled features",
+        "to 299 × 299 pixels, bilinear, antialiased, by torchmetrics",
+    ),
+    EFFICIENTNET_LITE0: FeatureExtractor(
+        "EfficientNet-Lite0, trained on ImageNet: 1280 pooled features",
+        "to 224 × 224 pixels, bicubic, antialiased",
+    ),
+}
 """The features for a Fréchet distance; distances in different features cannot be compared."""
 
 AT_HAND = "auto"
@@ -41,6 +59,17 @@ AT_HAND = "auto"
 # Features are computed at 224 or 299 pixels for any image size, so a large batch of small images would not fit into
 # memory.
 _IMAGES_PER_PASS = 32
+
+
+@dataclass(frozen=True)
+class ComparedImages:
+    """Which images are compared, in words that stand beside a distance.
+
+    reference: the set of images that reconstructions are compared with. crop: what part of a picture an image is.
+    """
+
+    reference: str
+    crop: str
 
 
 @dataclass(frozen=True)
@@ -134,17 +163,20 @@ class FrechetDistance:
                              installed, else inception; `features` says which
 
     device: of the network, by default that of the images. FD differs in its third digit between devices.
+    compared: stands beside the distance in `numbers`, with resize and network.
 
     Raises:
         InputError: if the features are none of these.
     """
 
-    def __init__(self, features: str = AT_HAND, device: str | None = None) -> None:
+    def __init__(
+        self, features: str = AT_HAND, device: str | None = None, compared: ComparedImages | None = None
+    ) -> None:
         choices = (AT_HAND, *FD_FEATURES)
         if features not in choices:
             raise InputError(f"there are no features {features!r}: choose one of {', '.join(choices)}")
         self.features = _features_at_hand() if features == AT_HAND else features
-        self._images, self.device = 0, device
+        self._images, self.device, self.compared = 0, device, compared
         self._metric, self._why = if_available(
             _inception_metric if self.features == "inception" else _efficientnet_lite0_metric
         )
@@ -184,9 +216,18 @@ class FrechetDistance:
         return FrechetDistanceResult(value=value, features=self.features, why=why, images=self._images)
 
     def numbers(self) -> dict[str, Any]:
-        """`fd`: the distance with its features, or why there is none."""
-        result = self.compute()
-        return {"fd": {"value": result.value, "features": result.features, "why": result.why}}
+        """`fd`: the distance or why there is none, with what it depends on: images, crop, resize, network."""
+        result, extractor = self.compute(), FD_FEATURES[self.features]
+        return {
+            "fd": {
+                "value": result.value,
+                "features": result.features,
+                "why": result.why,
+                **({} if self.compared is None else asdict(self.compared)),
+                "resize": extractor.resize,
+                "extractor": extractor.network,
+            }
+        }
 
 
 def _features_at_hand() -> str:

@@ -14,17 +14,21 @@ from torch import Tensor
 from lgq_explore.errors import InputError
 
 from .image import ImageQuality
-from .perceptual import AT_HAND, LPIPS, FrechetDistance
+from .perceptual import AT_HAND, LPIPS, ComparedImages, FrechetDistance
 
 LPIPS_NET = "alex"
 
 
 @dataclass(frozen=True)
 class PictureMetricSettings:
-    """fd_features: of `FrechetDistance`. device: of feature networks; everything else stays on the images' device."""
+    """fd_features: of `FrechetDistance`. device: of feature networks; everything else stays on the images' device.
+
+    compared: the images, in words, for metrics that can't be compared between sets.
+    """
 
     fd_features: str = AT_HAND
     device: str = "cpu"
+    compared: ComparedImages | None = None
 
 
 class PictureMetric(Protocol):
@@ -42,7 +46,7 @@ class PictureMetric(Protocol):
 PICTURE_METRICS: dict[str, Callable[[PictureMetricSettings], PictureMetric]] = {
     "quality": lambda asked: ImageQuality(),
     "lpips": lambda asked: LPIPS(LPIPS_NET, asked.device),
-    "fd": lambda asked: FrechetDistance(asked.fd_features, asked.device),
+    "fd": lambda asked: FrechetDistance(asked.fd_features, asked.device, asked.compared),
 }
 
 

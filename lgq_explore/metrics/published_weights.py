@@ -63,7 +63,8 @@ def weights_file(url: str) -> Path:
             refusal = first_line(getattr(error, "reason", error))
     if refusal is not None:
         raise UnavailableError(
-            f"the weights {path.name} are not in the torch hub cache and could not be downloaded ({refusal})"
+            f"the weights {path.name} are not in the torch hub cache and could not be downloaded ({refusal}): "
+            f"put {url} into its folder checkpoints, which lies in TORCH_HOME/hub"
         )
     return path
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from lgq_explore.devices import device_named, model_of
+from lgq_explore.devices import CPU, device_named, model_of
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import given_path, new_file, new_folder
 from lgq_explore.images.opening import open_source
@@ -276,7 +276,7 @@ def encode(
 
 
 def encode_evaluation_set(
-    run: Run, data: str | None, *, crops: int, trained: TrainedTokenizer, device: torch.device
+    run: Run, data: str | None, *, crops: int, trained: TrainedTokenizer, device: torch.device = CPU
 ) -> Encoding:
     """Encode the crops of `evaluation_set`, at which analyses look. Raises InputError, as it does."""
     return _encoded(trained, evaluation_set(run, data, crops), device)
@@ -304,7 +304,7 @@ def encode_training(
 def encode_pictures(trained: TrainedTokenizer, pictures: NDArray[np.uint8]) -> Encoding:
     """Encode pictures uint8 [N, 3, S, S] that belong to no source; each counts as a photograph of its own."""
     crops = Crops.unnamed(torch.from_numpy(pictures))
-    return _encoded(trained, EvaluationSet(crops, "", "everything", len(pictures)), torch.device("cpu"))
+    return _encoded(trained, EvaluationSet(crops, "", "everything", len(pictures)), CPU)
 
 
 def _encoded(trained: TrainedTokenizer, chosen: EvaluationSet, device: torch.device) -> Encoding:

@@ -21,6 +21,7 @@ from lgq_explore.metrics import (
     bits_per_pixel,
     picture_metrics,
 )
+from lgq_explore.metrics.perceptual import ComparedImages
 from lgq_explore.metrics.pictures import PictureMetric
 from lgq_explore.progress import Progress
 
@@ -50,7 +51,8 @@ def evaluate(
     Where the pictures of training were moved, the SPEC of their new place gives their held-out split.
     Pictures are compared as 8-bit values in [0, 1]. Usage is counted over `tokens` tokens of `images` crops from
     `photographs` photographs, which show `scenes` scenes; compare runs at equal numbers only. `lpips` and `fd` are
-    objects; their `value` is None, with the reason in `why`, if the networks' weights are not available.
+    objects; their `value` is None, with the reason in `why`, if the networks' weights are not available. Beside a value
+    of `fd` stands what it depends on: reference set, crop, resize and network.
     `bits_per_pixel` is the entropy over f² pixels. If a token has several codes, usage is that of their tuples, and
     `groups` has the usage of each group's own codes, by the group's number. `weights` is `ema` where they are an
     average over steps, else `last`. `pandas.json_normalize` makes a table of several results, with columns such as
@@ -58,20 +60,30 @@ def evaluate(
 
     A whole result on the held-out split is kept in the run's folder, where it can be written (`kept_metrics`).
 
-    device: of `devices.DEVICES`, for the tokenizer and for the networks of LPIPS and FD, which take most of the time; the
-    result names it. The CPU by default: in float32 it gives the same codes on every machine, where a GPU rounds
-    otherwise (see README.md), and FD differs in its third digit.
+    device: of `devices.DEVICES`, for the tokenizer and for the networks of LPIPS and FD, which take most of the time;
+    the result names it. The CPU by default, which gives the same codes on every machine. A GPU rounds otherwise: a
+    token that lies between two codes may get the other one (see README.md), and FD differs in its third digit.
     without: `lpips`, `fd` or both, to leave them out. progress: whether a bar is shown if it takes more than seconds.
     Raises InputError if the run has no weights, or the data or the device can't be used.
     """
     there = device_named(device)
     run = run if isinstance(run, Run) else open_run(run)
     trained, chosen = run.trained(), evaluation_set(run, data, crops)
-    metrics = picture_metrics(PictureMetricSettings(fd_features, str(there)), without)
+    settings = PictureMetricSettings(fd_features, str(there), _in_words(chosen))
+    metrics = picture_metrics(settings, without)
     result = _measured(run, trained, chosen, metrics, there, progress)
     if chosen.split == "held out" and not without:
         _keep(run, trained.digest, result)
     return result
+
+
+def _in_words(chosen: EvaluationSet) -> ComparedImages:
+    crops, side = chosen.crops, chosen.crops.images.shape[-1]
+    split = "held-out " if chosen.split == "held out" else ""
+    return ComparedImages(
+        f"the same {len(crops.images)} crops of {len(set(crops.photograph.tolist()))} {split}photographs",
+        f"{side} × {side} pixels, on a fixed grid of each photograph",
+    )
 
 
 def _measured(

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lgq_explore.devices import device_named
+from lgq_explore.devices import CPU, device_named
 from lgq_explore.errors import InputError, printable
 from lgq_explore.kept import Kept
 from lgq_explore.models import Tokenizer
@@ -34,9 +34,6 @@ SNAPSHOTS_KEPT = 64
 
 CODES_KEPT = 16
 """The number of studies of codes alone in the cache; each holds some megabytes."""
-
-
-CPU = torch.device("cpu")
 
 
 class Study:
@@ -263,4 +260,5 @@ def _studied_codes(asked: _Asked) -> Study:
 @lru_cache(maxsize=STUDIES_KEPT)
 def _studied(asked: _Asked) -> Study:
     run, trained, device = asked.run, asked.run.trained(), asked.device
-    return Study(trained, encode_evaluation_set(run, None, crops=asked.crops, trained=trained, device=device), run, device)
+    encoding = encode_evaluation_set(run, None, crops=asked.crops, trained=trained, device=device)
+    return Study(trained, encoding, run, device)

@@ -81,7 +81,7 @@ def compared(alone: list[str], shared: list[str]) -> dict[str, Any]:
         "perplexity": 10.0,
         "bits_per_pixel": 0.2,
         "seed": 0,
-        "fd": {"value": 173.9, "features": "some-network", "why": None},
+        "fd": {"value": 173.9, "features": "efficientnet-lite0", "why": None},
     }
     return {
         "date": "2020-02-29",
@@ -111,7 +111,8 @@ def test_a_comparison_names_its_features_and_what_is_missing() -> None:
     table = quantizers_table(compared(["a", "a"], ["a"]))
     values = ["20.00 · 20.00", "0.500 · 0.500", "174 · –", "15 · 15", "10 · 10", "0.200 · 0.200"]
     assert table.splitlines()[2] == f"| `lgq` | 16 | {' | '.join(values)} |"
-    assert "FD is in the features of some-network." in table
+    assert "FD is between these crops and their reconstructions, resized to 224 × 224 pixels, bicubic" in table
+    assert "in the features of efficientnet-lite0 (EfficientNet-Lite0, trained on ImageNet: 1280 pooled" in table
     assert "2 of 3 runs came to their end" in table
 
 

@@ -150,7 +150,10 @@ def test_evaluate_prints_a_line_a_number(trained: Path, command: Command) -> Non
     lines = outcome.stdout.splitlines()
     assert outcome.status == 0
     # Of a single group there is no more to say.
-    assert " ".join(line.split()[0] for line in lines) == KEYS.removesuffix(" groups")
+    names = [line.split()[0] for line in lines]
+    assert " ".join(name for name in names if "." not in name) == KEYS.removesuffix(" groups")
+    after = names.index("fd") + 1
+    assert names[after : after + 4] == ["fd.reference", "fd.crop", "fd.resize", "fd.extractor"]
     result = evaluate(trained)
     shown = dict(line.split(maxsplit=1) for line in lines)
     assert shown["psnr_db"] == f"{result['psnr_db']:.4g}"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib import metadata
 from itertools import chain
 from pathlib import Path
 
@@ -76,6 +77,29 @@ class TestConda:
     def test_promised_packages(self, by_pip: list[str]) -> None:
         promised = {"torch", "torchvision", "jupyterlab", "ipywidgets", "plotly", "seaborn", "umap-learn"}
         assert promised | {"scikit-learn", "nbval", "pytest"} <= {line.partition("==")[0] for line in by_pip}
+
+
+class TestExtras:
+    @pytest.fixture
+    def extras(self) -> dict[str, list[Requirement]]:
+        declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+        return {extra: list(map(Requirement, lines)) for extra, lines in declared.items()}
+
+    def test_those_that_a_message_names_are_there(self, extras: dict[str, list[Requirement]]) -> None:
+        sources = [path.read_text() for path in (ROOT / "lgq_explore").rglob("*.py")]
+        named = {extra for source in sources for extra in re.findall(r'require_package\([^,]+, "(\w+)"', source)}
+        assert named == {"fd", "fid"}
+        assert named <= extras.keys()
+
+    def test_inception_s_is_what_torchmetrics_asks_for(self, extras: dict[str, list[Requirement]]) -> None:
+        (own,) = extras["fid"]
+        asked = [Requirement(line) for line in metadata.requires("torchmetrics") or []]
+        (needed,) = (
+            each for each in asked if each.name == own.name and "'image'" in str(each.marker).replace('"', "'")
+        )
+        newest = str(needed.specifier).removeprefix("<=")
+        assert newest in needed.specifier
+        assert newest in own.specifier
 
 
 def test_a_wheel_holds_the_whole_package(tmp_path: Path) -> None:

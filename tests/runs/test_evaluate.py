@@ -153,7 +153,7 @@ def test_quantization_error_is_over_what_the_method_rounds(
 
 def test_without_weights_there_is_a_reason_and_no_number(result: dict[str, Any]) -> None:
     assert list(result["lpips"]) == ["value", "net", "why"]
-    assert list(result["fd"]) == ["value", "features", "why"]
+    assert list(result["fd"]) == ["value", "features", "why", "reference", "crop", "resize", "extractor"]
     assert (result["lpips"]["value"], result["lpips"]["net"]) == (None, "alex")
     assert len(result["lpips"]["why"].splitlines()) == 1
 
@@ -172,6 +172,10 @@ def test_the_frechet_distance_is_by_the_features_that_are_at_hand(run: Run) -> N
     assert distance["why"] is None
     assert distance["features"] == "efficientnet-lite0"
     assert distance["value"] > 0
+    assert distance["reference"] == "the same 8 crops of 2 held-out photographs"
+    assert distance["crop"] == "32 × 32 pixels, on a fixed grid of each photograph"
+    assert "224 × 224" in distance["resize"]
+    assert "1280" in distance["extractor"]
 
 
 def test_results_make_a_table_of_numbers_and_names(result: dict[str, Any]) -> None:

@@ -88,5 +88,5 @@ def _network(features: str) -> nn.Module:
 
 
 def _unavailable(name: str, features: str, why: str | None) -> InputError:
-    remedy = "" if features == EFFICIENTNET_LITE0 else f"; put it there, or take the features {EFFICIENTNET_LITE0}"
+    remedy = "" if features == EFFICIENTNET_LITE0 else f", or take the features {EFFICIENTNET_LITE0}"
     return InputError(f"objectives.{name}.features is {features!r}: {why}{remedy}")
