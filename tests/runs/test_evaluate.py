@@ -172,7 +172,7 @@ def test_the_frechet_distance_is_by_the_features_that_are_at_hand(run: Run) -> N
     assert distance["why"] is None
     assert distance["features"] == "efficientnet-lite0"
     assert distance["value"] > 0
-    assert distance["reference"] == "the same 8 crops of 2 held-out photographs"
+    assert distance["reference"] == "the same 8 crops of 4 held-out photographs"
     assert distance["crop"] == "32 × 32 pixels, on a fixed grid of each photograph"
     assert "224 × 224" in distance["resize"]
     assert "1280" in distance["extractor"]
