@@ -154,7 +154,7 @@ def _lines(name: str, value: Any) -> Iterator[str]:
         case {"value": number, "why": why, **depends_on}:
             (_, network), *others = depends_on.items()
             yield f"{name:20} {_readable(number)} ({network}{': ' + why if why else ''})"
-            yield from (f"{name + '.' + key:20} {told}" for key, told in others)
+            yield from (f"{f'{name}.{key}':20} {told}" for key, told in others)
         case _:
             yield f"{name:20} {_readable(value)}"
 
