@@ -1,25 +1,24 @@
 """The time that each part of a training step takes: encoder, quantizer, decoder, objectives and optimiser.
 
-A step is made as the loop makes it, but the clock waits for the device after each part. The backward pass of a part
-ends when the gradient of its input is there.
+It is the loop's own step, but the clock waits for the device after each part. The backward pass of a part ends when the
+gradient of its input is there.
 """
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lgq_explore.bench.training import clock
-from lgq_explore.models import Tokenizer, TokenizerOutput
+from lgq_explore.models import Tokenizer
+from lgq_explore.quantizers import QuantizerOutput
 from lgq_explore.runs.config import TrainConfig
-from lgq_explore.training.machine import fabric_on, precision_on
-from lgq_explore.training.objectives.base import TrainingPass
-from lgq_explore.training.objectives.last_layer import last_layer_of
-from lgq_explore.training.objectives.of_recipe import Objectives
-from lgq_explore.training.optimizer import adamw
+from lgq_explore.training.machine import fabric_on
+from lgq_explore.training.step.training_step import StepMade, TrainingStep
 
 PARTS = ("encoder", "quantizer", "decoder", "objectives", "optimiser")
 REPEATS = 5
@@ -44,40 +43,50 @@ def whole_step(
 
     ended: called with the name of a part after its forward pass, and again after its backward pass.
     """
-    tell = ended or (lambda part: None)
-    kind, parameters = images.device.type, list(tokenizer.parameters())
-    in_bfloat16 = precision_on(images.device, recipe.precision) == "bf16-mixed"
-    optimizer, objectives = adamw(tokenizer, recipe), Objectives(recipe)
-    objectives.set_up(fabric_on(kind, recipe.precision))
+    fabric = fabric_on(images.device.type, recipe.precision)
+    step = TrainingStep(tokenizer, recipe, fabric) if ended is None else _ToldStep(tokenizer, recipe, fabric, ended)
 
-    def step() -> None:
-        with torch.autocast(kind, torch.bfloat16, enabled=in_bfloat16):
-            latents = tokenizer.encode(images)
-        latents = latents.float()
-        tell("encoder")
-        coded = tokenizer.quantizer(latents)
-        tell("quantizer")
-        with torch.autocast(kind, torch.bfloat16, enabled=in_bfloat16):
-            reconstruction = tokenizer.decode(coded.quantized)
-        reconstruction = reconstruction.float()
-        tell("decoder")
-        output = TokenizerOutput(reconstruction, latents, coded)
-        training_pass = TrainingPass(recipe.steps - 1, images, output, last_layer_of(tokenizer.decoder))
-        total = objectives.minimised(training_pass).total
-        if ended is not None:
-            # Of the tensor between two parts, the gradient is there when the later part's backward pass has ended.
-            for tensor, later in ((reconstruction, "objectives"), (coded.quantized, "decoder"), (latents, "quantizer")):
-                tensor.register_hook(lambda gradient, later=later: tell(later))
-        optimizer.zero_grad()
-        total.backward()
-        tell("encoder")
-        torch.nn.utils.clip_grad_norm_(parameters, recipe.gradient_clip)
-        optimizer.step()
-        tell("optimiser")
-        objectives.learn([training_pass.detached()])
-        tell("objectives")
+    def make() -> None:
+        step.make(recipe.steps - 1, images)
 
-    return step
+    return make
+
+
+class _ToldStep(TrainingStep):
+    """A step that tells when a part of it has ended."""
+
+    def __init__(self, tokenizer: Tokenizer, config: TrainConfig, fabric: Any, ended: Callable[[str], None]) -> None:
+        super().__init__(tokenizer, config, fabric)
+        self._ended = ended
+        # Of the tensor between two parts, the gradient is there when the later part's backward pass has ended.
+        for part, module, later in (
+            ("encoder", tokenizer.encoder, "quantizer"),
+            ("quantizer", tokenizer.quantizer, "decoder"),
+            ("decoder", tokenizer.decoder, "objectives"),
+        ):
+            module.register_forward_hook(self._told(part, later))
+
+    def _told(self, part: str, later: str) -> Callable[[nn.Module, Any, Tensor | QuantizerOutput], None]:
+        def forward_ended(module: nn.Module, inputs: Any, output: Tensor | QuantizerOutput) -> None:
+            self._ended(part)
+            made = output.quantized if isinstance(output, QuantizerOutput) else output
+            made.register_hook(lambda gradient: self._ended(later))
+
+        return forward_ended
+
+    def make(self, step: int, images: Tensor, *, is_logged: bool = False) -> StepMade:
+        made = super().make(step, images, is_logged=is_logged)
+        self._ended("objectives")
+        return made
+
+    def backward(self, loss: Tensor) -> None:
+        super().backward(loss)
+        self._ended("encoder")
+
+    def update(self) -> Tensor:
+        gradient_norm = super().update()
+        self._ended("optimiser")
+        return gradient_norm
 
 
 class _Laps:

@@ -29,9 +29,9 @@ from lgq_explore.metrics.feature_networks import EFFICIENTNET_LITE0
 from lgq_explore.models import build_tokenizer
 from lgq_explore.quantizers.initialization import initial_codebook, tokens_needed
 from lgq_explore.runs.config import TrainConfig, config_to_json
-from lgq_explore.training.compilation import compiled
 from lgq_explore.training.loop import train
 from lgq_explore.training.presets import preset, with_quantizer
+from lgq_explore.training.step.compilation import compiled
 
 from .clock import cost_of, on_what
 from .job import Job

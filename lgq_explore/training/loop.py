@@ -30,9 +30,6 @@ from lgq_explore.runs.run import Run, RunWriter, open_run
 from lgq_explore.runs.run_files import as_damage_of, step_of
 from lgq_explore.runs.run_paths import new_run_path, path_of_run
 
-from .accumulation import Accumulated, accumulated
-from .clipping import clip_gradients
-from .compilation import compiled, is_of_the_compiler
 from .controls import Controls
 from .interrupts import stopped_by_interrupts
 from .machine import (
@@ -43,13 +40,12 @@ from .machine import (
     require_trainable,
 )
 from .numerical_noise import perturb_first_weights
-from .objectives.base import Learned, TrainingPass
-from .objectives.last_layer import last_layer_of
-from .objectives.of_recipe import Objectives, require_objectives
-from .optimizer import adamw, learning_rate
+from .objectives.of_recipe import require_objectives
 from .restoring import RestoredProgress, load_optimizer
-from .steps_in_flight import LossInFlight, StepDiverged, StepInFlight, StepsInFlight
-from .weight_average import WeightAverage
+from .step.compilation import is_of_the_compiler
+from .step.steps_in_flight import StepDiverged, StepInFlight, StepsInFlight
+from .step.training_step import StepMade, TrainingStep
+from .step.weight_average import WeightAverage
 from .window import StepWindow
 
 if TYPE_CHECKING:
@@ -200,9 +196,7 @@ class _Training:
     on_log: Callable[[LogEvent], None] | None
     progress: bool
     tokenizer: Tokenizer = field(init=False)
-    optimizer: torch.optim.Optimizer = field(init=False)
-    objectives: Objectives = field(init=False)
-    last_layer: Tensor = field(init=False)  # of the decoder
+    stepping: TrainingStep = field(init=False)
     window: StepWindow = field(init=False)
     in_flight: StepsInFlight = field(default_factory=StepsInFlight)
     average: WeightAverage | None = None  # where the recipe has an ema_decay
@@ -216,13 +210,8 @@ class _Training:
         self.config = self.writer.config
         self.tokenizer = build_tokenizer(self.config.backbone, self.config.quantizer, self.config.seed)
         perturb_first_weights(self.tokenizer, self.config.rounding_replicate)
-        self.optimizer = adamw(self.tokenizer, self.config)
-        self.objectives = Objectives(self.config)
+        self.stepping = TrainingStep(self.tokenizer, self.config, self.fabric)
         self.window = StepWindow(self.config.window_steps, self.tokenizer.quantizer.levels)
-        stepped = compiled(self.tokenizer) if self.config.compile else self.tokenizer
-        self.model, self.fabric_optimizer = self.fabric.setup(stepped, self.optimizer)
-        self.objectives.set_up(self.fabric)
-        self.last_layer = last_layer_of(self.tokenizer.decoder)
         if self.config.ema_decay:
             self.average = WeightAverage(self.tokenizer, self.config.ema_decay)
 
@@ -245,10 +234,10 @@ class _Training:
         average = self.writer.load_average(checkpoint) if self.average is not None else {}
         with as_damage_of(checkpoint):
             progress = RestoredProgress.read(state, step_of(checkpoint))
-            load_optimizer(self.optimizer, state["optimizer"])
+            load_optimizer(self.stepping.optimizer, state["optimizer"])
             if self.average is not None:
                 self.average.load(average)
-            self.objectives.load_state_dict(state.get("objectives", {}))  # older checkpoints have none
+            self.stepping.objectives.load_state_dict(state.get("objectives", {}))  # older checkpoints have none
             self.source_state = state.get("source", {})
             self.source.load_state_dict(self.source_state)
             self.window.load(state["window"], self.fabric.device)
@@ -304,27 +293,14 @@ class _Training:
         quantizer.anneal(progress_at(self.step, config.steps))
         if isinstance(quantizer, HasTemperature):
             quantizer.temperature = held_temperature
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(config, self.step)
 
         batch = batches.take()
         # A step at which the held temperature changes is always logged, so that the history can be replayed.
         steered = held_temperature != self.held_temperature
         is_logged = self.step == 0 or steered or self._is_due(config.log_steps, self.step + 1)
-
-        def forward(images: Tensor) -> TrainingPass:
-            return TrainingPass(self.step, images, self.model(images), self.last_layer, is_logged)
-
         images = self._on_device(batch.images)
-        self.fabric_optimizer.zero_grad()
-        done = accumulated(images, config.accumulation, forward, self.objectives.minimised, self.fabric.backward)
-        gradient_norm = clip_gradients(self.fabric, self.model, self.fabric_optimizer, config)
-        self.fabric_optimizer.step()
-        learned = self.objectives.learn(done.passes)
-        remedy = f"learning_rate ({config.learning_rate:g})"
-        loss = LossInFlight("the loss", done.minimised.total, gradient_norm, remedy)
-        losses = [loss, *learned.losses]
-        self.in_flight.add(StepInFlight(self.step + 1, started, done.codes, len(images), losses))
+        made = self.stepping.make(self.step, images, is_logged=is_logged)
+        self.in_flight.add(StepInFlight(self.step + 1, started, made.codes, len(images), made.losses))
 
         self.step += 1
         if self.average is not None:
@@ -335,7 +311,7 @@ class _Training:
         if len(self.in_flight) >= config.window_steps:
             self._land()
         if is_logged:
-            self._log(done, learned, bar)
+            self._log(made, bar)
         if self._is_due(config.snapshot_steps, self.step):
             self._snapshot()
         if self._is_due(config.checkpoint_steps, self.step):
@@ -362,19 +338,19 @@ class _Training:
         # Fabric copies to a GPU without waiting, where the images lie in page-locked memory.
         return to_model_range(self.fabric.to_device(images)).to(memory_format=torch.channels_last)
 
-    def _log(self, done: Accumulated, learned: Learned, bar: Progress) -> None:
+    def _log(self, made: StepMade, bar: Progress) -> None:
         self._land()
-        loss = done.minimised.total.item()
+        loss = made.minimised.total.item()
         counts = self.window.counts()
         usage_and_speed = self.window.columns(counts)
         row: dict[str, float | None] = {
             "step": self.step,
             "seconds": round(self.seconds, 3),
-            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "learning_rate": self.stepping.optimizer.param_groups[0]["lr"],
             "loss": loss,
-            **self.objectives.columns(done.minimised, learned),
+            **self.stepping.objectives.columns(made.minimised, made.learned),
             **usage_and_speed,
-            **{name: value.item() for name, value in done.diagnostics.items()},
+            **{name: value.item() for name, value in made.diagnostics.items()},
         }
         if isinstance(self.tokenizer.quantizer, HasTemperature):
             row["temperature_override"] = self.held_temperature
@@ -400,8 +376,8 @@ class _Training:
             "step": self.step,
             "seconds": self.seconds,
             "override": self.held_temperature,
-            "optimizer": self.optimizer.state_dict(),
-            "objectives": self.objectives.state_dict(),
+            "optimizer": self.stepping.optimizer.state_dict(),
+            "objectives": self.stepping.objectives.state_dict(),
             "source": self.source_state,
             "window": self.window.state(),
         }

@@ -44,7 +44,7 @@ def fabric_on(device: str, precision: str = "auto") -> Fabric:
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.environments import LightningEnvironment
 
-    from .precision import precision_plugin
+    from .step.precision import precision_plugin
 
     chosen = device_named(device)
     world_size = os.environ.get("WORLD_SIZE", "1")

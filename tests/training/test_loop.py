@@ -42,13 +42,14 @@ from lgq_explore.quantizers import (
 from lgq_explore.runs.config import TrainConfig, config_to_json
 from lgq_explore.runs.run import Run, RunWriter
 from lgq_explore.training import loop
-from lgq_explore.training.compilation import compiled
 from lgq_explore.training.controls import Controls, ReplayedControls
 from lgq_explore.training.loop import LogEvent, resume, train
 from lgq_explore.training.machine import processor_name
 from lgq_explore.training.numerical_noise import perturb_first_weights
 from lgq_explore.training.objectives import of_recipe
 from lgq_explore.training.optimizer import learning_rate
+from lgq_explore.training.step import training_step
+from lgq_explore.training.step.compilation import compiled
 
 STEPS = 8
 EFFECTIVE_CODES = TemperatureSchedule(8.0, 1.5, "exponential", "effective_codes")
@@ -804,7 +805,7 @@ def test_a_compiled_run_is_resumed_and_opened_like_another(
     finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Traced and not generated, which takes a minute; what is generated is tested on a GPU."""
-    monkeypatch.setattr(loop, "compiled", functools.partial(compiled, backend="eager"))
+    monkeypatch.setattr(training_step, "compiled", functools.partial(compiled, backend="eager"))
     run = trained(recipe(compile=True), tmp_path / "run")
     assert_same_weights(run, finished)
     assert_same_weights(run, resumed(trained(recipe(compile=True), tmp_path / "stopped", StopsBefore(3)).path))
@@ -829,7 +830,7 @@ def test_where_nothing_can_be_compiled_one_line_says_so(tmp_path: Path, monkeypa
         raise InvalidCxxCompiler("No working C++ compiler found in the environment\nand so on")
 
     InvalidCxxCompiler.__module__ = "torch._inductor.exc"
-    monkeypatch.setattr(loop, "compiled", lambda tokenizer: replace_forward(tokenizer, fail))
+    monkeypatch.setattr(training_step, "compiled", lambda tokenizer: replace_forward(tokenizer, fail))
     with pytest.raises(
         InputError, match=r"^torch.compile fails here \(No working C.*\): set compile to false"
     ) as error:

@@ -12,7 +12,7 @@ from torch import Tensor
 from lgq_explore.models import TokenizerOutput
 from lgq_explore.runs.config import TrainConfig
 
-from ..steps_in_flight import LossInFlight
+from ..step.steps_in_flight import LossInFlight
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -16,7 +16,7 @@ from lgq_explore.runs.config import TrainConfig
 
 from ..optimizer import BETAS
 from ..restoring import load_optimizer
-from ..steps_in_flight import LossInFlight
+from ..step.steps_in_flight import LossInFlight
 from .base import Learned, Objective, ObjectiveSettings, TrainingPass, means
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from lgq_explore.training.loop import resume, train
 from lgq_explore.training.objectives import of_recipe
 from lgq_explore.training.objectives.gan import GAN
 from lgq_explore.training.objectives.of_recipe import Objectives, require_objectives
-from lgq_explore.training.precision import precision_plugin
+from lgq_explore.training.step.precision import precision_plugin
 from tests.training.objectives.planted import PLAIN
 from tests.training.objectives.test_learned import StopsBefore
 from tests.training.objectives.test_of_recipe import made

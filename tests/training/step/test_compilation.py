@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from lgq_explore.models import build_tokenizer
-from lgq_explore.training import loop
-from lgq_explore.training.compilation import compiled
 from lgq_explore.training.loop import train
 from lgq_explore.training.objectives.last_layer import last_layer_of
+from lgq_explore.training.step import training_step
+from lgq_explore.training.step.compilation import compiled
 from tests.training.objectives.planted import PLAIN
 from tests.training.objectives.test_gan import PENALTIES, SETTINGS
 
@@ -44,7 +44,7 @@ def test_a_compiled_step_with_balanced_terms_is_that_of_another(
     accumulation: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Shares of the gradient, an adaptive weight and penalties take gradients of single terms before their sum's."""
-    monkeypatch.setattr(loop, "compiled", functools.partial(compiled, backend=AHEAD_OF_TIME))
+    monkeypatch.setattr(training_step, "compiled", functools.partial(compiled, backend=AHEAD_OF_TIME))
     plain, made = (
         train(
             replace(BALANCED, accumulation=accumulation, compile=is_compiled),

@@ -7,7 +7,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from lgq_explore.training.precision import precision_plugin
+from lgq_explore.training.step.precision import precision_plugin
 
 
 def gradient(fabric: Fabric) -> torch.Tensor:

@@ -16,7 +16,7 @@ from lgq_explore.quantizers import VQConfig
 from lgq_explore.runs.evaluate import evaluate
 from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import LogEvent, resume, train
-from lgq_explore.training.weight_average import WeightAverage
+from lgq_explore.training.step.weight_average import WeightAverage
 from tests.training.objectives.planted import PLAIN
 from tests.training.objectives.test_gan import PENALTIES, recipe
 from tests.training.objectives.test_learned import StopsBefore

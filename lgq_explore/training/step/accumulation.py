@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .objectives.base import TrainingPass, means
-from .objectives.of_recipe import Minimised
+from ..objectives.base import TrainingPass, means
+from ..objectives.of_recipe import Minimised
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from lgq_explore.quantizers import FSQConfig
-from lgq_explore.training import loop
-from lgq_explore.training.clipping import clip_parts
 from lgq_explore.training.loop import train
+from lgq_explore.training.step import training_step
+from lgq_explore.training.step.clipping import clip_parts
 from tests.training.objectives.planted import PLAIN
 
 
@@ -38,7 +38,7 @@ def test_a_gradient_that_is_not_finite_shows_in_the_norm() -> None:
 @pytest.mark.parametrize("quantizer", [PLAIN.quantizer, FSQConfig((5, 5))])
 def test_a_run_clips_each_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quantizer: object) -> None:
     norms: list[list[float]] = []
-    clip = loop.clip_gradients
+    clip = training_step.clip_gradients
 
     def recording(fabric, tokenizer, optimizer, config):
         norm = clip(fabric, tokenizer, optimizer, config)
@@ -48,7 +48,7 @@ def test_a_run_clips_each_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
         assert norm > max(norms[-1])
         return norm
 
-    monkeypatch.setattr(loop, "clip_gradients", recording)
+    monkeypatch.setattr(training_step, "clip_gradients", recording)
     largest = 1e-3
     config = replace(
         PLAIN, quantizer=quantizer, loss_weights={}, gradient_clip=largest, gradient_clip_by_part=True, steps=2

@@ -8,7 +8,7 @@ import time
 import pytest
 import torch
 
-from lgq_explore.training.steps_in_flight import LossInFlight, StepDiverged, StepInFlight, StepsInFlight
+from lgq_explore.training.step.steps_in_flight import LossInFlight, StepDiverged, StepInFlight, StepsInFlight
 
 
 def loss_of(name: str, loss: float, norm: float = 1.0) -> LossInFlight:

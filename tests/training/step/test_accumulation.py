@@ -14,10 +14,10 @@ from lgq_explore.errors import InputError
 from lgq_explore.models import build_tokenizer
 from lgq_explore.quantizers import FSQConfig
 from lgq_explore.runs.config import TrainConfig
-from lgq_explore.training.accumulation import Accumulated, accumulated
 from lgq_explore.training.loop import resume, train
 from lgq_explore.training.objectives.base import TrainingPass, means
 from lgq_explore.training.objectives.of_recipe import Objectives
+from lgq_explore.training.step.accumulation import Accumulated, accumulated
 from tests.training.objectives.planted import PLAIN
 from tests.training.objectives.test_gan import SETTINGS
 from tests.training.objectives.test_learned import StopsBefore

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .window import StepTrace
+from ..window import StepTrace
 
 
 @dataclass(frozen=True)
