@@ -26,9 +26,10 @@ from lgq_explore.quantizers import HasTemperature, StartsFromData, to_tokens
 from lgq_explore.runs.config import TrainConfig, progress_at
 from lgq_explore.runs.encoding import source_of
 from lgq_explore.runs.outputs import require_folder_to_make
-from lgq_explore.runs.run import Run, RunWriter, open_run
+from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.run_files import as_damage_of, step_of
 from lgq_explore.runs.run_paths import new_run_path, path_of_run
+from lgq_explore.runs.run_writer import RunWriter
 
 from .controls import Controls
 from .interrupts import stopped_by_interrupts

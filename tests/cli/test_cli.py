@@ -34,7 +34,7 @@ from safetensors.torch import load_file
 from lgq_explore import QUANTIZERS, Encoding, encode, evaluate, open_run
 from lgq_explore.analysis.health import assess, worst_state
 from lgq_explore.cli import main, parser
-from lgq_explore.runs.run import RunWriter
+from lgq_explore.runs.run_writer import RunWriter
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = (

@@ -20,7 +20,7 @@ from lgq_explore.images.ranges import to_model_range, to_uint8
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig, LGQConfig
 from lgq_explore.runs.encoding import OWNER, Encoding, coded_batches, decode, encode, encode_training, write_pictures
-from lgq_explore.runs.run import RunWriter
+from lgq_explore.runs.run_writer import RunWriter
 
 TINY = TrainConfig(
     data="fake", steps=4, batch_size=4, backbone=BackboneConfig(channels=(8, 8, 8), dim=4), quantizer=LGQConfig(16)

@@ -20,7 +20,7 @@ from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig
 from lgq_explore.runs.encoding import EvaluationSet, evaluation_set
 from lgq_explore.runs.evaluate import METRICS, kept_metrics
-from lgq_explore.runs.run import RunWriter
+from lgq_explore.runs.run_writer import RunWriter
 
 pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
 

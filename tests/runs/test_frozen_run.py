@@ -20,7 +20,8 @@ from lgq_explore.quantizers import LGQConfig
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.encoding import encode
 from lgq_explore.runs.frozen_run import MOST_SNAPSHOTS, FrozenRun, frozen, spread_over
-from lgq_explore.runs.run import Run, RunWriter, open_run
+from lgq_explore.runs.run import Run, open_run
+from lgq_explore.runs.run_writer import RunWriter
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.loop import LogEvent, resume, train
 

@@ -20,9 +20,10 @@ from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig, Tokenizer, build_tokenizer
 from lgq_explore.quantizers import LGQConfig
 from lgq_explore.runs.config import TrainConfig, config_to_json
-from lgq_explore.runs.run import CHECKPOINTS_KEPT, Run, RunWriter, open_run
+from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.run_description import Environment
 from lgq_explore.runs.run_paths import default_run_path, new_run_path, run_folders
+from lgq_explore.runs.run_writer import CHECKPOINTS_KEPT, RunWriter
 
 CONFIG = TrainConfig(
     data="fake", image_size=16, backbone=BackboneConfig((8, 8, 8), dim=4), quantizer=LGQConfig(16), steps=11

@@ -17,7 +17,8 @@ from lgq_explore.quantizers import LGQConfig
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.encoding import Encoding, encode, encode_training
 from lgq_explore.runs.evaluate import evaluate
-from lgq_explore.runs.run import Run, RunWriter
+from lgq_explore.runs.run import Run
+from lgq_explore.runs.run_writer import RunWriter
 from lgq_explore.runs.study import Study
 from lgq_explore.training.controls import Controls, Reading
 from lgq_explore.training.loop import resume, train

@@ -16,9 +16,10 @@ from lgq_explore.errors import InputError
 from lgq_explore.files import SECONDS_OF_A_DAY, whole_file
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import LGQConfig
-from lgq_explore.runs import run, training_lock
+from lgq_explore.runs import run_writer, training_lock
 from lgq_explore.runs.config import TrainConfig
-from lgq_explore.runs.run import Run, RunWriter
+from lgq_explore.runs.run import Run
+from lgq_explore.runs.run_writer import RunWriter
 from lgq_explore.training.loop import LogEvent, resume, train
 
 CONFIG = TrainConfig(
@@ -85,7 +86,7 @@ def killed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return whole_file(file)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "whole_file", killed)
+        patch.setattr(run_writer, "whole_file", killed)
         with pytest.raises(Killed):
             trained(path)
     return path

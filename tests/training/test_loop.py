@@ -40,7 +40,8 @@ from lgq_explore.quantizers import (
     soft_assign,
 )
 from lgq_explore.runs.config import TrainConfig, config_to_json
-from lgq_explore.runs.run import Run, RunWriter
+from lgq_explore.runs.run import Run
+from lgq_explore.runs.run_writer import RunWriter
 from lgq_explore.training import loop
 from lgq_explore.training.controls import Controls, ReplayedControls
 from lgq_explore.training.loop import LogEvent, resume, train
@@ -371,7 +372,7 @@ def test_a_crash_between_a_checkpoint_and_the_weights_is_made_good(
         return whole_file(path)
 
     with monkeypatch.context() as patched:
-        patched.setattr("lgq_explore.runs.run.whole_file", crash)
+        patched.setattr("lgq_explore.runs.run_writer.whole_file", crash)
         with pytest.raises(Crash):
             trained(recipe(), tmp_path / "run")
     assert Run(tmp_path / "run").finished_steps < step

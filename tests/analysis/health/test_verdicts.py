@@ -19,7 +19,8 @@ from lgq_explore.errors import InputError
 from lgq_explore.frames.health import STATES
 from lgq_explore.images.source import Source
 from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json, override
-from lgq_explore.runs.run import Run, RunWriter, open_run
+from lgq_explore.runs.run import Run, open_run
+from lgq_explore.runs.run_writer import RunWriter
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.loop import LogEvent, train
 from tests.analysis.planted_runs import BLURRED, GRID, HEALTHY, PLANTED

@@ -11,7 +11,8 @@ from lightning_fabric import Fabric
 
 from lgq_explore.errors import InputError
 from lgq_explore.runs.config import TrainConfig
-from lgq_explore.runs.run import Run, RunWriter
+from lgq_explore.runs.run import Run
+from lgq_explore.runs.run_writer import RunWriter
 from lgq_explore.training import loop
 from lgq_explore.training.loop import resume, train
 from lgq_explore.training.objectives import of_recipe

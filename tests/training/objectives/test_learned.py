@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from lgq_explore.errors import InputError
-from lgq_explore.runs.run import Run, RunWriter
+from lgq_explore.runs.run import Run
+from lgq_explore.runs.run_writer import RunWriter
 from lgq_explore.training.controls import Controls, Reading
 from lgq_explore.training.loop import resume, train
 from lgq_explore.training.objectives import OBJECTIVES

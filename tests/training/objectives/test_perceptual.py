@@ -15,7 +15,7 @@ from lgq_explore.metrics import feature_networks
 from lgq_explore.models import TokenizerOutput
 from lgq_explore.quantizers import QuantizerOutput
 from lgq_explore.runs.config import TrainConfig
-from lgq_explore.runs.run import RunWriter
+from lgq_explore.runs.run_writer import RunWriter
 from lgq_explore.training.loop import train
 from lgq_explore.training.objectives.base import TrainingPass
 from lgq_explore.training.objectives.of_recipe import Objectives

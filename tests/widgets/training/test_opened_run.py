@@ -23,7 +23,8 @@ from PIL import Image
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import FSQConfig
 from lgq_explore.runs.config import TrainConfig, config_to_json
-from lgq_explore.runs.run import Run, RunWriter, open_run
+from lgq_explore.runs.run import Run, open_run
+from lgq_explore.runs.run_writer import RunWriter
 from lgq_explore.runs.training_lock import is_held
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.loop import LogEvent, resume, train
