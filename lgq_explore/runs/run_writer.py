@@ -79,7 +79,7 @@ class RunWriter(Run):
         """Save weights and trainer state at `step` as a whole, and then the weights as the run's newest.
 
         average: of the weights, where the recipe has an ema_decay; it then becomes the run's newest weights.
-        state: what `load_checkpoint` returns. Of `training.loop`, by key: `step`, finished steps; `seconds` spent in
+        state: what `load_checkpoint` returns. Of `training.session`, by key: `step`, finished steps; `seconds` spent in
         them; `override`, the held temperature or None; `window`, the code usage of the last steps; and the states of
         the `optimizer`, of the `objectives` by name (only of those that have one), and of the `source` of pictures.
         """

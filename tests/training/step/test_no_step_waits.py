@@ -25,8 +25,8 @@ from lgq_explore.quantizers import (
     VQConfig,
 )
 from lgq_explore.runs.config import TrainConfig
-from lgq_explore.training import loop
 from lgq_explore.training.loop import train
+from lgq_explore.training.session import TrainingSession
 from tests.training.objectives.planted import PLAIN
 from tests.training.objectives.test_gan import PENALTIES, SETTINGS
 
@@ -124,7 +124,7 @@ def train_within(
     context: Callable[[], AbstractContextManager[None]],
 ) -> None:
     """Train with all steps but the first and the last, which log, inside of a context of the thread that trains."""
-    make_step = loop._Training._make_step
+    make_step = TrainingSession._make_step
 
     def within(training: Any, *arguments: Any) -> None:
         if training.step in (0, STEPS - 1):
@@ -133,7 +133,7 @@ def train_within(
         with context():
             make_step(training, *arguments)
 
-    monkeypatch.setattr(loop._Training, "_make_step", within)
+    monkeypatch.setattr(TrainingSession, "_make_step", within)
     train(config, path, device=device, progress=False)
 
 
