@@ -49,7 +49,9 @@ def _near_match(spec: str) -> str:
     """The end of a message about an unknown SPEC: a suggestion, or just a full stop."""
     if os.path.isdir(os.path.expanduser(spec)):
         return f".\nDid you mean folder:{printable(spec)}?"
-    name, _, argument = spec.partition(":")
-    for near in difflib.get_close_matches(name.lower(), SOURCES, n=1):
-        return f".\nDid you mean {near}{printable(f':{argument}') if ':' in SOURCES[near].form else ''}?"
+    name, colon, argument = spec.partition(":")
+    near = difflib.get_close_matches(name.lower(), SOURCES, n=len(SOURCES))
+    # Where an argument was given, a kind that takes one is meant.
+    for kind in sorted(near, key=lambda kind: (":" in SOURCES[kind].form) != bool(colon)):
+        return f".\nDid you mean {kind}{printable(f':{argument}') if ':' in SOURCES[kind].form else ''}?"
     return "."

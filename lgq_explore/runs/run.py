@@ -8,6 +8,7 @@
         weights.safetensors        the weights after N finished steps
         ema.safetensors            the average of weights, where the recipe has an ema_decay
         state.pt                   the state of the trainer, see `RunWriter.save_checkpoint`
+    skipped.csv                    the files that gave no picture, with the reasons; only if there are any
     codebooks/step-N.npy, .npz     the learned codebook after N finished steps; .npz if there are several
     metrics.json                   the last result of `evaluate` on the held-out split, which can be deleted
     maps/KEY.npz                   cached maps of latents, which can be deleted
@@ -34,6 +35,7 @@ from safetensors.torch import load, save
 
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import given_path_from_home, new_folder, remove_folder, remove_leftovers, whole_file
+from lgq_explore.images.source import Skipped
 from lgq_explore.models import Tokenizer, build_tokenizer
 
 from .config import TrainConfig, progress_at
@@ -51,6 +53,7 @@ from .run_files import (
     weights_header,
 )
 from .run_paths import default_run_path, new_run_path, path_of_run, require_new_path
+from .skipped_files import write_skipped
 from .snapshots import Codebooks, remove_snapshots_after, snapshots_in, write_snapshot
 from .training_lock import AlreadyHeld, held
 
@@ -346,6 +349,12 @@ class RunWriter(Run):
         """Save a snapshot of the learned codebooks after `step` finished steps."""
         with self._writing():
             write_snapshot(self._codebooks, step, [codebook.float().cpu().numpy() for codebook in codebooks])
+
+    def save_skipped(self, skipped: Sequence[Skipped]) -> None:
+        """Write the list of the files that gave no picture, if there are any."""
+        if skipped:
+            with self._writing():
+                write_skipped(self.path / "skipped.csv", skipped)
 
     def rewind_to(self, step: int) -> None:
         """Drop the rows of the history and the snapshots after `step`, and torn rows; training continues from there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -227,11 +227,13 @@ class _Training:
             self.average = WeightAverage(self.tokenizer, self.config.ema_decay)
 
     def run(self) -> Run:
-        with self.writer.claimed():
+        with self.writer.claimed(), closing(self.source):
+            notes_before = self.source.notes
             with suppress(_Stopped):
                 self._restore_or_initialize()
                 self._make_steps()
             self._save()
+            self._tell_notes(notes_before)
         return open_run(self.writer.path)
 
     def _restore_or_initialize(self) -> None:
@@ -306,7 +308,9 @@ class _Training:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(config, self.step)
 
+        asked = time.perf_counter()
         batch = batches.take()
+        waited = time.perf_counter() - asked
         # A step at which the held temperature changes is always logged, so that the history can be replayed.
         steered = held_temperature != self.held_temperature
         is_logged = self.step == 0 or steered or self._is_due(config.log_steps, self.step + 1)
@@ -320,7 +324,7 @@ class _Training:
         gradient_norm = clip_gradients(self.fabric, self.model, self.fabric_optimizer, config)
         self.fabric_optimizer.step()
         loss = done.minimised.total
-        self.in_flight.add(StepInFlight(self.step + 1, started, done.codes, len(images), loss, gradient_norm))
+        self.in_flight.add(StepInFlight(self.step + 1, started, done.codes, len(images), loss, gradient_norm, waited))
         learned = self._learn(done.passes)
 
         self.step += 1
@@ -365,6 +369,12 @@ class _Training:
     def _diverged(self, what: str, step: int, too_high: str = "") -> TrainingFailed:
         too_high = too_high or f"learning_rate ({self.config.learning_rate:g})"
         return TrainingFailed(f"{what} at step {step}: lower {too_high}", self.writer)
+
+    def _tell_notes(self, before: Sequence[str]) -> None:
+        """Say what the source met while it trained, such as files that gave no picture."""
+        for note in self.source.notes if self.progress else ():
+            if note not in before:
+                tell(note)
 
     def _is_due(self, interval: int, step: int) -> bool:
         return step % interval == 0 or step == self.config.steps
@@ -420,6 +430,7 @@ class _Training:
             "window": self.window.state(),
         }
         average = None if self.average is None else self.average.weights
+        self.writer.save_skipped(self.source.skipped)
         self.writer.save_checkpoint(self.step, self.tokenizer, state, average)
         self.saved_step = self.step
 

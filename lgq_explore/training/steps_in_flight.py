@@ -16,7 +16,7 @@ from .window import StepTrace
 class StepInFlight:
     """number: finished steps with this one. started: by `time.perf_counter`. codes: [B, G, H, W]. images: their number.
 
-    loss, gradient_norm: scalars on the device, without gradients.
+    loss, gradient_norm: scalars on the device, without gradients. waited: seconds until its pictures were there.
     """
 
     number: int
@@ -25,6 +25,7 @@ class StepInFlight:
     images: int
     loss: Tensor
     gradient_norm: Tensor
+    waited: float = 0.0
 
 
 class StepDiverged(ArithmeticError):
@@ -63,4 +64,4 @@ class StepsInFlight:
         for step, loss, norm in zip(steps, losses, norms, strict=True):
             if not math.isfinite(loss + norm):
                 raise StepDiverged(step.number, loss, norm)
-        return [StepTrace(step.codes, step.images, seconds) for step in steps]
+        return [StepTrace(step.codes, step.images, seconds, step.waited) for step in steps]
