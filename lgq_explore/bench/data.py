@@ -23,7 +23,7 @@ from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_jso
 from lgq_explore.training.loop import LogEvent, train
 from lgq_explore.training.machine import fabric_on
 
-from .fresh_process import in_fresh_process
+from .fresh_process import ProcessFailed, in_fresh_process
 from .markdown import count, number, table
 from .results import about_runs
 
@@ -41,7 +41,10 @@ def measure_data(recipe: TrainConfig, device: str = "auto") -> dict[str, Any]:
     """
     if recipe.steps < recipe.window_steps:
         raise InputError(f"steps is {recipe.steps}: give {recipe.window_steps} (window_steps) or more")
-    measured = in_fresh_process(measure_training, {"recipe": config_to_json(recipe), "device": device})
+    try:
+        measured = in_fresh_process(measure_training, {"recipe": config_to_json(recipe), "device": device})
+    except ProcessFailed as error:
+        raise InputError(f"training on {recipe.data} could not be measured: {error}") from error
     return {**about_runs("data", [recipe], measured.pop("environment")), "results": [measured]}
 
 

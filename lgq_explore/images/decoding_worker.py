@@ -11,7 +11,7 @@ import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,10 +68,11 @@ def cut(wanted: Wanted) -> Answer:
         return answer
     draw = wanted.draw
     crops = grid_crops(pixels, size, wanted.cells) if draw is None else [random_crop(pixels, size, draw)]
-    return Cut(*pixels.shape[:2], np.stack(crops))
+    height, width, _ = pixels.shape
+    return Cut(height, width, np.stack(crops))
 
 
-def write_answer(answer: Answer, target: BinaryIO) -> None:
+def write_answer(answer: Answer, target: IO[bytes]) -> None:
     """Write an answer for `read_answer`."""
     head: dict[str, Any] = {}
     crops = b""
@@ -84,7 +85,7 @@ def write_answer(answer: Answer, target: BinaryIO) -> None:
     target.flush()
 
 
-def read_answer(source: BinaryIO) -> Answer:
+def read_answer(source: IO[bytes]) -> Answer:
     """Read an answer of `write_answer`. Raises EOFError if its writer has ended before the end of it."""
     line = source.readline()
     if not line.endswith(b"\n"):

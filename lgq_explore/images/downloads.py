@@ -11,13 +11,12 @@ from lgq_explore.files import new_folder
 
 from ..errors import InputError, printable
 from ..folders import data_directory
-from ..progress import tell
 
 
-def downloaded(name: str, dataset: Callable[..., Any], size: str) -> Path:
+def downloaded(name: str, dataset: Callable[..., Any]) -> Path:
     """The folder of the data set `name`, downloaded where it is not there yet, whole or not at all.
 
-    dataset: called with the folder and ``download=True``. size: of the download, in words.
+    dataset: called with the folder and ``download=True``; torchvision shows how far it is.
 
     Raises:
         InputError: no network, or no room; with torchvision's own message.
@@ -25,7 +24,6 @@ def downloaded(name: str, dataset: Callable[..., Any], size: str) -> Path:
     folder = data_directory() / "images" / name
     if folder.is_dir():
         return folder
-    tell(f"{name}: {size} are downloaded once, to {printable(folder)}")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         # Another process may have downloaded it meanwhile.

@@ -118,6 +118,7 @@ class Source(Protocol):
 
     def close(self) -> None:
         """End what was kept open from batch to batch, such as processes; the next batch opens it again."""
+        return
 
 
 class SourceKind(Protocol):

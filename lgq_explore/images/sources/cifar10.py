@@ -32,7 +32,7 @@ class Cifar10(SourceKind):
         # Imported where it is needed: no other source needs it, and it takes as long as torch.
         from torchvision.datasets import CIFAR10
 
-        folder = downloaded("cifar10", CIFAR10, "170 MB")
+        folder = downloaded("cifar10", CIFAR10)
         training, held_out = _pictures(folder, is_training=True), _pictures(folder, is_training=False)
         identity = hashlib.sha256(f"cifar10, split: {split}".encode())
         for photographs in (training, held_out):

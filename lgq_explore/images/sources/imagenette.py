@@ -20,5 +20,5 @@ class Imagenette(SourceKind):
         # Imported where it is needed, as in `cifar10`.
         from torchvision import datasets
 
-        folder = downloaded("imagenette", partial(datasets.Imagenette, size=SIZE), "330 MB")
+        folder = downloaded("imagenette", partial(datasets.Imagenette, size=SIZE))
         return open_picture_files("imagenette", folder / "imagenette2-320", image_size, seed=seed, split=split)
