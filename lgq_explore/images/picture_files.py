@@ -57,7 +57,6 @@ class PictureFileSource(Source):
     `identity` is the SHA-256 (hexadecimal) of the names and sizes of all files and of their splits; no file is read for
     it. So it does not tell when a file was replaced by another one of the same size.
 
-    processes: their number, as by `decoding_processes` where it is not given.
     Raises InputError if there is no usable picture among the first `MOST_REPLACED` of a split.
     """
 
@@ -70,13 +69,12 @@ class PictureFileSource(Source):
         training: PictureFiles,
         evaluation: PictureFiles,
         skipped: Sequence[Skipped] = (),
-        processes: int | None = None,
     ) -> None:
         self.spec, self.image_size, self.seed = spec, image_size, seed
         self.training, self.evaluation = training, evaluation
         self.identity = _identity(training, evaluation)
         self.skipped: list[Skipped] = list(skipped)
-        self._processes = decoding_processes() if processes is None else processes
+        self._processes = decoding_processes()
         self._decoding: DecodingProcesses | None = None
         for files in filter(len, (evaluation, training)):
             _require_usable(spec, files, image_size)

@@ -352,7 +352,12 @@ def test_no_process_is_left_after_crops_and_after_close(pictures: Path) -> None:
 def test_the_spec_is_resolved_and_meant_where_it_is_misspelt(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(pictures.parent)
     assert resolve_spec("imagefolder:pictures") == f"imagefolder:{pictures}"
-    for misspelt, meant in (("imagenet:/some/where", "imagefolder:/some/where"), ("imagenete", "imagenette")):
+    (pictures / "train").mkdir()
+    for misspelt, meant in (
+        ("imagenet:/some/where", "imagefolder:/some/where"),
+        ("imagenete", "imagenette"),
+        (str(pictures), f"imagefolder:{pictures}"),
+    ):
         with pytest.raises(InputError) as refused:
             open_source(misspelt, SIZE)
         assert str(refused.value).endswith(f"Did you mean {meant}?")
