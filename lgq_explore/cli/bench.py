@@ -29,6 +29,7 @@ def add_bench(commands: Any) -> None:
     _add_bench_learning_rates(benches)
     _add_bench_soft_assignment(benches)
     _add_bench_training(benches)
+    _add_bench_data(benches)
     _add_bench_explorers(benches)
 
 
@@ -196,6 +197,27 @@ def _bench_training(options: argparse.Namespace) -> int:
     recipes = [recipe(options, name, size) for name in options.quantizers for size in options.codebook_sizes]
     results_folder(options.results)
     return _report_benchmark(options, measure_shares(recipes, device=options.device), markdown_table)
+
+
+def _add_bench_data(benches: Any) -> None:
+    parser = benches.add_parser(
+        "data", help="what a source of pictures costs: waiting, memory, and the time before the first step (minutes)"
+    )
+    parser.add_argument("--quantizer", metavar="NAME", default="lgq", help="method (default: lgq)")
+    add_codebook_size(parser)
+    add_recipe(parser)
+    add_device(parser)
+    _add_results(parser)
+    parser.set_defaults(command=_bench_data)
+
+
+def _bench_data(options: argparse.Namespace) -> int:
+    from ..bench.data import markdown_table, measure_data
+    from ..bench.results import results_folder
+
+    chosen = recipe(options, options.quantizer, options.codebook_size)
+    results_folder(options.results)
+    return _report_benchmark(options, measure_data(chosen, options.device), markdown_table)
 
 
 def _add_bench_explorers(benches: Any) -> None:

@@ -54,7 +54,11 @@ def add_codebook_size(parser: argparse.ArgumentParser) -> None:
 
 
 def add_recipe(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", metavar="SPEC", help="photographs, see: lgq-explore list data (default: photos)")
+    parser.add_argument(
+        "--data",
+        metavar="SPEC",
+        help="photos (default), folder:PATH, imagefolder:PATH and others, see: lgq-explore list data",
+    )
     parser.add_argument("--image-size", type=int, metavar="S", help="side of the crops, in pixels")
     parser.add_argument("--steps", type=int, metavar="N", help="optimiser steps")
     parser.add_argument("--batch-size", type=int, metavar="B", help="crops a step, over all devices")

@@ -35,10 +35,10 @@ from ..errors import InputError, printable
 from ..folders import data_directory
 from ..progress import Progress
 from .copies import Sketch, sketch_of
+from .cutting import SIDE_IN_CROPS
 from .decoding import UnusablePicture, picture_formats, pixels_to_decode, read_picture
+from .source import Skipped
 
-# The shorter side of a prepared picture is this many crops: 8·image_size pixels.
-SIDE_IN_CROPS = 8
 # Increased whenever a new version prepares the same files differently.
 _PREPARATION = 2
 # For fewer files, decoding is too quick for a progress bar.
@@ -56,19 +56,6 @@ class PictureFile:
 
     name: str
     path: Path
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A file or subfolder without a usable picture, and the reason, as a clause that follows its name.
-
-    passing: whether the reason is outside of the file (no permission, an error of the disk), so that the next load
-    tries it again.
-    """
-
-    name: str
-    why: str
-    passing: bool = False
 
 
 @dataclass(frozen=True, eq=False)

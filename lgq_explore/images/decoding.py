@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import stat
 import struct
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -15,19 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from .colours import UnusablePicture, reduced_rgb
+from .finding import FOREIGN_SUFFIXES
 from .metadata import PictureBytes, orientation, without_metadata
 
-__all__ = ["FoundFiles", "UnusablePicture", "find_pictures", "picture_formats", "pixels_to_decode", "read_picture"]
+__all__ = ["LargePicture", "UnusablePicture", "picture_formats", "pixels_to_decode", "read_picture"]
 
 # fmt: off
-PICTURE_SUFFIXES = frozenset({
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".avif", ".gif", ".bmp", ".dib",
-    ".tif", ".tiff", ".tga", ".qoi", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k",
-})
-# Formats of phones and cameras, which are reported as skipped; a folder of them would otherwise look empty.
-FOREIGN_SUFFIXES = frozenset({
-    ".heic", ".heif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2",
-})
 # Listed, because Pillow would otherwise try all of its formats, including EPS, which starts Ghostscript.
 _FORMATS = (
     "JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF", "TGA", "QOI", "PPM", "JPEG2000",
@@ -51,48 +42,13 @@ _TURNED = {
 }
 
 
-@dataclass(frozen=True)
-class FoundFiles:
-    """Sorted names of pictures, relative to the searched folder, and of unreadable subfolders with the reasons."""
-
-    names: tuple[str, ...]
-    closed: tuple[tuple[str, str], ...]
+class LargePicture(Exception):
+    """A picture with more pixels than may be decoded now."""
 
 
-def find_pictures(folder: Path) -> FoundFiles:
-    """All files in `folder` with the suffix of a picture.
-
-    Searches subfolders and follows links, but takes each real folder and file once: a picture under two names could be
-    trained on under one and held out under the other. Hidden files and folders are ignored.
-    """
-    names: dict[str, tuple[bool, str]] = {}  # real path → whether the name is a link, the name
-    closed: dict[str, str] = {}
-    seen: set[str] = set()
-
-    def name_closed(error: OSError) -> None:
-        closed[Path(error.filename).relative_to(folder).as_posix()] = error.strerror or str(error)
-
-    for directory, subfolders, files in os.walk(folder, followlinks=True, onerror=name_closed):
-        real_directory = os.path.realpath(directory)
-        if real_directory in seen:
-            subfolders.clear()
-            continue
-        seen.add(real_directory)
-        # Sorted, so that the same of two links to one folder is taken on every machine.
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for file in files:
-            path = Path(directory, file)
-            known = path.suffix.lower() in PICTURE_SUFFIXES | FOREIGN_SUFFIXES
-            if not known or file.startswith(".") or not _may_be_a_file(path):
-                continue
-            is_link = path.is_symlink()
-            target = os.path.realpath(path) if is_link else os.path.join(real_directory, file)
-            found = (is_link, path.relative_to(folder).as_posix())
-            names[target] = min(found, names.get(target, found))
-    return FoundFiles(tuple(sorted(name for _, name in names.values())), tuple(sorted(closed.items())))
-
-
-def read_picture(path: Path, shorter_side: int, smallest_side: int) -> NDArray[np.uint8]:
+def read_picture(
+    path: Path, shorter_side: int, smallest_side: int, *, most_pixels: int | None = None
+) -> NDArray[np.uint8]:
     """The picture in `path`, upright, its shorter side resized to `shorter_side` pixels: uint8 [H, W, 3].
 
     A smaller picture is not enlarged. Transparency becomes white, 10 to 16 bits are scaled to 8, only the first of
@@ -102,13 +58,14 @@ def read_picture(path: Path, shorter_side: int, smallest_side: int) -> NDArray[n
     Raises:
         UnusablePicture: the file cannot be read or not be decoded completely, or its shorter side is below
             `smallest_side` pixels.
+        LargePicture: it has more than `most_pixels` pixels in the file.
     """
     if path.suffix.lower() in FOREIGN_SUFFIXES:
         raise UnusablePicture(f"{path.suffix[1:].upper()} is not read here, convert it to JPEG or PNG")
     try:
         with path.open("rb") as file:
-            return _prepared(file, shorter_side, smallest_side)
-    except UnusablePicture:
+            return _prepared(file, shorter_side, smallest_side, most_pixels)
+    except (UnusablePicture, LargePicture):
         raise
     except UnidentifiedImageError:
         raise UnusablePicture("it is not an image") from None
@@ -146,15 +103,7 @@ def picture_formats() -> tuple[str, ...]:
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
-def _may_be_a_file(path: Path) -> bool:
-    """Whether this is a regular file; also True if that is unknown, since reading it will report why."""
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except OSError:
-        return True
-
-
-def _prepared(file: BinaryIO, shorter_side: int, smallest_side: int) -> NDArray[np.uint8]:
+def _prepared(file: BinaryIO, shorter_side: int, smallest_side: int, most_pixels: int | None) -> NDArray[np.uint8]:
     parts = without_metadata(file)
     if not os.fstat(file.fileno()).st_size:
         raise UnusablePicture("it is empty")
@@ -164,6 +113,8 @@ def _prepared(file: BinaryIO, shorter_side: int, smallest_side: int) -> NDArray[
             raise UnusablePicture(f"it is too large to decode safely ({pixels} pixels, more than {2 * limit})")
         if narrower < smallest_side:
             raise UnusablePicture(f"its shorter side is {narrower} pixels, below {smallest_side}")
+        if most_pixels is not None and pixels > most_pixels:
+            raise LargePicture
         scale = min(1.0, _REDUCING_GAP * shorter_side / narrower)
         image.draft(None, (round(image.width * scale), round(image.height * scale)))
         turned = _TURNED.get(_orientation_of(parts, image))

@@ -6,6 +6,7 @@ import difflib
 import os
 
 from ..errors import InputError, printable
+from .picture_folders import TRAINING_FOLDER
 from .source import Source, SourceKind
 from .sources import SOURCES
 
@@ -47,9 +48,13 @@ def _kind_of(spec: str) -> tuple[SourceKind, str]:
 
 def _near_match(spec: str) -> str:
     """The end of a message about an unknown SPEC: a suggestion, or just a full stop."""
-    if os.path.isdir(os.path.expanduser(spec)):
-        return f".\nDid you mean folder:{printable(spec)}?"
-    name, _, argument = spec.partition(":")
-    for near in difflib.get_close_matches(name.lower(), SOURCES, n=1):
-        return f".\nDid you mean {near}{printable(f':{argument}') if ':' in SOURCES[near].form else ''}?"
+    folder = os.path.expanduser(spec)
+    if os.path.isdir(folder):
+        kind = "imagefolder" if os.path.isdir(os.path.join(folder, TRAINING_FOLDER)) else "folder"
+        return f".\nDid you mean {kind}:{printable(spec)}?"
+    name, colon, argument = spec.partition(":")
+    near = difflib.get_close_matches(name.lower(), SOURCES, n=len(SOURCES))
+    # Where an argument was given, a kind that takes one is meant.
+    for kind in sorted(near, key=lambda kind: (":" in SOURCES[kind].form) != bool(colon)):
+        return f".\nDid you mean {kind}{printable(f':{argument}') if ':' in SOURCES[kind].form else ''}?"
     return "."

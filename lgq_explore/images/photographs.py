@@ -13,15 +13,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..errors import InputError, printable
-from .cache import PreparedPictures, Skipped
+from .cache import PreparedPictures
 from .copies import copies
 from .crops import Photographs, evaluation_crops, training_batch
-from .source import Crops, PictureCounts, Source
+from .source import Crops, PictureCounts, Skipped, Source, no_usable_picture, one_picture
 from .splits import groups_of, held_out_groups
-
-FILES_NAMED = 3
-"""The most skipped files that a message names; a folder may have thousands."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +32,8 @@ class PhotographSource(Source):
     seed: int
     training: Photographs
     evaluation: Photographs
-    skipped: tuple[Skipped, ...]
     identity: str
+    skipped: Sequence[Skipped] = ()
 
     @classmethod
     def of(cls, spec: str, prepared: PreparedPictures, image_size: int, *, seed: int, split: bool) -> PhotographSource:
@@ -49,16 +45,12 @@ class PhotographSource(Source):
         Raises:
             InputError: no picture, or fewer than two different pictures to split.
         """
-        _require_pictures(spec, prepared, image_size)
+        if not prepared.names:
+            raise no_usable_picture(spec, prepared.skipped, image_size)
         groups = groups_of(prepared.names, copies(prepared.pixels, prepared.digests, prepared.sketches))
         held_out = held_out_groups(groups) if split else frozenset(groups)
         if not held_out:
-            files, skipped, first = len(prepared.names), len(prepared.skipped), printable(prepared.names[0])
-            raise InputError(
-                f"{printable(spec)} has one picture in {files} files, {first}, and {skipped} files skipped; "
-                "a held-out split needs a second.\n"
-                "Add others: copies of one, and names that differ by size or theme alone, count as one picture."
-            )
+            raise one_picture(spec, prepared.names, len(prepared.skipped))
         photographs = Photographs(prepared.pixels, prepared.names, groups)
         identity = hashlib.sha256()
         for name, group, digest in zip(prepared.names, groups, prepared.digests, strict=True):
@@ -77,16 +69,6 @@ class PhotographSource(Source):
     def counts(self) -> PictureCounts:
         return PictureCounts(len(self.training), len(self.evaluation), len(self.skipped))
 
-    @property
-    def notes(self) -> Sequence[str]:
-        """How many files gave no picture, and the first of them by name."""
-        if not self.skipped:
-            return ()
-        named = "; ".join(f"{printable(file.name)}: {printable(file.why)}" for file in self.skipped[:FILES_NAMED])
-        rest = "; …" if len(self.skipped) > FILES_NAMED else ""
-        skipped = "1 file" if len(self.skipped) == 1 else f"{len(self.skipped)} files"
-        return (f"{printable(self.spec)}: {skipped} skipped ({named}{rest})",)
-
     def batch(self, step: int, rows: Sequence[int]) -> Tensor:
         size = max(rows, default=0) + 1
         return training_batch(self.training, self.image_size, seed=self.seed, step=step, batch_size=size, rows=rows)
@@ -98,13 +80,3 @@ class PhotographSource(Source):
     def training_crops(self, limit: int) -> Crops:
         """Crops of the training photographs from the same grid as the held-out ones."""
         return evaluation_crops(self.training, self.image_size, limit)
-
-
-def _require_pictures(spec: str, prepared: PreparedPictures, image_size: int) -> None:
-    if not prepared.names:
-        count, first = len(prepared.skipped), prepared.skipped[0]
-        raise InputError(
-            f"{printable(spec)} has no usable picture, {count} skipped, the first {printable(first.name)}: "
-            f"{printable(first.why)}.\n"
-            f"Give whole image files of at least {image_size} pixels a side, or a smaller image size."
-        )

@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, printable
+
+FILES_NAMED = 3
+"""The most skipped files that a message names; a folder may have thousands."""
 
 _NO_STEP = 2**31
 """A step that no training reaches: that of `training_crops`. Steps just below it initialise codebooks."""
@@ -38,6 +41,19 @@ class Crops:
 
 
 @dataclass(frozen=True)
+class Skipped:
+    """A file or subfolder without a usable picture, and the reason, as a clause that follows its name.
+
+    passing: whether the reason is outside of the file (no permission, an error of the disk), so that the next load
+    tries it again.
+    """
+
+    name: str
+    why: str
+    passing: bool = False
+
+
+@dataclass(frozen=True)
 class PictureCounts:
     """Numbers of pictures in each split of a source, None if it cannot say, and of skipped files."""
 
@@ -49,7 +65,8 @@ class PictureCounts:
 class Source(Protocol):
     """Pictures of S×S pixels: batches to train on, and others, held out, to evaluate on.
 
-    A subclass implements `spec`, `identity`, `batch` and `held_out`; the other members suit a source without state.
+    A subclass implements `spec`, `identity`, `batch` and `held_out`; the other members suit a source that has no state,
+    skips nothing and keeps nothing open.
     """
 
     spec: str
@@ -58,6 +75,9 @@ class Source(Protocol):
     identity: str
     """A string that differs for sources with different pictures; it does not depend on the seed."""
 
+    skipped: Sequence[Skipped] = ()
+    """The files that gave no picture so far, each once."""
+
     @property
     def counts(self) -> PictureCounts:
         """The numbers of pictures."""
@@ -65,8 +85,8 @@ class Source(Protocol):
 
     @property
     def notes(self) -> Sequence[str]:
-        """Lines to print when training starts, such as which files were skipped."""
-        return ()
+        """Lines to print when training starts, such as which files were skipped; when it ends, those that changed."""
+        return skipped_notes(self.spec, self.skipped)
 
     def batch(self, step: int, rows: Sequence[int]) -> Tensor:
         """Pictures to train on, uint8 [B, 3, S, S], one for each of `rows`, which are indices in the global batch.
@@ -96,6 +116,10 @@ class Source(Protocol):
         if state:
             raise ValueError(f"{self.spec} has no state, but the checkpoint holds {', '.join(state)}")
 
+    def close(self) -> None:
+        """End what was kept open from batch to batch, such as processes; the next batch opens it again."""
+        return
+
 
 class SourceKind(Protocol):
     """One kind of data SPEC, named in front of the colon."""
@@ -112,6 +136,35 @@ class SourceKind(Protocol):
     def open(self, argument: str, image_size: int, *, seed: int, split: bool) -> Source:
         """The source of a resolved argument. split: as in `open_source`. Raises InputError if it can't be used."""
         ...
+
+
+def skipped_notes(spec: str, skipped: Sequence[Skipped]) -> Sequence[str]:
+    """How many files gave no picture, and the first of them by name, in a line; none if there are none."""
+    if not skipped:
+        return ()
+    named = "; ".join(f"{printable(file.name)}: {printable(file.why)}" for file in skipped[:FILES_NAMED])
+    rest = "; …" if len(skipped) > FILES_NAMED else ""
+    files = "1 file" if len(skipped) == 1 else f"{len(skipped)} files"
+    return (f"{printable(spec)}: {files} skipped ({named}{rest})",)
+
+
+def no_usable_picture(spec: str, unusable: Sequence[Skipped], image_size: int) -> InputError:
+    """What to raise where none of the files tried, at least one, gave a picture."""
+    first = unusable[0]
+    return InputError(
+        f"{printable(spec)} has no usable picture, {len(unusable)} skipped, the first {printable(first.name)}: "
+        f"{printable(first.why)}.\n"
+        f"Give whole image files of at least {image_size} pixels a side, or a smaller image size."
+    )
+
+
+def one_picture(spec: str, names: Sequence[str], skipped: int) -> InputError:
+    """What to raise where all files, at least one, are versions of one picture, and a split needs a second."""
+    return InputError(
+        f"{printable(spec)} has one picture in {len(names)} files, {printable(names[0])}, and {skipped} files skipped; "
+        "a held-out split needs a second.\n"
+        "Add others: copies of one, and names that differ by size or theme alone, count as one picture."
+    )
 
 
 def initialization_step(number: int) -> int:

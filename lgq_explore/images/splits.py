@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +38,12 @@ def group_of(name: str) -> str:
     >>> group_of("lake_1280x720.jpg"), group_of("4k/Lake-d.png"), group_of("lake/contents/images/800x600.png")
     ('lake', 'lake', 'lake')
     """
-    packaged = _PACKAGE_FILE.fullmatch(name)
-    path = PurePosixPath(packaged["package"] or "contents") if packaged else PurePosixPath(name)
-    stem = path.name if packaged else path.stem
-    folders = [folder for folder in path.parts[:-1] if not _ONLY_VARIANT.fullmatch(folder)]
-    return "/".join([*folders, _without_variant(stem)]).casefold()
+    # Without pathlib, and with a look before the pattern: the names of ImageNet are more than a million.
+    packaged = _PACKAGE_FILE.fullmatch(name) if "contents/" in name.lower() else None
+    parent, slash, last = (packaged["package"] or "contents" if packaged else name).rpartition("/")
+    dot = last.rfind(".")
+    stem = last[:dot] if not packaged and 0 < dot < len(last) - 1 else last
+    return f"{_without_variant_folders(parent + slash)}{_without_variant(stem)}".casefold()
 
 
 def groups_of(names: Sequence[str], copies: NDArray[np.int64]) -> tuple[str, ...]:
@@ -74,6 +75,12 @@ def held_out_groups(groups: Iterable[str]) -> frozenset[str]:
 def _digest(group: str) -> bytes:
     # File names that are not valid UTF-8 contain surrogates, which strict encoding refuses.
     return hashlib.sha256(group.encode(errors="surrogateescape")).digest()
+
+
+@lru_cache(maxsize=4096)
+def _without_variant_folders(parent: str) -> str:
+    """The folders of a name, each with its slash, without those that only mark a version."""
+    return "".join(f"{folder}/" for folder in parent.split("/")[:-1] if not _ONLY_VARIANT.fullmatch(folder))
 
 
 def _without_variant(stem: str) -> str:

@@ -224,7 +224,7 @@ def source_of(run: Run, data: str | None = None) -> Source:
         raise InputError(
             f"the pictures that {name} was trained on can't be read: {str(error).splitlines()[0].rstrip('.')}.\n"
             "Put them back, which restores the held-out split; their new place can also be given as data "
-            "(--data folder:PATH)."
+            f"(--data {'imagefolder' if run.config.data.startswith('imagefolder:') else 'folder'}:PATH)."
         ) from error
     if source.identity != run.environment.data_fingerprint:
         spec, change = printable(data or run.config.data), _what_changed(run, source.counts)

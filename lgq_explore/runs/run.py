@@ -8,6 +8,7 @@
         weights.safetensors        the weights after N finished steps
         ema.safetensors            the average of weights, where the recipe has an ema_decay
         state.pt                   the state of the trainer, see `RunWriter.save_checkpoint`
+    skipped.csv                    the files that gave no picture, with the reasons; only if there are any
     codebooks/step-N.npy, .npz     the learned codebook after N finished steps; .npz if there are several
     metrics.json                   the last result of `evaluate` on the held-out split, which can be deleted
     maps/KEY.npz                   cached maps of latents, which can be deleted

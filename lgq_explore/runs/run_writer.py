@@ -14,6 +14,7 @@ from safetensors.torch import load
 
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import new_folder, remove_folder, remove_leftovers, whole_file
+from lgq_explore.images.source import Skipped
 from lgq_explore.models import Tokenizer
 
 from .config import TrainConfig
@@ -29,6 +30,7 @@ from .run_files import (
     weights_header,
 )
 from .run_paths import default_run_path, new_run_path, require_new_path
+from .skipped_files import write_skipped
 from .snapshots import remove_snapshots_after, write_snapshot
 from .training_lock import AlreadyHeld, held
 
@@ -129,6 +131,12 @@ class RunWriter(Run):
         """Save a snapshot of the learned codebooks after `step` finished steps."""
         with self._writing():
             write_snapshot(self._codebooks, step, [codebook.float().cpu().numpy() for codebook in codebooks])
+
+    def save_skipped(self, skipped: Sequence[Skipped]) -> None:
+        """Write the list of the files that gave no picture, if there are any."""
+        if skipped:
+            with self._writing():
+                write_skipped(self.path / "skipped.csv", skipped)
 
     def rewind_to(self, step: int) -> None:
         """Drop the rows of the history and the snapshots after `step`, and torn rows; training continues from there."""

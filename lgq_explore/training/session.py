@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from lgq_explore.images.ranges import to_model_range
 from lgq_explore.images.source import Source, initialization_step
 from lgq_explore.metrics import GroupedCodeCounts
 from lgq_explore.models import Tokenizer, build_tokenizer
-from lgq_explore.progress import Progress
+from lgq_explore.progress import Progress, tell
 from lgq_explore.quantizers import HasTemperature, StartsFromData, to_tokens
 from lgq_explore.runs.config import progress_at
 from lgq_explore.runs.run import Run, open_run
@@ -99,11 +99,13 @@ class TrainingSession:
             self.average = WeightAverage(self.tokenizer, self.config.ema_decay)
 
     def run(self) -> Run:
-        with self.writer.claimed():
+        with self.writer.claimed(), closing(self.source):
+            notes_before = self.source.notes
             with suppress(_Stopped):
                 self._restore_or_initialize()
                 self._make_steps()
             self._save()
+            self._tell_notes(notes_before)
         return open_run(self.writer.path)
 
     def _restore_or_initialize(self) -> None:
@@ -177,13 +179,15 @@ class TrainingSession:
         if isinstance(quantizer, HasTemperature):
             quantizer.temperature = held_temperature
 
+        asked = time.perf_counter()
         batch = batches.take()
+        waited = time.perf_counter() - asked
         # A step at which the held temperature changes is always logged, so that the history can be replayed.
         steered = held_temperature != self.held_temperature
         is_logged = self.step == 0 or steered or self._is_due(config.log_steps, self.step + 1)
         images = self._on_device(batch.images)
         made = self.stepping.make(self.step, images, is_logged=is_logged)
-        self.in_flight.add(StepInFlight(self.step + 1, started, made.codes, len(images), made.losses))
+        self.in_flight.add(StepInFlight(self.step + 1, started, made.codes, len(images), made.losses, waited))
 
         self.step += 1
         if self.average is not None:
@@ -209,6 +213,12 @@ class TrainingSession:
         for trace in traces:
             self.window.add(trace)
             self.seconds += trace.seconds
+
+    def _tell_notes(self, before: Sequence[str]) -> None:
+        """Say what the source met while it trained, such as files that gave no picture."""
+        for note in self.source.notes if self.progress else ():
+            if note not in before:
+                tell(note)
 
     def _is_due(self, interval: int, step: int) -> bool:
         return step % interval == 0 or step == self.config.steps
@@ -265,6 +275,7 @@ class TrainingSession:
             "window": self.window.state(),
         }
         average = None if self.average is None else self.average.weights
+        self.writer.save_skipped(self.source.skipped)
         self.writer.save_checkpoint(self.step, self.tokenizer, state, average)
         self.saved_step = self.step
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,11 +18,15 @@ from lgq_explore.quantizers.base import MOST_NUMBERED
 
 @dataclass(frozen=True)
 class StepTrace:
-    """One step. codes: [B, G, H, W]. images: their number. seconds: the time that the step took."""
+    """One step. codes: [B, G, H, W]. images: their number. seconds: the time that the step took.
+
+    waited: seconds of them in which nothing was done but wait for its pictures; 0 in checkpoints of older versions.
+    """
 
     codes: Tensor
     images: int
     seconds: float
+    waited: float = 0.0
 
 
 class StepWindow:
@@ -55,6 +59,7 @@ class StepWindow:
             f"perplexity_{span}": usage.perplexity,
             f"tokens_{span}": usage.tokens,
             f"images_per_second_{span}": images / seconds,
+            f"data_wait_share_{span}": sum(trace.waited for trace in self._traces) / seconds,
         }
         for group, of_group in enumerate(counts.group_usages() if len(self.levels) > 1 else ()):
             columns[f"active_codes_group_{group}_{span}"] = of_group.active_codes
@@ -74,7 +79,9 @@ class StepWindow:
         for trace in self._unpacked(state):
             if not (isinstance(trace.images, int) and trace.images > 0 and 0 < trace.seconds < math.inf):
                 raise ValueError(f"a step has {trace.images} images and took {trace.seconds} s")
-            self.add(StepTrace(trace.codes.to(device), trace.images, trace.seconds))
+            if not 0 <= trace.waited < math.inf:
+                raise ValueError(f"a step waited {trace.waited} s for its pictures")
+            self.add(replace(trace, codes=trace.codes.to(device)))
 
     @property
     def _is_numbered(self) -> bool:
@@ -93,4 +100,4 @@ class StepWindow:
             if not ((trace.codes >= 0) & (trace.codes < sizes[:, None, None])).all():
                 raise ValueError(f"codes of a step are not 0 … {sizes.tolist()} − 1")
             codes = split_codes(trace.codes, self.levels) if self._is_numbered else trace.codes
-            yield StepTrace(codes, trace.images, trace.seconds)
+            yield replace(trace, codes=codes)

@@ -1,8 +1,12 @@
-"""Pictures of noise: as images, and as an endless source without names that is registered for tests alone."""
+"""Pictures of noise: as images, and as an endless source without names that is registered for tests alone.
+
+And the processes that decode for one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -57,3 +61,20 @@ def noise(seed: int, height: int = 40, width: int = 48) -> Image.Image:
     """A picture of noise, another one for each seed."""
     values = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     return Image.fromarray(values)
+
+
+def decoding_children(process: int | str = "self") -> list[int]:
+    """The processes that decode pictures for a process, as Linux reports them."""
+    children = [int(child) for task in Path(f"/proc/{process}/task").iterdir() for child in _words(task / "children")]
+    return [child for child in children if b"decoding_worker" in _content(Path(f"/proc/{child}/cmdline"))]
+
+
+def _words(path: Path) -> list[str]:
+    return _content(path).decode().split()
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it has ended
+        return b""

@@ -194,6 +194,7 @@ def test_the_history_has_its_columns_and_rows(finished: Run) -> None:
         "perplexity_last_4_steps",
         "tokens_last_4_steps",
         "images_per_second_last_4_steps",
+        "data_wait_share_last_4_steps",
         "temperature",
         "effective_codes",
         "encoder_gain_mean",

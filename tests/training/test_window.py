@@ -11,7 +11,8 @@ from lgq_explore.training.window import StepTrace, StepWindow
 def filled(steps: int, *batches: list[int]) -> StepWindow:
     window = StepWindow(steps, levels=(8,))
     for number, codes in enumerate(batches, start=1):
-        window.add(StepTrace(torch.tensor(codes)[None, None, None], images=10 * number, seconds=0.25))
+        codes_of_step = torch.tensor(codes)[None, None, None]
+        window.add(StepTrace(codes_of_step, images=10 * number, seconds=0.25, waited=0.05 * number))
     return window
 
 
@@ -26,6 +27,7 @@ def test_columns_are_counted_by_hand() -> None:
         "perplexity_last_32_steps": pytest.approx(4, rel=1e-12),
         "tokens_last_32_steps": 8,
         "images_per_second_last_32_steps": pytest.approx((10 + 20) / 0.5),
+        "data_wait_share_last_32_steps": pytest.approx((0.05 + 0.1) / 0.5),
     }
 
 
@@ -41,6 +43,7 @@ def test_older_steps_fall_out_of_the_window() -> None:
     assert columns["active_codes_last_2_steps"] == 3
     assert columns["tokens_last_2_steps"] == 3
     assert columns["images_per_second_last_2_steps"] == pytest.approx((20 + 30) / 0.5)
+    assert columns["data_wait_share_last_2_steps"] == pytest.approx((0.1 + 0.15) / 0.5)
 
 
 def test_batches_may_be_of_any_shape() -> None:
@@ -58,6 +61,16 @@ def test_a_state_continues_as_the_window_it_was_taken_of() -> None:
         each.add(StepTrace(torch.full((1, 1, 1, 1), 7), images=3, seconds=0.25))
     assert columns_of(restored) == columns_of(window)
     assert restored.counts().joint.counts().tolist() == window.counts().joint.counts().tolist()
+
+
+def test_a_state_of_an_older_version_did_not_wait() -> None:
+    window, restored = filled(3, [0, 1], [2, 2]), StepWindow(3, levels=(8,))
+    older = [{name: value for name, value in trace.items() if name != "waited"} for trace in window.state()]
+    restored.load(older, torch.device("cpu"))
+    assert columns_of(restored) == {**columns_of(window), "data_wait_share_last_3_steps": 0}
+    for wrong in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="waited"):
+            restored.load([{**older[0], "waited": wrong}], torch.device("cpu"))
 
 
 STAGES = (1024,) * 8
@@ -83,7 +96,7 @@ def test_each_group_has_columns_of_its_own_beside_those_of_their_tuples(levels: 
         assert columns[f"active_codes_group_{group}_last_4_steps"] == len(share)
         perplexity = 2 ** -(share * share.log2()).sum().item()
         assert columns[f"perplexity_group_{group}_last_4_steps"] == pytest.approx(perplexity)
-    assert len(columns) == 4 + 2 * len(levels)
+    assert len(columns) == 5 + 2 * len(levels)
 
 
 @pytest.mark.parametrize(("levels", "shape"), [((3, 5), [2, 3, 3]), ((2,) * 36, [2, 3, 3]), (STAGES, [2, 8, 3, 3])])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cache import SIDE_IN_CROPS, PreparedPictures, digest_of
+from ..cache import PreparedPictures, digest_of
 from ..copies import sketch_of
+from ..cutting import SIDE_IN_CROPS
 from ..photographs import PhotographSource
 from ..source import SourceKind
 

@@ -30,7 +30,8 @@ class LossInFlight:
 class StepInFlight:
     """number: finished steps with this one. started: by `time.perf_counter`. codes: [B, G, H, W]. images: their number.
 
-    losses: the tokenizer's, and then those of terms with an optimiser of their own.
+    losses: the tokenizer's, and then those of terms with an optimiser of their own. waited: seconds until its pictures
+    were there.
     """
 
     number: int
@@ -38,6 +39,7 @@ class StepInFlight:
     codes: Tensor
     images: int
     losses: Sequence[LossInFlight]
+    waited: float = 0.0
 
 
 class StepDiverged(ArithmeticError):
@@ -78,4 +80,4 @@ class StepsInFlight:
         for (number, of), loss, norm in zip(flying, losses, norms, strict=True):
             if not math.isfinite(loss + norm):
                 raise StepDiverged(number, of, loss, norm)
-        return [StepTrace(step.codes, step.images, seconds) for step in steps]
+        return [StepTrace(step.codes, step.images, seconds, step.waited) for step in steps]
