@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 
 from lgq_explore.frames.health import GAN_STARTS, STEP_MARKS
 
-from .style import GUIDE
+from .style import GUIDE, PAPER
 
 NO_MARKS = STEP_MARKS.frame([])
 
-NAME_SIZE = 10
-"""Screen pixels of a mark's name."""
+NAME_SIZE, NAME_OPACITY = 10, 0.8
+"""Screen pixels of a mark's name, and how much it covers of the curves below it."""
 WIDE_NAME, WIDE_LETTERS = 0.6, 0.05
 """Shares of the steps beyond which a name has no room at the right of its line, and below which none at the left."""
 
@@ -30,8 +30,16 @@ class _Mark:
     across: float
 
 
-def live_marks(marks: pd.DataFrame, steps: pd.Series, axes: Sequence[str], named: int | None = None) -> list[Any]:
-    """Shapes for the layout of a figure whose axes of steps have these numbers, as plotly leaves out the first.
+@dataclass(frozen=True)
+class LiveMarks:
+    """Parts of a layout. lines: its shapes. names: further annotations."""
+
+    lines: list[dict[str, Any]]
+    names: list[dict[str, Any]]
+
+
+def live_marks(marks: pd.DataFrame, steps: pd.Series, axes: Sequence[str], named: int | None = None) -> LiveMarks:
+    """Vertical lines and their names on axes that have these numbers, as plotly leaves out the first.
 
     marks: of `analysis.health.step_marks`; those after the last of the drawn `steps` are left out. named: on how many
     axes, from the first, the names stand; None for all.
@@ -40,11 +48,11 @@ def live_marks(marks: pd.DataFrame, steps: pd.Series, axes: Sequence[str], named
         InputError: a column is missing.
     """
     STEP_MARKS.require(marks)
-    return [
-        _shape(mark, number, is_named=named is None or place < named)
-        for place, number in enumerate(axes)
-        for mark in _reached(marks, steps)
-    ]
+    reached = list(_reached(marks, steps))
+    return LiveMarks(
+        [_line(mark, number) for number in axes for mark in reached],
+        [_name(mark, number) for number in axes[:named] for mark in reached],
+    )
 
 
 def publish_marks(axes: Axes, marks: pd.DataFrame, steps: pd.Series) -> None:
@@ -74,9 +82,8 @@ def _reached(marks: pd.DataFrame, steps: pd.Series) -> Iterator[_Mark]:
         yield _Mark(row.step, row.mark, row.step / max(1, last))
 
 
-def _shape(mark: _Mark, number: str, *, is_named: bool) -> dict[str, Any]:
-    """A line; the start is named at its top, the end of the ramp at its foot, so that the two have room."""
-    line = {
+def _line(mark: _Mark, number: str) -> dict[str, Any]:
+    return {
         "type": "line",
         "x0": mark.step,
         "x1": mark.step,
@@ -87,13 +94,22 @@ def _shape(mark: _Mark, number: str, *, is_named: bool) -> dict[str, Any]:
         "layer": "below",
         "line": {"color": GUIDE, "width": 1.5, "dash": "dot"},
     }
+
+
+def _name(mark: _Mark, number: str) -> dict[str, Any]:
+    """Before the curves; the start stands at the top of its line, the end of the ramp at the foot, which gives room."""
     is_at_top = mark.name == GAN_STARTS
-    name = {
+    return {
         "text": mark.name,
-        "font": {"size": NAME_SIZE, "color": GUIDE},
-        "textposition": "end" if is_at_top else "start",
-        "textangle": 0,
+        "x": mark.step,
+        "y": 1 if is_at_top else 0,
+        "xref": "x" + number,
+        "yref": "y" + number + " domain",
         "xanchor": "right" if mark.across > WIDE_NAME else "left",
         "yanchor": "top" if is_at_top else "bottom",
+        "showarrow": False,
+        "font": {"size": NAME_SIZE, "color": GUIDE},
+        "bgcolor": PAPER,
+        "opacity": NAME_OPACITY,
+        "borderpad": 0,
     }
-    return line | {"label": name} if is_named else line

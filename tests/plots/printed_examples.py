@@ -125,7 +125,7 @@ def training_curves() -> Figure:
         for (panel, quantity), values in shapes.items()
         for step, value in zip(steps, values, strict=True)
     ]
-    marks = health.STEP_MARKS.frame({"step": [100, 150], "mark": [health.GAN_STARTS, health.GAN_AT_FULL_WEIGHT]})
+    marks = health.STEP_MARKS.frame({"step": [100, 150], "mark": [health.GAN_STARTS, health.GAN_IN_FULL]})
     return plots.health.publish_training_curves(filled(health.TRAINING_CURVES, curves), marks)
 
 

@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 
 from lgq_explore import plots
 from lgq_explore.frames import health, temperature, usage
-from lgq_explore.frames.health import GAN_AT_FULL_WEIGHT, GAN_STARTS, STEP_MARKS
+from lgq_explore.frames.health import GAN_IN_FULL, GAN_STARTS, STEP_MARKS
 from tests.plots.filled_frames import filled
 
 STEPS = np.arange(0, 101, 10)
-MARKS = STEP_MARKS.frame({"step": [40, 60], "mark": [GAN_STARTS, GAN_AT_FULL_WEIGHT]})
+MARKS = STEP_MARKS.frame({"step": [40, 60], "mark": [GAN_STARTS, GAN_IN_FULL]})
 PANELS = (health.LOSSES, health.USAGE, health.LOGITS)
 RULES = ("collapse coming", "discriminator has won")
 
@@ -53,21 +53,25 @@ PRINTED: dict[str, tuple[int, Callable[[int], Figure]]] = {
 }
 
 
+def named(figure: Any) -> list[Any]:
+    return [note for note in figure.layout.annotations if note.text in (GAN_STARTS, GAN_IN_FULL)]
+
+
 @pytest.mark.parametrize("name", LIVE)
 def test_every_live_curve_has_its_lines_and_their_names(name: str) -> None:
     number, draw = LIVE[name]
-    shapes = draw(100).layout.shapes
-    assert [shape.x0 for shape in shapes] == [40, 60] * number == [shape.x1 for shape in shapes]
-    assert len({(shape.xref, shape.yref) for shape in shapes}) == number
-    assert {shape.label.text for shape in shapes} - {None} == {GAN_STARTS, GAN_AT_FULL_WEIGHT}
-    named = sum(shape.label.text == GAN_STARTS for shape in shapes)
-    assert named == (1 if "column" in name else number), "panels that share their steps share the names"
+    figure = draw(100)
+    lines = figure.layout.shapes
+    assert [line.x0 for line in lines] == [40, 60] * number == [line.x1 for line in lines]
+    assert len({(line.xref, line.yref) for line in lines}) == number
+    once = 1 if "column" in name else number  # panels that share their steps share the names
+    assert [(note.text, note.x) for note in named(figure)] == [(GAN_STARTS, 40), (GAN_IN_FULL, 60)] * once
 
 
 @pytest.mark.parametrize("name", LIVE)
 def test_a_live_curve_is_marked_once_it_has_come_to_the_step(name: str) -> None:
     _, draw = LIVE[name]
-    assert len(draw(30).layout.shapes) == 0
+    assert len(draw(30).layout.shapes) == len(named(draw(30))) == 0
     assert {shape.x0 for shape in draw(50).layout.shapes} == {40}
 
 
@@ -83,7 +87,7 @@ def test_every_printed_curve_has_its_lines_and_their_names(name: str) -> None:
     ]
     assert sorted(line.get_xdata()[0] for line in dotted) == [40] * number + [60] * number
     names = [text.get_text() for axes in figure.axes for text in axes.texts]
-    assert names.count(GAN_STARTS) == names.count(GAN_AT_FULL_WEIGHT) == number
+    assert names.count(GAN_STARTS) == names.count(GAN_IN_FULL) == number
     early = [text.get_text() for axes in publish(30).axes for text in axes.texts]
     assert GAN_STARTS not in early
 
@@ -98,8 +102,8 @@ def test_between_bars_of_snapshots_a_mark_has_its_place_in_proportion() -> None:
 
 def test_a_name_has_room_on_its_side_of_the_line() -> None:
     late = STEP_MARKS.frame({"step": [10, 90], "mark": [GAN_STARTS, GAN_STARTS]})
-    shapes = plots.health.draw_training_curves(curves(), late, columns=1).layout.shapes
-    assert [shape.label.xanchor for shape in shapes[:2]] == ["left", "right"]
+    names = named(plots.health.draw_training_curves(curves(), late, columns=1))
+    assert [name.xanchor for name in names] == ["left", "right"]
 
 
 def test_a_run_without_marks_has_no_lines() -> None:

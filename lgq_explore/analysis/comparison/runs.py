@@ -61,7 +61,7 @@ def _row(seen: RunOverview) -> dict[str, Any]:
     config, metrics, logged = seen.run.config, seen.metrics or {}, seen.logged or {}
     try:
         phase = phase_of(config, seen.finished_steps)
-    except InputError as error:  # by a recipe that was written by hand
+    except InputError as error:  # settings of another version
         return _without_numbers(seen) | {"remark": str(error)}
     return (
         _without_numbers(seen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lgq_explore.frames.health import GAN_AT_FULL_WEIGHT, GAN_STARTS, STEP_MARKS
+from lgq_explore.frames.health import GAN_IN_FULL, GAN_STARTS, STEP_MARKS
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.training.objectives.gan import gan_settings
 
@@ -21,5 +21,5 @@ def step_marks(recipe: TrainConfig | None) -> pd.DataFrame:
     gan = None if recipe is None else gan_settings(recipe)
     rows = [] if gan is None else [{"step": gan.start_step, "mark": GAN_STARTS}]
     if gan is not None and gan.ramp_steps > 1:
-        rows.append({"step": gan.full_weight_step, "mark": GAN_AT_FULL_WEIGHT})
+        rows.append({"step": gan.full_weight_step, "mark": GAN_IN_FULL})
     return STEP_MARKS.frame(rows)

@@ -169,6 +169,7 @@ def draw_training_curves(curves: pd.DataFrame, marks: pd.DataFrame = NO_MARKS, c
         traces += _panel_traces(place, panel, lines, values)
         axes |= _panel_axes(place, panel, values)
         headings.append(note(_heading(panel, lines, place), place.across[0], place.up[1]))
+    drawn = live_marks(marks, curves["step"], [place.left for place in places], 1 if columns == 1 else None)
     return live_figure(
         traces,
         layout(
@@ -178,8 +179,8 @@ def draw_training_curves(curves: pd.DataFrame, marks: pd.DataFrame = NO_MARKS, c
             margin=_stacked_margin(headings) if columns == 1 else {"l": 64, "r": 12, "t": 84, "b": 48},
             showlegend=False,
             hovermode="x unified",
-            shapes=live_marks(marks, curves["step"], [place.left for place in places], 1 if columns == 1 else None),
-            annotations=[*headings, sentence_when_empty(NOTHING_LOGGED, empty=curves.empty)],
+            shapes=drawn.lines,
+            annotations=[*headings, *drawn.names, sentence_when_empty(NOTHING_LOGGED, empty=curves.empty)],
             **(axes or {"xaxis": {"visible": False}, "yaxis": {"visible": False}}),
         ),
     )
@@ -284,7 +285,7 @@ def _panel_traces(place: _Place, panel: _Panel, lines: dict[str, _Line], curves:
         yield {
             "type": "scatter",
             "x": values["step"].to_numpy(dtype=np.float32),
-            "y": values["value"].to_numpy(dtype=np.float32),
+            "y": _shown(panel, quantity, values["value"]).to_numpy(dtype=np.float32),
             "mode": "lines+markers" if line.dash == "solid" and len(values) <= MOST_MARKED_ROWS else "lines",
             "name": line.label,
             "line": {"color": line.colour, "dash": line.dash, "width": line.width},
@@ -293,6 +294,11 @@ def _panel_traces(place: _Place, panel: _Panel, lines: dict[str, _Line], curves:
             "xaxis": "x" + place.left,
             "yaxis": "y" + (place.right if quantity in panel.on_right else place.left),
         }
+
+
+def _shown(panel: _Panel, quantity: str, values: pd.Series) -> pd.Series:
+    """The values that the axis has a place for: a logarithmic one has none for those of an adversarial loss below 0."""
+    return values.where(values > 0) if panel.log and quantity not in panel.on_right else values
 
 
 def _panel_axes(place: _Place, panel: _Panel, curves: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -336,7 +342,7 @@ def _publish_panel(axes: Axes, panel: _Panel, curves: pd.DataFrame) -> None:
         rows = curves[curves["quantity"] == quantity]
         (right if quantity in panel.on_right else axes).plot(
             rows["step"],
-            rows["value"],
+            _shown(panel, quantity, rows["value"]),
             color=line.colour,
             linestyle=DASHES[line.dash],
             linewidth=0.8 * line.width,

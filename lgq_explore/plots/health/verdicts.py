@@ -95,6 +95,7 @@ def draw_verdicts(
     columns = COLUMNS_OF_CURVES if len(panels) <= 2 * COLUMNS_OF_CURVES else MOST_COLUMNS
     rows = -(-len(panels) // columns)
     places = [_Place(index, rows, columns) for index in range(len(panels))]
+    drawn = live_marks(marks, curves["step"], [place.number for place in places])
     figure_axes: dict[str, Any] = {}
     for place, panel in zip(places, panels, strict=True):
         figure_axes |= _axes(place, panel)
@@ -106,9 +107,10 @@ def draw_verdicts(
             height=HEAD_HEIGHT + ROW_HEIGHT * max(1, rows),
             margin={"l": 56, "r": 12, "t": 90, "b": 40},
             showlegend=False,
-            shapes=live_marks(marks, curves["step"], [place.number for place in places]),
+            shapes=drawn.lines,
             annotations=[
                 *(_heading(place, panel) for place, panel in zip(places, panels, strict=True)),
+                *drawn.names,
                 sentence_when_empty(NO_CURVES, empty=not panels),
             ],
             **(figure_axes or {"xaxis": {"visible": False}, "yaxis": {"visible": False}}),

@@ -39,7 +39,7 @@ def draw_code_history(
     Raises:
         InputError: a column is missing, or there are more codes than kinds of lines.
     """
-    codes = _codes(history)
+    codes, drawn = _codes(history), live_marks(marks, history["step"], [""])
     return live_figure(
         [
             {
@@ -69,8 +69,8 @@ def draw_code_history(
             },
             xaxis=axis("step", visible=bool(codes)),
             yaxis=axis("tokens", rangemode="tozero", visible=bool(codes)),
-            shapes=live_marks(marks, history["step"], [""]),
-            annotations=[sentence_when_empty(_wrapped(sentence), empty=not codes)],
+            shapes=drawn.lines,
+            annotations=[*drawn.names, sentence_when_empty(_wrapped(sentence), empty=not codes)],
         ),
     )
 

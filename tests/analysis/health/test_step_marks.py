@@ -34,15 +34,15 @@ def test_the_weight_rises_from_the_first_mark_to_the_second(start: int, ramp: in
     marks = marked(config)
     assert term.weight_at(marks["GAN starts"]) > 0, "the step after so many finished ones"
     assert marks["GAN starts"] == 0 or term.weight_at(marks["GAN starts"] - 1) == 0
-    full = marks.get("GAN at full weight", start + 1)
+    full = marks.get("GAN in full", start + 1)
     assert term.weight_at(full - 1) == 0.1, "the last of so many finished ones"
     assert term.weight_at(full - 2) < 0.1 or full == start + 1
-    assert ("GAN at full weight" in marks) == (ramp > 1)
+    assert ("GAN in full" in marks) == (ramp > 1)
 
 
 def test_micro_batches_are_not_steps() -> None:
     config = recipe(start_step=20, ramp_steps=10)
-    assert marked(replace(config, accumulation=4)) == {"GAN starts": 20, "GAN at full weight": 30} == marked(config)
+    assert marked(replace(config, accumulation=4)) == {"GAN starts": 20, "GAN in full": 30} == marked(config)
 
 
 def test_what_has_no_gan_has_no_marks() -> None:

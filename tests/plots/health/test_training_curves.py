@@ -139,6 +139,15 @@ def test_logits_are_two_lines_in_one_chart_on_both_sides_of_zero() -> None:
     assert low < made.y.min() < 0 < real.y.max() < high
 
 
+def test_a_loss_below_zero_is_a_gap_and_no_fall_to_the_bottom() -> None:
+    curves = curves_of({"losses": ["weighted sum", "gan"]})
+    curves.loc[(curves["quantity"] == "gan") & (curves["step"] == 3), "value"] = -0.5
+    (gan,) = draw_training_curves(curves).select_traces({"name": "gan"})
+    assert np.isnan(gan.y).tolist() == [False, False, True, False, False]
+    (axes,) = publish_training_curves(curves).axes
+    assert np.isnan(axes.get_lines()[1].get_ydata()).tolist() == np.isnan(gan.y).tolist()
+
+
 def test_an_unknown_panel_is_refused() -> None:
     with pytest.raises(InputError, match="unknown panel 'weather'"):
         draw_training_curves(curves_of({"weather": ["rain"]}))

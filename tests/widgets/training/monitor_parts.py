@@ -48,9 +48,9 @@ def trace_names(figure: Figure) -> set[object]:
 
 
 def marked(figure: Figure) -> dict[str, float]:
-    """The named vertical lines, and their steps."""
-    shapes = figure["layout"]["shapes"]  # type: ignore[call-overload]
-    return {shape["label"]["text"]: shape["x0"] for shape in shapes if "label" in shape}
+    """The names of vertical lines, and their steps."""
+    notes = figure["layout"]["annotations"]  # type: ignore[call-overload]
+    return {note["text"]: note["x"] for note in notes if note["text"].startswith("GAN")}
 
 
 def decoded(values: dict[str, str]) -> list[float]:

@@ -73,7 +73,7 @@ def test_a_run_with_a_gan_shows_how_its_terms_share_the_decoder(recipe: TrainCon
     asyncio.run(monitor.train())
     curves, *others = figures(monitor)
     assert {"weighted sum", "active"} <= trace_names(curves)
-    assert marked(curves) == {"GAN starts": 2, "GAN at full weight": 5}
+    assert marked(curves) == {"GAN starts": 2, "GAN in full": 5}
     (tabs,) = [part for part in parts_of(monitor) if isinstance(part, ipywidgets.ToggleButtons)]
     assert tabs.value == "codes"
     tabs.value = "objectives"
