@@ -303,7 +303,7 @@ def _shown(panel: _Panel, quantity: str, values: pd.Series) -> pd.Series:
 
 def _panel_axes(place: _Place, panel: _Panel, curves: pd.DataFrame) -> dict[str, dict[str, Any]]:
     scale = _log_axis(curves, panel, MOST_TICKS) if panel.log else {"rangemode": "tozero"}
-    zero = {"zeroline": True, "zerolinecolor": AXIS} if panel.signed else {}
+    zero: dict[str, Any] = {"zeroline": True, "zerolinecolor": AXIS} if panel.signed else {}
     steps = axis(
         STEPS if place.has_steps else "",
         domain=list(place.across),
