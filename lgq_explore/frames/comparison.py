@@ -18,8 +18,15 @@ AGREEMENT = Columns(
         "images": (INTEGER, "images encoded"),
         "photographs": (INTEGER, "photographs that they were cut from"),
         "draws": (INTEGER, "number of pairings"),
+        "unequal_phase": (TEXT, "how their GAN phases differ, a sentence; empty where they don't"),
     },
 )
+
+PHASE = {
+    "gan_start": (OPTIONAL_INTEGER, "finished steps after which the recipe has a GAN; NA for one without"),
+    "gan_steps": (OPTIONAL_INTEGER, "steps since then that the weights have seen; NA for a recipe without a GAN"),
+}
+GAN_PHASES = Columns("analysis.comparison.gan_phases", {"run": (TEXT, "name of the run"), **PHASE})
 
 RECIPE = {
     "method": (TEXT, "name of the method"),
@@ -56,6 +63,7 @@ RUNS = Columns(
         "seed": (OPTIONAL_INTEGER, "seed of the run"),
         "step": (OPTIONAL_INTEGER, "finished steps of the newest weights"),
         "steps": (OPTIONAL_INTEGER, "steps of the recipe"),
+        **PHASE,
         "begun": (MOMENT, "when the run was begun"),
         **HELD_OUT,
         "tokens": (OPTIONAL_INTEGER, "N of the numbers on held-out pictures"),

@@ -15,14 +15,22 @@ STATES: Final[tuple[State, ...]] = (TROUBLE, WARNING, FINE, NOT_APPLICABLE)
 """States of a verdict, from the most severe on."""
 
 LOSSES, USAGE, SOFTNESS, TEMPERATURE = "losses", "active codes", "effective codes and gain", "temperature"
-PANELS = (LOSSES, USAGE, SOFTNESS, TEMPERATURE)
+LOGITS, ADAPTIVE_WEIGHT, PENALTIES, SHARES = "logits", "adaptive weight", "penalties", "shares of the gradient"
+CODE_PANELS = (LOSSES, USAGE, SOFTNESS, TEMPERATURE)
+OBJECTIVE_PANELS = (LOGITS, ADAPTIVE_WEIGHT, PENALTIES, SHARES)
+"""Panels on how the terms of the loss share the decoder, and on the discriminator of one."""
+PANELS = (*CODE_PANELS, *OBJECTIVE_PANELS)
 """Panels of the training curves, in the order they are drawn."""
 
 WEIGHTED_SUM = "weighted sum"
 ACTIVE_CODES, PERPLEXITY, TOKENS, CODEBOOK_SIZE = "active codes", "perplexity", "tokens", "codebook size"
 EFFECTIVE_CODES, GAIN_MEAN, GAIN_MEDIAN = "effective codes", "encoder gain, mean", "encoder gain, median"
 IN_FORCE, BY_HAND = "temperature", "temperature, set by hand"
-"""Quantities of the training curves that have a look of their own. Losses are named after their terms."""
+REAL, RECONSTRUCTED, BALANCE, LECAM, R1 = "real crops", "reconstructed crops", "adaptive weight", "LeCam", "R1"
+"""Quantities of the training curves that have a look of their own. Losses and shares are named after their terms."""
+
+GAN_STARTS, GAN_IN_FULL = "GAN starts", "GAN in full"
+"""Marks on curves over the steps of training: where the weight of the GAN begins to rise, and where its ramp ends."""
 
 VERDICTS = Columns(
     "analysis.health.assess",
@@ -54,6 +62,13 @@ TRAINING_CURVES = Columns(
         "panel": (TEXT, "one of PANELS"),
         "quantity": (TEXT, "name of the curve; `over_window` adds the window that it counts over"),
         "value": (NUMBER, "the quantity at that step; NaN where the history is empty"),
+    },
+)
+STEP_MARKS = Columns(
+    "analysis.health.step_marks",
+    {
+        "step": (INTEGER, "finished optimiser steps"),
+        "mark": (TEXT, "what is so from the next step on"),
     },
 )
 

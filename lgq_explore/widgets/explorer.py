@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from time import monotonic
@@ -15,6 +15,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.figure import Figure
 
+from lgq_explore import analysis
 from lgq_explore.errors import InputError
 from lgq_explore.plots.paper import Width, printed_width
 from lgq_explore.runs.study import Study
@@ -122,6 +123,14 @@ class Explorer(Stateful, Panel):
         """What the folders of the runs lacked when the panel was made: rows of the history, or the end of training."""
         runs = [study.run for study in self.looked_at() if study.run is not None]
         return [remark for run in runs for remark in remarks_on(run)]
+
+    def compared(self) -> Mapping[str, Study]:
+        """The studies that are held against each other, by their runs' names."""
+        return {study.name: study for study in self.looked_at()}
+
+    def unequal_phases(self) -> str:
+        """A sentence on how the GAN phases of what is compared differ; empty where they don't."""
+        return analysis.comparison.unequal_phases(analysis.comparison.gan_phases(self.compared()))
 
     def missing(self) -> Work | None:
         """What takes long and has to be computed before the present state can be drawn; None where nothing has."""
@@ -313,7 +322,7 @@ class Explorer(Stateful, Panel):
     def _say_hint(self) -> None:
         awaited = self.awaited() if self._loop.is_running else ""
         progress = awaited and awaited + ("; stopped." if self._background.is_stopped else " …")
-        said = (*self.moved_on(), *self.remarks(), progress, self.hint())
+        said = (*self.moved_on(), *self.remarks(), self.unequal_phases(), progress, self.hint())
         self._say("\n".join(filter(None, said)), QUIET_COLOUR)
 
     def _say(self, sentence: str, colour: str) -> None:

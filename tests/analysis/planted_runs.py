@@ -22,9 +22,13 @@ HEALTHY = TrainConfig(
         temperature=TemperatureSchedule(start=16, end=1.1, shape="exponential", unit="effective_codes"),
     ),
 )
-"""No rule has anything to say about it."""
+"""No rule has anything to say about it; it has no GAN."""
 
 LGQ = LGQConfig(codebook_size=64)
+
+GAN = {"start_step": 30, "layers": 2, "width": 8, "learning_rate": 1e-4}
+HEALTHY_GAN = replace(HEALTHY, steps=60, loss_weights={**HEALTHY.loss_weights, "gan": 0.1}, objectives={"gan": GAN})
+"""No rule has anything to say about it, those of the discriminator included."""
 
 PLANTED: dict[str, TrainConfig] = {
     # Steps this long throw centres and latents so far that all tokens end at one code, however sums are rounded.
@@ -51,6 +55,19 @@ PLANTED: dict[str, TrainConfig] = {
     "reconstruction getting worse": replace(
         HEALTHY, quantizer=FSQConfig(levels=(4, 4, 4)), loss_weights={}, learning_rate=5.0
     ),
+    # A discriminator that takes steps a hundred times as long, against a tokenizer that hardly minds it.
+    "discriminator has won": replace(
+        HEALTHY_GAN,
+        steps=80,
+        loss_weights={**HEALTHY_GAN.loss_weights, "gan": 0.001},
+        objectives={"gan": {**GAN, "learning_rate": 1e-2, "adaptive": False}},
+    ),
+    # On photographs, whose batches differ less than those of `fake`, the loss still falls at step 24.
+    "GAN started too early": replace(
+        HEALTHY_GAN, data="photos", batch_size=16, log_steps=1, objectives={"gan": {**GAN, "start_step": 24}}
+    ),
+    # The gradient of the reconstruction is a million times as long.
+    "adaptive weight at its clamp": replace(HEALTHY_GAN, loss_weights={**HEALTHY_GAN.loss_weights, "l1": 1e6}),
 }
 """For each rule, by its name, a training that it speaks of. `training unfinished` needs one that is stopped."""
 

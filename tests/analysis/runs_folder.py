@@ -28,6 +28,13 @@ SOFT = TrainConfig(
 )
 GRID = replace(SOFT, quantizer=FSQConfig((4, 4)), loss_weights={})
 
+ADVERSARIAL = replace(
+    SOFT,
+    loss_weights={**SOFT.loss_weights, "gan": 0.1},
+    objectives={"gan": {"start_step": 2, "layers": 1, "width": 4}},
+)
+"""SOFT with a GAN from half of its steps on."""
+
 PSNR = {"soft-0": 20.0, "soft-1": 22.0, "grid-0": 25.0}
 """What is planted as the result of an evaluation; soft-2 is left without."""
 
@@ -55,6 +62,15 @@ def plant_runs(folder: Path) -> Path:
                 fd={"value": 3.5, "features": "inception", "why": None},
                 lpips={"value": None, "net": "alex", "why": "no weights"},
             )
+    return folder
+
+
+def plant_phases(folder: Path) -> Path:
+    """Runs of one method at three GAN phases: without one, before its start, and two steps after it."""
+    controls, stop = stopping(2)
+    train(SOFT, folder / "plain", progress=False)
+    train(ADVERSARIAL, folder / "before", controls=controls, on_log=stop, progress=False)
+    train(ADVERSARIAL, folder / "after", progress=False)
     return folder
 
 

@@ -16,6 +16,7 @@ from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import LGQConfig
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.study import Study
+from tests.analysis.runs_folder import ADVERSARIAL
 
 RECIPE = TrainConfig(
     data="fake",
@@ -123,9 +124,13 @@ def made(topic: ModuleType) -> Iterator[tuple[Columns, Callable[[Study], pd.Data
             yield topic.RULE_CURVES, lambda study: health.rule_curves(health.gather_evidence(study))
             yield topic.TRAINING_CURVES, lambda study: health.training_curves(study.require_run().history(), 16)
             yield topic.TRAINING_CURVES, lambda study: health.training_curves(study.require_run().history()[:0])
+            yield topic.STEP_MARKS, lambda study: health.step_marks(ADVERSARIAL)
+            yield topic.STEP_MARKS, lambda study: health.step_marks(study.require_run().config)
         case frames.comparison:
             comparison = analysis.comparison
             yield topic.AGREEMENT, lambda study: comparison.agreement({"a": study, "b": study}, draws=2)
+            yield topic.GAN_PHASES, lambda study: comparison.gan_phases({"a": study})
+            yield topic.GAN_PHASES, lambda study: comparison.gan_phases({})
             yield topic.RUNS, lambda study: comparison.runs_in(study.require_run().path.parent)
             yield topic.RUNS, lambda study: comparison.runs_in()
             yield (

@@ -35,17 +35,27 @@ PANELS = {
     "patch": 'lgq.widgets.PatchInspector("lgq", patch=[2, 3, 3])',
     "health": 'lgq.widgets.HealthPanel("lgq", "fsq")',
     "runs": "lgq.widgets.RunsTable()",
+    "health-gan": 'lgq.widgets.HealthPanel("gan")',
     "monitor": 'lgq.widgets.TrainingMonitor(run="lgq")',
+    "monitor-gan": 'lgq.widgets.TrainingMonitor(run="gan")',
+    "monitor-objectives": 'lgq.widgets.TrainingMonitor(run="gan", view="objectives")',
     "toy": "lgq.widgets.ToyLab(codes=4, steps=40).train()",
 }
 
 
 @pytest.fixture
 def notebook(lab: Lab, page: Page, monkeypatch: pytest.MonkeyPatch) -> Iterator[NotebookPage]:
-    """A notebook with every panel, on two small runs."""
+    """A notebook with every panel, on three small runs."""
     monkeypatch.setenv("LGQ_EXPLORE_DATA", str(lab.data))
     grid = replace(SMALL, quantizer=FSQConfig(levels=(4, 4)), loss_weights={})
-    for recipe, name in ((SMALL, "lgq"), (grid, "fsq")):
+    penalties = {"lecam_weight": 0.001, "r1_weight": 1.0}
+    adversarial = replace(
+        SMALL,
+        steps=40,
+        loss_weights={**SMALL.loss_weights, "gan": 0.1},
+        objectives={"gan": {"start_step": 12, "ramp_steps": 10, "layers": 2, "width": 4, **penalties}},
+    )
+    for recipe, name in ((SMALL, "lgq"), (grid, "fsq"), (adversarial, "gan")):
         train(recipe, lab.data / "runs" / name)
     with opened_notebook(lab, page, "panels.ipynb", ["import lgq_explore as lgq", *PANELS.values()]) as opened:
         opened.run_all()

@@ -113,13 +113,20 @@ def training_curves() -> Figure:
         (health.SOFTNESS, health.GAIN_MEAN): steps / 400,
         (health.TEMPERATURE, health.IN_FORCE): np.exp(-steps / 100),
         (health.TEMPERATURE, health.BY_HAND): np.where(steps % 70 < 30, 0.5, np.nan),
+        (health.LOGITS, health.REAL): np.where(steps > 100, steps / 200, np.nan),
+        (health.LOGITS, health.RECONSTRUCTED): np.where(steps > 100, -steps / 300, np.nan),
+        (health.ADAPTIVE_WEIGHT, health.BALANCE): np.where(steps > 100, 0.25, np.nan),
+        (health.PENALTIES, health.R1): np.where(steps > 100, 0.5, np.nan),
+        (health.SHARES, "l1"): np.where(steps > 100, 0.75, 1.0),
+        (health.SHARES, "gan"): np.where(steps > 100, 0.25, np.nan),
     }
     curves = [
         {"panel": panel, "quantity": quantity, "step": step, "value": value}
         for (panel, quantity), values in shapes.items()
         for step, value in zip(steps, values, strict=True)
     ]
-    return plots.health.publish_training_curves(filled(health.TRAINING_CURVES, curves))
+    marks = health.STEP_MARKS.frame({"step": [100, 150], "mark": [health.GAN_STARTS, health.GAN_IN_FULL]})
+    return plots.health.publish_training_curves(filled(health.TRAINING_CURVES, curves), marks)
 
 
 def verdicts() -> Figure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,10 @@ def only_definitions(definitions: pd.DataFrame) -> plots.usage.UsageFrames:
     return plots.usage.UsageFrames(empty, empty, empty, empty, definitions)
 
 
+def with_marks(form: str, curves: pd.DataFrame, verdicts: pd.DataFrame, marks: pd.DataFrame) -> Any:
+    return getattr(plots.health, form)(curves, verdicts, marks=marks)
+
+
 def drawings() -> list[Drawing]:
     def add(name: str, columns: tuple[Columns, ...], *rest: Any) -> None:
         topic, function = name.split(".")
@@ -82,12 +87,13 @@ def drawings() -> list[Drawing]:
     found: list[Drawing] = []
     for form in ("draw", "publish"):
         add(f"usage.{form}_per_code", (usage.PER_CODE,))
-        add(f"usage.{form}_code_history", (usage.CODE_HISTORY,))
+        add(f"usage.{form}_code_history", (usage.CODE_HISTORY, health.STEP_MARKS))
         add(f"pictures.{form}_distortion", (pictures.DISTORTION,))
         add(f"pictures.{form}_posterior", (pictures.CANDIDATES,))
         add(f"geometry.{form}_code_neighbours", (geometry.CODE_NEIGHBOURS,))
-        add(f"health.{form}_training_curves", (health.TRAINING_CURVES,))
-        add(f"health.{form}_verdicts", (health.RULE_CURVES, health.VERDICTS))
+        add(f"health.{form}_training_curves", (health.TRAINING_CURVES, health.STEP_MARKS))
+        read = (health.RULE_CURVES, health.VERDICTS, health.STEP_MARKS)
+        found.append(Drawing(f"health.{form}_verdicts", read, partial(with_marks, f"{form}_verdicts")))
         add(f"temperature.{form}_bifurcation", (annealed_centres(1), temperature.ANNEALED_STATES), 1.0)
         sweep = (temperature.SWEEP, temperature.FLIPS, temperature.MARKS)
         add(f"temperature.{form}_sweep", sweep)
@@ -112,7 +118,7 @@ def drawings() -> list[Drawing]:
     shown = (*sweep, temperature.TOKENS, temperature.TOP_RESPONSIBILITIES, temperature.TOKEN_MAP)
     add_parts("temperature.publish_temperature", shown, temperature_frames)
     add("temperature.draw_centre_counts", (temperature.ANNEALED_STATES,), 1.0)
-    add("temperature.publish_bifurcations", (temperature.BIFURCATIONS,))
+    add("temperature.publish_bifurcations", (temperature.BIFURCATIONS, health.STEP_MARKS))
     add("temperature.publish_estimators", (temperature.ESTIMATORS,))
     add("temperature.publish_estimator_map", (temperature.ESTIMATOR_MAP,))
     add("geometry.publish_code_cells", (geometry.CODE_CELLS, geometry.DENSITY_EXPONENTS))

@@ -29,6 +29,8 @@ from lgq_explore.errors import InputError
 from lgq_explore.frames.comparison import AGREEMENT
 from lgq_explore.runs.study import Study
 
+from .phases import gan_phases, unequal_phases
+
 DRAWS = 20
 """Number of pairings with other images over which the null is taken."""
 
@@ -57,10 +59,16 @@ def agreement(studies: Mapping[str, Study], *, draws: int = DRAWS, seed: int = 0
     }
     return AGREEMENT.frame(
         [
-            {"first": one.run, "second": other.run} | _agreement(one.codes, other.codes, partners) | facts
+            {"first": one.run, "second": other.run, "unequal_phase": _unequal_phase(studies, one.run, other.run)}
+            | _agreement(one.codes, other.codes, partners)
+            | facts
             for one, other in itertools.combinations(codes, 2)
         ]
     )
+
+
+def _unequal_phase(studies: Mapping[str, Study], *runs: str) -> str:
+    return unequal_phases(gan_phases({run: studies[run] for run in runs}))
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,9 +13,12 @@ from typing import Any
 
 import pandas as pd
 
+from lgq_explore.errors import InputError
 from lgq_explore.frames.comparison import HELD_OUT, LOGGED, OVER_SEEDS, RECIPE, RUNS
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.overview import RunOverview, overviews
+
+from .phases import phase_of
 
 NOT_EVALUATED = "not evaluated"
 """The remark on a run without numbers on held-out pictures."""
@@ -56,6 +59,10 @@ def _row(seen: RunOverview) -> dict[str, Any]:
     if seen.run is None:
         return _without_numbers(seen) | {"remark": seen.trouble}
     config, metrics, logged = seen.run.config, seen.metrics or {}, seen.logged or {}
+    try:
+        phase = phase_of(config, seen.finished_steps)
+    except InputError as error:  # settings of another version
+        return _without_numbers(seen) | {"remark": str(error)}
     return (
         _without_numbers(seen)
         | {
@@ -67,6 +74,7 @@ def _row(seen: RunOverview) -> dict[str, Any]:
             "seed": config.seed,
             "step": seen.finished_steps,
             "steps": config.steps,
+            **phase,
             "begun": datetime.fromtimestamp(int(seen.begun)),
         }
         | {name: _number(metrics.get(name)) for name in HELD_OUT}

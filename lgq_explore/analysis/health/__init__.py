@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .curves import rule_curves
 from .evidence import CROPS, Evidence, gather_evidence
+from .step_marks import step_marks
 from .training_curves import training_curves
 from .verdicts import advised_command, assess, judge, worst_state
 
@@ -15,6 +16,7 @@ __all__ = [
     "gather_evidence",
     "judge",
     "rule_curves",
+    "step_marks",
     "training_curves",
     "worst_state",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lgq_explore.quantizers import TemperatureSchedule
 from lgq_explore.runs.config import TrainConfig
+from lgq_explore.training.objectives.gan import GANSettings
 
 HIGH_RATE = 2e-3
 """Learning rate of AdamW above which it is the first suspect: published runs use 1e-4 to 8e-4, presets at most this."""
@@ -20,6 +21,11 @@ perplexity 805 instead of 169, L1 0.148 instead of 0.138. A quarter of the learn
 
 RESTART_BELOW = 0.05
 """Default of `restart_below` in methods that restart dead codes."""
+
+GAN_RATE = 1e-4
+"""Default learning rate of a discriminator, above which it is the first suspect; published recipes use up to 3e-4."""
+FEW_PICTURES = 0.001
+"""LeCam's weight where there are few pictures (Tseng et al. 2021)."""
 
 EFFECTIVE_START, EFFECTIVE_END = 16, 1.1
 """Both ends of a schedule in effective codes per token, a unit that means the same at any D and K."""
@@ -87,6 +93,39 @@ def end_colder(config: TrainConfig, cold_enough: float | None, gap: str) -> Chan
     end = cold_enough / (config.backbone.dim if schedule.unit == "per_dimension" else 1)
     words = f"End the schedule colder: with today's codebook the gap is under {gap} from τ = {cold_enough:.2g} down."
     return Change(words, _schedule({"end": f"{_rounded_down(end):g}", **shape}))
+
+
+def hold_back(gan: GANSettings) -> Change:
+    """The first measure against a discriminator that is too sure which the recipe does not take yet."""
+    if gan.learning_rate > GAN_RATE:
+        rate = min(gan.learning_rate / 4, GAN_RATE)
+        return Change("Let the discriminator learn more slowly.", (f"objectives.gan.learning_rate={rate:.2g}",))
+    if gan.r1_weight == 0:
+        return Change("Penalise the discriminator for its slope at real crops.", ("objectives.gan.r1_weight=10",))
+    words = "Penalise logits that part from those of the other kind, as one does with few pictures."
+    return Change(words, (f"objectives.gan.lecam_weight={max(10 * gan.lecam_weight, FEW_PICTURES):.2g}",))
+
+
+def start_later(config: TrainConfig, gan: GANSettings) -> Change:
+    """A start after twice as many steps, and at least after a quarter of them; a longer training if it has no more."""
+    later = max(2 * gan.start_step, config.steps // 4, 2 * config.warmup_steps + 1)
+    longer = () if later < config.steps else (f"steps={2 * later}",)
+    words = "Start the GAN when the reconstruction has settled" + (", and train longer." if longer else ".")
+    return Change(words, (f"objectives.gan.start_step={later}", *longer))
+
+
+def lighter_reconstruction(config: TrainConfig) -> Change:
+    """Weights of all terms but the GAN's divided so that the largest is 1; a fixed weight of the GAN if none is larger.
+
+    AdamW's steps do not depend on the scale of a loss. λ does, and so it comes off its clamp, while its product with
+    the adversarial gradient stays in proportion.
+    """
+    weights = {name: weight for name, weight in config.loss_weights.items() if name != "gan"}
+    heaviest = max(weights.values(), default=0.0)
+    if heaviest <= 1:
+        return Change("Weigh the GAN by hand.", ("objectives.gan.adaptive=false",))
+    words = f"Divide the weights of the other terms by {heaviest:g}."
+    return Change(words, tuple(f"loss_weights.{name}={weight / heaviest:.3g}" for name, weight in weights.items()))
 
 
 def _schedule(settings: dict[str, str]) -> tuple[str, ...]:

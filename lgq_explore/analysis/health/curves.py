@@ -7,9 +7,13 @@ import math
 import pandas as pd
 
 from lgq_explore.frames.health import RULE_CURVES
+from lgq_explore.training.objectives.gan import gan_settings
+from lgq_explore.training.objectives.last_layer import LARGEST_WEIGHT
 
+from .adversarial_rules import MARGINS, logit_margin
 from .evidence import Evidence
-from .rules import DEAF, DESERTED, ONE_BIT, RECONSTRUCTION, RISEN, collapsed_under, logged, windowed_usage
+from .rule_parts import RECONSTRUCTION, logged
+from .rules import DEAF, DESERTED, ONE_BIT, RISEN, collapsed_under, windowed_usage
 
 
 def rule_curves(evidence: Evidence) -> pd.DataFrame:
@@ -25,6 +29,8 @@ def rule_curves(evidence: Evidence) -> pd.DataFrame:
         _gain(evidence),
         _shared_codes(evidence),
         _reconstruction(evidence),
+        _logits(evidence),
+        _adaptive_weight(evidence),
     ]
     return RULE_CURVES.frame(pd.concat(parts, ignore_index=True))
 
@@ -59,6 +65,19 @@ def _reconstruction(evidence: Evidence) -> pd.DataFrame:
     )  # relative to the lowest so far: a loss that only falls is never above it
     quantity = f"{RECONSTRUCTION} of a step"
     return _curve("reconstruction getting worse", quantity, steps, RECONSTRUCTION, upper=upper)
+
+
+def _logits(evidence: Evidence) -> pd.DataFrame:
+    gan, steps = gan_settings(evidence.config), logged(evidence, "gan_logits_real")
+    if gan is None or steps.empty:
+        return pd.DataFrame()
+    lesser = steps.assign(margin=logit_margin(steps))
+    return _curve("discriminator has won", "least mean logit on its side", lesser, "margin", upper=MARGINS[gan.loss])
+
+
+def _adaptive_weight(evidence: Evidence) -> pd.DataFrame:
+    name = "gan_adaptive_weight"
+    return _curve("adaptive weight at its clamp", "λ of a step", logged(evidence, name), name, upper=LARGEST_WEIGHT)
 
 
 def _curve(

@@ -1,21 +1,34 @@
 """Rules that recognise from a run's evidence what goes wrong.
 
 Each rule is a function from `Evidence` to a `Verdict`; RULES lists them all. Each threshold is a constant of this
-module with its reason, and the verdict states it beside the measured number.
+module, or of `adversarial_rules`, with its reason, and the verdict states it beside the measured number.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import pandas as pd
 
 from lgq_explore.frames.health import FINE, NOT_APPLICABLE, TROUBLE, WARNING, State
 
+from .adversarial_rules import adaptive_weight_clamped, discriminator_won, started_early
 from .advice import Change, bring_codes_back, end_colder, slower, soften
 from .evidence import NO_TEMPERATURE, SMALL_GAP, Evidence
+from .rule_parts import (
+    RECONSTRUCTION,
+    SMOOTHED,
+    Rule,
+    Verdict,
+    logged,
+    logged_reconstruction,
+    nothing_logged,
+    percent,
+    progress,
+    records,
+    sentence,
+)
 
 FEW_SHARE = 0.03
 """Perplexity, as a share of its maximum, below which a codebook has collapsed.
@@ -51,27 +64,8 @@ SEEN = 3.0
 LARGE_GAP = 0.5
 """Soft–hard gap, as a share of the tokens' spread: soft vectors are halfway from their codes to the mean of all."""
 
-RECONSTRUCTION = "loss_l1"
-"""Column of the history with the reconstruction loss."""
-
 RISEN = 1.5
 """Reconstruction loss over its lowest above which it rises: batches of the tutorial's runs differ by a tenth."""
-SMOOTHED = 3
-"""Number of logged steps whose median is taken, so that a single bad batch does not count as a trend."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The verdict of a rule. value: the number that it judged. threshold: where the state changes. NaN for none."""
-
-    state: State
-    finding: str
-    change: Change | None = None
-    value: float = math.nan
-    threshold: float = math.nan
-
-
-Rule = Callable[[Evidence], Verdict]
 
 
 def collapse(evidence: Evidence) -> Verdict:
@@ -80,7 +74,7 @@ def collapse(evidence: Evidence) -> Verdict:
     if usage.empty:
         # A grid, for example, begins with a few of its codes.
         return Verdict(NOT_APPLICABLE, f"No window of usage, {evidence.config.window_steps:,d} steps, is full yet.")
-    steps = _records(usage)
+    steps = records(usage)
     now = steps[-1]
     most = _most_codes(evidence, now["tokens"])
     few = collapsed_under(evidence, now["tokens"])
@@ -104,16 +98,16 @@ def centres_leaving(evidence: Evidence) -> Verdict:
     """The share of centres that no encoded token is near to, by `centre_places`."""
     if evidence.centres.empty:
         return _missing(evidence, "centres")
-    places = _records(evidence.centres)
+    places = records(evidence.centres)
     first, now = places[0], places[-1]
     reach = now["reach"] / now["spread"] if now["spread"] else 1.0
     seen = (
-        f"{now['outside'] * now['codes']:,.0f} of K = {now['codes']:,.0f} centres ({_percent(now['outside'])}) lie "
+        f"{now['outside'] * now['codes']:,.0f} of K = {now['codes']:,.0f} centres ({percent(now['outside'])}) lie "
         f"outside the latents at step {now['step']:,.0f}: farther from every one of N = {now['tokens']:,.0f} "
         f"{evidence.kind_of_tokens} than {'' if reach == 1 else f'{reach:.2g} times '}the tokens' spread"
     )
     if now["outside"] < DESERTED:
-        finding = f"No: {seen}; from {_percent(DESERTED)} on is a warning."
+        finding = f"No: {seen}; from {percent(DESERTED)} on is a warning."
         return Verdict(FINE, finding, None, now["outside"], DESERTED)
     who = "they left the latents" if now["moved"] > now["distance"] / 2 else "the latents left them"
     finding = (
@@ -121,7 +115,7 @@ def centres_leaving(evidence: Evidence) -> Verdict:
         f"{first['step']:,.0f}: {who}."
     )
     if len(places) > 1:
-        finding += f" With the codebook of step {places[-2]['step']:,.0f} it is {_percent(places[-2]['outside'])}."
+        finding += f" With the codebook of step {places[-2]['step']:,.0f} it is {percent(places[-2]['outside'])}."
     state: State = TROUBLE if now["outside"] >= HALF_DESERTED else WARNING
     return Verdict(state, finding, bring_codes_back(evidence.config), now["outside"], DESERTED)
 
@@ -129,14 +123,14 @@ def centres_leaving(evidence: Evidence) -> Verdict:
 def encoder_deaf(evidence: Evidence) -> Verdict:
     """How many of the logged steps had a median encoder gain under 1 %; straight-through's is 1."""
     name = "encoder_gain_share_below_1_percent"
-    gains = _records(logged(evidence, name))
+    gains = records(logged(evidence, name))
     if not gains:
         return _without_temperature(evidence)
     deaf, now = sum(row[name] > DEAF for row in gains), gains[-1]
     seen = (
         f"{deaf} of {len(gains)} logged steps had a median encoder gain under 1 %; at step {now['step']:,.0f} "
         f"the median is {now['encoder_gain_median']:.2g}, the mean {now['encoder_gain_mean']:.2g}, and "
-        f"{_percent(now[name])} of the step's N = {evidence.tokens_a_step:,d} tokens are under 1 %"
+        f"{percent(now[name])} of the step's N = {evidence.tokens_a_step:,d} tokens are under 1 %"
     )
     share = deaf / len(gains)
     if share <= OFTEN_DEAF:
@@ -147,7 +141,7 @@ def encoder_deaf(evidence: Evidence) -> Verdict:
 
 def temperature_meaningless(evidence: Evidence) -> Verdict:
     """Whether the choices stayed within one bit of hard, or of uniform, at all temperatures of the run."""
-    steps = _records(logged(evidence, "effective_codes"))
+    steps = records(logged(evidence, "effective_codes"))
     if not steps:
         return _without_temperature(evidence)
     size, first, last = _size(evidence), steps[0], steps[-1]
@@ -186,7 +180,7 @@ def too_few_tokens(evidence: Evidence) -> Verdict:
         words.append(f"Take the usage loss without this bias, or batches of {enough:,d} crops.")
         assignments.append("quantizer.usage_form=unbiased")
     if tokens_a_code < SEEN:
-        shown = _percent(-math.expm1(-tokens_a_code))
+        shown = percent(-math.expm1(-tokens_a_code))
         reasons.append(f"Even codes used all alike would show only {shown} of themselves in the window.")
         words.append("Count usage over more steps, or take fewer codes.")
         assignments.append(f"window_steps={math.ceil(SEEN * size / step)}")
@@ -210,17 +204,17 @@ def soft_hard_gap(evidence: Evidence) -> Verdict:
     if not softness:
         return _missing(evidence, "softness")
     if not evidence.is_finished:
-        return Verdict(NOT_APPLICABLE, f"The temperature is still on its way: {_progress(evidence)}.")
+        return Verdict(NOT_APPLICABLE, f"The temperature is still on its way: {progress(evidence)}.")
     gap = softness["relative_gap"]
     seen = (
-        f"at the last temperature, τ = {softness['temperature']:.3g}, soft vectors lie {_percent(gap)} of the tokens' "
+        f"at the last temperature, τ = {softness['temperature']:.3g}, soft vectors lie {percent(gap)} of the tokens' "
         f"spread from their codes; {softness['effective_codes']:.3g} codes share a token, and the chosen one holds "
-        f"{_percent(softness['max_p'])} of it (N = {softness['tokens']:,.0f} {evidence.kind_of_tokens})"
+        f"{percent(softness['max_p'])} of it (N = {softness['tokens']:,.0f} {evidence.kind_of_tokens})"
     )
     if gap < SMALL_GAP:
-        return Verdict(FINE, f"No: {seen}; from {_percent(SMALL_GAP)} on is a warning.", None, gap, SMALL_GAP)
-    finding = f"{_sentence(seen)} The decoder saw the codes, the gradients were those of the soft vectors."
-    change = end_colder(evidence.config, evidence.cold_enough, _percent(SMALL_GAP))
+        return Verdict(FINE, f"No: {seen}; from {percent(SMALL_GAP)} on is a warning.", None, gap, SMALL_GAP)
+    finding = f"{sentence(seen)} The decoder saw the codes, the gradients were those of the soft vectors."
+    change = end_colder(evidence.config, evidence.cold_enough, percent(SMALL_GAP))
     return Verdict(TROUBLE if gap >= LARGE_GAP else WARNING, finding, change, gap, SMALL_GAP)
 
 
@@ -228,7 +222,7 @@ def reconstruction_worse(evidence: Evidence) -> Verdict:
     """The reconstruction loss at the end of the history against its lowest, and against its first."""
     name = RECONSTRUCTION
     if evidence.history.empty:
-        return _nothing_logged()
+        return nothing_logged()
     if name not in evidence.history:
         return Verdict(NOT_APPLICABLE, f"The history has no {name}: the recipe gives that term no weight.")
     minimised = logged_reconstruction(evidence)
@@ -258,7 +252,7 @@ def unfinished(evidence: Evidence) -> Verdict:
     made, steps = float(evidence.finished_steps), float(evidence.config.steps)
     if evidence.is_finished:
         return Verdict(FINE, f"No: all {evidence.config.steps:,d} steps were made.", None, made, steps)
-    finding = f"{_sentence(_progress(evidence))} The other rules speak of the run so far."
+    finding = f"{sentence(progress(evidence))} The other rules speak of the run so far."
     words = f"Look again when it is done. If nobody trains it now, go on with: lgq-explore resume {evidence.run}"
     return Verdict(WARNING, finding, Change(words), made, steps)
 
@@ -271,6 +265,9 @@ RULES: Mapping[str, Rule] = {
     "too few tokens for K": too_few_tokens,
     "soft–hard gap left at the end": soft_hard_gap,
     "reconstruction getting worse": reconstruction_worse,
+    "discriminator has won": discriminator_won,
+    "GAN started too early": started_early,
+    "adaptive weight at its clamp": adaptive_weight_clamped,
     "training unfinished": unfinished,
 }
 """The rules, by the trouble that each looks for."""
@@ -284,12 +281,6 @@ def collapsed_under(evidence: Evidence, tokens: float) -> float:
     return max(FEWEST, FEW_SHARE * _most_codes(evidence, tokens))
 
 
-def logged(evidence: Evidence, name: str) -> pd.DataFrame:
-    """The rows of the history in which a column has a number; none where there is no such column."""
-    history = evidence.history
-    return history[history[name].notna()] if name in history else history.iloc[:0]
-
-
 def windowed_usage(evidence: Evidence) -> pd.DataFrame:
     """step, active, perplexity, tokens of the window; rows of whole windows only."""
     span = f"last_{evidence.config.window_steps}_steps"
@@ -300,24 +291,12 @@ def windowed_usage(evidence: Evidence) -> pd.DataFrame:
     return usage[usage["step"] >= evidence.config.window_steps]
 
 
-def logged_reconstruction(evidence: Evidence) -> pd.DataFrame:
-    """The rows of the history from the step on at which the reconstruction loss is first minimised; empty for none."""
-    term = RECONSTRUCTION.removeprefix("loss_")
-    start = evidence.config.objectives.get(term, {}).get("start_step", 0)
-    history = evidence.history
-    return history[history["step"] > start] if RECONSTRUCTION in history else history.iloc[:0]
-
-
 def tokens_in_window(evidence: Evidence) -> int:
     """N over which usage was last counted, or will be."""
     usage, config = windowed_usage(evidence), evidence.config
     if len(usage):
         return int(usage["tokens"].iloc[-1])
     return evidence.tokens_a_step * min(config.window_steps, config.steps)
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, float]]:
-    return [{str(name): float(value) for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _most_codes(evidence: Evidence, tokens: float) -> float:
@@ -340,28 +319,12 @@ def _usage_flattens(evidence: Evidence) -> bool:
 # How it is said
 
 
-def _nothing_logged() -> Verdict:
-    return Verdict(NOT_APPLICABLE, "Nothing has been logged yet.")
-
-
 def _without_temperature(evidence: Evidence) -> Verdict:
-    return _nothing_logged() if evidence.history.empty else Verdict(NOT_APPLICABLE, _sentence(NO_TEMPERATURE))
+    return nothing_logged() if evidence.history.empty else Verdict(NOT_APPLICABLE, sentence(NO_TEMPERATURE))
 
 
 def _missing(evidence: Evidence, what: str) -> Verdict:
-    return Verdict(NOT_APPLICABLE, _sentence(evidence.missing.get(what, "it was not looked at")))
-
-
-def _progress(evidence: Evidence) -> str:
-    return f"step {evidence.finished_steps:,d} of {evidence.config.steps:,d}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
-
-
-def _sentence(words: str) -> str:
-    return f"{words[0].upper()}{words[1:]}."
+    return Verdict(NOT_APPLICABLE, sentence(evidence.missing.get(what, "it was not looked at")))
 
 
 def _shared(step: Mapping[str, float]) -> str:

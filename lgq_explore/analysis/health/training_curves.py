@@ -1,4 +1,4 @@
-"""Losses, usage, softness and temperature over the steps of training."""
+"""Losses, usage, softness, temperature, and the discriminator's life, over the steps of training."""
 
 from __future__ import annotations
 
@@ -12,15 +12,24 @@ import pandas as pd
 from lgq_explore.errors import InputError
 from lgq_explore.frames.health import (
     ACTIVE_CODES,
+    ADAPTIVE_WEIGHT,
+    BALANCE,
     BY_HAND,
     CODEBOOK_SIZE,
     EFFECTIVE_CODES,
     GAIN_MEAN,
     GAIN_MEDIAN,
     IN_FORCE,
+    LECAM,
+    LOGITS,
     LOSSES,
     PANELS,
+    PENALTIES,
     PERPLEXITY,
+    R1,
+    REAL,
+    RECONSTRUCTED,
+    SHARES,
     SOFTNESS,
     TEMPERATURE,
     TOKENS,
@@ -41,6 +50,11 @@ _QUANTITIES = {
     "encoder_gain_median": (SOFTNESS, GAIN_MEDIAN),
     "temperature": (TEMPERATURE, IN_FORCE),
     "temperature_override": (TEMPERATURE, BY_HAND),
+    "gan_logits_real": (LOGITS, REAL),
+    "gan_logits_reconstructed": (LOGITS, RECONSTRUCTED),
+    "gan_adaptive_weight": (ADAPTIVE_WEIGHT, BALANCE),
+    "gan_lecam": (PENALTIES, LECAM),
+    "gan_r1": (PENALTIES, R1),
 }
 _COUNTED = {"active_codes": ACTIVE_CODES, "perplexity": PERPLEXITY, "tokens": TOKENS}
 
@@ -55,11 +69,13 @@ class _Curve:
 def training_curves(history: pd.DataFrame, codebook_size: int | None = None) -> pd.DataFrame:
     """The history of a run as a tidy frame: `frames.health.TRAINING_CURVES`.
 
-    It has what the method's history holds: fixed grids have no temperature. Losses are unweighted, except for the
-    "weighted sum" that is minimised. Usage is counted over the window that its quantity names, and the quantity
-    `tokens` says over how many tokens. With `codebook_size` (K) the panel of active codes also holds K, their upper
-    limit. Values that a history leaves empty stay as NaN, so that a method has the same quantities from its first row
-    to its last. A history of more than `LARGEST_HISTORY` rows is thinned evenly; its first and last row stay.
+    It has what the run's history holds: fixed grids have no temperature, and only recipes with a GAN a discriminator.
+    Losses and penalties are unweighted, except for the "weighted sum" that is minimised. Logits are means over the
+    crops of a step. Shares are those of each term in the gradient at the decoder's last layer. Usage is counted over
+    the window that its quantity names, and the quantity `tokens` says over how many tokens. With `codebook_size` (K)
+    the panel of active codes also holds K, their upper limit. Values that a history leaves empty stay as NaN, so that a
+    run has the same quantities from its first row to its last. A history of more than `LARGEST_HISTORY` rows is thinned
+    evenly; its first and last row stay.
 
     Raises:
         InputError: a history without steps, or with a loss or diagnostic that is not a number.
@@ -83,6 +99,8 @@ def _curves(history: pd.DataFrame) -> Iterator[_Curve]:
             yield _Curve(column, LOSSES, WEIGHTED_SUM)
         elif column.startswith("loss_"):
             yield _Curve(column, LOSSES, column.removeprefix("loss_"))
+        elif column.startswith("gradient_share_"):
+            yield _Curve(column, SHARES, column.removeprefix("gradient_share_"))
         elif windowed := _WINDOWED.fullmatch(column):
             yield _Curve(column, USAGE, over_window(_COUNTED[windowed["what"]], windowed["steps"]))
         elif column in _QUANTITIES:

@@ -54,6 +54,6 @@ def _lowest(agreement: pd.DataFrame) -> float:
 def _title(agreement: pd.DataFrame) -> Title:
     first = agreement.iloc[0]
     crops, photographs = int(first["images"]), int(first["photographs"])
-    return Title(
-        "Agreement of codes", f"N = {int(first['tokens']):,d} tokens of {crops} crops, {photographs} photographs"
-    )
+    counted = f"N = {int(first['tokens']):,d} tokens of {crops} crops, {photographs} photographs"
+    unequal = agreement["unequal_phase"].replace("", np.nan).dropna().unique()
+    return Title("Agreement of codes", ". ".join([counted, *unequal]))

@@ -1,4 +1,4 @@
-"""Losses, usage, softness and temperature over the steps of training."""
+"""Losses, usage, softness, temperature, and the discriminator's life, over the steps of training."""
 
 from __future__ import annotations
 
@@ -19,15 +19,25 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from lgq_explore.errors import InputError
 from lgq_explore.frames.health import (
     ACTIVE_CODES,
+    ADAPTIVE_WEIGHT,
+    BALANCE,
     BY_HAND,
     CODEBOOK_SIZE,
     EFFECTIVE_CODES,
     GAIN_MEAN,
     GAIN_MEDIAN,
     IN_FORCE,
+    LECAM,
+    LOGITS,
     LOSSES,
+    PENALTIES,
     PERPLEXITY,
+    R1,
+    REAL,
+    RECONSTRUCTED,
+    SHARES,
     SOFTNESS,
+    STEP_MARKS,
     TEMPERATURE,
     TOKENS,
     TRAINING_CURVES,
@@ -40,7 +50,9 @@ from ..live import Trace, live_figure
 from ..paper import legend_above
 from ..printing import new_figure, panel_grid, publication_style, publish_sentence, publish_title
 from ..run_looks import DASHES
+from ..step_marks import NO_MARKS, live_marks, publish_marks
 from ..style import (
+    AXIS,
     BLACK,
     BLUE,
     GREEN,
@@ -87,11 +99,15 @@ class _Line:
 
 @dataclass(frozen=True)
 class _Panel:
-    """A group of quantities: its heading, and what its left and right axes measure."""
+    """A group of quantities: its heading, and what its left and right axes measure.
+
+    signed: whether values may lie below 0.
+    """
 
     heading: str
     left: str
     log: bool = False
+    signed: bool = False
     right: str = ""
     on_right: tuple[str, ...] = ()
 
@@ -106,6 +122,11 @@ LINES = {
     GAIN_MEDIAN: _Line(VERMILION, "median (dotted)", dash="dot"),
     IN_FORCE: _Line(BLUE, "in force"),
     BY_HAND: _Line(VERMILION, "set by hand", width=5),
+    REAL: _Line(BLUE),
+    RECONSTRUCTED: _Line(VERMILION),
+    BALANCE: _Line(BLUE, "λ"),
+    R1: _Line(BLUE),
+    LECAM: _Line(ORANGE),
 }
 """Looks of known quantities; others take COLOURS in their order."""
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY_BLUE)
@@ -121,14 +142,18 @@ PANELS = {
         on_right=(GAIN_MEAN, GAIN_MEDIAN),
     ),
     TEMPERATURE: _Panel("Temperature", "temperature τ", log=True),
+    LOGITS: _Panel("Logits of the discriminator", "mean logit", signed=True),
+    ADAPTIVE_WEIGHT: _Panel("Adaptive weight", "adaptive weight λ", log=True),
+    PENALTIES: _Panel("Penalties", "penalty", log=True),
+    SHARES: _Panel("Gradient of the decoder", "share of the gradient"),
 }
 
 
-def draw_training_curves(curves: pd.DataFrame, columns: int = 2) -> go.Figure:
+def draw_training_curves(curves: pd.DataFrame, marks: pd.DataFrame = NO_MARKS, columns: int = 2) -> go.Figure:
     """The frame's panels, in one column or two; one trace per quantity, in the frame's order.
 
-    curves: that of `analysis.health.training_curves`. In one column, panels share the axis of steps, and have
-    no titles at their other axes.
+    curves: that of `analysis.health.training_curves`. marks: that of `analysis.health.step_marks`, each a line in every
+    panel. In one column, panels share the axis of steps, and have no titles at their other axes.
 
     Raises:
         InputError: a column is missing, or a panel is unknown.
@@ -137,12 +162,14 @@ def draw_training_curves(curves: pd.DataFrame, columns: int = 2) -> go.Figure:
     traces: list[Trace] = []
     axes: dict[str, Any] = {}
     headings: list[dict[str, Any]] = []
-    for place in _places(len(panels), columns):
+    places = _places(len(panels), columns)
+    for place in places:
         name = panels[place.index]
         panel, lines, values = PANELS[name], _quantities(curves, name), curves[curves["panel"] == name]
         traces += _panel_traces(place, panel, lines, values)
         axes |= _panel_axes(place, panel, values)
         headings.append(note(_heading(panel, lines, place), place.across[0], place.up[1]))
+    drawn = live_marks(marks, curves["step"], [place.left for place in places], 1 if columns == 1 else None)
     return live_figure(
         traces,
         layout(
@@ -152,7 +179,8 @@ def draw_training_curves(curves: pd.DataFrame, columns: int = 2) -> go.Figure:
             margin=_stacked_margin(headings) if columns == 1 else {"l": 64, "r": 12, "t": 84, "b": 48},
             showlegend=False,
             hovermode="x unified",
-            annotations=[*headings, sentence_when_empty(NOTHING_LOGGED, empty=curves.empty)],
+            shapes=drawn.lines,
+            annotations=[*headings, *drawn.names, sentence_when_empty(NOTHING_LOGGED, empty=curves.empty)],
             **(axes or {"xaxis": {"visible": False}, "yaxis": {"visible": False}}),
         ),
     )
@@ -164,15 +192,17 @@ def _stacked_margin(headings: list[dict[str, Any]]) -> dict[str, int]:
     return {"l": 48, "r": 40, "t": 62 + NAMES_HEIGHT * names, "b": 44}
 
 
-def publish_training_curves(curves: pd.DataFrame) -> Figure:
+def publish_training_curves(curves: pd.DataFrame, marks: pd.DataFrame = NO_MARKS) -> Figure:
     """What `draw_training_curves` shows, to print. Arguments and errors are the same."""
     panels = _panels(curves)
+    STEP_MARKS.require(marks)
     with publication_style():
         if not panels:
             return publish_sentence(new_figure(7, 2), NOTHING_LOGGED)
         figure, grid = panel_grid(len(panels), 2, 4.2, 2.85)
         for axes, name in zip(grid, panels, strict=True):
             _publish_panel(axes, PANELS[name], curves[curves["panel"] == name])
+            publish_marks(axes, marks, curves["step"])
         publish_title(figure, _title(curves))
     return figure
 
@@ -255,7 +285,7 @@ def _panel_traces(place: _Place, panel: _Panel, lines: dict[str, _Line], curves:
         yield {
             "type": "scatter",
             "x": values["step"].to_numpy(dtype=np.float32),
-            "y": values["value"].to_numpy(dtype=np.float32),
+            "y": _shown(panel, quantity, values["value"]).to_numpy(dtype=np.float32),
             "mode": "lines+markers" if line.dash == "solid" and len(values) <= MOST_MARKED_ROWS else "lines",
             "name": line.label,
             "line": {"color": line.colour, "dash": line.dash, "width": line.width},
@@ -266,8 +296,14 @@ def _panel_traces(place: _Place, panel: _Panel, lines: dict[str, _Line], curves:
         }
 
 
+def _shown(panel: _Panel, quantity: str, values: pd.Series) -> pd.Series:
+    """The values that the axis has a place for: a logarithmic one has none for those of an adversarial loss below 0."""
+    return values.where(values > 0) if panel.log and quantity not in panel.on_right else values
+
+
 def _panel_axes(place: _Place, panel: _Panel, curves: pd.DataFrame) -> dict[str, dict[str, Any]]:
     scale = _log_axis(curves, panel, MOST_TICKS) if panel.log else {"rangemode": "tozero"}
+    zero: dict[str, Any] = {"zeroline": True, "zerolinecolor": AXIS} if panel.signed else {}
     steps = axis(
         STEPS if place.has_steps else "",
         domain=list(place.across),
@@ -280,7 +316,7 @@ def _panel_axes(place: _Place, panel: _Panel, curves: pd.DataFrame) -> dict[str,
     left, right = ("", "") if place.is_stacked else (panel.left, panel.right)
     axes = {
         "xaxis" + place.left: steps,
-        "yaxis" + place.left: axis(left, domain=list(place.up), anchor="x" + place.left, **scale),
+        "yaxis" + place.left: axis(left, domain=list(place.up), anchor="x" + place.left, **scale, **zero),
     }
     if panel.right:
         axes["yaxis" + place.right] = axis(
@@ -306,7 +342,7 @@ def _publish_panel(axes: Axes, panel: _Panel, curves: pd.DataFrame) -> None:
         rows = curves[curves["quantity"] == quantity]
         (right if quantity in panel.on_right else axes).plot(
             rows["step"],
-            rows["value"],
+            _shown(panel, quantity, rows["value"]),
             color=line.colour,
             linestyle=DASHES[line.dash],
             linewidth=0.8 * line.width,
@@ -321,7 +357,7 @@ def _publish_panel(axes: Axes, panel: _Panel, curves: pd.DataFrame) -> None:
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if dense else (1,)))
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.tick_params(axis="y", which="minor", length=0)
-    else:
+    elif not panel.signed:
         axes.set_ylim(bottom=0)
     axes.set(xlabel=STEPS, ylabel=panel.left)
     handles = [*axes.get_lines(), *(right.get_lines() if right is not axes else [])]

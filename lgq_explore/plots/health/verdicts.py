@@ -21,6 +21,7 @@ from ..live import Trace, live_figure
 from ..paper import fitting_columns, fitting_letters, line_inches, present_paper
 from ..printing import figure_of_size, publication_style, publish_title
 from ..run_looks import translucent
+from ..step_marks import NO_MARKS, live_marks, publish_marks
 from ..style import (
     BLUE,
     GREEN,
@@ -39,7 +40,10 @@ from ..style import (
 
 TITLE = "Health"
 NO_CURVES = "No step has been logged yet: there are no curves to read."
-COLUMNS_OF_CURVES = 3
+COLUMNS_OF_CURVES, MOST_COLUMNS = 3, 4
+"""Columns of interactive curves; of more than two rows of them there would be no room below the findings."""
+COLUMN_WIDTH = 213
+"""Screen pixels that a column needs at least: three of them fit a cell of 640."""
 ROW_HEIGHT, HEAD_HEIGHT = 160, 80
 """Screen pixels of a row of curves, and of what stands above them all."""
 ROW_GAP = 97
@@ -56,7 +60,7 @@ LEAST_WORDS, WORDS_SHARE = 5.0, 0.93
 """Inches below which a printed figure has no room for findings; the share of its width that words fill."""
 LIMITS = ("lower", "upper")
 LOG_DECADES = 1.5
-"""Powers of ten that a curve spans above which its axis is logarithmic."""
+"""Powers of ten that a curve and its limits span above which its axis is logarithmic."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +80,22 @@ STATE_LOOKS: dict[str, StateLook] = {
 """Symbols differ as well as colours, and the name of the state always stands beside them."""
 
 
-def draw_verdicts(curves: pd.DataFrame, verdicts: pd.DataFrame, detail: str = "") -> go.Figure:
+def draw_verdicts(
+    curves: pd.DataFrame, verdicts: pd.DataFrame, detail: str = "", marks: pd.DataFrame = NO_MARKS
+) -> go.Figure:
     """The curves that rules read, with dashed limits and a shaded area beyond them; above each the rule's verdict.
 
-    curves: that of `analysis.health.rule_curves`. verdicts: that of `analysis.health.assess`, of the same run.
+    curves: that of `analysis.health.rule_curves`. verdicts: that of `analysis.health.assess`, of the same run. marks:
+    that of `analysis.health.step_marks`, each a line in every curve.
 
     Raises:
         InputError: a column is missing, or a curve has no verdict.
     """
     panels = list(_panels(curves, verdicts))
-    rows = -(-len(panels) // COLUMNS_OF_CURVES)
-    places = [_Place(index, rows) for index in range(len(panels))]
+    columns = COLUMNS_OF_CURVES if len(panels) <= 2 * COLUMNS_OF_CURVES else MOST_COLUMNS
+    rows = -(-len(panels) // columns)
+    places = [_Place(index, rows, columns) for index in range(len(panels))]
+    drawn = live_marks(marks, curves["step"], [place.number for place in places])
     figure_axes: dict[str, Any] = {}
     for place, panel in zip(places, panels, strict=True):
         figure_axes |= _axes(place, panel)
@@ -94,12 +103,14 @@ def draw_verdicts(curves: pd.DataFrame, verdicts: pd.DataFrame, detail: str = ""
         [trace for place, panel in zip(places, panels, strict=True) for trace in _traces(place, panel)],
         layout(
             Title("Curves that the rules read", detail),
-            least_width=640,
+            least_width=columns * COLUMN_WIDTH,
             height=HEAD_HEIGHT + ROW_HEIGHT * max(1, rows),
             margin={"l": 56, "r": 12, "t": 90, "b": 40},
             showlegend=False,
+            shapes=drawn.lines,
             annotations=[
                 *(_heading(place, panel) for place, panel in zip(places, panels, strict=True)),
+                *drawn.names,
                 sentence_when_empty(NO_CURVES, empty=not panels),
             ],
             **(figure_axes or {"xaxis": {"visible": False}, "yaxis": {"visible": False}}),
@@ -107,7 +118,9 @@ def draw_verdicts(curves: pd.DataFrame, verdicts: pd.DataFrame, detail: str = ""
     )
 
 
-def publish_verdicts(curves: pd.DataFrame, verdicts: pd.DataFrame, detail: str = "") -> Figure:
+def publish_verdicts(
+    curves: pd.DataFrame, verdicts: pd.DataFrame, detail: str = "", marks: pd.DataFrame = NO_MARKS
+) -> Figure:
     """All verdicts in words, and under them what `health.draw_verdicts` shows. Arguments and errors are the same."""
     panels = list(_panels(curves, verdicts))
     columns = fitting_columns(COLUMNS_OF_CURVES)
@@ -137,6 +150,7 @@ def publish_verdicts(curves: pd.DataFrame, verdicts: pd.DataFrame, detail: str =
         for index, panel in enumerate(panels):
             axes = figure.add_subplot(grid[1 + index // columns, index % columns])
             _publish_panel(axes, panel, panel.printed_heading(width / columns))
+            publish_marks(axes, marks, curves["step"])
         publish_title(figure, Title(TITLE, detail))
     return figure
 
@@ -156,8 +170,8 @@ class _Panel:
 
     @property
     def is_log(self) -> bool:
-        values = self.curve["value"]
-        return bool((values > 0).all() and values.max() / values.min() > 10**LOG_DECADES)
+        marks = self.curve[["value", *LIMITS]].melt(value_name="mark")["mark"].dropna()
+        return bool((marks > 0).all() and marks.max() / marks.min() > 10**LOG_DECADES)
 
     @property
     def span(self) -> tuple[float, float]:
@@ -197,10 +211,11 @@ def _panels(curves: pd.DataFrame, verdicts: pd.DataFrame) -> Iterator[_Panel]:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a curve lies among `rows` of them, from the top, and plotly's number of its axes."""
+    """Where a curve lies in a grid of them, from the top, and plotly's number of its axes."""
 
     index: int
     rows: int
+    columns: int
 
     @property
     def number(self) -> str:
@@ -208,15 +223,15 @@ class _Place:
 
     @property
     def across(self) -> tuple[float, float]:
-        width = (1 - GAP * (COLUMNS_OF_CURVES - 1)) / COLUMNS_OF_CURVES
-        start = (self.index % COLUMNS_OF_CURVES) * (width + GAP)
+        width = (1 - GAP * (self.columns - 1)) / self.columns
+        start = (self.index % self.columns) * (width + GAP)
         return start, min(1.0, start + width)
 
     @property
     def up(self) -> tuple[float, float]:
         gap = ROW_GAP / (ROW_HEIGHT * self.rows - 50)
         height = (1 - gap * (self.rows - 1)) / self.rows
-        top = 1 - (self.index // COLUMNS_OF_CURVES) * (height + gap)
+        top = 1 - (self.index // self.columns) * (height + gap)
         return max(0.0, top - height), top
 
 

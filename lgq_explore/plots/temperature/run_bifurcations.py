@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import seaborn
 from matplotlib.figure import Figure
 
+from lgq_explore.frames.health import STEP_MARKS
 from lgq_explore.frames.temperature import BIFURCATIONS
 
 from ..paper import legend_above
 from ..printing import new_figure, publication_style, publish_title
+from ..step_marks import NO_MARKS, publish_marks
 from ..style import BLUE, DEAD, GUIDE, ORANGE, VERMILION, Title
 
 KINDS = {
@@ -20,10 +23,11 @@ KINDS = {
 """Columns that add up to K, with their names and colours, from the bottom of a bar."""
 
 
-def publish_bifurcations(bifurcations: pd.DataFrame) -> Figure:
+def publish_bifurcations(bifurcations: pd.DataFrame, marks: pd.DataFrame = NO_MARKS) -> Figure:
     """Codes of each kind over the steps of training, one bar per snapshot, and below the temperature in force and τ_c.
 
-    bifurcations: of `analysis.temperature.bifurcations`.
+    bifurcations: of `analysis.temperature.bifurcations`. marks: that of `analysis.health.step_marks`, each a line, at
+    its place between the snapshots.
 
     Raises:
         InputError: a column is missing, or there are no snapshots.
@@ -42,9 +46,19 @@ def publish_bifurcations(bifurcations: pd.DataFrame) -> Figure:
         below.plot(steps, bifurcations["critical_temperature"], color=VERMILION, linestyle="--", label=r"$\tau_c$")
         below.set(yscale="log", xlabel="codebook of step", ylabel="τ")
         legend_above(below)
+        places = _between_bars(marks, bifurcations["step"])
+        for axes in (above, below):
+            publish_marks(axes, places, pd.Series(range(len(bifurcations))))
         seaborn.despine(figure)
         publish_title(figure, _title(bifurcations))
     return figure
+
+
+def _between_bars(marks: pd.DataFrame, steps: pd.Series) -> pd.DataFrame:
+    """The marks up to the last snapshot, with places among the bars, which are numbered, instead of steps."""
+    STEP_MARKS.require(marks)
+    reached = marks[marks["step"] <= steps.max()]
+    return reached.assign(step=np.interp(reached["step"], steps, range(len(steps))))
 
 
 def _title(bifurcations: pd.DataFrame) -> Title:

@@ -14,6 +14,7 @@ from ..live import live_figure
 from ..paper import legend_above
 from ..pictures.patches import NO_CODES
 from ..printing import new_figure, publication_style, publish_sentence, publish_title
+from ..step_marks import NO_MARKS, live_marks, publish_marks
 from ..style import LOW_CHART_HEIGHT, Title, axis, layout, method_colour, sentence_when_empty
 
 TITLE = "Tokens over training"
@@ -23,17 +24,22 @@ PRINTED_DASHES = ("-", "--", ":", "-.", (0, (8, 3)), (0, (8, 3, 1, 3)))
 
 
 def draw_code_history(
-    history: pd.DataFrame, *, method: str = "lgq", detail: str = "", sentence: str = NO_CODES
+    history: pd.DataFrame,
+    marks: pd.DataFrame = NO_MARKS,
+    *,
+    method: str = "lgq",
+    detail: str = "",
+    sentence: str = NO_CODES,
 ) -> go.Figure:
     """One line per code: the tokens that each snapshot of the codebook gives to it, against the step.
 
     history: that of `analysis.usage.code_history`, of up to six codes; empty where there is none, and then the
-    `sentence` says why.
+    `sentence` says why. marks: that of `analysis.health.step_marks`, each a vertical line.
 
     Raises:
         InputError: a column is missing, or there are more codes than kinds of lines.
     """
-    codes = _codes(history)
+    codes, drawn = _codes(history), live_marks(marks, history["step"], [""])
     return live_figure(
         [
             {
@@ -63,13 +69,19 @@ def draw_code_history(
             },
             xaxis=axis("step", visible=bool(codes)),
             yaxis=axis("tokens", rangemode="tozero", visible=bool(codes)),
-            annotations=[sentence_when_empty(_wrapped(sentence), empty=not codes)],
+            shapes=drawn.lines,
+            annotations=[*drawn.names, sentence_when_empty(_wrapped(sentence), empty=not codes)],
         ),
     )
 
 
 def publish_code_history(
-    history: pd.DataFrame, *, method: str = "lgq", detail: str = "", sentence: str = NO_CODES
+    history: pd.DataFrame,
+    marks: pd.DataFrame = NO_MARKS,
+    *,
+    method: str = "lgq",
+    detail: str = "",
+    sentence: str = NO_CODES,
 ) -> Figure:
     """What `draw_code_history` shows, to print. Arguments and errors are the same."""
     codes = _codes(history)
@@ -91,6 +103,7 @@ def publish_code_history(
         axes.set(xlabel="step", ylabel="tokens")
         axes.set_ylim(bottom=0)
         legend_above(axes)
+        publish_marks(axes, marks, history["step"])
         seaborn.despine(figure)
         publish_title(figure, Title(TITLE, detail))
     return figure

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lgq_explore.errors import InputError
 from lgq_explore.models.discriminator import PatchDiscriminator, smallest_image
-from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.config import TrainConfig, dataclass_from_json
 
 from .adversarial_losses import ADVERSARIAL_LOSSES, LeCam, r1_penalty
 from .base import TrainingPass
@@ -52,6 +52,21 @@ class GANSettings(LearnedSettings):
     @property
     def is_balanced(self) -> bool:
         return self.adaptive
+
+    @property
+    def full_weight_step(self) -> int:
+        """The number of finished steps from which on the weight has had its full value."""
+        return self.start_step + max(1, self.ramp_steps)
+
+
+def gan_settings(recipe: TrainConfig) -> GANSettings | None:
+    """The settings of a recipe's adversarial term; None for a recipe that gives it no weight.
+
+    Raises InputError for an unknown setting, or one that can't be used.
+    """
+    if not recipe.loss_weights.get("gan"):
+        return None
+    return dataclass_from_json(GANSettings, recipe.objectives.get("gan", {}), "objectives.gan.")
 
 
 class GAN(LearnedObjective):

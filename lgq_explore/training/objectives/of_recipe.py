@@ -128,6 +128,14 @@ def _adaptive_weights(
     return {name: adaptive_weight(reference, losses[name], last_layer) for name in balanced}
 
 
+def reconstruction_terms(recipe: TrainConfig) -> list[str]:
+    """The terms of a recipe that depend on the tokenizer through the reconstruction alone, in their order.
+
+    The history has the discriminator's columns where `gan` is one of them, and shares of the gradient of several.
+    """
+    return [name for name, kind in _kinds(recipe).items() if name in recipe.loss_weights and kind.of_reconstruction]
+
+
 def require_objectives(recipe: TrainConfig) -> None:
     """Raise InputError for an unknown term or setting, for what a term lacks here, and if none starts at step 0."""
     kinds = _kinds(recipe)

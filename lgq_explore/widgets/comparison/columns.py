@@ -32,6 +32,7 @@ COLUMNS: Mapping[str, Column] = {
     "image_size": Column("px"),
     "seed": Column("seed"),
     "step": Column("step", _digits(0)),
+    "gan_steps": Column("GAN steps", _digits(0)),
     "remark": Column("remark"),
     "psnr_db": Column("PSNR", _digits(2)),
     "ssim": Column("SSIM", _digits(3)),
@@ -86,6 +87,6 @@ def split_columns(runs: pd.DataFrame) -> tuple[list[str], dict[str, str]]:
     known = runs[runs["recipe_hash"] != ""]
     alike = known.assign(step=known["step"].astype(str) + known["steps"].astype(str))  # as it is written
     shared = [name for name in SAID_ONCE if len(known) > 1 and alike[name].nunique() == 1]
-    empty = [name for name in (*NUMBERS, "remark") if runs[name].replace("", math.nan).isna().all()]
+    empty = [name for name in (*NUMBERS, "gan_steps", "remark") if runs[name].replace("", math.nan).isna().all()]
     texts = {name: f"{COLUMNS[name].label} {written(name, known.iloc[0].to_dict())}" for name in shared}
     return [name for name in COLUMNS if name not in (*shared, *empty)], texts

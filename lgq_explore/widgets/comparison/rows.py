@@ -17,7 +17,7 @@ from .columns import COLUMNS, IS_TEXT, NUMBERS, written, written_mean
 UNEQUAL = "unequal"
 """In place of a mean of numbers that were not taken alike (`analysis.comparison.over_seeds` says how)."""
 
-TELLING_APART = ("data", "image_size", "steps", "recipe")
+TELLING_APART = ("data", "image_size", "steps", "gan_steps", "recipe")
 """What a table for papers says of recipes beside method and K, where it tells them apart."""
 
 
@@ -70,7 +70,13 @@ def table_for_papers(runs: pd.DataFrame) -> pd.DataFrame:
     for recipe, part in runs[runs["recipe_hash"] != ""].groupby("recipe_hash", sort=False):
         finished = part[part["opens"] & (part["step"] >= part["steps"]).fillna(False)]
         if len(finished):
-            facts = {"recipe": recipe, "steps": f"{finished['steps'].iloc[0]:,d}", "seeds": finished["seed"].nunique()}
+            first = finished.iloc[0]
+            facts = {
+                "recipe": recipe,
+                "steps": f"{first['steps']:,d}",
+                "gan_steps": written("gan_steps", first.to_dict()) or "none",
+                "seeds": finished["seed"].nunique(),
+            }
             rows.append(_head(finished, over_seeds(finished)) | facts)
     if not rows:
         raise InputError("no finished run is shown: the table for papers has their means alone")

@@ -15,7 +15,7 @@ import ipywidgets
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lgq_explore.analysis.comparison import over_seeds, runs_in
+from lgq_explore.analysis.comparison import over_seeds, runs_in, unequal_phases
 from lgq_explore.errors import InputError, printable
 from lgq_explore.folders import runs_folder
 from lgq_explore.runs.overview import how_to_make_a_run, stamps
@@ -232,6 +232,7 @@ class RunsTable(Stateful, Panel):
         if not len(self._runs):
             return []
         notes = [f"All: {', '.join(self._shared.values())}."] if self._shared else []
+        notes += filter(None, [unequal_phases(frame[frame["opens"]])])
         notes += _sentence_on_tokens(frame)
         if any(UNEQUAL in section.head.values() for section in self._shown):
             notes.append(f"{UNEQUAL}: numbers over different N, or of different features, have no mean.")

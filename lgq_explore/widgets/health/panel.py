@@ -99,11 +99,14 @@ class HealthPanel(Explorer):
         others = {name: run.verdicts for name, run in self._gathering.known().items() if name != self.shown}
         self._lines.value = verdict_lines(told.verdicts, others)
         curves = analysis.health.rule_curves(told.evidence)
-        return {"rules": plots.health.draw_verdicts(curves, told.verdicts, self._of_what())}
+        marks = analysis.health.step_marks(told.run.config)
+        return {"rules": plots.health.draw_verdicts(curves, told.verdicts, self._of_what(), marks)}
 
     def printed(self) -> Figure:
-        curves = analysis.health.rule_curves(self._told.evidence)
-        return plots.health.publish_verdicts(curves, self._told.verdicts, self._of_what())
+        told = self._told
+        curves = analysis.health.rule_curves(told.evidence)
+        marks = analysis.health.step_marks(told.run.config)
+        return plots.health.publish_verdicts(curves, told.verdicts, self._of_what(), marks)
 
     def still(self) -> dict[str, Any]:
         self._gathering.attempt(self.shown)  # a cell waits for that: a picture of nothing might be saved

@@ -86,6 +86,7 @@ class CodeInspector(Explorer):
         self._patches_of = lru_cache(maxsize=PATCHES_KEPT)(self._make_patches)
         self._history: pd.DataFrame | None = None
         self._why_no_history = NO_CODES
+        self._marks = analysis.health.step_marks(None if self.study.run is None else self.study.run.config)
         self._without: analysis.pictures.TurnedOff | None = None
         super().__init__(**state)
 
@@ -157,7 +158,9 @@ class CodeInspector(Explorer):
                 return plots.geometry.draw_code_neighbours(analysis.geometry.code_neighbours(self.study, codes))
             case "history":
                 history = self._history_of(codes)
-                return plots.usage.draw_code_history(history, method=self._method, sentence=self._why_no_history)
+                return plots.usage.draw_code_history(
+                    history, self._marks, method=self._method, sentence=self._why_no_history
+                )
             case _:
                 return plots.pictures.draw_images(self._pictures(), self._picture_title())
 
@@ -174,7 +177,7 @@ class CodeInspector(Explorer):
                 plots.geometry.publish_code_neighbours(analysis.geometry.code_neighbours(self.study, codes)),
             ]
         if codes and len(history := self._history_of(codes)):
-            printed.append(plots.usage.publish_code_history(history, method=self._method))
+            printed.append(plots.usage.publish_code_history(history, self._marks, method=self._method))
         if self.turned_off:
             printed.append(plots.pictures.publish_images(self._pictures(), self._picture_title()))
         return printed

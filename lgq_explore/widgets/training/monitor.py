@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -16,9 +17,12 @@ from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.run_description import RunReplaced
 from lgq_explore.runs.training_lock import is_held
 from lgq_explore.training.controls import Controls
+from lgq_explore.training.objectives.of_recipe import reconstruction_terms
 
 from ..panel import Panel
 from ..parts.frame.saving import Offered, SavedFile, file_stem
+from ..parts.state.inputs import tabs
+from ..parts.state.pieces import Choice, Stateful
 from ..parts.studies import RunLike, as_run, run_argument
 from ..parts.work.follower import Follower
 from ..parts.work.kernel_loop import log_defect
@@ -29,8 +33,11 @@ from .trainer import Trainer
 from .view import Actions, TrainingView, numbers_of
 from .watch import RunWatch
 
+VIEWS = {"losses and codes": "codes", "objectives": "objectives"}
+"""Which curves are drawn: as the buttons say it, and as the trait does."""
 
-class TrainingMonitor(Panel):
+
+class TrainingMonitor(Stateful, Panel):
     """A panel that trains a recipe in a thread and shows it live, or opens a run, wherever and however far it trained.
 
         monitor = TrainingMonitor(config)  # a new run
@@ -48,10 +55,14 @@ class TrainingMonitor(Panel):
     config, the run to open: opened already, its folder, or its name under data/runs.
     device: auto, cpu or cuda. pictures: how many held-out crops are reconstructed. controls: what steers;
     `ReplayedControls` repeat a run. Without them an opened run continues at the temperature that it was held at.
+    view: the curves, `codes` or, of a recipe with several terms of the reconstruction or a GAN, `objectives`: how the
+    terms share the decoder, and how the discriminator does. The start of the GAN is marked in both.
 
     Raises:
         InputError: neither a recipe nor a run, or a run that can't be opened.
     """
+
+    view = Choice(lambda monitor: monitor.offered_views, "codes", tabs())
 
     def __init__(
         self,
@@ -60,6 +71,7 @@ class TrainingMonitor(Panel):
         device: str = "auto",
         pictures: int = 6,
         controls: Controls | None = None,
+        **state: Any,
     ) -> None:
         opened, self.config = _what_is_meant(config, run)
         self.controls = controls or Controls()
@@ -72,7 +84,9 @@ class TrainingMonitor(Panel):
             resume=lambda: self._follower.clicked(self.resume),
             prepare_file=self._prepare_file,
         )
-        self._view = TrainingView(self.config, self.controls, actions)
+        self.take(state)
+        inputs = self.bound_inputs(lambda error: self._view.show_error(error), self._draw_again)
+        self._view = TrainingView(self.config, self.controls, actions, inputs.get("view"))
         self._latest: LatestStep | None = None
         self._trained: LatestStep | None = None  # the newest of this panel's own trainer
         self._drawn: LatestStep | None = None
@@ -86,10 +100,18 @@ class TrainingMonitor(Panel):
         if opened is not None:
             self._watch_run(opened, is_own=False)
         self._draw()
+        self.observe(self._draw_again, "view")
 
     def __repr__(self) -> str:
         quantizer = self.config.quantizer
         return f"TrainingMonitor({quantizer.method}, {quantizer.size} codes, {self.config.steps} steps)"
+
+    @property
+    def offered_views(self) -> dict[str, str]:
+        """The views of this recipe, as the buttons say them, and as the trait does."""
+        terms = reconstruction_terms(self.config)
+        has_objectives = len(terms) > 1 or "gan" in terms
+        return {name: view for name, view in VIEWS.items() if view == "codes" or has_objectives}
 
     @property
     def run(self) -> Run | None:
@@ -130,7 +152,10 @@ class TrainingMonitor(Panel):
 
     def code(self) -> str:
         """One line of Python that opens this panel's run; empty before there is one."""
-        return "" if self.run is None else f"lgq.widgets.TrainingMonitor(run={run_argument(self.run)})"
+        if self.run is None:
+            return ""
+        state = "" if self.view == "codes" else f", view={self.view!r}"
+        return f"lgq.widgets.TrainingMonitor(run={run_argument(self.run)}{state})"
 
     def figures(self) -> list[Figure]:
         return self.drawing()()
@@ -196,13 +221,17 @@ class TrainingMonitor(Panel):
         if self._latest is not None and self._latest is not self._drawn:
             self._drawn, self._undrawn = self._latest, None
             try:
-                self._view.draw(self._history, self._latest)
+                self._view.draw(self._history, self._latest, self.view)
                 self.picture_changed()
             except Exception as error:  # training goes on, and so do the buttons
                 self._undrawn = error
                 log_defect("the monitor can't be drawn", error)
         if self._undrawn is not None:
             self._view.show_error(self._undrawn)
+
+    def _draw_again(self, change: Any = None) -> None:
+        self._drawn = None
+        self._draw()
 
     def _prepare_file(self, kind: str) -> Callable[[], SavedFile]:
         latest, history = self._latest, self._history

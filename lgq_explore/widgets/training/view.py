@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lgq_explore import analysis, plots
 from lgq_explore.analysis.pictures import Reconstructions
+from lgq_explore.frames.health import CODE_PANELS, OBJECTIVE_PANELS
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.training.controls import Controls
 
@@ -27,6 +28,9 @@ from ..parts.state.inputs import button, row
 from ..temperature.control import TemperatureControl
 from .latest_step import LatestStep
 from .situation import Situation, in_two_lines
+
+PANELS = {"codes": CODE_PANELS, "objectives": OBJECTIVE_PANELS}
+"""Which curves are in sight, by the monitor's view."""
 
 USAGE_HEIGHT, PICTURES_HEIGHT = 284, 222
 """Screen pixels of the charts that stand above each other beside the curves."""
@@ -45,11 +49,14 @@ class Actions:
 class TrainingView:
     """Buttons, a line of numbers, the temperature, curves, the usage of codes and reconstructions; it only shows.
 
-    widgets: from top to bottom.
+    tabs: what chooses the curves; None where there is nothing to choose. widgets: from top to bottom.
     """
 
-    def __init__(self, config: TrainConfig, controls: Controls, actions: Actions) -> None:
+    def __init__(
+        self, config: TrainConfig, controls: Controls, actions: Actions, tabs: ipywidgets.Widget | None
+    ) -> None:
         self.config = config
+        self._marks = analysis.health.step_marks(config)
         self._window = f"last {config.window_steps} steps"
         self._start = button("Start", "train this recipe into a new run", actions.start, "play")
         what_stop_does = "finish the step, save, and keep the run for Resume; of a run that rests: read no further"
@@ -60,13 +67,15 @@ class TrainingView:
         self.temperature = _temperature_control(config, controls)
         self._without_temperature = self.temperature.why_disabled
         self.charts = Charts().add_class("lgq-tall-first")
-        buttons = row(self._start, self._stop, self._resume, self._status)
+        buttons = row(self._start, self._stop, self._resume, tabs, self._status)
         self.foot = Foot(FORMATS, actions.prepare_file)
         self.widgets = [buttons, self.temperature, self._message, self.charts, self.foot]
 
-    def draw(self, history: pd.DataFrame, latest: LatestStep) -> None:
-        """Bring charts, temperature and numbers to the newest logged step."""
-        figures = {"curves": plots.health.draw_training_curves(self._curves(history, latest), columns=1)}
+    def draw(self, history: pd.DataFrame, latest: LatestStep, view: str) -> None:
+        """Bring charts, temperature and numbers to the newest logged step. view: one of PANELS."""
+        curves = self._curves(history, latest)
+        curves = curves[curves["panel"].isin(PANELS[view])]
+        figures = {view: plots.health.draw_training_curves(curves, self._marks, columns=1)}
         shown = latest.shown
         if shown is not None and shown.usage is not None:
             grid = analysis.usage.grid(shown.usage)
@@ -82,7 +91,7 @@ class TrainingView:
 
     def publish(self, history: pd.DataFrame, latest: LatestStep) -> list[Figure]:
         """The same charts as static figures, from top to bottom."""
-        figures = [plots.health.publish_training_curves(self._curves(history, latest))]
+        figures = [plots.health.publish_training_curves(self._curves(history, latest), self._marks)]
         shown = latest.shown
         if shown is not None and shown.usage is not None:
             grid = analysis.usage.grid(shown.usage)

@@ -146,6 +146,9 @@ class UsageExplorer(Explorer):
         shown = self._map.study
         return [shown, *(run.study for name, run in self._counting.known().items() if name != self.shown)]
 
+    def compared(self) -> Mapping[str, Study]:
+        return {name: run.study for name, run in self._counting.known().items()}
+
     def draw(self) -> dict[str, go.Figure]:
         runs = self._counting.known()
         usage_map = plots.usage.draw_grid(self._grid(), self.selection, self.shown)
@@ -207,7 +210,8 @@ class UsageExplorer(Explorer):
     def caption(self) -> str:
         runs = self._counting.known()
         studies = "; ".join(study_caption(run.study) for run in runs.values())
-        return f"Map: {self.shown}. {studies}. {_about_the_band(frame_of(runs, 'accumulation'))}"
+        band = _about_the_band(frame_of(runs, "accumulation"))
+        return " ".join(filter(None, [f"Map: {self.shown}. {studies}. {band}", self.unequal_phases()]))
 
     def arguments_as_code(self) -> list[str]:
         return self._counting.arguments()
@@ -261,10 +265,11 @@ class UsageExplorer(Explorer):
         summary, kinds = frame_of(runs, "summary"), {kind_of_crops(run.study) for run in runs.values()}
         first, kind = summary.iloc[0], kinds.pop() if len(kinds) == 1 else "crops"
         more = " (of the first run)" if summary["tokens"].nunique() > 1 else ""
-        return (
+        counted = (
             f"N = {first['tokens']:,d} tokens of {first['images']:,d} {kind} from "
             f"{first['photographs']} photographs{more}"
         )
+        return ". ".join(filter(None, [counted, self.unequal_phases()]))
 
     @traitlets.observe("shown")
     def _forget_selection(self, change: traitlets.Bunch) -> None:

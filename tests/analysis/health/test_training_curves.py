@@ -37,6 +37,22 @@ LGQ = pd.DataFrame(
 )
 
 
+GAN = pd.DataFrame(
+    {
+        **COMMON,
+        "loss_gan": [None, 0.2, -0.1],
+        "loss_gan_own": [None, 1.0, 0.9],
+        "gan_logits_real": [None, -0.1, 0.4],
+        "gan_logits_reconstructed": [None, 0.1, -0.3],
+        "gan_adaptive_weight": [None, 0.5, 0.7],
+        "gan_lecam": [None, 0.01, 0.02],
+        "gan_r1": [None, 3.0, 3.0],
+        "gradient_share_l1": [1.0, 0.9, 0.9],
+        "gradient_share_gan": [None, 0.1, 0.1],
+    }
+)
+
+
 def quantities(curves: pd.DataFrame) -> dict[str, list[str]]:
     return {panel: part["quantity"].unique().tolist() for panel, part in curves.groupby("panel", sort=False)}
 
@@ -55,6 +71,31 @@ def test_a_soft_method_has_its_softness_and_temperature_too() -> None:
     assert found["active codes"][-1] == "codebook size"
     assert found["effective codes and gain"] == ["effective codes", "encoder gain, mean", "encoder gain, median"]
     assert found["temperature"] == ["temperature", "temperature, set by hand"]
+
+
+def test_a_run_with_a_gan_has_its_discriminator_s_life_after_the_rest() -> None:
+    found = quantities(training_curves(GAN))
+    assert list(found) == [
+        "losses",
+        "active codes",
+        "logits",
+        "adaptive weight",
+        "penalties",
+        "shares of the gradient",
+    ]
+    assert found["losses"] == ["weighted sum", "l1", "gan", "gan_own"]
+    assert found["logits"] == ["real crops", "reconstructed crops"]
+    assert found["adaptive weight"] == ["adaptive weight"]
+    assert found["penalties"] == ["LeCam", "R1"]
+    assert found["shares of the gradient"] == ["l1", "gan"]
+    values = training_curves(GAN).set_index(["panel", "quantity", "step"])["value"]
+    assert values["logits", "reconstructed crops"].tolist()[1:] == [0.1, -0.3]
+    assert np.isnan(values["shares of the gradient", "gan", 1])
+
+
+def test_options_that_are_not_used_have_no_panel() -> None:
+    plain = GAN.drop(columns=["gan_adaptive_weight", "gan_lecam", "gan_r1"])
+    assert list(quantities(training_curves(plain)))[2:] == ["logits", "shares of the gradient"]
 
 
 def test_values_are_those_of_the_history() -> None:

@@ -23,12 +23,13 @@ from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.run_writer import RunWriter
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.loop import LogEvent, train
-from tests.analysis.planted_runs import BLURRED, GRID, HEALTHY, PLANTED
+from tests.analysis.planted_runs import BLURRED, GRID, HEALTHY, HEALTHY_GAN, PLANTED
 from tests.analysis.planted_tokenizer import method_tokenizer, noise_pictures, study_of
 from tests.planted_methods.dot_product import NegativeDotProduct
 
 Trained = Callable[[TrainConfig], Run]
 NOTEWORTHY = ("warning", "trouble")
+FROM_GAN = ("discriminator has won", "GAN started too early", "adaptive weight at its clamp")
 FROM_TEMPERATURE = ("encoder no longer hears", "temperature means nothing", "soft–hard gap")
 
 
@@ -74,13 +75,19 @@ def test_a_run_planted_for_a_rule_is_told_by_it(rule: str, trained: Trained) -> 
 
 
 def test_a_healthy_run_is_fine_by_every_rule_and_says_on_what_evidence(trained: Trained) -> None:
-    verdicts = assess(trained(HEALTHY))
+    verdicts = assess(trained(HEALTHY_GAN))
     assert states(verdicts) == dict.fromkeys(RULES, "fine")
     assert (verdicts["advice"] == "").all()
     assert verdicts["finding"].str.startswith("No: ").all()
     counted = verdicts[~verdicts["rule"].isin(["training unfinished"])]
     assert counted["finding"].str.contains("N = ").all()
     assert verdicts[["value", "threshold"]].notna().all(axis=None)
+
+
+def test_without_a_gan_its_rules_do_not_apply(trained: Trained) -> None:
+    verdicts = assess(trained(HEALTHY))
+    assert states(verdicts) == {**dict.fromkeys(RULES, "fine"), **dict.fromkeys(FROM_GAN, "not applicable")}
+    assert (verdicts["finding"] == "The recipe has no GAN.").sum() == 3
 
 
 def test_every_rule_has_its_planted_run() -> None:
@@ -115,7 +122,7 @@ def test_the_most_severe_come_first(trained: Trained) -> None:
 def test_a_method_without_temperature_or_with_a_grid_has_rules_that_do_not_apply(trained: Trained) -> None:
     verdicts = assess(trained(GRID))
     for rule, state in states(verdicts).items():
-        expected = "not applicable" if rule.startswith((*FROM_TEMPERATURE, "centres")) else "fine"
+        expected = "not applicable" if rule.startswith((*FROM_TEMPERATURE, *FROM_GAN, "centres")) else "fine"
         assert state == expected, rule
     assert verdicts["finding"].str.contains("without a temperature").sum() == 3
     assert "fixed grid" in verdict(verdicts, "centres leaving the latents")["finding"]
@@ -145,6 +152,9 @@ def test_a_recipe_takes_what_is_advised(rule: str, trained: Trained) -> None:
         "temperature means nothing at this dimension",
         "soft–hard gap left at the end",
         "reconstruction getting worse",
+        "discriminator has won",
+        "GAN started too early",
+        "adaptive weight at its clamp",
     ],
 )
 def test_who_follows_the_advice_is_rid_of_the_trouble(rule: str, trained: Trained) -> None:

@@ -24,6 +24,14 @@ SOFT_METHOD = {
     "temperature": ["temperature", "temperature, set by hand"],
 }
 
+ADVERSARIAL = {
+    "losses": LOSSES,
+    "logits": ["real crops", "reconstructed crops"],
+    "adaptive weight": ["adaptive weight"],
+    "penalties": ["LeCam", "R1"],
+    "shares of the gradient": ["l1", "gan"],
+}
+
 
 def curves_of(panels: dict[str, list[str]], steps: int = 5) -> pd.DataFrame:
     rows = [
@@ -35,11 +43,12 @@ def curves_of(panels: dict[str, list[str]], steps: int = 5) -> pd.DataFrame:
     return filled(TRAINING_CURVES, pd.DataFrame(rows, columns=list(TRAINING_CURVES.needed)))
 
 
-@pytest.mark.parametrize(("panels", "axes"), [(GRID_METHOD, 2), (SOFT_METHOD, 4)])
+@pytest.mark.parametrize(("panels", "axes"), [(GRID_METHOD, 2), (SOFT_METHOD, 4), (ADVERSARIAL, 5)])
 def test_a_panel_a_group_and_a_line_a_quantity_but_for_the_tokens_counted(panels: dict, axes: int) -> None:
     figure = draw_training_curves(curves_of(panels))
     assert len(list(figure.select_xaxes())) == axes
-    assert len(figure.data) == sum(map(len, panels.values())) - 1
+    counted = "active codes" in panels
+    assert len(figure.data) == sum(map(len, panels.values())) - counted
     assert not any("tokens" in trace.name for trace in figure.data)
 
 
@@ -114,6 +123,29 @@ def test_a_curve_without_any_value_is_printed_too() -> None:
     curves.loc[curves["quantity"] == "temperature, set by hand", "value"] = np.nan
     publish_training_curves(curves).savefig(BytesIO())
     assert np.isnan(draw_training_curves(curves).data[-1].y).all()
+
+
+def test_logits_are_two_lines_in_one_chart_on_both_sides_of_zero() -> None:
+    curves = curves_of(ADVERSARIAL)
+    curves.loc[curves["quantity"] == "reconstructed crops", "value"] *= -1
+    figure = draw_training_curves(curves)
+    real, made = (next(figure.select_traces({"name": name})) for name in ("real crops", "reconstructed crops"))
+    assert real.yaxis == made.yaxis
+    assert real.line.color != made.line.color
+    scale = figure.layout["yaxis" + real.yaxis[1:]]
+    assert (scale.type, scale.zeroline) == (None, True)
+    (axes,) = [each for each in publish_training_curves(curves).axes if each.get_ylabel() == "mean logit"]
+    low, high = axes.get_ylim()
+    assert low < made.y.min() < 0 < real.y.max() < high
+
+
+def test_a_loss_below_zero_is_a_gap_and_no_fall_to_the_bottom() -> None:
+    curves = curves_of({"losses": ["weighted sum", "gan"]})
+    curves.loc[(curves["quantity"] == "gan") & (curves["step"] == 3), "value"] = -0.5
+    (gan,) = draw_training_curves(curves).select_traces({"name": "gan"})
+    assert np.isnan(gan.y).tolist() == [False, False, True, False, False]
+    (axes,) = publish_training_curves(curves).axes
+    assert np.isnan(axes.get_lines()[1].get_ydata()).tolist() == np.isnan(gan.y).tolist()
 
 
 def test_an_unknown_panel_is_refused() -> None:

@@ -20,8 +20,9 @@ from lgq_explore.errors import InputError
 from lgq_explore.training.loop import train
 from lgq_explore.widgets import GeometryExplorer, HealthPanel, RunsTable, TrainingMonitor, UsageExplorer
 from lgq_explore.widgets.comparison import runs_table
+from lgq_explore.widgets.comparison.rows import table_for_papers
 from lgq_explore.widgets.comparison.table_view import TableView
-from tests.analysis.runs_folder import SOFT, plant_runs, stopping
+from tests.analysis.runs_folder import SOFT, plant_phases, plant_runs, stopping
 
 
 @pytest.fixture(scope="module")
@@ -104,9 +105,22 @@ def test_what_all_runs_share_is_said_once_and_what_none_has_is_left_out(folder: 
     table = RunsTable(folder)
     columns = [column["name"] for column in view(table).columns]
     assert {"method", "psnr_db", "loss"} <= set(columns)
-    assert not {"codebook_size", "data", "image_size", "lpips"} & set(columns)
+    assert not {"gan_steps", "codebook_size", "data", "image_size", "lpips"} & set(columns)
     assert "All: K 16, data fake, px 32, step 4 of 4." in said_by(table)
     assert "N = 1,024 tokens" in said_by(table)
+
+
+def test_runs_at_different_gan_phases_are_told_as_long_as_both_are_shown(tmp_path: Path) -> None:
+    table = RunsTable(plant_phases(tmp_path / "phases"))
+    told = "after: 2 steps since it started; before: before it starts; plain: no GAN."
+    assert f"These runs are at different GAN phases. {told}" in said_by(table)
+    assert told in html.unescape(re.sub(r"<[^>]*>", "", table.still()["text/html"]))
+    cells = {row["run"]: row["cells"]["gan_steps"] for section in view(table).sections for row in section["rows"]}
+    assert cells == {"after": "2", "before": "0", "plain": ""}
+    assert table_for_papers(table.frame())["GAN steps"].tolist() == ["2", "none"]
+    table.words = "gan_steps>0"
+    assert listed(table) == ["after"]
+    assert "GAN phases" not in said_by(table)
 
 
 def test_a_number_that_was_not_measured_has_a_command(folder: Path) -> None:

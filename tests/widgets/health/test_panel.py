@@ -57,6 +57,20 @@ def test_the_panel_says_what_the_rules_say(runs: list[Run]) -> None:
     assert len(curves) == analysis.health.rule_curves(analysis.health.gather_evidence(runs[0]))["rule"].nunique() == 4
 
 
+def test_the_start_of_a_gan_is_marked_on_its_curves_and_in_print(recipe: TrainConfig, tmp_path: Path) -> None:
+    gan = {"start_step": 3, "layers": 1, "width": 4}
+    weights = {**recipe.loss_weights, "gan": 0.1}
+    panel = HealthPanel(
+        train(replace(recipe, loss_weights=weights, objectives={"gan": gan}, warmup_steps=2), tmp_path / "gan")
+    )
+    (figure,) = (json.loads(text) for text in panel.charts.figures.values())
+    curves = [trace for trace in figure["data"] if trace["mode"] == "lines+markers"]
+    assert [shape["x0"] for shape in figure["layout"]["shapes"]] == [3] * len(curves)
+    printed = [text.get_text() for axes in panel.figure().axes for text in axes.texts]
+    assert printed.count("GAN starts") == len(curves)
+    assert re.search("not applicable\\s+discriminator has won", said_by(panel)), "three steps are too few to tell"
+
+
 def test_a_study_stands_for_its_run(runs: list[Run]) -> None:
     assert HealthPanel(lgq.study(runs[0], crops=4)).code() == HealthPanel(runs[0]).code()
     with pytest.raises(InputError, match="has no run"):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import Callable
 
 import ipywidgets
+import numpy as np
 
 from lgq_explore.widgets import TrainingMonitor
 
@@ -43,6 +45,17 @@ def figures(monitor: TrainingMonitor) -> list[Figure]:
 
 def trace_names(figure: Figure) -> set[object]:
     return {trace["name"] for trace in figure["data"]}
+
+
+def marked(figure: Figure) -> dict[str, float]:
+    """The names of vertical lines, and their steps."""
+    notes = figure["layout"]["annotations"]  # type: ignore[call-overload]
+    return {note["text"]: note["x"] for note in notes if note["text"].startswith("GAN")}
+
+
+def decoded(values: dict[str, str]) -> list[float]:
+    """Numbers as plotly writes arrays."""
+    return np.frombuffer(base64.b64decode(values["bdata"]), dtype=values["dtype"]).tolist()
 
 
 async def until(holds: Callable[[], object]) -> None:

@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+import lgq_explore as lgq
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import FSQConfig
 from lgq_explore.quantizers.lgq import LGQ
@@ -22,7 +23,19 @@ from lgq_explore.runs.run import Run, open_run
 from lgq_explore.training.controls import Controls, ReplayedControls
 from lgq_explore.training.loop import train
 from lgq_explore.widgets import TrainingMonitor
-from tests.widgets.training.monitor_parts import button, enabled, figures, logged, temperature_control, text_of, until
+from tests.widgets.training.monitor_parts import (
+    button,
+    decoded,
+    enabled,
+    figures,
+    logged,
+    marked,
+    parts_of,
+    temperature_control,
+    text_of,
+    trace_names,
+    until,
+)
 
 
 def test_a_monitored_run_is_the_run_that_train_makes(recipe: TrainConfig, tmp_path: Path) -> None:
@@ -48,6 +61,42 @@ def test_the_panel_is_empty_before_and_shows_the_last_step_after(recipe: TrainCo
     assert "finished · step 6 of 6" in text_of(monitor)
     assert temperature_control(monitor).in_force == pytest.approx(0.1)
     assert [button(monitor, name).disabled for name in ("Start", "Stop", "Resume")] == [True, True, True]
+
+
+def test_a_run_with_a_gan_shows_how_its_terms_share_the_decoder(recipe: TrainConfig) -> None:
+    adversarial = replace(
+        recipe,
+        loss_weights={**recipe.loss_weights, "gan": 0.1},
+        objectives={"gan": {"start_step": 2, "ramp_steps": 3, "layers": 1, "width": 4, "r1_weight": 1.0}},
+    )
+    monitor = TrainingMonitor(adversarial)
+    asyncio.run(monitor.train())
+    curves, *others = figures(monitor)
+    assert {"weighted sum", "active"} <= trace_names(curves)
+    assert marked(curves) == {"GAN starts": 2, "GAN in full": 5}
+    (tabs,) = [part for part in parts_of(monitor) if isinstance(part, ipywidgets.ToggleButtons)]
+    assert tabs.value == "codes"
+    tabs.value = "objectives"
+    assert monitor.view == "objectives"
+    objectives, *same = figures(monitor)
+    assert trace_names(objectives) == {"real crops", "reconstructed crops", "λ", "R1", "l1", "gan"}
+    assert marked(objectives) == marked(curves)
+    assert same == others
+    logits = next(trace for trace in objectives["data"] if trace["name"] == "real crops")
+    history = monitor.run.history()
+    assert decoded(logits["y"]) == pytest.approx(history["gan_logits_real"].tolist(), nan_ok=True)
+    again = eval(monitor.code(), {"lgq": lgq})
+    assert again.view == "objectives"
+    assert trace_names(figures(again)[0]) == trace_names(objectives)
+    printed = [axes.get_ylabel() for axes in monitor.figures()[0].axes]
+    assert {"loss", "mean logit", "share of the gradient"} <= set(printed), "a saved picture has no tabs"
+
+
+def test_a_run_of_one_term_has_no_such_view(recipe: TrainConfig) -> None:
+    monitor = TrainingMonitor(recipe)
+    assert not [part for part in parts_of(monitor) if isinstance(part, ipywidgets.ToggleButtons)]
+    with pytest.raises(InputError, match="view is 'objectives': choose one of codes"):
+        monitor.view = "objectives"
 
 
 def test_a_saved_notebook_gets_a_picture_beside_the_live_view(recipe: TrainConfig) -> None:

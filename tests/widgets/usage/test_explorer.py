@@ -25,6 +25,7 @@ from lgq_explore.widgets import CodeInspector, UsageExplorer, link
 from lgq_explore.widgets.parts.charts.widget import Picked
 from lgq_explore.widgets.usage.explorer import VIEWS
 from tests.analysis.planted_tokenizer import method_tokenizer, noise_pictures, study_of
+from tests.analysis.runs_folder import plant_phases
 
 
 @pytest.fixture
@@ -192,6 +193,16 @@ def test_runs_counted_over_different_numbers_of_tokens_are_shown_and_not_ranked(
     assert "different numbers of tokens" in said_by(explorer)
     assert "(of the first run)" in explorer.figure().get_suptitle()
     assert not any("rank by whole set" in name for name in explorer.summary())
+
+
+def test_runs_at_different_gan_phases_are_told_in_the_panel_and_on_paper(tmp_path: Path) -> None:
+    runs = plant_phases(tmp_path / "phases")
+    explorer = UsageExplorer(runs / "after", runs / "plain")
+    told = "These runs are at different GAN phases. after: 2 steps since it started; plain: no GAN."
+    assert told in said_by(explorer)
+    assert told in explorer.caption()
+    assert told in " ".join(explorer.figure().get_suptitle().split())
+    assert "GAN phases" not in said_by(UsageExplorer(runs / "after"))
 
 
 def test_studies_of_other_pictures_and_of_tokenizers_without_a_run_are_shown(runs: list[Run]) -> None:
