@@ -30,6 +30,7 @@ from lgq_explore.bench.results import read_result
 from lgq_explore.errors import InputError
 from lgq_explore.files import whole_file
 
+from . import versions
 from .browser import gestures, lasso
 from .browser import table as browser_table
 from .figures import COST_COLUMNS
@@ -156,6 +157,7 @@ SECTIONS = {
             "The quantizer's share of a training step by method and number of codes",
         ),
     ),
+    "versions": Section(versions.markdown_table),
     "learning-rates": Section(learning_rates.markdown_table),
     "gpu-soft-assignment": Section(gpu_table.markdown_table),
     "gpu-training": Section(gpu_runs_table.training_table),

@@ -40,9 +40,12 @@ class ProcessFailed(RuntimeError):
     """A process that measures a case failed; the message says why, in a line."""
 
 
-def in_fresh_process(measure: Measure, case: dict[str, Any], seconds: float | None = None) -> dict[str, Any]:
+def in_fresh_process(
+    measure: Measure, case: dict[str, Any], seconds: float | None = None, folder: Path | None = None
+) -> dict[str, Any]:
     """Run `measure(case)` in a fresh process, on one thread. measure: a function at the top level of a module.
 
+    folder: where the process starts; in a checkout of another version of the package, it is that version's function.
     Raises InputError if `measure` does, and ProcessFailed for any other failure or after `seconds`.
     """
     target = f"{measure.__module__}:{measure.__name__}"
@@ -54,6 +57,7 @@ def in_fresh_process(measure: Measure, case: dict[str, Any], seconds: float | No
             capture_output=True,
             text=True,
             timeout=seconds,
+            cwd=folder,
         )
     except subprocess.TimeoutExpired:
         raise ProcessFailed("no time was left for it to finish") from None

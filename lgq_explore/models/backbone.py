@@ -17,6 +17,8 @@ from torch.nn import functional
 from lgq_explore.quantizers.base import left_out_of_hash_at
 from lgq_explore.quantizers.drawn_layers import conv2d
 
+from .upsampling import UpsampledConvolution
+
 FACTORS = (4, 8, 16)
 CHANNELS_PER_GROUP = 8
 WIDTH_CHANGES = ("resampling", "block")
@@ -115,7 +117,8 @@ class Decoder(nn.Sequential):
             width = config.channels[level]
             if level > 0:
                 between = config.width_after_resampling(width, config.channels[level - 1])
-                layers += [nn.Upsample(scale_factor=2), conv2d(width, between, 3, generator)]
+                # Weights are named by the places of layers. Those of older runs count one for upsampling.
+                layers += [nn.Identity(), UpsampledConvolution(width, between, generator)]
                 width = between
         super().__init__(*layers, *_head(width, 3, generator))
 

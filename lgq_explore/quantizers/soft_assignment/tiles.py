@@ -9,8 +9,8 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-TILE_ELEMENTS = {"cpu": 3 * 2**18, "cuda": 2**25}
-"""Token-code pairs in a tile: 3 MB of float32 for a CPU's cache, and enough to fill a GPU."""
+TILE_ELEMENTS = {"cpu": 2**18, "cuda": 2**25}
+"""Token-code pairs in a tile: 1 MB of float32 for a CPU's cache, and enough to fill a GPU."""
 
 STRIP_ELEMENTS = {"cpu": 2**22, "cuda": 2**27}
 """The most pairs held at once, the tiles of a strip of rows over all codes; a single row may have more."""
