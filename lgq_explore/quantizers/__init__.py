@@ -21,6 +21,7 @@ from .fsq import FSQConfig
 from .lgq import LGQConfig, LGQPaperConfig
 from .nearest import Metric, SquaredEuclidean, nearest_codes
 from .registry import methods_of_other_packages
+from .rotation import RotationConfig
 from .simvq import SimVQConfig, SimVQMLPConfig
 from .soft_assignment.autograd import soft_assign
 from .temperature import TemperatureSchedule
@@ -36,6 +37,7 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         SimVQMLPConfig,
         VQConfig,
         VQGradientConfig,
+        RotationConfig,
     )
 }
 for name, config in methods_of_other_packages().items():  # the names above take precedence
@@ -51,6 +53,7 @@ __all__ = [
     "Quantizer",
     "QuantizerConfig",
     "QuantizerOutput",
+    "RotationConfig",
     "SimVQConfig",
     "SimVQMLPConfig",
     "SoftAssignment",
