@@ -18,6 +18,7 @@ from .base import (
 )
 from .capabilities import HasTemperature, SoftQuantizer, StartsFromData, TakesCodebooks
 from .fsq import FSQConfig
+from .ifsq import IFSQConfig
 from .lgq import LGQConfig, LGQPaperConfig
 from .nearest import Metric, SquaredEuclidean, nearest_codes
 from .registry import methods_of_other_packages
@@ -33,6 +34,7 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         LGQConfig,
         LGQPaperConfig,
         FSQConfig,
+        IFSQConfig,
         SimVQConfig,
         SimVQMLPConfig,
         VQConfig,
@@ -47,6 +49,7 @@ __all__ = [
     "QUANTIZERS",
     "FSQConfig",
     "HasTemperature",
+    "IFSQConfig",
     "LGQConfig",
     "LGQPaperConfig",
     "Metric",
