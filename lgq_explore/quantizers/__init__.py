@@ -19,6 +19,7 @@ from .base import (
 from .capabilities import HasTemperature, SoftQuantizer, StartsFromData, TakesCodebooks
 from .fsq import FSQConfig
 from .ifsq import IFSQConfig
+from .lfq import LFQConfig
 from .lgq import LGQConfig, LGQPaperConfig
 from .nearest import Metric, SquaredEuclidean, nearest_codes
 from .registry import methods_of_other_packages
@@ -40,6 +41,7 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         VQConfig,
         VQGradientConfig,
         RotationConfig,
+        LFQConfig,
     )
 }
 for name, config in methods_of_other_packages().items():  # the names above take precedence
@@ -50,6 +52,7 @@ __all__ = [
     "FSQConfig",
     "HasTemperature",
     "IFSQConfig",
+    "LFQConfig",
     "LGQConfig",
     "LGQPaperConfig",
     "Metric",

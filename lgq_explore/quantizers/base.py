@@ -232,6 +232,10 @@ class QuantizerConfig:
         """The method's default settings, resized to `codebook_size`."""
         return cls().resized(codebook_size)
 
+    def loss_factor(self, name: str, step: int) -> float:
+        """The factor on the weight of the loss `name` at a step, counted from 0: 1 unless the method has a schedule."""
+        return 1.0
+
     def temperatures(self, dim: int) -> tuple[float, float] | None:
         """The first and last temperature of the schedule, for latents of width `dim`; None without a temperature.
 

@@ -197,7 +197,8 @@ class _Fitting:
         except FloatingPointError as error:
             raise self._diverged(step, "the codes contain NaN or infinity") from error
         losses = {RECONSTRUCTION: functional.mse_loss(output.quantized, latents), **output.losses}
-        loss = weighted_sum(losses, recipe.loss_weights)
+        config, weights = recipe.quantizer, recipe.loss_weights
+        loss = weighted_sum(losses, {name: weights[name] * config.loss_factor(name, step) for name in weights})
         if not math.isfinite(loss.item()):
             raise self._diverged(step, f"the loss is {loss.item():g}")
         rate = half_cosine(recipe.learning_rate, 0.0, math.pi * step / recipe.steps)
