@@ -16,6 +16,7 @@ from .base import (
     to_grid,
     to_tokens,
 )
+from .bsq import BSQConfig
 from .capabilities import HasTemperature, SoftQuantizer, StartsFromData, TakesCodebooks
 from .fsq import FSQConfig
 from .ifsq import IFSQConfig
@@ -42,6 +43,7 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         VQGradientConfig,
         RotationConfig,
         LFQConfig,
+        BSQConfig,
     )
 }
 for name, config in methods_of_other_packages().items():  # the names above take precedence
@@ -49,6 +51,7 @@ for name, config in methods_of_other_packages().items():  # the names above take
 
 __all__ = [
     "QUANTIZERS",
+    "BSQConfig",
     "FSQConfig",
     "HasTemperature",
     "IFSQConfig",
