@@ -23,6 +23,7 @@ from .ifsq import IFSQConfig
 from .lfq import LFQConfig
 from .lgq import LGQConfig, LGQPaperConfig
 from .nearest import Metric, SquaredEuclidean, nearest_codes
+from .none import NoneConfig
 from .registry import methods_of_other_packages
 from .rotation import RotationConfig
 from .simvq import SimVQConfig, SimVQMLPConfig
@@ -44,10 +45,17 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         RotationConfig,
         LFQConfig,
         BSQConfig,
+        NoneConfig,
     )
 }
 for name, config in methods_of_other_packages().items():  # the names above take precedence
     QUANTIZERS.setdefault(name, config)
+
+
+def methods_with_codes() -> list[str]:
+    """The names in QUANTIZERS of methods that have codes."""
+    return [name for name, config in QUANTIZERS.items() if config.has_codes]
+
 
 __all__ = [
     "QUANTIZERS",
@@ -59,6 +67,7 @@ __all__ = [
     "LGQConfig",
     "LGQPaperConfig",
     "Metric",
+    "NoneConfig",
     "Quantizer",
     "QuantizerConfig",
     "QuantizerOutput",
@@ -75,6 +84,7 @@ __all__ = [
     "VQConfig",
     "VQGradientConfig",
     "joint_codes",
+    "methods_with_codes",
     "nearest_codes",
     "soft_assign",
     "split_codes",

@@ -305,7 +305,7 @@ def _encoded(trained: TrainedTokenizer, chosen: EvaluationSet) -> Encoding:
         latents=torch.cat([batch.output.latents for batch in batches]).numpy(),
         codes=torch.cat([batch.output.coded.codes for batch in batches]).numpy(),
         reconstructions=torch.cat([batch.reconstructions for batch in batches]).numpy(),
-        levels=np.array(tokenizer.quantizer.levels),
+        levels=np.array(tokenizer.quantizer.levels, dtype=np.int64),
         photograph=chosen.crops.photograph,
         photograph_names=np.array(chosen.crops.names),
         weights=trained.digest,

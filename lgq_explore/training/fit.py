@@ -113,9 +113,11 @@ def fit_quantizer(
 
     Raises:
         InputError: tokens that are not finite, not [N, D], or too few to initialise the codebook; a number out of
-            range; an unknown loss; a config with a norm; or a loss that becomes NaN or infinite.
+            range; an unknown loss; a config with a norm or without codes; or a loss that becomes NaN or infinite.
     """
     points = _checked_tokens(tokens)
+    if not config.has_codes:
+        raise InputError(f"{config.method} has no codes to fit: give a method that has")
     _require_unnormalized(config)
     if log_steps is None:
         log_steps = max(1, steps // LOGGED_ROWS)

@@ -51,6 +51,8 @@ SEEN = 3.0
 LARGE_GAP = 0.5
 """Soft–hard gap, as a share of the tokens' spread: soft vectors are halfway from their codes to the mean of all."""
 
+NO_CODES = "The method has no codes: the decoder sees the latents themselves."
+
 RECONSTRUCTION = "loss_l1"
 """Column of the history with the reconstruction loss."""
 
@@ -76,6 +78,8 @@ Rule = Callable[[Evidence], Verdict]
 
 def collapse(evidence: Evidence) -> Verdict:
     """Perplexity of the window's codes, against the most that K codes and the window's N tokens could show."""
+    if not evidence.config.quantizer.has_codes:
+        return Verdict(NOT_APPLICABLE, NO_CODES)
     usage = windowed_usage(evidence)
     if usage.empty:
         # A grid, for example, begins with a few of its codes.
@@ -173,6 +177,8 @@ def temperature_meaningless(evidence: Evidence) -> Verdict:
 
 def too_few_tokens(evidence: Evidence) -> Verdict:
     """Tokens a step and in the window against K, and whether the usage loss is mostly its own bias."""
+    if not evidence.config.quantizer.has_codes:
+        return Verdict(NOT_APPLICABLE, NO_CODES)
     config, size, step = evidence.config, _size(evidence), evidence.tokens_a_step
     window = tokens_in_window(evidence)
     tokens_a_code = window / size

@@ -8,11 +8,11 @@ import torch
 
 from lgq_explore.analysis.pictures import recoded
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import QUANTIZERS
+from lgq_explore.quantizers import methods_with_codes
 from tests.analysis.planted_tokenizer import colour_tokenizer, method_tokenizer, noise_pictures, study_of
 
 
-@pytest.mark.parametrize("method", QUANTIZERS)
+@pytest.mark.parametrize("method", methods_with_codes())
 def test_its_own_codes_change_nothing(method: str) -> None:
     tokenizer = method_tokenizer(method)
     study = study_of(tokenizer, noise_pictures(70))
