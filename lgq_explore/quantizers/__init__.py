@@ -19,6 +19,7 @@ from .base import (
 from .bsq import BSQConfig
 from .capabilities import HasTemperature, SoftQuantizer, StartsFromData, TakesCodebooks
 from .fsq import FSQConfig
+from .ibq import IBQConfig
 from .ifsq import IFSQConfig
 from .lfq import LFQConfig
 from .lgq import LGQConfig, LGQPaperConfig
@@ -45,6 +46,7 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         RotationConfig,
         LFQConfig,
         BSQConfig,
+        IBQConfig,
         NoneConfig,
     )
 }
@@ -62,6 +64,7 @@ __all__ = [
     "BSQConfig",
     "FSQConfig",
     "HasTemperature",
+    "IBQConfig",
     "IFSQConfig",
     "LFQConfig",
     "LGQConfig",

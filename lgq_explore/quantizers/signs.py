@@ -29,6 +29,7 @@ from torch.nn import functional
 from .base import Quantizer, QuantizerConfig, QuantizerOutput, split_codes, straight_through, to_grid, to_tokens
 from .distributed_mean import mean_over_processes
 from .drawn_layers import linear
+from .entropies import Entropies, entropy
 from .soft_assignment.autograd import soft_assign
 
 MOST_BITS = 128
@@ -109,13 +110,10 @@ class SignQuantizer(Quantizer):
             quantized=self.decoder_input(straight_through(vectors, gradient_of=self._heard(points))),
             codes=codes,
             losses={
-                "entropy": entropies.of_tokens - self.config.diversity * entropies.of_batch,
+                "entropy": entropies.loss(self.config.diversity),
                 "commitment": self._commitment(tokens, to_tokens(vectors)),
             },
-            diagnostics={
-                "entropy_of_tokens": entropies.of_tokens.detach(),
-                "entropy_of_batch": entropies.of_batch.detach(),
-            },
+            diagnostics=entropies.diagnostics(),
         )
 
     def _heard(self, points: Tensor) -> Tensor:
@@ -153,21 +151,14 @@ class SignQuantizer(Quantizer):
         return (bits << torch.arange(self.config.group_size - 1, -1, -1, device=points.device)).sum(2)
 
 
-@dataclass(frozen=True)
-class SignEntropies:
-    """Entropies of soft bits, in nats, with gradients. of_tokens: mean_n H(p_n). of_batch: Σ_groups H(mean_n p_n)."""
+def sign_entropies(logits: Tensor, group_size: int) -> Entropies:
+    """The entropies of N tokens' bits with log-odds `logits` [N, b]; that of the batch is the sum over groups.
 
-    of_tokens: Tensor
-    of_batch: Tensor
-
-
-def sign_entropies(logits: Tensor, group_size: int) -> SignEntropies:
-    """The entropies of N tokens' bits with log-odds `logits` [N, b], in groups of `group_size`, which divides b."""
+    group_size: g bits in a group, which divides b.
+    """
     certain = functional.softplus(-logits) * logits.sigmoid() + functional.softplus(logits) * (-logits).sigmoid()
     means = _mean_of_bits(logits) if group_size == 1 else _mean_of_groups(logits, group_size)
-    means = mean_over_processes(means)
-    tiny = torch.finfo(means.dtype).tiny  # where all tokens are certain of a bit, the logarithm has no derivative
-    return SignEntropies(certain.sum(1).mean(), -(means * means.clamp(min=tiny).log()).sum())
+    return Entropies(certain.sum(1).mean(), entropy(mean_over_processes(means)))
 
 
 def _mean_of_bits(logits: Tensor) -> Tensor:

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from lgq_explore.quantizers import LFQConfig
-from lgq_explore.quantizers.signs import SignConfig, SignEntropies, bits_of, sign_entropies
+from lgq_explore.quantizers.entropies import Entropies
+from lgq_explore.quantizers.signs import SignConfig, bits_of, sign_entropies
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.training.objectives.quantizer_loss import QuantizerLoss
 
@@ -20,7 +21,7 @@ def logits(tokens: int, bits: int, seed: int = 0) -> Tensor:
     return 2 * torch.randn(tokens, bits, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) + 0.5
 
 
-def listed(logits: Tensor, group_size: int) -> SignEntropies:
+def listed(logits: Tensor, group_size: int) -> Entropies:
     """The entropies from a table of tokens × codes of each group."""
     bits = bits_of(torch.arange(2**group_size), group_size).to(logits)
     of_tokens, of_batch = logits.new_zeros(()), logits.new_zeros(())
@@ -28,7 +29,7 @@ def listed(logits: Tensor, group_size: int) -> SignEntropies:
         responsibilities = (group @ bits.T).softmax(1)
         of_tokens = of_tokens + torch.special.entr(responsibilities).sum(1).mean()
         of_batch = of_batch + torch.special.entr(responsibilities.mean(0)).sum()
-    return SignEntropies(of_tokens, of_batch)
+    return Entropies(of_tokens, of_batch)
 
 
 @pytest.mark.parametrize("group_size", [1, 2, 3, 6])

@@ -78,7 +78,7 @@ def test_every_method_gives_its_tokens_to_the_nearest_code_that_stays_on(method:
     held = study.codes
     off = np.unique(held)[:3].tolist()
     without = turn_codes_off(study, off)
-    distances = torch.cdist(study.points, study.code_points)
+    distances = study.quantizer.distances(study.points)
     distances[:, off] = torch.inf
     after = Study(study.trained, replace(study.encoding, codes=without.codes)).codes
     np.testing.assert_array_equal(after, distances.argmin(1).numpy())
