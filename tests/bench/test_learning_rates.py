@@ -132,7 +132,7 @@ def test_rates_that_can_not_be_chosen_or_trained_at_are_refused_before_training(
 def test_the_command_trains_all_methods_and_keeps_the_result(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    all_methods = {name: QUANTIZERS[name] for name in ("lgq", "fsq", "none")}
+    all_methods = {name: QUANTIZERS[name] for name in ("lgq", "none")}
     monkeypatch.setattr(quantizers, "QUANTIZERS", all_methods)
     small = "--data fake --batch-size 2 --steps 2 --codebook-size 16 --set backbone.channels=[8,8,8] --rates 1e-3"
     assert main(["bench", "learning-rates", *shlex.split(small), "--results", str(tmp_path)]) == 0

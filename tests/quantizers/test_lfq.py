@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor
 from vector_quantize_pytorch import LFQ as ReferenceLFQ
 
+from lgq_explore import TrainConfig, resume, train
+from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import LFQConfig, joint_codes
+from lgq_explore.training.controls import Controls
+from lgq_explore.training.loop import LogEvent
 from tests.quantizers import unprojected
 
 BITS = 6
@@ -90,3 +96,30 @@ def test_the_published_settings() -> None:
     assert (config.warmup_factor, config.warmup_steps) == (3, 2000)
     assert config.default_loss_weights == {"entropy": 0.1, "commitment": 0.25}
     assert not config.build(8).learned_groups
+
+
+@pytest.mark.usefixtures("own_data_and_no_network")
+def test_a_run_that_is_stopped_in_its_warm_up_comes_to_the_same_weights(tmp_path: Path) -> None:
+    recipe = TrainConfig(
+        data="fake",
+        steps=4,
+        batch_size=4,
+        log_steps=1,
+        backbone=BackboneConfig(channels=(8, 8, 8), dim=4),
+        quantizer=LFQConfig(BITS, warmup_steps=3),
+    )
+    controls = Controls()
+
+    def stop_at_the_second_step(event: LogEvent) -> None:
+        if event.row["step"] == 2:
+            controls.stop()
+
+    whole = train(recipe, tmp_path / "whole", device="cpu", progress=False)
+    train(recipe, tmp_path / "run", device="cpu", on_log=stop_at_the_second_step, controls=controls, progress=False)
+    again = resume(tmp_path / "run", device="cpu", progress=False)
+    states = [run.tokenizer().state_dict() for run in (whole, again)]
+    assert all(torch.equal(tensor, states[1][name]) for name, tensor in states[0].items())
+    history = whole.history()
+    weights = 0.1 * pd.Series([3, 7 / 3, 5 / 3, 1])
+    expected = history["loss_l1"] + 0.25 * history["loss_commitment"] + weights * history["loss_entropy"]
+    assert history["loss"].tolist() == pytest.approx(expected.tolist(), rel=1e-5)
