@@ -16,11 +16,17 @@ from .base import (
     to_grid,
     to_tokens,
 )
+from .bsq import BSQConfig
 from .capabilities import HasTemperature, SoftQuantizer, StartsFromData, TakesCodebooks
 from .fsq import FSQConfig
+from .ibq import IBQConfig
+from .ifsq import IFSQConfig
+from .lfq import LFQConfig
 from .lgq import LGQConfig, LGQPaperConfig
 from .nearest import Metric, SquaredEuclidean, nearest_codes
+from .none import NoneConfig
 from .registry import methods_of_other_packages
+from .rotation import RotationConfig
 from .simvq import SimVQConfig, SimVQMLPConfig
 from .soft_assignment.autograd import soft_assign
 from .temperature import TemperatureSchedule
@@ -32,25 +38,43 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         LGQConfig,
         LGQPaperConfig,
         FSQConfig,
+        IFSQConfig,
         SimVQConfig,
         SimVQMLPConfig,
         VQConfig,
         VQGradientConfig,
+        RotationConfig,
+        LFQConfig,
+        BSQConfig,
+        IBQConfig,
+        NoneConfig,
     )
 }
 for name, config in methods_of_other_packages().items():  # the names above take precedence
     QUANTIZERS.setdefault(name, config)
 
+
+def methods_with_codes() -> list[str]:
+    """The names in QUANTIZERS of methods that have codes."""
+    return [name for name, config in QUANTIZERS.items() if config.has_codes]
+
+
 __all__ = [
     "QUANTIZERS",
+    "BSQConfig",
     "FSQConfig",
     "HasTemperature",
+    "IBQConfig",
+    "IFSQConfig",
+    "LFQConfig",
     "LGQConfig",
     "LGQPaperConfig",
     "Metric",
+    "NoneConfig",
     "Quantizer",
     "QuantizerConfig",
     "QuantizerOutput",
+    "RotationConfig",
     "SimVQConfig",
     "SimVQMLPConfig",
     "SoftAssignment",
@@ -63,6 +87,7 @@ __all__ = [
     "VQConfig",
     "VQGradientConfig",
     "joint_codes",
+    "methods_with_codes",
     "nearest_codes",
     "soft_assign",
     "split_codes",

@@ -50,8 +50,9 @@ class QuantizerOutput:
 class Quantizer(nn.Module):
     """Maps latents [B, D, H, W] to codes and their vectors; includes the method's normalisation and projection.
 
-    dim: width D of the latents. levels: number of codes of each of the G groups. Further abilities of a method (a
-    temperature, initialisation from data, exchange of codebooks) are classes in `capabilities` that it inherits.
+    dim: width D of the latents. levels: number of codes of each of the G groups; a method without codes has no groups.
+    Further abilities of a method (a temperature, initialisation from data, exchange of codebooks) are classes in
+    `capabilities` that it inherits.
     """
 
     metric: Metric = SquaredEuclidean()
@@ -67,8 +68,13 @@ class Quantizer(nn.Module):
 
     @property
     def codebook_size(self) -> int:
-        """K, the number of joint codes: the product of the levels, of any size."""
-        return math.prod(self.levels)
+        """K, the number of joint codes: the product of the levels, of any size; 0 without codes."""
+        return math.prod(self.levels) if self.has_codes else 0
+
+    @property
+    def has_codes(self) -> bool:
+        """Whether there are codes at all. Without them G is 0, and all that asks for a code raises InputError."""
+        return bool(self.levels)
 
     def forward(self, latents: Tensor) -> QuantizerOutput:
         """Latents [B, D, H, W] → codes and vectors; in training mode with losses and the gradient estimator."""
@@ -109,8 +115,10 @@ class Quantizer(nn.Module):
     def discrete(self, codes: Tensor) -> Tensor:
         """Codes [B, G, H, W] → their points [B, P, H, W], the quantized counterpart of `continuous`.
 
-        By default each group has its own coordinates. A method whose groups add up overrides this.
+        By default each group has its own coordinates. A method whose groups add up overrides this. Raises InputError
+        without codes.
         """
+        require_codes(self.levels)
         vectors = [book[codes[:, g]] for g, book in enumerate(self.codebooks())]  # each [B, H, W, P_g]
         return rearrange(torch.cat(vectors, dim=-1), "b h w d -> b d h w")
 
@@ -135,8 +143,9 @@ class Quantizer(nn.Module):
         eval mode, `assign` of the points of `continuous(latents)` gives the codes of `forward(latents)`.
         allowed: a bool mask [K] of joint codes, or numbers of joint codes; by default all. At equal distances the
         lowest joint code is taken.
-        Raises InputError if `allowed` is empty, or has a number outside 0 … K − 1.
+        Raises InputError if `allowed` is empty, or has a number outside 0 … K − 1, and without codes.
         """
+        require_codes(self.levels)
         if allowed is None:
             return self._assign_each_group(points)
         codes = split_codes(self.allowed_codes(allowed)[:, None, None], self.levels)[:, :, 0, 0]
@@ -168,7 +177,8 @@ class Quantizer(nn.Module):
         return self.codebook_size <= MOST_LISTED
 
     def require_listed(self) -> None:
-        """Raise InputError if there are too many joint codes to list."""
+        """Raise InputError if there are too many joint codes to list, or none."""
+        require_codes(self.levels)
         if not self.can_be_listed:
             raise InputError(
                 f"{_groups(self.levels)} make {self.codebook_size:,d} joint codes: at most {MOST_LISTED:,d} are listed"
@@ -218,9 +228,12 @@ class QuantizerConfig:
     default_loss_weights: ClassVar[dict[str, float]] = {}
     """Weight of each loss that the quantizer returns, by name, as published by the method's authors."""
 
+    has_codes: ClassVar[bool] = True
+    """Whether the method has codes at all."""
+
     @property
     def size(self) -> int:
-        """Codebook size K."""
+        """Codebook size K; 0 without codes."""
         raise NotImplementedError("abstract: a config implements size")
 
     def resized(self, codebook_size: int) -> Self:
@@ -231,6 +244,10 @@ class QuantizerConfig:
     def for_codebook_size(cls, codebook_size: int) -> Self:
         """The method's default settings, resized to `codebook_size`."""
         return cls().resized(codebook_size)
+
+    def loss_factor(self, name: str, step: int) -> float:
+        """The factor on the weight of the loss `name` at a step, counted from 0: 1 unless the method has a schedule."""
+        return 1.0
 
     def temperatures(self, dim: int) -> tuple[float, float] | None:
         """The first and last temperature of the schedule, for latents of width `dim`; None without a temperature.
@@ -323,7 +340,7 @@ def straight_through(value: Tensor, gradient_of: Tensor) -> Tensor:
 def joint_codes(codes: Tensor, levels: Sequence[int]) -> Tensor:
     """Codes [B, G, H, W] → joint codes [B, H, W] in [0, prod(levels)): mixed radix, first group slowest.
 
-    Raises InputError if the product of the levels is 2^63 or more.
+    Raises InputError if the product of the levels is 2^63 or more, or if there are none.
     """
     require_numbered(levels)
     joint = torch.zeros_like(codes[:, 0])
@@ -341,8 +358,15 @@ def split_codes(joint: Tensor, levels: Sequence[int]) -> Tensor:
     return torch.stack(groups[::-1], dim=1)
 
 
+def require_codes(levels: Sequence[int]) -> None:
+    """Raise InputError if there are no groups of codes."""
+    if not levels:
+        raise InputError("there are no codes, as nothing is quantized: give a tokenizer of a method that has codes")
+
+
 def require_numbered(levels: Sequence[int]) -> None:
-    """Raise InputError if the numbers of joint codes need more than 63 bits."""
+    """Raise InputError if the numbers of joint codes need more than 63 bits, or there are no codes."""
+    require_codes(levels)
     size = math.prod(levels)
     if size >= MOST_NUMBERED:
         raise InputError(f"{_groups(levels)} make {size:,d} joint codes: a joint code has a number only below 2^63")

@@ -44,20 +44,24 @@ BOUND_MARGIN = 1e-3
 
 
 @dataclass(frozen=True)
-class FSQConfig(QuantizerConfig):
-    """FSQ with the published levels; K is their product (1000 for the default)."""
+class Bound:
+    """half_range · squashed(z + shift) − offset: what latents are before they are rounded; [G, 1, 1] each."""
 
-    method: ClassVar[str] = "fsq"
+    half_range: Tensor
+    shift: Tensor
+
+
+@dataclass(frozen=True)
+class GridConfig(QuantizerConfig):
+    """Settings of a method that rounds on a fixed grid; K is the product of the levels."""
 
     levels: tuple[int, ...] = PUBLISHED_LEVELS[1024]
-    bound: str = left_out_of_hash_at("vector-quantize-pytorch")  # of BOUNDS
 
     def __post_init__(self) -> None:
-        self._require_choice("bound", BOUNDS)
         self._require("levels", len(self.levels) >= 1, "give at least one level")
         # With two levels the grid {−1, 0} of this formula is lopsided; sign quantization is a method of its own.
         self._require("levels", min(self.levels, default=3) >= 3, "each level must be at least 3")
-        # Beyond, the margin of the bound reaches half a step, and the outermost values would round out of the grid.
+        # Beyond, the margin of FSQ's bound reaches half a step, and the outermost values would round out of the grid.
         self._require("levels", max(self.levels, default=3) < 1 / BOUND_MARGIN, "each level must be below 1000")
 
     @property
@@ -70,6 +74,30 @@ class FSQConfig(QuantizerConfig):
     def for_raw_tokens(self, dim: int) -> Self:
         # A single level would project a plane to a line.
         return self if len(self.levels) >= min(dim, 2) else replace(self, levels=two_levels(self.size))
+
+    def bound_of(self, sizes: Tensor, offset: Tensor) -> Bound:
+        """The bound of each group, from its number of levels and the offset of its grid, both [G, 1, 1]."""
+        raise NotImplementedError("abstract: a config implements bound_of")
+
+
+@dataclass(frozen=True)
+class FSQConfig(GridConfig):
+    """FSQ with the published levels; K is their product (1000 for the default)."""
+
+    method: ClassVar[str] = "fsq"
+
+    bound: str = left_out_of_hash_at("vector-quantize-pytorch")  # of BOUNDS
+
+    def __post_init__(self) -> None:
+        self._require_choice("bound", BOUNDS)
+        super().__post_init__()
+
+    def bound_of(self, sizes: Tensor, offset: Tensor) -> Bound:
+        if self.bound == "paper":
+            half_range = (sizes - 1) * (1 - BOUND_MARGIN) / 2
+            return Bound(half_range, torch.tan(offset / half_range))
+        half_range = (sizes - 1) * (1 + BOUND_MARGIN) / 2
+        return Bound(half_range, torch.atanh(offset / half_range))
 
     def build(self, dim: int, generator: torch.Generator | None = None) -> FSQ:
         return FSQ(dim, self, generator)
@@ -107,7 +135,7 @@ class FSQ(Quantizer):
     shift: Tensor
     half_width: Tensor
 
-    def __init__(self, dim: int, config: FSQConfig, generator: torch.Generator | None = None) -> None:
+    def __init__(self, dim: int, config: GridConfig, generator: torch.Generator | None = None) -> None:
         levels = config.levels
         super().__init__(dim, levels)
         self.method = config.method
@@ -117,15 +145,10 @@ class FSQ(Quantizer):
         self.project_out = linear(len(levels), dim, generator)
         sizes = torch.tensor(levels, dtype=torch.float32)[:, None, None]  # [G, 1, 1], over the grid of latents
         offset = torch.where(sizes % 2 == 0, 0.5, 0.0)
-        if config.bound == "paper":
-            half_range = (sizes - 1) * (1 - BOUND_MARGIN) / 2
-            shift = torch.tan(offset / half_range)
-        else:
-            half_range = (sizes - 1) * (1 + BOUND_MARGIN) / 2
-            shift = torch.atanh(offset / half_range)
-        self.register_buffer("half_range", half_range, persistent=False)
+        bound = config.bound_of(sizes, offset)
+        self.register_buffer("half_range", bound.half_range, persistent=False)
         self.register_buffer("offset", offset, persistent=False)
-        self.register_buffer("shift", shift, persistent=False)
+        self.register_buffer("shift", bound.shift, persistent=False)
         self.register_buffer("half_width", (sizes / 2).floor(), persistent=False)
 
     def forward(self, latents: Tensor) -> QuantizerOutput:
@@ -162,4 +185,8 @@ class FSQ(Quantizer):
         """[B, D, H, W] → [B, G, H, W], bounded, in steps of the grid; in float32 even under autocast."""
         with torch.autocast(latents.device.type, enabled=False):
             projected = self.project_in(latents.movedim(1, -1).to(self.project_in.weight.dtype)).movedim(-1, 1)
-        return self.half_range * torch.tanh(projected + self.shift) - self.offset
+        return self.half_range * self._squashed(projected + self.shift) - self.offset
+
+    def _squashed(self, shifted: Tensor) -> Tensor:
+        """Any numbers → numbers in [−1, 1]."""
+        return torch.tanh(shifted)

@@ -319,7 +319,7 @@ def _encoded(trained: TrainedTokenizer, chosen: EvaluationSet, device: torch.dev
         latents=latents,
         codes=codes,
         reconstructions=reconstructions,
-        levels=np.array(tokenizer.quantizer.levels),
+        levels=np.array(tokenizer.quantizer.levels, dtype=np.int64),
         photograph=chosen.crops.photograph,
         photograph_names=np.array(chosen.crops.names),
         weights=trained.digest,

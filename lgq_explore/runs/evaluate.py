@@ -54,7 +54,8 @@ def evaluate(
     objects; their `value` is None, with the reason in `why`, if the networks' weights are not available. Beside a value
     of `fd` stands what it depends on: reference set, crop, resize and network.
     `bits_per_pixel` is the entropy over f² pixels. If a token has several codes, usage is that of their tuples, and
-    `groups` has the usage of each group's own codes, by the group's number. `weights` is `ema` where they are an
+    `groups` has the usage of each group's own codes, by the group's number. Of a method without codes, all that is said
+    of codes is None, and `codebook_size` 0. `weights` is `ema` where they are an
     average over steps, else `last`. `pandas.json_normalize` makes a table of several results, with columns such as
     `fd.value`.
 
@@ -97,32 +98,35 @@ def _measured(
     """The result of `evaluate`, of these weights on these crops."""
     config, tokenizer = run.config, trained.on(device)
     quantizer = tokenizer.quantizer
-    counts, error = GroupedCodeCounts(quantizer.levels), QuantizationError()
+    counts = GroupedCodeCounts(quantizer.levels) if quantizer.has_codes else None
+    error, tokens = QuantizationError(), 0
     bar = Progress("evaluating", len(chosen.crops.images), "crops", shown=progress, delay=SECONDS_UNSHOWN)
     with bar:
         for batch in coded_batches(tokenizer, chosen.crops.images):
             images, reconstructions = batch.images.float() / 255, batch.reconstructions.float() / 255
             for metric in metrics:
                 metric.update(images, reconstructions)
-            codes = batch.output.coded.codes
-            counts.update(codes)
-            error.update(quantizer.continuous(batch.output.latents), quantizer.discrete(codes))
+            latents, codes = batch.output.latents, batch.output.coded.codes
+            tokens += latents[:, 0].numel()
+            if counts is not None:
+                counts.update(codes)
+                error.update(quantizer.continuous(latents), quantizer.discrete(codes))
             bar.advance(len(batch.images))
         numbers = {name: value for metric in metrics for name, value in metric.numbers().items()}
-    usage = counts.usage()
+    usage = None if counts is None else counts.usage()
     return {
         "run": run.name,
         "quantizer": config.quantizer.method,
-        "codebook_size": usage.codebook_size,
+        "codebook_size": quantizer.codebook_size,
         "dim": config.backbone.dim,
         "images": len(chosen.crops.images),
         "photographs": len(set(chosen.crops.photograph.tolist())),
-        "tokens": usage.tokens,
+        "tokens": tokens,
         **numbers,
         **_usage_numbers(usage),
-        "bits_per_pixel": bits_per_pixel(usage.entropy_bits, config.backbone.factor),
-        "gini": usage.gini,
-        "quantization_error": error.compute().value,
+        "bits_per_pixel": None if usage is None else bits_per_pixel(usage.entropy_bits, config.backbone.factor),
+        "gini": None if usage is None else usage.gini,
+        "quantization_error": None if usage is None else error.compute().value,
         "seed": config.seed,
         "steps": trained.finished_steps,
         "recipe_hash": config.recipe_hash,
@@ -130,7 +134,7 @@ def _measured(
         "scenes": len({chosen.crops.scenes[index] for index in chosen.crops.photograph.tolist()}),
         "weights": run.kind_of_weights,
         "device": model_of(device),
-        "groups": {str(group): _of_group(usage) for group, usage in enumerate(counts.group_usages())},
+        "groups": {} if counts is None else _by_number(counts.group_usages()),
     }
 
 
@@ -159,15 +163,14 @@ def _keep(run: Run, digest: str, result: Mapping[str, Any]) -> None:
         target.write(f"{content}\n".encode())
 
 
-def _of_group(usage: CodeUsage) -> dict[str, Any]:
-    return {"codebook_size": usage.codebook_size, **_usage_numbers(usage), "gini": usage.gini}
-
-
-def _usage_numbers(usage: CodeUsage) -> dict[str, Any]:
-    """The keys that mean the same for joint codes and for the codes of one group."""
+def _by_number(groups: Sequence[CodeUsage]) -> dict[str, Any]:
     return {
-        "active_codes": usage.active_codes,
-        "utilization": usage.utilization,
-        "perplexity": usage.perplexity,
-        "entropy_bits": usage.entropy_bits,
+        str(group): {"codebook_size": usage.codebook_size, **_usage_numbers(usage), "gini": usage.gini}
+        for group, usage in enumerate(groups)
     }
+
+
+def _usage_numbers(usage: CodeUsage | None) -> dict[str, Any]:
+    """The keys that mean the same for joint codes and for the codes of one group; None for those of no codes."""
+    names = ("active_codes", "utilization", "perplexity", "entropy_bits")
+    return {name: None if usage is None else getattr(usage, name) for name in names}

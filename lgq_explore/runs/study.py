@@ -98,7 +98,10 @@ class Study:
 
     @cached_property
     def codes(self) -> NDArray[np.int64]:
-        """The joint code of each token [N]. Raises InputError if there are too many joint codes to number."""
+        """The joint code of each token [N]. Raises InputError if there are too many joint codes to number, or none."""
+        if not self.quantizer.has_codes:
+            name = printable(self.name)
+            raise InputError(f"{name} has no codes, as nothing is quantized: look at a run of another method")
         return joint_codes(torch.from_numpy(self.encoding.codes), self.quantizer.levels).flatten().numpy()
 
     @cached_property

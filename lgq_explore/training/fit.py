@@ -113,9 +113,11 @@ def fit_quantizer(
 
     Raises:
         InputError: tokens that are not finite, not [N, D], or too few to initialise the codebook; a number out of
-            range; an unknown loss; a config with a norm; or a loss that becomes NaN or infinite.
+            range; an unknown loss; a config with a norm or without codes; or a loss that becomes NaN or infinite.
     """
     points = _checked_tokens(tokens)
+    if not config.has_codes:
+        raise InputError(f"{config.method} has no codes to fit: give a method that has")
     _require_unnormalized(config)
     if log_steps is None:
         log_steps = max(1, steps // LOGGED_ROWS)
@@ -194,7 +196,8 @@ class _Fitting:
         latents = as_latents(self.tokens[chosen])
         output = quantizer(latents)
         losses = {RECONSTRUCTION: functional.mse_loss(output.quantized, latents), **output.losses}
-        loss = weighted_sum(losses, recipe.loss_weights)
+        config, weights = recipe.quantizer, recipe.loss_weights
+        loss = weighted_sum(losses, {name: weights[name] * config.loss_factor(name, step) for name in weights})
         if not math.isfinite(loss.item()):
             raise InputError(
                 f"the loss is {loss.item():g} at step {step + 1}: lower learning_rate ({recipe.learning_rate:g}), or "

@@ -43,11 +43,12 @@ QUICK_SECONDS = 1.0
 class LogEvent:
     """A logged step: its row of the history, the counts of codes in the window, and the live tokenizer.
 
+    counts: None for a method without codes.
     The tokenizer may be used inside the callback only; the loop puts it back into training mode afterwards.
     """
 
     row: dict[str, float | None]
-    counts: GroupedCodeCounts
+    counts: GroupedCodeCounts | None
     tokenizer: Tokenizer
 
 
@@ -248,8 +249,8 @@ class TrainingSession:
         if isinstance(self.tokenizer.quantizer, HasTemperature):
             row["temperature_override"] = self.held_temperature
         self.writer.append_history(row)
-        active = usage_and_speed[f"active_codes_last_{self.config.window_steps}_steps"]
-        bar.note(f"loss {loss:.3f}, {active} of {counts.codebook_size} codes active")
+        used = "" if counts is None else f", {counts.usage().active_codes} of {counts.codebook_size} codes active"
+        bar.note(f"loss {loss:.3f}{used}")
         if self.on_log is not None:
             self.on_log(LogEvent(row, counts, self.tokenizer))
             self.tokenizer.train()

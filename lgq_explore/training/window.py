@@ -30,7 +30,7 @@ class StepTrace:
 
 
 class StepWindow:
-    """The last `steps` steps, over which the history's usage and speed are computed."""
+    """The last `steps` steps, over which the history's usage and speed are computed; no usage without levels."""
 
     def __init__(self, steps: int, levels: Sequence[int]) -> None:
         self.levels = tuple(levels)
@@ -39,27 +39,35 @@ class StepWindow:
     def add(self, trace: StepTrace) -> None:
         self._traces.append(trace)
 
-    def counts(self) -> GroupedCodeCounts:
-        """Counts in the window: of each group's codes, and of their tuples."""
+    def counts(self) -> GroupedCodeCounts | None:
+        """Counts in the window: of each group's codes, and of their tuples; None without codes."""
+        if not self.levels:
+            return None
         counts = GroupedCodeCounts(self.levels)
         counts.update(torch.cat([trace.codes.movedim(1, 0).flatten(1) for trace in self._traces], dim=1).T)
         return counts
 
-    def columns(self, counts: GroupedCodeCounts) -> dict[str, float]:
+    def columns(self, counts: GroupedCodeCounts | None) -> dict[str, float]:
         """The history's columns. Each name contains the window, and one column has the number of tokens in it.
 
-        With several groups, the plain names describe tuples of codes, and each group has columns of its own.
+        With several groups, the plain names describe tuples of codes, and each group has columns of its own. Without
+        codes there is the speed alone.
         """
-        usage = counts.usage()
         seconds = sum(trace.seconds for trace in self._traces)
         images = sum(trace.images for trace in self._traces)
         span = f"last_{self._traces.maxlen}_steps"
+        speed = {
+            f"images_per_second_{span}": images / seconds,
+            f"data_wait_share_{span}": sum(trace.waited for trace in self._traces) / seconds,
+        }
+        if counts is None:
+            return speed
+        usage = counts.usage()
         columns = {
             f"active_codes_{span}": usage.active_codes,
             f"perplexity_{span}": usage.perplexity,
             f"tokens_{span}": usage.tokens,
-            f"images_per_second_{span}": images / seconds,
-            f"data_wait_share_{span}": sum(trace.waited for trace in self._traces) / seconds,
+            **speed,
         }
         for group, of_group in enumerate(counts.group_usages() if len(self.levels) > 1 else ()):
             columns[f"active_codes_group_{group}_{span}"] = of_group.active_codes
@@ -85,7 +93,7 @@ class StepWindow:
 
     @property
     def _is_numbered(self) -> bool:
-        return math.prod(self.levels) < MOST_NUMBERED
+        return bool(self.levels) and math.prod(self.levels) < MOST_NUMBERED
 
     def _packed(self, codes: Tensor) -> Tensor:
         return joint_codes(codes, self.levels) if self._is_numbered else codes

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lgq_explore import InputError, TrainConfig, train
+from lgq_explore import InputError, TrainConfig, quantizers, train
 from lgq_explore.bench.learning_rates import (
     HIGHEST_RATE,
     chosen_rate,
@@ -130,13 +130,15 @@ def test_rates_that_can_not_be_chosen_or_trained_at_are_refused_before_training(
 
 
 def test_the_command_trains_all_methods_and_keeps_the_result(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    all_methods = {name: QUANTIZERS[name] for name in ("lgq", "none")}
+    monkeypatch.setattr(quantizers, "QUANTIZERS", all_methods)
     small = "--data fake --batch-size 2 --steps 2 --codebook-size 16 --set backbone.channels=[8,8,8] --rates 1e-3"
     assert main(["bench", "learning-rates", *shlex.split(small), "--results", str(tmp_path)]) == 0
     (path,) = tmp_path.iterdir()
     kept = json.loads(path.read_text())
-    assert [result["quantizer"] for result in kept["results"]] == list(QUANTIZERS)
+    assert [result["quantizer"] for result in kept["results"]] == list(all_methods)
     assert capsys.readouterr().out.strip() == markdown_table(kept)
 
 

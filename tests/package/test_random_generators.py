@@ -20,7 +20,7 @@ import lgq_explore as lgq
 from lgq_explore.analysis.geometry import latent_map
 from lgq_explore.models import tokenizer as models_tokenizer
 from lgq_explore.models.tokenizer import build_tokenizer
-from lgq_explore.quantizers import QUANTIZERS, StartsFromData
+from lgq_explore.quantizers import QUANTIZERS, StartsFromData, methods_with_codes
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run
 from lgq_explore.training.fit import fit_quantizer, without_encoder
@@ -52,7 +52,7 @@ def trained(own_data_and_no_network: None, tmp_path_factory: pytest.TempPathFact
     return {seed: lgq.train(recipe(seed=seed), folder / f"seed-{seed}", progress=False) for seed in (0, 1)}
 
 
-@pytest.mark.parametrize("method", QUANTIZERS)
+@pytest.mark.parametrize("method", methods_with_codes())
 def test_building_and_starting_draw_from_the_given_generator(method: str) -> None:
     config = QUANTIZERS[method].for_codebook_size(64)
     tokens = torch.randn(512, 8)
@@ -86,7 +86,7 @@ def test_without_a_generator_torchs_own_is_drawn_from(method: str) -> None:
     assert equal(*states)
 
 
-@pytest.mark.parametrize("method", QUANTIZERS)
+@pytest.mark.parametrize("method", methods_with_codes())
 def test_fitting_a_quantizer_leaves_the_process_as_it_is(method: str) -> None:
     tokens = torch.randn(256, 2)
     with process_untouched():

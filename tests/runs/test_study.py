@@ -14,7 +14,7 @@ from PIL import Image
 import lgq_explore as lgq
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
-from lgq_explore.quantizers import QUANTIZERS, LGQConfig, joint_codes
+from lgq_explore.quantizers import LGQConfig, joint_codes, methods_with_codes
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.encoding import encode
 from lgq_explore.runs.run import Run
@@ -83,7 +83,7 @@ def test_its_parts_are_those_of_its_own_encoding(run: Run) -> None:
     assert sorted(study.snapshots) == sorted(run.codebook_snapshots())
 
 
-@pytest.mark.parametrize("method", QUANTIZERS)
+@pytest.mark.parametrize("method", methods_with_codes())
 def test_codes_are_those_that_its_points_are_rounded_to(method: str) -> None:
     study = study_of(method_tokenizer(method), noise_pictures(6))
     codes = study.quantizer.assign(study.points)[:, :, None, None]
@@ -124,7 +124,7 @@ def test_an_encoding_that_does_not_fit_its_tokenizer_is_refused() -> None:
             Study(study.trained, replace(encoding, **changed))
 
 
-@pytest.mark.parametrize("method", QUANTIZERS)
+@pytest.mark.parametrize("method", methods_with_codes())
 def test_one_without_a_run_has_the_registered_name_of_its_method(method: str) -> None:
     study = study_of(method_tokenizer(method), noise_pictures(1))
     assert (study.method, study.name) == (method, method)

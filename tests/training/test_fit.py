@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import QUANTIZERS, FSQConfig, LGQConfig, TemperatureSchedule, nearest_codes
+from lgq_explore.quantizers import FSQConfig, LGQConfig, TemperatureSchedule, methods_with_codes, nearest_codes
 from lgq_explore.quantizers.plain_tokens import as_latents, codes_of
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.fit import FitEvent, fit_quantizer, without_encoder
@@ -26,7 +26,7 @@ def corners(tokens: int = 1024, seed: int = 0) -> Tensor:
     return CORNERS[torch.arange(tokens) % 4] + noise
 
 
-@pytest.mark.parametrize("method", QUANTIZERS)
+@pytest.mark.parametrize("method", methods_with_codes())
 def test_every_method_learns_and_reports_all_tokens(method: str) -> None:
     config = without_encoder(method, 9, dim=2)
     fitted = fit_quantizer(config, corners(), steps=200)

@@ -125,6 +125,8 @@ def _without_pictures(evidence: Evidence, why: str) -> Evidence:
 
 def _with_centres(evidence: Evidence, study: Study) -> Evidence:
     quantizer = study.quantizer
+    if not quantizer.has_codes:
+        return _lacking(evidence, "centres", "the method has no codes")
     if quantizer.codebook_is_fixed:
         return _lacking(evidence, "centres", "the codes are a fixed grid, which cannot leave")
     if len(quantizer.levels) > 1:

@@ -64,12 +64,16 @@ SEEN = 3.0
 LARGE_GAP = 0.5
 """Soft–hard gap, as a share of the tokens' spread: soft vectors are halfway from their codes to the mean of all."""
 
+NO_CODES = "The method has no codes: the decoder sees the latents themselves."
+
 RISEN = 1.5
 """Reconstruction loss over its lowest above which it rises: batches of the tutorial's runs differ by a tenth."""
 
 
 def collapse(evidence: Evidence) -> Verdict:
     """Perplexity of the window's codes, against the most that K codes and the window's N tokens could show."""
+    if not evidence.config.quantizer.has_codes:
+        return Verdict(NOT_APPLICABLE, NO_CODES)
     usage = windowed_usage(evidence)
     if usage.empty:
         # A grid, for example, begins with a few of its codes.
@@ -167,6 +171,8 @@ def temperature_meaningless(evidence: Evidence) -> Verdict:
 
 def too_few_tokens(evidence: Evidence) -> Verdict:
     """Tokens a step and in the window against K, and whether the usage loss is mostly its own bias."""
+    if not evidence.config.quantizer.has_codes:
+        return Verdict(NOT_APPLICABLE, NO_CODES)
     config, size, step = evidence.config, _size(evidence), evidence.tokens_a_step
     window = tokens_in_window(evidence)
     tokens_a_code = window / size

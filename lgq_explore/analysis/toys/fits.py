@@ -24,6 +24,7 @@ from lgq_explore.quantizers import (
     QuantizerConfig,
     TemperatureSchedule,
     joint_codes,
+    methods_with_codes,
     to_tokens,
 )
 from lgq_explore.quantizers.plain_tokens import as_latents
@@ -201,14 +202,15 @@ def toy_table(
 
     K is the number of codes that suits the mixture, or the nearest that the method can have.
 
-    Empty data or methods: all of them. setting: other fields of `ToySetting`, the same for all.
+    Empty data: all mixtures. Empty methods: all that have codes. setting: other fields of `ToySetting`, the same for
+    all.
 
     Raises:
         InputError: an unknown name or out-of-range field.
     """
     rows = []
     for name in data or list(TOYS):
-        for method in methods or list(QUANTIZERS):
+        for method in methods or methods_with_codes():
             for seed in seeds:
                 learned = ToySetting(name, method, toy_named(name).codes, seed, **setting)
                 is_kept = _fits.is_known(_key(learned, None))

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from .base import Objective, TrainingPass
+from lgq_explore.runs.config import TrainConfig
+
+from .base import Objective, ObjectiveSettings, TrainingPass
 
 
 class QuantizerLoss(Objective):
     """The entry of `QuantizerOutput.losses` with the term's name."""
+
+    def __init__(self, name: str, weight: float, settings: ObjectiveSettings, recipe: TrainConfig) -> None:
+        super().__init__(name, weight, settings, recipe)
+        self.quantizer = recipe.quantizer
+
+    def weight_at(self, step: int) -> float:
+        return super().weight_at(step) * self.quantizer.loss_factor(self.name, step)
 
     def loss(self, training_pass: TrainingPass) -> Tensor:
         return training_pass.output.coded.losses[self.name]

@@ -19,7 +19,7 @@ from lgq_explore.analysis.toys import ToyFit, ToySetting, ToyView
 from lgq_explore.analysis.toys.references import TEMPERATURES
 from lgq_explore.kept import Kept
 from lgq_explore.plots.style import Title
-from lgq_explore.quantizers import QUANTIZERS, SoftQuantizer
+from lgq_explore.quantizers import QUANTIZERS, SoftQuantizer, methods_with_codes
 from lgq_explore.quantizers.initialization import INITIALIZATIONS
 from lgq_explore.quantizers.lgq import USAGE_FORMS
 
@@ -74,12 +74,13 @@ class ToyLab(Explorer):
     has it, and the codebook of the plane at the right, which is annealed from hot to cold. What needs neither is
     drawn at once. Another setting is served first, and Stop ends annealing, too.
 
-    data: one of `lgq.analysis.toys.TOYS`. method: one of `lgq.QUANTIZERS`. codes: K, by default what suits the data; a
-    grid takes the nearest product. temperature: of the slider; LGQ trains with its published schedule, 1.0 to 0.1.
-    peakedness, usage: weights of LGQ's regularizers; usage_form: published or unbiased. initialization: where codes
-    start, of methods that can be told: random, kmeans++, kmeans, grid; empty for the method's own. seed: of the points,
-    the start and the order. steps: of training; batch_size: points a step. view: what is drawn beside the splits: the
-    `distance` to the best codebook during training, or how many `centres` can be told apart at each temperature.
+    data: one of `lgq.analysis.toys.TOYS`. method: one of `lgq.QUANTIZERS` that has codes. codes: K, by default what
+    suits the data; a grid takes the nearest product. temperature: of the slider; LGQ trains with its published
+    schedule, 1.0 to 0.1. peakedness, usage: weights of LGQ's regularizers; usage_form: published or unbiased.
+    initialization: where codes start, of methods that can be told: random, kmeans++, kmeans, grid; empty for the
+    method's own. seed: of the points, the start and the order. steps: of training; batch_size: points a step. view:
+    what is drawn beside the splits: the `distance` to the best codebook during training, or how many `centres` can be
+    told apart at each temperature.
 
     Raises:
         InputError: an unknown name, or a number out of range.
@@ -88,7 +89,7 @@ class ToyLab(Explorer):
     WIDE = ("planes",)
 
     data = Choice(list(analysis.toys.TOYS), "ring", menu("data"))
-    method = Choice(lambda lab: list(QUANTIZERS), "lgq", menu("method"))
+    method = Choice(lambda lab: methods_with_codes(), "lgq", menu("method"))
     codes = Whole(
         (FEWEST_CODES, MOST_CODES), lambda lab: analysis.toys.toy_named(lab.data).codes, number_box("K", "66px")
     )

@@ -140,8 +140,8 @@ class Trainer(TrainerThread[LatestStep, Run]):
                 self._run = open_run(path)
             assert self._crops is not None
             shown = CodesAndPictures(
-                usage=analysis.usage.of_groups(event.counts),
-                codes_per_token=analysis.usage.codes_per_token(event.counts),
+                usage=None if event.counts is None else analysis.usage.of_groups(event.counts),
+                codes_per_token=1 if event.counts is None else analysis.usage.codes_per_token(event.counts),
                 reconstructions=analysis.pictures.reconstruct(event.tokenizer, self._crops),
             )
             self.publish(LatestStep(event.row, shown))

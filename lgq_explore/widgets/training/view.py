@@ -118,9 +118,12 @@ class TrainingView:
 
     def _curves(self, history: pd.DataFrame, latest: LatestStep) -> pd.DataFrame:
         is_joint = latest.shown is None or latest.shown.codes_per_token == 1
-        return analysis.health.training_curves(history, self.config.quantizer.size if is_joint else None)
+        has_ceiling = is_joint and self.config.quantizer.has_codes
+        return analysis.health.training_curves(history, self.config.quantizer.size if has_ceiling else None)
 
     def _line(self, row: Mapping[str, float | None]) -> str:
+        if not self.config.quantizer.has_codes:
+            return f"{self.config.quantizer.method} has no codes: the decoder sees the latents themselves"
         window = f"last_{self.config.window_steps}_steps"
         active, perplexity, tokens = (row[f"{name}_{window}"] for name in ("active_codes", "perplexity", "tokens"))
         return (

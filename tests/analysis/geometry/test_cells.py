@@ -12,7 +12,7 @@ from lgq_explore.analysis.geometry import code_cells, density_exponents
 from lgq_explore.analysis.geometry.cells import FEWEST_TOKENS, cells_of_points
 from lgq_explore.analysis.usage import per_code
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import QUANTIZERS, QuantizerConfig, nearest_codes
+from lgq_explore.quantizers import QuantizerConfig, methods_with_codes, nearest_codes
 from lgq_explore.runs.study import Study
 from tests.analysis.planted_tokenizer import config_tokenizer, method_tokenizer, noise_pictures, study_of
 from tests.planted_methods.dot_product import DotProductConfig
@@ -95,7 +95,7 @@ def test_the_error_is_scatter_and_offset() -> None:
     assert cells["distortion_share"].sum() == pytest.approx(1)
 
 
-@pytest.mark.parametrize("method", QUANTIZERS)
+@pytest.mark.parametrize("method", methods_with_codes())
 def test_cells_of_every_method_hold_the_tokens_that_chose_the_code(method: str) -> None:
     assert_cells_hold_their_tokens(study_of(method_tokenizer(method), noise_pictures(12)))
 

@@ -8,7 +8,7 @@ import torch
 
 from lgq_explore.analysis.pictures import posterior
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import QUANTIZERS, QuantizerConfig, SoftQuantizer, split_codes
+from lgq_explore.quantizers import QuantizerConfig, SoftQuantizer, methods_with_codes, split_codes
 from tests.analysis.planted_tokenizer import (
     FACTOR,
     GRID,
@@ -52,7 +52,7 @@ def test_the_posterior_is_the_softmax_of_the_distances() -> None:
     assert found.candidates["responsibility"].is_monotonic_decreasing
 
 
-@pytest.mark.parametrize("method", QUANTIZERS)
+@pytest.mark.parametrize("method", methods_with_codes())
 def test_every_method_has_a_runner_up(method: str) -> None:
     tokenizer = method_tokenizer(method)
     study = study_of(tokenizer, pictures(2))

@@ -11,7 +11,7 @@ import torch
 
 from lgq_explore.analysis.pictures import turn_codes_off
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import QUANTIZERS, QuantizerConfig
+from lgq_explore.quantizers import QuantizerConfig, methods_with_codes
 from lgq_explore.runs.study import Study
 from tests.analysis.planted_tokenizer import (
     FACTOR,
@@ -71,14 +71,14 @@ def test_codes_that_nobody_holds_change_nothing(study: Study, codes: list[int]) 
     np.testing.assert_array_equal(without.reconstructions, study.encoding.reconstructions)
 
 
-@pytest.mark.parametrize("method", QUANTIZERS)
+@pytest.mark.parametrize("method", methods_with_codes())
 def test_every_method_gives_its_tokens_to_the_nearest_code_that_stays_on(method: str) -> None:
     tokenizer = method_tokenizer(method)
     study = study_of(tokenizer, noise_pictures(6))
     held = study.codes
     off = np.unique(held)[:3].tolist()
     without = turn_codes_off(study, off)
-    distances = torch.cdist(study.points, study.code_points)
+    distances = study.quantizer.distances(study.points)
     distances[:, off] = torch.inf
     after = Study(study.trained, replace(study.encoding, codes=without.codes)).codes
     np.testing.assert_array_equal(after, distances.argmin(1).numpy())
