@@ -42,8 +42,9 @@ LOCKED = set -e; \
 PIP := $(BIN)/python -m pip install $(if $(CI),--quiet)
 SAY := $(if $(CI),:,echo)
 # One thread each: most tests are too small to share out, and threads that wait for a busy core cost more than they bring.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
-PARALLEL := $(PYTEST) -n 2 --dist loadfile
+# Two processes take a file at a time, in the order of tests/conftest.py instead of by number of tests. Hundreds of others
+# import the package, which is compiled once if the environment does not forbid to keep what was compiled.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # No question about Jupyter's news over the notebook, and no call home.
 NO_NEWS = $(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" >/dev/null
@@ -101,13 +102,10 @@ lab: $(INSTALLED)  ## open JupyterLab on copies of the notebooks, in data/notebo
 		$$no_browser $$([ "$$(id -u)" != 0 ] || echo --allow-root)
 
 test: $(INSTALLED) browser  ## run every test: unit, command line, browser, notebooks
-	@failed=0; \
-	$(PARALLEL) -m "not browser" tests || failed=1; \
-	$(PYTEST) --nbval --nbval-current-env -m "browser or notebook" tests notebooks || failed=1; \
-	exit $$failed
+	$(PYTEST) --nbval --nbval-current-env tests notebooks
 
 test-fast: $(INSTALLED)  ## run the tests that take three minutes together
-	$(PARALLEL) -m "not slow and not browser" tests
+	$(PYTEST) -m "not slow and not browser" tests
 
 lint: $(INSTALLED)  ## check style and types
 	$(BIN)/ruff check

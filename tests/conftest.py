@@ -1,9 +1,12 @@
-"""Fixtures and hooks of all tests: a data directory of their own, GPU tests, and no skipped test in CI."""
+"""Fixtures and hooks of all tests: data of their own, long files first, GPU tests, and no skipped test in CI."""
 
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,11 +24,32 @@ def own_data_and_no_network(tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield
 
 
+LONG = ("slow", "browser", "notebook")
+"""Marks of tests that take long."""
+
+
 @pytest.hookimpl(tryfirst=True)  # before -m selects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of long tests come first, so that no process has one left when the other has none."""
+    marks = defaultdict[Path, set[str]](set)
     for item in items:
         if item.path.suffix == ".ipynb":
             item.add_marker("notebook")
+        marks[item.path].update(name for name in LONG if item.get_closest_marker(name))
+    items.sort(key=lambda item: -len(marks[item.path]))
+
+
+@pytest.hookimpl(optionalhook=True)  # of xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Each process takes a file at a time. The notebooks count as one file: they train the same runs in one folder."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return "notebooks" if file.endswith(".ipynb") else file
+
+    return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

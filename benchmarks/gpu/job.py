@@ -26,3 +26,7 @@ class Job:
     steps: int | None
     earlier: Path | None
     keep: Callable[[Mapping[str, Any]], None]
+
+    def at_most(self, seconds: float) -> float:
+        """How long a call is measured again and again: not at all at toy size, where it is called a few times."""
+        return 0.0 if self.toy else seconds

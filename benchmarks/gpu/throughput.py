@@ -41,7 +41,7 @@ CODEBOOK_SIZE, TOY_CODEBOOK_SIZE = 16384, 64
 PRESETS = ("small", "vqgan-128", "vqgan-256")
 BATCH_SIZE, TOY_BATCH_SIZE, TOY_IMAGE_SIZE = 32, 2, 32
 """Images per step, in each preset; vqgan-256 has as many on each GPU in each micro-batch where it was published."""
-LOG_STEPS, INTERVALS = 10, 4
+LOG_STEPS, TOY_LOG_STEPS, INTERVALS = 10, 2, 4
 """Steps between rows of the history, as in all presets; and how many such intervals, the first of which warms up."""
 BATCHES = 5
 """Steps made to estimate the time of one."""
@@ -66,7 +66,7 @@ def measure_training(job: Job) -> dict[str, Any]:
         **on_what(job.device),
         "protocol": {
             "clock": "GPU time" if job.device.type == "cuda" else "CPU time",
-            "log_steps": LOG_STEPS,
+            "log_steps": _log_steps(job),
             "intervals": INTERVALS - 1,
             "precision": PRECISION,
             "objectives": OBJECTIVES,
@@ -95,6 +95,10 @@ def measure_training(job: Job) -> dict[str, Any]:
     return result
 
 
+def _log_steps(job: Job) -> int:
+    return TOY_LOG_STEPS if job.toy else LOG_STEPS
+
+
 def _recipes(name: str, job: Job) -> Iterator[TrainConfig]:
     for method in METHODS[:2] if job.toy else METHODS:
         recipe = replace(
@@ -102,7 +106,7 @@ def _recipes(name: str, job: Job) -> Iterator[TrainConfig]:
             data=job.data,
             batch_size=TOY_BATCH_SIZE if job.toy else BATCH_SIZE,
             accumulation=1,
-            log_steps=LOG_STEPS,
+            log_steps=_log_steps(job),
             precision=PRECISION,
         )
         changes = {**OBJECTIVES, "gan": {**OBJECTIVES["gan"], "width": 8}} if job.toy else OBJECTIVES
@@ -114,7 +118,7 @@ def _recipes(name: str, job: Job) -> Iterator[TrainConfig]:
 
 def _measured(name: str, recipe: TrainConfig, device: torch.device) -> dict[str, Any]:
     source = open_source(recipe.data, recipe.image_size, seed=recipe.seed)
-    watch = StepWatch(recipe, source, LOG_STEPS, LOG_STEPS * INTERVALS)
+    watch = StepWatch(recipe, source, recipe.log_steps, recipe.log_steps * INTERVALS)
     _forget_peak(device)
     with tempfile.TemporaryDirectory(prefix="lgq-explore-bench-") as folder:
         try:
@@ -149,7 +153,7 @@ def _row(name: str, recipe: TrainConfig, watch: StepWatch | None, not_run: str |
         ("step_seconds", "images_per_second", "quantizer_seconds", "share", "batch_seconds", "megabytes", "parts")
     )
     if watch is not None:
-        step = statistics.median(watch.interval_seconds) / LOG_STEPS
+        step = statistics.median(watch.interval_seconds) / recipe.log_steps
         quantizer = statistics.median(watch.quantizer_seconds)
         measured |= {"step_seconds": step, "images_per_second": recipe.batch_size / step}
         measured |= {"quantizer_seconds": quantizer, "share": quantizer / step, **costs}
@@ -186,7 +190,7 @@ def _variant(
         step = whole_step(stepped, recipe, images)
         step()
         first = time.monotonic() - started
-        cost = cost_of(step, job.device, seconds=2.0)
+        cost = cost_of(step, job.device, seconds=job.at_most(2.0))
     except Exception as error:  # compilers raise many kinds of exceptions
         return {**head, "median_milliseconds": None, "not_run": (str(error).splitlines() or [repr(error)])[0]}
     return {
@@ -210,7 +214,7 @@ def _initializations(job: Job) -> Iterator[dict[str, Any]]:
             def draw(size: int = size, tokens: Tensor = tokens, initialization: str = initialization) -> Tensor:
                 return initial_codebook(tokens, size, initialization, torch.Generator().manual_seed(0))
 
-            cost = cost_of(draw, job.device, seconds=1.0)
+            cost = cost_of(draw, job.device, seconds=job.at_most(1.0))
             yield {
                 "initialization": initialization,
                 "codebook_size": size,

@@ -7,16 +7,29 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Locator, Page, TimeoutError
 
-from benchmarks.browser.page import SECONDS, Lab, write_notebook
+from benchmarks.browser.page import PATIENCE, SECONDS, Lab, write_notebook
 from benchmarks.browser.page import NotebookPage as AnyNotebookPage
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import LGQConfig
 from lgq_explore.runs.config import TrainConfig
 
-__all__ = ["OUTPUTS", "SECONDS", "SMALL", "NotebookPage", "chart", "choose", "opened_notebook", "wait_for"]
+__all__ = [
+    "OUTPUTS",
+    "SECONDS",
+    "SMALL",
+    "NotebookPage",
+    "chart",
+    "choose",
+    "metadata_of",
+    "opened_notebook",
+    "shut_down_kernel",
+    "wait_for",
+]
 
 SMALL = TrainConfig(
     data="fake",
@@ -112,6 +125,12 @@ def choose(notebook: NotebookPage, menu: str, entry: str) -> None:
     notebook.page.get_by_text(entry, exact=True).click()
 
 
+def shut_down_kernel(notebook: NotebookPage) -> None:
+    """Shut the kernel down, and wait until it is gone: a notebook opened before that would find it alive."""
+    choose(notebook, "Kernel", "Shut Down Kernel")
+    notebook.page.get_by_text("No Kernel").first.wait_for(timeout=PATIENCE)
+
+
 @contextmanager
 def opened_notebook(lab: Lab, page: Page, name: str, cells: Sequence[str]) -> Iterator[NotebookPage]:
     """A notebook of these cells, open in the lab; in the end the browser must have had nothing to complain of."""
@@ -121,6 +140,15 @@ def opened_notebook(lab: Lab, page: Page, name: str, cells: Sequence[str]) -> It
     yield opened
     complaints = [error for error in opened.errors if error != LATE]
     assert not complaints, "\n".join(complaints)
+
+
+def metadata_of(path: Path) -> dict[str, Any]:
+    """The metadata of a saved notebook; nothing while the server, which writes in place, is at it."""
+    try:
+        metadata: dict[str, Any] = json.loads(path.read_bytes())["metadata"]
+    except ValueError:
+        return {}
+    return metadata
 
 
 def wait_for(holds: Callable[[], object], seconds: float = 120) -> None:

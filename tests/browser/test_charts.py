@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,9 @@ import plotly.graph_objects as go
 import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from benchmarks.browser.bare_charts import BareCharts
-from benchmarks.browser.page import chromium, find_browser
 from lgq_explore.plots.contrast import DARK_PAPER, contrast
 from lgq_explore.plots.style import (
     BLACK,
@@ -35,24 +34,6 @@ from lgq_explore.plots.style import (
 )
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests, which starts slowly."""
-    path = find_browser()
-    assert path is not None, "no Chromium or Chrome is found: run `make browser`"
-    with chromium(path) as page:
-        assert page.context.browser is not None
-        yield page.context.browser
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    yield page
-    page.close()
-
 
 SIDE = 10
 CODES = np.arange(SIDE * SIDE, dtype=np.int32)

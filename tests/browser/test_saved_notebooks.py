@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Page
 
+from benchmarks.browser.page import PATIENCE
 from lgq_explore import widgets
 from lgq_explore.training.loop import train
 from lgq_explore.widgets.panel import Panel
 from lgq_explore.widgets.parts.frame.presence import HOW_TO_MAKE_IT_LIVE
-from tests.browser.notebook_page import OUTPUTS, SECONDS, SMALL, NotebookPage, choose, opened_notebook
+from tests.browser.notebook_page import (
+    OUTPUTS,
+    SECONDS,
+    SMALL,
+    NotebookPage,
+    metadata_of,
+    opened_notebook,
+    shut_down_kernel,
+    wait_for,
+)
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
@@ -73,7 +82,7 @@ def test_what_is_saved_shows_pictures_and_what_lives_is_live(
         notebook.wait_until(ARE_LIVE)
         move_and_wait_for_the_picture(notebook)
 
-        choose(notebook, "Kernel", "Shut Down Kernel")
+        shut_down_kernel(notebook)
         notebook.wait_until(f"{SAY_THAT_IT_IS_GONE} === {len(PANELS)}")
         assert notebook.button("Start").evaluate("button => getComputedStyle(button).pointerEvents") == "none"
 
@@ -112,10 +121,9 @@ def test_a_box_and_tabs_of_panels_show_their_pictures_when_they_are_opened_again
     with opened_notebook(lab, page, NOTEBOOK, [first.format(path=path), second]) as notebook:
         page.set_viewport_size({"width": 1280, "height": 3000})
         notebook.run_all()
-        notebook.wait_for_kernel()
         expected = [["CodeInspector", "PatchInspector"], ["HealthPanel", "UsageExplorer"]]
-        saved_when(notebook, lab, lambda kept: sorted(map(sorted, kept)) == expected)
-        choose(notebook, "Kernel", "Shut Down Kernel")
+        wait_until_kept(notebook, lab, expected)
+        shut_down_kernel(notebook)
         notebook.open(lab.address_of(NOTEBOOK))
         shown = json.dumps([[[name, True] for name in names] for names in expected], separators=(",", ":"))
         notebook.wait_until(f"JSON.stringify({KEPT_IN_BOXES}) === {json.dumps(shown)}")
@@ -123,18 +131,23 @@ def test_a_box_and_tabs_of_panels_show_their_pictures_when_they_are_opened_again
         notebook.picture("saved_boxes.png")
 
 
-def saved_when(notebook: NotebookPage, lab: Lab, holds: Callable[[list[list[str]]], bool]) -> None:
-    """Save again and again until the panels whose pictures are kept for each box are those."""
-    for _ in range(60):
+def wait_until_kept(notebook: NotebookPage, lab: Lab, expected: list[list[str]]) -> None:
+    """Save again and again until the panels whose pictures are kept for each box are those: a picture may come late."""
+
+    def is_kept() -> bool:
         notebook.page.keyboard.press("Control+s")
         notebook.page.wait_for_timeout(SECONDS)
-        metadata = json.loads((lab.notebooks / NOTEBOOK).read_text())["metadata"]
-        states = metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
-        values = [entry["state"]["value"] for entry in states.values()]
-        kept = [re.findall(r'data-panel="[^"]*">(\w+)\([^<]*<br><img', value) for value in values]
-        if holds(kept):
-            return
-    raise AssertionError(f"kept of the boxes: {kept}")
+        return kept_of_boxes(lab) == expected
+
+    wait_for(is_kept, PATIENCE / SECONDS)
+
+
+def kept_of_boxes(lab: Lab) -> list[list[str]]:
+    """The panels whose pictures the file keeps, for each box."""
+    widgets = metadata_of(lab.notebooks / NOTEBOOK).get("widgets", {})
+    states = widgets.get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
+    values = [entry["state"]["value"] for entry in states.values()]
+    return sorted(sorted(re.findall(r'data-panel="[^"]*">(\w+)\([^<]*<br><img', value)) for value in values)
 
 
 def move_and_wait_for_the_picture(notebook: NotebookPage) -> None:
@@ -145,6 +158,8 @@ def move_and_wait_for_the_picture(notebook: NotebookPage) -> None:
 
 
 def save(notebook: NotebookPage, lab: Lab) -> None:
+    path = lab.notebooks / NOTEBOOK
+    before = path.stat().st_mtime_ns
     notebook.page.keyboard.press("Control+s")
-    notebook.page.wait_for_timeout(2 * SECONDS)
-    assert len(json.loads((lab.notebooks / NOTEBOOK).read_text())["metadata"]["widgets"]) == 1
+    wait_for(lambda: path.stat().st_mtime_ns > before and metadata_of(path))
+    assert len(metadata_of(path)["widgets"]) == 1

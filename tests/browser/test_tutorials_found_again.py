@@ -21,7 +21,7 @@ from lgq_explore import widgets
 from lgq_explore.widgets.panel import Panel
 from lgq_explore.widgets.parts.frame.presence import HOW_TO_MAKE_IT_LIVE
 from notebooks.bake import WIDGET_VIEW
-from tests.browser.notebook_page import OUTPUTS, SECONDS, NotebookPage, choose, wait_for
+from tests.browser.notebook_page import OUTPUTS, SECONDS, NotebookPage, choose, shut_down_kernel, wait_for
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
@@ -122,8 +122,7 @@ def test_a_tutorial_that_was_run_and_left_is_found_again(name: str, checkout: Ch
     notebook.wait_until(f"{LIVE} === {len(expected)}")
     save(notebook, checkout.copy_of(name), expected)
 
-    choose(notebook, "Kernel", "Shut Down Kernel")
-    page.get_by_text("No Kernel").first.wait_for(timeout=120 * SECONDS)
+    shut_down_kernel(notebook)
     notebook.open(checkout.address_of(name))
     assert_found(notebook, expected)
     notebook.picture(f"found_again_{name}.png")

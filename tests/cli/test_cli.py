@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -131,12 +132,12 @@ def test_what_train_was_told_is_what_the_run_holds(trained: Path) -> None:
 
 
 def test_evaluate_prints_one_json_object_and_python_gives_the_same(trained: Path) -> None:
-    outcome = in_a_process("evaluate", trained, "--json")
+    outcome = in_a_process("evaluate", trained, "--crops", "8", "--json")
     assert outcome.status == 0, outcome.stderr
     result = json.loads(outcome.stdout)
     assert outcome.stdout.count("\n") == 1
     assert " ".join(result) == KEYS
-    assert result == evaluate(trained)
+    assert result == evaluate(trained, crops=8)
     assert (result["run"], result["seed"], result["steps"]) == ("R", 3, 6)
     assert result["tokens"] == result["images"] * 8 * 8
     assert result["lpips"]["value"] is None
@@ -146,7 +147,7 @@ def test_evaluate_prints_one_json_object_and_python_gives_the_same(trained: Path
 
 
 def test_evaluate_prints_a_line_a_number(trained: Path, command: Command) -> None:
-    outcome = command("evaluate", trained)
+    outcome = command("evaluate", trained, "--crops", "8")
     lines = outcome.stdout.splitlines()
     assert outcome.status == 0
     # Of a single group there is no more to say.
@@ -154,15 +155,17 @@ def test_evaluate_prints_a_line_a_number(trained: Path, command: Command) -> Non
     assert " ".join(name for name in names if "." not in name) == KEYS.removesuffix(" groups")
     after = names.index("fd") + 1
     assert names[after : after + 4] == ["fd.reference", "fd.crop", "fd.resize", "fd.extractor"]
-    result = evaluate(trained)
+    result = evaluate(trained, crops=8)
     shown = dict(line.split(maxsplit=1) for line in lines)
     assert shown["psnr_db"] == f"{result['psnr_db']:.4g}"
     assert shown["lpips"] == f"– (alex: {result['lpips']['why']})"
 
 
 def test_evaluate_takes_all_of_another_spec_and_no_more_crops_than_asked_for(trained: Path, command: Command) -> None:
-    held_out = json.loads(command("evaluate", trained, "--json").stdout)
-    everything = json.loads(command("evaluate", trained, "--json", "--data", "fake", "--crops", "48").stdout)
+    quick = ("evaluate", trained, "--json", "--without", "lpips", "--without", "fd")
+    held_out = json.loads(command(*quick).stdout)
+    everything = json.loads(command(*quick, "--data", "fake", "--crops", "48").stdout)
+    assert held_out == evaluate(trained, without=("lpips", "fd"))
     assert held_out["photographs"] < 16
     assert (everything["photographs"], everything["images"]) == (16, 48)
 
@@ -360,13 +363,16 @@ def test_a_folder_of_large_photographs_trains_from_anywhere(
     assert "1 file skipped (broken.jpg: " in outcome.stderr
 
     monkeypatch.chdir(tmp_path / "R")  # the run remembers where the folder is
-    result = json.loads(command("evaluate", ".", "--json", "--crops", "40").stdout)
+    result = json.loads(command("evaluate", ".", "--json", "--crops", "40", "--without", "fd").stdout)
     assert (result["images"], result["tokens"]) == (40, 40 * 64)
     everything = json.loads(command("evaluate", ".", "--json", "--data", f"folder:{folder}", "--crops", "8").stdout)
     assert 1 <= result["photographs"] < everything["photographs"] == 4
 
 
-def test_bench_prints_its_table_and_keeps_its_results(command: Command, tmp_path: Path) -> None:
+def test_bench_prints_its_table_and_keeps_its_results(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lgq_explore.bench.quantizers.evaluate", partial(evaluate, crops=8))
     bench = ("bench", "quantizers", *QUICK, *SMALL, "--steps", "1", "--quantizers", "fsq", "--seeds", "1")
     outcome = command(*bench, "--results", tmp_path / "results")
     assert outcome.status == 0, outcome.stderr

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,18 @@ TINY = (
     "16",
 )
 
+COMMANDS = """
+import io, json, sys
+from contextlib import redirect_stdout
+from lgq_explore.cli import main
+printed = []
+for arguments in json.loads(sys.argv[1]):
+    with redirect_stdout(io.StringIO()) as shown:
+        assert main(arguments) == 0
+    printed.append(shown.getvalue())
+print(json.dumps(printed))
+"""
+
 pytestmark = pytest.mark.slow
 
 
@@ -53,8 +66,10 @@ class Copy:
         lines.insert(first_list, imported)
         path.write_text("\n".join(lines) + "\n")
 
-    def command(self, *arguments: str) -> str:
-        return self._output("-m", "lgq_explore", *arguments)
+    def commands(self, *commands: Sequence[str]) -> list[str]:
+        """What each command of the command line prints, all run by one process, which imports torch once."""
+        printed: list[str] = json.loads(self._output("-c", COMMANDS, json.dumps(commands)))
+        return printed
 
     def python(self, program: str) -> str:
         return self._output("-c", program)
@@ -83,12 +98,13 @@ def test_a_quantizer(package: Copy) -> None:
         line="        CosineConfig,",
         imported="from .cosine import CosineConfig",
     )
-    assert "planted-cosine" in package.command("list", "quantizers")
-    package.command("train", "--quantizer", "planted-cosine", "--run", "run", *TINY)
-    compared = json.loads(
-        package.command("bench", "quantizers", "--quantizers", "planted-cosine", "--seeds", "1", "--json", *TINY)
+    listed, _, compared = package.commands(
+        ("list", "quantizers"),
+        ("train", "--quantizer", "planted-cosine", "--run", "run", *TINY),
+        ("bench", "quantizers", "--quantizers", "planted-cosine", "--seeds", "1", "--json", *TINY),
     )
-    (result,) = compared["results"]
+    assert "planted-cosine" in listed
+    (result,) = json.loads(compared)["results"]
     assert (result["quantizer"], result["codebook_size"], result["steps"]) == ("planted-cosine", 16, 2)
     program = """
 import lgq_explore as lgq
@@ -114,8 +130,8 @@ class SquaredMean(Objective):
     def loss(self, training_pass: TrainingPass) -> Tensor:
         return training_pass.output.reconstruction.float().mean().square()
 '''
-    package.command("train", "--quantizer", "lgq", "--run", "before", *TINY)
-    before = json.loads(package.command("evaluate", "before", "--json"))
+    evaluate = ("evaluate", "before", "--crops", "8", "--json")
+    _, before = package.commands(("train", "--quantizer", "lgq", "--run", "before", *TINY), evaluate)
     package.add(
         "training/objectives/squared_mean.py",
         source,
@@ -124,11 +140,10 @@ class SquaredMean(Objective):
         line='    "squared-mean": SquaredMean,',
         imported="from .squared_mean import SquaredMean",
     )
-    assert json.loads(package.command("evaluate", "before", "--json")) == before
     weights = {"l1": 1, "squared-mean": 0.5, "quantization": 1, "peakedness": 0.005, "usage": 0.005}
-    package.command(
-        "train", "--quantizer", "lgq", "--run", "after", *TINY, "--set", f"loss_weights={json.dumps(weights)}"
-    )
+    weighted = ("--set", f"loss_weights={json.dumps(weights)}")
+    again, _ = package.commands(evaluate, ("train", "--quantizer", "lgq", "--run", "after", *TINY, *weighted))
+    assert json.loads(again) == json.loads(before)
     header, row = (package.folder / "after" / "history.csv").read_text().splitlines()[:2]
     assert float(dict(zip(header.split(","), row.split(","), strict=True))["loss_squared-mean"]) > 0
 
@@ -179,9 +194,13 @@ class NoiseSource(Source):
         line='    "noise": Noise(),',
         imported="from .noise import Noise",
     )
-    assert "noise" in package.command("list", "data")
-    package.command("train", "--quantizer", "lgq", "--run", "run", *TINY, "--data", "noise")
-    result = json.loads(package.command("evaluate", "run", "--json"))
+    listed, _, evaluated = package.commands(
+        ("list", "data"),
+        ("train", "--quantizer", "lgq", "--run", "run", *TINY, "--data", "noise"),
+        ("evaluate", "run", "--json"),
+    )
+    assert "noise" in listed
+    result = json.loads(evaluated)
     assert (result["images"], result["steps"]) == (8, 2)
 
 
@@ -215,9 +234,10 @@ class LargestError:
         line='    "largest_error": lambda asked: LargestError(),',
         imported="from .largest_error import LargestError",
     )
-    package.command("train", "--quantizer", "lgq", "--run", "run", *TINY)
-    result = json.loads(package.command("evaluate", "run", "--json"))
-    assert 0 < result["largest_error"] <= 1
+    _, evaluated = package.commands(
+        ("train", "--quantizer", "lgq", "--run", "run", *TINY), ("evaluate", "run", "--crops", "8", "--json")
+    )
+    assert 0 < json.loads(evaluated)["largest_error"] <= 1
 
 
 def test_an_analysis(package: Copy) -> None:
@@ -244,7 +264,7 @@ def most_used(study: Study) -> pd.DataFrame:
         line='    "most_used",',
         imported="from .most_used import most_used",
     )
-    package.command("train", "--quantizer", "lgq", "--run", "run", *TINY)
+    package.commands(("train", "--quantizer", "lgq", "--run", "run", *TINY))
     program = """
 import lgq_explore as lgq
 study = lgq.study("run")

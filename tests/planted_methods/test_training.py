@@ -135,7 +135,7 @@ def test_a_damaged_snapshot_of_several_codebooks_is_named(tmp_path: Path) -> Non
 
 
 def test_it_is_evaluated_by_tuples_and_by_groups(run: Run) -> None:
-    result, encoding = evaluate(run), encode(run)
+    result, encoding = evaluate(run, crops=16), encode(run, crops=16)
     tuples = np.moveaxis(encoding.codes, 1, -1).reshape(-1, len(encoding.levels))
     assert result["codebook_size"] == run.config.quantizer.size
     assert result["active_codes"] == len(np.unique(tuples, axis=0))
@@ -218,5 +218,5 @@ def test_the_command_line_knows_a_method_by_the_entry_point_of_another_package(t
     given = ("--quantizer", "planted-cosine", "--data", "fake", "--batch-size", "4", *settings)
     trained = command(environment, "train", *given, "--run", run, "--device", "cpu")
     assert trained.returncode == 0, trained.stderr
-    evaluated = command(environment, "evaluate", run, "--json")
+    evaluated = command(environment, "evaluate", run, "--crops", "8", "--json")
     assert json.loads(evaluated.stdout)["quantizer"] == "planted-cosine"

@@ -1,4 +1,4 @@
-"""Tests of the set-up on a fresh machine: pinned packages, make targets, and skips in CI."""
+"""Tests of the set-up on a fresh machine: pinned packages and make targets."""
 
 from __future__ import annotations
 
@@ -214,53 +214,3 @@ esac
         assert done.returncode == 0, done.stderr
         assert "waiting" not in done.stdout
         assert not os.path.lexists(checkout / ".venv.lock")
-
-
-class TestSkipsInCI:
-    """conftest.py itself, run on a folder of small tests."""
-
-    HARMLESS = """
-import pytest
-def test_good():
-    pass
-@pytest.mark.xfail
-def test_known():
-    assert False
-@pytest.mark.gpu
-def test_kernel():
-    pytest.skip("no device")
-"""
-    SKIPPED = """
-@pytest.mark.skip
-def test_by_mark():
-    pass
-def test_by_call():
-    pytest.skip("no reason")
-"""
-
-    @staticmethod
-    def run(folder: Path, *arguments: str, ci: str = "true") -> subprocess.CompletedProcess[str]:
-        shutil.copy(ROOT / "tests" / "conftest.py", folder)
-        (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    gpu: needs a CUDA device\n")
-        environment = os.environ | {"CI": ci, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-        command = [sys.executable, "-m", "pytest", *arguments, str(folder)]
-        return subprocess.run(command, env=environment, capture_output=True, text=True)
-
-    @pytest.mark.parametrize("arguments", [(), ("-p", "xdist", "-n", "2")], ids=["one process", "xdist"])
-    def test_every_skip_is_named_and_fails(self, tmp_path: Path, arguments: tuple[str, ...]) -> None:
-        (tmp_path / "test_some.py").write_text(self.HARMLESS + self.SKIPPED)
-        (tmp_path / "test_none.py").write_text("import pytest\npytest.importorskip('no_such_package')\n")
-        done = self.run(tmp_path, *arguments)
-        assert done.returncode == pytest.ExitCode.TESTS_FAILED
-        section = done.stdout.partition("without the gpu marker: a failure")[2].partition("\n===")[0]
-        named = set(re.findall(r"^test_\S+", section, re.MULTILINE))
-        assert named == {"test_none.py", "test_some.py::test_by_mark", "test_some.py::test_by_call"}
-        assert "1 passed, 4 skipped, 1 xfailed" in done.stdout.splitlines()[-1]
-
-    def test_a_skip_for_want_of_a_gpu_is_fine(self, tmp_path: Path) -> None:
-        (tmp_path / "test_some.py").write_text(self.HARMLESS)
-        assert self.run(tmp_path).returncode == 0
-
-    def test_elsewhere_a_skip_is_a_skip(self, tmp_path: Path) -> None:
-        (tmp_path / "test_some.py").write_text(self.HARMLESS + self.SKIPPED)
-        assert self.run(tmp_path, ci="").returncode == 0
