@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "plots": {"frames"},
     "report": {"runs", "frames", "analysis", "plots"},
     "widgets": {"quantizers", "models", "images", "runs", "training", "frames", "analysis", "plots"},
-    "bench": {"quantizers", "models", "images", "runs", "training", "analysis", "plots"},
+    "bench": {"quantizers", "models", "metrics", "images", "runs", "training", "analysis", "plots"},
     "cli": {"quantizers", "models", "metrics", "images", "runs", "training", "analysis", "report", "bench"},
     "__main__": {"cli"},
     "__init__": set(),
