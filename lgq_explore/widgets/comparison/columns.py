@@ -32,7 +32,7 @@ COLUMNS: Mapping[str, Column] = {
     "image_size": Column("px"),
     "seed": Column("seed"),
     "step": Column("step", _digits(0)),
-    "gan_steps": Column("GAN steps", _digits(0)),
+    "gan_steps": Column("GAN_steps", _digits(0)),
     "remark": Column("remark"),
     "psnr_db": Column("PSNR", _digits(2)),
     "ssim": Column("SSIM", _digits(3)),

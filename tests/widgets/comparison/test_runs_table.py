@@ -117,7 +117,7 @@ def test_runs_at_different_gan_phases_are_told_as_long_as_both_are_shown(tmp_pat
     assert told in html.unescape(re.sub(r"<[^>]*>", "", table.still()["text/html"]))
     cells = {row["run"]: row["cells"]["gan_steps"] for section in view(table).sections for row in section["rows"]}
     assert cells == {"after": "2", "before": "0", "plain": ""}
-    assert table_for_papers(table.frame())["GAN steps"].tolist() == ["2", "none"]
+    assert table_for_papers(table.frame())["GAN_steps"].tolist() == ["2", "none"]
     table.words = "gan_steps>0"
     assert listed(table) == ["after"]
     assert "GAN phases" not in said_by(table)
@@ -182,9 +182,8 @@ def test_a_filter_that_is_not_understood_is_said_and_changes_nothing(folder: Pat
         assert box.value == text  # to be mended
         assert (table.words, shown(table)) == ("method=fsq", [["grid-0"]])
     box.value = "foo>3"
-    assert "there is no column 'foo': choose one of run, method, K, data, px, seed, step, remark, PSNR" in said_by(
-        table
-    )
+    heads = "run, method, K, data, px, seed, step, GAN_steps, remark, PSNR"
+    assert f"there is no column 'foo': choose one of {heads}" in said_by(table)
     box.value = "method=fsq"  # the one before
     assert "no column" not in said_by(table)
     box.value = "method=lgq"
