@@ -25,7 +25,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from benchmarks.figures import publish_assignment_costs, publish_quantizer_shares
-from lgq_explore.bench import explorers, learning_rates, soft_assignment_table, training
+from lgq_explore.bench import data, explorers, learning_rates, soft_assignment_table, training
 from lgq_explore.bench.results import read_result
 from lgq_explore.errors import InputError
 from lgq_explore.files import whole_file
@@ -158,6 +158,7 @@ SECTIONS = {
         ),
     ),
     "versions": Section(versions.markdown_table),
+    "data": Section(data.markdown_table),
     "learning-rates": Section(learning_rates.markdown_table),
     "gpu-soft-assignment": Section(gpu_table.markdown_table),
     "gpu-training": Section(gpu_runs_table.training_table),
