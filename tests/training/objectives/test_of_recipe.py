@@ -22,7 +22,7 @@ from lgq_explore.runs.run import Run
 from lgq_explore.training.controls import Controls, Reading
 from lgq_explore.training.loop import resume, train
 from lgq_explore.training.objectives import OBJECTIVES
-from lgq_explore.training.objectives.base import Objective, TrainingPass
+from lgq_explore.training.objectives.base import Learned, Objective, TrainingPass
 from lgq_explore.training.objectives.of_recipe import Objectives, require_objectives
 from tests.training.objectives.planted import PLAIN
 
@@ -74,7 +74,7 @@ def test_a_term_that_is_not_named_has_no_weight_and_no_column() -> None:
     objectives = Objectives(TrainConfig(quantizer=VQConfig(), loss_weights={"l1": 1.0}))
     found = objectives.minimised(made(commitment=3.0))
     assert found.total.item() == pytest.approx(0.1)
-    assert objectives.columns(found, {}) == {"loss_l1": pytest.approx(0.1)}
+    assert objectives.columns(found, Learned()) == {"loss_l1": pytest.approx(0.1)}
 
 
 def test_a_term_has_its_weight_from_its_first_step_on() -> None:
@@ -82,7 +82,7 @@ def test_a_term_has_its_weight_from_its_first_step_on() -> None:
     objectives = Objectives(config)
     before, after = (objectives.minimised(made(step, commitment=2.0)) for step in (3, 4))
     assert before.total.item() == pytest.approx(0.1)
-    assert objectives.columns(before, {}) == {"loss_l1": pytest.approx(0.1), "loss_commitment": None}
+    assert objectives.columns(before, Learned()) == {"loss_l1": pytest.approx(0.1), "loss_commitment": None}
     assert after.total.item() == pytest.approx(0.1 + 0.25 * 2)
 
 
