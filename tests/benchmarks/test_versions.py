@@ -13,7 +13,7 @@ from lgq_explore.bench.fresh_process import in_fresh_process
 from lgq_explore.bench.training import measure_share
 from lgq_explore.training.presets import preset
 
-PLANTED = "import sys; print('{\"from\": \"%s\", \"target\": \"%s\"}' % (__file__, sys.argv[1]))"
+PLANTED = 'import sys; print(\'{"from": "%s", "target": "%s"}\' % (__file__, sys.argv[1]))'
 
 
 @pytest.fixture
