@@ -35,6 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.suffix == ".ipynb":
             item.add_marker("notebook")
+            item.add_marker("slow")
         marks[item.path].update(name for name in LONG if item.get_closest_marker(name))
     items.sort(key=lambda item: -len(marks[item.path]))
 

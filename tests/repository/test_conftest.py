@@ -25,23 +25,27 @@ def run_on(folder: Path, *arguments: str, ci: str = "true") -> subprocess.Comple
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
 
+def write_notebook(path: Path) -> None:
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import time\ntime.sleep(1)")]), path)
+
+
 def test_files_of_long_tests_come_first(tmp_path: Path) -> None:
     marked = "import pytest\ndef test_short(): pass\n@pytest.mark.{}\ndef test_long(): pass\n"
     for name, mark in (("b", "slow"), ("d", "browser"), ("e", "slow\n@pytest.mark.browser")):
         (tmp_path / f"test_{name}.py").write_text(marked.format(mark))
     for name in ("a", "c"):
         (tmp_path / f"test_{name}.py").write_text("def test_short(): pass\n")
-    done = run_on(tmp_path, "--collect-only", "-q")
+    write_notebook(tmp_path / "test_f.ipynb")
+    done = run_on(tmp_path, "-p", "nbval.plugin", "--nbval", "--collect-only", "-q")
     collected = [line.split("::") for line in done.stdout.splitlines() if "::" in line]
-    assert [Path(file).stem for file, _ in collected] == [f"test_{name}" for name in "eebbddac"]
-    assert [name for _, name in collected[:2]] == ["test_short", "test_long"], "tests of a file stay as they are"
+    assert [Path(names[0]).stem for names in collected] == [f"test_{name}" for name in "eefbbddac"]
+    assert [names[-1] for names in collected[:2]] == ["test_short", "test_long"], "tests of a file stay as they are"
 
 
 @pytest.mark.slow
 def test_all_notebooks_go_to_one_process(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import time\ntime.sleep(1)")])
-        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+        write_notebook(tmp_path / f"{name}.ipynb")
     plugins = ("-p", "xdist", "-p", "nbval.plugin")
     done = run_on(tmp_path, *plugins, "-n", "2", "--dist", "loadfile", "--nbval", "--nbval-current-env", "-v")
     assert done.returncode == 0, done.stdout
