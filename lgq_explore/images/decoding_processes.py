@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -27,7 +28,12 @@ VARIABLE = "LGQ_EXPLORE_DECODERS"
 MOST = 8
 """The most processes unless the variable says otherwise; each takes some 50 MB."""
 TIMES = 2
-"""How often a picture is given to a process that ends over it, before it counts as unusable."""
+"""How often a picture is given to a process that ends over it by itself, before it counts as unusable."""
+TIMES_KILLED = 20
+"""How often a picture is given to a process that others end, before training ends. Which pictures are used must not
+depend on who kills what, such as a system that is short of memory."""
+KILLED = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT)
+"""The exit status of a process that was ended by others."""
 
 LONGEST_WAIT_SECONDS = 0.2
 """The longest wait before an exception set by another thread can be raised in the waiting one."""
@@ -157,8 +163,13 @@ class _Decoder:
             self._kill()
 
     def _tried(self, wanted: Wanted) -> Answer:
-        status = 0
-        for _ in range(TIMES):
+        endings: list[int] = []
+        while sum(status not in KILLED for status in endings) < TIMES:
+            if len(endings) >= TIMES_KILLED:
+                raise InputError(
+                    f"the process that decodes {printable(wanted.path)} was killed {TIMES_KILLED} times: "
+                    f"free memory, or set {VARIABLE} to fewer processes"
+                )
             process = self._running()
             assert process.stdin is not None
             assert process.stdout is not None
@@ -169,7 +180,8 @@ class _Decoder:
             except (OSError, EOFError):
                 with self._changing:
                     self._kill()
-                status = process.returncode
+                endings.append(process.returncode)
+        status = endings[-1]
         how = f"by signal {-status}" if status < 0 else f"with status {status}"
         return UnusablePicture(f"the process that decodes it ended {how}", passing=True)
 

@@ -29,7 +29,7 @@ class Entropies:
 
 def soft_entropies(queries: Tensor, codes: Tensor) -> Entropies:
     """The entropies of p = softmax_k(queries·codes), of queries [N, E] and codes [K, E], without a table of N × K."""
-    assignment = soft_assign(queries, codes, codes)
+    assignment = soft_assign(queries, codes, codes, finite=True)  # otherwise the loss is not, which is looked at
     of_tokens = assignment.lse - (queries * assignment.out).sum(1)
     return Entropies(of_tokens.mean(), entropy(mean_over_processes(assignment.usage)))
 

@@ -82,7 +82,7 @@ class IBQ(TakesCodebooks, Quantizer):
         vectors, code_grid = self.codebook[codes[:, 0]], to_grid(codes, latents)
         if not self.training:
             return QuantizerOutput(to_grid(vectors, latents), code_grid)
-        expected = soft_assign(tokens, self.codebook, self.codebook.detach()).out
+        expected = soft_assign(tokens, self.codebook, self.codebook.detach(), finite=True).out
         quantized = vectors + (expected - expected.detach())
         entropies = soft_entropies(tokens / self.config.entropy_temperature, self.codebook)
         losses = {

@@ -342,7 +342,7 @@ def test_lists_have_a_name_and_a_line_on_each(command: Command) -> None:
         names[what] = [row[0] for row in rows]
     assert names == {
         "quantizers": list(QUANTIZERS),
-        "data": ["photos", "folder:PATH", "fake"],
+        "data": ["photos", "folder:PATH", "imagefolder:PATH", "cifar10", "imagenette", "fake"],
         "presets": ["tiny", "small", "vqgan-128", "vqgan-256", "lgq-paper"],
     }
 
@@ -621,7 +621,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "unknown option": ((*LGQ, "--sead", "3"), ("--sead 3", "--help")),
     "shortened option": ((*LGQ, "--codebook", "8"), ("--codebook 8", "--help")),
     "option without value": (("train", "--quantizer"), ("--quantizer", "expected one argument")),
-    "unknown method": (("train", "--quantizer", "lqg", *NEW), ("'lqg'", "did you mean lgq?", "simvq-mlp")),
+    "unknown method": (("train", "--quantizer", "lqg", *NEW), ("'lqg'", "did you mean lgq or lfq?", "simvq-mlp")),
     "no method": (("train", *NEW), ("--quantizer", "list quantizers")),
     "K = 1": ((*LGQ, "--codebook-size", "1"), ("codebook_size is 1", "at least 2")),
     "K = 1 for a grid": (("train", "--quantizer", "fsq", *NEW, "--codebook-size", "1"), ("codebook_size is 1",)),
@@ -790,7 +790,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("bench", "learning-rates", "--rates", "1e-3", "0.001", "--results", "new"),
         ("0.001, 0.001", "each rate once"),
     ),
-    "bench unknown method": ((*BENCH, "--quantizers", "lgq", "fqs"), ("'fqs'", "did you mean fsq?")),
+    "bench unknown method": ((*BENCH, "--quantizers", "lgq", "fqs"), ("'fqs'", "did you mean lfq or fsq?")),
     "bench below a file": ((*BENCH, "--results", "a-file/x"), ("a-file/x", "can be written")),
 }
 for damaged in ("objects.npz", "lacking.npz", "array.npy", "pickle.npz", "empty.npz", "cut.npz"):

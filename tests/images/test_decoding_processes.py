@@ -124,6 +124,28 @@ def test_a_picture_that_ends_its_process_is_unusable_and_the_next_one_is_read(
     assert isinstance(good, Cut)
 
 
+@pytest.mark.parametrize("kills", [4, 1000])
+def test_a_picture_whose_process_others_kill_is_read_all_the_same_or_training_ends(
+    picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int
+) -> None:
+    """The program is replaced by one that is killed at its first `kills` pictures."""
+    killed = tmp_path / "killed"
+    program = (
+        "import os, sys; sys.path[:] = {path!r}; from lgq_explore.images import decoding_worker as worker\n"
+        f"open({str(killed)!r}, 'a').write('x')\n"
+        f"if len(open({str(killed)!r}).read()) <= {kills}: os.kill(os.getpid(), 9)\n"
+        "worker.main()"
+    )
+    monkeypatch.setattr(decoding_processes, "_PROGRAM", program)
+    with DecodingProcesses(1) as decoding:
+        if kills > decoding_processes.TIMES_KILLED:
+            with pytest.raises(InputError, match=r"was killed 20 times: free memory, or set LGQ_EXPLORE_DECODERS"):
+                decoding.cuts([wanted(picture)])
+        else:
+            assert isinstance(*decoding.cuts([wanted(picture)]), Cut)
+            assert len(killed.read_text()) == kills + 1
+
+
 def test_no_process_outlives_the_one_that_started_it(picture: Path) -> None:
     """Neither where that one is killed within a picture, nor where it just ends."""
     program = (

@@ -144,9 +144,12 @@ def test_no_method_mixes_devices(method: str, training: bool, monkeypatch: pytes
                 setattr(module, name, fake.from_tensor(buffer).to("cuda"))
         output = tokenizer(torch.rand(2, 3, 16, 16, device="cuda"))
         points = tokenizer.quantizer.continuous(output.latents)
+        assert output.reconstruction.device.type == points.device.type == "cuda"
+        if not tokenizer.quantizer.has_codes:
+            return
         assert tokenizer.quantizer.assign(points.movedim(1, -1).flatten(0, -2)).device.type == "cuda"
         pictures = to_uint8(tokenizer.decode(tokenizer.quantizer.lookup(output.coded.codes)))
-    assert output.reconstruction.device.type == output.coded.codes.device.type == pictures.device.type == "cuda"
+    assert output.coded.codes.device.type == pictures.device.type == "cuda"
 
 
 @pytest.mark.gpu

@@ -115,7 +115,7 @@ class Steers(StopsBefore):
 
 
 def timeless(history: pd.DataFrame) -> pd.DataFrame:
-    return history[[name for name in history if "second" not in name]]
+    return history[[name for name in history if not ("second" in name or name.startswith("data_wait"))]]
 
 
 def assert_same_weights(run: Run, other: Run) -> None:
@@ -797,8 +797,10 @@ def test_in_bfloat16_only_encoder_and_decoder_are(name: str, tmp_path: Path, mon
     state = torch.load(run.newest_checkpoint() / "state.pt", weights_only=True)
     assert all(moments["exp_avg"].dtype == torch.float32 for moments in state["optimizer"]["state"].values())
     in_float32 = trained(recipe(METHODS[name], precision="32-true"), tmp_path / "float32")
-    assert run.history()["loss"].tolist() == pytest.approx(in_float32.history()["loss"].tolist(), rel=0.05)
-    assert run.history()["loss"].tolist() != in_float32.history()["loss"].tolist()
+    losses, others = (each.history()["loss"].tolist() for each in (run, in_float32))
+    assert losses[0] == pytest.approx(others[0], rel=0.01)
+    assert losses == pytest.approx(others, rel=0.15)  # weights part from step to step
+    assert losses != others
     resumed_run = resumed(trained(config, tmp_path / "stopped", StopsBefore(3)).path)
     assert_same_weights(run, resumed_run)
 
