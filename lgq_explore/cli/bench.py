@@ -88,7 +88,7 @@ def _bench_objectives(options: argparse.Namespace) -> int:
 
 def _add_bench_learning_rates(benches: Any) -> None:
     parser = benches.add_parser(
-        "learning-rates", help="training loss of all methods by learning rate, and the rate it chooses (half an hour)"
+        "learning-rates", help="training loss of all methods by learning rate, and the rate it chooses (an hour)"
     )
     parser.add_argument(
         "--rates", nargs="+", type=float, metavar="RATE", help="learning rates (default: 2e-3, 1e-3, 5e-4)"

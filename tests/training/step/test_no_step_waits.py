@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import lgq_explore
 from lgq_explore.quantizers import (
+    QUANTIZERS,
     FSQConfig,
     LGQConfig,
     QuantizerConfig,
@@ -31,7 +32,7 @@ from tests.training.objectives.planted import PLAIN
 from tests.training.objectives.test_gan import PENALTIES, SETTINGS
 
 STEPS = 4
-METHODS: dict[str, QuantizerConfig] = {
+WITH_TERMS: dict[str, QuantizerConfig] = {
     "lgq": LGQConfig(32),
     "lgq, effective codes": LGQConfig(32, TemperatureSchedule(8.0, 1.5, "exponential", "effective_codes")),
     "lgq, unbiased, batch norm": LGQConfig(32, norm="batch", usage_form="unbiased"),
@@ -39,12 +40,15 @@ METHODS: dict[str, QuantizerConfig] = {
     "fsq": FSQConfig((5, 5)),
     "simvq": SimVQConfig(32),
 }
+"""Settings that are tried with all terms; those of the other methods are tried with none."""
+METHODS = WITH_TERMS | {name: config().resized(32) for name, config in QUANTIZERS.items() if name not in WITH_TERMS}
 TERMS: dict[str, dict[str, Any]] = {
     "no gan": {},
     "gan": {**SETTINGS, "start_step": 0, "adaptive": False},
     "gan, adaptive": {**SETTINGS, "start_step": 0, "adaptive": True},
     "gan, adaptive, penalties": {**SETTINGS, **PENALTIES, "start_step": 0, "r1_interval": 2},
 }
+CASES = [(method, terms) for method in METHODS for terms in TERMS if method in WITH_TERMS or not TERMS[terms]]
 READING = (
     torch.ops.aten._local_scalar_dense.default,
     torch.ops.aten.bincount.default,
@@ -138,8 +142,7 @@ def train_within(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("terms", TERMS)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("method", "terms"), CASES)
 def test_a_step_that_logs_nothing_reads_no_number(
     method: str, terms: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,8 +172,7 @@ def test_what_is_read_is_seen_with_its_line() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("terms", TERMS)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("method", "terms"), CASES)
 def test_a_gpu_is_not_waited_for(method: str, terms: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
     def refusing_to_wait() -> Iterator[None]:
