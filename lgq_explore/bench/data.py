@@ -60,7 +60,9 @@ def measure_training(case: dict[str, Any]) -> dict[str, Any]:
         history = run.history().set_index("step")
     rows = history[history.index % config.window_steps == 0]
     span = f"last_{config.window_steps}_steps"
-    seconds = config.window_steps * config.batch_size / rows[f"images_per_second_{span}"]
+    images = config.window_steps * config.batch_size
+    seconds = images / rows[f"images_per_second_{span}"]
+    seconds_of_steps = images / rows[f"images_per_second_without_waiting_{span}"]
     environment = run.environment
     return {
         "environment": environment.__dict__,
@@ -72,7 +74,7 @@ def measure_training(case: dict[str, Any]) -> dict[str, Any]:
         "steps": int(rows.index.max()),
         "seconds_to_first_step": watch.first_step - watch.started,
         "median_step_seconds": float((seconds / config.window_steps).median()),
-        "data_wait_share": float((rows[f"data_wait_share_{span}"] * seconds).sum() / seconds.sum()),
+        "data_wait_share": float(1 - seconds_of_steps.sum() / seconds.sum()),
         "megabytes_above_imports": memory.megabytes,
         "images_per_second_without_training": _images_per_second(config),
     }

@@ -54,11 +54,12 @@ class StepWindow:
         codes there is the speed alone.
         """
         seconds = sum(trace.seconds for trace in self._traces)
+        waited = sum(trace.waited for trace in self._traces)
         images = sum(trace.images for trace in self._traces)
         span = f"last_{self._traces.maxlen}_steps"
         speed = {
             f"images_per_second_{span}": images / seconds,
-            f"data_wait_share_{span}": sum(trace.waited for trace in self._traces) / seconds,
+            f"images_per_second_without_waiting_{span}": images / (seconds - waited),
         }
         if counts is None:
             return speed

@@ -230,7 +230,7 @@ class LargestError:
         "metrics/largest_error.py",
         source,
         "metrics/pictures.py",
-        after='    "fd": lambda asked: FrechetDistance(asked.fd_features, asked.device),',
+        after='    "fd": lambda asked: FrechetDistance(asked.fd_features, asked.device, asked.compared),',
         line='    "largest_error": lambda asked: LargestError(),',
         imported="from .largest_error import LargestError",
     )

@@ -115,7 +115,7 @@ class Steers(StopsBefore):
 
 
 def timeless(history: pd.DataFrame) -> pd.DataFrame:
-    return history[[name for name in history if not ("second" in name or name.startswith("data_wait"))]]
+    return history[[name for name in history if "second" not in name]]
 
 
 def assert_same_weights(run: Run, other: Run) -> None:
@@ -194,7 +194,7 @@ def test_the_history_has_its_columns_and_rows(finished: Run) -> None:
         "perplexity_last_4_steps",
         "tokens_last_4_steps",
         "images_per_second_last_4_steps",
-        "data_wait_share_last_4_steps",
+        "images_per_second_without_waiting_last_4_steps",
         "temperature",
         "effective_codes",
         "encoder_gain_mean",

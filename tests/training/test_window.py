@@ -27,7 +27,7 @@ def test_columns_are_counted_by_hand() -> None:
         "perplexity_last_32_steps": pytest.approx(4, rel=1e-12),
         "tokens_last_32_steps": 8,
         "images_per_second_last_32_steps": pytest.approx((10 + 20) / 0.5),
-        "data_wait_share_last_32_steps": pytest.approx((0.05 + 0.1) / 0.5),
+        "images_per_second_without_waiting_last_32_steps": pytest.approx((10 + 20) / (0.5 - 0.05 - 0.1)),
     }
 
 
@@ -43,7 +43,7 @@ def test_older_steps_fall_out_of_the_window() -> None:
     assert columns["active_codes_last_2_steps"] == 3
     assert columns["tokens_last_2_steps"] == 3
     assert columns["images_per_second_last_2_steps"] == pytest.approx((20 + 30) / 0.5)
-    assert columns["data_wait_share_last_2_steps"] == pytest.approx((0.1 + 0.15) / 0.5)
+    assert columns["images_per_second_without_waiting_last_2_steps"] == pytest.approx((20 + 30) / (0.5 - 0.1 - 0.15))
 
 
 def test_batches_may_be_of_any_shape() -> None:
@@ -67,7 +67,8 @@ def test_a_state_of_an_older_version_did_not_wait() -> None:
     window, restored = filled(3, [0, 1], [2, 2]), StepWindow(3, levels=(8,))
     older = [{name: value for name, value in trace.items() if name != "waited"} for trace in window.state()]
     restored.load(older, torch.device("cpu"))
-    assert columns_of(restored) == {**columns_of(window), "data_wait_share_last_3_steps": 0}
+    columns = columns_of(restored)
+    assert columns["images_per_second_without_waiting_last_3_steps"] == columns["images_per_second_last_3_steps"]
     for wrong in (-1.0, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="waited"):
             restored.load([{**older[0], "waited": wrong}], torch.device("cpu"))
