@@ -48,6 +48,7 @@ class Panel(ipywidgets.VBox):
         self._handles: list[DisplayHandle] = []
         self._renewal = Renewal(self._prepare_picture, self._put_picture)
         self._presence.observe(lambda change: self.picture_changed(), "is_in_a_box")
+        self._presence.on_msg(lambda part, content, buffers: self.picture_changed())  # the page has none yet
 
     def figures(self) -> list[Figure]:
         """What the panel shows now as static figures, from top to bottom; none where there is nothing to see."""

@@ -59,7 +59,7 @@ async function displayed(manager, notebook, panel) {
 // The id of the box or the tabs of others in which the panel is displayed; none where it is an output, or in a panel.
 async function boxAround(manager, notebook, panel) {
   let box = null;
-  for (let tries = 0; !box && tries < 20 && manager?.has_model; tries++) {
+  for (let tries = 0; !box && tries < 240 && manager?.has_model; tries++) {
     if (tries) await new Promise((done) => setTimeout(done, 500)); // the page puts outputs and widgets together bit by bit
     box = await displayed(manager, notebook, panel);
   }
@@ -114,8 +114,13 @@ function render({ model, el }) {
     model.set("is_in_a_box", true); // pictures are drawn from now on
     model.save_changes();
   }
+  let isHeard = false;
+  const asking = setInterval(() => {
+    if (box && !isHeard) model.send({ wanted: "still" }); // the first one may have failed, or come before the box was found
+  }, 10000);
   function hear({ still }) {
     if (!isNotebook || !still) return;
+    isHeard = Boolean(box);
     const [panel, saved] = [model.get("panel"), model.get("saved")];
     if (box) keep(notebook, box, (before) => withPart(before, panel, saved, still["image/png"]));
     else replacePicture(notebook, panel, still);
@@ -142,6 +147,7 @@ function render({ model, el }) {
   model.on("change:how", showHow);
   model.on("msg:custom", hear);
   return () => {
+    clearInterval(asking);
     placed.disconnect();
     session?.kernelChanged?.disconnect(watchKernel);
     model.off("change:saved", keepSaved);
