@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from .streams import say
 
 if TYPE_CHECKING:
     from ..bench.quantizers import Repeats
+    from ..runs.config import TrainConfig
 
 
 REPEATED = {"seed": "--seeds", "rounding_replicate": "--rounding-replicates"}
@@ -39,10 +40,7 @@ def _add_bench_quantizers(benches: Any) -> None:
     )
     _add_quantizers(parser)
     _add_repeats(parser, seeds=3)
-    add_codebook_size(parser)
-    add_recipe(parser)
-    add_device(parser)
-    _add_results(parser)
+    _add_training(parser)
     parser.set_defaults(command=_bench_quantizers)
 
 
@@ -51,8 +49,7 @@ def _bench_quantizers(options: argparse.Namespace) -> int:
     from ..bench.results import results_folder
 
     repeats = _repeats(options)
-    _require_unset(options, REPEATED)
-    recipes = [recipe(options, name, options.codebook_size) for name in options.quantizers]
+    recipes = _compared(options, options.quantizers, REPEATED)
     results_folder(options.results)
     return _report_benchmark(options, compare_quantizers(recipes, repeats, options.device), markdown_table)
 
@@ -66,10 +63,7 @@ def _add_bench_objectives(benches: Any) -> None:
     parser.add_argument(
         "--runs", type=some_path, required=True, metavar="DIR", help="for the runs; the same again continues there"
     )
-    add_codebook_size(parser)
-    add_recipe(parser)
-    add_device(parser)
-    _add_results(parser)
+    _add_training(parser)
     parser.set_defaults(command=_bench_objectives)
 
 
@@ -78,8 +72,7 @@ def _bench_objectives(options: argparse.Namespace) -> int:
     from ..bench.results import results_folder
 
     repeats = _repeats(options)
-    _require_unset(options, REPEATED)
-    recipes = [recipe(options, name, options.codebook_size) for name in options.quantizers]
+    recipes = _compared(options, options.quantizers, REPEATED)
     results_folder(options.results)
     return _report_benchmark(
         options, compare_objectives(recipes, repeats, options.runs, options.device), markdown_table
@@ -94,10 +87,7 @@ def _add_bench_learning_rates(benches: Any) -> None:
         "--rates", nargs="+", type=float, metavar="RATE", help="learning rates (default: 2e-3, 1e-3, 5e-4)"
     )
     _add_repeats(parser, seeds=1)
-    add_codebook_size(parser)
-    add_recipe(parser)
-    add_device(parser)
-    _add_results(parser)
+    _add_training(parser)
     parser.set_defaults(command=_bench_learning_rates)
 
 
@@ -107,8 +97,7 @@ def _bench_learning_rates(options: argparse.Namespace) -> int:
     from ..quantizers import QUANTIZERS
 
     repeats = _repeats(options)
-    _require_unset(options, {**REPEATED, "learning_rate": "--rates"})
-    recipes = [recipe(options, name, options.codebook_size) for name in QUANTIZERS]
+    recipes = _compared(options, QUANTIZERS, {**REPEATED, "learning_rate": "--rates"})
     rates = options.rates or RATES
     recipes_at_rates(recipes, rates)
     results_folder(options.results)
@@ -132,6 +121,12 @@ def _repeats(options: argparse.Namespace) -> Repeats:
     if options.seeds < 1:
         raise InputError(f"--seeds {options.seeds} trains nothing: give 1 or more")
     return Repeats(range(options.seeds), options.rounding_replicates)
+
+
+def _compared(options: argparse.Namespace, names: Iterable[str], decided: Mapping[str, str]) -> list[TrainConfig]:
+    """The recipe of each method. Raises InputError if --set gives a field of `decided`."""
+    _require_unset(options, decided)
+    return [recipe(options, name, options.codebook_size) for name in names]
 
 
 def _require_unset(options: argparse.Namespace, decided: Mapping[str, str]) -> None:
@@ -204,10 +199,7 @@ def _add_bench_data(benches: Any) -> None:
         "data", help="what a source of pictures costs: waiting, memory, and the time before the first step (minutes)"
     )
     parser.add_argument("--quantizer", metavar="NAME", default="lgq", help="method (default: lgq)")
-    add_codebook_size(parser)
-    add_recipe(parser)
-    add_device(parser)
-    _add_results(parser)
+    _add_training(parser)
     parser.set_defaults(command=_bench_data)
 
 
@@ -242,6 +234,14 @@ def _add_quantizers(parser: argparse.ArgumentParser, names: Sequence[str] = ("lg
     parser.add_argument(
         "--quantizers", nargs="+", metavar="NAME", default=list(names), help=f"(default: {' '.join(names)})"
     )
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    """Options of what is trained and where, by one size of codebook, and of the result."""
+    add_codebook_size(parser)
+    add_recipe(parser)
+    add_device(parser)
+    _add_results(parser)
 
 
 def _add_results(parser: argparse.ArgumentParser) -> None:
