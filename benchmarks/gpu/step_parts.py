@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -66,11 +67,13 @@ class _ToldStep(TrainingStep):
         ):
             module.register_forward_hook(self._told(part, later))
 
-    def _told(self, part: str, later: str) -> Callable[[nn.Module, Any, Tensor | QuantizerOutput], None]:
-        def forward_ended(module: nn.Module, inputs: Any, output: Tensor | QuantizerOutput) -> None:
+    def _told(self, part: str, later: str) -> Callable[[nn.Module, Any, Any], Tensor | QuantizerOutput]:
+        def forward_ended(module: nn.Module, inputs: Any, output: Any) -> Tensor | QuantizerOutput:
             self._ended(part)
             made = output.quantized if isinstance(output, QuantizerOutput) else output
-            made.register_hook(lambda gradient: self._ended(later))
+            own = made.view_as(made)  # a part may return the tensor that it was given, on which both would wait
+            own.register_hook(lambda gradient: self._ended(later))
+            return replace(output, quantized=own) if isinstance(output, QuantizerOutput) else own
 
         return forward_ended
 

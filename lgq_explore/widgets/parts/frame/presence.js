@@ -56,12 +56,14 @@ async function displayed(manager, notebook, panel) {
   return null;
 }
 
-// The id of the box or the tabs of others in which the panel is displayed; none where it is an output, or in a panel.
-async function boxAround(manager, notebook, panel) {
+// The id of the box or the tabs of others in which a view's panel is displayed; none where it is an output, or in a panel.
+// The page hears bit by bit of outputs, of widgets and of their states, the panel's id among them.
+async function boxAround(model, notebook, isRemoved) {
+  const manager = model.widget_manager;
   let box = null;
-  for (let tries = 0; !box && tries < 240 && manager?.has_model; tries++) {
-    if (tries) await new Promise((done) => setTimeout(done, 500)); // the page puts outputs and widgets together bit by bit
-    box = await displayed(manager, notebook, panel);
+  for (let tries = 0; !box && tries < 240 && manager?.has_model && !isRemoved(); tries++) {
+    if (tries) await new Promise((done) => setTimeout(done, 500));
+    box = await displayed(manager, notebook, model.get("panel"));
   }
   return box && !box.get("_dom_classes")?.includes("lgq-panel") ? box.model_id : null;
 }
@@ -108,8 +110,9 @@ function render({ model, el }) {
     if (isNotebook && saved.model_name) keep(notebook, model.get("panel"), () => saved);
   }
   let box = null;
+  let isRemoved = false;
   async function findBox() {
-    box = isNotebook ? await boxAround(model.widget_manager, notebook, model.get("panel")) : null;
+    box = isNotebook ? await boxAround(model, notebook, () => isRemoved) : null;
     if (!box) return;
     model.set("is_in_a_box", true); // pictures are drawn from now on
     model.save_changes();
@@ -147,6 +150,7 @@ function render({ model, el }) {
   model.on("change:how", showHow);
   model.on("msg:custom", hear);
   return () => {
+    isRemoved = true;
     clearInterval(asking);
     placed.disconnect();
     session?.kernelChanged?.disconnect(watchKernel);
