@@ -160,10 +160,10 @@ def test_the_reading_sees_the_package() -> None:
 @pytest.mark.parametrize(
     ("file", "source", "told"),
     [
-        ("quantizers/lgq.py", "from lgq_explore.models import tokenizer", "imports lgq_explore.models:"),
-        ("quantizers/lgq.py", "from ..models.tokenizer import encode", "lgq_explore.models.tokenizer:"),
-        ("quantizers/lgq.py", "import numpy", "quantizers import torch and einops only"),
-        ("quantizers/lgq.py", "import triton", "quantizers import torch and einops only"),
+        ("quantizers/methods/lgq.py", "from lgq_explore.models import tokenizer", "imports lgq_explore.models:"),
+        ("quantizers/methods/lgq.py", "from ..models.tokenizer import encode", "lgq_explore.models.tokenizer:"),
+        ("quantizers/methods/lgq.py", "import numpy", "quantizers import torch and einops only"),
+        ("quantizers/methods/lgq.py", "import triton", "quantizers import torch and einops only"),
         ("metrics/usage.py", "from .. import training", "imports lgq_explore.training:"),
         ("models/tokenizer.py", "import lgq_explore", "imports lgq_explore:"),
         ("models/tokenizer.py", "from .. import train", "imports lgq_explore.train:"),
@@ -181,7 +181,7 @@ def test_the_reading_sees_the_package() -> None:
     ],
 )
 def test_an_import_against_the_arrows_is_told(tmp_path: Path, file: str, source: str, told: str) -> None:
-    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / file).write_text(source)
     (found,) = violations(tmp_path)
     assert found.startswith(f"{file}:")
@@ -192,7 +192,7 @@ def test_an_import_against_the_arrows_is_told(tmp_path: Path, file: str, source:
     ("file", "source"),
     [
         (
-            "quantizers/lgq.py",
+            "quantizers/methods/lgq.py",
             "import math\nimport torch\nfrom ..errors import InputError\nfrom . import base",
         ),
         ("training/loop.py", "from lgq_explore.quantizers import base\nfrom ..metrics import usage"),
@@ -205,7 +205,7 @@ def test_an_import_against_the_arrows_is_told(tmp_path: Path, file: str, source:
     ],
 )
 def test_an_import_along_the_arrows_passes(tmp_path: Path, file: str, source: str) -> None:
-    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / "errors.py").touch()
     (tmp_path / file).write_text(source)
     assert violations(tmp_path) == []

@@ -29,7 +29,7 @@ import torch
 
 from lgq_explore.bench.results import device_name, today
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers.lgq import LGQConfig
+from lgq_explore.quantizers.methods.lgq import LGQConfig
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.training.loop import train
 from lgq_explore.training.presets import preset

@@ -16,21 +16,21 @@ from .base import (
     to_grid,
     to_tokens,
 )
-from .bsq import BSQConfig
 from .capabilities import HasTemperature, SoftQuantizer, StartsFromData, TakesCodebooks
-from .fsq import FSQConfig
-from .ibq import IBQConfig
-from .ifsq import IFSQConfig
-from .lfq import LFQConfig
-from .lgq import LGQConfig, LGQPaperConfig
+from .methods.bsq import BSQConfig
+from .methods.fsq import FSQConfig
+from .methods.ibq import IBQConfig
+from .methods.ifsq import IFSQConfig
+from .methods.lfq import LFQConfig
+from .methods.lgq import LGQConfig, LGQPaperConfig
+from .methods.none import NoneConfig
+from .methods.rotation import RotationConfig
+from .methods.simvq import SimVQConfig, SimVQMLPConfig
+from .methods.vq import VQConfig, VQGradientConfig
 from .nearest import Metric, SquaredEuclidean, nearest_codes
-from .none import NoneConfig
 from .registry import methods_of_other_packages
-from .rotation import RotationConfig
-from .simvq import SimVQConfig, SimVQMLPConfig
 from .soft_assignment.autograd import soft_assign
 from .temperature import TemperatureSchedule
-from .vq import VQConfig, VQGradientConfig
 
 QUANTIZERS: dict[str, type[QuantizerConfig]] = {
     config.method: config

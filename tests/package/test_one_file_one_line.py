@@ -91,12 +91,12 @@ def package(tmp_path: Path) -> Copy:
 
 def test_a_quantizer(package: Copy) -> None:
     package.add(
-        "quantizers/cosine.py",
+        "quantizers/methods/cosine.py",
         PLANTED_METHOD.read_text(),
         "quantizers/__init__.py",
         after="        VQGradientConfig,",
         line="        CosineConfig,",
-        imported="from .cosine import CosineConfig",
+        imported="from .methods.cosine import CosineConfig",
     )
     listed, _, compared = package.commands(
         ("list", "quantizers"),

@@ -23,7 +23,7 @@ from lgq_explore.quantizers import (
 from lgq_explore.quantizers.base import VectorQuantizerConfig, straight_through
 from lgq_explore.quantizers.capabilities import require_vectors
 from lgq_explore.quantizers.initialization import OnRound, unheard
-from lgq_explore.quantizers.vq import vector_losses
+from lgq_explore.quantizers.methods.vq import vector_losses
 
 
 @dataclass(frozen=True)

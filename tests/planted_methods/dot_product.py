@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lgq_explore.quantizers import Metric, Quantizer, QuantizerOutput, TakesCodebooks, to_grid, to_tokens
 from lgq_explore.quantizers.base import VectorQuantizerConfig, straight_through
 from lgq_explore.quantizers.capabilities import require_vectors
-from lgq_explore.quantizers.vq import vector_losses
+from lgq_explore.quantizers.methods.vq import vector_losses
 
 
 @dataclass(frozen=True)

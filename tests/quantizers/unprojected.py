@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from lgq_explore.quantizers import Quantizer
-from lgq_explore.quantizers.fsq import FSQ, GridConfig
+from lgq_explore.quantizers.methods.fsq import FSQ, GridConfig
 from lgq_explore.quantizers.signs import SignConfig, SignQuantizer
 
 

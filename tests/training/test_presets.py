@@ -13,7 +13,7 @@ import pytest
 
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import QUANTIZERS, FSQConfig, LGQConfig, VQConfig
-from lgq_explore.quantizers.lgq import LGQPaperConfig
+from lgq_explore.quantizers.methods.lgq import LGQPaperConfig
 from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json, read_recipe
 from lgq_explore.training.objectives.of_recipe import Objectives
 from lgq_explore.training.presets import PRESETS, PRESETS_FOLDER, preset, quantizer_config, with_quantizer

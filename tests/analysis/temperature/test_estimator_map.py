@@ -22,7 +22,7 @@ from lgq_explore.analysis.temperature.smoothed_gradient import rounding_error
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig, build_tokenizer
 from lgq_explore.quantizers import LGQConfig, VQConfig
-from lgq_explore.quantizers.lgq import LGQ
+from lgq_explore.quantizers.methods.lgq import LGQ
 from lgq_explore.runs.study import Study
 from tests.analysis.planted_tokenizer import noise_pictures, study_of
 

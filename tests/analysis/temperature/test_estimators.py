@@ -17,7 +17,7 @@ from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
 from lgq_explore.models.tokenizer import build_tokenizer
 from lgq_explore.quantizers import FSQConfig, LGQConfig, QuantizerConfig
-from lgq_explore.quantizers.lgq import LGQ
+from lgq_explore.quantizers.methods.lgq import LGQ
 from lgq_explore.runs.study import Study
 from tests.analysis.planted_tokenizer import study_of
 

@@ -22,7 +22,7 @@ from lgq_explore.analysis.temperature import (
 )
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import FSQConfig, LGQConfig
-from lgq_explore.quantizers.lgq import LGQ
+from lgq_explore.quantizers.methods.lgq import LGQ
 from lgq_explore.runs.study import Study
 from tests.analysis.planted_tokenizer import SIDE, colour_tokenizer, study_of
 

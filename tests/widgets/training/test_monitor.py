@@ -16,7 +16,7 @@ from PIL import Image
 import lgq_explore as lgq
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import FSQConfig
-from lgq_explore.quantizers.lgq import LGQ
+from lgq_explore.quantizers.methods.lgq import LGQ
 from lgq_explore.quantizers.temperature import TemperatureSchedule
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run, open_run

@@ -11,8 +11,8 @@ from torch.nn import functional
 from vector_quantize_pytorch import VectorQuantize
 
 from lgq_explore.quantizers import RotationConfig, VQConfig
-from lgq_explore.quantizers.rotation import RotationVQ, rotated
-from lgq_explore.quantizers.vq import SMOOTHING
+from lgq_explore.quantizers.methods.rotation import RotationVQ, rotated
+from lgq_explore.quantizers.methods.vq import SMOOTHING
 
 SIZE, DIM = 24, 5
 

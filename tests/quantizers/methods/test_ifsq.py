@@ -10,7 +10,7 @@ from torch import Tensor
 from vector_quantize_pytorch import FSQ as ReferenceFSQ
 
 from lgq_explore.quantizers import FSQConfig, IFSQConfig, joint_codes
-from lgq_explore.quantizers.fsq import GridConfig
+from lgq_explore.quantizers.methods.fsq import GridConfig
 from tests.quantizers import unprojected
 
 

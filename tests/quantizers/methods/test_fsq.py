@@ -10,7 +10,7 @@ from torch import Tensor
 from vector_quantize_pytorch import FSQ as ReferenceFSQ
 
 from lgq_explore.quantizers import FSQConfig, StartsFromData, joint_codes
-from lgq_explore.quantizers.fsq import BOUND_MARGIN, BOUNDS, FSQ, PUBLISHED_LEVELS, nearest_levels
+from lgq_explore.quantizers.methods.fsq import BOUND_MARGIN, BOUNDS, FSQ, PUBLISHED_LEVELS, nearest_levels
 
 LEVELS = [(8, 5, 5, 5), (7, 5, 5, 5, 5), (3, 4)]
 

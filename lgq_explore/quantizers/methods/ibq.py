@@ -25,11 +25,11 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from .base import Quantizer, QuantizerOutput, VectorQuantizerConfig, to_grid, to_tokens
-from .capabilities import TakesCodebooks, require_vectors
-from .entropies import soft_entropies
-from .nearest import Metric
-from .soft_assignment.autograd import soft_assign
+from ..base import Quantizer, QuantizerOutput, VectorQuantizerConfig, to_grid, to_tokens
+from ..capabilities import TakesCodebooks, require_vectors
+from ..entropies import soft_entropies
+from ..nearest import Metric
+from ..soft_assignment.autograd import soft_assign
 from .vq import vector_losses
 
 

@@ -25,8 +25,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .assignment import SoftAssignment, Softness, common_offset
-from .base import (
+from ..assignment import SoftAssignment, Softness, common_offset
+from ..base import (
     UNSOLVED,
     QuantizerOutput,
     VectorQuantizerConfig,
@@ -35,11 +35,11 @@ from .base import (
     to_grid,
     to_tokens,
 )
-from .capabilities import SoftQuantizer, StartsFromData, TakesCodebooks, require_vectors
-from .distributed_mean import mean_over_processes, world_size
-from .initialization import INITIALIZATIONS, OnRound, initial_codebook, start_levels, tokens_needed, unheard
-from .soft_assignment.autograd import soft_assign
-from .temperature import TemperatureSchedule, temperature_for
+from ..capabilities import SoftQuantizer, StartsFromData, TakesCodebooks, require_vectors
+from ..distributed_mean import mean_over_processes, world_size
+from ..initialization import INITIALIZATIONS, OnRound, initial_codebook, start_levels, tokens_needed, unheard
+from ..soft_assignment.autograd import soft_assign
+from ..temperature import TemperatureSchedule, temperature_for
 
 NORMS = ("layer", "batch", "none")
 USAGE_FORMS = ("published", "unbiased")

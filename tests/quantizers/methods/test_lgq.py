@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import LGQConfig, SoftAssignment, TemperatureSchedule, VQGradientConfig
-from lgq_explore.quantizers.lgq import CALIBRATION_STEPS, LGQ, encoder_gain, usage_regularizers
+from lgq_explore.quantizers.methods.lgq import CALIBRATION_STEPS, LGQ, encoder_gain, usage_regularizers
 from lgq_explore.quantizers.temperature import UNITS
 
 TEMPERATURES = (0.01, 0.1, 1.0, 10.0)

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .signs import SignConfig, SignQuantizer
+from ..signs import SignConfig, SignQuantizer
 
 SHORTEST = 1e-6
 """The least length that is divided by."""

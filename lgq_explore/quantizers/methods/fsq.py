@@ -29,8 +29,8 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from .base import Quantizer, QuantizerConfig, QuantizerOutput, left_out_of_hash_at, straight_through
-from .drawn_layers import linear
+from ..base import Quantizer, QuantizerConfig, QuantizerOutput, left_out_of_hash_at, straight_through
+from ..drawn_layers import linear
 
 PUBLISHED_LEVELS = {
     256: (8, 6, 5),

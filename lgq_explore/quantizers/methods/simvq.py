@@ -24,7 +24,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from .base import (
+from ..base import (
     Quantizer,
     QuantizerOutput,
     VectorQuantizerConfig,
@@ -33,8 +33,8 @@ from .base import (
     to_grid,
     to_tokens,
 )
-from .capabilities import TakesCodebooks, require_vectors
-from .drawn_layers import linear
+from ..capabilities import TakesCodebooks, require_vectors
+from ..drawn_layers import linear
 from .vq import vector_losses
 
 

@@ -11,7 +11,7 @@ from vector_quantize_pytorch import SimVQ as ReferenceSimVQ
 
 from lgq_explore.quantizers import SimVQConfig, SimVQMLPConfig
 from lgq_explore.quantizers.base import VectorQuantizerConfig
-from lgq_explore.quantizers.simvq import SimVQ
+from lgq_explore.quantizers.methods.simvq import SimVQ
 
 SIZE, DIM = 32, 6
 

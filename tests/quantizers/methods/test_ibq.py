@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from lgq_explore.quantizers import IBQConfig, to_tokens
 from lgq_explore.quantizers.entropies import entropy, soft_entropies
-from lgq_explore.quantizers.ibq import IBQ
+from lgq_explore.quantizers.methods.ibq import IBQ
 
 SIZE, DIM = 24, 5
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .base import (
+from ..base import (
     Quantizer,
     QuantizerOutput,
     VectorQuantizerConfig,
@@ -27,9 +27,9 @@ from .base import (
     to_grid,
     to_tokens,
 )
-from .capabilities import StartsFromData, TakesCodebooks, require_vectors
-from .initialization import INITIALIZATIONS, OnRound, initial_codebook, start_levels, tokens_needed, unheard
-from .nearest import sums_by_code
+from ..capabilities import StartsFromData, TakesCodebooks, require_vectors
+from ..initialization import INITIALIZATIONS, OnRound, initial_codebook, start_levels, tokens_needed, unheard
+from ..nearest import sums_by_code
 
 SMOOTHING = 1e-5
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from vector_quantize_pytorch import VectorQuantize
 
 from lgq_explore.quantizers import VQConfig, VQGradientConfig
-from lgq_explore.quantizers.vq import SMOOTHING, VQ, MovingAverageVQ
+from lgq_explore.quantizers.methods.vq import SMOOTHING, VQ, MovingAverageVQ
 
 SIZE, DIM = 24, 5
 

@@ -22,7 +22,7 @@ from typing import ClassVar
 
 import torch
 
-from .signs import SignConfig, SignQuantizer
+from ..signs import SignConfig, SignQuantizer
 
 
 @dataclass(frozen=True)

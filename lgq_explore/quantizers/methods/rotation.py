@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .base import straight_through
+from ..base import straight_through
 from .vq import MovingAverageVQ, VQConfig
 
 SHORTEST = 1e-6

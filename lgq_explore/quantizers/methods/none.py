@@ -13,7 +13,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from .base import Quantizer, QuantizerConfig, QuantizerOutput
+from ..base import Quantizer, QuantizerConfig, QuantizerOutput
 
 
 @dataclass(frozen=True)
