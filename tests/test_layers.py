@@ -161,7 +161,7 @@ def test_the_reading_sees_the_package() -> None:
     ("file", "source", "told"),
     [
         ("quantizers/methods/lgq.py", "from lgq_explore.models import tokenizer", "imports lgq_explore.models:"),
-        ("quantizers/methods/lgq.py", "from ..models.tokenizer import encode", "lgq_explore.models.tokenizer:"),
+        ("quantizers/methods/lgq.py", "from ...models.tokenizer import encode", "lgq_explore.models.tokenizer:"),
         ("quantizers/methods/lgq.py", "import numpy", "quantizers import torch and einops only"),
         ("quantizers/methods/lgq.py", "import triton", "quantizers import torch and einops only"),
         ("metrics/usage.py", "from .. import training", "imports lgq_explore.training:"),
@@ -193,7 +193,7 @@ def test_an_import_against_the_arrows_is_told(tmp_path: Path, file: str, source:
     [
         (
             "quantizers/methods/lgq.py",
-            "import math\nimport torch\nfrom ..errors import InputError\nfrom . import base",
+            "import math\nimport torch\nfrom ...errors import InputError\nfrom .. import base",
         ),
         ("training/loop.py", "from lgq_explore.quantizers import base\nfrom ..metrics import usage"),
         ("analysis/geometry.py", "def embed():\n    import umap"),
