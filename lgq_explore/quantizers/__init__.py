@@ -25,6 +25,7 @@ from .methods.lfq import LFQConfig
 from .methods.lgq import LGQConfig, LGQPaperConfig
 from .methods.none import NoneConfig
 from .methods.rotation import RotationConfig
+from .methods.rvq import RVQConfig
 from .methods.simvq import SimVQConfig, SimVQMLPConfig
 from .methods.vq import VQConfig, VQGradientConfig
 from .nearest import Metric, SquaredEuclidean, nearest_codes
@@ -47,6 +48,7 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         LFQConfig,
         BSQConfig,
         IBQConfig,
+        RVQConfig,
         NoneConfig,
     )
 }
@@ -74,6 +76,7 @@ __all__ = [
     "Quantizer",
     "QuantizerConfig",
     "QuantizerOutput",
+    "RVQConfig",
     "RotationConfig",
     "SimVQConfig",
     "SimVQMLPConfig",
