@@ -71,7 +71,7 @@ def clear_positions(quantizer: Quantizer, latents: Tensor) -> Tensor:
 
 
 def require_near(quantizer: Quantizer, distances: Tensor, joint: Tensor) -> None:
-    """Joint codes [N] are the nearest by distances [N, K], or, of a greedy search, among the nearest eighth of these."""
+    """Joint codes [N] are the nearest by distances [N, K], or, of a greedy search, among the nearest eighth."""
     chosen = distances.gather(1, joint[:, None])
     if not isinstance(quantizer, SEARCH_GREEDILY):
         assert (chosen <= distances.min(1, keepdim=True).values + 1e-5).all()

@@ -24,6 +24,7 @@ from .methods.ifsq import IFSQConfig
 from .methods.lfq import LFQConfig
 from .methods.lgq import LGQConfig, LGQPaperConfig
 from .methods.none import NoneConfig
+from .methods.rfsq import RFSQConfig
 from .methods.rotation import RotationConfig
 from .methods.rvq import RVQConfig
 from .methods.simvq import SimVQConfig, SimVQMLPConfig
@@ -49,6 +50,7 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         BSQConfig,
         IBQConfig,
         RVQConfig,
+        RFSQConfig,
         NoneConfig,
     )
 }
@@ -76,6 +78,7 @@ __all__ = [
     "Quantizer",
     "QuantizerConfig",
     "QuantizerOutput",
+    "RFSQConfig",
     "RVQConfig",
     "RotationConfig",
     "SimVQConfig",

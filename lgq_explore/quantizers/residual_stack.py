@@ -16,6 +16,8 @@ from torch import Tensor
 
 from .base import Quantizer, split_codes, to_grid, to_tokens
 
+MOST_STAGES = 64
+
 
 class ResidualStack(Quantizer):
     """Groups of codes that are stages: their points in the space of `continuous` add up."""

@@ -36,10 +36,9 @@ from torch import Tensor, nn
 from ..base import QuantizerConfig, QuantizerOutput, straight_through, to_grid, to_tokens
 from ..capabilities import StartsFromData, TakesCodebooks, require_codebooks
 from ..initialization import OnRound, unheard
-from ..residual_stack import ResidualStack, nearest_power
+from ..residual_stack import MOST_STAGES, ResidualStack, nearest_power
 from .vq import MovingAverageVQ, VQConfig
 
-MOST_STAGES = 64
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
 
