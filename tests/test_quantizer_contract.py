@@ -455,15 +455,17 @@ def test_a_soft_quantizer_hardens_as_its_temperature_falls(soft_method: str) -> 
     hard = quantizer(latents).quantized
     gaps = [(quantizer.soft(latents, temperature) - hard).norm().item() for temperature in (10.0, 1.0, 0.1, 0.001)]
     assert gaps == sorted(gaps, reverse=True)
-    assert torch.equal(to_grid(quantizer.soft_assign(latents, 1.0).codes[:, None], latents), quantizer(latents).codes)
+    joint = joint_codes(quantizer(latents).codes, quantizer.levels)
+    assert torch.equal(quantizer.soft_assign(latents, 1.0).codes, joint.flatten())
 
 
 def test_the_softness_of_a_quantizer_is_that_of_its_soft_and_hard_vectors(soft_method: str) -> None:
     quantizer, latents = built(soft_method).eval(), random_latents()
     softness = quantizer.softness(latents, 0.5)
     coded = quantizer(latents)
-    torch.testing.assert_close(to_grid(softness.soft, latents), quantizer.soft(latents, 0.5).detach())
-    assert torch.equal(to_grid(softness.codes[:, None], latents), coded.codes)
+    soft = quantizer.decoder_input(to_grid(softness.soft, latents))
+    torch.testing.assert_close(soft, quantizer.soft(latents, 0.5))
+    assert torch.equal(softness.codes, joint_codes(coded.codes, quantizer.levels).flatten())
     assert torch.equal(to_grid(softness.hard, latents), quantizer.discrete(coded.codes))
     size = quantizer.codebook_size
     assert ((softness.entropy >= 0) & (softness.entropy <= math.log(size) + 1e-5)).all()
@@ -501,12 +503,12 @@ def test_a_quantizer_with_its_own_codebooks_is_the_same(exchanging_method: str) 
         torch.testing.assert_close(same.soft(latents, 0.5), quantizer.soft(latents, 0.5))
 
 
-@pytest.mark.parametrize("size", [256, 25])
-def test_a_quantizer_takes_other_codebooks_and_stays_as_it_was(exchanging_method: str, size: int) -> None:
+@pytest.mark.parametrize("every", [1, 2])
+def test_a_quantizer_takes_other_codebooks_and_stays_as_it_was(exchanging_method: str, every: int) -> None:
     quantizer, latents = built(exchanging_method).eval(), random_latents()
     assert isinstance(quantizer, TakesCodebooks)
     before = [book.clone() for book in quantizer.codebooks()]
-    others = [book + 1 for book in built(exchanging_method, size, seed=6).learned_codebooks()]
+    others = [book[::every] + 1 for book in built(exchanging_method, seed=6).learned_codebooks()]
     moved = quantizer.with_codebooks(others)
     for given, held in zip(others, moved.learned_codebooks(), strict=True):
         torch.testing.assert_close(held, given)

@@ -23,6 +23,7 @@ from .methods.ibq import IBQConfig
 from .methods.ifsq import IFSQConfig
 from .methods.lfq import LFQConfig
 from .methods.lgq import LGQConfig, LGQPaperConfig
+from .methods.lgq_channels import LGQChannelsConfig
 from .methods.none import NoneConfig
 from .methods.rfsq import RFSQConfig
 from .methods.rotation import RotationConfig
@@ -51,6 +52,7 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         IBQConfig,
         RVQConfig,
         RFSQConfig,
+        LGQChannelsConfig,
         NoneConfig,
     )
 }
@@ -71,6 +73,7 @@ __all__ = [
     "IBQConfig",
     "IFSQConfig",
     "LFQConfig",
+    "LGQChannelsConfig",
     "LGQConfig",
     "LGQPaperConfig",
     "Metric",

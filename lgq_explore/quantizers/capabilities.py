@@ -45,11 +45,11 @@ class SoftQuantizer(HasTemperature, Quantizer):
     """A quantizer with a soft assignment, which approaches `assign` as the temperature falls to 0."""
 
     def soft_assign(self, latents: Tensor, temperature: float) -> SoftAssignment:
-        """Latents [B, D, H, W] → the soft assignment of their N tokens, in the order of (b h w)."""
+        """Latents [B, D, H, W] → the soft assignment of their N tokens to joint codes, in the order of (b h w)."""
         raise NotImplementedError("abstract: a method implements soft_assign")
 
     def soft(self, latents: Tensor, temperature: float) -> Tensor:
-        """Latents [B, D, H, W] → expected code vectors [B, D, H, W] at `temperature`."""
+        """Latents [B, D, H, W] → the decoder's input of expected points, [B, D, H, W], at `temperature`."""
         raise NotImplementedError("abstract: a method implements soft")
 
     def softness(self, latents: Tensor, temperature: float) -> Softness:

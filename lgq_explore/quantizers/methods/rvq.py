@@ -122,18 +122,17 @@ class RVQ(StartsFromData, TakesCodebooks, ResidualStack):
             codes = to_grid(self.assign(to_tokens(points)), latents)
             return QuantizerOutput(self.lookup(codes), codes)
         used = self._used_stages()
-        codes, commitments, rest = [], [], points
+        coded, rest = [], points
         for stage in self._vqs[:used]:
-            coded = stage(rest)
-            codes.append(coded.codes)
-            commitments.append(coded.losses["commitment"])
-            rest = rest - coded.quantized.detach()
+            coded.append(stage(rest))
+            rest = rest - coded[-1].quantized.detach()
+        commitment = torch.stack([of_stage.losses["commitment"] for of_stage in coded]).mean()
         quantized = straight_through((points - rest).detach(), gradient_of=points)
-        left_out = rest.detach()
+        codes_of_stages, left_out = [of_stage.codes for of_stage in coded], rest.detach()
         for stage in self._vqs[used:]:
-            codes.append(to_grid(stage.assign(to_tokens(left_out)), latents))
-            left_out = left_out - stage.discrete(codes[-1])
-        return QuantizerOutput(quantized, torch.cat(codes, dim=1), {"commitment": torch.stack(commitments).mean()})
+            codes_of_stages.append(to_grid(stage.assign(to_tokens(left_out)), latents))
+            left_out = left_out - stage.discrete(codes_of_stages[-1])
+        return QuantizerOutput(quantized, torch.cat(codes_of_stages, dim=1), {"commitment": commitment})
 
     def codebooks(self) -> list[Tensor]:
         return [stage.codebook for stage in self._vqs]
