@@ -30,17 +30,13 @@ from lgq_explore.quantizers import (
     to_grid,
     to_tokens,
 )
-from lgq_explore.quantizers.residual_stack import ResidualStack
 from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json
 from lgq_explore.training.presets import preset
 from tests.planted_methods import PLANTED
-from tests.planted_methods.residual import ResidualQuantizer
 
 METHODS = {**{name: QUANTIZERS[name] for name in methods_with_codes()}, **PLANTED}
 DIM = 8
 LARGE_SIZES = (4096, 16384, 65536)
-SEARCH_GREEDILY = (ResidualStack, ResidualQuantizer)
-"""Methods whose `assign` need not find the nearest joint code: the best pair may begin with another first code."""
 
 
 def built(method: str, size: int = 256, dim: int = DIM, seed: int = 0, tokens: Tensor | None = None) -> Quantizer:
@@ -73,7 +69,7 @@ def clear_positions(quantizer: Quantizer, latents: Tensor) -> Tensor:
 def require_near(quantizer: Quantizer, distances: Tensor, joint: Tensor) -> None:
     """Joint codes [N] are the nearest by distances [N, K], or, of a greedy search, among the nearest eighth."""
     chosen = distances.gather(1, joint[:, None])
-    if not isinstance(quantizer, SEARCH_GREEDILY):
+    if not quantizer.searches_greedily:
         assert (chosen <= distances.min(1, keepdim=True).values + 1e-5).all()
     else:
         finite = distances.isfinite()

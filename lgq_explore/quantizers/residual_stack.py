@@ -22,6 +22,8 @@ MOST_STAGES = 64
 class ResidualStack(Quantizer):
     """Groups of codes that are stages: their points in the space of `continuous` add up."""
 
+    searches_greedily = True
+
     def discrete(self, codes: Tensor) -> Tensor:
         books, tokens = self.codebooks(), to_tokens(codes)
         total = books[0][tokens[:, 0]]
