@@ -58,6 +58,9 @@ class Quantizer(nn.Module):
     metric: Metric = SquaredEuclidean()
     """The distance that determines the nearest code of a point."""
 
+    searches_greedily: bool = False
+    """Whether `assign` may miss the nearest joint code, as a search stage by stage does."""
+
     method: str = ""
     """The name in QUANTIZERS of the method that it was built by; empty for one that does not know it."""
 
