@@ -485,3 +485,9 @@ def test_a_share_below_which_responsibilities_count_as_nothing_is_the_recipes() 
     assert not torch.allclose(exact.soft(latents, 1.0), hard)
     with pytest.raises(ValueError, match=r"drop is 1\.0"):
         LGQConfig(drop=1.0)
+
+
+def test_an_ablation_is_a_replace_and_checks_its_value() -> None:
+    assert replace(LGQConfig(), codebook_size=64).build(4).codebook_size == 64
+    with pytest.raises(ValueError, match="norm is 'instance'"):
+        replace(LGQConfig(), norm="instance")
