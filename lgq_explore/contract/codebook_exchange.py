@@ -33,10 +33,10 @@ def own_codebooks_give_the_same_quantizer(method: Method) -> None:
 
 def other_codebooks_are_taken(method: Method) -> None:
     """Other codebooks, also of another size, are taken, and the quantizer stays as it was."""
-    for size in (256, 25):
+    for every in (1, 2):
         quantizer, latents = method.built().eval(), random_latents()
         before = [book.clone() for book in quantizer.codebooks()]
-        others = [book + 1 for book in method.built(size, seed=6).learned_codebooks()]
+        others = [book[::every] + 1 for book in method.built(seed=6).learned_codebooks()]
         moved = _with(quantizer, others)
         for given, held in zip(others, moved.learned_codebooks(), strict=True):
             require_close(held, given, "the codebooks are not those that were given")

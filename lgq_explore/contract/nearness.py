@@ -30,7 +30,7 @@ REFUSED = [
 
 
 def require_near(quantizer: Quantizer, distances: Tensor, joint: Tensor) -> None:
-    """Joint codes [N] are the nearest by distances [N, K], or, of a greedy search, among the nearest tenth of these."""
+    """Joint codes [N] are the nearest by distances [N, K], or, of a greedy search, among the nearest eighth."""
     chosen = distances.gather(1, joint[:, None])
     if not quantizer.searches_greedily:
         farther = (chosen > distances.min(1, keepdim=True).values + 1e-5).sum().item()
@@ -38,7 +38,7 @@ def require_near(quantizer: Quantizer, distances: Tensor, joint: Tensor) -> None
     else:
         finite = distances.isfinite()
         nearer = ((distances < chosen) & finite).sum() / finite.sum()
-        require(nearer < 0.1, f"{nearer:.0%} of the codes are nearer than those that were found")
+        require(nearer < 1 / 8, f"{nearer:.0%} of the codes are nearer than those that were found")
 
 
 def assign_gives_the_codes_of_forward(method: Method) -> None:

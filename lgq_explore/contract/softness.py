@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import cast
 
-from lgq_explore.quantizers import SoftQuantizer, to_grid
+from lgq_explore.quantizers import SoftQuantizer, joint_codes, to_grid
 
 from .method import Check, Method, random_latents, require, require_close, require_equal
 
@@ -17,8 +17,9 @@ def soft_vectors_harden(method: Method) -> None:
     temperatures = (10.0, 1.0, 0.1, 0.001)
     gaps = [(quantizer.soft(latents, temperature) - output.quantized).norm().item() for temperature in temperatures]
     require(gaps == sorted(gaps, reverse=True), f"at temperatures {temperatures} the distances to the codes are {gaps}")
-    codes = to_grid(quantizer.soft_assign(latents, 1.0).codes[:, None], latents)
-    require_equal(codes, output.codes, "the most probable codes are not those of forward")
+    joint = joint_codes(output.codes, quantizer.levels).flatten()
+    codes = quantizer.soft_assign(latents, 1.0).codes
+    require_equal(codes, joint, "the most probable codes are not those of forward")
 
 
 def softness_is_that_of_the_vectors(method: Method) -> None:
@@ -26,9 +27,10 @@ def softness_is_that_of_the_vectors(method: Method) -> None:
     quantizer, latents = _soft(method), random_latents()
     quantizer.eval()
     softness, output = quantizer.softness(latents, 0.5), quantizer(latents)
-    soft = quantizer.soft(latents, 0.5).detach()
-    require_close(to_grid(softness.soft, latents), soft, "the soft vectors are not those of `soft`")
-    require_equal(to_grid(softness.codes[:, None], latents), output.codes, "the codes are not those of forward")
+    soft = quantizer.decoder_input(to_grid(softness.soft, latents))
+    require_close(soft, quantizer.soft(latents, 0.5), "the soft vectors are not those of `soft`")
+    joint = joint_codes(output.codes, quantizer.levels).flatten()
+    require_equal(softness.codes, joint, "the codes are not those of forward")
     hard = quantizer.discrete(output.codes)
     require_equal(to_grid(softness.hard, latents), hard, "the hard vectors are not those of the codes")
     most = math.log(quantizer.codebook_size) + 1e-5

@@ -25,8 +25,11 @@ from .methods.ibq import IBQConfig
 from .methods.ifsq import IFSQConfig
 from .methods.lfq import LFQConfig
 from .methods.lgq import LGQConfig, LGQPaperConfig
+from .methods.lgq_channels import LGQChannelsConfig
 from .methods.none import NoneConfig
+from .methods.rfsq import RFSQConfig
 from .methods.rotation import RotationConfig
+from .methods.rvq import RVQConfig
 from .methods.simvq import SimVQConfig, SimVQMLPConfig
 from .methods.vq import VQConfig, VQGradientConfig
 from .nearest import Metric, SquaredEuclidean, nearest_codes
@@ -49,6 +52,9 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         LFQConfig,
         BSQConfig,
         IBQConfig,
+        RVQConfig,
+        RFSQConfig,
+        LGQChannelsConfig,
         NoneConfig,
     )
 }
@@ -87,6 +93,7 @@ __all__ = [
     "IBQConfig",
     "IFSQConfig",
     "LFQConfig",
+    "LGQChannelsConfig",
     "LGQConfig",
     "LGQPaperConfig",
     "Metric",
@@ -94,6 +101,8 @@ __all__ = [
     "Quantizer",
     "QuantizerConfig",
     "QuantizerOutput",
+    "RFSQConfig",
+    "RVQConfig",
     "RotationConfig",
     "SimVQConfig",
     "SimVQMLPConfig",
