@@ -15,7 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from lgq_explore.quantizers import LGQConfig
 from lgq_explore.quantizers.distributed_mean import mean_over_processes, world_size
-from lgq_explore.quantizers.methods.lgq import USAGE_FORMS
+from lgq_explore.quantizers.usage_regularizers import USAGE_FORMS
 
 RANKS, IMAGES, DIM, SIDE = 2, 6, 4, 5
 LOSS_WEIGHTS = {"quantization": 1.0, "peakedness": 0.3, "usage": 0.7}

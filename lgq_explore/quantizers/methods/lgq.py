@@ -23,9 +23,8 @@ from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from ..assignment import SoftAssignment, Softness, common_offset
+from ..assignment import SoftAssignment, Softness
 from ..base import (
     UNSOLVED,
     QuantizerOutput,
@@ -36,13 +35,13 @@ from ..base import (
     to_tokens,
 )
 from ..capabilities import SoftQuantizer, StartsFromData, TakesCodebooks, require_vectors
-from ..distributed_mean import mean_over_processes, world_size
 from ..initialization import INITIALIZATIONS, OnRound, initial_codebook, start_levels, tokens_needed, unheard
-from ..soft_assignment.autograd import soft_assign
+from ..mixture import Mixture
 from ..temperature import TemperatureSchedule, temperature_for
+from ..token_norm import NORMS, fewest_tokens, start_norm, token_norm
+from ..usage_regularizers import USAGE_FORMS, usage_regularizers
 
-NORMS = ("layer", "batch", "none")
-USAGE_FORMS = ("published", "unbiased")
+REPORTED_FORMS = ("published", "unbiased")
 CALIBRATION_TOKENS = 256  # at most, and
 CALIBRATION_PAIRS = 2**22  # of tokens and codes, at most
 CALIBRATION_STEPS = 10
@@ -63,7 +62,7 @@ class LGQConfig(VectorQuantizerConfig):
     temperature: TemperatureSchedule = field(default_factory=TemperatureSchedule)
     norm: str = "layer"  # of the tokens over D: layer (as published), batch (running standardisation), none
     initialization: str = "kmeans++"
-    usage_form: str = "published"  # published: depends on the number of tokens; unbiased: does not
+    usage_form: str = "published"  # one of USAGE_FORMS
     drop: float = left_out_of_hash_at(0.0)  # share of a token's largest responsibility under which others count as 0
 
     def __post_init__(self) -> None:
@@ -84,7 +83,7 @@ class LGQConfig(VectorQuantizerConfig):
 
     @property
     def fewest_tokens(self) -> int:
-        return 2 if self.norm == "batch" else 1  # a single token has no variance
+        return fewest_tokens(self.norm)
 
     def for_raw_tokens(self, dim: int) -> Self:
         # A LayerNorm over few dimensions leaves hardly any of them; over two, two points.
@@ -112,7 +111,7 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
         super().__init__(dim, [config.codebook_size])
         self.config, self.method = config, config.method
         self.init_tokens = tokens_needed(config.codebook_size)
-        self.norm = _norm(config.norm, dim)
+        self.norm = token_norm(config.norm, dim)
         self.centres = nn.Parameter(torch.randn(config.codebook_size, dim, generator=generator))
         self._scheduled = config.temperature.at(0.0)
         if config.temperature.unit == "effective_codes":
@@ -131,16 +130,17 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
     def lattice(self) -> tuple[int, ...]:
         return start_levels(self.config.initialization, self.config.codebook_size, self.dim)
 
+    @property
+    def mixture(self) -> Mixture:
+        """The centres as a mixture, with gradients."""
+        return Mixture(self.centres)
+
     def anneal(self, progress: float) -> None:
         self._scheduled = self.config.temperature.at(progress)
 
     @torch.no_grad()
     def initialize(self, tokens: Tensor, generator: torch.Generator | None = None, on_round: OnRound = unheard) -> None:
-        if isinstance(self.norm, nn.BatchNorm1d):
-            self.norm.running_mean, self.norm.running_var = tokens.mean(0), tokens.var(0)
-            tokens = functional.batch_norm(tokens, self.norm.running_mean, self.norm.running_var, eps=self.norm.eps)
-        else:
-            tokens = self.norm(tokens)
+        tokens = start_norm(self.norm, tokens)
         initialization = self.config.initialization
         self.centres.copy_(initial_codebook(tokens, self.codebook_size, initialization, generator, on_round))
 
@@ -158,7 +158,8 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
         self._calibrate(tokens)
         temperature = self.temperature
         assignment = self._assign(tokens, temperature, finite=True)  # otherwise the loss is not, which is looked at
-        quantized = straight_through(self.centres[assignment.codes], gradient_of=self._expected(assignment))
+        expected = self.mixture.expected(assignment)
+        quantized = straight_through(self.centres[assignment.codes], gradient_of=expected)
         usage = usage_regularizers(assignment)
         return QuantizerOutput(
             quantized=to_grid(quantized, latents),
@@ -171,21 +172,21 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
             diagnostics={
                 "temperature": torch.tensor(temperature, dtype=torch.float64),
                 **self._diagnose(tokens, assignment, temperature),
-                **{f"usage_{form}": value.detach() for form, value in usage.items()},
+                **{f"usage_{form}": usage[form].detach() for form in (*REPORTED_FORMS, self.config.usage_form)},
             },
         )
 
     def soft_assign(self, latents: Tensor, temperature: float) -> SoftAssignment:
-        """`out` [N, D + 1] is the expectation of [c, |c|²], with c measured from `_origin`."""
+        """`out` [N, D + 1] is the expectation of [c, |c|²], with c measured from `mixture.origin`."""
         return self._assign(self._normalized(latents), temperature)
 
     def soft(self, latents: Tensor, temperature: float) -> Tensor:
-        return to_grid(self._expected(self.soft_assign(latents, temperature)), latents)
+        return to_grid(self.mixture.expected(self.soft_assign(latents, temperature)), latents)
 
     @torch.no_grad()
     def softness(self, latents: Tensor, temperature: float) -> Softness:
         tokens = self._normalized(latents)
-        return self._softness(tokens, self._assign(tokens, temperature), temperature)
+        return self.mixture.softness(tokens, self._assign(tokens, temperature), temperature)
 
     def with_codebooks(self, codebooks: Sequence[Tensor]) -> Self:
         codebook = require_vectors(codebooks, self.dim)
@@ -198,44 +199,15 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
         # Distances are taken in float32: under bfloat16 autocast up to 3 % of the codes would flip.
         return self.norm(to_tokens(latents).to(torch.promote_types(latents.dtype, torch.float32)))
 
-    def _origin(self) -> Tensor:
-        """The origin [D] from which centres and tokens are measured, to reduce rounding errors."""
-        return common_offset(self.centres)
-
     def _assign(self, tokens: Tensor, temperature: float, finite: bool = False) -> SoftAssignment:
         """Tokens [N, D], normalised → their soft assignment, as `soft_assign` describes it."""
-        origin = self._origin()
-        centres, tokens = self.centres - origin, tokens - origin
-        keys = torch.cat([centres, centres.square().sum(1, keepdim=True)], dim=1)
-        queries = torch.cat([2 * tokens, -torch.ones_like(tokens[:, :1])], dim=1) / temperature
-        return soft_assign(queries, keys, keys, drop=self.config.drop, finite=finite)
-
-    def _expected(self, assignment: SoftAssignment) -> Tensor:
-        """q_soft [N, D]."""
-        return assignment.out[:, :-1] + self._origin()
-
-    @torch.no_grad()
-    def _softness(self, tokens: Tensor, assignment: SoftAssignment, temperature: float) -> Softness:
-        origin, hard = self._origin(), self.centres[assignment.codes]
-        mean, mean_square, chosen = assignment.out[:, :-1], assignment.out[:, -1], hard - origin
-        # Logits leave out |z|², which all codes have in common.
-        mean_logit = (2 * ((tokens - origin) * mean).sum(1) - mean_square) / temperature
-        largest_logit = (2 * ((tokens - origin) * chosen).sum(1) - chosen.square().sum(1)) / temperature
-        return Softness(
-            temperature=temperature,
-            codes=assignment.codes,
-            log_largest=(largest_logit - assignment.lse).clamp(max=0),
-            entropy=(assignment.lse - mean_logit).clamp(min=0),
-            encoder_gain=encoder_gain(assignment, temperature),
-            soft=mean + origin,
-            hard=hard.clone(),
-        )
+        return self.mixture.assign(tokens, temperature, self.config.drop, finite)
 
     @torch.no_grad()
     def _diagnose(self, tokens: Tensor, assignment: SoftAssignment, temperature: float) -> dict[str, Tensor]:
-        softness = self._softness(tokens, assignment, temperature)
+        softness = self.mixture.softness(tokens, assignment, temperature)
         gain = softness.encoder_gain
-        free_energy = ((tokens - softness.hard).square().sum(1) - softness.free_energy_gap).mean()
+        free_energy = (self.mixture.energies_of(tokens, assignment.codes) - softness.free_energy_gap).mean()
         return {
             "effective_codes": softness.entropy.mean().exp(),
             "encoder_gain_mean": gain.mean(),
@@ -266,36 +238,3 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
         super()._load_from_state_dict(*arguments, **settings)
         if self.config.temperature.unit == "effective_codes":
             self._solved, self._since_solved = self.solved_temperature.item(), int(self.steps_since_solved)
-
-
-def usage_regularizers(assignment: SoftAssignment) -> dict[str, Tensor]:
-    """L_usage by form: `published`, K Σ_k u_k², and `unbiased` over N independent tokens, of all processes.
-
-    The published form cannot fall below (K/N) Σp²: with K ≳ N it flattens p instead of spreading the usage. The
-    unbiased (N L_usage − K mean Σp²)/(N − 1) estimates K Σ_k E[p_k]²; in a single batch it may lie below 1.
-    Neither is a mean over tokens, so processes that train together average the responsibilities, not the losses.
-    """
-    size, tokens = len(assignment.usage), len(assignment.s2) * world_size()
-    published = size * mean_over_processes(assignment.usage).square().sum()
-    unbiased = (tokens * published - size * mean_over_processes(assignment.s2.mean())) / max(1, tokens - 1)
-    return {"published": published, "unbiased": unbiased}
-
-
-def encoder_gain(assignment: SoftAssignment, temperature: float) -> Tensor:
-    """Mean diagonal of dq/dz = (2/τ) Cov_p(c) per token, [N]: the share of the decoder's gradient for the encoder.
-
-    The straight-through estimator has gain 1. Computed from the expectation of [c, |c|²], `assignment.out` [N, D + 1].
-    """
-    mean, mean_square = assignment.out[:, :-1], assignment.out[:, -1]
-    variance = (mean_square - mean.square().sum(1)).clamp(min=0)
-    return 2 * variance / (temperature * mean.shape[1])
-
-
-def _norm(norm: str, dim: int) -> nn.Module:
-    match norm:
-        case "layer":
-            return nn.LayerNorm(dim)
-        case "batch":
-            return nn.BatchNorm1d(dim, affine=False)
-        case _:
-            return nn.Identity()

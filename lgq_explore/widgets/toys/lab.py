@@ -21,7 +21,7 @@ from lgq_explore.kept import Kept
 from lgq_explore.plots.style import Title
 from lgq_explore.quantizers import QUANTIZERS, SoftQuantizer, methods_with_codes
 from lgq_explore.quantizers.initialization import INITIALIZATIONS
-from lgq_explore.quantizers.methods.lgq import USAGE_FORMS
+from lgq_explore.quantizers.usage_regularizers import USAGE_FORMS
 
 from ..explorer import Explorer
 from ..parts.frame.tables import numbers_as_table, numbers_in_full
