@@ -12,6 +12,11 @@ c [K, D] and temperature τ:
 p are the responsibilities of an isotropic Gaussian mixture with variance τ/2 and equal weights; the free energy
 F_n = −τ log Σ_k exp(−d²_nk/τ) obeys 0 ≤ min_k d²_nk − F_n ≤ τ log K. The decoder's gradient reaches the encoder through
 dq/dz = (2/τ) Cov_p(c), not through the identity: its mean diagonal is reported as the encoder gain.
+
+This is the default. Each of these settings changes one part of it:
+
+    estimator    the paths of the decoder's gradient, and L_quant (see `estimators`)
+    usage_form   L_usage in another form (see `usage_regularizers`)
 """
 
 from __future__ import annotations
@@ -30,11 +35,11 @@ from ..base import (
     QuantizerOutput,
     VectorQuantizerConfig,
     left_out_of_hash_at,
-    straight_through,
     to_grid,
     to_tokens,
 )
 from ..capabilities import SoftQuantizer, StartsFromData, TakesCodebooks, require_vectors
+from ..estimators import ESTIMATORS, Estimate, paper_estimate, split_estimate
 from ..initialization import INITIALIZATIONS, OnRound, initial_codebook, start_levels, tokens_needed, unheard
 from ..mixture import Mixture
 from ..temperature import TemperatureSchedule, temperature_for
@@ -63,6 +68,9 @@ class LGQConfig(VectorQuantizerConfig):
     norm: str = "layer"  # of the tokens over D: layer (as published), batch (running standardisation), none
     initialization: str = "kmeans++"
     usage_form: str = "published"  # one of USAGE_FORMS
+    estimator: str = left_out_of_hash_at("paper")  # one of ESTIMATORS: the paths from the decoder to the encoder
+    identity_share: float = left_out_of_hash_at(0.5)  # α of the estimator mixture: 0 is paper, 1 is split
+    commitment: float = left_out_of_hash_at(0.25)  # β of the estimators split and mixture
     drop: float = left_out_of_hash_at(0.0)  # share of a token's largest responsibility under which others count as 0
 
     def __post_init__(self) -> None:
@@ -71,11 +79,19 @@ class LGQConfig(VectorQuantizerConfig):
         self._require_choice("initialization", INITIALIZATIONS)
         start_levels(self.initialization, self.codebook_size)  # raises where K makes no grid
         self._require_choice("usage_form", USAGE_FORMS)
+        self._require_choice("estimator", ESTIMATORS)
+        self._require("identity_share", 0 <= self.identity_share <= 1, "give a share in [0, 1]")
+        self._require("commitment", 0 <= self.commitment < float("inf"), "give a finite number of at least 0")
         self._require("drop", 0 <= self.drop < 1, "give a share in [0, 1); 0 is exact")
 
     def temperatures(self, dim: int) -> tuple[float, float]:
         first, last = (self.temperature.absolute(self.temperature.at(progress), dim) for progress in (0.0, 1.0))
         return first or UNSOLVED, last or UNSOLVED
+
+    @property
+    def straight_share(self) -> float:
+        """α, the share of the decoder's gradient that goes straight through to the encoder."""
+        return {"paper": 0.0, "split": 1.0}.get(self.estimator, self.identity_share)
 
     @property
     def normalizes(self) -> bool:
@@ -158,14 +174,12 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
         self._calibrate(tokens)
         temperature = self.temperature
         assignment = self._assign(tokens, temperature, finite=True)  # otherwise the loss is not, which is looked at
-        expected = self.mixture.expected(assignment)
-        quantized = straight_through(self.centres[assignment.codes], gradient_of=expected)
-        usage = usage_regularizers(assignment)
+        estimate, usage = self._estimate(tokens, assignment, temperature), usage_regularizers(assignment)
         return QuantizerOutput(
-            quantized=to_grid(quantized, latents),
+            quantized=to_grid(estimate.quantized, latents),
             codes=to_grid(assignment.codes[:, None], latents),
             losses={
-                "quantization": (quantized - tokens).square().mean(),
+                "quantization": estimate.loss,
                 "peakedness": 1 - assignment.s2.mean(),
                 "usage": usage[self.config.usage_form],
             },
@@ -203,10 +217,22 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
         """Tokens [N, D], normalised → their soft assignment, as `soft_assign` describes it."""
         return self.mixture.assign(tokens, temperature, self.config.drop, finite)
 
+    def _estimate(self, tokens: Tensor, assignment: SoftAssignment, temperature: float) -> Estimate:
+        """The chosen codes with the estimator's gradient, and its L_quant."""
+        mixture, config = self.mixture, self.config
+        hard = mixture.codes[assignment.codes]
+        paper = paper_estimate(tokens, hard, mixture.expected(assignment))
+        if config.estimator == "paper":
+            return paper
+        # The regularizers reach the encoder, and q_soft must not: so its tokens are assigned a second time.
+        unheard_by_tokens = self._assign(tokens.detach(), temperature, finite=True)
+        split = split_estimate(tokens, hard, mixture.expected(unheard_by_tokens), config.commitment)
+        return split if config.estimator == "split" else paper.mixed_with(split, config.straight_share)
+
     @torch.no_grad()
     def _diagnose(self, tokens: Tensor, assignment: SoftAssignment, temperature: float) -> dict[str, Tensor]:
         softness = self.mixture.softness(tokens, assignment, temperature)
-        gain = softness.encoder_gain
+        gain = softness.encoder_gain.lerp(torch.ones_like(softness.encoder_gain), self.config.straight_share)
         free_energy = (self.mixture.energies_of(tokens, assignment.codes) - softness.free_energy_gap).mean()
         return {
             "effective_codes": softness.entropy.mean().exp(),
