@@ -17,6 +17,12 @@ This is the default. Each of these settings changes one part of it:
 
     estimator    the paths of the decoder's gradient, and L_quant (see `estimators`)
     usage_form   L_usage in another form (see `usage_regularizers`)
+    distance     cosine: tokens and centres are of length 1, and logits cos/τ, as in the authors' code
+                 (github.com/KurbanIntelligenceLab/LGQ at 9d78742), whose decoder however sees centres of any length
+    learned_widths, learned_prior
+                 a width s_k and a weight π_k of each component (see `weighted_mixture`). The authors' widths, too,
+                 divide d² by s_k, and lack the normaliser −(D/2) log s_k: there a code grows with its width
+    gain_floor   a temperature that is solved for is raised until the encoder gain is this high
 """
 
 from __future__ import annotations
@@ -24,10 +30,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ..assignment import SoftAssignment, Softness
 from ..base import (
@@ -38,18 +45,20 @@ from ..base import (
     to_grid,
     to_tokens,
 )
-from ..capabilities import SoftQuantizer, StartsFromData, TakesCodebooks, require_vectors
+from ..capabilities import StartsFromData, TakesCodebooks, require_vectors
+from ..components import EqualComponents, LearnedComponents
 from ..estimators import ESTIMATORS, Estimate, paper_estimate, split_estimate
 from ..initialization import INITIALIZATIONS, OnRound, initial_codebook, start_levels, tokens_needed, unheard
 from ..mixture import Mixture
-from ..temperature import TemperatureSchedule, temperature_for
+from ..solved_temperature import FollowsSchedule
+from ..temperature import SOLVED_UNITS, TemperatureSchedule
 from ..token_norm import NORMS, fewest_tokens, start_norm, token_norm
 from ..usage_regularizers import USAGE_FORMS, usage_regularizers
 
 REPORTED_FORMS = ("published", "unbiased")
-CALIBRATION_TOKENS = 256  # at most, and
-CALIBRATION_PAIRS = 2**22  # of tokens and codes, at most
-CALIBRATION_STEPS = 10
+DISTANCES = ("squared", "cosine")
+COSINE_SCALE = 2.0
+"""On the unit sphere |z − c|² = 2 (1 − cos), so that cos/τ is −|z − c|²/(2τ) but for a constant."""
 NEGLIGIBLE_GAIN = 0.01
 
 
@@ -71,6 +80,10 @@ class LGQConfig(VectorQuantizerConfig):
     estimator: str = left_out_of_hash_at("paper")  # one of ESTIMATORS: the paths from the decoder to the encoder
     identity_share: float = left_out_of_hash_at(0.5)  # α of the estimator mixture: 0 is paper, 1 is split
     commitment: float = left_out_of_hash_at(0.25)  # β of the estimators split and mixture
+    distance: str = left_out_of_hash_at("squared")  # one of DISTANCES
+    learned_widths: bool = left_out_of_hash_at(False)  # s of each code, relative to the others
+    learned_prior: bool = left_out_of_hash_at(False)  # π of each code, a moving average of its usage
+    gain_floor: float = left_out_of_hash_at(0.0)  # mean encoder gain under which a solved temperature is raised
     drop: float = left_out_of_hash_at(0.0)  # share of a token's largest responsibility under which others count as 0
 
     def __post_init__(self) -> None:
@@ -82,6 +95,12 @@ class LGQConfig(VectorQuantizerConfig):
         self._require_choice("estimator", ESTIMATORS)
         self._require("identity_share", 0 <= self.identity_share <= 1, "give a share in [0, 1]")
         self._require("commitment", 0 <= self.commitment < float("inf"), "give a finite number of at least 0")
+        self._require_choice("distance", DISTANCES)
+        self._require("gain_floor", 0 <= self.gain_floor < 1, "give a share in [0, 1); straight-through has 1")
+        is_solved, units = self.temperature.is_solved, " or ".join(SOLVED_UNITS)
+        self._require("gain_floor", is_solved or not self.gain_floor, f"it needs a temperature in unit {units}")
+        by_likelihood = self.temperature.unit == "likelihood"
+        self._require("learned_widths", not (self.learned_widths and by_likelihood), "unit likelihood has equal ones")
         self._require("drop", 0 <= self.drop < 1, "give a share in [0, 1); 0 is exact")
 
     def temperatures(self, dim: int) -> tuple[float, float]:
@@ -117,30 +136,20 @@ class LGQPaperConfig(LGQConfig):
     initialization: str = "random"
 
 
-class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
+class LGQ(StartsFromData, TakesCodebooks, FollowsSchedule):
     """Learnable Geometric Quantization of latents [B, D, H, W] with K centres."""
-
-    solved_temperature: Tensor
-    steps_since_solved: Tensor
 
     def __init__(self, dim: int, config: LGQConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(dim, [config.codebook_size])
         self.config, self.method = config, config.method
         self.init_tokens = tokens_needed(config.codebook_size)
+        self.temperature_scale = COSINE_SCALE if config.distance == "cosine" else 1.0
         self.norm = token_norm(config.norm, dim)
         self.centres = nn.Parameter(torch.randn(config.codebook_size, dim, generator=generator))
-        self._scheduled = config.temperature.at(0.0)
-        if config.temperature.unit == "effective_codes":
-            # Buffers, so that a resumed run continues with the same temperature. Their values are at hand as numbers,
-            # too, so that no step waits for the device to read them.
-            self._solved, self._since_solved = UNSOLVED, CALIBRATION_STEPS
-            self.register_buffer("solved_temperature", torch.tensor(UNSOLVED, dtype=torch.float64))
-            self.register_buffer("steps_since_solved", torch.tensor(CALIBRATION_STEPS))
-
-    @property
-    def scheduled_temperature(self) -> float:
-        known = self.config.temperature.absolute(self._scheduled, self.dim)
-        return self._solved if known is None else known
+        self._follow(config.temperature, config.gain_floor)
+        self.components = _components(config)
+        self.components.at(self.temperature * self.temperature_scale)
+        self.metric = self.components.metric
 
     @property
     def lattice(self) -> tuple[int, ...]:
@@ -148,15 +157,11 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
 
     @property
     def mixture(self) -> Mixture:
-        """The centres as a mixture, with gradients."""
-        return Mixture(self.centres)
-
-    def anneal(self, progress: float) -> None:
-        self._scheduled = self.config.temperature.at(progress)
+        return self.components.mixture(self._on_sphere(self.centres))
 
     @torch.no_grad()
     def initialize(self, tokens: Tensor, generator: torch.Generator | None = None, on_round: OnRound = unheard) -> None:
-        tokens = start_norm(self.norm, tokens)
+        tokens = self._on_sphere(start_norm(self.norm, tokens))
         initialization = self.config.initialization
         self.centres.copy_(initial_codebook(tokens, self.codebook_size, initialization, generator, on_round))
 
@@ -164,7 +169,16 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
         return to_grid(self._normalized(latents), latents)
 
     def codebooks(self) -> list[Tensor]:
-        return [self.centres.detach()]
+        return [self.mixture.codes.detach()]
+
+    def distances(self, points: Tensor) -> Tensor:
+        return self.mixture.energies(points)
+
+    def assign(self, points: Tensor, allowed: Tensor | None = None) -> Tensor:
+        if allowed is None:
+            return self.mixture.nearest(points)[:, None]
+        codes = self.allowed_codes(allowed)
+        return codes[self.mixture.only(codes).nearest(points)][:, None]
 
     def forward(self, latents: Tensor) -> QuantizerOutput:
         tokens = self._normalized(latents)
@@ -173,8 +187,11 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
             return QuantizerOutput(self.lookup(codes), codes)
         self._calibrate(tokens)
         temperature = self.temperature
-        assignment = self._assign(tokens, temperature, finite=True)  # otherwise the loss is not, which is looked at
-        estimate, usage = self._estimate(tokens, assignment, temperature), usage_regularizers(assignment)
+        self.components.at(temperature * self.temperature_scale)
+        mixture = self.mixture
+        assignment = self._assign(mixture, tokens, temperature, finite=True)  # otherwise the loss is not, which is seen
+        estimate, usage = self._estimate(mixture, tokens, assignment, temperature), usage_regularizers(assignment)
+        self.components.follow(assignment.usage)
         return QuantizerOutput(
             quantized=to_grid(estimate.quantized, latents),
             codes=to_grid(assignment.codes[:, None], latents),
@@ -185,55 +202,67 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
             },
             diagnostics={
                 "temperature": torch.tensor(temperature, dtype=torch.float64),
-                **self._diagnose(tokens, assignment, temperature),
+                **self._diagnose(mixture, tokens, assignment, temperature),
                 **{f"usage_{form}": usage[form].detach() for form in (*REPORTED_FORMS, self.config.usage_form)},
             },
         )
 
     def soft_assign(self, latents: Tensor, temperature: float) -> SoftAssignment:
         """`out` [N, D + 1] is the expectation of [c, |c|²], with c measured from `mixture.origin`."""
-        return self._assign(self._normalized(latents), temperature)
+        return self._assign(self.mixture, self._normalized(latents), temperature)
 
     def soft(self, latents: Tensor, temperature: float) -> Tensor:
         return to_grid(self.mixture.expected(self.soft_assign(latents, temperature)), latents)
 
     @torch.no_grad()
     def softness(self, latents: Tensor, temperature: float) -> Softness:
-        tokens = self._normalized(latents)
-        return self.mixture.softness(tokens, self._assign(tokens, temperature), temperature)
+        tokens, mixture = self._normalized(latents), self.mixture
+        return self._softness(mixture, tokens, self._assign(mixture, tokens, temperature), temperature)
 
     def with_codebooks(self, codebooks: Sequence[Tensor]) -> Self:
         codebook = require_vectors(codebooks, self.dim)
         other = copy.deepcopy(self)
         other.levels = (len(codebook),)
         other.centres = nn.Parameter(codebook.to(self.centres).clone())
+        if len(codebook) != len(self.centres):
+            other.components = self.components.made_equal(len(codebook))
         return other
 
     def _normalized(self, latents: Tensor) -> Tensor:
         # Distances are taken in float32: under bfloat16 autocast up to 3 % of the codes would flip.
-        return self.norm(to_tokens(latents).to(torch.promote_types(latents.dtype, torch.float32)))
+        return self._on_sphere(self.norm(to_tokens(latents).to(torch.promote_types(latents.dtype, torch.float32))))
 
-    def _assign(self, tokens: Tensor, temperature: float, finite: bool = False) -> SoftAssignment:
+    def _on_sphere(self, vectors: Tensor) -> Tensor:
+        """Vectors [N, D], of length 1 where the distance is that of directions."""
+        return functional.normalize(vectors, dim=1) if self.config.distance == "cosine" else vectors
+
+    def _assign(self, mixture: Mixture, tokens: Tensor, temperature: float, finite: bool = False) -> SoftAssignment:
         """Tokens [N, D], normalised → their soft assignment, as `soft_assign` describes it."""
-        return self.mixture.assign(tokens, temperature, self.config.drop, finite)
+        return mixture.assign(tokens, temperature * self.temperature_scale, self.config.drop, finite)
 
-    def _estimate(self, tokens: Tensor, assignment: SoftAssignment, temperature: float) -> Estimate:
+    def _softness(self, mixture: Mixture, tokens: Tensor, assignment: SoftAssignment, temperature: float) -> Softness:
+        softness = mixture.softness(tokens, assignment, temperature * self.temperature_scale)
+        return replace(softness, temperature=temperature)
+
+    def _estimate(self, mixture: Mixture, tokens: Tensor, assignment: SoftAssignment, temperature: float) -> Estimate:
         """The chosen codes with the estimator's gradient, and its L_quant."""
-        mixture, config = self.mixture, self.config
-        hard = mixture.codes[assignment.codes]
+        config, hard = self.config, mixture.codes[assignment.codes]
         paper = paper_estimate(tokens, hard, mixture.expected(assignment))
         if config.estimator == "paper":
             return paper
         # The regularizers reach the encoder, and q_soft must not: so its tokens are assigned a second time.
-        unheard_by_tokens = self._assign(tokens.detach(), temperature, finite=True)
+        unheard_by_tokens = self._assign(mixture, tokens.detach(), temperature, finite=True)
         split = split_estimate(tokens, hard, mixture.expected(unheard_by_tokens), config.commitment)
         return split if config.estimator == "split" else paper.mixed_with(split, config.straight_share)
 
     @torch.no_grad()
-    def _diagnose(self, tokens: Tensor, assignment: SoftAssignment, temperature: float) -> dict[str, Tensor]:
-        softness = self.mixture.softness(tokens, assignment, temperature)
+    def _diagnose(
+        self, mixture: Mixture, tokens: Tensor, assignment: SoftAssignment, temperature: float
+    ) -> dict[str, Tensor]:
+        softness = self._softness(mixture, tokens, assignment, temperature)
         gain = softness.encoder_gain.lerp(torch.ones_like(softness.encoder_gain), self.config.straight_share)
-        free_energy = (self.mixture.energies_of(tokens, assignment.codes) - softness.free_energy_gap).mean()
+        energies = mixture.energies_of(tokens, assignment.codes) / self.temperature_scale
+        free_energy = (energies - softness.free_energy_gap).mean()
         return {
             "effective_codes": softness.entropy.mean().exp(),
             "encoder_gain_mean": gain.mean(),
@@ -243,24 +272,8 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
             "free_energy_per_dimension": free_energy / self.dim,
         }
 
-    @torch.no_grad()
-    def _calibrate(self, tokens: Tensor) -> None:
-        """Every CALIBRATION_STEPS steps, solve the temperature for the schedule's number of effective codes."""
-        if self.config.temperature.unit != "effective_codes":
-            return
-        self._since_solved += 1
-        self.steps_since_solved.fill_(self._since_solved)
-        if self._since_solved < CALIBRATION_STEPS:
-            return
-        # Spread over the whole batch; a fixed stride could pick a single column of the grid of latents.
-        count = min(len(tokens), CALIBRATION_TOKENS, max(1, CALIBRATION_PAIRS // self.codebook_size))
-        chosen = torch.linspace(0, len(tokens) - 1, count).round().long()
-        distances = torch.cdist(tokens[chosen.to(tokens.device)], self.centres).square()
-        self._solved, self._since_solved = temperature_for(distances, self._scheduled), 0
-        self.solved_temperature.fill_(self._solved)
-        self.steps_since_solved.zero_()
 
-    def _load_from_state_dict(self, *arguments: Any, **settings: Any) -> None:
-        super()._load_from_state_dict(*arguments, **settings)
-        if self.config.temperature.unit == "effective_codes":
-            self._solved, self._since_solved = self.solved_temperature.item(), int(self.steps_since_solved)
+def _components(config: LGQConfig) -> EqualComponents:
+    if not config.learned_widths and not config.learned_prior:
+        return EqualComponents()
+    return LearnedComponents(config.codebook_size, widths=config.learned_widths, prior=config.learned_prior)

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import LGQConfig, SoftAssignment, TemperatureSchedule, VQGradientConfig
-from lgq_explore.quantizers.methods.lgq import CALIBRATION_STEPS, LGQ
+from lgq_explore.quantizers.methods.lgq import LGQ
+from lgq_explore.quantizers.solved_temperature import CALIBRATION_STEPS
 from lgq_explore.quantizers.temperature import UNITS
 from lgq_explore.quantizers.usage_regularizers import usage_regularizers
 
