@@ -109,13 +109,14 @@ def likeliest_temperature(mixture: Mixture, tokens: Tensor, temperature: float) 
 
 @torch.no_grad()
 def audible_temperature(mixture: Mixture, tokens: Tensor, temperature: float, floor: float) -> float:
-    """The lowest temperature from `temperature` up at which the mean encoder gain of tokens [N, D] reaches `floor`.
+    """The lowest temperature from `temperature` up at which the median encoder gain of tokens [N, D] reaches `floor`.
 
+    The mean would not do: as τ falls, the few tokens between two codes hear the more, and the mean may stay near 1.
     It is looked for up to a thousand times that temperature. Where no gain is as high, the one of the highest is taken.
     """
 
     def gain(at: float) -> float:
-        return mixture.encoder_gain(tokens, mixture.assign(tokens, at), at).mean().item()
+        return mixture.encoder_gain(tokens, mixture.assign(tokens, at), at).median().item()
 
     if floor <= 0 or gain(temperature) >= floor:
         return temperature

@@ -22,7 +22,7 @@ This is the default. Each of these settings changes one part of it:
     learned_widths, learned_prior
                  a width s_k and a weight π_k of each component (see `weighted_mixture`). The authors' widths, too,
                  divide d² by s_k, and lack the normaliser −(D/2) log s_k: there a code grows with its width
-    gain_floor   a temperature that is solved for is raised until the encoder gain is this high
+    gain_floor   a temperature that is solved for is raised until the median encoder gain is this high
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class LGQConfig(VectorQuantizerConfig):
     distance: str = left_out_of_hash_at("squared")  # one of DISTANCES
     learned_widths: bool = left_out_of_hash_at(False)  # s of each code, relative to the others
     learned_prior: bool = left_out_of_hash_at(False)  # π of each code, a moving average of its usage
-    gain_floor: float = left_out_of_hash_at(0.0)  # mean encoder gain under which a solved temperature is raised
+    gain_floor: float = left_out_of_hash_at(0.0)  # median encoder gain under which a solved temperature is raised
     drop: float = left_out_of_hash_at(0.0)  # share of a token's largest responsibility under which others count as 0
 
     def __post_init__(self) -> None:
