@@ -33,9 +33,14 @@ from lgq_explore.quantizers import (
 from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json
 from lgq_explore.training.presets import preset
 from tests.planted_methods import PLANTED
+from tests.planted_methods.opened_lgq import OpenedLGQConfig
 from tests.planted_methods.residual import ResidualQuantizer
 
-METHODS = {**{name: QUANTIZERS[name] for name in methods_with_codes()}, **PLANTED}
+METHODS = {
+    **{name: QUANTIZERS[name] for name in methods_with_codes()},
+    **PLANTED,
+    OpenedLGQConfig.method: OpenedLGQConfig,
+}
 DIM = 8
 LARGE_SIZES = (4096, 16384, 65536)
 SEARCH_GREEDILY = (ResidualQuantizer,)

@@ -315,6 +315,12 @@ def test_a_codebook_of_this_size_keeps_the_components_and_one_of_another_begins_
     assert torch.equal(fewer.assign(points)[:, 0], nearest_codes(points, fewer.codebooks()[0]))
 
 
+def test_a_codebook_that_is_given_to_directions_is_held_as_it_is() -> None:
+    quantizer = lgq(SETTINGS["cosine"])
+    given = quantizer.codebooks()[0] / 2
+    assert torch.equal(quantizer.with_codebooks([given]).codebooks()[0], given)
+
+
 @pytest.mark.parametrize("build", [LGQConfig, lambda size: LGQConfig(size, distance="cosine")])
 def test_without_weights_and_widths_there_is_nothing_more_to_save(build: Callable[[int], LGQConfig]) -> None:
     assert not [name for name in build(SIZE).build(DIM).state_dict() if name.startswith("components")]

@@ -146,6 +146,7 @@ class LGQ(StartsFromData, TakesCodebooks, FollowsSchedule):
         self.temperature_scale = COSINE_SCALE if config.distance == "cosine" else 1.0
         self.norm = token_norm(config.norm, dim)
         self.centres = nn.Parameter(torch.randn(config.codebook_size, dim, generator=generator))
+        self._learns_directions = config.distance == "cosine"
         self._follow(config.temperature, config.gain_floor)
         self.components = _components(config)
         self.components.at(self.temperature * self.temperature_scale)
@@ -157,7 +158,7 @@ class LGQ(StartsFromData, TakesCodebooks, FollowsSchedule):
 
     @property
     def mixture(self) -> Mixture:
-        return self.components.mixture(self._on_sphere(self.centres))
+        return self.components.mixture(self._on_sphere(self.centres) if self._learns_directions else self.centres)
 
     @torch.no_grad()
     def initialize(self, tokens: Tensor, generator: torch.Generator | None = None, on_round: OnRound = unheard) -> None:
@@ -224,6 +225,7 @@ class LGQ(StartsFromData, TakesCodebooks, FollowsSchedule):
         other = copy.deepcopy(self)
         other.levels = (len(codebook),)
         other.centres = nn.Parameter(codebook.to(self.centres).clone())
+        other._learns_directions = False  # the codes are as given
         if len(codebook) != len(self.centres):
             other.components = self.components.made_equal(len(codebook))
         return other
