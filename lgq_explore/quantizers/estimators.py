@@ -9,7 +9,8 @@ With tokens z, centres C, the expected code q_soft(z, C) and the chosen one q_ha
     mixture   (1 − α) of the paper's q and L, and α of the split ones
 
 The encoder hears (1 − α) (2/τ) Cov_p(c) + α of the decoder's gradient, and the centres hear that of q_soft in any case.
-The means are over N and D. β is that of VQ (arXiv 1711.00937).
+The means are over N and D. β is that of VQ (arXiv 1711.00937). To each L, γ mean (c_k* − sg z)² may be added, VQ's
+codebook loss, which moves a code to the mean of the tokens in its cell, whatever the temperature.
 """
 
 from __future__ import annotations
@@ -49,3 +50,8 @@ def split_estimate(tokens: Tensor, hard: Tensor, expected: Tensor, commitment: f
     to_tokens = (of_centres - tokens.detach()).square().mean()
     to_codes = (tokens - hard.detach()).square().mean()
     return Estimate(quantized, to_tokens + commitment * to_codes)
+
+
+def cell_means_loss(tokens: Tensor, hard: Tensor) -> Tensor:
+    """mean (c_k* − sg z)² of tokens and their codes' vectors [N, D], with a gradient for the chosen codes only."""
+    return (hard - tokens.detach()).square().mean()

@@ -71,7 +71,9 @@ class FollowsSchedule(SoftQuantizer):
         self.steps_since_solved.fill_(self._since_solved)
         if self._since_solved < CALIBRATION_STEPS:
             return
-        self._solved, self._since_solved = self._solution(tokens) / self.temperature_scale, 0
+        self.solved_temperature.fill_(self._solution(tokens) / self.temperature_scale)
+        # Processes that train together see other tokens, and go on at one temperature.
+        self._solved, self._since_solved = mean_over_processes(self.solved_temperature).item(), 0
         self.solved_temperature.fill_(self._solved)
         self.steps_since_solved.zero_()
 

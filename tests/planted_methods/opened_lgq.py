@@ -18,5 +18,7 @@ class OpenedLGQConfig(LGQConfig):
     estimator: str = left_out_of_hash_at("mixture")
     distance: str = left_out_of_hash_at("cosine")
     usage_form: str = "kl"
+    cell_means: float = left_out_of_hash_at(0.5)
+    revival: float = left_out_of_hash_at(0.7)
     learned_prior: bool = left_out_of_hash_at(True)
     learned_widths: bool = left_out_of_hash_at(True)

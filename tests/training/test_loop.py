@@ -61,7 +61,7 @@ METHODS = {
     "lgq, prior, split, likelihood": LGQConfig(
         32, LIKELIHOOD, learned_prior=True, estimator="split", distance="cosine", gain_floor=0.05
     ),
-    "lgq, widths": LGQConfig(32, learned_widths=True),
+    "lgq, widths, revival": LGQConfig(32, learned_widths=True, revival=0.7, cell_means=0.5),
     "vq with restarts": VQConfig(32, decay=0.5, restart_below=0.5),
     "fsq": FSQConfig((5, 5)),
 }

@@ -17,6 +17,8 @@ This is the default. Each of these settings changes one part of it:
 
     estimator    the paths of the decoder's gradient, and L_quant (see `estimators`)
     usage_form   L_usage in another form (see `usage_regularizers`)
+    cell_means   γ of a term in L_quant that moves each chosen code to the mean of its cell
+    revival      dead centres begin anew at tokens far from all others (see `revival`)
     distance     cosine: tokens and centres are of length 1, and logits cos/τ, as in the authors' code
                  (github.com/KurbanIntelligenceLab/LGQ at 9d78742), whose decoder however sees centres of any length
     learned_widths, learned_prior
@@ -47,9 +49,10 @@ from ..base import (
 )
 from ..capabilities import StartsFromData, TakesCodebooks, require_vectors
 from ..components import EqualComponents, LearnedComponents
-from ..estimators import ESTIMATORS, Estimate, paper_estimate, split_estimate
+from ..estimators import ESTIMATORS, Estimate, cell_means_loss, paper_estimate, split_estimate
 from ..initialization import INITIALIZATIONS, OnRound, initial_codebook, start_levels, tokens_needed, unheard
 from ..mixture import Mixture
+from ..revival import Revival
 from ..solved_temperature import FollowsSchedule
 from ..temperature import SOLVED_UNITS, TemperatureSchedule
 from ..token_norm import NORMS, fewest_tokens, start_norm, token_norm
@@ -83,6 +86,8 @@ class LGQConfig(VectorQuantizerConfig):
     distance: str = left_out_of_hash_at("squared")  # one of DISTANCES
     learned_widths: bool = left_out_of_hash_at(False)  # s of each code, relative to the others
     learned_prior: bool = left_out_of_hash_at(False)  # π of each code, a moving average of its usage
+    cell_means: float = left_out_of_hash_at(0.0)  # γ of a pull on the chosen codes to the means of their cells
+    revival: float = left_out_of_hash_at(0.0)  # share of the steps, from the first, in which dead centres are revived
     gain_floor: float = left_out_of_hash_at(0.0)  # median encoder gain under which a solved temperature is raised
     drop: float = left_out_of_hash_at(0.0)  # share of a token's largest responsibility under which others count as 0
 
@@ -95,6 +100,8 @@ class LGQConfig(VectorQuantizerConfig):
         self._require_choice("estimator", ESTIMATORS)
         self._require("identity_share", 0 <= self.identity_share <= 1, "give a share in [0, 1]")
         self._require("commitment", 0 <= self.commitment < float("inf"), "give a finite number of at least 0")
+        self._require("cell_means", 0 <= self.cell_means < float("inf"), "give a finite number of at least 0")
+        self._require("revival", 0 <= self.revival <= 1, "give a share of the steps in [0, 1]; 0 is never")
         self._require_choice("distance", DISTANCES)
         self._require("gain_floor", 0 <= self.gain_floor < 1, "give a share in [0, 1); straight-through has 1")
         is_solved, units = self.temperature.is_solved, " or ".join(SOLVED_UNITS)
@@ -151,6 +158,8 @@ class LGQ(StartsFromData, TakesCodebooks, FollowsSchedule):
         self.components = _components(config)
         self.components.at(self.temperature * self.temperature_scale)
         self.metric = self.components.metric
+        self.revival = Revival(config.codebook_size) if config.revival > 0 else None
+        self._progress = 0.0
 
     @property
     def lattice(self) -> tuple[int, ...]:
@@ -159,6 +168,10 @@ class LGQ(StartsFromData, TakesCodebooks, FollowsSchedule):
     @property
     def mixture(self) -> Mixture:
         return self.components.mixture(self._on_sphere(self.centres) if self._learns_directions else self.centres)
+
+    def anneal(self, progress: float) -> None:
+        super().anneal(progress)
+        self._progress = progress
 
     @torch.no_grad()
     def initialize(self, tokens: Tensor, generator: torch.Generator | None = None, on_round: OnRound = unheard) -> None:
@@ -186,6 +199,8 @@ class LGQ(StartsFromData, TakesCodebooks, FollowsSchedule):
         if not self.training:
             codes = to_grid(self.assign(tokens), latents)
             return QuantizerOutput(self.lookup(codes), codes)
+        if self.revival is not None and self._progress < self.config.revival:
+            self.revival.revive(self.centres, tokens, self.mixture)
         self._calibrate(tokens)
         temperature = self.temperature
         self.components.at(temperature * self.temperature_scale)
@@ -197,7 +212,7 @@ class LGQ(StartsFromData, TakesCodebooks, FollowsSchedule):
             quantized=to_grid(estimate.quantized, latents),
             codes=to_grid(assignment.codes[:, None], latents),
             losses={
-                "quantization": estimate.loss,
+                "quantization": estimate.loss + self._pull(mixture, tokens, assignment),
                 "peakedness": 1 - assignment.s2.mean(),
                 "usage": usage[self.config.usage_form],
             },
@@ -228,6 +243,7 @@ class LGQ(StartsFromData, TakesCodebooks, FollowsSchedule):
         other._learns_directions = False  # the codes are as given
         if len(codebook) != len(self.centres):
             other.components = self.components.made_equal(len(codebook))
+            other.revival = self.revival and Revival(len(codebook)).to(self.revival.shares)
         return other
 
     def _normalized(self, latents: Tensor) -> Tensor:
@@ -256,6 +272,12 @@ class LGQ(StartsFromData, TakesCodebooks, FollowsSchedule):
         unheard_by_tokens = self._assign(mixture, tokens.detach(), temperature, finite=True)
         split = split_estimate(tokens, hard, mixture.expected(unheard_by_tokens), config.commitment)
         return split if config.estimator == "split" else paper.mixed_with(split, config.straight_share)
+
+    def _pull(self, mixture: Mixture, tokens: Tensor, assignment: SoftAssignment) -> Tensor | float:
+        """What the centres of cells are pulled to their means by."""
+        if self.config.cell_means == 0:
+            return 0.0
+        return self.config.cell_means * cell_means_loss(tokens, mixture.codes[assignment.codes])
 
     @torch.no_grad()
     def _diagnose(

@@ -42,7 +42,7 @@ WITH_TERMS: dict[str, QuantizerConfig] = {
 }
 """Settings that are tried with all terms; those of the other methods are tried with none."""
 OPENED: dict[str, QuantizerConfig] = {
-    "lgq, split, prior": LGQConfig(32, estimator="split", learned_prior=True, usage_form="kl"),
+    "lgq, split, prior": LGQConfig(32, estimator="split", learned_prior=True, usage_form="kl", revival=1.0),
     "lgq, mixture, widths, cosine": LGQConfig(32, estimator="mixture", learned_widths=True, distance="cosine"),
     "lgq, likelihood": LGQConfig(32, TemperatureSchedule(1.0, 1.0, "constant", "likelihood"), gain_floor=0.1),
 }
