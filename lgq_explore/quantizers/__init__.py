@@ -18,6 +18,7 @@ from .base import (
 )
 from .capabilities import HasTemperature, SoftQuantizer, StartsFromData, TakesCodebooks
 from .methods.bsq import BSQConfig
+from .methods.cvq import CVQConfig
 from .methods.fsq import FSQConfig
 from .methods.ibq import IBQConfig
 from .methods.ifsq import IFSQConfig
@@ -47,6 +48,7 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         LFQConfig,
         BSQConfig,
         IBQConfig,
+        CVQConfig,
         NoneConfig,
     )
 }
@@ -62,6 +64,7 @@ def methods_with_codes() -> list[str]:
 __all__ = [
     "QUANTIZERS",
     "BSQConfig",
+    "CVQConfig",
     "FSQConfig",
     "HasTemperature",
     "IBQConfig",
