@@ -118,8 +118,8 @@ def test_in_eval_mode_lookup_of_the_codes_is_what_forward_gives(method: str, siz
     coded = quantizer(latents)
     assert torch.equal(quantizer.lookup(coded.codes), coded.quantized)
     trained = quantizer.train()(latents)
-    assert torch.equal(trained.codes, coded.codes)
-    torch.testing.assert_close(trained.quantized, coded.quantized)
+    is_alike = torch.equal(trained.codes, coded.codes) and torch.allclose(trained.quantized, coded.quantized, atol=1e-5)
+    assert is_alike == (METHODS[method].training_differs == "")
 
 
 @pytest.mark.parametrize("size", [256, 1024])
@@ -320,9 +320,9 @@ def test_float64_gives_the_codes_of_float32_where_margins_allow(method: str) -> 
 @pytest.mark.parametrize("training", [True, False])
 def test_bfloat16_autocast_gives_the_codes_of_float32(method: str, training: bool) -> None:
     quantizer, latents = built(method).train(training), random_latents(40)
-    codes = quantizer.eval()(latents).codes
+    codes = built(method).train(training)(latents).codes
     with torch.autocast("cpu", torch.bfloat16):
-        coded = quantizer.train(training)(latents)
+        coded = quantizer(latents)
     assert torch.equal(coded.codes, codes)
     assert all(value.isfinite() for value in coded.losses.values())
 
@@ -334,7 +334,7 @@ def test_takes_bfloat16_latents_as_an_encoder_gives_them_under_autocast(method: 
         total = coded.quantized.square().sum() + sum(coded.losses.values())
     total.backward()
     assert latents.grad.isfinite().all()
-    assert torch.equal(coded.codes, built(method).eval()(latents.detach().float()).codes)
+    assert torch.equal(coded.codes, built(method)(latents.detach().float()).codes)
 
 
 @pytest.mark.gpu

@@ -25,6 +25,7 @@ from .methods.ifsq import IFSQConfig
 from .methods.lfq import LFQConfig
 from .methods.lgq import LGQConfig, LGQPaperConfig
 from .methods.none import NoneConfig
+from .methods.optvq import OptVQConfig
 from .methods.rotation import RotationConfig
 from .methods.simvq import SimVQConfig, SimVQMLPConfig
 from .methods.vq import VQConfig, VQGradientConfig
@@ -49,6 +50,7 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         BSQConfig,
         IBQConfig,
         CVQConfig,
+        OptVQConfig,
         NoneConfig,
     )
 }
@@ -74,6 +76,7 @@ __all__ = [
     "LGQPaperConfig",
     "Metric",
     "NoneConfig",
+    "OptVQConfig",
     "Quantizer",
     "QuantizerConfig",
     "QuantizerOutput",
