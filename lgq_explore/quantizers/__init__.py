@@ -29,6 +29,7 @@ from .methods.optvq import OptVQConfig
 from .methods.rotation import RotationConfig
 from .methods.simvq import SimVQConfig, SimVQMLPConfig
 from .methods.vq import VQConfig, VQGradientConfig
+from .methods.wasserstein import WassersteinConfig
 from .nearest import Metric, SquaredEuclidean, nearest_codes
 from .registry import methods_of_other_packages
 from .soft_assignment.autograd import soft_assign
@@ -51,6 +52,7 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         IBQConfig,
         CVQConfig,
         OptVQConfig,
+        WassersteinConfig,
         NoneConfig,
     )
 }
@@ -92,6 +94,7 @@ __all__ = [
     "TemperatureSchedule",
     "VQConfig",
     "VQGradientConfig",
+    "WassersteinConfig",
     "joint_codes",
     "methods_with_codes",
     "nearest_codes",
