@@ -28,6 +28,7 @@ from .methods.none import NoneConfig
 from .methods.optvq import OptVQConfig
 from .methods.rotation import RotationConfig
 from .methods.simvq import SimVQConfig, SimVQMLPConfig
+from .methods.softvq import SoftVQConfig
 from .methods.vq import VQConfig, VQGradientConfig
 from .methods.wasserstein import WassersteinConfig
 from .nearest import Metric, SquaredEuclidean, nearest_codes
@@ -53,6 +54,7 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         CVQConfig,
         OptVQConfig,
         WassersteinConfig,
+        SoftVQConfig,
         NoneConfig,
     )
 }
@@ -87,6 +89,7 @@ __all__ = [
     "SimVQMLPConfig",
     "SoftAssignment",
     "SoftQuantizer",
+    "SoftVQConfig",
     "Softness",
     "SquaredEuclidean",
     "StartsFromData",

@@ -44,6 +44,12 @@ class HasTemperature:
 class SoftQuantizer(HasTemperature, Quantizer):
     """A quantizer with a soft assignment, which approaches `assign` as the temperature falls to 0."""
 
+    decodes_softly: bool = False
+    """Whether the decoder is meant for `soft` at the method's temperature, which codes alone do not determine.
+
+    `forward` gives vectors of codes in eval mode all the same.
+    """
+
     def soft_assign(self, latents: Tensor, temperature: float) -> SoftAssignment:
         """Latents [B, D, H, W] → the soft assignment of their N tokens, in the order of (b h w)."""
         raise NotImplementedError("abstract: a method implements soft_assign")
