@@ -5,7 +5,8 @@ SoftVQ-VAE, Chen et al., CVPR 2025, arXiv 2412.10958. Tokens and codes are scale
     p = softmax(ẑ·ĉ/τ), τ = 0.07      q = Σ_k p_k ĉ_k
     entropy = mean_n H(p'_n) − H(mean_n p'_n),  p' = softmax(ẑ·ĉ/τ'),  τ' = 0.01
 
-p is the softmax of −|ẑ − ĉ|²/2τ. Codes take part in p and p' as constants, and learn by q alone.
+Codes take part in p and p' as constants, and learn by q alone. p is the softmax of −|ẑ − ĉ|²/2τ, so that 2τ, 0.14, is
+its temperature by the formula of the other soft methods, in panels and in the history.
 
 So it is a continuous tokenizer: q is not known from a code, and bits of codes say nothing of pictures decoded from q.
 Here `forward` in eval mode gives the vectors of the nearest codes, as it does of all methods: codes, bits and pictures
@@ -14,7 +15,8 @@ method's temperature gives q, and evaluation the quality of its pictures under a
 
 The defaults are those of the published run (configs/softvq-l-64.yaml and modelling/quantizers/softvq.py in
 github.com/Hhhhhhao/continuous_tokenizer at 7cc3e96): entropy 0.01, no other loss of codes, codes uniform in ±1/K,
-scaled to length 1, at the start. Its paper writes −|z − c|/τ and does not scale. Its runs have four codebooks of
+scaled to length 1, at the start. Its paper writes −|z − c|/τ and does not scale; `norm=none` leaves lengths alone, in
+−|z − c|²/2τ. Its runs have four codebooks of
 8,192 codes, each for a quarter of the tokens, where here all tokens share one, and align q with the features of another
 network by a further loss.
 """
@@ -23,7 +25,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import torch
@@ -36,6 +38,9 @@ from ..capabilities import SoftQuantizer, TakesCodebooks, require_vectors
 from ..entropies import soft_entropies
 from ..soft_assignment.autograd import soft_assign
 from ..temperature import HIGHEST, LOWEST
+from .lgq import encoder_gain
+
+NORMS = ("length", "none")
 
 
 @dataclass(frozen=True)
@@ -46,20 +51,26 @@ class SoftVQConfig(VectorQuantizerConfig):
     default_loss_weights: ClassVar[dict[str, float]] = {"entropy": 0.01}
     training_differs: ClassVar[str] = "in training, the decoder sees weighted sums of all codes"
 
-    temperature: float = 0.07  # τ
-    entropy_temperature: float = 0.01  # τ'
+    temperature: float = 0.07  # τ, of cosines
+    entropy_temperature: float = 0.01  # τ', of cosines
+    norm: str = "length"  # of tokens and codes: length (1, as in the code), none
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("temperature", "entropy_temperature"):
-            self._require(name, LOWEST < getattr(self, name) < HIGHEST, "give a positive number")
+            self._require(name, LOWEST < getattr(self, name) < HIGHEST / 2, "give a positive number")
+        self._require_choice("norm", NORMS)
 
     def temperatures(self, dim: int) -> tuple[float, float]:
-        return self.temperature, self.temperature
+        return 2 * self.temperature, 2 * self.temperature
 
     @property
     def normalizes(self) -> bool:
-        return True
+        return self.norm != "none"
+
+    def for_raw_tokens(self, dim: int) -> Self:
+        # Scaled to one length, the points of a plane are those of a circle.
+        return replace(self, norm="none")
 
     def build(self, dim: int, generator: torch.Generator | None = None) -> SoftVQ:
         return SoftVQ(dim, self, generator)
@@ -74,22 +85,21 @@ class SoftVQ(TakesCodebooks, SoftQuantizer):
         super().__init__(dim, [config.codebook_size])
         self.method, self.config = config.method, config
         drawn = 2 * torch.rand(config.codebook_size, dim, generator=generator) - 1
-        self.vectors = nn.Parameter(functional.normalize(drawn, dim=1))
-        self._has_unit_codes = True
+        self._has_unit_codes = config.norm == "length"
+        self.vectors = nn.Parameter(functional.normalize(drawn, dim=1) if self._has_unit_codes else drawn / len(drawn))
 
     @property
     def scheduled_temperature(self) -> float:
-        return self.config.temperature
+        return 2 * self.config.temperature
 
     def forward(self, latents: Tensor) -> QuantizerOutput:
         tokens = self._normalized(latents)
         if not self.training:
             codes = to_grid(self.assign(tokens), latents)
             return QuantizerOutput(self.lookup(codes), codes)
-        assignment = self._assign(
-            tokens, self.temperature, finite=True
-        )  # otherwise the loss is not, which is looked at
-        entropies = soft_entropies(_queries(tokens, self.config.entropy_temperature), self._keys().detach())
+        # A loss of entries that are not finite is not either, and is looked at.
+        assignment = self._assign(tokens, self.temperature, finite=True)
+        entropies = soft_entropies(_queries(tokens, 2 * self.config.entropy_temperature), self._keys().detach())
         softness = self._softness(tokens, assignment, self.temperature)
         return QuantizerOutput(
             quantized=to_grid(assignment.out[:, :-1], latents),
@@ -128,7 +138,8 @@ class SoftVQ(TakesCodebooks, SoftQuantizer):
         return other
 
     def _normalized(self, latents: Tensor) -> Tensor:
-        return functional.normalize(to_tokens(latents).to(self.vectors.dtype), dim=1)
+        tokens = to_tokens(latents).to(self.vectors.dtype)
+        return functional.normalize(tokens, dim=1) if self.config.norm == "length" else tokens
 
     def _codebook(self) -> Tensor:
         return functional.normalize(self.vectors, dim=1) if self._has_unit_codes else self.vectors
@@ -145,20 +156,17 @@ class SoftVQ(TakesCodebooks, SoftQuantizer):
     @torch.no_grad()
     def _softness(self, tokens: Tensor, assignment: SoftAssignment, temperature: float) -> Softness:
         queries, chosen = _queries(tokens, temperature), self._keys()[assignment.codes]
-        expected, mean_square = assignment.out[:, :-1].detach(), assignment.out[:, -1].detach()
-        # dq/dẑ is the covariance of the codes under p, over τ.
-        variance = (mean_square - expected.square().sum(1)).clamp(min=0)
         return Softness(
             temperature=temperature,
             codes=assignment.codes,
             log_largest=((queries * chosen).sum(1) - assignment.lse).clamp(max=0),
             entropy=(assignment.lse - (queries * assignment.out).sum(1)).clamp(min=0),
-            encoder_gain=variance / (temperature * self.dim),
-            soft=expected,
+            encoder_gain=encoder_gain(assignment, temperature),
+            soft=assignment.out[:, :-1].detach(),
             hard=chosen[:, :-1],
         )
 
 
 def _queries(tokens: Tensor, temperature: float) -> Tensor:
-    """[ẑ, −½]/τ [N, D + 1], whose product with a code's key is its logit, −|ẑ − c|²/2τ plus |ẑ|²/2τ."""
-    return torch.cat([tokens, torch.full_like(tokens[:, :1], -0.5)], dim=1) / temperature
+    """[2z, −1]/τ [N, D + 1], whose product with a code's key is its logit −|z − c|²/τ, plus |z|²/τ."""
+    return torch.cat([2 * tokens, torch.full_like(tokens[:, :1], -1)], dim=1) / temperature

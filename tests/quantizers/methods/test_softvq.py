@@ -26,7 +26,7 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def built(size: int = SIZE, **settings: float) -> SoftVQ:
+def built(size: int = SIZE, **settings: object) -> SoftVQ:
     quantizer = SoftVQConfig(size, **settings).build(DIM, torch.Generator().manual_seed(0))
     assert isinstance(quantizer, SoftVQ)
     return quantizer
@@ -69,12 +69,12 @@ def test_the_decoder_of_training_sees_no_code_and_that_of_evaluation_nothing_els
     ]
     assert to_a_code[0].median() > 0.05
     assert to_a_code[1].max() < 1e-3
-    torch.testing.assert_close(quantizer.train()(latents).quantized, quantizer.soft(latents, 0.07))
+    torch.testing.assert_close(quantizer.train()(latents).quantized, quantizer.soft(latents, quantizer.temperature))
 
 
 def test_softness_by_a_table() -> None:
     quantizer, latents = built().double(), normal(4, DIM, 4, 3).double()
-    softness, tokens = quantizer.softness(latents, 0.2), functional.normalize(to_tokens(latents), dim=1)
+    softness, tokens = quantizer.softness(latents, 0.4), functional.normalize(to_tokens(latents), dim=1)
     codebook = quantizer.codebooks()[0]
     p = (tokens @ codebook.T / 0.2).softmax(1)
     torch.testing.assert_close(softness.entropy, torch.special.entr(p).sum(1))
@@ -87,9 +87,16 @@ def test_softness_by_a_table() -> None:
     torch.testing.assert_close(softness.encoder_gain, slopes)
 
 
-def test_lengths_of_latents_do_not_matter() -> None:
+def test_lengths_of_latents_do_not_matter_but_without_a_norm() -> None:
     quantizer, latents = built(), normal(4, DIM, 4, 3)
     torch.testing.assert_close(quantizer(7 * latents).quantized, quantizer(latents).quantized)
+    plain = built(norm="none")
+    with torch.no_grad():
+        plain.vectors.copy_(normal(SIZE, DIM, seed=1))
+    squared = torch.cdist(to_tokens(latents), plain.codebooks()[0]).square()
+    expected = (-squared / 0.14).softmax(1) @ plain.codebooks()[0]
+    torch.testing.assert_close(to_tokens(plain(latents).quantized), expected, rtol=1e-4, atol=1e-5)
+    assert SoftVQConfig().for_raw_tokens(2) == SoftVQConfig(norm="none")
 
 
 RECIPE = TrainConfig(
@@ -115,7 +122,7 @@ def test_pictures_of_sums_are_measured_apart_from_those_of_codes(run: Run, capsy
     with torch.no_grad():
         latents = tokenizer.encode(to_model_range(images))
         of_codes = to_uint8(tokenizer.decode(quantizer.lookup(torch.from_numpy(encoding.codes))))
-        of_sums = to_uint8(tokenizer.decode(quantizer.soft(latents, 0.07)))
+        of_sums = to_uint8(tokenizer.decode(quantizer.soft(latents, quantizer.temperature)))
     for numbers, pictures in ((result, of_codes), (result["soft_decode"], of_sums)):
         expected = psnr_db(images.double() / 255, pictures.double() / 255).mean().item()
         assert numbers["psnr_db"] == pytest.approx(expected, abs=1e-2)
@@ -142,7 +149,8 @@ def test_the_published_settings() -> None:
     config = SoftVQConfig()
     assert (config.temperature, config.entropy_temperature) == (0.07, 0.01)
     assert config.default_loss_weights == {"entropy": 0.01}
-    assert config.temperatures(8) == (0.07, 0.07)
+    assert config.temperatures(8) == (0.14, 0.14)
+    assert config.build(8).temperature == 0.14
 
 
 @pytest.mark.parametrize(
@@ -150,9 +158,10 @@ def test_the_published_settings() -> None:
     [
         ({"temperature": 0.0}, r"temperature is 0\.0"),
         ({"entropy_temperature": -1.0}, r"entropy_temperature is -1\.0"),
+        ({"norm": "layer"}, "norm is 'layer': choose one of length, none"),
         ({"codebook_size": 1}, "codebook_size is 1"),
     ],
 )
-def test_settings_out_of_range_are_named(settings: dict[str, float], complaint: str) -> None:
+def test_settings_out_of_range_are_named(settings: dict[str, object], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         SoftVQConfig(**settings)
