@@ -20,6 +20,7 @@ from .base import (
 )
 from .capabilities import HasTemperature, SoftQuantizer, StartsFromData, TakesCodebooks
 from .methods.bsq import BSQConfig
+from .methods.cvq import CVQConfig
 from .methods.fsq import FSQConfig
 from .methods.ibq import IBQConfig
 from .methods.ifsq import IFSQConfig
@@ -27,11 +28,14 @@ from .methods.lfq import LFQConfig
 from .methods.lgq import LGQConfig, LGQPaperConfig
 from .methods.lgq_channels import LGQChannelsConfig
 from .methods.none import NoneConfig
+from .methods.optvq import OptVQConfig
 from .methods.rfsq import RFSQConfig
 from .methods.rotation import RotationConfig
 from .methods.rvq import RVQConfig
 from .methods.simvq import SimVQConfig, SimVQMLPConfig
+from .methods.softvq import SoftVQConfig
 from .methods.vq import VQConfig, VQGradientConfig
+from .methods.wasserstein import WassersteinConfig
 from .nearest import Metric, SquaredEuclidean, nearest_codes
 from .registry import add, methods_of_other_packages
 from .soft_assignment.autograd import soft_assign
@@ -55,6 +59,10 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         RVQConfig,
         RFSQConfig,
         LGQChannelsConfig,
+        CVQConfig,
+        OptVQConfig,
+        WassersteinConfig,
+        SoftVQConfig,
         NoneConfig,
     )
 }
@@ -88,6 +96,7 @@ def methods_with_codes() -> list[str]:
 __all__ = [
     "QUANTIZERS",
     "BSQConfig",
+    "CVQConfig",
     "FSQConfig",
     "HasTemperature",
     "IBQConfig",
@@ -98,6 +107,7 @@ __all__ = [
     "LGQPaperConfig",
     "Metric",
     "NoneConfig",
+    "OptVQConfig",
     "Quantizer",
     "QuantizerConfig",
     "QuantizerOutput",
@@ -108,6 +118,7 @@ __all__ = [
     "SimVQMLPConfig",
     "SoftAssignment",
     "SoftQuantizer",
+    "SoftVQConfig",
     "Softness",
     "SquaredEuclidean",
     "StartsFromData",
@@ -115,6 +126,7 @@ __all__ = [
     "TemperatureSchedule",
     "VQConfig",
     "VQGradientConfig",
+    "WassersteinConfig",
     "joint_codes",
     "methods_with_codes",
     "nearest_codes",

@@ -234,6 +234,9 @@ class QuantizerConfig:
     has_codes: ClassVar[bool] = True
     """Whether the method has codes at all."""
 
+    training_differs: ClassVar[str] = ""
+    """Why `forward` gives other codes or vectors in training mode than in eval mode; empty where it gives the same."""
+
     @property
     def size(self) -> int:
         """Codebook size K; 0 without codes."""
