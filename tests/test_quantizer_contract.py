@@ -119,7 +119,10 @@ def test_in_eval_mode_lookup_of_the_codes_is_what_forward_gives(method: str, siz
     assert torch.equal(quantizer.lookup(coded.codes), coded.quantized)
     trained = quantizer.train()(latents)
     assert torch.equal(trained.codes, coded.codes)
-    torch.testing.assert_close(trained.quantized, coded.quantized)
+    if quantizer.sees_codes_in_training:
+        torch.testing.assert_close(trained.quantized, coded.quantized)
+    else:
+        assert not torch.allclose(trained.quantized, coded.quantized, rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("size", [256, 1024])
@@ -472,6 +475,7 @@ def test_the_softness_of_a_quantizer_is_that_of_its_soft_and_hard_vectors(soft_m
 
 def test_a_temperature_by_hand_holds_until_it_is_given_back(soft_method: str) -> None:
     quantizer = built(soft_method)
+    first, last = METHODS[soft_method].for_codebook_size(256).temperatures(DIM)
     quantizer.anneal(0.0)
     start = quantizer.temperature
     quantizer.temperature = 42.0
@@ -479,7 +483,8 @@ def test_a_temperature_by_hand_holds_until_it_is_given_back(soft_method: str) ->
     assert quantizer.temperature == 42.0
     quantizer.temperature = None
     assert quantizer.temperature == quantizer.scheduled_temperature
-    assert quantizer.temperature < start
+    # The unit of a learned temperature may be known from the tokens only.
+    assert quantizer.temperature / start == pytest.approx(last / first)
 
 
 # Quantizers that take other codebooks

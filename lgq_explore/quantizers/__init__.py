@@ -26,6 +26,8 @@ from .methods.lgq import LGQConfig, LGQPaperConfig
 from .methods.none import NoneConfig
 from .methods.rotation import RotationConfig
 from .methods.simvq import SimVQConfig, SimVQMLPConfig
+from .methods.soft_to_hard import SoftToHardConfig
+from .methods.sq_vae import SQVAEConfig
 from .methods.vq import VQConfig, VQGradientConfig
 from .nearest import Metric, SquaredEuclidean, nearest_codes
 from .registry import methods_of_other_packages
@@ -47,6 +49,8 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         LFQConfig,
         BSQConfig,
         IBQConfig,
+        SoftToHardConfig,
+        SQVAEConfig,
         NoneConfig,
     )
 }
@@ -75,10 +79,12 @@ __all__ = [
     "QuantizerConfig",
     "QuantizerOutput",
     "RotationConfig",
+    "SQVAEConfig",
     "SimVQConfig",
     "SimVQMLPConfig",
     "SoftAssignment",
     "SoftQuantizer",
+    "SoftToHardConfig",
     "Softness",
     "SquaredEuclidean",
     "StartsFromData",

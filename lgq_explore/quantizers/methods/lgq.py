@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..assignment import SoftAssignment, Softness, common_offset
+from ..assignment import SoftAssignment, Softness
 from ..base import (
     UNSOLVED,
     QuantizerOutput,
@@ -38,7 +38,7 @@ from ..base import (
 from ..capabilities import SoftQuantizer, StartsFromData, TakesCodebooks, require_vectors
 from ..distributed_mean import mean_over_processes, world_size
 from ..initialization import INITIALIZATIONS, OnRound, initial_codebook, start_levels, tokens_needed, unheard
-from ..soft_assignment.autograd import soft_assign
+from ..soft_codes import assign_softly, expected_codes, softness_of
 from ..temperature import TemperatureSchedule, temperature_for
 
 NORMS = ("layer", "batch", "none")
@@ -158,7 +158,9 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
         self._calibrate(tokens)
         temperature = self.temperature
         assignment = self._assign(tokens, temperature, finite=True)  # otherwise the loss is not, which is looked at
-        quantized = straight_through(self.centres[assignment.codes], gradient_of=self._expected(assignment))
+        quantized = straight_through(
+            self.centres[assignment.codes], gradient_of=expected_codes(assignment, self.centres)
+        )
         usage = usage_regularizers(assignment)
         return QuantizerOutput(
             quantized=to_grid(quantized, latents),
@@ -176,16 +178,16 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
         )
 
     def soft_assign(self, latents: Tensor, temperature: float) -> SoftAssignment:
-        """`out` [N, D + 1] is the expectation of [c, |c|²], with c measured from `_origin`."""
+        """`out` [N, D + 1] is the expectation of [c, |c|²], as `assign_softly` describes it."""
         return self._assign(self._normalized(latents), temperature)
 
     def soft(self, latents: Tensor, temperature: float) -> Tensor:
-        return to_grid(self._expected(self.soft_assign(latents, temperature)), latents)
+        return to_grid(expected_codes(self.soft_assign(latents, temperature), self.centres), latents)
 
     @torch.no_grad()
     def softness(self, latents: Tensor, temperature: float) -> Softness:
         tokens = self._normalized(latents)
-        return self._softness(tokens, self._assign(tokens, temperature), temperature)
+        return softness_of(tokens, self.centres, self._assign(tokens, temperature), temperature)
 
     def with_codebooks(self, codebooks: Sequence[Tensor]) -> Self:
         codebook = require_vectors(codebooks, self.dim)
@@ -198,42 +200,13 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
         # Distances are taken in float32: under bfloat16 autocast up to 3 % of the codes would flip.
         return self.norm(to_tokens(latents).to(torch.promote_types(latents.dtype, torch.float32)))
 
-    def _origin(self) -> Tensor:
-        """The origin [D] from which centres and tokens are measured, to reduce rounding errors."""
-        return common_offset(self.centres)
-
     def _assign(self, tokens: Tensor, temperature: float, finite: bool = False) -> SoftAssignment:
-        """Tokens [N, D], normalised → their soft assignment, as `soft_assign` describes it."""
-        origin = self._origin()
-        centres, tokens = self.centres - origin, tokens - origin
-        keys = torch.cat([centres, centres.square().sum(1, keepdim=True)], dim=1)
-        queries = torch.cat([2 * tokens, -torch.ones_like(tokens[:, :1])], dim=1) / temperature
-        return soft_assign(queries, keys, keys, drop=self.config.drop, finite=finite)
-
-    def _expected(self, assignment: SoftAssignment) -> Tensor:
-        """q_soft [N, D]."""
-        return assignment.out[:, :-1] + self._origin()
-
-    @torch.no_grad()
-    def _softness(self, tokens: Tensor, assignment: SoftAssignment, temperature: float) -> Softness:
-        origin, hard = self._origin(), self.centres[assignment.codes]
-        mean, mean_square, chosen = assignment.out[:, :-1], assignment.out[:, -1], hard - origin
-        # Logits leave out |z|², which all codes have in common.
-        mean_logit = (2 * ((tokens - origin) * mean).sum(1) - mean_square) / temperature
-        largest_logit = (2 * ((tokens - origin) * chosen).sum(1) - chosen.square().sum(1)) / temperature
-        return Softness(
-            temperature=temperature,
-            codes=assignment.codes,
-            log_largest=(largest_logit - assignment.lse).clamp(max=0),
-            entropy=(assignment.lse - mean_logit).clamp(min=0),
-            encoder_gain=encoder_gain(assignment, temperature),
-            soft=mean + origin,
-            hard=hard.clone(),
-        )
+        """Tokens [N, D], normalised → their soft assignment, as `assign_softly` describes it."""
+        return assign_softly(tokens, self.centres, temperature, drop=self.config.drop, finite=finite)
 
     @torch.no_grad()
     def _diagnose(self, tokens: Tensor, assignment: SoftAssignment, temperature: float) -> dict[str, Tensor]:
-        softness = self._softness(tokens, assignment, temperature)
+        softness = softness_of(tokens, self.centres, assignment, temperature)
         gain = softness.encoder_gain
         free_energy = ((tokens - softness.hard).square().sum(1) - softness.free_energy_gap).mean()
         return {
@@ -279,16 +252,6 @@ def usage_regularizers(assignment: SoftAssignment) -> dict[str, Tensor]:
     published = size * mean_over_processes(assignment.usage).square().sum()
     unbiased = (tokens * published - size * mean_over_processes(assignment.s2.mean())) / max(1, tokens - 1)
     return {"published": published, "unbiased": unbiased}
-
-
-def encoder_gain(assignment: SoftAssignment, temperature: float) -> Tensor:
-    """Mean diagonal of dq/dz = (2/τ) Cov_p(c) per token, [N]: the share of the decoder's gradient for the encoder.
-
-    The straight-through estimator has gain 1. Computed from the expectation of [c, |c|²], `assignment.out` [N, D + 1].
-    """
-    mean, mean_square = assignment.out[:, :-1], assignment.out[:, -1]
-    variance = (mean_square - mean.square().sum(1)).clamp(min=0)
-    return 2 * variance / (temperature * mean.shape[1])
 
 
 def _norm(norm: str, dim: int) -> nn.Module:

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import LGQConfig, SoftAssignment, TemperatureSchedule, VQGradientConfig
-from lgq_explore.quantizers.methods.lgq import CALIBRATION_STEPS, LGQ, encoder_gain, usage_regularizers
+from lgq_explore.quantizers.assignment import common_offset
+from lgq_explore.quantizers.methods.lgq import CALIBRATION_STEPS, LGQ, usage_regularizers
+from lgq_explore.quantizers.soft_codes import encoder_gain
 from lgq_explore.quantizers.temperature import UNITS
 
 TEMPERATURES = (0.01, 0.1, 1.0, 10.0)
@@ -104,7 +106,7 @@ def test_bounds_between_soft_and_hard(temperature: float) -> None:
     quantizer, latents = lgq_without_norm(), random_latents()
     tokens, centres = as_tokens(latents), quantizer.centres.detach()
     assignment = quantizer.soft_assign(latents, temperature)
-    origin = quantizer._origin()
+    origin = common_offset(quantizer.centres)
     free_energy = ((tokens - origin).square().sum(1) - temperature * assignment.lse).detach()
     squared_distances = dense(tokens, centres, temperature).squared_distances
     gap = squared_distances.min(1).values - free_energy
