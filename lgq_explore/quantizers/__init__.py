@@ -18,7 +18,9 @@ from .base import (
 )
 from .capabilities import HasTemperature, SoftQuantizer, StartsFromData, TakesCodebooks
 from .methods.bsq import BSQConfig
+from .methods.diveq import DiVeQConfig
 from .methods.fsq import FSQConfig
+from .methods.gumbel import GumbelConfig
 from .methods.ibq import IBQConfig
 from .methods.ifsq import IFSQConfig
 from .methods.lfq import LFQConfig
@@ -51,6 +53,8 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         IBQConfig,
         SoftToHardConfig,
         SQVAEConfig,
+        GumbelConfig,
+        DiVeQConfig,
         NoneConfig,
     )
 }
@@ -66,7 +70,9 @@ def methods_with_codes() -> list[str]:
 __all__ = [
     "QUANTIZERS",
     "BSQConfig",
+    "DiVeQConfig",
     "FSQConfig",
+    "GumbelConfig",
     "HasTemperature",
     "IBQConfig",
     "IFSQConfig",

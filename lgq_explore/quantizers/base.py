@@ -61,6 +61,9 @@ class Quantizer(nn.Module):
     method: str = ""
     """The name in QUANTIZERS of the method that it was built by; empty for one that does not know it."""
 
+    no_geometry: str = ""
+    """Why the distance of a point to its code says nothing about what is lost, as a clause; empty where it does."""
+
     sees_codes_in_training: bool = True
     """Whether the decoder sees the codes' own vectors in training mode, too, and not a relaxation of them or noise."""
 

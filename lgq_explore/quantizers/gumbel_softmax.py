@@ -26,7 +26,7 @@ def gumbel_softmax(q: Tensor, k: Tensor, v: Tensor, temperature: float | Tensor,
     with the same noise.
     """
     dtype = torch.float64 if q.dtype == torch.float64 else torch.float32
-    noise = Noise(step, len(q))
+    noise = Noise.of_batch(step, len(q))
     q, k, v = q.to(dtype), k.to(dtype), v.to(dtype)
 
     def relaxed(rows: slice, q: Tensor, k: Tensor, v: Tensor, temperature: float | Tensor) -> Tensor:

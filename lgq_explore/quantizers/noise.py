@@ -28,15 +28,21 @@ UNIFORM_BITS = 23
 
 @dataclass(frozen=True)
 class Noise:
-    """Independent random numbers of one step for a batch of tokens. tokens: in this process."""
+    """Independent random numbers of one step for tokens. first: the number of the first of them in the whole batch."""
 
     step: int
     tokens: int
+    first: int = 0
+
+    @classmethod
+    def of_batch(cls, step: int, tokens: int) -> Noise:
+        """That of a batch with so many tokens in each process; the first ones are those of process 0."""
+        return cls(step, tokens, first=process_number() * tokens)
 
     def uniform(self, rows: slice, columns: int, device: torch.device) -> Tensor:
-        """Uniform in (0, 1), float32 [rows, columns]; the first rows are those of process 0."""
-        first = process_number() * self.tokens
-        of_rows = torch.arange(first + rows.start, first + rows.stop, dtype=torch.int32, device=device)
+        """Uniform in (0, 1), float32 [rows, columns]."""
+        numbers = (self.first + rows.start, self.first + rows.stop)
+        of_rows = torch.arange(*numbers, dtype=torch.int32, device=device)
         of_columns = torch.arange(columns, dtype=torch.int32, device=device)
         of_step = _mixed(torch.full((1,), self.step, dtype=torch.int32, device=device))
         # One after the other: a sum of all three would be the same for many a row and column.
