@@ -21,7 +21,9 @@ from .base import (
 from .capabilities import HasTemperature, SoftQuantizer, StartsFromData, TakesCodebooks
 from .methods.bsq import BSQConfig
 from .methods.cvq import CVQConfig
+from .methods.diveq import DiVeQConfig
 from .methods.fsq import FSQConfig
+from .methods.gumbel import GumbelConfig
 from .methods.ibq import IBQConfig
 from .methods.ifsq import IFSQConfig
 from .methods.lfq import LFQConfig
@@ -33,7 +35,9 @@ from .methods.rfsq import RFSQConfig
 from .methods.rotation import RotationConfig
 from .methods.rvq import RVQConfig
 from .methods.simvq import SimVQConfig, SimVQMLPConfig
+from .methods.soft_to_hard import SoftToHardConfig
 from .methods.softvq import SoftVQConfig
+from .methods.sq_vae import SQVAEConfig
 from .methods.vq import VQConfig, VQGradientConfig
 from .methods.wasserstein import WassersteinConfig
 from .nearest import Metric, SquaredEuclidean, nearest_codes
@@ -63,6 +67,10 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         OptVQConfig,
         WassersteinConfig,
         SoftVQConfig,
+        SoftToHardConfig,
+        SQVAEConfig,
+        GumbelConfig,
+        DiVeQConfig,
         NoneConfig,
     )
 }
@@ -97,7 +105,9 @@ __all__ = [
     "QUANTIZERS",
     "BSQConfig",
     "CVQConfig",
+    "DiVeQConfig",
     "FSQConfig",
+    "GumbelConfig",
     "HasTemperature",
     "IBQConfig",
     "IFSQConfig",
@@ -114,10 +124,12 @@ __all__ = [
     "RFSQConfig",
     "RVQConfig",
     "RotationConfig",
+    "SQVAEConfig",
     "SimVQConfig",
     "SimVQMLPConfig",
     "SoftAssignment",
     "SoftQuantizer",
+    "SoftToHardConfig",
     "SoftVQConfig",
     "Softness",
     "SquaredEuclidean",

@@ -46,6 +46,7 @@ class SoftQuantizer(HasTemperature, Quantizer):
 
     temperature_scale: float = 1.0
     """The factor on τ in the logits −d²/(factor · τ), d² being the squared distance in the space of `continuous`."""
+
     decodes_softly: bool = False
     """Whether the decoder is meant for `soft` at the method's temperature, which codes alone do not determine.
 

@@ -30,6 +30,14 @@ class Tables:
 
 
 @dataclass(frozen=True)
+class Products:
+    """Logits as dot products of queries [N, E] and keys [K, E]: the responsibilities are softmax(queries keysᵀ)."""
+
+    queries: Tensor
+    keys: Tensor
+
+
+@dataclass(frozen=True)
 class Mixture:
     """Codes [K, D] as a mixture of equal components. Gradients reach the codes and the tokens."""
 
@@ -52,6 +60,13 @@ class Mixture:
         """
         tables = self._tables()
         return soft_assign(self._queries(tokens, temperature), tables.keys, tables.values, drop=drop, finite=finite)
+
+    def products(self, tokens: Tensor, temperature: float | Tensor) -> Products:
+        """The logits of tokens [N, D], up to what all codes of a token have in common.
+
+        temperature: a number, or a scalar with gradient.
+        """
+        return Products(self._queries(tokens, temperature), self._tables().keys)
 
     def expected(self, assignment: SoftAssignment) -> Tensor:
         """q_soft [N, D]."""
@@ -102,7 +117,7 @@ class Mixture:
         """The mixture of some codes [M] of this one."""
         return Mixture(self.codes[codes])
 
-    def _queries(self, tokens: Tensor, temperature: float) -> Tensor:
+    def _queries(self, tokens: Tensor, temperature: float | Tensor) -> Tensor:
         """The queries [N, E] whose products with the keys are the logits, but for what a token's have in common."""
         tokens = tokens - self.origin
         return torch.cat([2 * tokens, -torch.ones_like(tokens[:, :1])], dim=1) / temperature

@@ -10,9 +10,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, distributed, nn
 
-from .distributed_mean import mean_over_processes, world_size
+from .distributed_mean import mean_over_processes, process_number, world_size
 from .mixture import Mixture
 from .nearest import sums_by_code
+from .step_counter import StepCounter
 
 REVIVE_BELOW = 0.05
 DECAY = 0.99
@@ -24,13 +25,11 @@ class Revival(nn.Module):
     """Keeps count of K codes, and revives the dead ones. Its draws follow from the number of steps, which is saved."""
 
     shares: Tensor
-    steps: Tensor
 
     def __init__(self, size: int) -> None:
         super().__init__()
         self.register_buffer("shares", torch.full((size,), 1 / size))
-        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
-        self._steps = 0  # the same number, at hand without waiting for the device
+        self.steps = StepCounter()
 
     @torch.no_grad()
     def revive(self, centres: Tensor, tokens: Tensor, mixture: Mixture) -> None:
@@ -50,27 +49,18 @@ class Revival(nn.Module):
         places = place.clamp(min=0, max=len(drawn) - 1)
         centres.copy_(torch.where(revived[:, None], drawn[places].to(centres.dtype), centres))
         self.shares.copy_(torch.where(revived, 1 / size, self.shares))
-        self._steps += 1
-        self.steps.fill_(self._steps)
+        self.steps.advance()
 
     def _drawn(self, tokens: Tensor, weights: Tensor, draws: int) -> Tensor:
         """Tokens [at most `draws`, D] of all processes, drawn without replacement by the weights [N]."""
         # Those of the largest weight / Exp(1) (Efraimidis & Spirakis 2006): the largest of each process's largest.
         everywhere = len(tokens) * world_size()
-        generator = torch.Generator().manual_seed(self._steps)
+        generator = torch.Generator().manual_seed(self.steps.finished)
         exponentials = torch.empty(everywhere, pin_memory=tokens.is_cuda).exponential_(generator=generator)
-        mine = exponentials.view(world_size(), -1)[_rank()].to(tokens.device, non_blocking=True)
+        mine = exponentials.view(world_size(), -1)[process_number()].to(tokens.device, non_blocking=True)
         best = (weights / mine).topk(min(draws, len(tokens)))
         values, candidates = _gathered(best.values), _gathered(tokens[best.indices])
         return candidates[values.topk(min(draws, len(values))).indices]
-
-    def _load_from_state_dict(self, *arguments: object, **settings: object) -> None:
-        super()._load_from_state_dict(*arguments, **settings)
-        self._steps = int(self.steps)
-
-
-def _rank() -> int:
-    return distributed.get_rank() if world_size() > 1 else 0
 
 
 def _gathered(tensor: Tensor) -> Tensor:

@@ -129,7 +129,7 @@ def _measured(
         **_usage_numbers(usage),
         "bits_per_pixel": None if usage is None else bits_per_pixel(usage.entropy_bits, config.backbone.factor),
         "gini": None if usage is None else usage.gini,
-        "quantization_error": None if usage is None else error.compute().value,
+        "quantization_error": None if usage is None or quantizer.no_geometry else error.compute().value,
         "seed": config.seed,
         "steps": trained.finished_steps,
         "recipe_hash": config.recipe_hash,

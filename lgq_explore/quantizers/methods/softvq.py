@@ -36,9 +36,9 @@ from ..assignment import SoftAssignment, Softness
 from ..base import QuantizerOutput, VectorQuantizerConfig, to_grid, to_tokens
 from ..capabilities import SoftQuantizer, TakesCodebooks, require_vectors
 from ..entropies import soft_entropies
+from ..mixture import Mixture
 from ..soft_assignment.autograd import soft_assign
 from ..temperature import HIGHEST, LOWEST
-from .lgq import encoder_gain
 
 NORMS = ("length", "none")
 
@@ -97,12 +97,14 @@ class SoftVQ(TakesCodebooks, SoftQuantizer):
         if not self.training:
             codes = to_grid(self.assign(tokens), latents)
             return QuantizerOutput(self.lookup(codes), codes)
+        mixture = self._mixture
         # A loss of entries that are not finite is not either, and is looked at.
         assignment = self._assign(tokens, self.temperature, finite=True)
-        entropies = soft_entropies(_queries(tokens, 2 * self.config.entropy_temperature), self._keys().detach())
-        softness = self._softness(tokens, assignment, self.temperature)
+        products = mixture.products(tokens, 2 * self.config.entropy_temperature)
+        entropies = soft_entropies(products.queries, products.keys.detach())
+        softness = mixture.softness(tokens, assignment, self.temperature)
         return QuantizerOutput(
-            quantized=to_grid(assignment.out[:, :-1], latents),
+            quantized=to_grid(mixture.expected(assignment), latents),
             codes=to_grid(assignment.codes[:, None], latents),
             losses={"entropy": entropies.loss(diversity=1.0)},
             diagnostics={
@@ -114,16 +116,16 @@ class SoftVQ(TakesCodebooks, SoftQuantizer):
         )
 
     def soft_assign(self, latents: Tensor, temperature: float) -> SoftAssignment:
-        """`out` [N, D + 1] is the expectation of [c, |c|²]."""
+        """`out` [N, D + 1] is the expectation of [c, |c|²], with c measured from the mixture's origin."""
         return self._assign(self._normalized(latents), temperature)
 
     def soft(self, latents: Tensor, temperature: float) -> Tensor:
-        return to_grid(self.soft_assign(latents, temperature).out[:, :-1], latents)
+        return to_grid(self._mixture.expected(self.soft_assign(latents, temperature)), latents)
 
     @torch.no_grad()
     def softness(self, latents: Tensor, temperature: float) -> Softness:
         tokens = self._normalized(latents)
-        return self._softness(tokens, self._assign(tokens, temperature), temperature)
+        return self._mixture.softness(tokens, self._assign(tokens, temperature), temperature)
 
     def codebooks(self) -> list[Tensor]:
         return [self._codebook().detach()]
@@ -144,29 +146,10 @@ class SoftVQ(TakesCodebooks, SoftQuantizer):
     def _codebook(self) -> Tensor:
         return functional.normalize(self.vectors, dim=1) if self._has_unit_codes else self.vectors
 
-    def _keys(self) -> Tensor:
-        """[c, |c|²] of each code [K, D + 1]."""
-        codebook = self._codebook()
-        return torch.cat([codebook, codebook.square().sum(1, keepdim=True)], dim=1)
+    @property
+    def _mixture(self) -> Mixture:
+        return Mixture(self._codebook())
 
     def _assign(self, tokens: Tensor, temperature: float, finite: bool = False) -> SoftAssignment:
-        keys = self._keys()
-        return soft_assign(_queries(tokens, temperature), keys.detach(), keys, finite=finite)
-
-    @torch.no_grad()
-    def _softness(self, tokens: Tensor, assignment: SoftAssignment, temperature: float) -> Softness:
-        queries, chosen = _queries(tokens, temperature), self._keys()[assignment.codes]
-        return Softness(
-            temperature=temperature,
-            codes=assignment.codes,
-            log_largest=((queries * chosen).sum(1) - assignment.lse).clamp(max=0),
-            entropy=(assignment.lse - (queries * assignment.out).sum(1)).clamp(min=0),
-            encoder_gain=encoder_gain(assignment, temperature),
-            soft=assignment.out[:, :-1].detach(),
-            hard=chosen[:, :-1],
-        )
-
-
-def _queries(tokens: Tensor, temperature: float) -> Tensor:
-    """[2z, −1]/τ [N, D + 1], whose product with a code's key is its logit −|z − c|²/τ, plus |z|²/τ."""
-    return torch.cat([2 * tokens, torch.full_like(tokens[:, :1], -1)], dim=1) / temperature
+        products = self._mixture.products(tokens, temperature)
+        return soft_assign(products.queries, products.keys.detach(), products.keys, finite=finite)
