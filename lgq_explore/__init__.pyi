@@ -1,4 +1,5 @@
 from . import analysis as analysis
+from . import contract as contract
 from . import metrics as metrics
 from . import plots as plots
 from . import quantizers as quantizers
@@ -6,6 +7,7 @@ from . import widgets as widgets
 from .analysis.codes import codes as codes
 from .errors import InputError as InputError
 from .quantizers import QUANTIZERS as QUANTIZERS
+from .quantizers import register as register
 from .runs.config import TrainConfig as TrainConfig
 from .runs.encoding import Encoding as Encoding
 from .runs.encoding import encode as encode

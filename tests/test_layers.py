@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "images": set(),
     "runs": {"quantizers", "models", "metrics", "images"},
     "training": {"quantizers", "models", "metrics", "images", "runs"},
+    "contract": {"quantizers", "models", "runs", "training"},
     "frames": set(),
     "analysis": {"quantizers", "models", "metrics", "images", "runs", "training", "frames"},
     "plots": {"frames"},

@@ -1,10 +1,12 @@
 """Latents in, codes out, one method per file.
 
 `QUANTIZERS` lists the methods by name, for configs, the command line, the contract tests and all tables. Other packages
-add methods by entry points (see `registry`).
+add methods by entry points (see `registry`), a notebook by `register`.
 """
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 from .assignment import SoftAssignment, Softness
 from .base import (
@@ -25,14 +27,17 @@ from .methods.ibq import IBQConfig
 from .methods.ifsq import IFSQConfig
 from .methods.lfq import LFQConfig
 from .methods.lgq import LGQConfig, LGQPaperConfig
+from .methods.lgq_channels import LGQChannelsConfig
 from .methods.none import NoneConfig
+from .methods.rfsq import RFSQConfig
 from .methods.rotation import RotationConfig
+from .methods.rvq import RVQConfig
 from .methods.simvq import SimVQConfig, SimVQMLPConfig
 from .methods.soft_to_hard import SoftToHardConfig
 from .methods.sq_vae import SQVAEConfig
 from .methods.vq import VQConfig, VQGradientConfig
 from .nearest import Metric, SquaredEuclidean, nearest_codes
-from .registry import methods_of_other_packages
+from .registry import add, methods_of_other_packages
 from .soft_assignment.autograd import soft_assign
 from .temperature import TemperatureSchedule
 
@@ -55,11 +60,32 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         SQVAEConfig,
         GumbelConfig,
         DiVeQConfig,
+        RVQConfig,
+        RFSQConfig,
+        LGQChannelsConfig,
         NoneConfig,
     )
 }
 for name, config in methods_of_other_packages().items():  # the names above take precedence
     QUANTIZERS.setdefault(name, config)
+
+Config = TypeVar("Config", bound=type[QuantizerConfig])
+
+
+def register(config: Config) -> Config:
+    """Add a method to QUANTIZERS in this process, by the class of its settings, which is returned.
+
+    Recipes, comparisons and panels know it from then on; the command line knows methods by entry points alone
+    (`registry.ENTRY_POINTS`). The same class again changes nothing. May decorate the class:
+
+        @register
+        @dataclass(frozen=True)
+        class MyConfig(QuantizerConfig): ...
+
+    Raises InputError if it is no config, or if another method has its name.
+    """
+    add(QUANTIZERS, config)
+    return config
 
 
 def methods_with_codes() -> list[str]:
@@ -77,6 +103,7 @@ __all__ = [
     "IBQConfig",
     "IFSQConfig",
     "LFQConfig",
+    "LGQChannelsConfig",
     "LGQConfig",
     "LGQPaperConfig",
     "Metric",
@@ -84,6 +111,8 @@ __all__ = [
     "Quantizer",
     "QuantizerConfig",
     "QuantizerOutput",
+    "RFSQConfig",
+    "RVQConfig",
     "RotationConfig",
     "SQVAEConfig",
     "SimVQConfig",
@@ -101,6 +130,7 @@ __all__ = [
     "joint_codes",
     "methods_with_codes",
     "nearest_codes",
+    "register",
     "soft_assign",
     "split_codes",
     "to_grid",

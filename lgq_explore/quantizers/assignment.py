@@ -34,7 +34,8 @@ class Softness:
 
     codes: [N] int64, the chosen codes. log_largest: [N] log p*, p* being the chosen code's responsibility; at most 0.
     entropy: [N] H(p) in nats, in [0, log K]. encoder_gain: [N] mean diagonal of the derivative of `soft` with respect
-    to the token. soft, hard: [N, D], the expected code vector and the chosen one.
+    to the token. soft, hard: [N, P], the expected point and that of the chosen code, in the space of `continuous`. With
+    several groups, codes are joint codes.
     """
 
     temperature: float

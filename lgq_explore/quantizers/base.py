@@ -58,14 +58,14 @@ class Quantizer(nn.Module):
     metric: Metric = SquaredEuclidean()
     """The distance that determines the nearest code of a point."""
 
+    searches_greedily: bool = False
+    """Whether `assign` may miss the nearest joint code, as a search stage by stage does."""
+
     method: str = ""
     """The name in QUANTIZERS of the method that it was built by; empty for one that does not know it."""
 
     no_geometry: str = ""
     """Why the distance of a point to its code says nothing about what is lost, as a clause; empty where it does."""
-
-    sees_codes_in_training: bool = True
-    """Whether the decoder sees the codes' own vectors in training mode, too, and not a relaxation of them or noise."""
 
     def __init__(self, dim: int, levels: Sequence[int]) -> None:
         super().__init__()
@@ -236,6 +236,9 @@ class QuantizerConfig:
 
     has_codes: ClassVar[bool] = True
     """Whether the method has codes at all."""
+
+    training_differs: ClassVar[str] = ""
+    """Why `forward` gives other codes or vectors in training mode than in eval mode; empty where it gives the same."""
 
     @property
     def size(self) -> int:

@@ -44,12 +44,15 @@ class HasTemperature:
 class SoftQuantizer(HasTemperature, Quantizer):
     """A quantizer with a soft assignment, which approaches `assign` as the temperature falls to 0."""
 
+    temperature_scale: float = 1.0
+    """The factor on τ in the logits −d²/(factor · τ), d² being the squared distance in the space of `continuous`."""
+
     def soft_assign(self, latents: Tensor, temperature: float) -> SoftAssignment:
-        """Latents [B, D, H, W] → the soft assignment of their N tokens, in the order of (b h w)."""
+        """Latents [B, D, H, W] → the soft assignment of their N tokens to joint codes, in the order of (b h w)."""
         raise NotImplementedError("abstract: a method implements soft_assign")
 
     def soft(self, latents: Tensor, temperature: float) -> Tensor:
-        """Latents [B, D, H, W] → expected code vectors [B, D, H, W] at `temperature`."""
+        """Latents [B, D, H, W] → the decoder's input of expected points, [B, D, H, W], at `temperature`."""
         raise NotImplementedError("abstract: a method implements soft")
 
     def softness(self, latents: Tensor, temperature: float) -> Softness:
@@ -85,7 +88,19 @@ class TakesCodebooks:
 
 def require_vectors(codebooks: Sequence[Tensor], width: int) -> Tensor:
     """The one codebook [K, `width`] of a method with one group, without gradient. Raises InputError for others."""
-    shapes = [list(codebook.shape) for codebook in codebooks]
-    if len(codebooks) != 1 or codebooks[0].ndim != 2 or shapes[0][1] != width or shapes[0][0] < 2:
-        raise InputError(f"the codebooks have shapes {shapes}: give one [K, {width}], K at least 2")
-    return codebooks[0].detach()
+    return require_codebooks(codebooks, [width])[0]
+
+
+def require_codebooks(codebooks: Sequence[Tensor], widths: Sequence[int]) -> list[Tensor]:
+    """The codebooks [K_g, widths[g]], one a group, without gradient. Raises InputError for others."""
+    fit = len(codebooks) == len(widths) and all(
+        book.ndim == 2 and book.shape[1] == width and len(book) >= 2
+        for book, width in zip(codebooks, widths, strict=True)
+    )
+    if not fit:
+        count = {1: "one"}.get(len(widths), str(len(widths)))
+        raise InputError(
+            f"the codebooks have shapes {[list(book.shape) for book in codebooks]}: "
+            f"give {count} [K, {widths[0]}], K at least 2"
+        )
+    return [book.detach() for book in codebooks]

@@ -1,9 +1,13 @@
-"""Methods that other packages register by entry points."""
+"""Methods of other packages: registered by entry points, or by a call."""
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from importlib.metadata import entry_points
+from typing import Any
+
+from lgq_explore.errors import InputError
 
 from .base import QuantizerConfig
 
@@ -13,14 +17,28 @@ ENTRY_POINTS = "lgq_explore.quantizers"
 
 def methods_of_other_packages() -> dict[str, type[QuantizerConfig]]:
     """Name → config of each method that an installed package registers; warns about those that can't be loaded."""
-    methods = {}
+    methods: dict[str, type[QuantizerConfig]] = {}
     for entry in entry_points(group=ENTRY_POINTS):
         try:
-            config = entry.load()
-            is_config = isinstance(config, type) and issubclass(config, QuantizerConfig)
-            if not is_config:
-                raise TypeError(f"{entry.value} is not a QuantizerConfig")
-            methods[config.method] = config
+            add(methods, entry.load())
         except Exception as error:  # an error in another package must not break this one
             warnings.warn(f"the quantizer {entry.name!r} can't be loaded: {error}", RuntimeWarning, stacklevel=2)
     return methods
+
+
+def add(methods: dict[str, type[QuantizerConfig]], config: Any) -> None:
+    """Add a config to `methods` by the name of its method; the same one again changes nothing.
+
+    Raises InputError if it is no config, or if another one has its name.
+    """
+    if not (isinstance(config, type) and issubclass(config, QuantizerConfig)):
+        raise InputError(f"{config!r} is not a QuantizerConfig: give the class of a method's settings")
+    name = getattr(config, "method", None)
+    if not isinstance(name, str) or not name:
+        raise InputError(f"{config.__name__}.method is {name!r}: give the name that recipes and tables have")
+    if not dataclasses.is_dataclass(config):
+        raise InputError(f"{config.__name__} is no dataclass: decorate it with @dataclass(frozen=True)")
+    if methods.setdefault(name, config) is not config:
+        raise InputError(
+            f"{config.__name__}.method is {name!r}, as that of {methods[name].__name__}: give another name"
+        )

@@ -1,11 +1,4 @@
-"""Tokens that are assigned softly to codes by squared distance, as methods with a temperature have in common.
-
-With tokens z [N, D], codes c [K, D] and temperature τ:
-
-    p_nk = softmax_k(−|z_n − c_k|²/τ)      q_soft = Σ_k p_nk c_k      dq_soft/dz = (2/τ) Cov_p(c)
-
-p are the responsibilities of an isotropic Gaussian mixture with variance τ/2 and equal weights.
-"""
+"""A codebook to which tokens are assigned softly, at a temperature of a schedule: what soft methods have in common."""
 
 from __future__ import annotations
 
@@ -17,78 +10,12 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from .assignment import SoftAssignment, Softness, common_offset
+from .assignment import SoftAssignment, Softness
 from .base import VectorQuantizerConfig, to_grid, to_tokens
 from .capabilities import SoftQuantizer, StartsFromData, TakesCodebooks, require_vectors
 from .initialization import INITIALIZATIONS, OnRound, initial_codebook, start_levels, tokens_needed, unheard
-from .soft_assignment.autograd import soft_assign
+from .mixture import Mixture
 from .temperature import TemperatureSchedule
-
-
-@dataclass(frozen=True)
-class Products:
-    """Logits as dot products: queries [N, D + 1], keys [K, D + 1], so that P = softmax(queries keysᵀ)."""
-
-    queries: Tensor
-    keys: Tensor
-
-
-def products(tokens: Tensor, codes: Tensor, temperature: float | Tensor) -> Products:
-    """−|z − c|²/τ of tokens z [N, D] and codes c [K, D], up to what all codes of a token have in common.
-
-    Keys are [c, |c|²], with c measured from `common_offset(codes)`, which reduces rounding errors. temperature: a
-    number, or a scalar with gradient.
-    """
-    origin = common_offset(codes)
-    codes, tokens = codes - origin, tokens - origin
-    keys = torch.cat([codes, codes.square().sum(1, keepdim=True)], dim=1)
-    queries = torch.cat([2 * tokens, -torch.ones_like(tokens[:, :1])], dim=1) / temperature
-    return Products(queries, keys)
-
-
-def assign_softly(
-    tokens: Tensor, codes: Tensor, temperature: float, drop: float = 0.0, finite: bool = False
-) -> SoftAssignment:
-    """Tokens [N, D] → their soft assignment to codes [K, D], as `soft_assign` describes it, without a table of N × K.
-
-    `out` [N, D + 1] is the expectation of [c, |c|²], the keys of `products`.
-    """
-    logits = products(tokens, codes, temperature)
-    return soft_assign(logits.queries, logits.keys, logits.keys, drop=drop, finite=finite)
-
-
-def expected_codes(assignment: SoftAssignment, codes: Tensor) -> Tensor:
-    """q_soft [N, D], from what `assign_softly` gives for codes [K, D]."""
-    return assignment.out[:, :-1] + common_offset(codes)
-
-
-@torch.no_grad()
-def softness_of(tokens: Tensor, codes: Tensor, assignment: SoftAssignment, temperature: float) -> Softness:
-    """The softness of tokens [N, D], from what `assign_softly` gives for them and codes [K, D]."""
-    origin, hard = common_offset(codes), codes[assignment.codes]
-    mean, mean_square, chosen = assignment.out[:, :-1], assignment.out[:, -1], hard - origin
-    # Logits leave out |z|², which all codes have in common.
-    mean_logit = (2 * ((tokens - origin) * mean).sum(1) - mean_square) / temperature
-    largest_logit = (2 * ((tokens - origin) * chosen).sum(1) - chosen.square().sum(1)) / temperature
-    return Softness(
-        temperature=temperature,
-        codes=assignment.codes,
-        log_largest=(largest_logit - assignment.lse).clamp(max=0),
-        entropy=(assignment.lse - mean_logit).clamp(min=0),
-        encoder_gain=encoder_gain(assignment, temperature),
-        soft=mean + origin,
-        hard=hard.clone(),
-    )
-
-
-def encoder_gain(assignment: SoftAssignment, temperature: float) -> Tensor:
-    """Mean diagonal of dq/dz = (2/τ) Cov_p(c) per token, [N]: the share of the decoder's gradient for the encoder.
-
-    The straight-through estimator has gain 1. Computed from the expectation of [c, |c|²], `assignment.out` [N, D + 1].
-    """
-    mean, mean_square = assignment.out[:, :-1], assignment.out[:, -1]
-    variance = (mean_square - mean.square().sum(1)).clamp(min=0)
-    return 2 * variance / (temperature * mean.shape[1])
 
 
 @dataclass(frozen=True)
@@ -133,6 +60,11 @@ class SoftCodebook(StartsFromData, TakesCodebooks, SoftQuantizer):
         self._scheduled = config.scheduled(0.0, dim)
 
     @property
+    def mixture(self) -> Mixture:
+        """The codes as a mixture, with gradients."""
+        return Mixture(self.codebook)
+
+    @property
     def scheduled_temperature(self) -> float:
         return self._scheduled
 
@@ -155,15 +87,15 @@ class SoftCodebook(StartsFromData, TakesCodebooks, SoftQuantizer):
         return to_grid(self._tokens(latents), latents)
 
     def soft_assign(self, latents: Tensor, temperature: float) -> SoftAssignment:
-        return assign_softly(self._tokens(latents), self.codebook, temperature)
+        return self.mixture.assign(self._tokens(latents), temperature)
 
     def soft(self, latents: Tensor, temperature: float) -> Tensor:
-        return to_grid(expected_codes(self.soft_assign(latents, temperature), self.codebook), latents)
+        return to_grid(self.mixture.expected(self.soft_assign(latents, temperature)), latents)
 
     @torch.no_grad()
     def softness(self, latents: Tensor, temperature: float) -> Softness:
-        assignment = self.soft_assign(latents, temperature)
-        return softness_of(self._tokens(latents), self.codebook, assignment, temperature)
+        tokens = self._tokens(latents)
+        return self.mixture.softness(tokens, self.mixture.assign(tokens, temperature), temperature)
 
     def with_codebooks(self, codebooks: Sequence[Tensor]) -> Self:
         codebook = require_vectors(codebooks, self.dim)

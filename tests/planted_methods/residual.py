@@ -60,6 +60,8 @@ class ResidualConfig(QuantizerConfig):
 class ResidualQuantizer(StartsFromData, TakesCodebooks, Quantizer):
     """Stages of codes [K_g, D], each nearest to what the stages before it leave."""
 
+    searches_greedily = True  # the best pair may begin with another first code
+
     def __init__(self, dim: int, config: ResidualConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(dim, [config.codes] * config.stages)
         self.init_tokens = 2 * config.codes

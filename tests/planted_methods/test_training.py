@@ -15,12 +15,11 @@ import numpy as np
 import pytest
 import torch
 
-from lgq_explore import Run, TrainConfig, encode, evaluate, open_run, resume, study, train, widgets
+from lgq_explore import Run, TrainConfig, encode, evaluate, open_run, study, train, widgets
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import QUANTIZERS, TakesCodebooks
 from lgq_explore.runs.encoding import decode
-from lgq_explore.training.loop import LogEvent
 from lgq_explore.training.presets import preset
 from lgq_explore.widgets.explorer import Explorer
 
@@ -84,26 +83,6 @@ def test_its_history_has_columns_for_each_group_and_for_their_tuples(run: Run) -
         of_group = history[f"active_codes_group_{group}_last_2_steps"]
         assert ((of_group >= 1) & (of_group <= history["active_codes_last_2_steps"])).all()
     assert ("active_codes_group_0_last_2_steps" in history) == (len(levels) > 1)
-
-
-class Crash(BaseException):
-    """What nobody catches, as when the process is killed."""
-
-
-def test_a_killed_run_comes_to_the_same_weights(name: str, run: Run, tmp_path: Path) -> None:
-    def crash(event: LogEvent) -> None:
-        if event.row["step"] == 4:
-            raise Crash
-
-    with pytest.raises(Crash):
-        train(recipe(name), tmp_path / "killed", device="cpu", on_log=crash, progress=False)
-    killed = open_run(tmp_path / "killed")
-    assert killed.finished_steps == 2
-    again = resume(killed.path, device="cpu", progress=False)
-    assert all(torch.equal(tensor, weights(again)[part]) for part, tensor in weights(run).items())
-    timeless = [column for column in run.history() if "second" not in column]
-    assert again.history()[timeless].equals(run.history()[timeless])
-    assert list(again.codebook_snapshots()) == list(run.codebook_snapshots())
 
 
 def test_snapshots_hold_the_learned_codebooks(name: str, run: Run) -> None:

@@ -20,9 +20,10 @@ from lgq_explore.quantizers import (
     QuantizerConfig,
     SoftToHardConfig,
     SQVAEConfig,
+    TemperatureSchedule,
 )
 from lgq_explore.quantizers.distributed_mean import mean_over_processes, world_size
-from lgq_explore.quantizers.methods.lgq import USAGE_FORMS
+from lgq_explore.quantizers.usage_regularizers import USAGE_FORMS
 
 RANKS, IMAGES, DIM, SIDE = 2, 6, 4, 5
 LOSS_WEIGHTS = {"quantization": 1.0, "peakedness": 0.3, "usage": 0.7}
@@ -113,6 +114,13 @@ def test_the_gradient_of_the_mean_is_the_mean_of_the_gradients(answers: list[dic
         assert answer["mean"]["gradient"].tolist() == [1.5, 1.5]  # of 1 in the first process and 2 in the second
 
 
+def test_two_processes_solve_and_revive_as_one_does(answers: list[dict[str, dict[str, Tensor]]]) -> None:
+    alone = solved_and_revived()
+    for answer in answers:
+        for name, value in alone.items():
+            torch.testing.assert_close(answer["followed"][name], value, rtol=1e-9, atol=1e-12)
+
+
 def test_alone_the_mean_is_the_tensor_itself() -> None:
     tensor = torch.ones(3, requires_grad=True)
     assert world_size() == 1
@@ -127,11 +135,28 @@ def mean_and_gradient(rank: int) -> dict[str, Tensor]:
     return {"mean": mean.detach(), "gradient": tensor.grad}
 
 
+def solved_and_revived(rank: int | None = None) -> dict[str, Tensor]:
+    """The temperature by likelihood, and centres, most of which are dead, after steps without a gradient."""
+    schedule = TemperatureSchedule(1.0, 1.0, "constant", "likelihood")
+    config = LGQConfig(32, schedule, norm="none", learned_prior=True, revival=0.7)
+    quantizer = config.build(DIM, torch.Generator().manual_seed(0)).double()
+    with torch.no_grad():
+        quantizer.centres[4:] += 100
+    quantizer.revival.shares[4:] = 0
+    for step in range(3):
+        generator = torch.Generator().manual_seed(step)
+        latents = torch.randn(IMAGES, DIM, SIDE, SIDE, generator=generator, dtype=torch.float64)
+        quantizer(latents if rank is None else latents.chunk(RANKS)[rank])
+    temperature = torch.tensor(quantizer.temperature, dtype=torch.float64)
+    return {"centres": quantizer.centres.detach(), "temperature": temperature, "prior": quantizer.components.prior}
+
+
 def main(folder: Path, rank: int) -> None:
     """One of the processes."""
     meeting, patience = f"file://{folder / 'meeting'}", timedelta(minutes=2)
     distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=RANKS, timeout=patience)
     answers = {form: quantizer_gradients(form, rank) for form in USAGE_FORMS}
+    answers["followed"] = solved_and_revived(rank)
     trained = {method: state_after_steps(method, rank) for method in SHARED}
     torch.save({**answers, **trained, "mean": mean_and_gradient(rank)}, folder / f"{rank}.pt")
     distributed.destroy_process_group()

@@ -113,6 +113,12 @@ def test_loss_weights_are_the_recipes_own() -> None:
 # JSON
 
 
+def test_a_nested_setting_goes_through_json_and_back() -> None:
+    schedule = TemperatureSchedule(16.0, 1.1, "exponential", "effective_codes")
+    config = TrainConfig(quantizer=LGQConfig(64, schedule, norm="batch", usage_form="unbiased"))
+    assert config_from_json(json.loads(json.dumps(config_to_json(config)))) == config
+
+
 def test_every_field_goes_through_json_and_back() -> None:
     config = TrainConfig(
         data="folder:/pictures",

@@ -31,9 +31,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..distributed_mean import mean_over_processes
-from ..finished_steps import CountsSteps
 from ..nearest import sums_by_code
 from ..noise import Noise
+from ..step_counter import StepCounter
 from .vq import VQ, VQGradientConfig
 
 
@@ -43,6 +43,7 @@ class DiVeQConfig(VQGradientConfig):
 
     method: ClassVar[str] = "diveq"
     default_loss_weights: ClassVar[dict[str, float]] = {}
+    training_differs: ClassVar[str] = "in training, the decoder sees codes with a little noise"
 
     noise: float = 1e-3  # standard deviation of the direction's noise, in units of latents
     replacement_steps: int = 100  # between replacements of codes; 0: never
@@ -60,16 +61,15 @@ class DiVeQConfig(VQGradientConfig):
         return DiVeQ(dim, self, generator)
 
 
-class DiVeQ(CountsSteps, VQ):
+class DiVeQ(VQ):
     """Nearest of K codes [K, D], learned by the decoder's gradient alone."""
 
     config: DiVeQConfig
-    sees_codes_in_training = False
     steps_used: Tensor
 
     def __init__(self, dim: int, config: DiVeQConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(dim, config, generator)
-        self.start_counting()
+        self.steps = StepCounter()
         self.register_buffer("steps_used", torch.zeros(config.codebook_size))
 
     def with_codebooks(self, codebooks: Sequence[Tensor]) -> Self:
@@ -78,7 +78,7 @@ class DiVeQ(CountsSteps, VQ):
         return other
 
     def _with_gradient(self, vectors: Tensor, tokens: Tensor) -> Tensor:
-        noise = Noise.of_batch(self.finished_steps, len(tokens)).normal(self.dim, tokens.device)
+        noise = Noise.of_batch(self.steps.finished, len(tokens)).normal(self.dim, tokens.device)
         way = vectors - tokens
         direction = functional.normalize((way + self.config.noise * noise).detach(), dim=1)
         return tokens + way.norm(dim=1, keepdim=True) * direction
@@ -86,9 +86,9 @@ class DiVeQ(CountsSteps, VQ):
     def _learn(self, tokens: Tensor, codes: Tensor, vectors: Tensor) -> dict[str, Tensor]:
         """No losses; but the steps that use a code are counted, and codes that few use are replaced."""
         self._count_use(codes)
-        self.count_step()
+        self.steps.advance()
         steps = self.config.replacement_steps
-        if steps > 0 and self.finished_steps % steps == 0:
+        if steps > 0 and self.steps.finished % steps == 0:
             self._replace_unused(steps)
         return {}
 
@@ -104,7 +104,7 @@ class DiVeQ(CountsSteps, VQ):
         unused = self.steps_used < self.config.replace_below * steps
         ends = self.steps_used.double().masked_fill(unused, 0.0).cumsum(0)
         # No step of training has a negative number, so that these numbers have nothing in common with theirs.
-        noise = Noise(-self.finished_steps, self.codebook_size)
+        noise = Noise(-self.steps.finished, self.codebook_size)
         places = ends[-1] * noise.uniform(slice(0, self.codebook_size), 1, ends.device)[:, 0].double()
         drawn = torch.searchsorted(ends, places, right=True).clamp(max=self.codebook_size - 1)
         copies = self.codebook[drawn] + self.config.perturbation * noise.normal(self.dim, ends.device)

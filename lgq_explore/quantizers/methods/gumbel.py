@@ -39,10 +39,10 @@ from ..base import Quantizer, QuantizerOutput, VectorQuantizerConfig, to_grid, t
 from ..capabilities import HasTemperature, TakesCodebooks, require_vectors
 from ..drawn_layers import linear
 from ..entropies import soft_entropies
-from ..finished_steps import CountsSteps
 from ..gumbel_softmax import gumbel_softmax
 from ..nearest import Metric
 from ..soft_assignment.autograd import soft_assign
+from ..step_counter import StepCounter
 from ..temperature import TemperatureSchedule
 
 
@@ -52,6 +52,7 @@ class GumbelConfig(VectorQuantizerConfig):
 
     method: ClassVar[str] = "gumbel"
     default_loss_weights: ClassVar[dict[str, float]] = {"kl": 5e-4}
+    training_differs: ClassVar[str] = "in training, the decoder sees a relaxed draw of codes"
 
     temperature: TemperatureSchedule = field(  # τ, in units of logits
         default_factory=lambda: TemperatureSchedule(1.0, 1 / 16, "cosine")
@@ -82,17 +83,16 @@ class NegativeLogit(Metric):
         return -points[:, :width] @ codes[:, :width].T
 
 
-class Gumbel(CountsSteps, HasTemperature, TakesCodebooks, Quantizer):
+class Gumbel(HasTemperature, TakesCodebooks, Quantizer):
     """The code of the largest of K logits, and its embedding [K, D]."""
 
     metric = NegativeLogit()
-    sees_codes_in_training = False
     no_geometry = "its codes are chosen by the logits of a learned layer, and not by a distance to their embeddings"
 
     def __init__(self, dim: int, config: GumbelConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(dim, [config.codebook_size])
         self.method, self.config = config.method, config
-        self.start_counting()
+        self.steps = StepCounter()
         head = linear(dim, config.codebook_size, generator)
         # Weights and biases beside each other, so that a codebook of any size can be given.
         self.head = nn.Parameter(torch.cat([head.weight.detach(), head.bias.detach()[:, None]], dim=1))
@@ -112,9 +112,9 @@ class Gumbel(CountsSteps, HasTemperature, TakesCodebooks, Quantizer):
             return QuantizerOutput(self.lookup(codes), codes)
         queries, temperature = self._queries(latents), self.temperature
         codes = self.metric.nearest(_padded(queries), _padded(self.head))
-        quantized = gumbel_softmax(queries, self.head, self.embedding, temperature, self.finished_steps)
+        quantized = gumbel_softmax(queries, self.head, self.embedding, temperature, self.steps.finished)
         entropies = soft_entropies(queries, self.head)
-        self.count_step()
+        self.steps.advance()
         return QuantizerOutput(
             quantized=to_grid(quantized, latents),
             codes=to_grid(codes[:, None], latents),

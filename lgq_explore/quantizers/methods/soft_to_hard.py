@@ -31,7 +31,7 @@ from torch import Tensor
 from ..base import QuantizerOutput, straight_through, to_grid
 from ..distributed_mean import mean_over_processes
 from ..nearest import sums_by_code
-from ..soft_codes import SoftCodebook, SoftCodebookConfig, assign_softly, expected_codes, softness_of
+from ..soft_codes import SoftCodebook, SoftCodebookConfig
 from ..temperature import TemperatureSchedule
 
 
@@ -57,10 +57,10 @@ class SoftToHard(SoftCodebook):
             codes = to_grid(self.assign(tokens), latents)
             return QuantizerOutput(self.lookup(codes), codes)
         temperature = self.temperature
-        assignment = assign_softly(tokens, self.codebook, temperature, finite=True)  # else the loss is not
+        assignment = self.mixture.assign(tokens, temperature, finite=True)  # else the loss is not
         vectors = self.codebook[assignment.codes]
-        quantized = straight_through(vectors, gradient_of=expected_codes(assignment, self.codebook))
-        softness = softness_of(tokens, self.codebook, assignment, temperature)
+        quantized = straight_through(vectors, gradient_of=self.mixture.expected(assignment))
+        softness = self.mixture.softness(tokens, assignment, temperature)
         return QuantizerOutput(
             quantized=to_grid(quantized, latents),
             codes=to_grid(assignment.codes[:, None], latents),

@@ -40,10 +40,10 @@ from torch import Tensor, nn
 
 from ..base import QuantizerOutput, to_grid
 from ..entropies import soft_entropies
-from ..finished_steps import CountsSteps
 from ..gumbel_softmax import gumbel_softmax
 from ..initialization import OnRound, unheard
-from ..soft_codes import SoftCodebook, SoftCodebookConfig, products
+from ..soft_codes import SoftCodebook, SoftCodebookConfig
+from ..step_counter import StepCounter
 from ..temperature import TemperatureSchedule
 
 PUBLISHED_WEIGHT = 1 / 48
@@ -57,6 +57,7 @@ class SQVAEConfig(SoftCodebookConfig):
     method: ClassVar[str] = "sq-vae"
     default_loss_weights: ClassVar[dict[str, float]] = {"entropy": PUBLISHED_WEIGHT, "distance": PUBLISHED_WEIGHT}
     temperature_units: ClassVar[tuple[str, ...]] = ("absolute",)
+    training_differs: ClassVar[str] = "in training, the decoder sees a relaxed draw of codes"
 
     temperature: TemperatureSchedule = field(  # τ of the relaxed draw
         default_factory=lambda: TemperatureSchedule(1.0, 0.03, "exponential")
@@ -78,16 +79,15 @@ class SQVAEConfig(SoftCodebookConfig):
         return SQVAE(dim, self, generator)
 
 
-class SQVAE(CountsSteps, SoftCodebook):
+class SQVAE(SoftCodebook):
     """K codes [K, D] and the variance of the posterior over them."""
 
     config: SQVAEConfig
-    sees_codes_in_training = False
     spread: Tensor
 
     def __init__(self, dim: int, config: SQVAEConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(dim, config, generator)
-        self.start_counting()
+        self.steps = StepCounter()
         self.log_variance = nn.Parameter(torch.tensor(math.log(config.initial_variance)))
         self.register_buffer("spread", torch.tensor(float(dim)))
 
@@ -115,10 +115,10 @@ class SQVAE(CountsSteps, SoftCodebook):
             return QuantizerOutput(self.lookup(code_grid), code_grid)
         width = 2 * self.variance
         relaxation = self._scheduled if self._held is None else self._held / width.detach()
-        logits = products(tokens, self.codebook, width)
-        quantized = gumbel_softmax(logits.queries, logits.keys, self.codebook, relaxation, self.finished_steps)
+        logits = self.mixture.products(tokens, width)
+        quantized = gumbel_softmax(logits.queries, logits.keys, self.codebook, relaxation, self.steps.finished)
         entropies = soft_entropies(logits.queries, logits.keys)
-        self.count_step()
+        self.steps.advance()
         return QuantizerOutput(
             quantized=to_grid(quantized, latents),
             codes=code_grid,
