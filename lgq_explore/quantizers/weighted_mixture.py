@@ -96,7 +96,7 @@ class WideMixture(WeightedMixture):
         slopes = mean_narrowed - mean_narrowness[:, None] * tokens  # E[(c − z)/s]
         return 2 * (products - (mean * slopes).sum(1)) / (temperature * dim)
 
-    def _queries(self, tokens: Tensor, temperature: float) -> Tensor:
+    def _queries(self, tokens: Tensor, temperature: float | Tensor) -> Tensor:
         tokens = tokens - self.origin
         squares, ones = tokens.square().sum(1), torch.ones_like(tokens[:, 0])
         return beside(beside(2 * tokens, -squares), -ones) / temperature
