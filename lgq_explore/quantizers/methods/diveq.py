@@ -44,6 +44,7 @@ class DiVeQConfig(VQGradientConfig):
     method: ClassVar[str] = "diveq"
     training_differs: ClassVar[str] = "in training, the decoder sees the code's vector at a random angle"
     default_loss_weights: ClassVar[dict[str, float]] = {}
+    training_differs: ClassVar[str] = "in training, the decoder sees codes with a little noise"
 
     noise: float = 1e-3  # standard deviation of the direction's noise, in units of latents
     replacement_steps: int = 100  # between replacements of codes; 0: never

@@ -53,6 +53,7 @@ class GumbelConfig(VectorQuantizerConfig):
     method: ClassVar[str] = "gumbel"
     training_differs: ClassVar[str] = "in training, the decoder sees relaxed draws of codes"
     default_loss_weights: ClassVar[dict[str, float]] = {"kl": 5e-4}
+    training_differs: ClassVar[str] = "in training, the decoder sees a relaxed draw of codes"
 
     temperature: TemperatureSchedule = field(  # τ, in units of logits
         default_factory=lambda: TemperatureSchedule(1.0, 1 / 16, "cosine")
