@@ -42,7 +42,6 @@ class DiVeQConfig(VQGradientConfig):
     """DiVeQ: the nearest code, reached along a slightly noisy direction whose length has the gradient; no losses."""
 
     method: ClassVar[str] = "diveq"
-    training_differs: ClassVar[str] = "in training, the decoder sees the code's vector at a random angle"
     default_loss_weights: ClassVar[dict[str, float]] = {}
     training_differs: ClassVar[str] = "in training, the decoder sees codes with a little noise"
 

@@ -51,7 +51,6 @@ class GumbelConfig(VectorQuantizerConfig):
     """Gumbel-softmax: codes drawn from a learned layer's logits, and embeddings for the decoder."""
 
     method: ClassVar[str] = "gumbel"
-    training_differs: ClassVar[str] = "in training, the decoder sees relaxed draws of codes"
     default_loss_weights: ClassVar[dict[str, float]] = {"kl": 5e-4}
     training_differs: ClassVar[str] = "in training, the decoder sees a relaxed draw of codes"
 
