@@ -56,7 +56,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.json:
         say(json.dumps(result))
     else:
-        groups = result.pop("groups")
+        groups, soft_decode = result.pop("groups"), result.pop("soft_decode", {})
+        result |= {f"soft_decode.{name}": value for name, value in soft_decode.items()}
         lines = [line for name, value in result.items() for line in _lines(name, value)]
         say("\n".join([*lines, *(_of_group(*group) for group in groups.items() if len(groups) > 1)]))
     return 0

@@ -24,10 +24,10 @@ def float64_gives_the_same_codes(method: Method) -> None:
 def autocast_gives_the_same_codes(method: Method) -> None:
     """bfloat16 autocast gives the codes of float32, in training and in eval mode."""
     for training in (True, False):
-        quantizer, latents = method.built().train(training), random_latents(40)
-        codes = quantizer.eval()(latents).codes
+        latents = random_latents(40)
+        codes = method.built().train(training)(latents).codes
         with torch.autocast("cpu", torch.bfloat16):
-            output = quantizer.train(training)(latents)
+            output = method.built().train(training)(latents)
         require_equal(output.codes, codes, "bfloat16 autocast gives other codes")
         for name, value in output.losses.items():
             require(value.isfinite(), f"the loss {name} is {value} under autocast")
@@ -43,7 +43,7 @@ def bfloat16_latents_are_taken(method: Method) -> None:
     require(
         latents.grad is not None and latents.grad.isfinite().all(), "the gradient of bfloat16 latents is not finite"
     )
-    expected = method.built().eval()(latents.detach().float()).codes
+    expected = method.built()(latents.detach().float()).codes
     require_equal(output.codes, expected, "bfloat16 latents take other codes than their values in float32")
 
 

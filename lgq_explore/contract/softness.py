@@ -7,7 +7,7 @@ from typing import cast
 
 from lgq_explore.quantizers import SoftQuantizer, joint_codes, to_grid
 
-from .method import Check, Method, random_latents, require, require_close, require_equal
+from .method import DIM, Check, Method, random_latents, require, require_close, require_equal
 
 
 def soft_vectors_harden(method: Method) -> None:
@@ -51,7 +51,9 @@ def temperature_by_hand_holds(method: Method) -> None:
     quantizer.temperature = None
     end, scheduled = quantizer.temperature, quantizer.scheduled_temperature
     require(end == scheduled, f"given back to the schedule, the temperature is {end}, not {scheduled}")
-    require(end <= start, f"the schedule rises from {start} to {end}")
+    first, last = method.config.for_codebook_size(256).temperatures(DIM) or (start, end)
+    moves = math.isclose(end / start, last / first, rel_tol=1e-6)  # a temperature's unit may be known from tokens only
+    require(moves, f"the temperature goes from {start} to {end}, that of the config from {first} to {last}")
 
 
 def _soft(method: Method) -> SoftQuantizer:

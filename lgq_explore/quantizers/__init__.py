@@ -20,18 +20,26 @@ from .base import (
 )
 from .capabilities import HasTemperature, SoftQuantizer, StartsFromData, TakesCodebooks
 from .methods.bsq import BSQConfig
+from .methods.cvq import CVQConfig
+from .methods.diveq import DiVeQConfig
 from .methods.fsq import FSQConfig
+from .methods.gumbel import GumbelConfig
 from .methods.ibq import IBQConfig
 from .methods.ifsq import IFSQConfig
 from .methods.lfq import LFQConfig
 from .methods.lgq import LGQConfig, LGQPaperConfig
 from .methods.lgq_channels import LGQChannelsConfig
 from .methods.none import NoneConfig
+from .methods.optvq import OptVQConfig
 from .methods.rfsq import RFSQConfig
 from .methods.rotation import RotationConfig
 from .methods.rvq import RVQConfig
 from .methods.simvq import SimVQConfig, SimVQMLPConfig
+from .methods.soft_to_hard import SoftToHardConfig
+from .methods.softvq import SoftVQConfig
+from .methods.sq_vae import SQVAEConfig
 from .methods.vq import VQConfig, VQGradientConfig
+from .methods.wasserstein import WassersteinConfig
 from .nearest import Metric, SquaredEuclidean, nearest_codes
 from .registry import add, methods_of_other_packages
 from .soft_assignment.autograd import soft_assign
@@ -55,6 +63,14 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         RVQConfig,
         RFSQConfig,
         LGQChannelsConfig,
+        CVQConfig,
+        OptVQConfig,
+        WassersteinConfig,
+        SoftVQConfig,
+        SoftToHardConfig,
+        SQVAEConfig,
+        GumbelConfig,
+        DiVeQConfig,
         NoneConfig,
     )
 }
@@ -88,7 +104,10 @@ def methods_with_codes() -> list[str]:
 __all__ = [
     "QUANTIZERS",
     "BSQConfig",
+    "CVQConfig",
+    "DiVeQConfig",
     "FSQConfig",
+    "GumbelConfig",
     "HasTemperature",
     "IBQConfig",
     "IFSQConfig",
@@ -98,16 +117,20 @@ __all__ = [
     "LGQPaperConfig",
     "Metric",
     "NoneConfig",
+    "OptVQConfig",
     "Quantizer",
     "QuantizerConfig",
     "QuantizerOutput",
     "RFSQConfig",
     "RVQConfig",
     "RotationConfig",
+    "SQVAEConfig",
     "SimVQConfig",
     "SimVQMLPConfig",
     "SoftAssignment",
     "SoftQuantizer",
+    "SoftToHardConfig",
+    "SoftVQConfig",
     "Softness",
     "SquaredEuclidean",
     "StartsFromData",
@@ -115,6 +138,7 @@ __all__ = [
     "TemperatureSchedule",
     "VQConfig",
     "VQGradientConfig",
+    "WassersteinConfig",
     "joint_codes",
     "methods_with_codes",
     "nearest_codes",

@@ -64,6 +64,9 @@ class Quantizer(nn.Module):
     method: str = ""
     """The name in QUANTIZERS of the method that it was built by; empty for one that does not know it."""
 
+    no_geometry: str = ""
+    """Why the distance of a point to its code says nothing about what is lost, as a clause; empty where it does."""
+
     def __init__(self, dim: int, levels: Sequence[int]) -> None:
         super().__init__()
         self.dim = dim
@@ -233,6 +236,9 @@ class QuantizerConfig:
 
     has_codes: ClassVar[bool] = True
     """Whether the method has codes at all."""
+
+    training_differs: ClassVar[str] = ""
+    """Why `forward` gives other codes or vectors in training mode than in eval mode; empty where it gives the same."""
 
     @property
     def size(self) -> int:

@@ -44,6 +44,15 @@ class HasTemperature:
 class SoftQuantizer(HasTemperature, Quantizer):
     """A quantizer with a soft assignment, which approaches `assign` as the temperature falls to 0."""
 
+    temperature_scale: float = 1.0
+    """The factor on τ in the logits −d²/(factor · τ), d² being the squared distance in the space of `continuous`."""
+
+    decodes_softly: bool = False
+    """Whether the decoder is meant for `soft` at the method's temperature, which codes alone do not determine.
+
+    `forward` gives vectors of codes in eval mode all the same.
+    """
+
     def soft_assign(self, latents: Tensor, temperature: float) -> SoftAssignment:
         """Latents [B, D, H, W] → the soft assignment of their N tokens to joint codes, in the order of (b h w)."""
         raise NotImplementedError("abstract: a method implements soft_assign")

@@ -13,6 +13,11 @@ def world_size() -> int:
     return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
 
 
+def process_number() -> int:
+    """The number of this process among those that train together, counted from 0."""
+    return distributed.get_rank() if world_size() > 1 else 0
+
+
 def mean_over_processes(tensor: Tensor) -> Tensor:
     """The mean of a tensor over all processes, which hold it in one shape; with one process, the tensor itself.
 

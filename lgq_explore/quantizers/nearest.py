@@ -76,15 +76,20 @@ def nearest(tokens: Tensor, codebook: Tensor) -> Nearest:
         offset = common_offset(codebook)
         tokens, codebook = tokens - offset, codebook - offset
         queries = beside(tokens, torch.full_like(tokens[:, 0], -0.5))
-        keys = beside(codebook, codebook.square().sum(1)).T.contiguous()
-        buffer = strip_buffer(len(tokens), len(codebook), like=tokens)
-        best = Largest.below_each_other(
-            [
-                strip.largest_products(queries[strip.rows], keys, strip.tiles_of(buffer))
-                for strip in strips(len(tokens), len(codebook), tokens.device)
-            ]
-        )
+        best = largest_products(queries, beside(codebook, codebook.square().sum(1)))
     return Nearest(best.indices, (tokens.square().sum(1) - 2 * best.values).clamp_(min=0))
+
+
+def largest_products(queries: Tensor, keys: Tensor) -> Largest:
+    """The largest product of each query [N, E] with the keys [K, E]; ties go to the lowest index."""
+    columns = keys.T.contiguous()
+    buffer = strip_buffer(len(queries), len(keys), like=queries)
+    return Largest.below_each_other(
+        [
+            strip.largest_products(queries[strip.rows], columns, strip.tiles_of(buffer))
+            for strip in strips(len(queries), len(keys), queries.device)
+        ]
+    )
 
 
 def sums_by_code(tokens: Tensor, codes: Tensor, codebook_size: int) -> Tensor:

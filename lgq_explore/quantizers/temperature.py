@@ -11,7 +11,9 @@ from torch import Tensor
 from lgq_explore.errors import InputError
 
 SHAPES = ("linear", "cosine", "exponential", "constant")
-UNITS = ("absolute", "per_dimension", "effective_codes")
+UNITS = ("absolute", "per_dimension", "effective_codes", "likelihood")
+SOLVED_UNITS = ("effective_codes", "likelihood")
+"""Units in which a temperature follows from the tokens of training."""
 BISECTIONS = 40
 
 LOWEST, HIGHEST = 1e-30, 1e30
@@ -24,7 +26,8 @@ class TemperatureSchedule:
 
     unit: `absolute` is τ itself, in units of squared distance summed over D. `per_dimension` is τ/D. `effective_codes`
     is the number exp(mean H(p)) of codes that share a token, for which τ is solved; the shape exponential suits it,
-    such as 16 → 1.1.
+    such as 16 → 1.1. `likelihood` is τ in units of the temperature of the highest likelihood on the batch's tokens, for
+    which τ is solved, too (see `solved_temperature`).
     """
 
     start: float = 1.0  # in `unit`
@@ -43,6 +46,11 @@ class TemperatureSchedule:
                 raise ValueError(
                     f"{name} is {value!r}: in unit {self.unit} it must be above {lowest:g} and below {HIGHEST:g}"
                 )
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether τ is solved for on tokens."""
+        return self.unit in SOLVED_UNITS
 
     def at(self, progress: float) -> float:
         """The value in `unit` at `progress` in [0, 1]."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ from lgq_explore.progress import Progress
 
 from .encoding import EvaluationSet, coded_batches, evaluation_set
 from .run import Run, TrainedTokenizer, open_run
+from .soft_decode import SoftDecode
 
 METRICS = "metrics.json"
 """The file in a run's folder that keeps the last result on its held-out split."""
@@ -55,9 +57,10 @@ def evaluate(
     of `fd` stands what it depends on: reference set, crop, resize and network.
     `bits_per_pixel` is the entropy over f² pixels. If a token has several codes, usage is that of their tuples, and
     `groups` has the usage of each group's own codes, by the group's number. Of a method without codes, all that is said
-    of codes is None, and `codebook_size` 0. `weights` is `ema` where they are an
-    average over steps, else `last`. `pandas.json_normalize` makes a table of several results, with columns such as
-    `fd.value`.
+    of codes is None, and `codebook_size` 0. Pictures are decoded from codes; of a method whose decoder is meant for
+    weighted sums of code vectors, `soft_decode` has the same metrics of pictures that are decoded from these, which no
+    bits of codes belong to. `weights` is `ema` where they are an average over steps, else `last`.
+    `pandas.json_normalize` makes a table of several results, with columns such as `fd.value`.
 
     A whole result on the held-out split is kept in the run's folder, where it can be written (`kept_metrics`).
 
@@ -71,8 +74,7 @@ def evaluate(
     run = run if isinstance(run, Run) else open_run(run)
     trained, chosen = run.trained(), evaluation_set(run, data, crops)
     settings = PictureMetricSettings(fd_features, str(there), _in_words(chosen))
-    metrics = picture_metrics(settings, without)
-    result = _measured(run, trained, chosen, metrics, there, progress)
+    result = _measured(run, trained, chosen, partial(picture_metrics, settings, without), there, progress)
     if chosen.split == "held out" and not without:
         _keep(run, trained.digest, result)
     return result
@@ -91,13 +93,13 @@ def _measured(
     run: Run,
     trained: TrainedTokenizer,
     chosen: EvaluationSet,
-    metrics: Sequence[PictureMetric],
+    make_metrics: Callable[[], Sequence[PictureMetric]],
     device: torch.device,
     progress: bool,
 ) -> dict[str, Any]:
     """The result of `evaluate`, of these weights on these crops."""
     config, tokenizer = run.config, trained.on(device)
-    quantizer = tokenizer.quantizer
+    quantizer, metrics, soft_decode = tokenizer.quantizer, make_metrics(), SoftDecode(tokenizer, make_metrics)
     counts = GroupedCodeCounts(quantizer.levels) if quantizer.has_codes else None
     error, tokens = QuantizationError(), 0
     bar = Progress("evaluating", len(chosen.crops.images), "crops", shown=progress, delay=SECONDS_UNSHOWN)
@@ -107,6 +109,7 @@ def _measured(
             for metric in metrics:
                 metric.update(images, reconstructions)
             latents, codes = batch.output.latents, batch.output.coded.codes
+            soft_decode.update(images, latents)
             tokens += latents[:, 0].numel()
             if counts is not None:
                 counts.update(codes)
@@ -126,7 +129,7 @@ def _measured(
         **_usage_numbers(usage),
         "bits_per_pixel": None if usage is None else bits_per_pixel(usage.entropy_bits, config.backbone.factor),
         "gini": None if usage is None else usage.gini,
-        "quantization_error": None if usage is None else error.compute().value,
+        "quantization_error": None if usage is None or quantizer.no_geometry else error.compute().value,
         "seed": config.seed,
         "steps": trained.finished_steps,
         "recipe_hash": config.recipe_hash,
@@ -135,6 +138,7 @@ def _measured(
         "weights": run.kind_of_weights,
         "device": model_of(device),
         "groups": {} if counts is None else _by_number(counts.group_usages()),
+        **soft_decode.numbers(),
     }
 
 

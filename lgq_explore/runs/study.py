@@ -104,6 +104,11 @@ class Study:
             raise InputError(f"{name} has no codes, as nothing is quantized: look at a run of another method")
         return joint_codes(torch.from_numpy(self.encoding.codes), self.quantizer.levels).flatten().numpy()
 
+    def require_geometry(self) -> None:
+        """Raise InputError if the distance of a token to its code says nothing, since they lie in no common space."""
+        if why := self.quantizer.no_geometry:
+            raise InputError(f"{printable(self.name)} has no geometry: {why}; look at a run of another method")
+
     @cached_property
     def codes_only(self) -> Study:
         """The same study without pictures and latents, for analyses that look at codes alone. Many fit the memory."""

@@ -9,7 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from lgq_explore.models import Tokenizer
-from lgq_explore.quantizers import QUANTIZERS, Quantizer, QuantizerConfig, StartsFromData, VQConfig
+from lgq_explore.quantizers import (
+    QUANTIZERS,
+    Quantizer,
+    QuantizerConfig,
+    StartsFromData,
+    VQConfig,
+    methods_with_codes,
+)
 from lgq_explore.runs.encoding import encode_pictures
 from lgq_explore.runs.run import TrainedTokenizer
 from lgq_explore.runs.study import Study
@@ -34,6 +41,11 @@ def colour_tokenizer(colours: list[list[float]]) -> Tokenizer:
     with torch.no_grad():
         encoder.weight.copy_(torch.eye(3)[:, :, None, None].expand(-1, -1, FACTOR, FACTOR) / FACTOR**2)
     return Tokenizer(encoder, quantizer, Painter()).eval()
+
+
+def methods_with_geometry() -> list[str]:
+    """The names in QUANTIZERS of methods with codes, in which the distance of a token to its code has a meaning."""
+    return [name for name in methods_with_codes() if not QUANTIZERS[name].for_codebook_size(16).build(4).no_geometry]
 
 
 def method_tokenizer(method: str, size: int = 64, dim: int = 4) -> Tokenizer:

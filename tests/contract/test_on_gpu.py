@@ -7,10 +7,7 @@ import torch
 from torch import Tensor
 
 from lgq_explore.contract.method import DIM, Method, clear_positions, random_latents
-from lgq_explore.quantizers import QUANTIZERS, methods_with_codes
-from tests.planted_methods import PLANTED
-
-CONFIGS = [*(QUANTIZERS[name] for name in methods_with_codes()), *PLANTED.values()]
+from tests.contract.configs import CONFIGS
 
 pytestmark = pytest.mark.gpu
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lgq_explore.contract import Promise, check_quantizer, promises, training
-from lgq_explore.quantizers import QUANTIZERS, NoneConfig, methods_with_codes
-from tests.planted_methods import PLANTED
+from lgq_explore.quantizers import QUANTIZERS, NoneConfig
+from tests.contract.configs import CONFIGS
 
-CONFIGS = [*(QUANTIZERS[name] for name in methods_with_codes()), *PLANTED.values()]
 PROMISES = [
     pytest.param(promise, marks=pytest.mark.slow if promise.holds in training.CHECKS else [])
     for config in CONFIGS

@@ -36,7 +36,7 @@ from lgq_explore.quantizers import (
     TemperatureSchedule,
     VQConfig,
     joint_codes,
-    lgq,
+    mixture,
     soft_assign,
 )
 from lgq_explore.runs.config import TrainConfig, config_to_json
@@ -54,9 +54,14 @@ from lgq_explore.training.step.compilation import compiled
 
 STEPS = 8
 EFFECTIVE_CODES = TemperatureSchedule(8.0, 1.5, "exponential", "effective_codes")
+LIKELIHOOD = TemperatureSchedule(1.0, 0.5, unit="likelihood")
 METHODS = {
     "lgq": LGQConfig(32),
     "lgq, batch norm, effective codes": LGQConfig(32, EFFECTIVE_CODES, norm="batch"),
+    "lgq, prior, split, likelihood": LGQConfig(
+        32, LIKELIHOOD, learned_prior=True, estimator="split", distance="cosine", gain_floor=0.05
+    ),
+    "lgq, widths, revival": LGQConfig(32, learned_widths=True, revival=0.7, cell_means=0.5),
     "vq with restarts": VQConfig(32, decay=0.5, restart_below=0.5),
     "fsq": FSQConfig((5, 5)),
 }
@@ -572,7 +577,7 @@ def test_latents_that_are_no_numbers_are_told_as_a_step_that_diverged(
     def spoilt(*tables: Tensor, **settings: object) -> NoReturn:
         return soft_assign(torch.full_like(tables[0], math.nan), *tables[1:], **settings)
 
-    monkeypatch.setattr(lgq, "soft_assign", spoilt)
+    monkeypatch.setattr(mixture, "soft_assign", spoilt)
     with pytest.raises(InputError, match=r"the loss is nan.* at step 1: lower learning_rate") as error:
         train(recipe(), tmp_path / "run", progress=False)
     assert len(str(error.value).splitlines()) == 1

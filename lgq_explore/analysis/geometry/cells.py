@@ -61,8 +61,10 @@ def code_cells(
     centres; each token then takes the nearest in Euclidean distance.
 
     Raises:
-        InputError: more codes than can be listed, a codebook of another width, or what `latent_density` refuses.
+        InputError: more codes than can be listed, codes without a geometry, a codebook of another width, or what
+            `latent_density` refuses.
     """
+    study.require_geometry()
     points, codes = study.points, None
     if codebook is None:
         codebook, codes = study.code_points, torch.from_numpy(study.codes)

@@ -90,9 +90,10 @@ def kmeans_codebooks(
     restarts.
 
     Raises:
-        InputError: a study without a run, unless in_hindsight, fewer than 1 restart, or no more different tokens than
-            codes.
+        InputError: a study without a run, unless in_hindsight, codes without a geometry, fewer than 1 restart, or no
+            more different tokens than codes.
     """
+    study.require_geometry()
     if restarts < 1:
         raise InputError(f"restarts is {restarts}: give at least 1")
     points = (study.points if in_hindsight else study.training_points).float().numpy()

@@ -72,8 +72,9 @@ def fit_grid(
     codebook was fitted to others: the comparison favours the grid.
 
     Raises:
-        InputError: levels that make no grid.
+        InputError: levels that make no grid, or codes without a geometry.
     """
+    study.require_geometry()
     tokens, size = study.points, study.quantizer.codebook_size
     try:
         config = FSQConfig.for_codebook_size(size) if levels is None else FSQConfig(tuple(levels))

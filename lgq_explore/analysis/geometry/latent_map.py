@@ -116,8 +116,10 @@ def latent_map(
     `rounding`. report: receives a sentence for each step that takes long.
 
     Raises:
-        InputError: another method or space, more codes than can be listed, or a grid that was fitted to other tokens.
+        InputError: another method or space, more codes than can be listed, codes without a geometry, or a grid that
+            was fitted to other tokens.
     """
+    study.require_geometry()
     if method not in METHODS:
         raise InputError(f"method is {method!r}: choose one of {', '.join(METHODS)}")
     if space not in SPACES:

@@ -90,6 +90,8 @@ def end_colder(config: TrainConfig, cold_enough: float | None, gap: str) -> Chan
     if schedule.unit == "effective_codes":
         end = 1 + (min(schedule.end, EFFECTIVE_START) - 1) / 10
         return Change("End with fewer codes that share a token.", _schedule({"end": f"{end:.3g}", **shape}))
+    if schedule.unit == "likelihood":
+        return Change("End colder than is likeliest.", _schedule({"end": f"{schedule.end / 10:.3g}", **shape}))
     end = cold_enough / (config.backbone.dim if schedule.unit == "per_dimension" else 1)
     words = f"End the schedule colder: with today's codebook the gap is under {gap} from τ = {cold_enough:.2g} down."
     return Change(words, _schedule({"end": f"{_rounded_down(end):g}", **shape}))

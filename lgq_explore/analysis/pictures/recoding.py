@@ -55,8 +55,9 @@ def recoded(study: Study, codebook: Tensor) -> Study:
     they were, and have never seen these codes.
 
     Raises:
-        InputError: a codebook of another width, or with fewer than 2 codes.
+        InputError: codes without a geometry, a codebook of another width, or with fewer than 2 codes.
     """
+    study.require_geometry()
     width = study.points.shape[1]
     if codebook.ndim != 2 or codebook.shape[1] != width or len(codebook) < 2:
         raise InputError(f"the codebook has shape {list(codebook.shape)}: give [K, {width}], K at least 2")

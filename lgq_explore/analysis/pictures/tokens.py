@@ -29,6 +29,9 @@ def token_table(study: Study) -> pd.DataFrame:
     """
     encoding = study.encoding
     own = to_tokens(study.quantizer.discrete(torch.from_numpy(encoding.codes)))
+    squared_distance = (study.points.double() - own.double()).square().sum(1).numpy()
+    if study.quantizer.no_geometry:
+        squared_distance = np.full_like(squared_distance, np.nan)
     images, rows, columns = np.indices((len(encoding), *encoding.codes.shape[2:])).reshape(3, -1)
     return TOKEN_TABLE.frame(
         {
@@ -37,7 +40,7 @@ def token_table(study: Study) -> pd.DataFrame:
             "row": rows,
             "column": columns,
             "code": study.codes,
-            "squared_distance": (study.points.double() - own.double()).square().sum(1).numpy(),
+            "squared_distance": squared_distance,
             "pixel_error": _pixel_errors(study).reshape(-1),
         }
     )
@@ -55,11 +58,11 @@ def distortion(tokens: pd.DataFrame, codebook_size: int) -> pd.DataFrame:
     if tokens.empty:
         raise InputError("the table holds 0 tokens: encode at least one picture first")
     checked_codes(tokens["code"].unique().tolist(), codebook_size)
-    sums = tokens.groupby("code")[["squared_distance", "pixel_error"]].sum()
+    sums = tokens.groupby("code")[["squared_distance", "pixel_error"]].sum(min_count=1)  # NaN where all are
     sums.insert(0, "count", tokens.groupby("code").size())
     sums = sums.reindex(range(codebook_size), fill_value=0)
-    totals = sums.sum()
-    shares = sums / totals.where(totals > 0, 1)
+    totals = sums.sum(skipna=False)
+    shares = sums / totals.mask(totals == 0, 1)
     return DISTORTION.frame(
         {
             "code": np.arange(codebook_size),

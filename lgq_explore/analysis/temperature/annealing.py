@@ -29,7 +29,7 @@ from torch import Tensor
 
 from lgq_explore.errors import InputError
 from lgq_explore.frames.temperature import ANNEALED_STATES, BIFURCATIONS, SPLIT_TEMPERATURES, annealed_centres
-from lgq_explore.quantizers import to_tokens
+from lgq_explore.quantizers import SquaredEuclidean, to_tokens
 from lgq_explore.quantizers.initialization import OnRound, unheard
 from lgq_explore.quantizers.soft_assignment.tiles import strips
 from lgq_explore.quantizers.temperature import require_temperature
@@ -235,20 +235,23 @@ def bifurcations(study: Study, tokens: int = TOKENS, seed: int = 0) -> pd.DataFr
     newest weights.
 
     Raises:
-        InputError: a study without temperature, run or snapshots.
+        InputError: a study without temperature, run or snapshots, or with codes of different weights or widths.
     """
     quantizer, run = require_soft(study.quantizer), study.require_run()
+    if not isinstance(quantizer.metric, SquaredEuclidean):
+        raise InputError(f"codes are chosen by {quantizer.metric.name}: codes split as said here where all are alike")
     if not study.snapshots:
         raise InputError(f"{run.path} holds no snapshots of its codebook: train it further")
     with torch.no_grad():
         points = to_tokens(quantizer.continuous(sample_latents(study.latents, tokens, seed))).double()
-    critical, history = critical_temperature(points), run.history()
+    scale, history = quantizer.temperature_scale, run.history()
+    critical = critical_temperature(points) / scale
     rows = []
     for step in sorted(study.snapshots):
         temperature = temperature_at(history, step)
         codebook = study.quantizer_at(step).code_points().double()
-        split = split_temperatures(points, codebook, temperature)["split_temperature"]
-        state, _ = _state(points, codebook, temperature)
+        split = split_temperatures(points, codebook, scale * temperature)["split_temperature"] / scale
+        state, _ = _state(points, codebook, scale * temperature)
         rows.append(
             {
                 "step": step,

@@ -96,7 +96,7 @@ class TemperatureProbe:
     @cached_property
     def critical_temperature(self) -> float:
         """τ_c of the tokens."""
-        return critical_temperature(self._tokens())
+        return critical_temperature(self._tokens()) / self.quantizer.temperature_scale
 
     def sweep(self, temperatures: Sequence[float]) -> pd.DataFrame:
         """`softness_summary` of each temperature, one row each, ascending: `frames.temperature.SWEEP`."""

@@ -54,7 +54,7 @@ def can_start_otherwise(method: str) -> bool:
 class ToySetting:
     """The mixture, the method that learns it, and the recipe, which is the same for all methods.
 
-    peakedness, usage: weights of LGQ's regularizers. usage_form: published or unbiased. temperature: LGQ's schedule.
+    peakedness, usage: weights of LGQ's regularizers. usage_form: one of `USAGE_FORMS`. temperature: LGQ's schedule.
     initialization: one of `INITIALIZATIONS` in lgq_explore.quantizers.initialization; empty for the method's own.
     Methods without one of these settings ignore it.
     """

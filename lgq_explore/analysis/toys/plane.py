@@ -15,9 +15,10 @@ from torch import Tensor
 from lgq_explore.errors import InputError
 from lgq_explore.frames.toys import HARD_CODES, SOFT_CODES
 from lgq_explore.quantizers import LGQConfig, Quantizer
-from lgq_explore.quantizers.methods.lgq import LGQ, usage_regularizers
+from lgq_explore.quantizers.methods.lgq import LGQ
 from lgq_explore.quantizers.plain_tokens import as_latents, code_vectors, codes_of
 from lgq_explore.quantizers.temperature import require_temperature
+from lgq_explore.quantizers.usage_regularizers import usage_regularizers
 
 from ..temperature.annealing import DISTINCT
 

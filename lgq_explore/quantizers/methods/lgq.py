@@ -12,6 +12,19 @@ c [K, D] and temperature τ:
 p are the responsibilities of an isotropic Gaussian mixture with variance τ/2 and equal weights; the free energy
 F_n = −τ log Σ_k exp(−d²_nk/τ) obeys 0 ≤ min_k d²_nk − F_n ≤ τ log K. The decoder's gradient reaches the encoder through
 dq/dz = (2/τ) Cov_p(c), not through the identity: its mean diagonal is reported as the encoder gain.
+
+This is the default. Each of these settings changes one part of it:
+
+    estimator    the paths of the decoder's gradient, and L_quant (see `estimators`)
+    usage_form   L_usage in another form (see `usage_regularizers`)
+    cell_means   γ of a term in L_quant that moves each chosen code to the mean of its cell
+    revival      dead centres begin anew at tokens far from all others (see `revival`)
+    distance     cosine: tokens and centres are of length 1, and logits cos/τ, as in the authors' code
+                 (github.com/KurbanIntelligenceLab/LGQ at 9d78742), whose decoder however sees centres of any length
+    learned_widths, learned_prior
+                 a width s_k and a weight π_k of each component (see `weighted_mixture`). The authors' widths, too,
+                 divide d² by s_k, and lack the normaliser −(D/2) log s_k: there a code grows with its width
+    gain_floor   a temperature that is solved for is raised until the median encoder gain is this high
 """
 
 from __future__ import annotations
@@ -19,33 +32,36 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..assignment import SoftAssignment, Softness, common_offset
+from ..assignment import SoftAssignment, Softness
 from ..base import (
     UNSOLVED,
     QuantizerOutput,
     VectorQuantizerConfig,
     left_out_of_hash_at,
-    straight_through,
     to_grid,
     to_tokens,
 )
-from ..capabilities import SoftQuantizer, StartsFromData, TakesCodebooks, require_vectors
-from ..distributed_mean import mean_over_processes, world_size
+from ..capabilities import StartsFromData, TakesCodebooks, require_vectors
+from ..components import EqualComponents, LearnedComponents
+from ..estimators import ESTIMATORS, Estimate, cell_means_loss, paper_estimate, split_estimate
 from ..initialization import INITIALIZATIONS, OnRound, initial_codebook, start_levels, tokens_needed, unheard
-from ..soft_assignment.autograd import soft_assign
-from ..temperature import TemperatureSchedule, temperature_for
+from ..mixture import Mixture
+from ..revival import Revival
+from ..solved_temperature import FollowsSchedule
+from ..temperature import SOLVED_UNITS, TemperatureSchedule
+from ..token_norm import NORMS, fewest_tokens, start_norm, token_norm
+from ..usage_regularizers import USAGE_FORMS, usage_regularizers
 
-NORMS = ("layer", "batch", "none")
-USAGE_FORMS = ("published", "unbiased")
-CALIBRATION_TOKENS = 256  # at most, and
-CALIBRATION_PAIRS = 2**22  # of tokens and codes, at most
-CALIBRATION_STEPS = 10
+REPORTED_FORMS = ("published", "unbiased")
+DISTANCES = ("squared", "cosine")
+COSINE_SCALE = 2.0
+"""On the unit sphere |z − c|² = 2 (1 − cos), so that cos/τ is −|z − c|²/(2τ) but for a constant."""
 NEGLIGIBLE_GAIN = 0.01
 
 
@@ -63,7 +79,16 @@ class LGQConfig(VectorQuantizerConfig):
     temperature: TemperatureSchedule = field(default_factory=TemperatureSchedule)
     norm: str = "layer"  # of the tokens over D: layer (as published), batch (running standardisation), none
     initialization: str = "kmeans++"
-    usage_form: str = "published"  # published: depends on the number of tokens; unbiased: does not
+    usage_form: str = "published"  # one of USAGE_FORMS
+    estimator: str = left_out_of_hash_at("paper")  # one of ESTIMATORS: the paths from the decoder to the encoder
+    identity_share: float = left_out_of_hash_at(0.5)  # α of the estimator mixture: 0 is paper, 1 is split
+    commitment: float = left_out_of_hash_at(0.25)  # β of the estimators split and mixture
+    distance: str = left_out_of_hash_at("squared")  # one of DISTANCES
+    learned_widths: bool = left_out_of_hash_at(False)  # s of each code, relative to the others
+    learned_prior: bool = left_out_of_hash_at(False)  # π of each code, a moving average of its usage
+    cell_means: float = left_out_of_hash_at(0.0)  # γ of a pull on the chosen codes to the means of their cells
+    revival: float = left_out_of_hash_at(0.0)  # share of the steps, from the first, in which dead centres are revived
+    gain_floor: float = left_out_of_hash_at(0.0)  # median encoder gain under which a solved temperature is raised
     drop: float = left_out_of_hash_at(0.0)  # share of a token's largest responsibility under which others count as 0
 
     def __post_init__(self) -> None:
@@ -72,6 +97,17 @@ class LGQConfig(VectorQuantizerConfig):
         self._require_choice("initialization", INITIALIZATIONS)
         start_levels(self.initialization, self.codebook_size)  # raises where K makes no grid
         self._require_choice("usage_form", USAGE_FORMS)
+        self._require_choice("estimator", ESTIMATORS)
+        self._require("identity_share", 0 <= self.identity_share <= 1, "give a share in [0, 1]")
+        self._require("commitment", 0 <= self.commitment < float("inf"), "give a finite number of at least 0")
+        self._require("cell_means", 0 <= self.cell_means < float("inf"), "give a finite number of at least 0")
+        self._require("revival", 0 <= self.revival <= 1, "give a share of the steps in [0, 1]; 0 is never")
+        self._require_choice("distance", DISTANCES)
+        self._require("gain_floor", 0 <= self.gain_floor < 1, "give a share in [0, 1); straight-through has 1")
+        is_solved, units = self.temperature.is_solved, " or ".join(SOLVED_UNITS)
+        self._require("gain_floor", is_solved or not self.gain_floor, f"it needs a temperature in unit {units}")
+        by_likelihood = self.temperature.unit == "likelihood"
+        self._require("learned_widths", not (self.learned_widths and by_likelihood), "unit likelihood has equal ones")
         self._require("drop", 0 <= self.drop < 1, "give a share in [0, 1); 0 is exact")
 
     def temperatures(self, dim: int) -> tuple[float, float]:
@@ -79,12 +115,17 @@ class LGQConfig(VectorQuantizerConfig):
         return first or UNSOLVED, last or UNSOLVED
 
     @property
+    def straight_share(self) -> float:
+        """α, the share of the decoder's gradient that goes straight through to the encoder."""
+        return {"paper": 0.0, "split": 1.0}.get(self.estimator, self.identity_share)
+
+    @property
     def normalizes(self) -> bool:
         return self.norm != "none"
 
     @property
     def fewest_tokens(self) -> int:
-        return 2 if self.norm == "batch" else 1  # a single token has no variance
+        return fewest_tokens(self.norm)
 
     def for_raw_tokens(self, dim: int) -> Self:
         # A LayerNorm over few dimensions leaves hardly any of them; over two, two points.
@@ -102,45 +143,39 @@ class LGQPaperConfig(LGQConfig):
     initialization: str = "random"
 
 
-class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
+class LGQ(StartsFromData, TakesCodebooks, FollowsSchedule):
     """Learnable Geometric Quantization of latents [B, D, H, W] with K centres."""
-
-    solved_temperature: Tensor
-    steps_since_solved: Tensor
 
     def __init__(self, dim: int, config: LGQConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(dim, [config.codebook_size])
         self.config, self.method = config, config.method
         self.init_tokens = tokens_needed(config.codebook_size)
-        self.norm = _norm(config.norm, dim)
+        self.temperature_scale = COSINE_SCALE if config.distance == "cosine" else 1.0
+        self.norm = token_norm(config.norm, dim)
         self.centres = nn.Parameter(torch.randn(config.codebook_size, dim, generator=generator))
-        self._scheduled = config.temperature.at(0.0)
-        if config.temperature.unit == "effective_codes":
-            # Buffers, so that a resumed run continues with the same temperature. Their values are at hand as numbers,
-            # too, so that no step waits for the device to read them.
-            self._solved, self._since_solved = UNSOLVED, CALIBRATION_STEPS
-            self.register_buffer("solved_temperature", torch.tensor(UNSOLVED, dtype=torch.float64))
-            self.register_buffer("steps_since_solved", torch.tensor(CALIBRATION_STEPS))
-
-    @property
-    def scheduled_temperature(self) -> float:
-        known = self.config.temperature.absolute(self._scheduled, self.dim)
-        return self._solved if known is None else known
+        self._learns_directions = config.distance == "cosine"
+        self._follow(config.temperature, config.gain_floor)
+        self.components = _components(config)
+        self.components.at(self.temperature * self.temperature_scale)
+        self.metric = self.components.metric
+        self.revival = Revival(config.codebook_size) if config.revival > 0 else None
+        self._progress = 0.0
 
     @property
     def lattice(self) -> tuple[int, ...]:
         return start_levels(self.config.initialization, self.config.codebook_size, self.dim)
 
+    @property
+    def mixture(self) -> Mixture:
+        return self.components.mixture(self._on_sphere(self.centres) if self._learns_directions else self.centres)
+
     def anneal(self, progress: float) -> None:
-        self._scheduled = self.config.temperature.at(progress)
+        super().anneal(progress)
+        self._progress = progress
 
     @torch.no_grad()
     def initialize(self, tokens: Tensor, generator: torch.Generator | None = None, on_round: OnRound = unheard) -> None:
-        if isinstance(self.norm, nn.BatchNorm1d):
-            self.norm.running_mean, self.norm.running_var = tokens.mean(0), tokens.var(0)
-            tokens = functional.batch_norm(tokens, self.norm.running_mean, self.norm.running_var, eps=self.norm.eps)
-        else:
-            tokens = self.norm(tokens)
+        tokens = self._on_sphere(start_norm(self.norm, tokens))
         initialization = self.config.initialization
         self.centres.copy_(initial_codebook(tokens, self.codebook_size, initialization, generator, on_round))
 
@@ -148,94 +183,110 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
         return to_grid(self._normalized(latents), latents)
 
     def codebooks(self) -> list[Tensor]:
-        return [self.centres.detach()]
+        return [self.mixture.codes.detach()]
+
+    def distances(self, points: Tensor) -> Tensor:
+        return self.mixture.energies(points)
+
+    def assign(self, points: Tensor, allowed: Tensor | None = None) -> Tensor:
+        if allowed is None:
+            return self.mixture.nearest(points)[:, None]
+        codes = self.allowed_codes(allowed)
+        return codes[self.mixture.only(codes).nearest(points)][:, None]
 
     def forward(self, latents: Tensor) -> QuantizerOutput:
         tokens = self._normalized(latents)
         if not self.training:
             codes = to_grid(self.assign(tokens), latents)
             return QuantizerOutput(self.lookup(codes), codes)
+        if self.revival is not None and self._progress < self.config.revival:
+            self.revival.revive(self.centres, tokens, self.mixture)
         self._calibrate(tokens)
         temperature = self.temperature
-        assignment = self._assign(tokens, temperature, finite=True)  # otherwise the loss is not, which is looked at
-        quantized = straight_through(self.centres[assignment.codes], gradient_of=self._expected(assignment))
-        usage = usage_regularizers(assignment)
+        self.components.at(temperature * self.temperature_scale)
+        mixture = self.mixture
+        assignment = self._assign(mixture, tokens, temperature, finite=True)  # otherwise the loss is not, which is seen
+        estimate, usage = self._estimate(mixture, tokens, assignment, temperature), usage_regularizers(assignment)
+        self.components.follow(assignment.usage)
         return QuantizerOutput(
-            quantized=to_grid(quantized, latents),
+            quantized=to_grid(estimate.quantized, latents),
             codes=to_grid(assignment.codes[:, None], latents),
             losses={
-                "quantization": (quantized - tokens).square().mean(),
+                "quantization": estimate.loss + self._pull(mixture, tokens, assignment),
                 "peakedness": 1 - assignment.s2.mean(),
                 "usage": usage[self.config.usage_form],
             },
             diagnostics={
                 "temperature": torch.tensor(temperature, dtype=torch.float64),
-                **self._diagnose(tokens, assignment, temperature),
-                **{f"usage_{form}": value.detach() for form, value in usage.items()},
+                **self._diagnose(mixture, tokens, assignment, temperature),
+                **{f"usage_{form}": usage[form].detach() for form in (*REPORTED_FORMS, self.config.usage_form)},
             },
         )
 
     def soft_assign(self, latents: Tensor, temperature: float) -> SoftAssignment:
-        """`out` [N, D + 1] is the expectation of [c, |c|²], with c measured from `_origin`."""
-        return self._assign(self._normalized(latents), temperature)
+        """`out` [N, D + 1] is the expectation of [c, |c|²], with c measured from `mixture.origin`."""
+        return self._assign(self.mixture, self._normalized(latents), temperature)
 
     def soft(self, latents: Tensor, temperature: float) -> Tensor:
-        return to_grid(self._expected(self.soft_assign(latents, temperature)), latents)
+        return to_grid(self.mixture.expected(self.soft_assign(latents, temperature)), latents)
 
     @torch.no_grad()
     def softness(self, latents: Tensor, temperature: float) -> Softness:
-        tokens = self._normalized(latents)
-        return self._softness(tokens, self._assign(tokens, temperature), temperature)
+        tokens, mixture = self._normalized(latents), self.mixture
+        return self._softness(mixture, tokens, self._assign(mixture, tokens, temperature), temperature)
 
     def with_codebooks(self, codebooks: Sequence[Tensor]) -> Self:
         codebook = require_vectors(codebooks, self.dim)
         other = copy.deepcopy(self)
         other.levels = (len(codebook),)
         other.centres = nn.Parameter(codebook.to(self.centres).clone())
+        other._learns_directions = False  # the codes are as given
+        if len(codebook) != len(self.centres):
+            other.components = self.components.made_equal(len(codebook))
+            other.revival = self.revival and Revival(len(codebook)).to(self.revival.shares)
         return other
 
     def _normalized(self, latents: Tensor) -> Tensor:
         # Distances are taken in float32: under bfloat16 autocast up to 3 % of the codes would flip.
-        return self.norm(to_tokens(latents).to(torch.promote_types(latents.dtype, torch.float32)))
+        return self._on_sphere(self.norm(to_tokens(latents).to(torch.promote_types(latents.dtype, torch.float32))))
 
-    def _origin(self) -> Tensor:
-        """The origin [D] from which centres and tokens are measured, to reduce rounding errors."""
-        return common_offset(self.centres)
+    def _on_sphere(self, vectors: Tensor) -> Tensor:
+        """Vectors [N, D], of length 1 where the distance is that of directions."""
+        return functional.normalize(vectors, dim=1) if self.config.distance == "cosine" else vectors
 
-    def _assign(self, tokens: Tensor, temperature: float, finite: bool = False) -> SoftAssignment:
+    def _assign(self, mixture: Mixture, tokens: Tensor, temperature: float, finite: bool = False) -> SoftAssignment:
         """Tokens [N, D], normalised → their soft assignment, as `soft_assign` describes it."""
-        origin = self._origin()
-        centres, tokens = self.centres - origin, tokens - origin
-        keys = torch.cat([centres, centres.square().sum(1, keepdim=True)], dim=1)
-        queries = torch.cat([2 * tokens, -torch.ones_like(tokens[:, :1])], dim=1) / temperature
-        return soft_assign(queries, keys, keys, drop=self.config.drop, finite=finite)
+        return mixture.assign(tokens, temperature * self.temperature_scale, self.config.drop, finite)
 
-    def _expected(self, assignment: SoftAssignment) -> Tensor:
-        """q_soft [N, D]."""
-        return assignment.out[:, :-1] + self._origin()
+    def _softness(self, mixture: Mixture, tokens: Tensor, assignment: SoftAssignment, temperature: float) -> Softness:
+        softness = mixture.softness(tokens, assignment, temperature * self.temperature_scale)
+        return replace(softness, temperature=temperature)
 
-    @torch.no_grad()
-    def _softness(self, tokens: Tensor, assignment: SoftAssignment, temperature: float) -> Softness:
-        origin, hard = self._origin(), self.centres[assignment.codes]
-        mean, mean_square, chosen = assignment.out[:, :-1], assignment.out[:, -1], hard - origin
-        # Logits leave out |z|², which all codes have in common.
-        mean_logit = (2 * ((tokens - origin) * mean).sum(1) - mean_square) / temperature
-        largest_logit = (2 * ((tokens - origin) * chosen).sum(1) - chosen.square().sum(1)) / temperature
-        return Softness(
-            temperature=temperature,
-            codes=assignment.codes,
-            log_largest=(largest_logit - assignment.lse).clamp(max=0),
-            entropy=(assignment.lse - mean_logit).clamp(min=0),
-            encoder_gain=encoder_gain(assignment, temperature),
-            soft=mean + origin,
-            hard=hard.clone(),
-        )
+    def _estimate(self, mixture: Mixture, tokens: Tensor, assignment: SoftAssignment, temperature: float) -> Estimate:
+        """The chosen codes with the estimator's gradient, and its L_quant."""
+        config, hard = self.config, mixture.codes[assignment.codes]
+        paper = paper_estimate(tokens, hard, mixture.expected(assignment))
+        if config.estimator == "paper":
+            return paper
+        # The regularizers reach the encoder, and q_soft must not: so its tokens are assigned a second time.
+        unheard_by_tokens = self._assign(mixture, tokens.detach(), temperature, finite=True)
+        split = split_estimate(tokens, hard, mixture.expected(unheard_by_tokens), config.commitment)
+        return split if config.estimator == "split" else paper.mixed_with(split, config.straight_share)
+
+    def _pull(self, mixture: Mixture, tokens: Tensor, assignment: SoftAssignment) -> Tensor | float:
+        """What the centres of cells are pulled to their means by."""
+        if self.config.cell_means == 0:
+            return 0.0
+        return self.config.cell_means * cell_means_loss(tokens, mixture.codes[assignment.codes])
 
     @torch.no_grad()
-    def _diagnose(self, tokens: Tensor, assignment: SoftAssignment, temperature: float) -> dict[str, Tensor]:
-        softness = self._softness(tokens, assignment, temperature)
-        gain = softness.encoder_gain
-        free_energy = ((tokens - softness.hard).square().sum(1) - softness.free_energy_gap).mean()
+    def _diagnose(
+        self, mixture: Mixture, tokens: Tensor, assignment: SoftAssignment, temperature: float
+    ) -> dict[str, Tensor]:
+        softness = self._softness(mixture, tokens, assignment, temperature)
+        gain = softness.encoder_gain.lerp(torch.ones_like(softness.encoder_gain), self.config.straight_share)
+        energies = mixture.energies_of(tokens, assignment.codes) / self.temperature_scale
+        free_energy = (energies - softness.free_energy_gap).mean()
         return {
             "effective_codes": softness.entropy.mean().exp(),
             "encoder_gain_mean": gain.mean(),
@@ -245,57 +296,8 @@ class LGQ(StartsFromData, TakesCodebooks, SoftQuantizer):
             "free_energy_per_dimension": free_energy / self.dim,
         }
 
-    @torch.no_grad()
-    def _calibrate(self, tokens: Tensor) -> None:
-        """Every CALIBRATION_STEPS steps, solve the temperature for the schedule's number of effective codes."""
-        if self.config.temperature.unit != "effective_codes":
-            return
-        self._since_solved += 1
-        self.steps_since_solved.fill_(self._since_solved)
-        if self._since_solved < CALIBRATION_STEPS:
-            return
-        # Spread over the whole batch; a fixed stride could pick a single column of the grid of latents.
-        count = min(len(tokens), CALIBRATION_TOKENS, max(1, CALIBRATION_PAIRS // self.codebook_size))
-        chosen = torch.linspace(0, len(tokens) - 1, count).round().long()
-        distances = torch.cdist(tokens[chosen.to(tokens.device)], self.centres).square()
-        self._solved, self._since_solved = temperature_for(distances, self._scheduled), 0
-        self.solved_temperature.fill_(self._solved)
-        self.steps_since_solved.zero_()
 
-    def _load_from_state_dict(self, *arguments: Any, **settings: Any) -> None:
-        super()._load_from_state_dict(*arguments, **settings)
-        if self.config.temperature.unit == "effective_codes":
-            self._solved, self._since_solved = self.solved_temperature.item(), int(self.steps_since_solved)
-
-
-def usage_regularizers(assignment: SoftAssignment) -> dict[str, Tensor]:
-    """L_usage by form: `published`, K Σ_k u_k², and `unbiased` over N independent tokens, of all processes.
-
-    The published form cannot fall below (K/N) Σp²: with K ≳ N it flattens p instead of spreading the usage. The
-    unbiased (N L_usage − K mean Σp²)/(N − 1) estimates K Σ_k E[p_k]²; in a single batch it may lie below 1.
-    Neither is a mean over tokens, so processes that train together average the responsibilities, not the losses.
-    """
-    size, tokens = len(assignment.usage), len(assignment.s2) * world_size()
-    published = size * mean_over_processes(assignment.usage).square().sum()
-    unbiased = (tokens * published - size * mean_over_processes(assignment.s2.mean())) / max(1, tokens - 1)
-    return {"published": published, "unbiased": unbiased}
-
-
-def encoder_gain(assignment: SoftAssignment, temperature: float) -> Tensor:
-    """Mean diagonal of dq/dz = (2/τ) Cov_p(c) per token, [N]: the share of the decoder's gradient for the encoder.
-
-    The straight-through estimator has gain 1. Computed from the expectation of [c, |c|²], `assignment.out` [N, D + 1].
-    """
-    mean, mean_square = assignment.out[:, :-1], assignment.out[:, -1]
-    variance = (mean_square - mean.square().sum(1)).clamp(min=0)
-    return 2 * variance / (temperature * mean.shape[1])
-
-
-def _norm(norm: str, dim: int) -> nn.Module:
-    match norm:
-        case "layer":
-            return nn.LayerNorm(dim)
-        case "batch":
-            return nn.BatchNorm1d(dim, affine=False)
-        case _:
-            return nn.Identity()
+def _components(config: LGQConfig) -> EqualComponents:
+    if not config.learned_widths and not config.learned_prior:
+        return EqualComponents()
+    return LearnedComponents(config.codebook_size, widths=config.learned_widths, prior=config.learned_prior)

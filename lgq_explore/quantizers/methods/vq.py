@@ -102,11 +102,11 @@ class VQ(StartsFromData, TakesCodebooks, Quantizer):
         if not self.training:
             return QuantizerOutput(to_grid(vectors, latents), code_grid)
         losses = self._learn(tokens, codes, vectors)
-        quantized = self._with_gradient(vectors.detach(), tokens)
+        quantized = self._with_gradient(vectors, tokens)
         return QuantizerOutput(to_grid(quantized, latents), code_grid, losses)
 
     def _with_gradient(self, vectors: Tensor, tokens: Tensor) -> Tensor:
-        """The vectors [N, D], without gradient, that tokens [N, D] are replaced by, with the one that reaches these."""
+        """The vectors [N, D] that tokens [N, D] are replaced by, with the gradient that reaches the tokens, or both."""
         return straight_through(vectors, gradient_of=tokens)
 
     def _learn(self, tokens: Tensor, codes: Tensor, vectors: Tensor) -> dict[str, Tensor]:

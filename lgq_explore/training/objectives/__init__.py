@@ -11,13 +11,15 @@ from .base import Objective
 from .gan import GAN
 from .l1 import L1
 from .l2 import L2
+from .log_mse import LogMSE
 from .perceptual import Perceptual
 
 OBJECTIVES: dict[str, type[Objective]] = {
     "l1": L1,
     "l2": L2,
+    "log_mse": LogMSE,
     "perceptual": Perceptual,
     "gan": GAN,
 }
 
-__all__ = ["GAN", "L1", "L2", "OBJECTIVES", "Objective", "Perceptual"]
+__all__ = ["GAN", "L1", "L2", "OBJECTIVES", "LogMSE", "Objective", "Perceptual"]

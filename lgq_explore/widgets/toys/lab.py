@@ -21,7 +21,7 @@ from lgq_explore.kept import Kept
 from lgq_explore.plots.style import Title
 from lgq_explore.quantizers import QUANTIZERS, SoftQuantizer, methods_with_codes
 from lgq_explore.quantizers.initialization import INITIALIZATIONS
-from lgq_explore.quantizers.methods.lgq import USAGE_FORMS
+from lgq_explore.quantizers.usage_regularizers import USAGE_FORMS
 
 from ..explorer import Explorer
 from ..parts.frame.tables import numbers_as_table, numbers_in_full
@@ -76,7 +76,7 @@ class ToyLab(Explorer):
 
     data: one of `lgq.analysis.toys.TOYS`. method: one of `lgq.QUANTIZERS` that has codes. codes: K, by default what
     suits the data; a grid takes the nearest product. temperature: of the slider; LGQ trains with its published
-    schedule, 1.0 to 0.1. peakedness, usage: weights of LGQ's regularizers; usage_form: published or unbiased.
+    schedule, 1.0 to 0.1. peakedness, usage: weights of LGQ's regularizers; usage_form: one of `USAGE_FORMS`.
     initialization: where codes start, of methods that can be told: random, kmeans++, kmeans, grid; empty for the
     method's own. seed: of the points, the start and the order. steps: of training; batch_size: points a step. view:
     what is drawn beside the splits: the `distance` to the best codebook during training, or how many `centres` can be

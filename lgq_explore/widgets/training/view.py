@@ -126,10 +126,11 @@ class TrainingView:
             return f"{self.config.quantizer.method} has no codes: the decoder sees the latents themselves"
         window = f"last_{self.config.window_steps}_steps"
         active, perplexity, tokens = (row[f"{name}_{window}"] for name in ("active_codes", "perplexity", "tokens"))
-        return (
+        numbers = (
             f"{active:,.0f} of {self.config.quantizer.size:,d} codes active, perplexity {perplexity:,.0f}, "
             f"in the {self._window}, N = {tokens:,.0f} tokens"
         )
+        return "; ".join(filter(None, (numbers, self.config.quantizer.training_differs)))
 
     def _sentence(self, situation: Situation, latest: LatestStep | None) -> str:
         config = self.config

@@ -12,9 +12,15 @@ from lgq_explore.analysis.geometry import code_cells, density_exponents
 from lgq_explore.analysis.geometry.cells import FEWEST_TOKENS, cells_of_points
 from lgq_explore.analysis.usage import per_code
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import QuantizerConfig, methods_with_codes, nearest_codes
+from lgq_explore.quantizers import QuantizerConfig, nearest_codes
 from lgq_explore.runs.study import Study
-from tests.analysis.planted_tokenizer import config_tokenizer, method_tokenizer, noise_pictures, study_of
+from tests.analysis.planted_tokenizer import (
+    config_tokenizer,
+    method_tokenizer,
+    methods_with_geometry,
+    noise_pictures,
+    study_of,
+)
 from tests.planted_methods.dot_product import DotProductConfig
 from tests.planted_methods.residual import ResidualConfig
 
@@ -95,7 +101,7 @@ def test_the_error_is_scatter_and_offset() -> None:
     assert cells["distortion_share"].sum() == pytest.approx(1)
 
 
-@pytest.mark.parametrize("method", methods_with_codes())
+@pytest.mark.parametrize("method", methods_with_geometry())
 def test_cells_of_every_method_hold_the_tokens_that_chose_the_code(method: str) -> None:
     assert_cells_hold_their_tokens(study_of(method_tokenizer(method), noise_pictures(12)))
 

@@ -15,11 +15,17 @@ from lgq_explore.analysis.geometry import efficiency, kmeans_codebooks
 from lgq_explore.analysis.geometry.decoder_sensitivity import decoded_step
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig, Tokenizer, build_tokenizer
-from lgq_explore.quantizers import FSQConfig, LGQConfig, Quantizer, QuantizerConfig, VQConfig, methods_with_codes
+from lgq_explore.quantizers import FSQConfig, LGQConfig, Quantizer, QuantizerConfig, VQConfig
 from lgq_explore.runs.encoding import Encoding, encode_pictures
 from lgq_explore.runs.run import TrainedTokenizer
 from lgq_explore.runs.study import Study
-from tests.analysis.planted_tokenizer import config_tokenizer, method_tokenizer, noise_pictures, study_of
+from tests.analysis.planted_tokenizer import (
+    config_tokenizer,
+    method_tokenizer,
+    methods_with_geometry,
+    noise_pictures,
+    study_of,
+)
 from tests.package.process_state import process_untouched
 from tests.planted_methods.dot_product import DotProductConfig
 from tests.planted_methods.residual import ResidualConfig
@@ -174,7 +180,7 @@ def test_a_decoder_is_derived_without_touching_what_other_threads_share(monkeypa
     assert all(weight.grad is None for weight in tokenizer.parameters())
 
 
-@pytest.mark.parametrize("method", methods_with_codes())
+@pytest.mark.parametrize("method", methods_with_geometry())
 def test_every_method_is_measured_on_its_own_codes(method: str) -> None:
     assert_measured(method_tokenizer(method, size=16))
 

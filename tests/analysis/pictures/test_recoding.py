@@ -8,11 +8,17 @@ import torch
 
 from lgq_explore.analysis.pictures import recoded
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import SquaredEuclidean, methods_with_codes, nearest_codes
-from tests.analysis.planted_tokenizer import colour_tokenizer, method_tokenizer, noise_pictures, study_of
+from lgq_explore.quantizers import SquaredEuclidean, nearest_codes
+from tests.analysis.planted_tokenizer import (
+    colour_tokenizer,
+    method_tokenizer,
+    methods_with_geometry,
+    noise_pictures,
+    study_of,
+)
 
 
-@pytest.mark.parametrize("method", methods_with_codes())
+@pytest.mark.parametrize("method", methods_with_geometry())
 def test_its_own_codes_change_nothing_where_the_nearest_by_euclid_is_found(method: str) -> None:
     tokenizer = method_tokenizer(method)
     study = study_of(tokenizer, noise_pictures(70))

@@ -41,7 +41,14 @@ WITH_TERMS: dict[str, QuantizerConfig] = {
     "simvq": SimVQConfig(32),
 }
 """Settings that are tried with all terms; those of the other methods are tried with none."""
-METHODS = WITH_TERMS | {name: config().resized(32) for name, config in QUANTIZERS.items() if name not in WITH_TERMS}
+OPENED: dict[str, QuantizerConfig] = {
+    "lgq, split, prior": LGQConfig(32, estimator="split", learned_prior=True, usage_form="kl", revival=1.0),
+    "lgq, mixture, widths, cosine": LGQConfig(32, estimator="mixture", learned_widths=True, distance="cosine"),
+    "lgq, likelihood": LGQConfig(32, TemperatureSchedule(1.0, 1.0, "constant", "likelihood"), gain_floor=0.1),
+}
+METHODS = (
+    WITH_TERMS | OPENED | {name: config().resized(32) for name, config in QUANTIZERS.items() if name not in WITH_TERMS}
+)
 TERMS: dict[str, dict[str, Any]] = {
     "no gan": {},
     "gan": {**SETTINGS, "start_step": 0, "adaptive": False},
