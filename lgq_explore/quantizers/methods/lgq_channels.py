@@ -40,7 +40,7 @@ from .fsq import PUBLISHED_LEVELS, nearest_levels, two_levels
 from .lgq import LGQ, LGQConfig
 
 NORMS = ("layer", "none")
-START_TOKENS = 1024
+START_TOKENS = 256
 """Tokens whose least and largest values the centres start between."""
 RESPONSIBILITIES_AT_ONCE = 2**20
 """The most responsibilities of half of the channels that are held at a time."""

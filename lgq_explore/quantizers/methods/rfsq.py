@@ -54,7 +54,7 @@ from ..residual_stack import MOST_STAGES, ResidualStack
 CONDITIONINGS = ("levels", "standardized", "none")
 LARGEST_STAGE = 2**16
 """The most codes of a stage, whose points are listed."""
-START_TOKENS = 1024
+START_TOKENS = 256
 """Tokens from which running means and variances start."""
 
 

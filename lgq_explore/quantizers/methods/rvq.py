@@ -28,7 +28,7 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +37,7 @@ from ..base import QuantizerConfig, QuantizerOutput, straight_through, to_grid, 
 from ..capabilities import StartsFromData, TakesCodebooks, require_codebooks
 from ..initialization import OnRound, unheard
 from ..residual_stack import MOST_STAGES, ResidualStack, nearest_power
+from ..step_counter import StepCounter
 from .vq import MovingAverageVQ, VQConfig
 
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
@@ -94,16 +95,13 @@ class RVQConfig(QuantizerConfig):
 class RVQ(StartsFromData, TakesCodebooks, ResidualStack):
     """Stages of codes [K_g, D], each a `MovingAverageVQ` of what is left."""
 
-    steps: Tensor
-
     def __init__(self, dim: int, config: RVQConfig, generator: torch.Generator | None = None) -> None:
         of_a_stage = config.of_a_stage
         super().__init__(dim, [of_a_stage.codebook_size] * config.stages)
         self.method, self.config = config.method, config
         self.stages = nn.ModuleList(MovingAverageVQ(dim, of_a_stage, generator) for _ in range(config.stages))
         self.init_tokens = self._vqs[0].init_tokens
-        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
-        self._finished_steps = 0  # the same number, at hand without waiting for the device
+        self.steps = StepCounter()
 
     @torch.no_grad()
     def initialize(self, tokens: Tensor, generator: torch.Generator | None = None, on_round: OnRound = unheard) -> None:
@@ -157,13 +155,7 @@ class RVQ(StartsFromData, TakesCodebooks, ResidualStack):
 
         That number is saved with the weights, so that a resumed run goes on alike, and all processes have the same.
         """
-        self._finished_steps += 1
-        self.steps.fill_(self._finished_steps)
         stages, dropout = len(self.stages), self.config.dropout
         # Multiples of the golden ratio are spread evenly over [0, 1), in any stretch of steps.
-        place = self._finished_steps * GOLDEN_RATIO % 1
+        place = self.steps.advance() * GOLDEN_RATIO % 1
         return stages if place >= dropout else min(stages, 1 + int(stages * place / dropout))
-
-    def _load_from_state_dict(self, *arguments: Any, **settings: Any) -> None:
-        super()._load_from_state_dict(*arguments, **settings)
-        self._finished_steps = int(self.steps)

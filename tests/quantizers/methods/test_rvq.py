@@ -140,7 +140,7 @@ def test_with_dropout_the_numbers_of_stages_are_as_often_used() -> None:
 
 def test_a_stage_left_out_adds_nothing_and_does_not_learn_but_has_its_codes() -> None:
     quantizer, whole = built(dropout=1.0, restart_below=0.0), built(restart_below=0.0).eval()
-    quantizer._finished_steps = next(step for step in range(10) if used_after(step) == 2)
+    quantizer.steps.finished = next(step for step in range(10) if used_after(step) == 2)
     books = [book.clone() for book in quantizer.codebooks()]
     coded = quantizer(latents_of())
     assert torch.equal(coded.codes, whole(latents_of()).codes)
@@ -152,7 +152,7 @@ def test_a_stage_left_out_adds_nothing_and_does_not_learn_but_has_its_codes() ->
 def used_after(steps: int) -> int:
     """How many stages the step after `steps` uses, if dropout always takes part."""
     quantizer = RVQConfig(SIZE, STAGES, dropout=1.0).build(DIM)
-    quantizer._finished_steps = steps
+    quantizer.steps.finished = steps
     return quantizer._used_stages()
 
 
