@@ -10,14 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lgq_explore import Run, TrainConfig, encode, evaluate, train
+from lgq_explore import Run, TrainConfig, encode, evaluate, train, widgets
 from lgq_explore.cli import main
 from lgq_explore.images.ranges import to_model_range, to_uint8
 from lgq_explore.metrics import psnr_db
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import QUANTIZERS, SoftVQConfig, VQConfig, to_tokens
 from lgq_explore.quantizers.methods.softvq import SoftVQ
-from lgq_explore.training.presets import preset
 
 SIZE, DIM = 24, 5
 
@@ -140,8 +139,9 @@ def test_other_methods_have_no_such_numbers(own_data_and_no_network: None, tmp_p
     assert "soft_decode" not in evaluate(other, without=("lpips", "fd"))
 
 
-def test_what_differs_in_training_is_told_by_methods_in_which_it_does() -> None:
-    assert preset("tiny", "softvq").quantizer.training_differs
+def test_the_monitor_says_beside_the_usage_that_training_differs(run: Run) -> None:
+    line = widgets.TrainingMonitor(run=run)._view.foot.line
+    assert line.endswith("in training, the decoder sees weighted sums of all codes")
     assert QUANTIZERS["vq"].training_differs == ""
 
 
