@@ -149,7 +149,7 @@ class LGQ(StartsFromData, TakesCodebooks, FollowsSchedule):
     def __init__(self, dim: int, config: LGQConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(dim, [config.codebook_size])
         self.config, self.method = config, config.method
-        self.init_tokens = tokens_needed(config.codebook_size)
+        self.init_tokens = tokens_needed(config.codebook_size, config.initialization)
         self.temperature_scale = COSINE_SCALE if config.distance == "cosine" else 1.0
         self.norm = token_norm(config.norm, dim)
         self.centres = nn.Parameter(torch.randn(config.codebook_size, dim, generator=generator))

@@ -79,7 +79,7 @@ class VQ(StartsFromData, TakesCodebooks, Quantizer):
     def __init__(self, dim: int, config: VQGradientConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(dim, [config.codebook_size])
         self.config, self.method = config, config.method
-        self.init_tokens = tokens_needed(config.codebook_size)
+        self.init_tokens = tokens_needed(config.codebook_size, config.initialization)
         self._hold_codebook(torch.randn(config.codebook_size, dim, generator=generator))
 
     @property
