@@ -56,6 +56,19 @@ DENSITY_EXPONENTS = Columns(
         "dimension": (NUMBER, "m"),
     },
 )
+TWINS = Columns(
+    "analysis.geometry.twins",
+    {
+        "code": (INTEGER, "joint code"),
+        "nearest": (INTEGER, "the nearest other code"),
+        "distance": (NUMBER, "its Euclidean distance"),
+        "tolerance": (NUMBER, "distance up to which codes are twins"),
+        "group": (INTEGER, "lowest of the codes that twins join it to; itself without"),
+        "group_size": (INTEGER, "codes of that group"),
+        "count": (INTEGER, "tokens in its cell"),
+        "tokens": (INTEGER, "N"),
+    },
+)
 EFFICIENCY = Columns(
     "analysis.geometry.efficiency",
     {

@@ -10,9 +10,11 @@ from torch import Tensor
 
 from .nearest import nearest, nearest_codes, sums_by_code
 
-INITIALIZATIONS = ("random", "kmeans++", "kmeans", "grid")
+INITIALIZATIONS = ("random", "kmeans++", "kmeans", "grid", "official")
 FEWEST_LEVELS = 5
 """The fewest levels per direction of a grid on average, as FSQ recommends (arXiv 2309.15505, section 4.1)."""
+OFFICIAL_NOISE = 0.01
+"""Standard deviation of the noise on repeated tokens, in each direction."""
 SEEDING_ROUNDS = 256
 LLOYD_ITERATIONS = 10
 LLOYD_DISTANCES = 2 * 10**9
@@ -34,9 +36,9 @@ def start_levels(initialization: str, codebook_size: int, dim: int | None = None
     return grid_levels(codebook_size, dim or codebook_size) if initialization == "grid" else ()
 
 
-def tokens_needed(codebook_size: int) -> int:
-    """Tokens needed to initialise a codebook: two per code, so that seeding has a choice."""
-    return 2 * codebook_size
+def tokens_needed(codebook_size: int, initialization: str = "kmeans++") -> int:
+    """Tokens to initialise a codebook from: two per code, so that seeding has a choice; `official` takes any batch."""
+    return 1 if initialization == "official" else 2 * codebook_size
 
 
 @torch.no_grad()
@@ -52,9 +54,13 @@ def initial_codebook(
     `random`: K different tokens. `kmeans++`: spread out by their squared distances (Arthur & Vassilvitskii 2007).
     `kmeans`: the same, then Lloyd iterations, at most 10 and LLOYD_DISTANCES distances. `grid`: a lattice of
     `grid_levels` along the principal axes of the tokens, the widest first, as wide as an even spread of the same
-    variance; joint codes in mixed radix, first axis slowest.
-    Raises ValueError for fewer tokens than codes, or if no grid has K codes.
+    variance; joint codes in mixed radix, first axis slowest. `official`: as `random`, and from fewer tokens than codes,
+    all of them over and over with noise of OFFICIAL_NOISE, as in LGQ's code (quantization/quantizers.py in
+    github.com/KurbanIntelligenceLab/LGQ at 9d78742, which takes the first batch of one device): such codes start as
+    twins. Raises ValueError for fewer tokens than codes, or if no grid has K codes.
     """
+    if initialization == "official":
+        return _repeated_with_noise(tokens, codebook_size, generator)
     if len(tokens) < codebook_size:
         raise ValueError(f"{len(tokens)} tokens can't initialise {codebook_size} codes: give at least as many tokens")
     if initialization == "grid":
@@ -63,6 +69,14 @@ def initial_codebook(
         return tokens[torch.randperm(len(tokens), generator=generator)[:codebook_size].to(tokens.device)].clone()
     seeds = _spread_seeds(tokens, codebook_size, generator, on_round)
     return seeds if initialization == "kmeans++" else _lloyd(tokens, seeds, on_round)
+
+
+def _repeated_with_noise(tokens: Tensor, codebook_size: int, generator: torch.Generator | None) -> Tensor:
+    chosen = tokens[torch.randperm(len(tokens), generator=generator)[:codebook_size].to(tokens.device)]
+    if len(chosen) == codebook_size:
+        return chosen
+    repeated = chosen.repeat(-(-codebook_size // len(chosen)), 1)[:codebook_size]
+    return repeated + OFFICIAL_NOISE * torch.randn(repeated.shape, generator=generator).to(repeated)
 
 
 def grid_levels(codebook_size: int, dim: int) -> tuple[int, ...]:

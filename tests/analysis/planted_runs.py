@@ -39,6 +39,14 @@ PLANTED: dict[str, TrainConfig] = {
         quantizer=SimVQConfig(codebook_size=64),
         loss_weights={"l1": 1.0, "codebook": 1.0, "commitment": 10.0},
     ),
+    # 64 tokens of the first batch, each over and over.
+    "codes that are twins of others": replace(
+        HEALTHY,
+        batch_size=1,
+        quantizer=replace(HEALTHY.quantizer, codebook_size=512, initialization="official"),
+        learning_rate=1e-4,
+        steps=4,
+    ),
     # Squared distances grow with D, and τ = 1 → 0.1 was chosen for other ones.
     "encoder no longer hears the decoder": replace(
         HEALTHY, backbone=BackboneConfig(channels=(8, 8, 8), dim=128), quantizer=LGQConfig(codebook_size=256)

@@ -109,6 +109,7 @@ def made(topic: ModuleType) -> Iterator[tuple[Columns, Callable[[Study], pd.Data
             )
             yield topic.LATTICE_EDGES, lambda study: geometry.lattice_edges((2, 3))
             yield topic.LATTICE_EDGES, lambda study: geometry.lattice_edges((16,))
+            yield topic.TWINS, geometry.twins
             yield topic.CODE_NEIGHBOURS, lambda study: geometry.code_neighbours(study, [0])
         case frames.pictures:
             pictures = analysis.pictures

@@ -197,3 +197,29 @@ def test_what_a_round_s_listener_raises_ends_the_work() -> None:
 
     with pytest.raises(StopIteration, match="1"):
         initial_codebook(torch.randn(50, 2), 10, "kmeans++", None, stop)
+
+
+def test_the_official_start_is_that_of_random_tokens_where_there_are_enough() -> None:
+    tokens = clustered_tokens()
+    assert torch.equal(drawn(tokens, 40, "official"), drawn(tokens, 40, "random"))
+
+
+@pytest.mark.parametrize("size", [11, 20, 35])
+def test_the_official_start_repeats_all_of_too_few_tokens_with_noise(size: int) -> None:
+    tokens = 100 * torch.randn(10, 3, generator=torch.Generator().manual_seed(1))
+    codebook = drawn(tokens, size, "official")
+    found = nearest(codebook, tokens)
+    counts = torch.bincount(found.codes, minlength=10)
+    assert codebook.shape == (size, 3)
+    assert counts.max() - counts.min() <= 1
+    assert len(codebook.unique(dim=0)) == size
+    spread = (codebook - tokens[found.codes]).square().mean().sqrt().item()
+    assert spread == pytest.approx(initialization.OFFICIAL_NOISE, rel=0.5)
+
+
+def test_the_official_start_takes_one_batch_of_any_size() -> None:
+    assert tokens_needed(1024, "official") == 1
+    for config in (LGQConfig(64, initialization="official"), VQConfig(64, initialization="official")):
+        quantizer = config.build(3)
+        quantizer.initialize(torch.randn(quantizer.init_tokens + 9, 3), torch.Generator().manual_seed(0))
+        assert quantizer.codebooks()[0].isfinite().all()

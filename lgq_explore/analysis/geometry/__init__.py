@@ -12,6 +12,7 @@ from .latent_map import LatentMap, codebook_at, latent_map
 from .map_colours import grid_colours, log_density, map_colours
 from .neighbours import code_neighbours
 from .projection_quality import ProjectionQuality, projection_quality
+from .twins import distinct_codes, twins, twins_of_codes
 
 __all__ = [
     "COSTLY_COLOURS",
@@ -27,6 +28,7 @@ __all__ = [
     "codebook_at",
     "decoded_points",
     "density_exponents",
+    "distinct_codes",
     "efficiency",
     "fit_grid",
     "grid_colours",
@@ -37,4 +39,6 @@ __all__ = [
     "log_density",
     "map_colours",
     "projection_quality",
+    "twins",
+    "twins_of_codes",
 ]

@@ -70,6 +70,13 @@ def bring_codes_back(config: TrainConfig) -> Change:
     return slower(config)
 
 
+def part_twins(config: TrainConfig) -> Change:
+    """Another start where codes may begin as twins, and otherwise what brings codes back."""
+    if getattr(config.quantizer, "initialization", "kmeans++") in ("official", "random"):
+        return Change("Spread the first codes over the tokens.", ("quantizer.initialization=kmeans++",))
+    return bring_codes_back(config)
+
+
 def soften(config: TrainConfig) -> Change:
     """A schedule in effective codes per token, or narrower latents where the recipe has one already."""
     schedule = getattr(config.quantizer, "temperature", None)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lgq_explore.errors import InputError, printable
-from lgq_explore.quantizers import SoftQuantizer, SquaredEuclidean, TakesCodebooks
+from lgq_explore.quantizers import Quantizer, SoftQuantizer, SquaredEuclidean, TakesCodebooks
 from lgq_explore.quantizers.nearest import nearest
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.encoding import encode_evaluation_set
@@ -18,6 +18,7 @@ from lgq_explore.runs.frozen_run import FrozenRun, frozen, spread_over
 from lgq_explore.runs.run import Run
 from lgq_explore.runs.study import Study
 
+from ..geometry.twins import distinct_codes, twins
 from ..temperature.marks import temperature_of_gap
 from ..temperature.probe import TemperatureProbe
 from ..temperature.softness import softness_summary, temperature_grid
@@ -33,6 +34,9 @@ SOFT_TOKENS = 512
 
 SNAPSHOTS = 6
 """Snapshots of the codebook that are compared with the tokens, the first and the last among them."""
+
+MOST_COMPARED = 2**14
+"""Most codes that are looked through for twins, which takes some seconds."""
 
 SMALL_GAP = 0.1
 """Soft–hard gap, as a share of the tokens' spread, below which soft and hard count as the same."""
@@ -51,8 +55,8 @@ class Evidence:
     weights have seen. weights: their digest, empty without weights. held_out_tokens: number of encoded tokens, 0 where
     none could be encoded. data: the SPEC of the pictures where they are not the run's held-out ones. centres: the frame
     of `centre_places`. softness: `softness_summary` of these tokens at the last temperature in force, empty without
-    temperature. cold_enough: the temperature at which their gap would be
-    SMALL_GAP. missing: name (`held-out`, `centres`, `softness`) → why it could not be measured.
+    temperature. cold_enough: the temperature at which their gap would be SMALL_GAP. twins: numbers of the frame of
+    `geometry.twins`. missing: name (`held-out`, `centres`, `softness`, `twins`) → why it could not be measured.
     """
 
     config: TrainConfig
@@ -65,6 +69,7 @@ class Evidence:
     centres: pd.DataFrame = field(default_factory=pd.DataFrame)
     softness: Mapping[str, float] = field(default_factory=dict)
     cold_enough: float | None = None
+    twins: Mapping[str, float] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -116,21 +121,36 @@ def _of_run(run: FrozenRun) -> Evidence:
 def _of_study(study: Study) -> Evidence:
     data = study.encoding.data if study.encoding.split == "everything" else ""
     evidence = replace(_of_run(study.require_run()), held_out_tokens=len(study.points), data=data)
-    return _with_softness(_with_centres(evidence, study), study)
+    return _with_twins(_with_softness(_with_centres(evidence, study), study), study)
 
 
 def _without_pictures(evidence: Evidence, why: str) -> Evidence:
-    return replace(evidence, missing=dict.fromkeys(("held-out", "centres", "softness"), why))
+    return replace(evidence, missing=dict.fromkeys(("held-out", "centres", "softness", "twins"), why))
+
+
+def _with_twins(evidence: Evidence, study: Study) -> Evidence:
+    why, size = _no_learned_codebook(study.quantizer), study.quantizer.codebook_size
+    if why or size > MOST_COMPARED:
+        return _lacking(evidence, "twins", why or f"K = {size:,d} codes are too many to be compared in pairs here")
+    frame = twins(study)
+    numbers = {"codes": len(frame), "distinct": distinct_codes(frame), "tolerance": float(frame["tolerance"].iloc[0])}
+    return replace(evidence, twins={**numbers, "tokens": len(study.points)})
+
+
+def _no_learned_codebook(quantizer: Quantizer) -> str:
+    """Why the codes are not those of one learned codebook; empty if they are."""
+    if not quantizer.has_codes:
+        return "the method has no codes"
+    if quantizer.codebook_is_fixed:
+        return "the codes are a fixed grid, which cannot leave"
+    return "the codes are made of several codebooks" if len(quantizer.levels) > 1 else ""
 
 
 def _with_centres(evidence: Evidence, study: Study) -> Evidence:
     quantizer = study.quantizer
-    if not quantizer.has_codes:
-        return _lacking(evidence, "centres", "the method has no codes")
-    if quantizer.codebook_is_fixed:
-        return _lacking(evidence, "centres", "the codes are a fixed grid, which cannot leave")
-    if len(quantizer.levels) > 1:
-        return _lacking(evidence, "centres", "the codes are made of several codebooks")
+    why = _no_learned_codebook(quantizer)
+    if why:
+        return _lacking(evidence, "centres", why)
     if not isinstance(quantizer.metric, SquaredEuclidean):
         return _lacking(evidence, "centres", f"codes are chosen by {quantizer.metric.name}, not by Euclidean distance")
     steps = study.snapshots if isinstance(quantizer, TakesCodebooks) else ()

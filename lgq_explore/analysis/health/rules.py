@@ -1,7 +1,7 @@
 """Rules that recognise from a run's evidence what goes wrong.
 
 Each rule is a function from `Evidence` to a `Verdict`; RULES lists them all. Each threshold is a constant of this
-module, or of `adversarial_rules`, with its reason, and the verdict states it beside the measured number.
+module, or of those of its other rules, with its reason, and the verdict states it beside the measured number.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from .rule_parts import (
     records,
     sentence,
 )
+from .twin_rules import codes_are_twins
 
 FEW_SHARE = 0.03
 """Perplexity, as a share of its maximum, below which a codebook has collapsed.
@@ -266,6 +267,7 @@ def unfinished(evidence: Evidence) -> Verdict:
 RULES: Mapping[str, Rule] = {
     "collapse coming": collapse,
     "centres leaving the latents": centres_leaving,
+    "codes that are twins of others": codes_are_twins,
     "encoder no longer hears the decoder": encoder_deaf,
     "temperature means nothing at this dimension": temperature_meaningless,
     "too few tokens for K": too_few_tokens,

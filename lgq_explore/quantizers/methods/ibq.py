@@ -25,16 +25,17 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from ..base import Quantizer, QuantizerOutput, VectorQuantizerConfig, to_grid, to_tokens
+from ..base import QuantizerOutput, to_grid
 from ..capabilities import TakesCodebooks, require_vectors
 from ..entropies import soft_entropies
 from ..nearest import Metric
 from ..soft_assignment.autograd import soft_assign
+from ..token_norm import NormalizedVectors, NormalizedVectorsConfig
 from .vq import vector_losses
 
 
 @dataclass(frozen=True)
-class IBQConfig(VectorQuantizerConfig):
+class IBQConfig(NormalizedVectorsConfig):
     """IBQ, the code of the largest dot product, with the gradient of the softmax over all codes."""
 
     method: ClassVar[str] = "ibq"
@@ -66,7 +67,7 @@ class NegativeDotProduct(Metric):
         return -points @ codes.T
 
 
-class IBQ(TakesCodebooks, Quantizer):
+class IBQ(TakesCodebooks, NormalizedVectors):
     """The code [K, D] of the largest dot product with a token."""
 
     metric = NegativeDotProduct()
@@ -74,10 +75,11 @@ class IBQ(TakesCodebooks, Quantizer):
     def __init__(self, dim: int, config: IBQConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(dim, [config.codebook_size])
         self.method, self.config = config.method, config
+        self._normalize_by(config.norm)
         self.codebook = nn.Parameter(torch.randn(config.codebook_size, dim, generator=generator))
 
     def forward(self, latents: Tensor) -> QuantizerOutput:
-        tokens = to_tokens(self.continuous(latents))
+        tokens = self._normalized(latents).to(self.codebook.dtype)
         codes = self.assign(tokens)
         vectors, code_grid = self.codebook[codes[:, 0]], to_grid(codes, latents)
         if not self.training:
@@ -94,9 +96,6 @@ class IBQ(TakesCodebooks, Quantizer):
 
     def codebooks(self) -> list[Tensor]:
         return [self.codebook.detach()]
-
-    def continuous(self, latents: Tensor) -> Tensor:
-        return latents.to(self.codebook.dtype)
 
     def with_codebooks(self, codebooks: Sequence[Tensor]) -> Self:
         codebook = require_vectors(codebooks, self.dim).to(self.codebook)

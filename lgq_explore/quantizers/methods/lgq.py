@@ -42,10 +42,8 @@ from ..assignment import SoftAssignment, Softness
 from ..base import (
     UNSOLVED,
     QuantizerOutput,
-    VectorQuantizerConfig,
     left_out_of_hash_at,
     to_grid,
-    to_tokens,
 )
 from ..capabilities import StartsFromData, TakesCodebooks, require_vectors
 from ..components import EqualComponents, LearnedComponents
@@ -55,7 +53,7 @@ from ..mixture import Mixture
 from ..revival import Revival
 from ..solved_temperature import FollowsSchedule
 from ..temperature import SOLVED_UNITS, TemperatureSchedule
-from ..token_norm import NORMS, fewest_tokens, start_norm, token_norm
+from ..token_norm import NormalizedVectors, NormalizedVectorsConfig
 from ..usage_regularizers import USAGE_FORMS, usage_regularizers
 
 REPORTED_FORMS = ("published", "unbiased")
@@ -66,7 +64,7 @@ NEGLIGIBLE_GAIN = 0.01
 
 
 @dataclass(frozen=True)
-class LGQConfig(VectorQuantizerConfig):
+class LGQConfig(NormalizedVectorsConfig):
     """LGQ with centres spread over the encoder's own tokens at the start (k-means++)."""
 
     method: ClassVar[str] = "lgq"
@@ -77,7 +75,7 @@ class LGQConfig(VectorQuantizerConfig):
     }
 
     temperature: TemperatureSchedule = field(default_factory=TemperatureSchedule)
-    norm: str = "layer"  # of the tokens over D: layer (as published), batch (running standardisation), none
+    norm: str = field(default="layer", kw_only=True)  # of the tokens; layer as published
     initialization: str = "kmeans++"
     usage_form: str = "published"  # one of USAGE_FORMS
     estimator: str = left_out_of_hash_at("paper")  # one of ESTIMATORS: the paths from the decoder to the encoder
@@ -93,7 +91,6 @@ class LGQConfig(VectorQuantizerConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._require_choice("norm", NORMS)
         self._require_choice("initialization", INITIALIZATIONS)
         start_levels(self.initialization, self.codebook_size)  # raises where K makes no grid
         self._require_choice("usage_form", USAGE_FORMS)
@@ -119,18 +116,6 @@ class LGQConfig(VectorQuantizerConfig):
         """α, the share of the decoder's gradient that goes straight through to the encoder."""
         return {"paper": 0.0, "split": 1.0}.get(self.estimator, self.identity_share)
 
-    @property
-    def normalizes(self) -> bool:
-        return self.norm != "none"
-
-    @property
-    def fewest_tokens(self) -> int:
-        return fewest_tokens(self.norm)
-
-    def for_raw_tokens(self, dim: int) -> Self:
-        # A LayerNorm over few dimensions leaves hardly any of them; over two, two points.
-        return replace(self, norm="none")
-
     def build(self, dim: int, generator: torch.Generator | None = None) -> LGQ:
         return LGQ(dim, self, generator)
 
@@ -143,15 +128,15 @@ class LGQPaperConfig(LGQConfig):
     initialization: str = "random"
 
 
-class LGQ(StartsFromData, TakesCodebooks, FollowsSchedule):
+class LGQ(StartsFromData, TakesCodebooks, NormalizedVectors, FollowsSchedule):
     """Learnable Geometric Quantization of latents [B, D, H, W] with K centres."""
 
     def __init__(self, dim: int, config: LGQConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(dim, [config.codebook_size])
         self.config, self.method = config, config.method
-        self.init_tokens = tokens_needed(config.codebook_size)
+        self.init_tokens = tokens_needed(config.codebook_size, config.initialization)
         self.temperature_scale = COSINE_SCALE if config.distance == "cosine" else 1.0
-        self.norm = token_norm(config.norm, dim)
+        self._normalize_by(config.norm)
         self.centres = nn.Parameter(torch.randn(config.codebook_size, dim, generator=generator))
         self._learns_directions = config.distance == "cosine"
         self._follow(config.temperature, config.gain_floor)
@@ -175,12 +160,9 @@ class LGQ(StartsFromData, TakesCodebooks, FollowsSchedule):
 
     @torch.no_grad()
     def initialize(self, tokens: Tensor, generator: torch.Generator | None = None, on_round: OnRound = unheard) -> None:
-        tokens = self._on_sphere(start_norm(self.norm, tokens))
+        tokens = self._on_sphere(self._normalized_first(tokens))
         initialization = self.config.initialization
         self.centres.copy_(initial_codebook(tokens, self.codebook_size, initialization, generator, on_round))
-
-    def continuous(self, latents: Tensor) -> Tensor:
-        return to_grid(self._normalized(latents), latents)
 
     def codebooks(self) -> list[Tensor]:
         return [self.mixture.codes.detach()]
@@ -247,8 +229,7 @@ class LGQ(StartsFromData, TakesCodebooks, FollowsSchedule):
         return other
 
     def _normalized(self, latents: Tensor) -> Tensor:
-        # Distances are taken in float32: under bfloat16 autocast up to 3 % of the codes would flip.
-        return self._on_sphere(self.norm(to_tokens(latents).to(torch.promote_types(latents.dtype, torch.float32))))
+        return self._on_sphere(super()._normalized(latents))
 
     def _on_sphere(self, vectors: Tensor) -> Tensor:
         """Vectors [N, D], of length 1 where the distance is that of directions."""

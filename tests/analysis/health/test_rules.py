@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from lgq_explore.analysis.health import Evidence, judge, rule_curves
-from lgq_explore.analysis.health.advice import bring_codes_back, end_colder, soften
+from lgq_explore.analysis.health.advice import bring_codes_back, end_colder, part_twins, soften
 from lgq_explore.analysis.health.rules import RULES
 from lgq_explore.quantizers import (
     LGQConfig,
@@ -57,6 +57,25 @@ def softness(relative_gap: float) -> dict[str, float]:
 
 def state(rule: str, about: Evidence) -> str:
     return RULES[rule](about).state
+
+
+# Twins
+
+
+@pytest.mark.parametrize(
+    ("distinct", "expected"), [(1000, "fine"), (901, "fine"), (900, "warning"), (501, "warning"), (500, "trouble")]
+)
+def test_twins_are_told_by_the_share_of_codes_that_others_stand_for(distinct: int, expected: str) -> None:
+    numbers = {"codes": 1000.0, "distinct": distinct, "tolerance": 0.03, "tokens": 4096}
+    told = RULES["codes that are twins of others"](replace(evidence(), twins=numbers))
+    assert told.state == expected
+    assert told.value == pytest.approx(1 - distinct / 1000)
+
+
+def test_the_advice_on_twins_is_another_start_where_it_made_them() -> None:
+    official = replace(CONFIG, quantizer=LGQConfig(initialization="official"))
+    assert part_twins(official).assignments == ("quantizer.initialization=kmeans++",)
+    assert part_twins(CONFIG) == bring_codes_back(CONFIG)
 
 
 # Collapse

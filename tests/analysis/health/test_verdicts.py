@@ -122,7 +122,8 @@ def test_the_most_severe_come_first(trained: Trained) -> None:
 def test_a_method_without_temperature_or_with_a_grid_has_rules_that_do_not_apply(trained: Trained) -> None:
     verdicts = assess(trained(GRID))
     for rule, state in states(verdicts).items():
-        expected = "not applicable" if rule.startswith((*FROM_TEMPERATURE, *FROM_GAN, "centres")) else "fine"
+        on_codes = ("centres", "codes that are twins")
+        expected = "not applicable" if rule.startswith((*FROM_TEMPERATURE, *FROM_GAN, *on_codes)) else "fine"
         assert state == expected, rule
     assert verdicts["finding"].str.contains("without a temperature").sum() == 3
     assert "fixed grid" in verdict(verdicts, "centres leaving the latents")["finding"]
@@ -148,6 +149,7 @@ def test_a_recipe_takes_what_is_advised(rule: str, trained: Trained) -> None:
     [
         "collapse coming",
         "centres leaving the latents",
+        "codes that are twins of others",
         "encoder no longer hears the decoder",
         "temperature means nothing at this dimension",
         "soft–hard gap left at the end",
