@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_leaves
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import (
     QUANTIZERS,
+    FitsAfterTraining,
     LGQConfig,
     Quantizer,
     QuantizerOutput,
@@ -43,11 +44,14 @@ SEARCH_GREEDILY = (ResidualQuantizer,)
 
 
 def built(method: str, size: int = 256, dim: int = DIM, seed: int = 0, tokens: Tensor | None = None) -> Quantizer:
-    """In training mode, started from tokens where it wants them."""
+    """In training mode, started from tokens where it wants them, and fitted to them where it is fitted later."""
     torch.manual_seed(seed)
     quantizer = METHODS[method].for_codebook_size(size).build(dim)
     if isinstance(quantizer, StartsFromData):
-        quantizer.initialize(torch.randn(quantizer.init_tokens, dim) if tokens is None else tokens)
+        tokens = torch.randn(quantizer.init_tokens, dim) if tokens is None else tokens
+        quantizer.initialize(tokens)
+    if isinstance(quantizer, FitsAfterTraining):
+        quantizer.fit(tokens)
     return quantizer
 
 
@@ -436,8 +440,8 @@ def test_works_at_large_codebook_sizes(method: str, size: int) -> None:
     coded = quantizer(latents)
     (coded.quantized.square().sum() + sum(coded.losses.values())).backward()
     assert latents.grad.isfinite().all()
-    assert coded.codes.amax().item() < max(quantizer.levels)
     codes = quantizer.eval()(latents).codes
+    assert codes.amax().item() < max(quantizer.levels)
     assert torch.equal(quantizer.lookup(codes), quantizer(latents).quantized)
 
 

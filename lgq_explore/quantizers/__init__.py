@@ -16,11 +16,13 @@ from .base import (
     to_grid,
     to_tokens,
 )
-from .capabilities import HasTemperature, SoftQuantizer, StartsFromData, TakesCodebooks
+from .capabilities import FitsAfterTraining, HasTemperature, SoftQuantizer, StartsFromData, TakesCodebooks
 from .methods.bsq import BSQConfig
+from .methods.frozen import FrozenConfig
 from .methods.fsq import FSQConfig
 from .methods.ibq import IBQConfig
 from .methods.ifsq import IFSQConfig
+from .methods.kmeans import KMeansConfig
 from .methods.lfq import LFQConfig
 from .methods.lgq import LGQConfig, LGQPaperConfig
 from .methods.none import NoneConfig
@@ -47,6 +49,8 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         LFQConfig,
         BSQConfig,
         IBQConfig,
+        FrozenConfig,
+        KMeansConfig,
         NoneConfig,
     )
 }
@@ -63,9 +67,12 @@ __all__ = [
     "QUANTIZERS",
     "BSQConfig",
     "FSQConfig",
+    "FitsAfterTraining",
+    "FrozenConfig",
     "HasTemperature",
     "IBQConfig",
     "IFSQConfig",
+    "KMeansConfig",
     "LFQConfig",
     "LGQConfig",
     "LGQPaperConfig",

@@ -36,9 +36,9 @@ from lgq_explore.quantizers import (
     TemperatureSchedule,
     VQConfig,
     joint_codes,
-    lgq,
     soft_assign,
 )
+from lgq_explore.quantizers.methods import lgq
 from lgq_explore.runs.config import TrainConfig, config_to_json
 from lgq_explore.runs.run import Run
 from lgq_explore.runs.run_writer import RunWriter
