@@ -17,6 +17,7 @@ from .base import (
     to_tokens,
 )
 from .capabilities import FitsAfterTraining, HasTemperature, SoftQuantizer, StartsFromData, TakesCodebooks
+from .methods.annealed import AnnealedConfig
 from .methods.bsq import BSQConfig
 from .methods.frozen import FrozenConfig
 from .methods.fsq import FSQConfig
@@ -51,6 +52,7 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         IBQConfig,
         FrozenConfig,
         KMeansConfig,
+        AnnealedConfig,
         NoneConfig,
     )
 }
@@ -65,6 +67,7 @@ def methods_with_codes() -> list[str]:
 
 __all__ = [
     "QUANTIZERS",
+    "AnnealedConfig",
     "BSQConfig",
     "FSQConfig",
     "FitsAfterTraining",
