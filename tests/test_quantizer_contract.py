@@ -44,14 +44,16 @@ SEARCH_GREEDILY = (ResidualQuantizer,)
 
 
 def built(method: str, size: int = 256, dim: int = DIM, seed: int = 0, tokens: Tensor | None = None) -> Quantizer:
-    """In training mode, started from tokens where it wants them, and fitted to them where it is fitted later."""
+    """In training mode, started from tokens where it wants them, and with codes where they are fitted later."""
     torch.manual_seed(seed)
     quantizer = METHODS[method].for_codebook_size(size).build(dim)
     if isinstance(quantizer, StartsFromData):
         tokens = torch.randn(quantizer.init_tokens, dim) if tokens is None else tokens
         quantizer.initialize(tokens)
-    if isinstance(quantizer, FitsAfterTraining):
-        quantizer.fit(tokens)
+    if isinstance(quantizer, FitsAfterTraining):  # two codes, and then as many as are wanted: to fit these takes long
+        quantizer = METHODS[method].for_codebook_size(2).build(dim)
+        quantizer.fit(tokens[:64])
+        quantizer = quantizer.with_codebooks([tokens[:size]])
     return quantizer
 
 

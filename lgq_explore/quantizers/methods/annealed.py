@@ -36,7 +36,7 @@ class AnnealedConfig(PostHocConfig):
 
     cooling: float = 0.9  # each temperature as a share of the one before
     coldest: float = 0.01  # the last temperature as a share of τ_c
-    iterations: int = 5  # at each temperature
+    iterations: int = 3  # at each temperature
     rounds: int = 30  # of Lloyd, at the end
 
     def __post_init__(self) -> None:
