@@ -5,12 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from lgq_explore.errors import InputError
-from lgq_explore.quantizers import QUANTIZERS, Quantizer, QuantizerConfig, StartsFromData, to_grid, to_tokens
+from lgq_explore.quantizers import (
+    QUANTIZERS,
+    FitsAfterTraining,
+    Quantizer,
+    QuantizerConfig,
+    StartsFromData,
+    to_grid,
+    to_tokens,
+)
 
 DIM = 8
 SIZES = (256, 1024)
@@ -30,10 +39,20 @@ class Method:
         """
         generator = torch.Generator().manual_seed(seed)
         quantizer = self.config.for_codebook_size(size).build(dim, generator)
-        if isinstance(quantizer, StartsFromData):
-            drawn = torch.randn(quantizer.init_tokens, dim, generator=generator)
-            quantizer.initialize(drawn if tokens is None else tokens, generator)
+        if not isinstance(quantizer, StartsFromData):
+            return quantizer
+        if tokens is None:
+            tokens = torch.randn(quantizer.init_tokens, dim, generator=generator)
+        if isinstance(quantizer, FitsAfterTraining):
+            return self._fitted(tokens, size, generator)
+        quantizer.initialize(tokens, generator)
         return quantizer
+
+    def _fitted(self, tokens: Tensor, size: int, generator: torch.Generator) -> Quantizer:
+        """Fitted with two codes, and then given as many as are wanted: to fit these would take long."""
+        quantizer = self.config.for_codebook_size(2).build(tokens.shape[1], generator)
+        cast(FitsAfterTraining, quantizer).fit(tokens[:64], generator)
+        return cast(Any, quantizer).with_codebooks([tokens[:size]])  # all that are fitted take codebooks
 
 
 Check = Callable[[Method], None]

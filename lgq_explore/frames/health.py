@@ -29,8 +29,9 @@ IN_FORCE, BY_HAND = "temperature", "temperature, set by hand"
 REAL, RECONSTRUCTED, BALANCE, LECAM, R1 = "real crops", "reconstructed crops", "adaptive weight", "LeCam", "R1"
 """Quantities of the training curves that have a look of their own. Losses and shares are named after their terms."""
 
-GAN_STARTS, GAN_IN_FULL = "GAN starts", "GAN in full"
-"""Marks on curves over the steps of training: where the weight of the GAN begins to rise, and where its ramp ends."""
+GAN_STARTS, GAN_IN_FULL, DECODER_ALONE = "GAN starts", "GAN in full", "decoder alone"
+"""Marks on curves over the steps of training: where the weight of the GAN begins to rise, where its ramp ends, and from
+where on encoder and codes stand still."""
 
 VERDICTS = Columns(
     "analysis.health.assess",

@@ -18,14 +18,17 @@ from .base import (
     to_grid,
     to_tokens,
 )
-from .capabilities import HasTemperature, SoftQuantizer, StartsFromData, TakesCodebooks
+from .capabilities import FitsAfterTraining, HasTemperature, SoftQuantizer, StartsFromData, TakesCodebooks
+from .methods.annealed import AnnealedConfig
 from .methods.bsq import BSQConfig
 from .methods.cvq import CVQConfig
 from .methods.diveq import DiVeQConfig
+from .methods.frozen import FrozenConfig
 from .methods.fsq import FSQConfig
 from .methods.gumbel import GumbelConfig
 from .methods.ibq import IBQConfig
 from .methods.ifsq import IFSQConfig
+from .methods.kmeans import KMeansConfig
 from .methods.lfq import LFQConfig
 from .methods.lgq import LGQConfig, LGQPaperConfig
 from .methods.lgq_channels import LGQChannelsConfig
@@ -71,6 +74,9 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
         SQVAEConfig,
         GumbelConfig,
         DiVeQConfig,
+        FrozenConfig,
+        KMeansConfig,
+        AnnealedConfig,
         NoneConfig,
     )
 }
@@ -103,14 +109,18 @@ def methods_with_codes() -> list[str]:
 
 __all__ = [
     "QUANTIZERS",
+    "AnnealedConfig",
     "BSQConfig",
     "CVQConfig",
     "DiVeQConfig",
     "FSQConfig",
+    "FitsAfterTraining",
+    "FrozenConfig",
     "GumbelConfig",
     "HasTemperature",
     "IBQConfig",
     "IFSQConfig",
+    "KMeansConfig",
     "LFQConfig",
     "LGQChannelsConfig",
     "LGQConfig",

@@ -240,6 +240,12 @@ class QuantizerConfig:
     training_differs: ClassVar[str] = ""
     """Why `forward` gives other codes or vectors in training mode than in eval mode; empty where it gives the same."""
 
+    default_decoder_finish: ClassVar[float] = 0.0
+    """The last share of the steps that trains the decoder alone, unless a recipe says otherwise.
+
+    Above 0 for a method whose codes are fitted when that share begins: it can't do without.
+    """
+
     @property
     def size(self) -> int:
         """Codebook size K; 0 without codes."""

@@ -81,6 +81,21 @@ class StartsFromData:
         raise NotImplementedError("abstract: a method implements initialize")
 
 
+class FitsAfterTraining:
+    """Codebooks that are fitted to the tokens of an encoder that is trained already, when the decoder's finish begins.
+
+    Before, training has no codes: `forward` in training mode passes latents on, with codes [B, 0, H, W]. In eval mode,
+    and for all that asks for codes, the codebooks that the quantizer started with stand in.
+    """
+
+    fit_tokens: int
+    """The number of tokens that `fit` needs."""
+
+    def fit(self, tokens: Tensor, generator: torch.Generator | None = None, on_round: OnRound = unheard) -> None:
+        """Fit the codebooks to raw latents [N, D]. Arguments are those of `StartsFromData.initialize`."""
+        raise NotImplementedError("abstract: a method implements fit")
+
+
 class TakesCodebooks:
     """Codebooks that can be exchanged for others, such as those of a snapshot."""
 

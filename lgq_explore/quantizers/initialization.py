@@ -67,8 +67,11 @@ def initial_codebook(
         return _along_principal_axes(tokens, grid_levels(codebook_size, tokens.shape[1]))
     if initialization == "random":
         return tokens[torch.randperm(len(tokens), generator=generator)[:codebook_size].to(tokens.device)].clone()
-    seeds = _spread_seeds(tokens, codebook_size, generator, on_round)
-    return seeds if initialization == "kmeans++" else _lloyd(tokens, seeds, on_round)
+    seeds = spread_seeds(tokens, codebook_size, generator, on_round)
+    if initialization == "kmeans++":
+        return seeds
+    rounds = min(LLOYD_ITERATIONS, LLOYD_DISTANCES // (len(tokens) * len(seeds)))
+    return lloyd(tokens, seeds, rounds, on_round)
 
 
 def _repeated_with_noise(tokens: Tensor, codebook_size: int, generator: torch.Generator | None) -> Tensor:
@@ -122,8 +125,10 @@ def _along_principal_axes(tokens: Tensor, levels: tuple[int, ...]) -> Tensor:
     return mean + (places @ directions.flip(1)[:, : len(levels)].T).to(tokens.dtype)
 
 
-def _spread_seeds(tokens: Tensor, codebook_size: int, generator: torch.Generator | None, on_round: OnRound) -> Tensor:
-    """k-means++ with at most SEEDING_ROUNDS rounds; for more codes, several are drawn per round.
+def spread_seeds(
+    tokens: Tensor, codebook_size: int, generator: torch.Generator | None = None, on_round: OnRound = unheard
+) -> Tensor:
+    """K different tokens [K, D] by k-means++, at most SEEDING_ROUNDS rounds; for more codes, several are drawn a round.
 
     Drawing a few at a time by the same squared distances is the sampling of k-means|| (Bahmani et al. 2012).
     """
@@ -147,8 +152,11 @@ def _draw_without_replacement(weights: Tensor, draws: int, generator: torch.Gene
     return (weights / exponentials.to(weights.device)).topk(draws).indices
 
 
-def _lloyd(tokens: Tensor, centres: Tensor, on_round: OnRound) -> Tensor:
-    rounds = min(LLOYD_ITERATIONS, LLOYD_DISTANCES // (len(tokens) * len(centres)))
+def lloyd(tokens: Tensor, centres: Tensor, rounds: int, on_round: OnRound = unheard) -> Tensor:
+    """Centres [K, D] after so many rounds, in each of which every one becomes the mean of the tokens nearest to it.
+
+    Lloyd 1982, "Least squares quantization in PCM". A centre without tokens [N, D] stays where it is.
+    """
     for finished in range(1, rounds + 1):
         codes = nearest_codes(tokens, centres)
         counts = torch.bincount(codes, minlength=len(centres)).to(tokens.dtype)

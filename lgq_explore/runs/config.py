@@ -67,6 +67,8 @@ class TrainConfig:
     loss_weights: dict[str, float] = field(default_factory=dict)
     # Settings of terms by name, such as {"l1": {"start_step": 10}}; settings that are left out take their defaults.
     objectives: dict[str, dict[str, Any]] = field(default_factory=dict, metadata={"left_out_of_hash_at": {}})
+    # The last share of the steps, which train the decoder alone on fixed codes. None: the method's own, mostly 0.
+    decoder_finish: float | None = field(default=None, metadata={"left_out_of_hash_at": 0.0})
     ema_decay: float = left_out_of_hash_at(0.0)  # of the average of weights that is evaluated; 0: the last weights are
     seed: int = 0
     rounding_replicate: int = 0  # R: scales the encoder's first weights by 1 + R·1e-6
@@ -107,6 +109,12 @@ class TrainConfig:
         ):
             self._require(name, getattr(self, name) < 2**63, "it must be below 2^63")
         self._require("ema_decay", 0 <= self.ema_decay < 1, "it must be from 0 to below 1")
+        is_share = self.decoder_finish is None or isinstance(self.decoder_finish, Real)
+        self._require("decoder_finish", is_share, "it must be a number")
+        self._require("decoder_finish", 0 <= self.decoder_share < 1, "it must be from 0 to below 1")
+        if self.quantizer.default_decoder_finish:
+            remedy = f"{self.quantizer.method} fits its codes when the finish begins: give a share above 0, such as 0.2"
+            self._require("decoder_finish", self.decoder_share > 0, remedy)
         self._require("precision", self.precision in PRECISIONS, f"choose one of {', '.join(PRECISIONS)}")
         is_replicate = 0 <= self.rounding_replicate <= MOST_ROUNDING_REPLICATES
         self._require("rounding_replicate", is_replicate, f"it must be from 0 to {MOST_ROUNDING_REPLICATES}")
@@ -148,6 +156,23 @@ class TrainConfig:
         return self.batch_size // self.accumulation
 
     @property
+    def decoder_share(self) -> float:
+        """The share of the steps in the decoder-only finish, by default the method's own."""
+        return self.quantizer.default_decoder_finish if self.decoder_finish is None else self.decoder_finish
+
+    @property
+    def finish_step(self) -> int:
+        """The step, counted from 0, at which the decoder-only finish begins; `steps` if there is none.
+
+        A finish has at least one step.
+        """
+        return self.steps - max(1, round(self.decoder_share * self.steps)) if self.decoder_share else self.steps
+
+    def annealing_progress(self, step: int) -> float:
+        """The share of its schedules that a method has finished at `step`, counted from 0: all of it in the finish."""
+        return min(1.0, progress_at(step, self.finish_step))
+
+    @property
     def recipe_hash(self) -> str:
         """12 hexadecimal digits, equal for recipes that differ in the fields of NOT_IN_RECIPE only."""
         return _hash(self._named_fields())
@@ -163,6 +188,7 @@ class TrainConfig:
         """The JSON values that are hashed."""
         read_back = config_to_json(config_from_json(config_to_json(self)))  # 1 and 1.0 are equal
         recipe = {name: value for name, value in read_back.items() if name not in NOT_IN_RECIPE}
+        recipe["decoder_finish"] = self.decoder_share
         _leave_out_of_hash(recipe, self)
         _leave_out_of_hash(recipe["quantizer"], self.quantizer)
         _leave_out_of_hash(recipe["backbone"], self.backbone)

@@ -39,7 +39,6 @@ from lgq_explore.errors import InputError, printable
 from lgq_explore.files import given_path_from_home
 from lgq_explore.models import Tokenizer, build_tokenizer
 
-from .config import progress_at
 from .history import history_content, history_of, missing_end
 from .run_description import RunReplaced, read_description, require_run
 from .run_files import (
@@ -181,7 +180,7 @@ class Run:
                 f"{printable(self._weights)} does not fit the recipe in config.json beside it.\n"
                 "Put back the config.json that the run was trained with."
             ) from error
-        tokenizer.quantizer.anneal(progress_at(finished_steps - 1, self.config.steps))
+        tokenizer.quantizer.anneal(self.config.annealing_progress(finished_steps - 1))
         return TrainedTokenizer(tokenizer.eval(), finished_steps, hashlib.sha256(content).hexdigest())
 
     def codebook_snapshots(self) -> Mapping[int, Codebooks]:

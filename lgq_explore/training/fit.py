@@ -22,6 +22,7 @@ from lgq_explore.errors import InputError
 from lgq_explore.metrics import GroupedCodeCounts
 from lgq_explore.progress import Progress
 from lgq_explore.quantizers import (
+    FitsAfterTraining,
     HasTemperature,
     Quantizer,
     QuantizerConfig,
@@ -235,7 +236,7 @@ class _Fitting:
 
 
 def _started(recipe: FitRecipe, tokens: Tensor) -> Quantizer:
-    """A new quantizer before its first step, initialised from the tokens if the method starts from data."""
+    """A new quantizer before its first step, initialised from the tokens or fitted to them if the method does so."""
     generator = torch.Generator().manual_seed(recipe.seed)
     quantizer = recipe.quantizer.build(tokens.shape[1], generator)
     if isinstance(quantizer, StartsFromData):
@@ -245,6 +246,8 @@ def _started(recipe: FitRecipe, tokens: Tensor) -> Quantizer:
                 f"give at least {quantizer.init_tokens}"
             )
         quantizer.initialize(tokens, generator)
+    if isinstance(quantizer, FitsAfterTraining):  # at once, as there is no encoder to be trained first
+        quantizer.fit(tokens, generator)
     quantizer.anneal(0.0)
     return quantizer
 

@@ -14,19 +14,20 @@ from torch import Tensor
 from lgq_explore.errors import InputError, printable
 from lgq_explore.images.batches_ahead import BatchesAhead
 from lgq_explore.images.ranges import to_model_range
-from lgq_explore.images.source import Source, initialization_step
+from lgq_explore.images.source import Source
 from lgq_explore.metrics import GroupedCodeCounts
 from lgq_explore.models import Tokenizer, build_tokenizer
 from lgq_explore.progress import Progress, tell
-from lgq_explore.quantizers import HasTemperature, StartsFromData, to_tokens
-from lgq_explore.runs.config import progress_at
+from lgq_explore.quantizers import HasTemperature
 from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.run_files import as_damage_of, step_of
 from lgq_explore.runs.run_writer import RunWriter
 
+from .codes_from_data import CodesFromData
 from .controls import Controls
 from .numerical_noise import perturb_first_weights
 from .restoring import RestoredProgress, load_optimizer
+from .step.decoder_finish import train_decoder_alone
 from .step.steps_in_flight import StepDiverged, StepInFlight, StepsInFlight
 from .step.training_step import StepMade, TrainingStep
 from .step.weight_average import WeightAverage
@@ -35,15 +36,12 @@ from .window import StepWindow
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-QUICK_SECONDS = 1.0
-"""Seconds that a stage before the first step may take before it shows a progress bar."""
-
 
 @dataclass(frozen=True)
 class LogEvent:
     """A logged step: its row of the history, the counts of codes in the window, and the live tokenizer.
 
-    counts: None for a method without codes.
+    counts: None for a method without codes, and while codes that are fitted later are not there.
     The tokenizer may be used inside the callback only; the loop puts it back into training mode afterwards.
     """
 
@@ -113,7 +111,7 @@ class TrainingSession:
         checkpoint = self.writer.newest_checkpoint()
         if checkpoint is None:
             self.writer.rewind_to(0)
-            self._initialize_codebook()
+            self._codes_from_data.initialize()
             self._snapshot()
             return
         state = self.writer.load_checkpoint(checkpoint, self.tokenizer)
@@ -134,49 +132,66 @@ class TrainingSession:
         self.writer.rewind_to(self.step)
         self.writer.publish_weights(checkpoint)
 
-    @torch.no_grad()
-    def _initialize_codebook(self) -> None:
-        """Initialise a quantizer that starts from data, with as many batches of latents as it needs."""
-        quantizer = self.tokenizer.quantizer
-        if not isinstance(quantizer, StartsFromData):
-            return
-        collected: list[Tensor] = []
-        gathered = 0
-        wanted = quantizer.init_tokens
-        with Progress("gathering tokens", wanted, "tokens", shown=self.progress, delay=QUICK_SECONDS) as bar:
-            while gathered < wanted:
-                self._raise_if_stopped()
-                batch = self._on_device(self.source.batch(initialization_step(len(collected)), self._rows))
-                collected.append(to_tokens(self.tokenizer.encode(batch)).float())
-                gathered += len(collected[-1])
-                bar.advance(len(collected[-1]))
-        with Progress("spreading the codes", None, "rounds", shown=self.progress, delay=QUICK_SECONDS) as bar:
-
-            def on_round(finished: int, rounds: int) -> None:
-                bar.move_to(finished, rounds)
-                self._raise_if_stopped()
-
-            generator = torch.Generator().manual_seed(self.config.seed)
-            quantizer.initialize(torch.cat(collected), generator, on_round)
+    @property
+    def _codes_from_data(self) -> CodesFromData:
+        return CodesFromData(
+            self.tokenizer,
+            self.source,
+            self._rows,
+            self.config.seed,
+            self._on_device,
+            self._raise_if_stopped,
+            self.progress,
+        )
 
     def _raise_if_stopped(self) -> None:
         if self.controls.stop_asked_for:
             raise _Stopped
 
     def _make_steps(self) -> None:
-        steps = range(self.step, self.config.steps)
+        """The steps that are left: those of the whole tokenizer, and then those of its decoder alone."""
+        self._make_steps_until(self.config.finish_step)
+        if self.config.finish_step <= self.step < self.config.steps:
+            self._begin_finish()
+            self._make_steps_until(self.config.steps)
+
+    def _make_steps_until(self, end: int) -> None:
+        if self.step >= end:
+            return
+        steps = range(self.step, end)
         ahead = BatchesAhead(self.source, steps, self._rows, pin=self.fabric.device.type == "cuda")
         with self._progress_bar() as bar, ahead as batches:
-            while self.step < self.config.steps:
+            while self.step < end:
                 reading = self.controls.read(self.step)
                 if reading.stop:
                     break
                 self._make_step(batches, reading.held_temperature, bar)
 
+    @torch.no_grad()
+    def _begin_finish(self) -> None:
+        """Train the decoder alone from here on.
+
+        It goes on from the weights that are evaluated, so that its codes are those of the evaluated encoder, and from
+        codes that are fitted to that encoder, if they are.
+        """
+        if self.step == self.config.finish_step:
+            self._land()
+            if self.average is not None:
+                self.tokenizer.load_state_dict(self.average.weights)
+            self._codes_from_data.fit()
+            if self.average is not None:
+                self.average.load(self.tokenizer.state_dict())
+        self._set_training_mode()
+
+    def _set_training_mode(self) -> None:
+        self.tokenizer.train()
+        if self.step >= self.config.finish_step:
+            train_decoder_alone(self.tokenizer)
+
     def _make_step(self, batches: BatchesAhead, held_temperature: float | None, bar: Progress) -> None:
         started = time.perf_counter()
         config, quantizer = self.config, self.tokenizer.quantizer
-        quantizer.anneal(progress_at(self.step, config.steps))
+        quantizer.anneal(config.annealing_progress(self.step))
         if isinstance(quantizer, HasTemperature):
             quantizer.temperature = held_temperature
 
@@ -253,7 +268,7 @@ class TrainingSession:
         bar.note(f"loss {loss:.3f}{used}")
         if self.on_log is not None:
             self.on_log(LogEvent(row, counts, self.tokenizer))
-            self.tokenizer.train()
+            self._set_training_mode()
 
     def _snapshot(self) -> None:
         self._land()

@@ -18,7 +18,7 @@ def built(method: str = "lgq", seed: int = 0, size: int = 64) -> Tokenizer:
 @pytest.mark.parametrize("method", QUANTIZERS)
 def test_reconstructs_in_the_images_shape(method: str) -> None:
     images = torch.rand(2, 3, 16, 16) * 2 - 1
-    tokenizer = built(method)
+    tokenizer = built(method).eval()  # training may have no codes until they are fitted
     output = tokenizer(images)
     assert output.reconstruction.shape == images.shape
     assert output.latents.shape == (2, 6, 4, 4)

@@ -49,7 +49,7 @@ def test_draws_are_in_proportion_to_squared_distances() -> None:
     tokens = tokens_in_two_places()
     for first_step in range(20):
         revival, centres = half_dead(8)
-        revival._steps = first_step
+        revival.steps.finished = first_step
         revive(revival, centres, tokens)
         assert centres[4].min() > 9
 
@@ -104,7 +104,7 @@ def test_what_was_counted_is_saved() -> None:
     for _ in range(3):
         quantizer(latents)
     other.load_state_dict(quantizer.state_dict())
-    assert other.revival._steps == 3
+    assert other.revival.steps.finished == 3
     assert torch.equal(other.revival.shares, quantizer.revival.shares)
     assert not [name for name in lgq().state_dict() if "revival" in name]
 

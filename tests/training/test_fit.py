@@ -31,8 +31,11 @@ def test_every_method_learns_and_reports_all_tokens(method: str) -> None:
     config = without_encoder(method, 9, dim=2)
     fitted = fit_quantizer(config, corners(), steps=200)
     first, last = fitted.history.iloc[0], fitted.history.iloc[-1]
-    # VQ starts where k-means ends; SimVQ's linear map leaves most of nine random codes away from all tokens.
-    assert last["distortion"] < max(0.05, 0.7 * first["distortion"])
+    if method == "frozen":
+        assert last["distortion"] == first["distortion"]
+    else:
+        # VQ starts where k-means ends; SimVQ's linear map leaves most of nine random codes away from all tokens.
+        assert last["distortion"] < max(0.05, 0.7 * first["distortion"])
     assert (last["step"], last["tokens"], fitted.finished_steps) == (200, 1024, 200)
     assert not fitted.quantizer.training
     quantized = fitted.quantizer(as_latents(corners())).quantized.flatten(1)

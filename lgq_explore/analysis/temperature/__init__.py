@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lgq_explore.quantizers.annealing import critical_temperature
+
 from .annealing import AnnealingPath, annealing_path, annealing_temperatures, bifurcations, split_temperatures
 from .estimator_map import code_spacing, estimator_map, matched_temperature
 from .estimators import (
@@ -14,7 +16,7 @@ from .estimators import (
 from .flips import flips_over_snapshots
 from .marks import temperature_marks, temperature_of_gap
 from .probe import TemperatureProbe, token_map
-from .softness import critical_temperature, require_soft, sample_latents, softness_summary, temperature_grid
+from .softness import require_soft, sample_latents, softness_summary, temperature_grid
 from .view import TemperatureView, TemperatureViews
 
 __all__ = [

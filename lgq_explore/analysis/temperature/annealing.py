@@ -30,12 +30,12 @@ from torch import Tensor
 from lgq_explore.errors import InputError
 from lgq_explore.frames.temperature import ANNEALED_STATES, BIFURCATIONS, SPLIT_TEMPERATURES, annealed_centres
 from lgq_explore.quantizers import SquaredEuclidean, to_tokens
+from lgq_explore.quantizers.annealing import PERTURBATION, cell_sums, critical_temperature, settled
 from lgq_explore.quantizers.initialization import OnRound, unheard
-from lgq_explore.quantizers.soft_assignment.tiles import strips
 from lgq_explore.quantizers.temperature import require_temperature
 from lgq_explore.runs.study import Study
 
-from .softness import TOKENS, critical_temperature, require_soft, sample_latents
+from .softness import TOKENS, require_soft, sample_latents
 
 LEAST_MASS = 2.0
 """Least number of tokens that a code answers for to have a split temperature: the shape of fewer means nothing."""
@@ -43,37 +43,14 @@ LEAST_MASS = 2.0
 MOST_MOMENTS = 2**27
 """Most numbers in the covariances of all cells, K·D²: a gigabyte in float64."""
 
-PERTURBATION = 1e-3
-"""How far centres are pushed apart before every temperature, as a share of the tokens' spread."""
-
 CONVERGED = 1e-6
 """Largest move of a centre that has come to rest, as a share of the tokens' spread."""
 
 ITERATIONS = 1000
 """Most iterations per temperature: near a split centres part slowly."""
 
-STRIDE = 1.6
-"""Step of a centre, as a multiple of the way to its cell's mean. F is bounded above by a parabola with its minimum
-there, so any stride below 2 lowers F; one above 1 converges faster where convergence is slow."""
-
-PAIRS_AT_ONCE = 2**16
-"""Pairs of tokens and codes up to which one table of responsibilities is quicker than strips of it."""
-
 DISTINCT = 1e-2
 """Distance below which centres count as one, as a share of the tokens' spread."""
-
-
-@dataclass(frozen=True)
-class CellSums:
-    """Responsibility-weighted sums for each of K codes over N tokens, and means over the tokens.
-
-    mass: [K] mean_n p_nk, sums to 1. sums: [K, F] Σ_n p_nk f_n of the features asked for. lse: mean_n log Σ_k e^logit,
-    where a logit is (2 z·c − |c|²)/τ.
-    """
-
-    mass: Tensor
-    sums: Tensor
-    lse: float
 
 
 def split_temperatures(tokens: ArrayLike | Tensor, codebook: ArrayLike | Tensor, temperature: float) -> pd.DataFrame:
@@ -112,23 +89,6 @@ def split_temperatures(tokens: ArrayLike | Tensor, codebook: ArrayLike | Tensor,
     return SPLIT_TEMPERATURES.frame(
         {"code": np.arange(size), "mass": cells.mass.numpy(), "split_temperature": split.numpy()},
     )
-
-
-def cell_sums(tokens: Tensor, codebook: Tensor, temperature: float, features: Tensor) -> CellSums:
-    """`CellSums` of tokens [N, D], codes [K, D] and features [N, F], all of one dtype, a strip of tokens at a time."""
-    keys, bias = (2 / temperature) * codebook, codebook.square().sum(1, keepdim=True) / -temperature
-    # The mass is one more feature, of ones.
-    features = torch.cat([torch.ones_like(features[:, :1]), features], dim=1)
-    sums, lse = features.new_zeros(len(codebook), features.shape[1]), 0.0
-    for strip in strips(len(tokens), len(codebook), tokens.device):
-        # Codes lie along the first axis, so that sums over them are vectors of tokens; what is normalised are the
-        # features, which are fewer numbers than the responsibilities.
-        weights = torch.addmm(bias, keys, tokens[strip.rows].T)
-        largest = weights.amax(0)
-        total = weights.sub_(largest).exp_().sum(0)
-        lse += (total.log() + largest).sum().item()
-        sums.addmm_(weights, features[strip.rows] / total[:, None])
-    return CellSums(sums[:, 0] / len(tokens), sums[:, 1:], lse / len(tokens))
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,10 +158,13 @@ def annealing_path(
         on_round(done, len(temperatures))
         push = torch.randn(centres.shape, generator=generator, dtype=centres.dtype)
         start = centres + PERTURBATION * spread * push / math.sqrt(centres.shape[1])
-        centres, made, converged = _settled(points, start, temperature, CONVERGED * float(spread), iterations)
+        rest = settled(points, start, temperature, CONVERGED * float(spread), iterations)
+        centres = rest.centres
         state, mass = _state(points, centres, temperature)
         distinct = count_distinct(centres, DISTINCT * float(spread))
-        states.append({**state, "distinct_centres": distinct, "iterations": made, "converged": converged})
+        states.append(
+            {**state, "distinct_centres": distinct, "iterations": rest.iterations, "converged": rest.converged}
+        )
         parts.append(_centres_frame(temperature, centres, mass))
     way = annealed_centres(points.shape[1]).frame(pd.concat(parts, ignore_index=True))
     return AnnealingPath(way, ANNEALED_STATES.frame(states), critical_temperature(points))
@@ -277,35 +240,6 @@ def temperature_at(history: pd.DataFrame, step: int) -> float:
         raise InputError("this history has no temperature: give that of a run whose method has one")
     before = known.loc[known["step"] <= step, "temperature"]
     return float(before.iloc[-1] if len(before) else known["temperature"].iloc[0])
-
-
-def _settled(
-    points: Tensor, centres: Tensor, temperature: float, tolerance: float, iterations: int
-) -> tuple[Tensor, int, bool]:
-    """The centres after they came to rest, the number of iterations, and whether they converged."""
-    features = torch.cat([torch.ones_like(points[:, :1]), points], dim=1)
-    for iteration in range(1, iterations + 1):
-        mass, sums = _mass_and_sums(points, features, centres, temperature)
-        # A code with no mass stays where it is.
-        means = torch.where(mass > 0, sums / mass.clamp(min=torch.finfo(mass.dtype).tiny), centres)
-        way = means - centres
-        centres = centres + STRIDE * way
-        if way.abs().max().item() < tolerance:
-            return centres, iteration, True
-    return centres, iterations, False
-
-
-def _mass_and_sums(points: Tensor, features: Tensor, centres: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """The number of points that each code answers for [K, 1], and their sum [K, D]; features: ones, and the points."""
-    if len(points) * len(centres) > PAIRS_AT_ONCE:
-        cells = cell_sums(points, centres, temperature, points)
-        return (len(points) * cells.mass)[:, None], cells.sums
-    # Where all responsibilities fit a cache, what counts is the number of operations.
-    bias = centres.square().sum(1, keepdim=True) / -temperature
-    weights = torch.addmm(bias, centres * (2 / temperature), points.T)
-    weights = weights.sub_(weights.amax(0)).exp_()
-    sums = weights @ (features / weights.sum(0)[:, None])
-    return sums[:, :1], sums[:, 1:]
 
 
 def _state(points: Tensor, centres: Tensor, temperature: float) -> tuple[dict[str, float], Tensor]:

@@ -17,6 +17,7 @@ from lgq_explore.errors import InputError
 from lgq_explore.frames.temperature import FLIPS, SWEEP, TOKEN_MAP, TOP_RESPONSIBILITIES
 from lgq_explore.frames.temperature import TOKENS as TOKEN_COLUMNS
 from lgq_explore.quantizers import Quantizer, Softness, to_tokens
+from lgq_explore.quantizers.annealing import critical_temperature, from_the_first
 from lgq_explore.quantizers.initialization import OnRound, unheard
 from lgq_explore.quantizers.temperature import require_temperature
 from lgq_explore.runs.study import Study
@@ -24,8 +25,6 @@ from lgq_explore.runs.study import Study
 from .flips import share_flipped
 from .softness import (
     TOKENS,
-    critical_temperature,
-    from_the_first,
     require_soft,
     sample_latents,
     softness_summary,

@@ -70,22 +70,6 @@ def temperature_grid(lowest: float, highest: float, per_decade: int = 10) -> lis
     return [10 ** (step / per_decade) for step in range(first, last + 1)]
 
 
-def critical_temperature(tokens: Tensor) -> float:
-    """τ_c = 2 λ_max(cov z) of tokens [N, D], N ≥ 2: the temperature at which a codebook that minimises F splits first.
-
-    Raises InputError for fewer tokens.
-    """
-    if tokens.ndim != 2 or len(tokens) < 2:
-        raise InputError(f"tokens have shape {list(tokens.shape)}: give [N, D], N at least 2")
-    covariance = torch.atleast_2d(torch.cov(from_the_first(tokens.double()).T, correction=0))
-    return 2 * torch.linalg.eigvalsh(covariance)[-1].item()
-
-
-def from_the_first(tokens: Tensor) -> Tensor:
-    """Tokens relative to the first one, so that the mean of equal tokens is exact and their spread is 0."""
-    return tokens - tokens[0]
-
-
 def require_soft(quantizer: Quantizer) -> SoftQuantizer:
     """The quantizer, if it has a temperature; InputError if not."""
     if not isinstance(quantizer, SoftQuantizer):

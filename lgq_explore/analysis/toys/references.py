@@ -14,12 +14,13 @@ from sklearn.cluster import KMeans
 from lgq_explore.errors import InputError
 from lgq_explore.kept import Kept
 from lgq_explore.quantizers import nearest_codes
+from lgq_explore.quantizers.annealing import critical_temperature
 from lgq_explore.quantizers.initialization import OnRound, unheard
 from lgq_explore.threads import one_thread
 
 from ..geometry.efficiency import RESTARTS
 from ..temperature.annealing import AnnealingPath, annealing_path, annealing_temperatures
-from ..temperature.softness import critical_temperature, temperature_grid
+from ..temperature.softness import temperature_grid
 from .mixtures import HELD_OUT_SEED, HELD_OUT_TOKENS, toy_named, toy_tokens
 
 PATH_TOKENS = 500

@@ -83,13 +83,13 @@ class Objective:
     def require(cls, name: str, settings: ObjectiveSettings, recipe: TrainConfig) -> None:
         """Raise InputError if what the term needs is not there; called before a run folder is made."""
 
-    def has_started(self, step: int) -> bool:
+    def is_active(self, step: int) -> bool:
         """Whether the term is computed at `step`, counted from 0."""
         return step >= self.settings.start_step
 
     def weight_at(self, step: int) -> float:
         """The weight at `step`, counted from 0; a subclass may override it with a schedule."""
-        return self.weight if self.has_started(step) else 0.0
+        return self.weight if self.is_active(step) else 0.0
 
     def loss(self, training_pass: TrainingPass) -> Tensor:
         """The unweighted term, a scalar with gradients to the tokenizer."""

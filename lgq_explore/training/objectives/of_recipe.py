@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Minimised:
-    """total: the weighted sum, a scalar with gradients. terms: the unweighted terms that have started, by name.
+    """total: the weighted sum, a scalar with gradients. terms: the unweighted terms that are active, by name.
 
     adaptive_weights: the factors on the weights of those that are balanced. gradient_shares: of the terms of the
     reconstruction, see `gradient_shares`; at a logged step.
@@ -54,11 +54,11 @@ class Objectives:
 
     def minimised(self, training_pass: TrainingPass) -> Minimised:
         """The loss that the tokenizer minimises at a step."""
-        started = self._started(training_pass.step)
-        balanced = [term.name for term in started if term.settings.is_balanced]
-        losses = {term.name: _loss(term, training_pass, is_linear=bool(balanced)) for term in started}
-        weights: dict[str, float | Tensor] = {term.name: term.weight_at(training_pass.step) for term in started}
-        weighted = {term.name: weights[term.name] * losses[term.name] for term in started if term.of_reconstruction}
+        active = self._active(training_pass.step)
+        balanced = [term.name for term in active if term.settings.is_balanced]
+        losses = {term.name: _loss(term, training_pass, is_linear=bool(balanced)) for term in active}
+        weights: dict[str, float | Tensor] = {term.name: term.weight_at(training_pass.step) for term in active}
+        weighted = {term.name: weights[term.name] * losses[term.name] for term in active if term.of_reconstruction}
         factors = _adaptive_weights(weighted, balanced, losses, training_pass.last_layer)
         for name, factor in factors.items():
             weights[name], weighted[name] = weights[name] * factor, weighted[name] * factor
@@ -72,14 +72,14 @@ class Objectives:
 
         passes: those of the step, one a micro-batch, whose reconstructions give no gradients.
         """
-        learned = [term.learn(passes) for term in self._started(passes[0].step)]
+        learned = [term.learn(passes) for term in self._active(passes[0].step)]
         columns = {name: value for each in learned for name, value in each.columns.items()}
         return Learned(columns, [loss for each in learned for loss in each.losses])
 
     def columns(self, minimised: Minimised, learned: Learned) -> dict[str, float | None]:
         """The history's columns: those of the terms, and shares of the gradient at the decoder's last layer.
 
-        None for a term that has not started. Where one term alone reads the reconstruction, there are no shares.
+        None for a term that is not active. Where one term alone reads the reconstruction, there are no shares.
         """
         values = {f"loss_{name}": loss for name, loss in minimised.terms.items()} | dict(learned.columns)
         values |= {f"{name}_adaptive_weight": factor for name, factor in minimised.adaptive_weights.items()}
@@ -103,8 +103,8 @@ class Objectives:
         """The terms of the reconstruction, which share the gradient at the decoder's last layer."""
         return [term.name for term in self._terms if term.of_reconstruction]
 
-    def _started(self, step: int) -> list[Objective]:
-        return [term for term in self._terms if term.has_started(step)]
+    def _active(self, step: int) -> list[Objective]:
+        return [term for term in self._terms if term.is_active(step)]
 
 
 def _loss(term: Objective, training_pass: TrainingPass, *, is_linear: bool) -> Tensor:
@@ -164,6 +164,7 @@ def _checked_settings(recipe: TrainConfig) -> dict[str, ObjectiveSettings]:
             "one term must start at step 0"
         )
     _require_reference(settings, kinds)
+    _require_decoder_trained(recipe, settings, kinds)
     return settings
 
 
@@ -180,6 +181,18 @@ def _require_reference(settings: Mapping[str, ObjectiveSettings], kinds: Mapping
                 f"objectives.{name}.adaptive is true, and no other term of the reconstruction starts by its start_step "
                 f"{setting.start_step}: give l1 a weight, or set it to false"
             )
+
+
+def _require_decoder_trained(
+    recipe: TrainConfig, settings: Mapping[str, ObjectiveSettings], kinds: Mapping[str, type[Objective]]
+) -> None:
+    """Raise InputError if the decoder alone is to be trained, and no term of the reconstruction has started by then."""
+    starts = [setting.start_step for name, setting in settings.items() if kinds[name].of_reconstruction]
+    if recipe.finish_step < recipe.steps and min(starts, default=math.inf) > recipe.finish_step:
+        raise InputError(
+            f"decoder_finish is {recipe.decoder_share:g}, and no term of the reconstruction has started at its first "
+            f"step {recipe.finish_step}: give l1 a weight, or start it before"
+        )
 
 
 def _kinds(recipe: TrainConfig) -> dict[str, type[Objective]]:

@@ -10,11 +10,14 @@ from .base import Objective, ObjectiveSettings, TrainingPass
 
 
 class QuantizerLoss(Objective):
-    """The entry of `QuantizerOutput.losses` with the term's name."""
+    """The entry of `QuantizerOutput.losses` with the term's name, until the decoder alone is trained."""
 
     def __init__(self, name: str, weight: float, settings: ObjectiveSettings, recipe: TrainConfig) -> None:
         super().__init__(name, weight, settings, recipe)
-        self.quantizer = recipe.quantizer
+        self.quantizer, self.end_step = recipe.quantizer, recipe.finish_step
+
+    def is_active(self, step: int) -> bool:
+        return super().is_active(step) and step < self.end_step
 
     def weight_at(self, step: int) -> float:
         return super().weight_at(step) * self.quantizer.loss_factor(self.name, step)

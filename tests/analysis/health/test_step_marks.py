@@ -1,4 +1,4 @@
-"""Are the start of the GAN and the end of its ramp counted in optimiser steps, as training counts them?"""
+"""Are the GAN's start, its ramp's end and the decoder's finish counted in optimiser steps, as training counts them?"""
 
 from __future__ import annotations
 
@@ -43,6 +43,12 @@ def test_the_weight_rises_from_the_first_mark_to_the_second(start: int, ramp: in
 def test_micro_batches_are_not_steps() -> None:
     config = recipe(start_step=20, ramp_steps=10)
     assert marked(replace(config, accumulation=4)) == {"GAN starts": 20, "GAN in full": 30} == marked(config)
+
+
+def test_the_decoder_is_trained_alone_from_its_mark_on() -> None:
+    config = replace(recipe(start_step=6), decoder_finish=0.25, steps=80)
+    assert marked(config) == {"GAN starts": 6, "decoder alone": 60}
+    assert config.annealing_progress(59) == 1 > config.annealing_progress(58)
 
 
 def test_what_has_no_gan_has_no_marks() -> None:

@@ -167,6 +167,15 @@ def test_nor_does_one_of_micro_batches_an_average_and_clipping_by_part(
     assert lines == []
 
 
+@pytest.mark.parametrize("method", ["lgq", "vq", "kmeans"])
+def test_nor_does_one_of_the_decoder_alone(method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    config = recipe(method, "gan, adaptive", decoder_finish=0.5, ema_decay=0.9)
+    train_within(config, tmp_path / "run", "cpu", monkeypatch, lambda: reading(lines))
+    assert config.finish_step == 2
+    assert lines == []
+
+
 def test_what_is_read_is_seen_with_its_line() -> None:
     lines: list[str] = []
     with reading(lines):
