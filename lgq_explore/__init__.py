@@ -2,7 +2,7 @@
 
     config = preset("tiny", "lgq")        a whole recipe: methods are in QUANTIZERS, presets in PRESETS
     run = train(config)                   a run folder; open_run(path or name) opens it again, resume goes on with it
-    evaluate(run)                         every metric on pictures that it has not seen
+    evaluate(run)                         metrics on pictures that it has not seen
     study(run)                            its tokenizer and held-out pictures, which functions of analysis take
     widgets.TrainingMonitor(run=run)      panels for notebooks; so are GeometryExplorer, UsageExplorer and others
 

@@ -1,4 +1,4 @@
-"""`lgq-explore list …`: the available methods, data, presets and runs."""
+"""`lgq-explore list …`: the available methods, data, presets, metrics and runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def add_list(commands: Any) -> None:
     parser = commands.add_parser("list", help="what there is to choose from")
-    parser.add_argument("what", choices=("quantizers", "data", "presets", "runs"))
+    parser.add_argument("what", choices=("quantizers", "data", "presets", "metrics", "runs"))
     parser.set_defaults(command=_list)
 
 
@@ -51,6 +51,13 @@ def _choices(what: str) -> dict[str, str]:
                 name: f"{recipe.image_size} px, factor {recipe.backbone.factor}, D = {recipe.backbone.dim}, "
                 f"{recipe.steps} steps of {recipe.batch_size} crops"
                 for name, recipe in PRESETS.items()
+            }
+        case "metrics":
+            from ..runs.measures import DEFINITIONS
+
+            return {
+                name: f"{definition.summary}{' (on request)' if definition.on_request else ''}"
+                for name, definition in DEFINITIONS.items()
             }
         case _:
             from ..runs.overview import overviews

@@ -34,6 +34,12 @@ def add_evaluate(commands: Any) -> None:
         choices=("lpips", "fd"),
         help="leave out what takes most of the time; may be given twice",
     )
+    parser.add_argument(
+        "--metrics",
+        nargs="+",
+        metavar="NAME",
+        help="what to measure: names of lgq-explore list metrics, default, or all (default: default)",
+    )
     add_device(parser, default="cpu")
     add_json(parser)
     parser.set_defaults(command=_evaluate)
@@ -51,12 +57,13 @@ def _evaluate(options: argparse.Namespace) -> int:
         fd_features=options.fd_features,
         device=options.device,
         without=options.without,
+        metrics=options.metrics,
     )
     _tell_remarks(run)
     if options.json:
         say(json.dumps(result))
     else:
-        groups, soft_decode = result.pop("groups"), result.pop("soft_decode", {})
+        groups, soft_decode = result.pop("groups", {}), result.pop("soft_decode", {})
         result |= {f"soft_decode.{name}": value for name, value in soft_decode.items()}
         lines = [line for name, value in result.items() for line in _lines(name, value)]
         say("\n".join([*lines, *(_of_group(*group) for group in groups.items() if len(groups) > 1)]))
@@ -156,6 +163,8 @@ def _lines(name: str, value: Any) -> Iterator[str]:
             (_, network), *others = depends_on.items()
             yield f"{name:20} {_readable(number)} ({network}{': ' + why if why else ''})"
             yield from (f"{f'{name}.{key}':20} {told}" for key, told in others)
+        case dict():
+            yield from (line for key, inner in value.items() for line in _lines(f"{name}.{key}", inner))
         case _:
             yield f"{name:20} {_readable(value)}"
 

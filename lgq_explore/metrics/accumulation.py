@@ -8,11 +8,18 @@ of such photographs rather than for new photographs.
 
 from __future__ import annotations
 
+from typing import Any, ClassVar, Self
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
+from torch import Tensor
 
 from lgq_explore.errors import InputError
+
+from .code_settings import CodeSettings
+from .definition import Definition
+from .group_usage import GroupedCodeCounts
 
 
 def accumulated_codes(incidences: ArrayLike, images: int, sizes: ArrayLike) -> NDArray[np.float64]:
@@ -55,6 +62,48 @@ def chao2(incidences: ArrayLike, images: int) -> float:
     once, twice = int((found == 1).sum()), int((found == 2).sum())
     unseen = once**2 / (2 * twice) if twice else once * (once - 1) / 2
     return float((found > 0).sum() + (images - 1) / images * unseen)
+
+
+class CodeAccumulation:
+    """Incidences of joint codes over images, and what they say of fewer and of more images."""
+
+    definition: ClassVar[Definition] = Definition(
+        summary="codes seen in half of the images, and a lower bound for any number of them",
+        keys=("codes_in_half", "chao2"),
+        formula="`codes_in_half` = Σ_k 1 − C(I − i_k, ⌊I/2⌋)/C(I, ⌊I/2⌋), i_k of I images holding code k; `chao2` = "
+        "active + (I − 1)/I · Q₁²/(2 Q₂), Q₁, Q₂ codes in exactly one and two images.",
+        unit="codes",
+        bias="`chao2` is a lower bound for independent images; crops of one photograph resemble each other, so that it "
+        "is even lower for new photographs. None where joint codes are too many to number.",
+        cost="Microseconds an image.",
+        source="Colwell et al. 2012; Chao 1987, Biometrics 43, 783.",
+        on_request=True,
+    )
+
+    @classmethod
+    def of(cls, settings: CodeSettings) -> Self:
+        return cls(settings.levels)
+
+    def __init__(self, levels: tuple[int, ...]) -> None:
+        self._images = 0
+        self._incidences = GroupedCodeCounts(levels)
+
+    def update(self, codes: Tensor, photographs: NDArray[np.int64]) -> None:
+        """Add the codes [B, G, H, W] of images."""
+        for image in codes.detach().cpu().flatten(2):
+            self._incidences.update(image.unique(dim=1)[None])
+            self._images += 1
+
+    def merge(self, other: Self) -> None:
+        """Add the images of another instance."""
+        self._images += other._images
+        self._incidences.merge(other._incidences)
+
+    def numbers(self) -> dict[str, Any]:
+        """The keys of the definition."""
+        incidences = self._incidences.tuple_counts()
+        half = accumulated_codes(incidences, self._images, [self._images // 2])
+        return {"codes_in_half": half.item(), "chao2": chao2(incidences, self._images)}
 
 
 def _checked_incidences(incidences: ArrayLike, images: int) -> NDArray[np.int64]:

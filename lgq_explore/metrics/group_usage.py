@@ -79,11 +79,15 @@ class GroupedCodeCounts:
         if self._numbered is not None and other._numbered is not None and len(self.levels) > 1:
             self._numbered.merge(other._numbered)
 
+    def tuple_counts(self) -> NDArray[np.int64]:
+        """The counts of the tuples seen, int64 [active], all at least 1."""
+        if self._numbered is not None:
+            return self._numbered.active_counts()
+        return np.array(sorted(self._tuples.values()), dtype=np.int64)
+
     def usage(self) -> CodeUsage:
         """The numbers of `code_usage` for the tuples seen, over all K possible ones."""
-        if self._numbered is not None:
-            return self._numbered.usage()
-        return code_usage(np.array(sorted(self._tuples.values()), dtype=np.int64), self.codebook_size)
+        return code_usage(self.tuple_counts(), self.codebook_size)
 
     def group_usages(self) -> list[CodeUsage]:
         """The numbers of `code_usage` for the codes of each group."""

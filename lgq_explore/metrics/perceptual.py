@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from torch import Tensor
 from lgq_explore.errors import InputError
 from lgq_explore.metrics.image import check_image_pair
 
+from .definition import Definition
 from .feature_networks import (
     EFFICIENTNET_LITE0,
     EFFICIENTNET_PACKAGES,
@@ -27,6 +28,7 @@ from .feature_networks import (
     require_efficientnet_lite0,
     require_package,
 )
+from .picture_settings import AT_HAND, LPIPS_NET, ComparedImages, PictureMetricSettings
 from .published_weights import Undrawn, cached_weights, weights_file
 
 if TYPE_CHECKING:
@@ -53,23 +55,9 @@ FD_FEATURES = {
 }
 """The features for a Fréchet distance; distances in different features cannot be compared."""
 
-AT_HAND = "auto"
-"""The usual features, inception, if their weights are available; else those whose weights come with a package."""
-
 # Features are computed at 224 or 299 pixels for any image size, so a large batch of small images would not fit into
 # memory.
 _IMAGES_PER_PASS = 32
-
-
-@dataclass(frozen=True)
-class ComparedImages:
-    """Which images are compared, in words that stand beside a distance.
-
-    reference: the set of images that reconstructions are compared with. crop: what part of a picture an image is.
-    """
-
-    reference: str
-    crop: str
 
 
 @dataclass(frozen=True)
@@ -108,7 +96,22 @@ class LPIPS:
         InputError: if the net is not one of `LPIPS_SMALLEST_IMAGE`.
     """
 
-    def __init__(self, net: str = "alex", device: str | None = None) -> None:
+    definition: ClassVar[Definition] = Definition(
+        summary="learned perceptual distance of reconstructions to images",
+        keys=("lpips",),
+        formula="`lpips.value` = mean over pairs of Σ_l mean_p |w_l ⊙ (u_lp(x) − u_lp(x̂))|², u the features of layer "
+        "l at position p, of norm 1, w learned from people's judgements; the net stands in `lpips.net`.",
+        unit="none",
+        bias="None over images. Values of different nets can't be compared.",
+        cost="Some 0.1 s an image on a CPU; the net's weights are downloaded once.",
+        source="Zhang et al., CVPR 2018; computed with torchmetrics.",
+    )
+
+    @classmethod
+    def of(cls, settings: PictureMetricSettings) -> Self:
+        return cls(LPIPS_NET, settings.device)
+
+    def __init__(self, net: str = LPIPS_NET, device: str | None = None) -> None:
         if net not in LPIPS_SMALLEST_IMAGE:
             raise InputError(f"LPIPS has no net {net!r}: choose one of {', '.join(LPIPS_SMALLEST_IMAGE)}")
         self.net, self.device = net, device
@@ -134,6 +137,12 @@ class LPIPS:
         with torch.autocast(images.device.type, enabled=False):
             distances = self._network(reconstructions.float(), images.float(), normalize=True)
         self._sum += distances.double().sum().item()
+
+    def merge(self, other: Self) -> None:
+        """Add the pairs of another instance with the same net."""
+        self._images += other._images
+        self._sum += other._sum
+        self._why = self._why or other._why
 
     def compute(self) -> LPIPSResult:
         """The mean over all pairs so far."""
@@ -169,6 +178,21 @@ class FrechetDistance:
         InputError: if the features are none of these.
     """
 
+    definition: ClassVar[Definition] = Definition(
+        summary="Fréchet distance of images and reconstructions in a network's features",
+        keys=("fd",),
+        formula="`fd.value` = |μ − μ̂|² + tr(Σ + Σ̂ − 2 (Σ Σ̂)^½), means and covariances of features of the images and "
+        "of their reconstructions. Network, resize, crop and reference set stand beside it.",
+        unit="squared feature",
+        bias="High with fewer images than features (1,280 or 2,048): compare at one number of images.",
+        cost="Some 0.1 s an image on a CPU, and seconds for the eigenvalues.",
+        source="Heusel et al., NeurIPS 2017; computed with torchmetrics.",
+    )
+
+    @classmethod
+    def of(cls, settings: PictureMetricSettings) -> Self:
+        return cls(settings.fd_features, settings.device, settings.compared)
+
     def __init__(
         self, features: str = AT_HAND, device: str | None = None, compared: ComparedImages | None = None
     ) -> None:
@@ -199,6 +223,14 @@ class FrechetDistance:
                 self._metric.update(part, real=True)
             for part in _to_8_bits(reconstructions).split(_IMAGES_PER_PASS):
                 self._metric.update(part, real=False)
+
+    def merge(self, other: Self) -> None:
+        """Add the pairs of another instance with the same features. Raises InputError for others."""
+        if other.features != self.features:
+            raise InputError(f"features {other.features!r} can't be added to {self.features!r}: give one network")
+        self._images += other._images
+        if self._metric is not None and other._metric is not None:
+            self._metric.merge_state(other._metric)
 
     def compute(self) -> FrechetDistanceResult:
         """The distance over all pairs so far; the eigenvalues of Σ Σ̂ take seconds."""

@@ -1,34 +1,24 @@
 """The metrics of reconstructions that `evaluate` computes.
 
-`PICTURE_METRICS` lists them; the results of `evaluate`, and of every comparison, contain the numbers of each.
+`PICTURE_METRICS` lists them. The results of `evaluate`, and of every comparison, contain the numbers of each, except of
+those whose definition says that they are computed on request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from torch import Tensor
 
 from lgq_explore.errors import InputError
 
+from .definition import Definition
 from .image import ImageQuality
-from .perceptual import AT_HAND, LPIPS, ComparedImages, FrechetDistance
-
-LPIPS_NET = "alex"
-
-
-@dataclass(frozen=True)
-class PictureMetricSettings:
-    """fd_features: of `FrechetDistance`. device: of feature networks; everything else stays on the images' device.
-
-    compared: the images, in words, for metrics that can't be compared between sets.
-    """
-
-    fd_features: str = AT_HAND
-    device: str = "cpu"
-    compared: ComparedImages | None = None
+from .perceptual import LPIPS, FrechetDistance
+from .picture_settings import LPIPS_NET, PictureMetricSettings
+from .spectrum import ErrorSpectrum
 
 
 class PictureMetric(Protocol):
@@ -43,30 +33,45 @@ class PictureMetric(Protocol):
         ...
 
 
-PICTURE_METRICS: dict[str, Callable[[PictureMetricSettings], PictureMetric]] = {
-    "quality": lambda asked: ImageQuality(),
-    "lpips": lambda asked: LPIPS(LPIPS_NET, asked.device),
-    "fd": lambda asked: FrechetDistance(asked.fd_features, asked.device, asked.compared),
-}
+class DefinedPictureMetric(PictureMetric, Protocol):
+    """A metric that is listed: it says what it is, and is made of settings."""
 
+    definition: ClassVar[Definition]
+
+    @classmethod
+    def of(cls, settings: PictureMetricSettings) -> PictureMetric:
+        """A new instance, of no pairs. Raises InputError for settings that it does not accept."""
+        ...
+
+
+PICTURE_METRICS: dict[str, type[DefinedPictureMetric]] = {
+    "quality": ImageQuality,
+    "lpips": LPIPS,
+    "fd": FrechetDistance,
+    "spectrum": ErrorSpectrum,
+}
 
 SLOW_METRICS = ("lpips", "fd")
 """Those that run pictures through a trained network, which takes minutes on a CPU."""
 
 
-def picture_metrics(settings: PictureMetricSettings, without: Sequence[str] = ()) -> list[PictureMetric]:
-    """A new instance of each metric; those of SLOW_METRICS named in `without` have no value.
-
-    Raises InputError for settings that a metric does not accept, and for another name in `without`.
-    """
-    for name in without:
+def require_slow(names: Sequence[str]) -> None:
+    """Raise InputError for a name that is none of SLOW_METRICS."""
+    for name in names:
         if name not in SLOW_METRICS:
             raise InputError(f"without {name!r}: only {' and '.join(SLOW_METRICS)} can be left out")
-    return [LeftOut(name, settings) if name in without else make(settings) for name, make in PICTURE_METRICS.items()]
+
+
+def picture_metric(name: str, settings: PictureMetricSettings, left_out: bool = False) -> PictureMetric:
+    """A new instance of one of PICTURE_METRICS; one of SLOW_METRICS that is left out has no value.
+
+    Raises InputError for settings that the metric does not accept.
+    """
+    return LeftOut(name, settings) if left_out else PICTURE_METRICS[name].of(settings)
 
 
 @dataclass(frozen=True)
-class LeftOut(PictureMetric):
+class LeftOut:
     """In the place of a slow metric that was not asked for."""
 
     name: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -67,6 +68,15 @@ class QuantizationError:
             raise InputError("latents or quantized hold values that are not finite: the model has diverged")
         self._squared_distance += distances
         self._add_moments(len(tokens), mean.cpu(), deviation)
+
+    def merge(self, other: Self) -> None:
+        """Add the tokens of another instance. Raises InputError for those of another width."""
+        if other._mean is None:
+            return
+        if self._mean is not None and len(self._mean) != len(other._mean):
+            raise InputError(f"latents of width {len(other._mean)} follow latents of width {len(self._mean)}")
+        self._squared_distance += other._squared_distance
+        self._add_moments(other._tokens, other._mean, other._squared_deviation)
 
     def compute(self) -> QuantizationErrorResult:
         """The error over all tokens so far.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import torch
@@ -14,21 +13,13 @@ import torch
 from lgq_explore.devices import device_named, model_of
 from lgq_explore.errors import InputError
 from lgq_explore.files import whole_file
-from lgq_explore.metrics import (
-    CodeUsage,
-    GroupedCodeCounts,
-    PictureMetricSettings,
-    QuantizationError,
-    bits_per_pixel,
-    picture_metrics,
-)
-from lgq_explore.metrics.perceptual import ComparedImages
-from lgq_explore.metrics.pictures import PictureMetric
+from lgq_explore.metrics.picture_settings import ComparedImages, PictureMetricSettings
+from lgq_explore.metrics.pictures import require_slow
 from lgq_explore.progress import Progress
 
 from .encoding import EvaluationSet, coded_batches, evaluation_set
+from .measures import DEFAULT, DEFINITIONS, Measure, MeasuredBatch, MeasureSettings, chosen_metrics, measure
 from .run import Run, TrainedTokenizer, open_run
-from .soft_decode import SoftDecode
 
 METRICS = "metrics.json"
 """The file in a run's folder that keeps the last result on its held-out split."""
@@ -46,9 +37,10 @@ def evaluate(
     fd_features: str = "auto",
     device: str = "cpu",
     without: Sequence[str] = (),
+    metrics: Sequence[str] | None = None,
     progress: bool = True,
 ) -> dict[str, Any]:
-    """All metrics of a run's newest weights, on its held-out split or on all photographs of another SPEC.
+    """Metrics of a run's newest weights, on its held-out split or on all photographs of another SPEC.
 
     Where the pictures of training were moved, the SPEC of their new place gives their held-out split.
     Pictures are compared as 8-bit values in [0, 1]. Usage is counted over `tokens` tokens of `images` crops from
@@ -67,15 +59,21 @@ def evaluate(
     device: of `devices.DEVICES`, for the tokenizer and for the networks of LPIPS and FD, which take most of the time;
     the result names it. The CPU by default, which gives the same codes on every machine. A GPU rounds otherwise: a
     token that lies between two codes may get the other one (see README.md), and FD differs in its third digit.
-    without: `lpips`, `fd` or both, to leave them out. progress: whether a bar is shown if it takes more than seconds.
-    Raises InputError if the run has no weights, or the data or the device can't be used.
+    metrics: names of `measures.DEFINITIONS`, of which nothing else is computed then; `default` stands for those that
+    are computed without it, `all` for all. metrics/README.md defines each, with its keys. without: `lpips`, `fd` or
+    both, to leave them out. progress: whether a bar is shown if it takes more than seconds.
+    Raises InputError if the run has no weights, if the data or the device can't be used, or for an unknown metric.
     """
+    require_slow(without)
+    names = chosen_metrics(metrics)
     there = device_named(device)
     run = run if isinstance(run, Run) else open_run(run)
     trained, chosen = run.trained(), evaluation_set(run, data, crops)
     settings = PictureMetricSettings(fd_features, str(there), _in_words(chosen))
-    result = _measured(run, trained, chosen, partial(picture_metrics, settings, without), there, progress)
-    if chosen.split == "held out" and not without:
+    measured = MeasureSettings(trained.on(there), settings, run.config.backbone.factor, tuple(without))
+    measures = {name: measure(name, measured) for name in names}
+    result = _measured(run, trained, chosen, measures, there, progress)
+    if chosen.split == "held out" and not without and set(chosen_metrics([DEFAULT])) <= set(names):
         _keep(run, trained.digest, result)
     return result
 
@@ -93,53 +91,51 @@ def _measured(
     run: Run,
     trained: TrainedTokenizer,
     chosen: EvaluationSet,
-    make_metrics: Callable[[], Sequence[PictureMetric]],
+    measures: Mapping[str, Measure],
     device: torch.device,
     progress: bool,
 ) -> dict[str, Any]:
     """The result of `evaluate`, of these weights on these crops."""
-    config, tokenizer = run.config, trained.on(device)
-    quantizer, metrics, soft_decode = tokenizer.quantizer, make_metrics(), SoftDecode(tokenizer, make_metrics)
-    counts = GroupedCodeCounts(quantizer.levels) if quantizer.has_codes else None
-    error, tokens = QuantizationError(), 0
-    bar = Progress("evaluating", len(chosen.crops.images), "crops", shown=progress, delay=SECONDS_UNSHOWN)
-    with bar:
-        for batch in coded_batches(tokenizer, chosen.crops.images):
-            images, reconstructions = batch.images.float() / 255, batch.reconstructions.float() / 255
-            for metric in metrics:
-                metric.update(images, reconstructions)
-            latents, codes = batch.output.latents, batch.output.coded.codes
-            soft_decode.update(images, latents)
-            tokens += latents[:, 0].numel()
-            if counts is not None:
-                counts.update(codes)
-                error.update(quantizer.continuous(latents), quantizer.discrete(codes))
-            bar.advance(len(batch.images))
-        numbers = {name: value for metric in metrics for name, value in metric.numbers().items()}
-    usage = None if counts is None else counts.usage()
+    config, tokenizer, crops = run.config, trained.on(device), chosen.crops
+    quantizer, tokens, measured = tokenizer.quantizer, 0, 0
+    with Progress("evaluating", len(crops.images), "crops", shown=progress, delay=SECONDS_UNSHOWN) as bar:
+        for coded in coded_batches(tokenizer, crops.images):
+            photographs = crops.photograph[measured : measured + len(coded.images)]
+            batch = MeasuredBatch(coded.images, coded.output, coded.reconstructions, photographs)
+            for each in measures.values():
+                each.update(batch)
+            tokens += coded.output.latents[:, 0].numel()
+            measured += len(coded.images)
+            bar.advance(len(coded.images))
+        numbers = {name: each.numbers() for name, each in measures.items()}
     return {
         "run": run.name,
         "quantizer": config.quantizer.method,
         "codebook_size": quantizer.codebook_size,
         "dim": config.backbone.dim,
-        "images": len(chosen.crops.images),
-        "photographs": len(set(chosen.crops.photograph.tolist())),
+        "images": len(crops.images),
+        "photographs": len(set(crops.photograph.tolist())),
         "tokens": tokens,
-        **numbers,
-        **_usage_numbers(usage),
-        "bits_per_pixel": None if usage is None else bits_per_pixel(usage.entropy_bits, config.backbone.factor),
-        "gini": None if usage is None else usage.gini,
-        "quantization_error": None if usage is None or quantizer.no_geometry else error.compute().value,
+        **_together(numbers, [name for name in numbers if name not in _ASIDE and not DEFINITIONS[name].on_request]),
         "seed": config.seed,
         "steps": trained.finished_steps,
         "recipe_hash": config.recipe_hash,
         "rounding_replicate": config.rounding_replicate,
-        "scenes": len({chosen.crops.scenes[index] for index in chosen.crops.photograph.tolist()}),
+        "scenes": len({crops.scenes[index] for index in crops.photograph.tolist()}),
         "weights": run.kind_of_weights,
         "device": model_of(device),
-        "groups": {} if counts is None else _by_number(counts.group_usages()),
-        **soft_decode.numbers(),
+        **_together(numbers, [name for name in numbers if name in _ASIDE]),
+        **_together(numbers, [name for name in numbers if DEFINITIONS[name].on_request]),
     }
+
+
+_ASIDE = ("groups", "soft_decode")
+"""Metrics of every evaluation whose numbers are no part of a row of a table: they come after the others."""
+
+
+def _together(numbers: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:
+    """The numbers of these metrics in one."""
+    return {key: value for name in names for key, value in numbers[name].items()}
 
 
 def kept_metrics(run: Run) -> Mapping[str, Any]:
@@ -165,16 +161,3 @@ def _keep(run: Run, digest: str, result: Mapping[str, Any]) -> None:
     content = json.dumps({"identity": run.identity, "weights": digest, "result": result}, indent=2)
     with suppress(OSError), whole_file(run.path / METRICS) as target:  # the folder may be another user's
         target.write(f"{content}\n".encode())
-
-
-def _by_number(groups: Sequence[CodeUsage]) -> dict[str, Any]:
-    return {
-        str(group): {"codebook_size": usage.codebook_size, **_usage_numbers(usage), "gini": usage.gini}
-        for group, usage in enumerate(groups)
-    }
-
-
-def _usage_numbers(usage: CodeUsage | None) -> dict[str, Any]:
-    """The keys that mean the same for joint codes and for the codes of one group; None for those of no codes."""
-    names = ("active_codes", "utilization", "perplexity", "entropy_bits")
-    return {name: None if usage is None else getattr(usage, name) for name in names}

@@ -35,6 +35,7 @@ from safetensors.torch import load_file
 from lgq_explore import QUANTIZERS, Encoding, encode, evaluate, open_run
 from lgq_explore.analysis.health import assess, worst_state
 from lgq_explore.cli import main, parser
+from lgq_explore.runs.measures import DEFINITIONS
 from lgq_explore.runs.run_writer import RunWriter
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -159,6 +160,26 @@ def test_evaluate_prints_a_line_a_number(trained: Path, command: Command) -> Non
     shown = dict(line.split(maxsplit=1) for line in lines)
     assert shown["psnr_db"] == f"{result['psnr_db']:.4g}"
     assert shown["lpips"] == f"– (alex: {result['lpips']['why']})"
+
+
+def test_evaluate_prints_the_metrics_that_are_named(trained: Path, command: Command) -> None:
+    outcome = command("evaluate", trained, "--crops", "8", "--metrics", "code_lengths", "spectrum", "robustness")
+    names = [line.split()[0] for line in outcome.stdout.splitlines()]
+    assert outcome.status == 0
+    assert {"images", "photographs", "tokens", "bits_codebook", "mse", "codes_kept.flip"} <= set(names)
+    assert "psnr_db" not in names
+    as_json = json.loads(command("evaluate", trained, "--crops", "8", "--json", "--metrics", "code_lengths").stdout)
+    assert as_json["bits_codebook"] == 4
+    refused = command("evaluate", trained, "--metrics", "robustnes")
+    assert_refused(refused, "'robustnes'", "robustness")
+
+
+def test_list_metrics_names_each_and_says_which_are_on_request(command: Command) -> None:
+    lines = command("list", "metrics").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == list(DEFINITIONS)
+    assert [line.split()[0] for line in lines if line.endswith("(on request)")] == [
+        name for name, definition in DEFINITIONS.items() if definition.on_request
+    ]
 
 
 def test_evaluate_takes_all_of_another_spec_and_no_more_crops_than_asked_for(trained: Path, command: Command) -> None:

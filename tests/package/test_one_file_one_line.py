@@ -213,9 +213,25 @@ from typing import Any
 
 from torch import Tensor
 
+from .definition import Definition
+
 
 class LargestError:
     """The largest difference of two values, over all pixels and channels."""
+
+    definition = Definition(
+        summary="the largest error of a pixel",
+        keys=("largest_error",),
+        formula="max |x − x̂|",
+        unit="the data range",
+        bias="It grows with the number of images.",
+        cost="None to speak of.",
+        source="By definition.",
+    )
+
+    @classmethod
+    def of(cls, settings):
+        return cls()
 
     def __init__(self) -> None:
         self._largest = 0.0
@@ -230,14 +246,18 @@ class LargestError:
         "metrics/largest_error.py",
         source,
         "metrics/pictures.py",
-        after='    "fd": lambda asked: FrechetDistance(asked.fd_features, asked.device, asked.compared),',
-        line='    "largest_error": lambda asked: LargestError(),',
+        after='    "fd": FrechetDistance,',
+        line='    "largest_error": LargestError,',
         imported="from .largest_error import LargestError",
     )
-    _, evaluated = package.commands(
-        ("train", "--quantizer", "lgq", "--run", "run", *TINY), ("evaluate", "run", "--crops", "8", "--json")
+    _, evaluated, listed = package.commands(
+        ("train", "--quantizer", "lgq", "--run", "run", *TINY),
+        ("evaluate", "run", "--crops", "8", "--json"),
+        ("list", "metrics"),
     )
     assert 0 < json.loads(evaluated)["largest_error"] <= 1
+    assert "the largest error of a pixel" in listed
+    assert "`largest_error`" in package.python("from lgq_explore.runs.measures.page import *; print(metrics_page())")
 
 
 def test_an_analysis(package: Copy) -> None:

@@ -270,3 +270,31 @@ def test_a_device_that_is_not_there_is_refused(run: Run, monkeypatch: pytest.Mon
 def test_fd_on_a_gpu_is_nearly_that_of_the_cpu(run: Run, result: dict[str, Any]) -> None:
     there = evaluate(run, device="cuda")
     assert there["fd"]["value"] == pytest.approx(result["fd"]["value"], rel=1e-2)
+
+
+def test_what_is_asked_for_is_measured_and_nothing_else(run: Run, result: dict[str, Any]) -> None:
+    few = evaluate(run, metrics=["groups", "spectrum", "quality"])
+    known = set(KEYS.split())
+    assert few["psnr_db"] == result["psnr_db"]
+    assert few["groups"] == result["groups"]
+    assert few.keys() - known == {"mse", "error_bands", "relative_error_bands"}
+    assert known - few.keys() >= {"lpips", "fd", "perplexity", "quantization_error"}
+    assert few["images"] == result["images"]
+    assert sum(few["error_bands"].values()) == pytest.approx(few["mse"])
+    assert kept_metrics(run) == result  # a part of the metrics does not stand for the run
+
+
+def test_more_metrics_follow_those_of_every_evaluation(run: Run) -> None:
+    more = evaluate(run, crops=8, metrics=["default", "robustness", "code_lengths"])
+    assert " ".join(more).startswith(KEYS + " bits_codebook")
+    assert {"codes_kept", "kept_psnr_db"} <= more.keys()
+    assert json.loads(json.dumps(more, allow_nan=False)) == more
+    evaluate(run)  # again what other tests read
+
+
+@pytest.mark.parametrize(
+    ("names", "told"), [(["spectrun"], "did you mean spectrum"), ([], "0 metrics"), (["zzz"], "list metrics")]
+)
+def test_metrics_that_are_not_known_are_refused(run: Run, names: list[str], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        evaluate(run, metrics=names)

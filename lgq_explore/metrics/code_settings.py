@@ -1,0 +1,13 @@
+"""What metrics of codes are told about the codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CodeSettings:
+    """levels: number of codes of each of the G groups. downsampling: pixels along the side of a token."""
+
+    levels: tuple[int, ...]
+    downsampling: int
