@@ -125,7 +125,11 @@ def test_every_field_goes_through_json_and_back() -> None:
         image_size=64,
         backbone=BackboneConfig((8, 16, 24, 32), 2, 5),
         quantizer=LGQConfig(
-            77, TemperatureSchedule(9.0, 1.5, "cosine", "effective_codes"), "batch", "kmeans", "unbiased"
+            77,
+            TemperatureSchedule(9.0, 1.5, "cosine", "effective_codes"),
+            norm="batch",
+            initialization="kmeans",
+            usage_form="unbiased",
         ),
         steps=7,
         batch_size=3,
