@@ -106,8 +106,7 @@ class PositionUsage:
         )
 
     def numbers(self) -> dict[str, Any]:
-        """The keys of the definition; That is the first order in 1/n, and too little for fewer images than codes. None
-        where joint codes at each position are too many to number."""
+        """The keys of the definition; None where joint codes at each position are too many to number."""
         if not is_numbered(self._placed.codebook_size):
             return dict.fromkeys(self.definition.keys)
         result = self.compute()
