@@ -57,7 +57,7 @@ FD_FEATURES = {
 
 # Features are computed at 224 or 299 pixels for any image size, so a large batch of small images would not fit into
 # memory.
-_IMAGES_PER_PASS = 32
+IMAGES_PER_PASS = 32
 
 
 @dataclass(frozen=True)
@@ -219,9 +219,9 @@ class FrechetDistance:
         images, reconstructions = images.to(self.device), reconstructions.to(self.device)
         self._metric.to(images.device)
         with torch.autocast(images.device.type, enabled=False):
-            for part in _to_8_bits(images).split(_IMAGES_PER_PASS):
+            for part in to_8_bits(images).split(IMAGES_PER_PASS):
                 self._metric.update(part, real=True)
-            for part in _to_8_bits(reconstructions).split(_IMAGES_PER_PASS):
+            for part in to_8_bits(reconstructions).split(IMAGES_PER_PASS):
                 self._metric.update(part, real=False)
 
     def merge(self, other: Self) -> None:
@@ -293,6 +293,7 @@ def _not_finite(distance: float) -> str | None:
     return None if math.isfinite(distance) else "features of these images contain NaN or infinity"
 
 
-def _to_8_bits(images: Tensor) -> Tensor:
+def to_8_bits(images: Tensor) -> Tensor:
+    """Pictures in [0, 1] as uint8, rounded."""
     # torchmetrics' own conversion truncates instead of rounding.
     return (images.float() * 255).round().to(torch.uint8)

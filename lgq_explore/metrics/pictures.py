@@ -15,6 +15,7 @@ from torch import Tensor
 from lgq_explore.errors import InputError
 
 from .definition import Definition
+from .feature_error import FeatureError
 from .image import ImageQuality
 from .perceptual import LPIPS, FrechetDistance
 from .picture_settings import LPIPS_NET, PictureMetricSettings
@@ -49,6 +50,7 @@ PICTURE_METRICS: dict[str, type[DefinedPictureMetric]] = {
     "lpips": LPIPS,
     "fd": FrechetDistance,
     "spectrum": ErrorSpectrum,
+    "feature_error": FeatureError,
 }
 
 SLOW_METRICS = ("lpips", "fd")

@@ -44,7 +44,8 @@ class PositionUsage:
         "`position_information_bits_by_chance` = (Σ_positions (active there − 1) − (active − 1))/(2 N ln 2), its bias.",
         unit="bits a token",
         bias="The entropy at a position is low by about (active there − 1)/(2 n ln 2), n images, so that the "
-        "information is high by what it is by chance. None where joint codes at each position are too many to number.",
+        "information is high by what it is by chance. That is the first order in 1/n, and too little for fewer images "
+        "than codes. None where joint codes at each position are too many to number.",
         cost="Milliseconds a batch.",
         source="Cover & Thomas 2006, ch. 2; Miller 1955.",
         on_request=True,

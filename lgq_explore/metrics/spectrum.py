@@ -18,7 +18,7 @@ from .picture_settings import PictureMetricSettings
 BAND_EDGES = (1 / 32, 1 / 16, 1 / 8, 1 / 4)
 """Frequencies in cycles a pixel that part bands of an octave; the last band reaches to the corner, √½."""
 
-BANDS = tuple(f"{low:.4g} to {high:.4g}" for low, high in zip((0.0, *BAND_EDGES), (*BAND_EDGES, 0.5**0.5), strict=True))
+BANDS = tuple(f"{low:.4g}-{high:.4g}" for low, high in zip((0.0, *BAND_EDGES), (*BAND_EDGES, 0.5**0.5), strict=True))
 """Names of the bands, in cycles a pixel; a frequency at an edge is in the upper one."""
 
 
