@@ -50,10 +50,10 @@ def bits(codes: NDArray[np.int64], codebook_size: int, photographs: NDArray[np.i
 @pytest.mark.slow
 @pytest.mark.parametrize("symbols", [8, 16])
 def test_a_markov_chain_has_its_entropy_rate(symbols: int) -> None:
-    chain = markov_chain(symbols, images=512, tokens=16 * 16)
+    chain = markov_chain(symbols, images=1024, tokens=16 * 16)
     result = bits(chain.codes, symbols).compute()
     assert result.value == pytest.approx(chain.entropy_rate, rel=0.02)
-    assert (result.tokens, result.photographs) == (256 * 256, 256)
+    assert (result.tokens, result.photographs) == (512 * 256, 512)
     assert result.learning_tokens is not None
     assert result.learning_tokens > 0
 
