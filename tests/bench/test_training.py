@@ -118,7 +118,7 @@ def test_the_command_measures_in_processes_and_keeps_what_it_prints(
         (["--codebook-sizes", "16", "--steps", "6"], "steps is 6: give 7 or more"),
         (["--codebook-sizes", "1"], "codebook_size is 1"),
         (["--data", "folder:nowhere"], "nowhere"),
-        (["--quantizers", "kmeans"], "unknown quantizer 'kmeans'"),
+        (["--quantizers", "kmeens"], "unknown quantizer 'kmeens'"),
     ],
 )
 def test_what_can_not_be_measured_is_refused(
