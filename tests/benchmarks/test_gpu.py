@@ -332,5 +332,5 @@ def test_tests_that_ran_out_of_time_are_counted(monkeypatch: pytest.MonkeyPatch)
 
 def test_files_with_gpu_tests_are_found_by_their_marks() -> None:
     names = {path.name for path in checks.files_with_gpu_tests()}
-    assert {"test_triton_backend.py", "test_quantizer_contract.py", "test_loop.py"} <= names
+    assert {"test_triton_backend.py", "test_on_gpu.py", "test_loop.py"} <= names
     assert "test_environment.py" not in names
