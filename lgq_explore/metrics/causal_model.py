@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-from .published_weights import Undrawn
+from torch.nn.utils import skip_init
 
 WIDTH, LAYERS, HEADS = 64, 2, 4
 STEPS = 200
@@ -38,12 +37,11 @@ class CausalModel(nn.Module):
     def __init__(self, frequencies: Tensor, grid: tuple[int, int], generator: torch.Generator) -> None:
         super().__init__()
         symbols, (height, width) = len(frequencies), grid
-        with Undrawn():
-            self.embedding = nn.Embedding(symbols + 1, WIDTH)  # the last one begins every picture
-            self.rows, self.columns = nn.Embedding(height, WIDTH), nn.Embedding(width, WIDTH)
-            self.layers = nn.ModuleList(_Layer() for _ in range(LAYERS))
-            self.norm = nn.LayerNorm(WIDTH)
-            self.head = nn.Linear(WIDTH, symbols)
+        self.embedding = skip_init(nn.Embedding, symbols + 1, WIDTH)  # the last one begins every picture
+        self.rows, self.columns = skip_init(nn.Embedding, height, WIDTH), skip_init(nn.Embedding, width, WIDTH)
+        self.layers = nn.ModuleList(_Layer() for _ in range(LAYERS))
+        self.norm = nn.LayerNorm(WIDTH)
+        self.head = skip_init(nn.Linear, WIDTH, symbols)
         for name, parameter in self.named_parameters():
             _draw(name, parameter, generator)
         with torch.no_grad():
@@ -66,8 +64,10 @@ class _Layer(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.attention_norm, self.perceptron_norm = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
-        self.queries_keys_values, self.mixed = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
-        self.perceptron = nn.Sequential(nn.Linear(WIDTH, 2 * WIDTH), nn.GELU(), nn.Linear(2 * WIDTH, WIDTH))
+        self.queries_keys_values = skip_init(nn.Linear, WIDTH, 3 * WIDTH)
+        self.mixed = skip_init(nn.Linear, WIDTH, WIDTH)
+        into, out = skip_init(nn.Linear, WIDTH, 2 * WIDTH), skip_init(nn.Linear, 2 * WIDTH, WIDTH)
+        self.perceptron = nn.Sequential(into, nn.GELU(), out)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """[B, T, WIDTH] → the same."""

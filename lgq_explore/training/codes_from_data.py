@@ -36,7 +36,7 @@ class CodesFromData:
     progress: bool
 
     @torch.no_grad()
-    def initialize(self) -> None:
+    def start(self) -> None:
         """Initialise the codes of a method that starts from data."""
         quantizer = self.tokenizer.quantizer
         if isinstance(quantizer, StartsFromData):

@@ -111,7 +111,7 @@ class TrainingSession:
         checkpoint = self.writer.newest_checkpoint()
         if checkpoint is None:
             self.writer.rewind_to(0)
-            self._codes_from_data.initialize()
+            self._codes_from_data.start()
             self._snapshot()
             return
         state = self.writer.load_checkpoint(checkpoint, self.tokenizer)

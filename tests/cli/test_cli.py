@@ -747,7 +747,10 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "nested in config": ((*LGQ, "--config", "nested.json"), ("'backbone.chanels'", "did you mean channels?")),
     "type in config": ((*LGQ, "--config", "type.json"), ("steps is 'many'", "integer")),
     "method in config": ((*LGQ, "--config", "method.json"), ("['lgq']", "simvq-mlp")),
-    "loss in config": ((*LGQ, "--config", "weights.json"), ("'ssim'", "l1, l2, log_mse, perceptual, gan, quantization")),
+    "loss in config": (
+        (*LGQ, "--config", "weights.json"),
+        ("'ssim'", "l1, l2, log_mse, perceptual, gan, quant"),
+    ),
     "two recipes": ((*LGQ, "--config", "type.json", "--preset", "tiny"), ("type.json", "one of them")),
     "resume nothing": (("resume", "nowhere"), ("nowhere is not a run folder", "lgq-explore train")),
     "resume a folder": (("resume", "full"), ("full is not a run folder", "lgq-explore train")),

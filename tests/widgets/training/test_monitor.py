@@ -244,7 +244,7 @@ def test_a_run_that_failed_before_its_first_step_is_started_again_in_its_folder(
 
     monitor = TrainingMonitor(recipe, run=tmp_path / "mine" if named else None)
     with monkeypatch.context() as patch:
-        patch.setattr("lgq_explore.training.codes_from_data.CodesFromData.initialize", fail)
+        patch.setattr("lgq_explore.training.codes_from_data.CodesFromData.start", fail)
         with pytest.raises(RuntimeError, match="no memory left"):
             asyncio.run(monitor.train())
     assert [button(monitor, name).disabled for name in ("Start", "Stop", "Resume")] == [False, True, True]
