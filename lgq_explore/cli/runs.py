@@ -63,7 +63,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.json:
         say(json.dumps(result))
     else:
-        groups, soft_decode = result.pop("groups", {}), result.pop("soft_decode", {})
+        groups, soft_decode = result.pop("groups", {}), result.pop("soft_decode", None) or {}
         result |= {f"soft_decode.{name}": value for name, value in soft_decode.items()}
         lines = [line for name, value in result.items() for line in _lines(name, value)]
         say("\n".join([*lines, *(_of_group(*group) for group in groups.items() if len(groups) > 1)]))

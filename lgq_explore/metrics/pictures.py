@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 from torch import Tensor
 
@@ -27,6 +27,10 @@ class PictureMetric(Protocol):
 
     def update(self, images: Tensor, reconstructions: Tensor) -> None:
         """Add a batch: two float tensors [B, 3, H, W] in [0, 1]."""
+        ...
+
+    def merge(self, other: Self) -> None:
+        """Add the pairs of another instance."""
         ...
 
     def numbers(self) -> dict[str, Any]:
@@ -81,6 +85,9 @@ class LeftOut:
 
     def update(self, images: Tensor, reconstructions: Tensor) -> None:
         """Nothing is measured."""
+
+    def merge(self, other: Self) -> None:
+        """There is nothing to add."""
 
     def numbers(self) -> dict[str, Any]:
         network = {"net": LPIPS_NET} if self.name == "lpips" else {"features": self.settings.fd_features}

@@ -83,7 +83,7 @@ def test_the_weight_of_the_entropy_falls_to_its_value() -> None:
     assert [config.loss_factor("entropy", step) for step in (0, 1000, 2000, 10**6)] == [3, 2, 1, 1]
     assert config.loss_factor("commitment", 0) == 1
     assert replace(config, warmup_steps=0).loss_factor("entropy", 0) == 1
-    recipe = TrainConfig(quantizer=config)
+    recipe = TrainConfig(quantizer=config, steps=5000)
     terms = {
         name: QuantizerLoss(name, recipe.loss_weights[name], QuantizerLoss.Settings(), recipe)
         for name in ("entropy", "commitment")

@@ -175,7 +175,7 @@ def test_fields_left_out_take_their_defaults() -> None:
             {"quantizer": {"temperature": {"strat": 3}}},
             r"unknown field 'quantizer.temperature.strat' \(did you mean start",
         ),
-        ({"quantizer": {"method": "fsqq"}}, r"unknown quantizer 'fsqq' \(did you mean fsq or ifsq\?\)"),
+        ({"quantizer": {"method": "fsqq"}}, r"unknown quantizer 'fsqq' \(did you mean fsq or rfsq\?\)"),
         ({"quantizer": {"method": ["fsq"]}}, r"quantizer.method is \['fsq'\]"),
         ({"quantizer": {"method": "fsq", "levels": [8, 2]}}, r"quantizer.levels is \(8, 2\)"),
         ({"quantizer": {"codebook_size": 1}}, "quantizer.codebook_size is 1"),

@@ -20,13 +20,13 @@ class SoftDecode:
         summary="quality of pictures decoded from weighted sums of code vectors, of methods meant for them",
         keys=("soft_decode",),
         formula="The metrics of pictures of every evaluation, of what is decoded from Σ_k p_k c_k at the method's "
-        "temperature. Only methods that say `decodes_softly` have the key.",
+        "temperature. Null for methods that do not say `decodes_softly`.",
         unit="those of the metrics",
         bias="Such pictures depend on more than the codes: no number of bits belongs to them.",
         cost="One more decoding of each image, and its metrics.",
         source="SoftVQ-VAE, Chen et al. 2024, arXiv 2412.10958.",
     )
-    of_codes: ClassVar[bool] = False
+    of_codes: ClassVar[bool] = True
 
     @classmethod
     def of(cls, settings: MeasureSettings) -> Self:
@@ -48,10 +48,15 @@ class SoftDecode:
         for metric in self._metrics:
             metric.update(batch.unit_pictures, reconstructions)
 
+    def merge(self, other: Self) -> None:
+        """Add the images of another instance."""
+        for metric, of_other in zip(self._metrics, other._metrics, strict=True):
+            metric.merge(of_other)
+
     def numbers(self) -> dict[str, Any]:
-        """The values under the key, with the reason for which they stand apart; {} for other methods."""
+        """The values under the key, with the reason for which they stand apart; None for other methods."""
         if self._quantizer is None:
-            return {}
+            return {"soft_decode": None}
         values = {name: value for metric in self._metrics for name, value in metric.numbers().items()}
         return {"soft_decode": {"why_apart": WHY_APART, **values}}
 
