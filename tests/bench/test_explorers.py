@@ -8,6 +8,7 @@ from lgq_explore.bench.explorers import markdown_table, measure_explorers
 from lgq_explore.errors import InputError
 
 
+@pytest.mark.slow
 def test_every_move_is_measured_previewed_whole_and_made_ready() -> None:
     measured = measure_explorers(tokens=100, codes=2048, moves=3)
     (result,) = measured["results"]
@@ -31,6 +32,7 @@ def test_every_move_is_measured_previewed_whole_and_made_ready() -> None:
         ({"tokens": 64, "codes": 16, "moves": 999}, "moves is 999: the slider has"),
     ],
 )
+@pytest.mark.slow
 def test_nonsense_is_refused(sizes: dict[str, int], told: str) -> None:
     with pytest.raises(InputError, match=told):
         measure_explorers(**sizes)

@@ -24,7 +24,7 @@ from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import QUANTIZERS, FSQConfig, LGQConfig
 from lgq_explore.runs.config import config_from_json
 
-pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_data_and_no_network")]
 
 LGQ = TrainConfig(
     data="fake",

@@ -27,7 +27,7 @@ from lgq_explore.runs.config import config_from_json
 from lgq_explore.runs.evaluate import kept_metrics
 from lgq_explore.training.presets import preset
 
-pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_data_and_no_network")]
 
 LGQ = TrainConfig(
     data="fake", steps=3, batch_size=4, backbone=BackboneConfig(channels=(8, 8, 8), dim=4), quantizer=LGQConfig(16)

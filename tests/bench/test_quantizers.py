@@ -22,7 +22,7 @@ from lgq_explore.quantizers import FSQConfig, LGQConfig
 from lgq_explore.runs.config import config_from_json, config_to_json
 from lgq_explore.training.machine import processor_name
 
-pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_data_and_no_network")]
 
 LGQ = TrainConfig(
     data="fake", steps=2, batch_size=4, backbone=BackboneConfig(channels=(8, 8, 8), dim=4), quantizer=LGQConfig(16)

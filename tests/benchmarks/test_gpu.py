@@ -251,6 +251,7 @@ def test_a_cell_without_time_is_not_begun(job: Job, monkeypatch: pytest.MonkeyPa
     assert comparison._cell(recipe, job, 8, deadline=0.0)["not_run"]["why"] == "no time was left to start it"
 
 
+@pytest.mark.slow
 def test_a_recipe_without_time_or_memory_says_so(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     def train(*_: Any, **__: Any) -> None:
         raise InputError("memory ran out: make image_size smaller\nand more")
@@ -293,6 +294,7 @@ def test_has_a_broken_teardown(left): pass
 
 
 @pytest.mark.parametrize("parallel", [[], ["-n", "2"]])
+@pytest.mark.slow
 def test_outcomes_are_written_as_they_come(parallel: list[str], tmp_path: Path) -> None:
     (tmp_path / "test_all_kinds.py").write_text(TESTS_OF_ALL_KINDS)
     (tmp_path / "test_broken.py").write_text("import no_such_module")

@@ -132,6 +132,7 @@ def test_what_train_was_told_is_what_the_run_holds(trained: Path) -> None:
     assert (config.image_size, config.learning_rate) == (32, 1e-3)  # the rest is the preset's
 
 
+@pytest.mark.slow
 def test_evaluate_prints_one_json_object_and_python_gives_the_same(trained: Path) -> None:
     outcome = in_a_process("evaluate", trained, "--crops", "8", "--json")
     assert outcome.status == 0, outcome.stderr
@@ -147,6 +148,7 @@ def test_evaluate_prints_one_json_object_and_python_gives_the_same(trained: Path
     assert result["fd"]["value"] > 0
 
 
+@pytest.mark.slow
 def test_evaluate_prints_a_line_a_number(trained: Path, command: Command) -> None:
     outcome = command("evaluate", trained, "--crops", "8")
     lines = outcome.stdout.splitlines()
@@ -191,6 +193,7 @@ def test_evaluate_takes_all_of_another_spec_and_no_more_crops_than_asked_for(tra
     assert (everything["photographs"], everything["images"]) == (16, 48)
 
 
+@pytest.mark.slow
 def test_health_is_told_in_words_and_as_one_json_object(trained: Path, command: Command) -> None:
     told = in_a_process("health", trained, "--json")
     assert told.status == 0, told.stderr
@@ -409,6 +412,7 @@ def test_bench_prints_its_table_and_keeps_its_results(
     [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
     ids=["SIGINT", "SIGTERM"],
 )
+@pytest.mark.slow
 def test_a_signal_saves_and_resume_ends_at_the_same_weights(
     command: Command, tmp_path: Path, number: signal.Signals, status: int
 ) -> None:

@@ -94,6 +94,7 @@ def test_fitting_a_quantizer_leaves_the_process_as_it_is(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", QUANTIZERS)
+@pytest.mark.slow
 def test_training_and_resuming_leave_the_process_as_it_is(method: str, tmp_path: Path) -> None:
     controls = lgq.Controls()
 
@@ -124,6 +125,7 @@ USES: dict[str, Callable[[Run], object]] = {
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
+@pytest.mark.slow
 def test_what_is_done_with_a_run_leaves_the_process_as_it_is(
     use: Callable[[Run], object], trained: dict[int, Run]
 ) -> None:

@@ -75,6 +75,7 @@ def test_no_notebook_package_comes_along() -> None:
     assert {"torch", "networkx", "fsspec"} <= needed  # the walk goes below the direct dependencies
 
 
+@pytest.mark.slow
 def test_every_module_of_the_training_side_imports(bare_packages: Path, tmp_path: Path) -> None:
     program = """
 import pkgutil, importlib, importlib.util
@@ -91,6 +92,7 @@ for module in pkgutil.walk_packages(lgq_explore.__path__, "lgq_explore."):
     assert {"lgq_explore.cli", "lgq_explore.training.loop"} <= set(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_two_steps_train_open_again_and_are_judged(bare_packages: Path, tmp_path: Path) -> None:
     program = """
 import lgq_explore as lgq

@@ -25,6 +25,8 @@ from lgq_explore.quantizers import (
 from lgq_explore.quantizers.distributed_mean import mean_over_processes, world_size
 from lgq_explore.quantizers.usage_regularizers import USAGE_FORMS
 
+pytestmark = pytest.mark.slow
+
 RANKS, IMAGES, DIM, SIDE = 2, 6, 4, 5
 LOSS_WEIGHTS = {"quantization": 1.0, "peakedness": 0.3, "usage": 0.7}
 STEPS = 4

@@ -77,6 +77,7 @@ Named("<first>")
 """
 
 
+@pytest.mark.slow
 def test_a_panel_leaves_its_picture_a_view_and_a_line_for_readers_without_a_kernel(tmp_path: Path) -> None:
     path = write_notebook(tmp_path / "n.ipynb", PANEL, "Named('second')")
     assert main([str(path)]) == 0

@@ -75,6 +75,7 @@ def test_by_call():
 """
 
     @pytest.mark.parametrize("arguments", [(), ("-p", "xdist", "-n", "2")], ids=["one process", "xdist"])
+    @pytest.mark.slow
     def test_every_skip_is_named_and_fails(self, tmp_path: Path, arguments: tuple[str, ...]) -> None:
         (tmp_path / "test_some.py").write_text(self.HARMLESS + self.SKIPPED)
         (tmp_path / "test_none.py").write_text("import pytest\npytest.importorskip('no_such_package')\n")
@@ -85,10 +86,12 @@ def test_by_call():
         assert named == {"test_none.py", "test_some.py::test_by_mark", "test_some.py::test_by_call"}
         assert "1 passed, 4 skipped, 1 xfailed" in done.stdout.splitlines()[-1]
 
+    @pytest.mark.slow
     def test_a_skip_for_want_of_a_gpu_is_fine(self, tmp_path: Path) -> None:
         (tmp_path / "test_some.py").write_text(self.HARMLESS)
         assert run_on(tmp_path).returncode == 0
 
+    @pytest.mark.slow
     def test_elsewhere_a_skip_is_a_skip(self, tmp_path: Path) -> None:
         (tmp_path / "test_some.py").write_text(self.HARMLESS + self.SKIPPED)
         assert run_on(tmp_path, ci="").returncode == 0

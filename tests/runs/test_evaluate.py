@@ -285,6 +285,7 @@ def test_what_is_asked_for_is_measured_and_nothing_else(run: Run, result: dict[s
     assert kept_metrics(run) == kept  # a part of the metrics does not stand for the run
 
 
+@pytest.mark.slow
 def test_more_metrics_follow_those_of_every_evaluation(run: Run) -> None:
     more = evaluate(run, crops=8, metrics=["default", "robustness", "code_lengths"])
     assert " ".join(more).startswith(KEYS + " bits_codebook")

@@ -493,6 +493,7 @@ def test_resuming_from_nothing_says_so(tmp_path: Path, capsys: pytest.CaptureFix
     assert f"{run.path} has no checkpoint yet: training starts at step 0" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_interrupt_finishes_the_step_and_saves(tmp_path: Path) -> None:
     script = textwrap.dedent(
         """

@@ -190,6 +190,7 @@ def test_what_the_history_of_a_run_lacks_is_said_in_its_panels(
 
 
 @pytest.mark.parametrize("maker", [MAKERS["TemperatureExplorer"], MAKERS["CodeInspector"]])
+@pytest.mark.slow
 def test_of_many_snapshots_a_panel_looks_at_some_and_says_so(
     maker: Callable[[Path], Explorer], recipe: TrainConfig, tmp_path: Path
 ) -> None:

@@ -106,6 +106,7 @@ def bereft(runs: list[Run], tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.mark.parametrize("name", OF_PICTURES)
+@pytest.mark.slow
 def test_pictures_of_one_s_own_are_looked_at_though_those_of_training_are_gone(
     name: str, bereft: Run, pictures: Path
 ) -> None:
@@ -202,6 +203,7 @@ def test_its_code_makes_it_again(panel: Explorer) -> None:
     assert " at 0x" not in repr(panel)
 
 
+@pytest.mark.slow
 def test_it_leaves_a_picture_where_no_kernel_runs(panel: Explorer) -> None:
     bundle = panel.still()
     assert bundle["text/plain"] == repr(panel)

@@ -58,6 +58,7 @@ def wait_for_rows(history: Path, rows: int) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_an_interrupted_cell_leaves_a_run_to_resume(tmp_path: Path) -> None:
     path = tmp_path / "run"
     manager, client = start_new_kernel()
@@ -133,6 +134,7 @@ def assert_saved_to_the_last_step(path: Path) -> None:
     assert run.finished_steps == run.history()["step"].max() >= 3
 
 
+@pytest.mark.slow
 def test_an_interrupted_train_returns_with_its_step_saved(tmp_path: Path) -> None:
     path = tmp_path / "run"
     manager, client = start_new_kernel()
@@ -149,6 +151,7 @@ def test_an_interrupted_train_returns_with_its_step_saved(tmp_path: Path) -> Non
     assert open_run(path).finished_steps >= 3
 
 
+@pytest.mark.slow
 def test_a_kernel_that_is_shut_down_while_a_cell_trains_saves_its_step(tmp_path: Path) -> None:
     path = tmp_path / "run"
     manager, client = start_new_kernel()

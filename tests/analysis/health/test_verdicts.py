@@ -68,6 +68,7 @@ def verdict(verdicts: pd.DataFrame, rule: str) -> pd.Series:
 
 
 @pytest.mark.parametrize("rule", PLANTED)
+@pytest.mark.slow
 def test_a_run_planted_for_a_rule_is_told_by_it(rule: str, trained: Trained) -> None:
     told = verdict(assess(trained(PLANTED[rule])), rule)
     assert told["state"] == "trouble"
@@ -159,6 +160,7 @@ def test_a_recipe_takes_what_is_advised(rule: str, trained: Trained) -> None:
         "adaptive weight at its clamp",
     ],
 )
+@pytest.mark.slow
 def test_who_follows_the_advice_is_rid_of_the_trouble(rule: str, trained: Trained) -> None:
     config = PLANTED[rule]
     told = verdict(assess(trained(config)), rule)

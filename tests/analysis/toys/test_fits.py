@@ -52,6 +52,7 @@ def test_a_formula_is_what_k_means_finds(data: str) -> None:
     assert found == pytest.approx(optimum.distortion, rel=0.02)
 
 
+@pytest.mark.slow
 def test_separate_gaussians_leave_their_variance_and_a_line_its_cells() -> None:
     assert toy_optimum("ring", 8).distortion == pytest.approx(2 * DEVIATION**2)
     assert toy_optimum("line", 1000).how != "by formula"

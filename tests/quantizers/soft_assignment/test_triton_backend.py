@@ -18,6 +18,8 @@ from torch import Tensor
 from lgq_explore.quantizers.assignment import InputGradients, OutputGradients, SoftAssignment
 from lgq_explore.quantizers.soft_assignment import tiled
 
+pytestmark = pytest.mark.slow
+
 # torch brings triton where CUDA exists. CI is such a place, and fails where something is skipped.
 triton_backend = pytest.importorskip("lgq_explore.quantizers.soft_assignment.triton_backend")
 

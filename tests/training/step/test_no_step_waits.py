@@ -168,6 +168,7 @@ def test_nor_does_one_of_micro_batches_an_average_and_clipping_by_part(
 
 
 @pytest.mark.parametrize("method", ["lgq", "vq", "kmeans"])
+@pytest.mark.slow
 def test_nor_does_one_of_the_decoder_alone(method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
     config = recipe(method, "gan, adaptive", decoder_finish=0.5, ema_decay=0.9)

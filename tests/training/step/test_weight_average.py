@@ -101,6 +101,7 @@ def test_training_itself_does_not_depend_on_the_average(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stopped_before", [5, 11])
+@pytest.mark.slow
 def test_a_run_with_all_of_a_vqgan_is_stopped_and_goes_on_to_the_same_weights(
     tmp_path: Path, stopped_before: int
 ) -> None:

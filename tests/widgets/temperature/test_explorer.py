@@ -165,6 +165,7 @@ def test_the_snapshots_beside_the_present_one_are_made_ready_too(run: Run) -> No
         assert panel._views_of(step).is_known(0.1)
 
 
+@pytest.mark.slow
 def test_pictures_are_decoded_where_they_are_shown_alone(run: Run) -> None:
     async def look(view: str) -> bool:
         panel = TemperatureExplorer(run, temperature=0.1, view=view)

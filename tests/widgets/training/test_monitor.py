@@ -63,6 +63,7 @@ def test_the_panel_is_empty_before_and_shows_the_last_step_after(recipe: TrainCo
     assert [button(monitor, name).disabled for name in ("Start", "Stop", "Resume")] == [True, True, True]
 
 
+@pytest.mark.slow
 def test_a_run_with_a_gan_shows_how_its_terms_share_the_decoder(recipe: TrainConfig) -> None:
     adversarial = replace(
         recipe,
@@ -110,6 +111,7 @@ def test_a_saved_notebook_gets_a_picture_beside_the_live_view(recipe: TrainConfi
     assert len(picture.convert("RGB").getcolors(maxcolors=2**24)) > 100
 
 
+@pytest.mark.slow
 def test_stop_saves_and_resume_goes_on_to_the_weights_of_an_uninterrupted_run(
     recipe: TrainConfig, tmp_path: Path
 ) -> None:
@@ -163,6 +165,7 @@ def test_the_temperature_is_held_by_hand_through_a_rest_and_given_back(endless: 
     asyncio.run(steer())
 
 
+@pytest.mark.slow
 def test_a_steered_run_is_replayed_from_its_history(recipe: TrainConfig) -> None:
     steered = asyncio.run(TrainingMonitor(recipe, controls=Controls(temperature=0.3)).train())
     replay = asyncio.run(TrainingMonitor(recipe, controls=ReplayedControls(steered.history())).train())

@@ -63,6 +63,7 @@ def same_weights(run: Run, other: Run) -> bool:
     return all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_shown_at_once_in_a_script(recipe: TrainConfig, tmp_path: Path) -> None:
     run = train(recipe, tmp_path / "run", progress=False)
     for given in (run, run.path, str(run.path)):

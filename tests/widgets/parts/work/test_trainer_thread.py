@@ -134,6 +134,7 @@ began.wait()
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_stops_the_thread_and_waits_until_it_has_saved(tmp_path: Path) -> None:
     saved = tmp_path / "saved.txt"
     ended = subprocess.run(
