@@ -104,7 +104,7 @@ lab: $(INSTALLED)  ## open JupyterLab on copies of the notebooks, in data/notebo
 test: $(INSTALLED) browser  ## run every test: unit, command line, browser, notebooks
 	$(PYTEST) --nbval --nbval-current-env tests notebooks
 
-test-fast: $(INSTALLED)  ## run the tests that take three minutes together
+test-fast: $(INSTALLED)  ## run the quick tests, without browsers and long training
 	$(PYTEST) -m "not slow and not browser" tests
 
 lint: $(INSTALLED)  ## check style and types

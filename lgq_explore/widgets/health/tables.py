@@ -12,7 +12,7 @@ from lgq_explore.plots.contrast import DARK_PAPER, text_colour
 from lgq_explore.plots.health import STATE_LOOKS
 
 STYLE = """<style>
-.lgq-health { width: 100%; contain: inline-size; line-height: 20px; padding-right: 4px; box-sizing: border-box; }
+.lgq-health { width: 100%; contain: inline-size; line-height: 19px; padding-right: 4px; box-sizing: border-box; }
 .lgq-health details { border-left: 5px solid; padding-left: 8px; }
 .lgq-health summary { display: flex; gap: 8px; cursor: pointer; white-space: nowrap; list-style: none;
   color: var(--jp-ui-font-color1, #222); }
