@@ -99,3 +99,11 @@ def sums_by_code(tokens: Tensor, codes: Tensor, codebook_size: int) -> Tensor:
         return sums.index_add_(0, codes, tokens)
     # On a GPU, index_add_ adds in no fixed order, so that rounding differs each time; index_put_ sorts first.
     return sums.index_put_((codes,), tokens, accumulate=True)
+
+
+def counts_by_code(codes: Tensor, codebook_size: int, dtype: torch.dtype) -> Tensor:
+    """The number [K] of tokens with each of their codes [N].
+
+    Not by bincount, which waits for a GPU to learn how many codes there are.
+    """
+    return sums_by_code(torch.ones_like(codes[:, None], dtype=dtype), codes, codebook_size)[:, 0]

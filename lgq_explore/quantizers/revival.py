@@ -12,7 +12,7 @@ from torch import Tensor, distributed, nn
 
 from .distributed_mean import mean_over_processes, process_number, world_size
 from .mixture import Mixture
-from .nearest import sums_by_code
+from .nearest import counts_by_code
 from .step_counter import StepCounter
 
 REVIVE_BELOW = 0.05
@@ -39,7 +39,7 @@ class Revival(nn.Module):
         """
         size, codes = len(centres), mixture.nearest(tokens)
         squared_distances = (tokens - mixture.codes[codes]).square().sum(1)
-        chosen = sums_by_code(torch.ones_like(tokens[:, :1]), codes, size)[:, 0] / len(tokens)
+        chosen = counts_by_code(codes, size, tokens.dtype) / len(tokens)
         self.shares.lerp_(mean_over_processes(chosen).to(self.shares.dtype), 1 - DECAY)
         drawn = self._drawn(tokens, squared_distances, draws=max(1, size // FEWEST_STEPS))
         dead = self.shares < REVIVE_BELOW / size

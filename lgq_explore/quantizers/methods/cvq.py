@@ -32,7 +32,7 @@ from torch.nn import functional
 
 from ..base import QuantizerOutput, VectorQuantizerConfig, straight_through, to_grid, to_tokens
 from ..learned_codebook import LearnedCodebook
-from ..nearest import DISTANCES_AT_ONCE, Metric, nearest_codes, sums_by_code
+from ..nearest import DISTANCES_AT_ONCE, Metric, counts_by_code, nearest_codes
 from ..step_counter import StepCounter
 from .vq import vector_losses
 
@@ -109,8 +109,7 @@ class CVQ(LearnedCodebook):
     @torch.no_grad()
     def _revive(self, tokens: Tensor, codes: Tensor) -> None:
         """Count the codes [N] of tokens [N, D], and move each code of the codebook towards its anchor."""
-        # Not by bincount, which waits for a GPU to learn how many codes there are.
-        taken = sums_by_code(torch.ones_like(tokens[:, :1]), codes, self.codebook_size)[:, 0] / len(tokens)
+        taken = counts_by_code(codes, self.codebook_size, tokens.dtype) / len(tokens)
         self.usage.lerp_(taken, 1 - self.config.decay)
         moved = (-SHARPNESS * self.codebook_size / (1 - self.config.decay) * self.usage - LEAST).exp()
         self.codebook.lerp_(tokens[self._anchors(tokens)], moved[:, None])

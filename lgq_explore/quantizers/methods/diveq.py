@@ -31,7 +31,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..distributed_mean import mean_over_processes
-from ..nearest import sums_by_code
+from ..nearest import counts_by_code
 from ..noise import Noise
 from ..step_counter import StepCounter
 from .vq import VQ, VQGradientConfig
@@ -94,8 +94,7 @@ class DiVeQ(VQ):
 
     @torch.no_grad()
     def _count_use(self, codes: Tensor) -> None:
-        ones = torch.ones_like(codes[:, None], dtype=self.steps_used.dtype)
-        taken = mean_over_processes(sums_by_code(ones, codes, self.codebook_size)[:, 0])
+        taken = mean_over_processes(counts_by_code(codes, self.codebook_size, self.steps_used.dtype))
         self.steps_used += taken > 0
 
     @torch.no_grad()

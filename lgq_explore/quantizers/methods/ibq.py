@@ -17,17 +17,15 @@ have D = 256.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..base import QuantizerOutput, to_grid
-from ..capabilities import TakesCodebooks, require_vectors
 from ..entropies import soft_entropies
+from ..learned_codebook import LearnedCodebook
 from ..nearest import Metric
 from ..soft_assignment.autograd import soft_assign
 from ..token_norm import NormalizedVectors, NormalizedVectorsConfig
@@ -67,16 +65,15 @@ class NegativeDotProduct(Metric):
         return -points @ codes.T
 
 
-class IBQ(TakesCodebooks, NormalizedVectors):
+class IBQ(NormalizedVectors, LearnedCodebook):
     """The code [K, D] of the largest dot product with a token."""
 
     metric = NegativeDotProduct()
 
     def __init__(self, dim: int, config: IBQConfig, generator: torch.Generator | None = None) -> None:
-        super().__init__(dim, [config.codebook_size])
-        self.method, self.config = config.method, config
+        super().__init__(dim, config.method, torch.randn(config.codebook_size, dim, generator=generator))
+        self.config = config
         self._normalize_by(config.norm)
-        self.codebook = nn.Parameter(torch.randn(config.codebook_size, dim, generator=generator))
 
     def forward(self, latents: Tensor) -> QuantizerOutput:
         tokens = self._normalized(latents).to(self.codebook.dtype)
@@ -93,13 +90,3 @@ class IBQ(TakesCodebooks, NormalizedVectors):
             "entropy": entropies.loss(self.config.diversity),
         }
         return QuantizerOutput(to_grid(quantized, latents), code_grid, losses, entropies.diagnostics())
-
-    def codebooks(self) -> list[Tensor]:
-        return [self.codebook.detach()]
-
-    def with_codebooks(self, codebooks: Sequence[Tensor]) -> Self:
-        codebook = require_vectors(codebooks, self.dim).to(self.codebook)
-        other = copy.deepcopy(self)
-        other.levels = (len(codebook),)
-        other.codebook = nn.Parameter(codebook.clone())
-        return other

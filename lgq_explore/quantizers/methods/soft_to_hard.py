@@ -30,7 +30,7 @@ from torch import Tensor
 
 from ..base import QuantizerOutput, straight_through, to_grid
 from ..distributed_mean import mean_over_processes
-from ..nearest import sums_by_code
+from ..nearest import counts_by_code
 from ..soft_codes import SoftCodebook, SoftCodebookConfig
 from ..temperature import TemperatureSchedule
 
@@ -82,7 +82,6 @@ def entropy_bound(codes: Tensor, usage: Tensor) -> Tensor:
 
     Both are means over all processes.
     """
-    ones = torch.ones_like(codes[:, None], dtype=usage.dtype)
-    shares = mean_over_processes(sums_by_code(ones, codes, len(usage))[:, 0] / len(codes))
+    shares = mean_over_processes(counts_by_code(codes, len(usage), usage.dtype) / len(codes))
     tiny = torch.finfo(usage.dtype).tiny
     return -(shares * mean_over_processes(usage).clamp(min=tiny).log()).sum()

@@ -26,7 +26,7 @@ from ..base import (
 )
 from ..capabilities import StartsFromData, TakesCodebooks, require_vectors
 from ..initialization import INITIALIZATIONS, OnRound, initial_codebook, start_levels, tokens_needed, unheard
-from ..nearest import sums_by_code
+from ..nearest import counts_by_code, sums_by_code
 from ..token_norm import NormalizedVectors, NormalizedVectorsConfig
 
 SMOOTHING = 1e-5
@@ -161,8 +161,7 @@ class MovingAverageVQ(VQ):
     @torch.no_grad()
     def _follow(self, tokens: Tensor, codes: Tensor) -> None:
         """Update every code with the tokens that chose it, then restart dead codes."""
-        # Not by bincount, which waits for a GPU to learn how many codes there are.
-        chosen = sums_by_code(torch.ones_like(tokens[:, :1]), codes, self.codebook_size)[:, 0]
+        chosen = counts_by_code(codes, self.codebook_size, tokens.dtype)
         self.counts.lerp_(chosen, 1 - self.config.decay)
         self.sums.lerp_(sums_by_code(tokens, codes, self.codebook_size), 1 - self.config.decay)
         total = self.counts.sum()

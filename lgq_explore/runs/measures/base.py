@@ -74,10 +74,8 @@ class TokenizerMeasure(Measure, Protocol):
     of_codes: ClassVar[bool]
     """Whether it is undefined for a method without codes."""
 
-    @classmethod
-    def of(cls, settings: MeasureSettings) -> Measure:
+    def __init__(self, settings: MeasureSettings) -> None:
         """A new instance, of no batch."""
-        ...
 
 
 def to_unit(pictures: Tensor) -> Tensor:

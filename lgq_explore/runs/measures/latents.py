@@ -25,10 +25,6 @@ class QuantizationErrorOfLatents:
     )
     of_codes: ClassVar[bool] = True
 
-    @classmethod
-    def of(cls, settings: MeasureSettings) -> Self:
-        return cls(settings)
-
     def __init__(self, settings: MeasureSettings) -> None:
         self._quantizer = settings.tokenizer.quantizer
         self._error = QuantizationError()
@@ -63,10 +59,6 @@ class LatentDimensions:
         on_request=True,
     )
     of_codes: ClassVar[bool] = False
-
-    @classmethod
-    def of(cls, settings: MeasureSettings) -> Self:
-        return cls(settings)
 
     def __init__(self, settings: MeasureSettings) -> None:
         self._quantizer = settings.tokenizer.quantizer

@@ -84,7 +84,7 @@ def measure(name: str, settings: MeasureSettings) -> Measure:
             return _WithoutCodes(CODE_METRICS[name].definition)
         return _OfCodes(CODE_METRICS[name].of(CodeSettings(quantizer.levels, settings.downsampling)))
     kind = TOKENIZER_MEASURES[name]
-    return _WithoutCodes(kind.definition) if kind.of_codes and not quantizer.has_codes else kind.of(settings)
+    return _WithoutCodes(kind.definition) if kind.of_codes and not quantizer.has_codes else kind(settings)
 
 
 @dataclass(frozen=True)

@@ -46,10 +46,6 @@ class Perturbation:
     )
     of_codes: ClassVar[bool] = True
 
-    @classmethod
-    def of(cls, settings: MeasureSettings) -> Self:
-        return cls(settings)
-
     def __init__(self, settings: MeasureSettings) -> None:
         self._tokenizer = settings.tokenizer
         quantizer = settings.tokenizer.quantizer

@@ -28,10 +28,6 @@ class QuantizationCost:
     )
     of_codes: ClassVar[bool] = True
 
-    @classmethod
-    def of(cls, settings: MeasureSettings) -> Self:
-        return cls(settings)
-
     def __init__(self, settings: MeasureSettings) -> None:
         self._tokenizer = settings.tokenizer
         self._unquantized, self._quantized = Mean(), Mean()

@@ -97,10 +97,6 @@ class Robustness:
     )
     of_codes: ClassVar[bool] = False
 
-    @classmethod
-    def of(cls, settings: MeasureSettings) -> Self:
-        return cls(settings)
-
     def __init__(self, settings: MeasureSettings) -> None:
         self._tokenizer = settings.tokenizer
         self._kept = {name: Mean() for name in CHANGES}

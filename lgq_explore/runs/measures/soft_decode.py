@@ -28,10 +28,6 @@ class SoftDecode:
     )
     of_codes: ClassVar[bool] = True
 
-    @classmethod
-    def of(cls, settings: MeasureSettings) -> Self:
-        return cls(settings)
-
     def __init__(self, settings: MeasureSettings) -> None:
         self._tokenizer = settings.tokenizer
         self._quantizer = _meant_for_soft(settings.tokenizer.quantizer)

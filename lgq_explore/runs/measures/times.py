@@ -41,10 +41,6 @@ class Times:
     )
     of_codes: ClassVar[bool] = False
 
-    @classmethod
-    def of(cls, settings: MeasureSettings) -> Self:
-        return cls(settings)
-
     def __init__(self, settings: MeasureSettings, clock: Callable[[], float] = time.perf_counter) -> None:
         self._tokenizer, self._clock = settings.tokenizer, clock
         self._images, self._encode, self._decode = 0, 0.0, 0.0

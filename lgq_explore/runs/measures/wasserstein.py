@@ -28,10 +28,6 @@ class CodebookDistance:
     )
     of_codes: ClassVar[bool] = True
 
-    @classmethod
-    def of(cls, settings: MeasureSettings) -> Self:
-        return cls(settings)
-
     def __init__(self, settings: MeasureSettings) -> None:
         self._quantizer = settings.tokenizer.quantizer
         self._latents = Moments()

@@ -53,7 +53,7 @@ def test_batches_order_and_processes_change_nothing(name: str, method: str) -> N
     tokenizer, pictures = method_tokenizer(method), noise_pictures(10)
     whole, cut = numbers(name, tokenizer, pictures), numbers(name, tokenizer, pictures[::-1].copy(), size=3)
     kind: type[TokenizerMeasure] = TOKENIZER_MEASURES[name]
-    one, other = kind.of(settings_of(tokenizer)), kind.of(settings_of(tokenizer))
+    one, other = kind(settings_of(tokenizer)), kind(settings_of(tokenizer))
     with torch.no_grad():
         for part, of_part in ((one, pictures[:4]), (other, pictures[4:])):
             part.update(batches(tokenizer, of_part)[0])
