@@ -76,6 +76,13 @@ class NotebookPage(AnyNotebookPage):
     def slider(self, label: str) -> Locator:
         return self.page.locator(".widget-hslider", has_text=label).locator(".noUi-handle")
 
+    def wait_until(self, holds: str) -> None:
+        """Wait until an expression is true while no chart is waiting for its turn to be drawn.
+
+        Labels, captions and the line of code are there before the charts that they belong to.
+        """
+        super().wait_until(f"({holds}) && !document.querySelector('.lgq-drawing')")
+
     def wait_for_text(self, text: str) -> None:
         """What stands around the charts follows them by a message or two."""
         self.wait_until(f'document.querySelector(".jp-Notebook").innerText.includes({json.dumps(text)})')

@@ -57,7 +57,7 @@ def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, note
     notebook.wait_for_charts(3)
     views = analysis.temperature.TemperatureViews(study(run))
     grid = three_digits(views.temperatures)
-    wait_for_the_whole_sample(notebook, views)
+    wait_for_shares(notebook, views, 0.1)
     before = shown(notebook)
     assert before.temperature == pytest.approx(0.1, rel=0.01)  # to a part of a pixel
     assert before.shares == pytest.approx(shares_of(views, 0.1))
@@ -67,7 +67,7 @@ def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, note
         notebook.page.keyboard.press("ArrowRight")
     moved = grid[grid.index(0.1) + STEPS]
     notebook.wait_until(f"Math.abs(Math.log({PRESENT} / {moved!r})) < 0.01")
-    wait_for_the_whole_sample(notebook, views)
+    wait_for_shares(notebook, views, moved)
     after = shown(notebook)
     assert after.shares == pytest.approx(shares_of(views, moved))
     assert after.shares != pytest.approx(before.shares)
@@ -91,7 +91,7 @@ def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, note
     notebook.page.locator(".lgq-foot-line").press("Enter")  # unfolds the caption
     notebook.wait_for_text("codebook of step 0,")
     past = analysis.temperature.TemperatureViews(study(run), 0)
-    wait_for_the_whole_sample(notebook, past)
+    wait_for_shares(notebook, past, moved)
     assert shown(notebook).shares == pytest.approx(shares_of(past, moved))
     notebook.wait_for_code(
         f"TemperatureExplorer('lgq', view='decided', temperature={moved!r}, snapshot=0, token={token}"
@@ -107,9 +107,16 @@ def test_the_slider_changes_what_is_soft_and_nothing_that_is_hard(run: Run, note
     notebook.wait_for_text("temperature τ is -1: give a positive number")
 
 
-def wait_for_the_whole_sample(notebook: NotebookPage, views: analysis.temperature.TemperatureViews) -> None:
-    """A move is answered by a preview of fewer tokens first."""
-    notebook.wait_until(f"{chart(VIEW)}.getAttribute('aria-label').includes('N = {len(views.sample):,d} tokens')")
+def wait_for_shares(notebook: NotebookPage, views: analysis.temperature.TemperatureViews, temperature: float) -> None:
+    """Wait for the distributions over all tokens: a preview of fewer comes first, and the caption before the charts."""
+    notebook.page.wait_for_function(
+        f"""expected => {{
+            const shares = Array.from({chart(VIEW)}._fullData[0].y ?? []);
+            return shares.length === expected.length
+                && shares.every((share, bar) => Math.abs(share - expected[bar]) < 1e-9);
+        }}""",
+        arg=shares_of(views, temperature),
+    )
 
 
 def shown(notebook: NotebookPage) -> Shown:
