@@ -193,9 +193,10 @@ def test_kept_runs_are_continued_and_what_is_known_of_them_is_not_computed_again
     assert both["results"][0]["psnr_db"] == first["results"][0]["psnr_db"]
     assert compare([LGQ, larger])["results"] == both["results"]
     assert seen == [["fd", "lpips"], (), ()]  # a whole evaluation is kept in the run's folder
-    assert folders.items() <= {
-        path.name: (path / "weights.safetensors").stat().st_mtime_ns for path in tmp_path.iterdir()
-    }.items()
+    assert (
+        folders.items()
+        <= {path.name: (path / "weights.safetensors").stat().st_mtime_ns for path in tmp_path.iterdir()}.items()
+    )
 
 
 def test_a_table_has_a_row_a_method_and_number_of_codes_and_reads_nested_values(comparison: dict[str, Any]) -> None:
