@@ -85,7 +85,7 @@ def _result(run: Run) -> dict[str, Any]:
         "codebook_size": config.quantizer.size,
         "learning_rate": config.learning_rate,
         "training_l1": training_l1(run),
-        "psnr_db": evaluate(run)["psnr_db"],
+        "psnr_db": evaluate(run, metrics=["quality"])["psnr_db"],
         "seed": config.seed,
         "rounding_replicate": config.rounding_replicate,
         "steps": run.finished_steps,
