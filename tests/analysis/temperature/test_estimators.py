@@ -227,6 +227,8 @@ def test_nonsense_is_refused() -> None:
     grid = FSQConfig(levels=(5, 5)).build(3).double()
     with pytest.raises(InputError, match="FSQ has 2 codes a position"):
         smoothed_gradient(grid, latents, quadratic, 0.1)
+    with pytest.raises(InputError, match="LGQChannels has 2 codes a position"):
+        beside_straight_through(study_of(method_tokenizer("lgq-channels"), noise_pictures(2)), noise_pictures(2), [1.0])
     with pytest.raises(InputError, match="FSQ chooses its codes without a temperature"):
         estimator_microscope(studied(FSQConfig()), pictures(), [1.0])
     truth = smoothed_gradient(quantizer, latents, quadratic, 0.1, pairs=2)
