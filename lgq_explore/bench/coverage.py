@@ -8,6 +8,7 @@ the share of repetitions whose interval holds 0.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,8 +54,12 @@ class RandomEffects:
     def of_shares(cls, shares: Sequence[float], seeds: int, photographs: int, skewed: bool = False) -> RandomEffects:
         """With these shares of a variance of the mean of 1."""
         of_seeds, of_photographs, of_rest = shares
-        variances = np.sqrt([of_seeds * seeds, of_photographs * photographs, of_rest * seeds * photographs])
-        return cls(*(float(each) for each in variances), skewed)
+        return cls(
+            seeds=math.sqrt(of_seeds * seeds),
+            photographs=math.sqrt(of_photographs * photographs),
+            residual=math.sqrt(of_rest * seeds * photographs),
+            skewed=skewed,
+        )
 
     def drawn(self, generator: np.random.Generator, seeds: int, photographs: int) -> NDArray[np.float64]:
         """Values [S, P]."""

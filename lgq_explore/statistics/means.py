@@ -9,6 +9,7 @@ of the crossed bootstrap (`resamples`, drawn by `seed`; the former needs neither
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -114,11 +115,13 @@ def ratio_interval(
     return sample.t_interval(log_ratio, variance, log_null).mapped(np.exp)
 
 
+@dataclass(frozen=True, eq=False)
 class _Groups:
-    """Values [S, P] of one or two methods on the same photographs, and the weights of these."""
+    """Values [S, P] of one or two methods on the same photographs, the weights of these, and whether seeds are pairs."""
 
-    def __init__(self, values: list[NDArray[np.float64]], weights: NDArray[np.float64], paired: bool) -> None:
-        self.values, self.weights, self.paired = values, weights, paired
+    values: list[NDArray[np.float64]]
+    weights: NDArray[np.float64]
+    paired: bool
 
     @classmethod
     def of(cls, given: list[ArrayLike], weights: ArrayLike | None, names: list[str], paired: bool = False) -> _Groups:
