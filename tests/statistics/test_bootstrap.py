@@ -58,6 +58,17 @@ def test_a_mean_as_a_statistic_has_the_interval_of_a_mean() -> None:
     assert found.high - found.low == pytest.approx(expected.high - expected.low, rel=0.06)
 
 
+def test_what_is_neither_of_seeds_nor_of_photographs_is_resampled_by_both() -> None:
+    """Where it alone varies: the mean of so regular values that seeds and photographs vary less than by chance."""
+    y = np.random.default_rng(0).normal(size=(6, 9))
+    y = y - 0.9 * y.mean(axis=0) - 0.9 * y.mean(axis=1, keepdims=True)
+    found = statistic_interval(
+        lambda photographs, seeds: y[np.ix_(seeds, photographs)].mean(), Sample(9, (6,)), resamples=10_000
+    )
+    expected = mean_interval(y)
+    assert found.high - found.low == pytest.approx(expected.high - expected.low, rel=0.07)
+
+
 def test_a_difference_of_two_groups_of_seeds_as_a_statistic() -> None:
     generator = np.random.default_rng(0)
     photographs = generator.normal(size=(1, 12))

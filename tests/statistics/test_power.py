@@ -35,6 +35,12 @@ def test_components_are_those_that_were_drawn() -> None:
     assert paired.residuals == pytest.approx((0.29,), rel=0.05)
 
 
+def test_the_variance_of_a_design_is_the_formula() -> None:
+    found = INDEPENDENT.expected(photographs=20, seeds=6)
+    assert found.variance == pytest.approx(0.5 / 20 + 2 * (0.04 / 6 + 0.09 / 120))
+    assert found.seeds == pytest.approx((0.04 / 6 + 0.09 / 120,) * 2)
+
+
 def test_where_seeds_alone_vary_it_is_the_power_of_the_t_test() -> None:
     """Of two independent samples of n: the noncentral t distribution with 2 (n − 1) degrees of freedom."""
     components = VarianceComponents(0.0, (1.0, 1.0), (0.0, 0.0))
