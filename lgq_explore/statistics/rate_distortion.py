@@ -11,6 +11,8 @@ with a cubic polynomial through four points and the logarithm of rates.
 
 Intervals are over seeds and photographs. The difference is linearised in the means of all points (the infinitesimal
 jackknife, Efron & Tibshirani 1993, chapter 22), and each point's seeds are a group of their own in `crossed_variance`.
+On drawn straight curves of 2 and 3 points, intervals at 95 % held the true difference in 95 to 96 % of 300 repetitions,
+for 5 seeds on 8 photographs and for 10 on 60.
 """
 
 from __future__ import annotations
