@@ -16,7 +16,7 @@ SHOWN = (
 """The numbers that papers print, and those of their kind, in the order of a table."""
 
 VALUES = Columns(
-    "analysis.audit.picture_values or toy_values",
+    "analysis.audit.picture_values",
     {
         "data": (TEXT, "name of the pictures or of the mixture"),
         "method": (TEXT, "name of the method"),

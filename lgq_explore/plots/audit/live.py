@@ -54,14 +54,14 @@ def draw_audit(audit: pd.DataFrame) -> go.Figure:
                 {**line, "yref": "paper", "y0": 0, "y1": 1, "line": {"color": GUIDE, "dash": "dash", "width": 1}}
             )
         for size in sizes_of(audit):
-            traces += _traces(size, quantity, name)
+            traces += _traces(size, quantity, name, in_legend=quantity is quantities[-1])
     return live_figure(
         traces,
         layout(
             title_of(audit),
-            height=170 + ROW_PIXELS * len(metrics),
+            height=144 + ROW_PIXELS * len(metrics),
             least_width=240 * len(quantities),
-            margin={"l": 190, "r": 12, "t": 84, "b": 110},
+            margin={"l": 190, "r": 12, "t": 84, "b": 84},
             legend={
                 "orientation": "h",
                 "y": 0,
@@ -91,14 +91,14 @@ def _axis(audit: pd.DataFrame, quantity: Quantity) -> dict[str, Any]:
     return axis(quantity.axis, range=[low - 0.03, high + 0.03], tickvals=np.linspace(low, high, 5).tolist())
 
 
-def _traces(size: Size, quantity: Quantity, name: str) -> list[Trace]:
+def _traces(size: Size, quantity: Quantity, name: str, in_legend: bool) -> list[Trace]:
     """The marks of one size in one panel; of noise, also those over seeds."""
     rows = size.rows
     shown = {"type": "scatter", "y": size.places, "xaxis": name, "yaxis": "y", "mode": "markers"}
     shown |= {
         "legendgroup": size.name,
         "name": size.name,
-        "showlegend": quantity is BIAS,
+        "showlegend": in_legend,
         "text": rows["metric"].tolist(),
     }
     values = rows[quantity.column]
@@ -119,5 +119,5 @@ def _traces(size: Size, quantity: Quantity, name: str) -> list[Trace]:
         line = {"symbol": "line-ns-open", "color": size.colour, "size": 9}
         over_seeds = said.replace("%{customdata", "over seeds %{customdata")
         drawn = {"x": magnitudes(beside).to_numpy(), "customdata": beside.to_numpy(), "hovertemplate": over_seeds}
-        traces.append({**shown, **drawn, "marker": line})
+        traces.append({**shown, **drawn, "marker": line, "showlegend": False})
     return traces

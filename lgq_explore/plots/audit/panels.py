@@ -12,7 +12,7 @@ from lgq_explore.frames.audit import TOKENS
 
 from ..style import INK, Title
 
-LEAST_PERCENT = 0.01
+LEAST_PERCENT = 0.1
 """Percentages below are drawn at this one: a logarithmic axis has no 0."""
 
 LIGHT, DARK = (0xA8, 0xCD, 0xEA), (0x0B, 0x3C, 0x66)
@@ -82,7 +82,7 @@ def sizes_of(audit: pd.DataFrame) -> Iterator[Size]:
         is_all = size == sizes[-1]
         colour = INK if is_all else _shade(number / max(1, len(sizes) - 2))
         tokens = int(rows["tokens"].iloc[0])
-        yield Size(rows, places, colour, f"all, {tokens:,d}" if is_all else f"{tokens:,d}")
+        yield Size(rows, places, colour, f"{tokens:,d}, all" if is_all else f"{tokens:,d}")
 
 
 def metrics_of(audit: pd.DataFrame) -> list[str]:
