@@ -25,6 +25,7 @@ from lgq_explore.analysis.audit import (
     toy_values,
     trusted_from,
 )
+from lgq_explore.analysis.audit.pictures import PARTS
 from lgq_explore.analysis.geometry import kmeans_codebooks
 from lgq_explore.analysis.toys import ToySetting
 from lgq_explore.errors import InputError
@@ -124,7 +125,8 @@ class _Pictures:
         kmeans = None
         if not seen.quantizer.no_geometry:
             kmeans = kmeans_codebooks(seen, restarts=protocol.restarts, tokens=protocol.fit_tokens)
-        return picture_values(seen, features=self._features(seen), kmeans=kmeans)
+        parts = [count for count in PARTS if count <= self.photographs]
+        return picture_values(seen, parts=parts, features=self._features(seen), kmeans=kmeans)
 
     def _features(self, seen: Study) -> PictureFeatures | None:
         if self._network is None:
@@ -142,7 +144,7 @@ def _as_json(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def shown(measured: Mapping[str, Any]) -> pd.DataFrame:
     """The rows of a result whose metrics are shown, as a frame of `analysis.audit.audit`."""
-    return only_metrics(pd.DataFrame(measured["results"]).infer_objects())
+    return only_metrics(pd.DataFrame(measured["results"]))
 
 
 def markdown_table(measured: Mapping[str, Any]) -> str:

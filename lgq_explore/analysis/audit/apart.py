@@ -60,7 +60,7 @@ def _interval(
     shares = [generator.multinomial(size, np.full(size, 1 / size), resamples) / size for size in wins.shape]
     drawn = np.einsum("ri,rj,rp,ijp->r", *shares, wins, optimize=True)
     low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return float(low), float(high)
+    return round(float(low), 12), round(float(high), 12)  # shares of seeds sum to 1 but for rounding
 
 
 def _d_prime(

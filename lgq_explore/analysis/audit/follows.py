@@ -37,7 +37,8 @@ class Judged:
     def of(cls, values: ArrayLike, truth: ArrayLike, cluster: ArrayLike) -> Judged:
         """From numbers and names. Raises InputError for other shapes."""
         judged = cls(np.asarray(values, dtype=np.float64), np.asarray(truth, dtype=np.float64), np.asarray(cluster))
-        if judged.values.ndim != 2 or judged.truth.shape != judged.cluster.shape != judged.values.shape[:1]:
+        fits = judged.values.shape[:1]
+        if judged.values.ndim != 2 or judged.truth.shape != fits or judged.cluster.shape != fits:
             raise InputError(
                 f"values of shape {list(judged.values.shape)} of {judged.truth.size} fits: give [fits, sets]"
             )

@@ -22,7 +22,7 @@ from lgq_explore.metrics.quantization import QuantizationError
 from lgq_explore.models import TokenizerOutput
 from lgq_explore.quantizers import QuantizerOutput, nearest_codes
 from lgq_explore.runs.encoding import BATCH_SIZE
-from lgq_explore.runs.measures import MeasuredBatch, MeasureSettings, measure
+from lgq_explore.runs.measures import MeasuredBatch, MeasureSettings, chosen_metrics, measure
 from lgq_explore.runs.study import Study
 
 from ..geometry.efficiency import KMeansCodebooks
@@ -89,7 +89,7 @@ def picture_values(
     encoding = study.encoding
     if unit not in (PHOTOGRAPHS, IMAGES):
         raise InputError(f"unit is {unit!r}: give {PHOTOGRAPHS} or {IMAGES}")
-    measured = _Measured(study, tuple(metrics), features, kmeans)
+    measured = _Measured(study, chosen_metrics(metrics), features, kmeans)
     group = encoding.photograph if unit == PHOTOGRAPHS else np.arange(len(encoding))
     generator, rows = np.random.default_rng(seed), []
     for count in (1, *sorted(parts)):
@@ -106,7 +106,7 @@ class _Measured:
     """What is measured of a study, on any of its images."""
 
     study: Study
-    metrics: tuple[str, ...]
+    metrics: Sequence[str]
     features: PictureFeatures | None
     kmeans: KMeansCodebooks | None
 

@@ -115,7 +115,8 @@ def only_metrics(audit: pd.DataFrame, metrics: Sequence[str] = SHOWN) -> pd.Data
     AUDIT.require(audit)
     places = {metric: place for place, metric in enumerate(metrics)}
     chosen = audit[audit["metric"].isin(metrics)]
-    return chosen.sort_values("metric", key=lambda names: names.map(places), kind="stable").reset_index(drop=True)
+    ordered = chosen.sort_values("metric", key=lambda names: names.map(places), kind="stable")
+    return AUDIT.frame(ordered.reset_index(drop=True))
 
 
 def trusted_from(audit: pd.DataFrame, percent: float = PERCENT) -> pd.DataFrame:

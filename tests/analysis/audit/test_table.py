@@ -53,14 +53,14 @@ def test_the_noise_of_a_mean_falls_as_one_over_the_root_of_n() -> None:
 def test_the_plug_in_entropy_is_low_by_its_bias_and_the_corrected_one_is_not() -> None:
     generator, rows, size, codes = np.random.default_rng(0), [], 512, 64
     points = torch.arange(2.0)[:, None].expand(2, 1)
+    fit = {"method": "a", "seed": 0}
     for part in range(100):
         drawn = generator.integers(0, codes, size)
         numbers = token_numbers(drawn, codes, points, points)
         keys = ("entropy_bits", "entropy_bits_miller_madow", "gini_above_uniform", "effective_rate")
-        fit = {"method": "a", "seed": 0}
         rows += [{**fit, "size": size, "part": part, "metric": key, "value": numbers[key]} for key in keys]
     truth = {"entropy_bits": 6.0, "entropy_bits_miller_madow": 6.0, "gini_above_uniform": 0.0, "effective_rate": 1.0}
-    rows += [{"method": "a", "seed": 0, "size": EVERYTHING, "metric": key, "value": truth[key]} for key in truth]
+    rows += [{**fit, "size": EVERYTHING, "part": 0, "metric": key, "value": truth[key]} for key in truth]
     found = audit(frame(rows), "uniform", resamples=9).set_index(["metric", "size"])
     bias = found["bias"].xs(size, level="size") * 6 / 100
     expected = -(codes - 1) / (2 * size * math.log(2))
