@@ -94,7 +94,7 @@ def _axis(audit: pd.DataFrame, quantity: Quantity) -> dict[str, Any]:
 def _traces(size: Size, quantity: Quantity, name: str, in_legend: bool) -> list[Trace]:
     """The marks of one size in one panel; of noise, also those over seeds."""
     rows = size.rows
-    shown = {"type": "scatter", "y": size.places, "xaxis": name, "yaxis": "y", "mode": "markers"}
+    shown: dict[str, Any] = {"type": "scatter", "y": size.places, "xaxis": name, "yaxis": "y", "mode": "markers"}
     shown |= {
         "legendgroup": size.name,
         "name": size.name,
