@@ -25,10 +25,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from benchmarks.figures import publish_assignment_costs, publish_quantizer_shares
-from lgq_explore.bench import coverage, data, explorers, learning_rates, soft_assignment_table, training
+from lgq_explore.bench import coverage, data, explorers, learning_rates, metrics, soft_assignment_table, training
 from lgq_explore.bench.results import read_result
 from lgq_explore.errors import InputError
 from lgq_explore.files import whole_file
+from lgq_explore.plots.audit import publish_audit
 
 from . import versions
 from .browser import gestures, lasso
@@ -164,6 +165,15 @@ SECTIONS = {
     "gpu-training": Section(gpu_runs_table.training_table),
     "gpu-quantizers": Section(gpu_runs_table.quantizers_table),
     "coverage": Section(coverage.markdown_table),
+    "metrics": Section(
+        metrics.markdown_table,
+        SectionFigure(
+            lambda measured: publish_audit(metrics.shown(measured)),
+            "metrics.png",
+            "Bias and noise of each metric by the number of tokens, whether it tells two methods apart, and its rank "
+            "correlation with the true distortion",
+        ),
+    ),
     "explorers": Section(explorers.markdown_table),
     "browser": Section(browser_table.markdown_table),
     "gestures": Section(gestures.markdown_table),

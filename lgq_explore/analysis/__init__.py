@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import comparison, geometry, health, pictures, temperature, toys, usage
+from . import audit, comparison, geometry, health, pictures, temperature, toys, usage
 
-__all__ = ["comparison", "geometry", "health", "pictures", "temperature", "toys", "usage"]
+__all__ = ["audit", "comparison", "geometry", "health", "pictures", "temperature", "toys", "usage"]

@@ -33,6 +33,7 @@ def add_bench(commands: Any) -> None:
     _add_bench_data(benches)
     _add_bench_explorers(benches)
     _add_bench_coverage(benches)
+    _add_bench_metrics(benches)
 
 
 def _add_bench_quantizers(benches: Any) -> None:
@@ -139,9 +140,13 @@ def _add_repeats(parser: argparse.ArgumentParser, seeds: int) -> None:
 def _repeats(options: argparse.Namespace) -> Repeats:
     from ..bench.quantizers import Repeats
 
-    if options.seeds < 1:
-        raise InputError(f"--seeds {options.seeds} trains nothing: give 1 or more")
-    return Repeats(range(options.seeds), options.rounding_replicates)
+    return Repeats(range(_repeated(options.seeds)), options.rounding_replicates)
+
+
+def _repeated(seeds: int) -> int:
+    if seeds < 1:
+        raise InputError(f"--seeds {seeds} trains nothing: give 1 or more")
+    return seeds
 
 
 def _compared(options: argparse.Namespace, names: Iterable[str], decided: Mapping[str, str]) -> list[TrainConfig]:
@@ -282,6 +287,36 @@ def _bench_coverage(options: argparse.Namespace) -> int:
 
     results_folder(options.results)
     return _report_benchmark(options, measure_coverage(options.repetitions), markdown_table)
+
+
+def _add_bench_metrics(benches: Any) -> None:
+    parser = benches.add_parser(
+        "metrics",
+        help="at which N the metrics can be trusted: bias, noise, separation, truth (three quarters of an hour)",
+    )
+    _add_quantizers(parser, ["lgq", "vq"])
+    parser.add_argument("--seeds", type=int, default=4, metavar="N", help="seeds 0 … N − 1 (default: 4)")
+    parser.add_argument("--crops", type=int, metavar="N", help="held-out crops, spread over photographs (default: 512)")
+    parser.add_argument("--toy-seeds", type=int, metavar="N", help="of the fits in the plane (default: 2)")
+    parser.add_argument("--toy-steps", type=int, metavar="N", help="of each of these fits (default: 500)")
+    parser.add_argument("--toy-methods", nargs="+", metavar="NAME", help="that are fitted there (default: all)")
+    parser.add_argument("--runs", type=some_path, metavar="DIR", help="keep the runs, and use those that are there")
+    _add_training(parser)
+    parser.set_defaults(command=_bench_metrics)
+
+
+def _bench_metrics(options: argparse.Namespace) -> int:
+    from ..bench.metrics import Protocol, audit_metrics, markdown_table
+    from ..bench.results import results_folder
+
+    seeds = range(_repeated(options.seeds))
+    recipes = _compared(options, options.quantizers, {"seed": "--seeds"})
+    asked = {name: getattr(options, name) for name in ("crops", "toy_seeds", "toy_steps")}
+    asked["toy_methods"] = tuple(options.toy_methods or ())
+    protocol = Protocol(**{name: value for name, value in asked.items() if value is not None})
+    results_folder(options.results)
+    measured = audit_metrics(recipes, seeds, protocol, options.runs, options.device)
+    return _report_benchmark(options, measured, markdown_table)
 
 
 def _add_quantizers(parser: argparse.ArgumentParser, names: Sequence[str] = ("lgq", "fsq", "simvq", "vq")) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import comparison, geometry, health, pictures, temperature, toys, usage
+from . import audit, comparison, geometry, health, pictures, temperature, toys, usage
 from .columns import Columns
 
-__all__ = ["Columns", "comparison", "geometry", "health", "pictures", "temperature", "toys", "usage"]
+__all__ = ["Columns", "audit", "comparison", "geometry", "health", "pictures", "temperature", "toys", "usage"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import comparison, geometry, health, pictures, temperature, toys, usage
+from . import audit, comparison, geometry, health, pictures, temperature, toys, usage
 from .style import METHOD_COLOURS
 
-__all__ = ["METHOD_COLOURS", "comparison", "geometry", "health", "pictures", "temperature", "toys", "usage"]
+__all__ = ["METHOD_COLOURS", "audit", "comparison", "geometry", "health", "pictures", "temperature", "toys", "usage"]

@@ -54,9 +54,22 @@ def toy(study: Study) -> analysis.toys.ToyFit:
     return analysis.toys.fit_toy(analysis.toys.ToySetting(steps=2), log_steps=1)
 
 
+TOY = analysis.toys.ToySetting(codes=4, steps=2)
+
+
+def audited(study: Study) -> pd.DataFrame:
+    return analysis.audit.picture_values(study, parts=(2,), divisions=1)
+
+
 def made(topic: ModuleType) -> Iterator[tuple[Columns, Callable[[Study], pd.DataFrame]]]:
     """The declarations of a topic, each with a call of the function that it names."""
     match topic:
+        case frames.audit:
+            audit = analysis.audit
+            yield topic.VALUES, audited
+            yield topic.VALUES, lambda study: audit.toy_values([TOY], sizes=(32,), sets=2, progress=False)
+            yield topic.AUDIT, lambda study: audit.audit(audited(study), "pictures", pair=("lgq", "lgq"))
+            yield topic.TRUST, lambda study: audit.trusted_from(audit.audit(audited(study), "pictures"))
         case frames.usage:
             yield topic.PER_CODE, analysis.usage.per_code
             yield topic.BY_RANK, analysis.usage.by_rank

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lgq_explore import plots
-from lgq_explore.frames import Columns, geometry, health, pictures, temperature, toys, usage
+from lgq_explore.frames import Columns, audit, geometry, health, pictures, temperature, toys, usage
 from lgq_explore.frames import comparison as comparisons
 from lgq_explore.plots.style import Title
 from tests.plots.filled_frames import filled
@@ -155,6 +155,31 @@ def verdicts() -> Figure:
         },
     )
     return plots.health.publish_verdicts(curves, said, "lgq, K = 1,024, D = 8, seed 0, step 300 of 300")
+
+
+def audit_of_metrics() -> Figure:
+    frame = rows(
+        audit.AUDIT,
+        [*product(audit.SHOWN, (64, 512, 4096, 32768))],
+        lambda at: {
+            "data": "photographs",
+            "metric": at[0],
+            "size": at[1],
+            "tokens": at[1],
+            "methods": 2,
+            "seeds": 4,
+            "first": "lgq",
+            "second": "vq",
+            "bias": -3000 / at[1] if at[1] < 32768 else np.nan,
+            "set_noise": 200 / at[1] ** 0.5 if at[1] < 32768 else np.nan,
+            "seed_noise": 2.5,
+            "auc": 0.75,
+            "auc_low": 0.6,
+            "auc_high": 0.9,
+            "rank_correlation": np.nan,
+        },
+    )
+    return plots.audit.publish_audit(frame)
 
 
 def agreement() -> Figure:
@@ -432,6 +457,7 @@ def toy_plane() -> Figure:
 
 
 EXAMPLES: dict[str, Callable[[], Figure]] = {
+    "audit.publish_audit": audit_of_metrics,
     "usage.publish_per_code": per_code,
     "usage.publish_comparison": comparison,
     "usage.publish_beside_map": beside_map,

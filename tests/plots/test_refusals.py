@@ -13,7 +13,7 @@ import pytest
 
 from lgq_explore import plots
 from lgq_explore.errors import InputError
-from lgq_explore.frames import Columns, comparison, geometry, health, pictures, temperature, toys, usage
+from lgq_explore.frames import Columns, audit, comparison, geometry, health, pictures, temperature, toys, usage
 from lgq_explore.frames.columns import TEXT
 from lgq_explore.frames.temperature import annealed_centres
 from lgq_explore.plots.style import Title
@@ -86,6 +86,7 @@ def drawings() -> list[Drawing]:
 
     found: list[Drawing] = []
     for form in ("draw", "publish"):
+        add(f"audit.{form}_audit", (audit.AUDIT,))
         add(f"usage.{form}_per_code", (usage.PER_CODE,))
         add(f"usage.{form}_code_history", (usage.CODE_HISTORY, health.STEP_MARKS))
         add(f"pictures.{form}_distortion", (pictures.DISTORTION,))

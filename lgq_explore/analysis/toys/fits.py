@@ -78,8 +78,9 @@ class ToySetting:
             if self.initialization and can_start_otherwise(self.method):
                 config = replace(config, initialization=self.initialization)  # type: ignore[call-arg]
             given = {"usage_form": self.usage_form, "temperature": self.temperature}
-            known = {setting.name for setting in fields(config)}
-            config = replace(config, **{name: value for name, value in given.items() if name in known})
+            # A constant temperature is another setting, of the same name.
+            known = {name for name, value in given.items() if isinstance(getattr(config, name, None), type(value))}
+            config = replace(config, **{name: given[name] for name in known})
         except ValueError as error:
             raise InputError(str(error)) from error
         return config

@@ -42,6 +42,7 @@ docstring:
 | utilization by each definition found in papers | `analysis.usage.definitions` |
 | active codes by the number of images | `analysis.usage.accumulation` |
 | inequality of usage | `analysis.usage.inequality` |
+| bias and noise of a metric by N, whether it tells methods apart, and whether it follows the truth | `analysis.audit` |
 """
 
 

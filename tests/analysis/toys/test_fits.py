@@ -189,3 +189,10 @@ def test_the_path_of_a_mixture_knows_the_temperatures_asked_for() -> None:
 def test_what_does_not_do_is_named(call, told: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError, match=told):
         call()
+
+
+def test_only_a_schedule_is_replaced_by_the_setting_s_schedule() -> None:
+    schedule = TemperatureSchedule(start=0.5, end=0.5, shape="constant")
+    assert ToySetting(method="lgq", temperature=schedule).quantizer().temperature == schedule  # type: ignore[attr-defined]
+    # SoftVQ's temperature is a number.
+    assert ToySetting(method="softvq", temperature=schedule).quantizer().temperature == 0.07  # type: ignore[attr-defined]
