@@ -36,7 +36,7 @@ from lgq_explore.runs.run import Run
 from lgq_explore.runs.study import Study, study
 
 from .markdown import table
-from .quantizers import Repeats, kept_runs, require_each_method_once, resolved, trained_runs
+from .quantizers import Repeats, kept_runs, require_each_once, resolved, trained_runs
 from .results import about_runs
 
 MIXTURES = ("square", "spiral", "uneven")
@@ -81,7 +81,7 @@ def audit_metrics(
 
     folder: keeps the runs, and those that are there already are used. Raises InputError for other than two methods.
     """
-    require_each_method_once(recipes)
+    require_each_once(recipes)
     if len(recipes) != 2:
         raise InputError(f"{len(recipes)} methods: give the two that are to be told apart")
     protocol = protocol or Protocol()

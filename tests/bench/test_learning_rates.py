@@ -125,7 +125,7 @@ def test_rates_that_can_not_be_chosen_or_trained_at_are_refused_before_training(
         measure_learning_rates([LGQ], (2e-3,), Repeats((0,)))
     with pytest.raises(InputError, match=r"learning_rate is -1\.0: it must be above 0"):
         measure_learning_rates([LGQ], (-1.0,), Repeats((0,)))
-    with pytest.raises(InputError, match="lgq, lgq: give each method once"):
+    with pytest.raises(InputError, match="lgq with 16 codes is given twice"):
         measure_learning_rates([LGQ, LGQ], (1e-3,), Repeats((0,)))
 
 

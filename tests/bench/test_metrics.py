@@ -93,7 +93,7 @@ def test_two_methods_are_trained_and_all_metrics_audited(tmp_path: Path, capsys:
 def test_other_than_two_methods_are_refused_before_training() -> None:
     with pytest.raises(InputError, match="1 methods: give the two that are to be told apart"):
         audit_metrics([LGQ], [0])
-    with pytest.raises(InputError, match="lgq, lgq: give each method once"):
+    with pytest.raises(InputError, match="lgq with 16 codes is given twice"):
         audit_metrics([LGQ, LGQ], [0])
 
 
