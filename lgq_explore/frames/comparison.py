@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .columns import INTEGER, MOMENT, NUMBER, OPTIONAL_INTEGER, TEXT, TRUTH, Columns
 
 AGREEMENT = Columns(
@@ -87,3 +89,18 @@ OVER_SEEDS = Columns(
         "why": (TEXT, "why there is no mean; empty where there is one"),
     },
 )
+
+CONDITION, COST, OWN, REPEATED, RECORDED = "condition", "cost", "the method's own", "repetition", "record"
+"""Kinds of fields of a ledger: what has to be equal for a fair comparison; what a method takes; settings of methods;
+what is repeated on purpose; and what changes no weight."""
+
+LEDGER_FIELDS = {
+    "field": (TEXT, "what is compared, in words"),
+    "kind": (TEXT, "CONDITION, COST, OWN, REPEATED or RECORDED"),
+    "differs": (TRUTH, "whether it is not the same for all runs"),
+}
+
+
+def ledger_columns(runs: Sequence[str]) -> Columns:
+    """The columns of a ledger: those of every ledger, then one per run, named by it."""
+    return Columns("analysis.comparison.ledger", LEDGER_FIELDS | dict.fromkeys(runs, (TEXT, "its value")))

@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from .agreement import agreement
+from .ledger import costs, ledger, own_settings, repetitions, unfairness
 from .phases import gan_phases, unequal_phases
+from .run_facts import Recorded
 from .runs import over_seeds, runs_in
 from .several_runs import of_several_runs
 
-__all__ = ["agreement", "gan_phases", "of_several_runs", "over_seeds", "runs_in", "unequal_phases"]
+__all__ = [
+    "Recorded",
+    "agreement",
+    "costs",
+    "gan_phases",
+    "ledger",
+    "of_several_runs",
+    "over_seeds",
+    "own_settings",
+    "repetitions",
+    "runs_in",
+    "unequal_phases",
+    "unfairness",
+]
