@@ -133,6 +133,7 @@ def made(topic: ModuleType) -> Iterator[tuple[Columns, Callable[[Study], pd.Data
             yield topic.GAN_PHASES, lambda study: comparison.gan_phases({"a": study})
             yield topic.GAN_PHASES, lambda study: comparison.gan_phases({})
             yield topic.ledger_columns(["a"]), lambda study: comparison.ledger({"a": study.require_run()})
+            yield topic.PHOTOGRAPHS, comparison.photograph_numbers
             yield topic.RUNS, lambda study: comparison.runs_in(study.require_run().path.parent)
             yield topic.RUNS, lambda study: comparison.runs_in()
             yield (

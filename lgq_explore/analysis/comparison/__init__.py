@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lgq_explore.runs.photograph_numbers import PairedFeatures, paired_features, photograph_numbers
+
 from .agreement import agreement
 from .ledger import costs, ledger, own_settings, repetitions, unfairness
 from .phases import gan_phases, unequal_phases
@@ -10,6 +12,7 @@ from .runs import over_seeds, runs_in
 from .several_runs import of_several_runs
 
 __all__ = [
+    "PairedFeatures",
     "Recorded",
     "agreement",
     "costs",
@@ -18,6 +21,8 @@ __all__ = [
     "of_several_runs",
     "over_seeds",
     "own_settings",
+    "paired_features",
+    "photograph_numbers",
     "repetitions",
     "runs_in",
     "unequal_phases",
