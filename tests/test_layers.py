@@ -25,11 +25,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runs": {"quantizers", "models", "metrics", "images", "frames"},
     "training": {"quantizers", "models", "metrics", "images", "runs"},
     "contract": {"quantizers", "models", "runs", "training"},
-    "analysis": {"quantizers", "models", "metrics", "images", "runs", "training", "frames"},
+    "statistics": set(),
+    "analysis": {"quantizers", "models", "metrics", "images", "runs", "training", "frames", "statistics"},
     "plots": {"frames"},
-    "report": {"runs", "frames", "analysis", "plots"},
+    "report": {"runs", "frames", "statistics", "analysis", "plots"},
     "widgets": {"quantizers", "models", "images", "runs", "training", "frames", "analysis", "plots"},
-    "bench": {"quantizers", "models", "metrics", "images", "runs", "training", "analysis", "plots"},
+    "bench": {"quantizers", "models", "metrics", "images", "runs", "training", "statistics", "analysis", "plots"},
     "cli": {"quantizers", "models", "metrics", "images", "runs", "training", "analysis", "report", "bench"},
     "__main__": {"cli"},
     "__init__": set(),
@@ -141,6 +142,8 @@ def _objection(statement: Import, helpers: set[str]) -> str:
         return ""
     if importer == "quantizers" and statement.package not in {"torch", "einops", *sys.stdlib_module_names}:
         return "quantizers import torch and einops only"
+    if importer == "statistics" and statement.package not in {"numpy", "scipy", *sys.stdlib_module_names}:
+        return "statistics import numpy and scipy only"
     if importer not in SHOWS and statement.package in DRAWING_AND_NOTEBOOKS:
         return f"{importer} works where no plotting or notebook package is installed"
     if statement.package == "umap" and not (importer == "analysis" and statement.in_function):
@@ -165,6 +168,8 @@ def test_the_reading_sees_the_package() -> None:
         ("quantizers/methods/lgq.py", "from ...models.tokenizer import encode", "lgq_explore.models.tokenizer:"),
         ("quantizers/methods/lgq.py", "import numpy", "quantizers import torch and einops only"),
         ("quantizers/methods/lgq.py", "import triton", "quantizers import torch and einops only"),
+        ("statistics/means.py", "import pandas", "statistics import numpy and scipy only"),
+        ("statistics/means.py", "from ..runs.run import Run", "imports lgq_explore.runs.run:"),
         ("metrics/usage.py", "from .. import training", "imports lgq_explore.training:"),
         ("models/tokenizer.py", "import lgq_explore", "imports lgq_explore:"),
         ("models/tokenizer.py", "from .. import train", "imports lgq_explore.train:"),

@@ -32,6 +32,7 @@ PROMISED = {
     "quantizers",
     "register",
     "resume",
+    "statistics",
     "study",
     "train",
     "tutorial_run",
