@@ -5,15 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from ..errors import InputError, printable
 from ..progress import Progress, tell
-from .options import add_json, some_path
+from .options import add_json, file_path, some_path
 from .streams import say
 
 if TYPE_CHECKING:
     from ..analysis.comparison.compare import Comparison
     from ..analysis.comparison.given import GivenRuns
+
+DRAWING = ("jinja2", "matplotlib", "seaborn", "plotly")
+"""Packages of the extra `notebook` that a page and its figures need."""
 
 
 def add_compare(commands: Any) -> None:
@@ -27,6 +32,12 @@ def add_compare(commands: Any) -> None:
     )
     parser.add_argument("--crops", type=int, default=1024, metavar="N", help="held-out crops at most (default: 1024)")
     parser.add_argument("--features", action="store_true", help="measure the feature error, too: some 0.1 s a crop")
+    parser.add_argument("--out", type=file_path, metavar="FILE.html", help="write a page that needs nothing else")
+    parser.add_argument("--tables", type=some_path, metavar="DIR", help="write its tables as CSV, Markdown and LaTeX")
+    parser.add_argument("--figures", type=some_path, metavar="DIR", help="write its figures as PDF and SVG")
+    parser.add_argument(
+        "--pair", nargs=2, default=(), metavar="GROUP", help="whose pictures stand side by side (default: the best two)"
+    )
     add_json(parser)
     parser.set_defaults(command=_compare)
 
@@ -34,12 +45,48 @@ def add_compare(commands: Any) -> None:
 def _compare(options: argparse.Namespace) -> int:
     from ..analysis.comparison.given import given_runs
 
+    _require_outputs(options)
     given = given_runs(options.runs)
     comparison = _measured(options, given)
     for line in given.skipped:
         tell(line)
-    _print(options, given, comparison)
+    _write(options, given, comparison)
+    if options.json or options.out is None:
+        _print(options, given, comparison)
     return 0
+
+
+def _require_outputs(options: argparse.Namespace) -> None:
+    """Refuse what can't be written, or drawn, before minutes of work."""
+    from ..runs.outputs import require_writable
+
+    if options.out is not None:
+        require_writable(options.out)
+    if (options.out or options.figures) and not all(map(find_spec, DRAWING)):
+        raise InputError('figures need packages that are not installed: pip install "lgq_explore[notebook]"')
+    if options.pair and options.out is None:
+        raise InputError("--pair chooses pictures of a page: give --out FILE.html, too")
+
+
+def _write(options: argparse.Namespace, given: GivenRuns, comparison: Comparison) -> None:
+    """The page, tables and figures that were asked for."""
+    if options.tables:
+        from ..report.comparison.tables import comparison_tables, save_tables
+
+        save_tables(comparison_tables(comparison), options.tables)
+        tell(f"{printable(options.tables)}: tables")
+    if not options.out and not options.figures:
+        return
+    from ..report.comparison.figures import save_figures
+    from ..report.comparison.page import comparison_page, report_parts, write_page
+
+    parts = report_parts(comparison, options.pair)
+    if options.figures:
+        save_figures(parts.figures, options.figures)
+        tell(f"{printable(options.figures)}: figures")
+    if options.out:
+        write_page(options.out, comparison_page(comparison, parts, given.sweeps))
+        tell(f"{printable(options.out)}: report on {len(comparison.runs)} runs")
 
 
 def _measured(options: argparse.Namespace, given: GivenRuns) -> Comparison:

@@ -54,18 +54,19 @@ def compare(
     Raises:
         InputError: no runs, one without weights or held-out pictures, or runs without a common photograph.
     """
-    named = names_of(runs)
+    named, noted = names_of(runs), recorded or {}
     parts: list[MeasuredRun] = []
     for name, run in named.items():
         made = study(run, crops=crops)
-        parts.append(measure_run(name, run, made, paired_features(made, progress=False) if features else None))
+        found = paired_features(made, progress=False) if features else None
+        parts.append(measure_run(name, run, made, found, noted.get(name, Recorded()).method))
         if measured:
             measured(name)
     groups = grouped(parts)
     return Comparison(
         named,
         groups,
-        ledger(named, recorded),
+        ledger(named, noted),
         group_numbers(groups),
         group_differences(groups),
         curve_differences(groups),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import given_path_from_home
+from lgq_explore.runs.config import read_json
 from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.run_description import CONFIG
 from lgq_explore.runs.run_paths import path_of_run, run_folders
@@ -19,6 +19,9 @@ from .run_facts import Recorded
 
 SWEEP_FILE, RUNS, SUMMARIES = "sweep.toml", "runs", "summaries"
 """What the folder of a sweep holds: its file, the folder of its runs, and the folder of what it noted of each."""
+
+TRIAL = "trial"
+"""The kind of a training that tunes a method."""
 
 
 @dataclass(frozen=True)
@@ -75,31 +78,30 @@ def _of_folder(folder: Path) -> GivenRuns:
     if not is_sweep:
         return GivenRuns(tuple(runs.values()), skipped=skipped)
     summaries = _summaries(folder / SUMMARIES)
-    recorded = {path: _recorded(summaries.get(path.name, {})) for path in runs}
+    # Trials have chosen the settings of the others, on validation photographs, and are compared with nothing.
+    finals = {path: run for path, run in runs.items() if summaries.get(path.name, {}).get("kind") != TRIAL}
+    recorded = {path: _recorded(summaries[path.name]) for path in finals if path.name in summaries}
     sweep = (folder / SWEEP_FILE).read_text(encoding="utf-8", errors="replace")
-    return GivenRuns(tuple(runs.values()), recorded, {str(folder / SWEEP_FILE): sweep}, skipped)
+    return GivenRuns(tuple(finals.values()), recorded, {str(folder / SWEEP_FILE): sweep}, skipped)
 
 
 def _summaries(folder: Path) -> dict[str, Mapping[str, Any]]:
-    """The summaries of a sweep by the names of their runs. Raises InputError for a file that is none."""
-    found = {}
-    for file in sorted(folder.glob("[!.]*.json")):
-        try:
-            summary = json.loads(file.read_bytes())
-            found[str(summary["run"])] = summary
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            raise InputError(
-                f"{printable(file)} is no summary of a sweep: delete it, and run the sweep again"
-            ) from error
-    return found
+    """The summaries of a sweep by the names of their runs."""
+    return {file.stem: read_json(file) for file in sorted(folder.glob("[!.]*.json"))}
 
 
 def _recorded(summary: Mapping[str, Any]) -> Recorded:
+    tuning = summary.get("tuning")
+    trials = len(tuning.get("trials", ())) if isinstance(tuning, Mapping) else 0
+    method = summary.get("method")
     return Recorded(
-        trials=_number(summary, "trials"), seconds=_number(summary, "seconds"), energy=_number(summary, "energy_joules")
+        method=method if isinstance(method, str) else "",
+        trials=trials,
+        seconds=_number(summary, "seconds"),
+        energy=_number(summary, "energy_joules"),
     )
 
 
-def _number(summary: Mapping[str, Any], name: str) -> Any:
+def _number(summary: Mapping[str, Any], name: str) -> float | None:
     value = summary.get(name)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -16,7 +16,10 @@ from .measured_run import OF_PHOTOGRAPHS, MeasuredRun
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Runs of one recipe and several seeds. name: the method, with what else tells the group from others."""
+    """Runs of one recipe and several seeds.
+
+    method: the runs' label. name: that, with what else tells the group from others.
+    """
 
     name: str
     method: str
@@ -79,7 +82,7 @@ def grouped(runs: Sequence[MeasuredRun]) -> GroupedRuns:
         by_recipe.setdefault(run.config.recipe_hash, []).append(run)
     names = _names({recipe: members[0] for recipe, members in by_recipe.items()})
     groups = tuple(
-        Group(names[recipe], members[0].config.quantizer.method, members[0].codebook_size, tuple(members))
+        Group(names[recipe], members[0].label, members[0].codebook_size, tuple(members))
         for recipe, members in by_recipe.items()
     )
     crops = runs[0].photographs.set_index("digest").loc[shared, "crops"].to_numpy()
@@ -87,11 +90,10 @@ def grouped(runs: Sequence[MeasuredRun]) -> GroupedRuns:
 
 
 def _names(firsts: Mapping[str, MeasuredRun]) -> dict[str, str]:
-    """The method; its K where groups of one method differ in it; and the recipe's hash where that is not enough."""
-    methods = Counter(run.config.quantizer.method for run in firsts.values())
+    """The label; its K where groups of one label differ in it; and the recipe's hash where that is not enough."""
+    labels = Counter(run.label for run in firsts.values())
     short = {
-        recipe: run.config.quantizer.method
-        + (f", K = {run.codebook_size:,d}" if methods[run.config.quantizer.method] > 1 else "")
+        recipe: run.label + (f", K = {run.codebook_size:,d}" if labels[run.label] > 1 and run.codebook_size else "")
         for recipe, run in firsts.items()
     }
     repeated = Counter(short.values())

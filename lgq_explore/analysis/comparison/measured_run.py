@@ -42,12 +42,14 @@ KEPT = {"fd": "features", "lpips": "net"}
 class MeasuredRun:
     """A run's numbers on held-out photographs.
 
+    label: the name of the method, or that which a sweep gives it.
     photographs: of `photograph_numbers`. counts: tokens of each photograph [P] that hold each code that occurs [A];
     None for a method without codes. codebook_size: K. kept: the last result of `evaluate` of these weights; may be
     empty.
     """
 
     name: str
+    label: str
     config: TrainConfig
     photographs: pd.DataFrame
     counts: NDArray[np.int64] | None
@@ -88,12 +90,18 @@ class MeasuredRun:
         return math.nan if value is None else float(value)
 
 
-def measure_run(name: str, run: Run, study: Study, features: PairedFeatures | None = None) -> MeasuredRun:
-    """The numbers of a study of a run. Raises InputError for a result of `evaluate` that can't be read."""
+def measure_run(
+    name: str, run: Run, study: Study, features: PairedFeatures | None = None, label: str = ""
+) -> MeasuredRun:
+    """The numbers of a study of a run. label: by default its method.
+
+    Raises InputError for a result of `evaluate` that can't be read.
+    """
     kept = kept_metrics(run)
     current = kept if kept and kept["steps"] == study.trained.finished_steps else {}
     return MeasuredRun(
         name,
+        label or run.config.quantizer.method,
         run.config,
         photograph_numbers(study, features),
         _counts(study),

@@ -55,8 +55,12 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a sweep has noted of a run: tuning trials of its method, seconds of its processes, and energy in joules."""
+    """What a sweep has noted of a run: the name of its method there, and how many settings of it were tried.
 
+    seconds: of its processes. energy: joules. None for what was not noted.
+    """
+
+    method: str = ""
     trials: int | None = None
     seconds: float | None = None
     energy: float | None = None

@@ -15,7 +15,7 @@ from lgq_explore.analysis.comparison.compare import Comparison
 from lgq_explore.errors import printable
 
 from .findings import findings
-from .rounding import QUANTITIES, interval_text
+from .tables import Table, numbers_table
 
 WIDEST = 100
 """The most columns of text; longer lines are hard to read."""
@@ -23,7 +23,7 @@ WIDEST = 100
 
 def comparison_text(comparison: Comparison, width: int = WIDEST) -> str:
     """The table of numbers, what was found, and the ledger in sentences, for a terminal of this width."""
-    parts = [_table(comparison.numbers), *_paragraph(" ".join(findings(comparison)), width)]
+    parts = [_lines(numbers_table(comparison.numbers)), *_paragraph(" ".join(findings(comparison)), width)]
     for heading, sentences in ledger_sentences(comparison).items():
         parts += ["", f"{heading}:", *(line for told in sentences for line in _paragraph(f"– {told}", width, "  "))]
     return "\n".join(parts)
@@ -88,23 +88,11 @@ def _json_value(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _table(numbers: pd.DataFrame) -> str:
-    """One line per group and one column per number that any of them has; an interval, or the spread over seeds."""
-    measured = numbers.dropna(subset="estimate")["number"].unique()
-    shown = [number for number in QUANTITIES if number in measured]
-    lines = [["", *(QUANTITIES[number].heading for number in shown)]]
-    for name, rows in numbers.groupby("group", sort=False):
-        of_number = rows.set_index("number")
-        lines.append([printable(name), *(_cell(of_number.loc[number]) for number in shown)])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(_line(line, widths) for line in lines)
-
-
-def _cell(row: pd.Series) -> str:
-    quantity = QUANTITIES[str(row.name)]
-    interval = interval_text(quantity, row["low"], row["high"])
-    spread = f"± {quantity.value(row['spread'])}" if math.isfinite(row["spread"]) else ""
-    return f"{quantity.value(row['estimate'])} {interval or spread}".strip()
+def _lines(table: Table) -> str:
+    """A table in columns of the width of their longest cell, and its note."""
+    cells = [[printable(cell) for cell in row] for row in (table.head, *table.rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join([*(_line(row, widths) for row in cells), table.note])
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
