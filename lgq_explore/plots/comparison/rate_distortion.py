@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 import seaborn
@@ -53,7 +54,7 @@ def _publish_method(axes: Axes, method: str, rows: pd.DataFrame) -> None:
     coded = rows.dropna(subset=RATE)
     if coded.empty:
         return
-    bars = {
+    bars: dict[str, Any] = {
         side: [list(coded[column] - coded[f"{column}_low"]), list(coded[f"{column}_high"] - coded[column])]
         for side, column in (("xerr", RATE), ("yerr", DISTORTION))
         if coded[f"{column}_low"].notna().all()
@@ -94,7 +95,7 @@ def publish_pruning(pruning: pd.DataFrame, methods: Mapping[str, str]) -> Figure
         axes = figure.subplots()
         for one in rows_of_runs(pruning, PRUNING, methods):
             rows = one.rows.sort_values("kept")
-            look = {"color": one.look.colour, "linestyle": one.look.linestyle}
+            look: dict[str, Any] = {"color": one.look.colour, "linestyle": one.look.linestyle}
             axes.plot(rows["kept"], rows["psnr_db"], "o", markersize=5, label=one.printed, **look)
         axes.set_xscale("log", base=2)
         axes.set(xlabel="codes kept, the most used ones", ylabel=PSNR_TITLE)

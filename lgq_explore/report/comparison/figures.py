@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -65,7 +66,7 @@ def comparison_figures(comparison: Comparison, studies: Mapping[str, Study]) -> 
             f"cells-{name}",
             f"Cells of {printable(name)}",
             "Volume, occupancy and anisotropy of each code's cell against the density of latents there: a dot a code.",
-            lambda name=name, study=study: _cells(name, study),
+            partial(_cells, name, study),
         )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,20 +77,23 @@ def _places(frame: pd.DataFrame) -> list[int]:
     return sorted({*ends, *middle.tolist()})
 
 
-def _picture(row: dict[str, object], first: Study, second: Study) -> GalleryPicture:
-    image, studies = int(str(row["image"])), (first, second)
-    difference = float(str(row["difference"]))
+def _picture(row: Mapping[Any, Any], first: Study, second: Study) -> GalleryPicture:
+    image, difference = row["image"], row["difference"]
     return GalleryPicture(
         photograph=str(row["photograph"]),
-        crop=int(str(row["crop"])),
+        crop=row["crop"],
         difference=difference,
         gap=PSNR.value(difference, signed=True),
-        first_psnr=PSNR.value(float(str(row["first_psnr_db"]))),
-        second_psnr=PSNR.value(float(str(row["second_psnr_db"]))),
+        first_psnr=PSNR.value(row["first_psnr_db"]),
+        second_psnr=PSNR.value(row["second_psnr_db"]),
         original=picture_uri(first.encoding.images[image]),
-        reconstructions=tuple(picture_uri(study.encoding.reconstructions[image]) for study in studies),
-        maps=tuple(_map(study, image) for study in studies),
+        reconstructions=(_reconstruction(first, image), _reconstruction(second, image)),
+        maps=(_map(first, image), _map(second, image)),
     )
+
+
+def _reconstruction(study: Study, image: int) -> str:
+    return picture_uri(study.encoding.reconstructions[image])
 
 
 def _map(study: Study, image: int) -> str:

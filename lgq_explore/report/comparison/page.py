@@ -10,7 +10,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup, escape
 
+from lgq_explore.analysis.comparison import unfairness
 from lgq_explore.analysis.comparison.compare import Comparison
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import whole_file
@@ -72,13 +74,14 @@ def comparison_page(comparison: Comparison, parts: ReportParts, sweeps: Mapping[
     """The page as HTML. sweeps: content of the files of sweeps that the runs come from, by their paths."""
     style, script = _resource("page.css"), _resource("page.js")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"figure_uri": figure_uri, "printable": printable}
+    environment.filters |= {"figure_uri": figure_uri, "printable": printable, "code": _code}
     return environment.from_string(_resource("page.html.j2")).render(
         style=style,
         script=script,
         allowed=f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}",
         title=_title(comparison),
         found=findings(comparison),
+        unfair=unfairness(comparison.ledger),
         sentences=ledger_sentences(comparison),
         tables=comparison_tables(comparison),
         parts=parts,
@@ -88,6 +91,14 @@ def comparison_page(comparison: Comparison, parts: ReportParts, sweeps: Mapping[
         recipes=recipes(comparison),
         command=compare_command(comparison),
         sweeps=dict(sweeps or {}),
+    )
+
+
+def _code(text: str) -> Markup:
+    """A text, escaped, whose parts in backticks are code."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if odd % 2 else part for odd, part in enumerate(parts)
     )
 
 

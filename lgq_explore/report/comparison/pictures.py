@@ -19,6 +19,9 @@ SMALL = 96
 QUALITY = 90
 """Of larger ones, which would make a page of many megabytes."""
 
+GREY = 128
+"""What parts patches, of which some are white."""
+
 GOLDEN = 0.618034
 """Steps of the hue from code to code, by which neighbours in number get distant colours."""
 
@@ -42,8 +45,8 @@ def token_map(codes: NDArray[np.int64]) -> NDArray[np.uint8]:
 
 
 def strip(patches: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Patches uint8 [n, 3, side, side] in a row, with a white pixel between them."""
-    padded = np.pad(patches, ((0, 0), (0, 0), (0, 0), (0, 1)), constant_values=255)
+    """Patches uint8 [n, 3, side, side] in a row, with a grey pixel between them."""
+    padded = np.pad(patches, ((0, 0), (0, 0), (0, 0), (0, 1)), constant_values=GREY)
     return np.concatenate(list(padded), axis=2)[:, :, :-1]
 
 

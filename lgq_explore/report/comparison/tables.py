@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def numbers_table(numbers: pd.DataFrame) -> Table:
         rows.append((str(name), size, str(first["seeds"]), *(_cell(of_number.loc[number]) for number in shown)))
     head = ("group", "K", "seeds", *(QUANTITIES[number].heading for number in shown))
     photographs = int(numbers["photographs"].iloc[0])
-    return Table("numbers", "Numbers", head, tuple(rows), f"{photographs:,d} photographs. {INTERVALS}")
+    return Table("numbers", "Means of each group", head, tuple(rows), f"{photographs:,d} photographs. {INTERVALS}")
 
 
 def differences_table(differences: pd.DataFrame) -> Table:
@@ -71,9 +71,12 @@ def differences_table(differences: pd.DataFrame) -> Table:
         of_number = of_pair.set_index("number")
         cells = (_gap(of_number.loc[number]) if number in of_number.index else "–" for number in shown)
         rows.append((f"{first} − {second}", *cells))
-    note = "First minus second, on the same photographs; p by Holm over all pairs of a number. "
+    note = (
+        "First minus second, on the same photographs. [low, high] is the 95 % interval over seeds and photographs, and "
+        "p is by Holm over all pairs of a number; where they are missing, seeds or photographs are too few."
+    )
     return Table(
-        "differences", "Differences", ("pair", *(QUANTITIES[n].heading for n in shown)), tuple(rows), note + INTERVALS
+        "differences", "Differences of groups", ("pair", *(QUANTITIES[n].heading for n in shown)), tuple(rows), note
     )
 
 
@@ -110,7 +113,7 @@ def published_table() -> Table:
             each.method,
             each.setting,
             f"{each.codebook_size:,d}",
-            "–" if each.rfid is None else f"{each.rfid:.2f}",
+            f"{each.rfid:.2f}",
             each.used or "–",
             each.remark or "–",
             f"{each.source}, {each.address}",
@@ -146,8 +149,11 @@ def as_csv(table: Table) -> str:
 
 def as_markdown(table: Table) -> str:
     """A pipe table, with its note below."""
-    lines = [_piped(table.head), _piped(["---", *["---:" if table.numeric else "---"] * (len(table.head) - 1)])]
-    lines += [_piped([_markdown(cell) for cell in row]) for row in table.rows]
+    lines = [
+        _piped(map(_markdown, table.head)),
+        _piped(["---", *["---:" if table.numeric else "---"] * (len(table.head) - 1)]),
+    ]
+    lines += [_piped(map(_markdown, row)) for row in table.rows]
     return "\n".join([*lines, *(["", table.note] if table.note else [])]) + "\n"
 
 
@@ -186,7 +192,7 @@ def _harmless(cell: str) -> str:
     return f"'{cell}" if re.match(r"[=@\t\r]|[+-](?![\d.])", cell) else cell
 
 
-def _piped(cells: Sequence[str]) -> str:
+def _piped(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
