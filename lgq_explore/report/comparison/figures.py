@@ -86,7 +86,7 @@ def save_figures(figures: Sequence[ReportFigure], folder: Path) -> list[Path]:
 
 def file_name(name: str) -> str:
     """A name that any file system takes."""
-    return re.sub(r"[^\w=.-]+", "-", name).strip("-.") or "figure"
+    return re.sub(r"[^\w=.]+", "-", name).strip("-.") or "figure"
 
 
 def _attempt(name: str, title: str, alt: str, draw: Callable[[], Figure]) -> ReportFigure:

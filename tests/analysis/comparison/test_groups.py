@@ -46,7 +46,9 @@ def measured(
     if counts is None and config.quantizer.has_codes:
         counts = np.tile(np.arange(1, 9), (len(photographs), 1))
     method = config.quantizer.method
-    return MeasuredRun(f"{method}-{seed}", label or method, config, photographs, counts, config.quantizer.size, kept or {})
+    return MeasuredRun(
+        f"{method}-{seed}", label or method, config, photographs, counts, config.quantizer.size, kept or {}
+    )
 
 
 def noise(seed: int, size: float = 0.5) -> NDArray[np.float64]:
@@ -137,7 +139,11 @@ def test_groups_are_named_by_what_tells_them_apart() -> None:
 
 
 def test_repeated_seeds_count_once() -> None:
-    runs = [measured(SOFT, 0, np.full(12, 20.0)), measured(SOFT, 0, np.full(12, 22.0)), measured(SOFT, 1, np.full(12, 30.0))]
+    runs = [
+        measured(SOFT, 0, np.full(12, 20.0)),
+        measured(SOFT, 0, np.full(12, 22.0)),
+        measured(SOFT, 1, np.full(12, 30.0)),
+    ]
     found = row(group_numbers(grouped(runs)), number="psnr_db")
     assert (found["estimate"], found["seeds"]) == (25.5, 2)
 
