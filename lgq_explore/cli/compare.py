@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ..analysis.comparison.compare import Comparison
     from ..analysis.comparison.given import GivenRuns
 
+SECONDS_UNSHOWN = 3.0
+"""A bar that appears and is gone would only disturb."""
+
 DRAWING = ("jinja2", "matplotlib", "seaborn", "plotly")
 """Packages of the extra `notebook` that a page and its figures need."""
 
@@ -58,10 +61,17 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _require_outputs(options: argparse.Namespace) -> None:
     """Refuse what can't be written, or drawn, before minutes of work."""
-    from ..runs.outputs import require_writable
+    from ..runs.outputs import require_folder_to_make, require_writable
 
     if options.out is not None:
+        if options.out.is_dir():
+            raise InputError(
+                f"{printable(options.out)} is a folder: name a file, such as {options.out / 'report.html'}"
+            )
         require_writable(options.out)
+    for folder in filter(None, (options.tables, options.figures)):
+        if not folder.is_dir():
+            require_folder_to_make(folder)
     if (options.out or options.figures) and not all(map(find_spec, DRAWING)):
         raise InputError('figures need packages that are not installed: pip install "lgq_explore[notebook]"')
     if options.pair and options.out is None:
@@ -95,7 +105,7 @@ def _measured(options: argparse.Namespace, given: GivenRuns) -> Comparison:
     recorded = {
         name: given.recorded[run.path] for name, run in names_of(given.runs).items() if run.path in given.recorded
     }
-    with Progress("measuring", len(given.runs), "runs") as bar:
+    with Progress("measuring", len(given.runs), "runs", delay=SECONDS_UNSHOWN) as bar:
         return compare(
             given.runs,
             crops=options.crops,

@@ -17,6 +17,8 @@ from lgq_explore.errors import InputError, printable
 from lgq_explore.files import whole_file
 from lgq_explore.runs.study import Study
 
+from .writing import writing
+
 PRUNED_CROPS = 256
 """Crops that are decoded again for each number of codes."""
 
@@ -71,16 +73,20 @@ def comparison_figures(comparison: Comparison, studies: Mapping[str, Study]) -> 
 
 
 def save_figures(figures: Sequence[ReportFigure], folder: Path) -> list[Path]:
-    """Write each figure as PDF and SVG into a folder, which is made if it is missing; a file is whole or absent."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write each figure as PDF and SVG into a folder, which is made if it is missing.
+
+    Returns the paths. Raises InputError if they can't be written.
+    """
+    drawn = {each.name: each.figure for each in figures if each.figure is not None}
     written = []
-    for each in figures:
-        for kind in FORMATS if each.figure is not None else ():
-            path = folder / f"{file_name(each.name)}.{kind}"
-            with whole_file(path) as target:
-                assert each.figure is not None
-                each.figure.savefig(target, format=kind)
-            written.append(path)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, figure in drawn.items():
+            for kind in FORMATS:
+                path = folder / f"{file_name(name)}.{kind}"
+                with whole_file(path) as target:
+                    figure.savefig(target, format=kind)
+                written.append(path)
     return written
 
 

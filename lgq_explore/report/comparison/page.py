@@ -15,7 +15,6 @@ from markupsafe import Markup, escape
 from lgq_explore.analysis.comparison import unfairness
 from lgq_explore.analysis.comparison.compare import Comparison
 from lgq_explore.errors import InputError, printable
-from lgq_explore.files import whole_file
 from lgq_explore.runs.study import Study, study
 
 from .code_cards import CHART, CodeCards, code_cards
@@ -26,6 +25,7 @@ from .pictures import figure_uri
 from .provenance import compare_command, definitions, recipes, versions
 from .tables import comparison_tables
 from .text import ledger_sentences
+from .writing import write_text, writing
 
 MOST_GROUPS = 4
 """Groups of which codes and cells are shown: each adds some hundred kilobytes to the page."""
@@ -63,11 +63,8 @@ def report_parts(comparison: Comparison, pair: Sequence[str] = ()) -> ReportPart
 
 def write_page(path: Path, page: str) -> None:
     """Write a page, whole or not at all. Raises InputError if it can't be written."""
-    try:
-        with whole_file(path) as target:
-            target.write(page.encode("utf-8", errors="backslashreplace"))
-    except OSError as error:
-        raise InputError(f"{printable(path)} can't be written: {error.strerror}. Name a file in a folder.") from error
+    with writing(path):
+        write_text(path, page)
 
 
 def comparison_page(comparison: Comparison, parts: ReportParts, sweeps: Mapping[str, str] | None = None) -> str:

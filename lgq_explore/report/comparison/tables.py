@@ -13,10 +13,10 @@ from pathlib import Path
 import pandas as pd
 
 from lgq_explore.analysis.comparison.compare import Comparison
-from lgq_explore.files import whole_file
 
 from .published import PUBLISHED
 from .rounding import QUANTITIES, interval_text
+from .writing import write_text, writing
 
 INTERVALS = (
     "[low, high] is the 95 % interval over seeds and photographs; where there is none, ± is the standard deviation "
@@ -128,16 +128,17 @@ def published_table() -> Table:
 
 
 def save_tables(tables: Mapping[str, Table], folder: Path) -> list[Path]:
-    """Write each table as CSV, Markdown and LaTeX into a folder, which is made if it is missing."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for table in tables.values():
-        for kind, text in (("csv", as_csv(table)), ("md", as_markdown(table)), ("tex", as_latex(table))):
-            path = folder / f"{table.name}.{kind}"
-            with whole_file(path) as target:
-                target.write(text.encode("utf-8", errors="backslashreplace"))
-            written.append(path)
-    return written
+    """Write each table as CSV, Markdown and LaTeX into a folder, which is made if it is missing.
+
+    Returns the paths. Raises InputError if they can't be written.
+    """
+    forms = {"csv": as_csv, "md": as_markdown, "tex": as_latex}
+    texts = {folder / f"{table.name}.{kind}": form(table) for table in tables.values() for kind, form in forms.items()}
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, text in texts.items():
+            write_text(path, text)
+    return list(texts)
 
 
 def as_csv(table: Table) -> str:
