@@ -130,6 +130,7 @@ def of_geometry(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
         "number": ["psnr_db", "entropy_bits"],
         "estimate": [20.0, 3.0],
     }
+    numbers |= {"low": [19.0, 2.0], "high": [21.0, 4.0]}
     yield None, plots.comparison.publish_rate_distortion(filled(GROUP_NUMBERS, numbers))
     cells = filled(
         CODE_CELLS,

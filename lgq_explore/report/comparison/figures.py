@@ -25,6 +25,9 @@ PRUNED_CROPS = 256
 MOST_CELLS = 4
 """Groups whose cells are drawn."""
 
+FEWEST_CELLS, TOKENS_OF_A_CELL = 8, 5
+"""Cells that a fit takes, so that resampled ones are hardly ever all the same; and tokens of one that counts."""
+
 FORMATS = ("pdf", "svg")
 
 
@@ -133,4 +136,10 @@ def _usage_frames(studies: Mapping[str, Study]) -> plots.usage.UsageFrames:
 def _cells(name: str, study: Study) -> Figure:
     study.require_geometry()
     cells = analysis.geometry.code_cells(study)
+    filled = int((cells["count"] >= TOKENS_OF_A_CELL).sum())
+    if filled < FEWEST_CELLS:
+        raise InputError(
+            f"{filled} cells have {TOKENS_OF_A_CELL} tokens or more: a power of the density takes {FEWEST_CELLS}; "
+            "encode more crops"
+        )
     return plots.geometry.publish_code_cells(cells, analysis.geometry.density_exponents(cells), name=name)
