@@ -25,7 +25,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from benchmarks.figures import publish_assignment_costs, publish_quantizer_shares
-from lgq_explore.bench import data, explorers, learning_rates, soft_assignment_table, training
+from lgq_explore.bench import coverage, data, explorers, learning_rates, soft_assignment_table, training
 from lgq_explore.bench.results import read_result
 from lgq_explore.errors import InputError
 from lgq_explore.files import whole_file
@@ -163,6 +163,7 @@ SECTIONS = {
     "gpu-soft-assignment": Section(gpu_table.markdown_table),
     "gpu-training": Section(gpu_runs_table.training_table),
     "gpu-quantizers": Section(gpu_runs_table.quantizers_table),
+    "coverage": Section(coverage.markdown_table),
     "explorers": Section(explorers.markdown_table),
     "browser": Section(browser_table.markdown_table),
     "gestures": Section(gestures.markdown_table),

@@ -32,6 +32,7 @@ def add_bench(commands: Any) -> None:
     _add_bench_training(benches)
     _add_bench_data(benches)
     _add_bench_explorers(benches)
+    _add_bench_coverage(benches)
 
 
 def _add_bench_quantizers(benches: Any) -> None:
@@ -228,6 +229,23 @@ def _bench_explorers(options: argparse.Namespace) -> int:
     results_folder(options.results)
     measured = measure_explorers(options.tokens, options.codebook_size, options.moves)
     return _report_benchmark(options, measured, markdown_table)
+
+
+def _add_bench_coverage(benches: Any) -> None:
+    parser = benches.add_parser(
+        "coverage", help="how often intervals over seeds and photographs hold the true value (some minutes)"
+    )
+    parser.add_argument("--repetitions", type=int, default=2000, metavar="N", help="of each case (default: 2000)")
+    _add_results(parser)
+    parser.set_defaults(command=_bench_coverage)
+
+
+def _bench_coverage(options: argparse.Namespace) -> int:
+    from ..bench.coverage import markdown_table, measure_coverage
+    from ..bench.results import results_folder
+
+    results_folder(options.results)
+    return _report_benchmark(options, measure_coverage(options.repetitions), markdown_table)
 
 
 def _add_quantizers(parser: argparse.ArgumentParser, names: Sequence[str] = ("lgq", "fsq", "simvq", "vq")) -> None:

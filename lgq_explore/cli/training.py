@@ -26,28 +26,39 @@ def add_train(commands: Any) -> None:
     add_codebook_size(parser)
     add_recipe(parser)
     add_device(parser)
+    _add_log(parser)
     parser.set_defaults(command=_train)
 
 
 def _train(options: argparse.Namespace) -> int:
     from ..training.loop import train
 
-    return _report_training(
-        train(recipe(options, options.quantizer, options.codebook_size), options.run, device=options.device)
-    )
+    config = recipe(options, options.quantizer, options.codebook_size)
+    return _report_training(train(config, options.run, device=options.device, loggers=options.log))
 
 
 def add_resume(commands: Any) -> None:
     parser = commands.add_parser("resume", help="continue a run from its newest checkpoint")
     add_run(parser)
     add_device(parser)
+    _add_log(parser)
     parser.set_defaults(command=_resume)
 
 
 def _resume(options: argparse.Namespace) -> int:
     from ..training.loop import resume
 
-    return _report_training(resume(options.run, device=options.device))
+    return _report_training(resume(options.run, device=options.device, loggers=options.log))
+
+
+def _add_log(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--log",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="tensorboard, wandb or trackio get every row of the history, too; may be repeated",
+    )
 
 
 def _report_training(run: Run) -> int:

@@ -5,10 +5,17 @@ independent. Seeds and photographs are both drawn, and the interval speaks of ot
 
 method: "components" is estimate ± t_ν √variance by `crossed_variance`. "percentile" is the interval between quantiles
 of the crossed bootstrap (`resamples`, drawn by `seed`; the former needs neither).
+
+Measured coverage at 95 %, for 5 and 10 seeds and 8 to 240 photographs (`lgq-explore bench coverage`): "components"
+holds the true value in 93.6 to 97.1 % of cases where seeds or photographs decide, and in up to 98.6 % where neither
+matters. "percentile" holds it in 88 to 93 % where seeds decide, since resampled seeds vary less than seeds do, and in
+up to 100 % where the rest does, which it counts three times. With 8 photographs of strongly skewed effects (skewness 2)
+"components" holds it in 91.7 %.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -114,11 +121,13 @@ def ratio_interval(
     return sample.t_interval(log_ratio, variance, log_null).mapped(np.exp)
 
 
+@dataclass(frozen=True, eq=False)
 class _Groups:
-    """Values [S, P] of one or two methods on the same photographs, and the weights of these."""
+    """Values [S, P] of one or two methods on the same photographs, weights of these, and whether seeds are pairs."""
 
-    def __init__(self, values: list[NDArray[np.float64]], weights: NDArray[np.float64], paired: bool) -> None:
-        self.values, self.weights, self.paired = values, weights, paired
+    values: list[NDArray[np.float64]]
+    weights: NDArray[np.float64]
+    paired: bool
 
     @classmethod
     def of(cls, given: list[ArrayLike], weights: ArrayLike | None, names: list[str], paired: bool = False) -> _Groups:

@@ -24,7 +24,7 @@ from scipy.special import ncfdtr, stdtrit
 from lgq_explore.errors import InputError
 
 from .crossed_variance import CrossedVariance, crossed_variance
-from .interval import MIN_PHOTOGRAPHS, MIN_SEEDS, require_values
+from .interval import MIN_PHOTOGRAPHS, MIN_SEEDS, Sample, require_values
 
 MOST_SEEDS = 1_000
 """Beyond which a design is not looked for."""
@@ -95,7 +95,13 @@ def variance_components(a: ArrayLike, b: ArrayLike, *, paired_seeds: bool) -> Va
 def power(
     difference: float, components: VarianceComponents, photographs: int, seeds: int, *, level: float = 0.95
 ) -> float:
-    """The probability that the interval at `level` leaves out 0, with so many photographs and seeds of each method."""
+    """The probability that the interval at `level` leaves out 0, with so many photographs and seeds of each method.
+
+    Raises InputError for a level outside of 0 … 1, and for fewer than have an interval.
+    """
+    too_few = Sample(photographs, (seeds,), level).why
+    if too_few:
+        raise InputError(too_few)
     expected = components.expected(photographs, seeds)
     if expected.variance == 0:
         return float(difference != 0)

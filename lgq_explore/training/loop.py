@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from lgq_explore.runs.run_writer import RunWriter
 
 from .controls import Controls
 from .interrupts import stopped_by_interrupts
+from .loggers.of_run import require_loggers
 from .machine import (
     environment_of,
     fabric_on,
@@ -46,6 +47,7 @@ def train(
     on_log: Callable[[LogEvent], None] | None = None,
     controls: Controls | None = None,
     progress: bool = True,
+    loggers: Sequence[str] = (),
 ) -> Run:
     """Train from a recipe into a new run folder (`run`, or one under data/runs) and return it opened.
 
@@ -53,12 +55,14 @@ def train(
     on_log: called after every logged step, in the thread that trains.
     A call from the main thread trains in a worker thread, since an interrupt is raised in the main thread.
     controls: lets another thread hold a temperature or stop.
+    loggers: names in LOGGERS, such as tensorboard, that get every row of the history, too. One that fails is reported.
     The first interrupt (Ctrl-C) finishes the step, saves and returns; a second one is raised without saving.
     Raises InputError for data or a folder that cannot be used, and for a loss that becomes NaN or infinite.
     """
     fabric = fabric_on(device, config.precision)
     require_trainable(config, fabric.device)
     require_objectives(config)
+    require_loggers(loggers)
     given_path = None if run is None else new_run_path(run)  # before minutes of decoding pictures
     if given_path is not None:
         require_folder_to_make(given_path)
@@ -74,7 +78,7 @@ def train(
     else:
         writer = RunWriter.create(given_path, config, environment)
     try:
-        return _train_on(writer, fabric, source, controls, on_log, progress)
+        return _train_on(writer, fabric, source, controls, on_log, progress, loggers)
     except TrainingFailed as failure:
         if failure.nothing_is_kept:  # so that the command can be repeated with a better value
             with suppress(OSError):
@@ -89,6 +93,7 @@ def resume(
     on_log: Callable[[LogEvent], None] | None = None,
     controls: Controls | None = None,
     progress: bool = True,
+    loggers: Sequence[str] = (),
 ) -> Run:
     """Continue a run from its newest whole checkpoint, or from step 0; a finished run is returned as it is.
 
@@ -98,6 +103,7 @@ def resume(
     raised if the data are no longer those that the run started with.
     """
     require_known_device(device)
+    require_loggers(loggers)
     writer = RunWriter(path_of_run(run))
     if writer.is_finished:
         return open_run(writer.path)
@@ -108,7 +114,7 @@ def resume(
         report_other_rounding(writer.environment, environment_of(fabric, source, writer.config))
     if progress and writer.newest_checkpoint() is None:
         tell(f"{printable(writer.path)} has no checkpoint yet: training starts at step 0")
-    return _train_on(writer, fabric, source, controls, on_log, progress)
+    return _train_on(writer, fabric, source, controls, on_log, progress, loggers)
 
 
 def _train_on(
@@ -118,13 +124,21 @@ def _train_on(
     controls: Controls | None,
     on_log: Callable[[LogEvent], None] | None,
     progress: bool,
+    loggers: Sequence[str],
 ) -> Run:
     steering = controls or Controls()
 
     def session() -> Run:
         try:
             training = TrainingSession(
-                writer, fabric, source, steering, controls_given=controls is not None, on_log=on_log, progress=progress
+                writer,
+                fabric,
+                source,
+                steering,
+                controls_given=controls is not None,
+                on_log=on_log,
+                progress=progress,
+                logger_names=loggers,
             )
             return training.run()
         except (MemoryError, RuntimeError) as error:

@@ -19,12 +19,15 @@ from lgq_explore.metrics import GroupedCodeCounts
 from lgq_explore.models import Tokenizer, build_tokenizer
 from lgq_explore.progress import Progress, tell
 from lgq_explore.quantizers import HasTemperature
+from lgq_explore.runs.config import config_to_json
 from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.run_files import as_damage_of, step_of
 from lgq_explore.runs.run_writer import RunWriter
 
 from .codes_from_data import CodesFromData
 from .controls import Controls
+from .loggers import LoggedRun
+from .loggers.of_run import Loggers
 from .numerical_noise import perturb_first_weights
 from .restoring import RestoredProgress, load_optimizer
 from .step.decoder_finish import train_decoder_alone
@@ -77,10 +80,12 @@ class TrainingSession:
     controls_given: bool  # by the caller; if not, the temperature held at the checkpoint is held again
     on_log: Callable[[LogEvent], None] | None
     progress: bool
+    logger_names: Sequence[str] = ()
     tokenizer: Tokenizer = field(init=False)
     stepping: TrainingStep = field(init=False)
     window: StepWindow = field(init=False)
     in_flight: StepsInFlight = field(default_factory=StepsInFlight)
+    loggers: Loggers = field(default_factory=Loggers)  # open while steps are made
     average: WeightAverage | None = None  # where the recipe has an ema_decay
     step: int = 0  # finished optimiser steps
     saved_step: int = -1
@@ -102,7 +107,8 @@ class TrainingSession:
             notes_before = self.source.notes
             with suppress(_Stopped):
                 self._restore_or_initialize()
-                self._make_steps()
+                with Loggers.of(self.logger_names, self._logged_run) as self.loggers:
+                    self._make_steps()
             self._save()
             self._tell_notes(notes_before)
         return open_run(self.writer.path)
@@ -131,6 +137,10 @@ class TrainingSession:
             self.controls.temperature = self.held_temperature
         self.writer.rewind_to(self.step)
         self.writer.publish_weights(checkpoint)
+
+    @property
+    def _logged_run(self) -> LoggedRun:
+        return LoggedRun(self.writer.path, config_to_json(self.config), self.writer.identity, self.step)
 
     @property
     def _codes_from_data(self) -> CodesFromData:
@@ -264,6 +274,7 @@ class TrainingSession:
         if isinstance(self.tokenizer.quantizer, HasTemperature):
             row["temperature_override"] = self.held_temperature
         self.writer.append_history(row)
+        self.loggers.log(row)
         used = "" if counts is None else f", {counts.usage().active_codes} of {counts.codebook_size} codes active"
         bar.note(f"loss {loss:.3f}{used}")
         if self.on_log is not None:

@@ -642,6 +642,8 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "text as an option's number": ((*LGQ, "--steps", "ten"), ("--steps", "'ten' is not a whole number")),
     "codes below two, and no method": (("train", "--codebook-size", "-5"), ("codebook_size is -5", "at least 2")),
     "a bare path as data": ((*LGQ, "--data", "/my/pictures"), ("'/my/pictures'", "give folder:/my/pictures")),
+    "unknown logger": ((*LGQ, "--log", "tensorbord"), ("'tensorbord'", "did you mean tensorboard?")),
+    "a logger twice": ((*LGQ, "--log", "tensorboard", "--log", "tensorboard"), ("named twice", "once")),
     "unknown command": (("trian",), ("'trian'", "train")),
     "unknown option": ((*LGQ, "--sead", "3"), ("--sead 3", "--help")),
     "shortened option": ((*LGQ, "--codebook", "8"), ("--codebook 8", "--help")),
