@@ -83,11 +83,21 @@ class Cost:
 
 def cost_of(step: Callable[[], None], *, steps: int, warm_up: Callable[[], None]) -> Cost:
     """The cost of `step`, called `steps` times after one `warm_up`, which initialises libraries."""
-    before = _forget_peak()
+    peak = PeakMemory()
     warm_up()
     seconds = [_cpu_seconds(step) for _ in range(steps)]
-    megabytes = None if before is None else (_resident_bytes("VmHWM") - before) / 1e6
-    return Cost(statistics.median(seconds), megabytes)
+    return Cost(statistics.median(seconds), peak.megabytes())
+
+
+class PeakMemory:
+    """The peak of this process's resident memory since the instance was made."""
+
+    def __init__(self) -> None:
+        self._before = _forget_peak()
+
+    def megabytes(self) -> float | None:
+        """How far the peak lies above the size at the start, in 10⁶ bytes; None if the system does not report it."""
+        return None if self._before is None else (_resident_bytes("VmHWM") - self._before) / 1e6
 
 
 def _cpu_seconds(step: Callable[[], None]) -> float:
