@@ -48,10 +48,10 @@
     dialog.addEventListener("close", () => { shown.querySelector(".open").focus(); });
   }
 
-  // What is folded away on a screen is there on paper.
+  // What is folded away on a screen is there on paper, but for recipes, which fill many sheets.
   let opened = [];
   window.addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("details:not([open])")];
+    opened = [...document.querySelectorAll("details:not([open], .long)")];
     opened.forEach((each) => { each.open = true; });
   });
   window.addEventListener("afterprint", () => { opened.forEach((each) => { each.open = false; }); });

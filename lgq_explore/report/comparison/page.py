@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from lgq_explore.analysis.comparison import unfairness
 from lgq_explore.analysis.comparison.compare import Comparison
 from lgq_explore.errors import InputError, printable
+from lgq_explore.runs.measures import DEFINITIONS
 from lgq_explore.runs.study import Study, study
 
 from .code_cards import CHART, CodeCards, code_cards
@@ -22,7 +23,7 @@ from .figures import ReportFigure, comparison_figures
 from .findings import findings
 from .gallery import Gallery, gallery
 from .pictures import figure_uri
-from .provenance import compare_command, definitions, recipes, versions
+from .provenance import compare_command, defined_metrics, recipes, versions
 from .tables import comparison_tables
 from .text import ledger_sentences
 from .writing import write_text, writing
@@ -83,7 +84,7 @@ def comparison_page(comparison: Comparison, parts: ReportParts, sweeps: Mapping[
         tables=comparison_tables(comparison),
         parts=parts,
         chart=CHART,
-        definitions=definitions(comparison),
+        definitions=[DEFINITIONS[name] for name in defined_metrics(comparison)],
         versions=versions(),
         recipes=recipes(comparison),
         command=compare_command(comparison),

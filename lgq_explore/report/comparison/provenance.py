@@ -9,7 +9,6 @@ from importlib.metadata import PackageNotFoundError, version
 
 from lgq_explore import __version__
 from lgq_explore.analysis.comparison.compare import Comparison
-from lgq_explore.metrics.definition import Definition
 from lgq_explore.runs.config import config_to_json
 from lgq_explore.runs.measures import DEFINITIONS
 
@@ -28,10 +27,10 @@ class Recipe:
     commands: tuple[str, ...]
 
 
-def definitions(comparison: Comparison) -> dict[str, Definition]:
-    """The definitions of the metrics whose numbers are shown, by name."""
+def defined_metrics(comparison: Comparison) -> list[str]:
+    """The metrics, by their names in DEFINITIONS, whose numbers are shown."""
     measured = set(comparison.numbers.dropna(subset="estimate")["number"]) & set(QUANTITIES)
-    return {name: found for name, found in DEFINITIONS.items() if measured & set(found.keys)}
+    return [name for name, definition in DEFINITIONS.items() if measured & set(definition.keys)]
 
 
 def versions() -> dict[str, str]:

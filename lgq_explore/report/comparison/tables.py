@@ -42,7 +42,7 @@ def comparison_tables(comparison: Comparison) -> dict[str, Table]:
         numbers_table(comparison.numbers),
         differences_table(comparison.differences),
         curves_table(comparison.curves),
-        ledger_table(comparison.ledger),
+        ledger_table(comparison),
         published_table(),
     )
     return {table.name: table for table in tables}
@@ -94,15 +94,20 @@ def curves_table(curves: pd.DataFrame) -> Table:
     return Table("curves", "At equal rate and at equal distortion", head, tuple(rows), "", numeric=False)
 
 
-def ledger_table(ledger: pd.DataFrame) -> Table:
-    """A row per field and a column per run; fields that differ come first."""
-    ordered = ledger.sort_values("differs", ascending=False, kind="stable")
-    head = ("field", "kind", "differs", *(name for name in ledger.columns if name not in ("field", "kind", "differs")))
+def ledger_table(comparison: Comparison) -> Table:
+    """A row per field, those that differ first, and a column per group with the values of its runs, each once."""
+    ordered = comparison.ledger.sort_values("differs", ascending=False, kind="stable")
+    groups = {group.name: [run.name for run in group.runs] for group in comparison.grouped.groups}
     rows = [
-        (row["field"], row["kind"], "yes" if row["differs"] else "no", *(str(row[run]) for run in head[3:]))
+        (
+            row["field"],
+            row["kind"],
+            "yes" if row["differs"] else "no",
+            *("; ".join(dict.fromkeys(str(row[run]) for run in runs)) for runs in groups.values()),
+        )
         for row in ordered.to_dict("records")
     ]
-    return Table("ledger", "Ledger", head, tuple(rows), "", numeric=False)
+    return Table("ledger", "Ledger", ("field", "kind", "differs", *groups), tuple(rows), "", numeric=False)
 
 
 def published_table() -> Table:
