@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from ..errors import InputError, lacks_memory, printable
 from ..progress import tell
 from .bench import add_bench
+from .compare import add_compare
 from .lists import add_list
 from .options import whole_number
 from .runs import add_decode, add_encode, add_evaluate, add_health
@@ -113,6 +114,16 @@ def parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="lgq-explore", description="Train discrete image tokenizers alike, and see why they differ.")
     parser.add_argument("--version", action="version", version=f"lgq-explore {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_train, add_resume, add_evaluate, add_encode, add_decode, add_health, add_bench, add_list):
+    for add in (
+        add_train,
+        add_resume,
+        add_evaluate,
+        add_encode,
+        add_decode,
+        add_health,
+        add_compare,
+        add_bench,
+        add_list,
+    ):
         add(commands)
     return parser

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .columns import INTEGER, MOMENT, NUMBER, OPTIONAL_INTEGER, TEXT, TRUTH, Columns
 
 AGREEMENT = Columns(
@@ -98,5 +100,95 @@ OVER_SEEDS = Columns(
         "runs": (INTEGER, "number of these runs"),
         "seeds": (INTEGER, "number of their seeds"),
         "why": (TEXT, "why there is no mean; empty where there is one"),
+    },
+)
+
+CONDITION, COST, OWN, REPEATED, RECORDED = "condition", "cost", "the method's own", "repetition", "record"
+"""Kinds of fields of a ledger: what has to be equal for a fair comparison; what a method takes; settings of methods;
+what is repeated on purpose; and what changes no weight."""
+
+LEDGER_FIELDS = {
+    "field": (TEXT, "what is compared, in words"),
+    "kind": (TEXT, "CONDITION, COST, OWN, REPEATED or RECORDED"),
+    "differs": (TRUTH, "whether it is not the same for all runs"),
+}
+
+
+def ledger_columns(runs: Sequence[str]) -> Columns:
+    """The columns of a ledger: those of every ledger, then one per run, named by it."""
+    return Columns("analysis.comparison.ledger", LEDGER_FIELDS | dict.fromkeys(runs, (TEXT, "its value")))
+
+
+INTERVAL = {
+    "low": (NUMBER, "lower end of the interval; NaN where there is none"),
+    "high": (NUMBER, "upper end of the interval; NaN where there is none"),
+    "level": (NUMBER, "share of repetitions in which such an interval holds the true value"),
+    "seeds": (INTEGER, "seeds; of two groups the fewer"),
+    "photographs": (INTEGER, "held-out photographs that all runs share"),
+    "why": (TEXT, "why there is no interval or no number, a sentence; empty where there are both"),
+}
+
+GROUP_NUMBERS = Columns(
+    "analysis.comparison.group_numbers",
+    {
+        "group": (TEXT, "name of the group: runs whose recipes differ in the seed alone"),
+        "method": (TEXT, "name of the method"),
+        "codebook_size": (NUMBER, "K; 0 without codes"),
+        "number": (TEXT, "what is measured, a key of evaluate"),
+        "estimate": (NUMBER, "mean over seeds and photographs; NaN where it was not measured"),
+        "spread": (NUMBER, "standard deviation over seeds (n − 1); NaN for one seed"),
+        **INTERVAL,
+    },
+)
+
+GROUP_DIFFERENCES = Columns(
+    "analysis.comparison.group_differences",
+    {
+        "first": (TEXT, "name of a group"),
+        "second": (TEXT, "name of another group"),
+        "number": (TEXT, "what is measured"),
+        "difference": (NUMBER, "first minus second, on the same photographs"),
+        **INTERVAL,
+        "p_value": (NUMBER, "two-sided, that there is no difference; NaN without an interval"),
+        "p_holm": (NUMBER, "the same, corrected for all pairs of this number (Holm 1979)"),
+        "paired_seeds": (TRUTH, "whether both groups have the same seeds"),
+    },
+)
+
+CURVE_DIFFERENCES = Columns(
+    "analysis.comparison.curve_differences",
+    {
+        "first": (TEXT, "name of a method"),
+        "second": (TEXT, "name of another method"),
+        "at_equal": (TEXT, "what is equal: entropy_bits or psnr_db"),
+        "number": (TEXT, "what differs: psnr_db or entropy_bits"),
+        "difference": (NUMBER, "first minus second, mean over the overlap of their curves; NaN where there is none"),
+        "from": (NUMBER, "lower end of the overlap, of what is equal"),
+        "to": (NUMBER, "upper end of the overlap"),
+        **INTERVAL,
+    },
+)
+
+PRUNING = Columns(
+    "analysis.comparison.pruning",
+    {
+        "kept": (INTEGER, "codes that are kept, the most used ones"),
+        "active_codes": (INTEGER, "of them, codes that are used"),
+        "entropy_bits": (NUMBER, "entropy of the codes, bits per token"),
+        "psnr_db": (NUMBER, "peak signal-to-noise ratio, dB, mean over crops"),
+        "crops": (INTEGER, "held-out crops"),
+        "photographs": (INTEGER, "photographs that they were cut from"),
+    },
+)
+
+DISAGREEMENT = Columns(
+    "analysis.comparison.disagreement",
+    {
+        "image": (INTEGER, "index of the crop in both encodings"),
+        "photograph": (TEXT, "name of the photograph"),
+        "crop": (INTEGER, "number of the crop of this photograph, from 1"),
+        "first_psnr_db": (NUMBER, "PSNR of the first run, dB"),
+        "second_psnr_db": (NUMBER, "PSNR of the second run, dB"),
+        "difference": (NUMBER, "first minus second, dB"),
     },
 )

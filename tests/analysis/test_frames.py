@@ -145,6 +145,16 @@ def made(topic: ModuleType) -> Iterator[tuple[Columns, Callable[[Study], pd.Data
             yield topic.AGREEMENT, lambda study: comparison.agreement({"a": study, "b": study}, draws=2)
             yield topic.GAN_PHASES, lambda study: comparison.gan_phases({"a": study})
             yield topic.GAN_PHASES, lambda study: comparison.gan_phases({})
+            for name, columns in (
+                ("group_numbers", topic.GROUP_NUMBERS),
+                ("group_differences", topic.GROUP_DIFFERENCES),
+                ("curve_differences", topic.CURVE_DIFFERENCES),
+            ):
+                make = getattr(comparison, name)
+                yield columns, lambda study, make=make: make(comparison.compare([study.require_run()], crops=4).grouped)
+            yield topic.PRUNING, comparison.pruning
+            yield topic.DISAGREEMENT, lambda study: comparison.disagreement(study, study)
+            yield topic.ledger_columns(["a"]), lambda study: comparison.ledger({"a": study.require_run()})
             yield topic.PHOTOGRAPHS, comparison.photograph_numbers
             yield topic.RUNS, lambda study: comparison.runs_in(study.require_run().path.parent)
             yield topic.RUNS, lambda study: comparison.runs_in()

@@ -202,6 +202,41 @@ def agreement() -> Figure:
     return plots.comparison.publish_agreement(frame)
 
 
+def rate_distortion() -> Figure:
+    sizes = {"lgq": (256, 1024), "fsq": (240, 1000), "none": (0,)}
+    frame = rows(
+        comparisons.GROUP_NUMBERS,
+        [
+            (method, size, number)
+            for method in sizes
+            for size in sizes[method]
+            for number in ("psnr_db", "entropy_bits")
+            if size or number == "psnr_db"
+        ],
+        lambda at: {
+            "group": f"{at[0]} {at[1]}",
+            "method": at[0],
+            "codebook_size": at[1],
+            "number": at[2],
+            "estimate": (20 if at[2] == "psnr_db" else 5) + at[1] / 1000,
+            "low": (19.5 if at[2] == "psnr_db" else 4.9) + at[1] / 1000,
+            "high": (20.5 if at[2] == "psnr_db" else 5.1) + at[1] / 1000,
+            "seeds": 5,
+            "photographs": 200,
+        },
+    )
+    return plots.comparison.publish_rate_distortion(frame)
+
+
+def pruning() -> Figure:
+    frame = rows(
+        comparisons.PRUNING.of_several_runs,
+        [*product(RUNS, (2, 16, 64, 256))],
+        lambda at: {"run": at[0], "kept": at[1], "psnr_db": 10 + np.log2(at[1]), "crops": 256, "photographs": 64},
+    )
+    return plots.comparison.publish_pruning(frame, RUNS)
+
+
 def efficiency() -> Figure:
     frame = rows(
         geometry.EFFICIENCY.of_several_runs,
@@ -466,6 +501,8 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
     "health.publish_training_curves": training_curves,
     "health.publish_verdicts": verdicts,
     "comparison.publish_agreement": agreement,
+    "comparison.publish_rate_distortion": rate_distortion,
+    "comparison.publish_pruning": pruning,
     "geometry.publish_efficiency": efficiency,
     "geometry.publish_code_cells": code_cells,
     "geometry.publish_latent_map": latent_map,

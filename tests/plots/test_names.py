@@ -21,7 +21,7 @@ from matplotlib.text import Text
 
 from lgq_explore import plots
 from lgq_explore.errors import printable
-from lgq_explore.frames.comparison import AGREEMENT
+from lgq_explore.frames.comparison import AGREEMENT, GROUP_NUMBERS, PRUNING
 from lgq_explore.frames.geometry import CODE_CELLS, DENSITY_EXPONENTS, EFFICIENCY
 from lgq_explore.frames.health import VERDICTS
 from lgq_explore.frames.toys import CURVE, TABLE
@@ -122,6 +122,16 @@ def of_geometry(name: str) -> Iterator[tuple[go.Figure | None, Figure | None]]:
         },
     )
     yield None, plots.comparison.publish_agreement(agreement)
+    pruned = filled(PRUNING.of_several_runs, {"run": [name], "kept": [4], "psnr_db": [20.0], "crops": [2]})
+    yield None, plots.comparison.publish_pruning(pruned, methods)
+    numbers = {
+        "group": [name] * 2,
+        "method": [name] * 2,
+        "number": ["psnr_db", "entropy_bits"],
+        "estimate": [20.0, 3.0],
+    }
+    numbers |= {"low": [19.0, 2.0], "high": [21.0, 4.0]}
+    yield None, plots.comparison.publish_rate_distortion(filled(GROUP_NUMBERS, numbers))
     cells = filled(
         CODE_CELLS,
         {

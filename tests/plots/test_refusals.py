@@ -125,6 +125,8 @@ def drawings() -> list[Drawing]:
     add("geometry.publish_code_cells", (geometry.CODE_CELLS, geometry.DENSITY_EXPONENTS))
     add("geometry.publish_efficiency", (geometry.EFFICIENCY.of_several_runs,), METHODS)
     add("comparison.publish_agreement", (comparison.AGREEMENT,))
+    add("comparison.publish_rate_distortion", (comparison.GROUP_NUMBERS,))
+    add("comparison.publish_pruning", (comparison.PRUNING.of_several_runs,), METHODS)
     add("toys.publish_toy_table", (toys.TABLE,))
     return found
 

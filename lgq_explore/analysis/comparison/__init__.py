@@ -5,18 +5,41 @@ from __future__ import annotations
 from lgq_explore.runs.photograph_numbers import PairedFeatures, paired_features, photograph_numbers
 
 from .agreement import agreement
+from .compare import Comparison, compare
+from .curves import curve_differences
+from .disagreement import disagreement
+from .given import GivenRuns, given_runs
+from .group_numbers import group_differences, group_numbers
+from .ledger import costs, ledger, own_settings, repetitions, unfairness
 from .phases import gan_phases, unequal_phases
+from .pruning import pruning
+from .run_facts import Recorded
 from .runs import over_seeds, runs_in
 from .several_runs import of_several_runs
 
 __all__ = [
+    "Comparison",
+    "GivenRuns",
     "PairedFeatures",
+    "Recorded",
     "agreement",
+    "compare",
+    "costs",
+    "curve_differences",
+    "disagreement",
     "gan_phases",
+    "given_runs",
+    "group_differences",
+    "group_numbers",
+    "ledger",
     "of_several_runs",
     "over_seeds",
+    "own_settings",
     "paired_features",
     "photograph_numbers",
+    "pruning",
+    "repetitions",
     "runs_in",
     "unequal_phases",
+    "unfairness",
 ]

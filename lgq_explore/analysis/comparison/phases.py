@@ -54,18 +54,20 @@ def unequal_phases(phases: pd.DataFrame) -> str:
     GAN_PHASES.require(phases)
     groups: dict[str, list[str]] = {}
     for row in phases.itertuples():
-        groups.setdefault(_in_words(row.gan_steps), []).append(row.run)
+        groups.setdefault(in_words(row.gan_steps), []).append(row.run)
     if len(groups) < 2:
         return ""
-    told = "; ".join(f"{_named(runs)}: {words}" for words, runs in groups.items())
+    told = "; ".join(f"{named(runs)}: {words}" for words, runs in groups.items())
     return f"These runs are at different GAN phases. {told}."
 
 
-def _in_words(steps: int) -> str:
+def in_words(steps: int) -> str:
+    """A GAN phase: the steps since its start, NA without a GAN."""
     if pd.isna(steps):
         return "no GAN"
     return f"{steps:,d} steps since it started" if steps else "before it starts"
 
 
-def _named(runs: list[str]) -> str:
+def named(runs: list[str]) -> str:
+    """The names of at most MOST_NAMED runs, or their number."""
     return ", ".join(runs) if len(runs) <= MOST_NAMED else f"{len(runs)} runs"

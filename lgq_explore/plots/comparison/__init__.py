@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .agreement import publish_agreement
+from .rate_distortion import publish_pruning, publish_rate_distortion
 
-__all__ = ["publish_agreement"]
+__all__ = ["publish_agreement", "publish_pruning", "publish_rate_distortion"]

@@ -1,0 +1,107 @@
+"""Numbers of groups of runs with their intervals, and the differences between groups."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lgq_explore.frames.comparison import GROUP_DIFFERENCES, GROUP_NUMBERS
+from lgq_explore.statistics import difference_interval, holm, mean_interval
+
+from .groups import Group, GroupedRuns
+from .intervals import interval_columns
+from .measured_run import KEPT, OF_PHOTOGRAPHS, USAGE
+
+NUMBERS = ("psnr_db", "ssim", "l1", "fd", "lpips", "feature_error", *USAGE, "bits_per_pixel")
+"""All numbers of a comparison, in the order of its tables."""
+
+
+def group_numbers(compared: GroupedRuns) -> pd.DataFrame:
+    """Each number of each group with its interval, one row each: `frames.comparison.GROUP_NUMBERS`."""
+    return GROUP_NUMBERS.frame(
+        [
+            {"group": group.name, "method": group.method, "codebook_size": group.codebook_size, "number": number}
+            | (_kept(compared, group, number) if number in KEPT else _measured(compared, group, number))
+            for group in compared.groups
+            for number in NUMBERS
+        ]
+    )
+
+
+def group_differences(compared: GroupedRuns, numbers: Sequence[str] = NUMBERS) -> pd.DataFrame:
+    """Differences of all pairs of groups, one row per pair and number: `frames.comparison.GROUP_DIFFERENCES`.
+
+    Seeds are paired where both groups have the same: then they share the order of the data and the first weights of
+    encoder and decoder. Numbers that one of the groups does not have, and those of KEPT, have no row.
+    """
+    rows = []
+    for number in numbers:
+        if number in KEPT:
+            continue
+        values = {group.name: compared.values(group, number) for group in compared.groups}
+        of_number = []
+        for first, second in itertools.combinations(compared.groups, 2):
+            a, b = values[first.name], values[second.name]
+            if a is None or b is None:
+                continue
+            paired = first.seeds == second.seeds
+            found = difference_interval(a, b, paired_seeds=paired, weights=compared.weights(number))
+            of_number.append(
+                {"first": first.name, "second": second.name, "number": number, "difference": found.estimate}
+                | interval_columns(found)
+                | {"p_value": math.nan if found.p_value is None else found.p_value, "paired_seeds": paired}
+            )
+        rows += _with_holm(of_number)
+    return GROUP_DIFFERENCES.frame(rows)
+
+
+def _with_holm(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    p_values = np.array([row["p_value"] for row in rows], dtype=np.float64)
+    known = np.isfinite(p_values)
+    adjusted = np.full(len(rows), math.nan)
+    adjusted[known] = holm(p_values[known])
+    return [row | {"p_holm": float(p)} for row, p in zip(rows, adjusted, strict=True)]
+
+
+def _measured(compared: GroupedRuns, group: Group, number: str) -> dict[str, object]:
+    values = compared.values(group, number)
+    if values is None:
+        has_codes = group.runs[0].counts is not None
+        why = "It was not measured." if number in OF_PHOTOGRAPHS or has_codes else "The method has no codes."
+        return _nothing(compared, group, why)
+    found = mean_interval(values, weights=compared.weights(number))
+    of_seeds = np.average(values, axis=1, weights=compared.weights(number))
+    return {"estimate": found.estimate, "spread": _spread(of_seeds)} | interval_columns(found)
+
+
+def _kept(compared: GroupedRuns, group: Group, number: str) -> dict[str, object]:
+    of_seeds = group.by_seed(lambda run: np.array(run.kept_number(number)))
+    networks = {(run.kept.get(number) or {}).get(KEPT[number]) for run in group.runs}
+    if not np.isfinite(of_seeds).all():
+        return _nothing(compared, group, "Not every run was evaluated with it: lgq-explore evaluate RUN.")
+    if len(networks) > 1 or len({run.kept["images"] for run in group.runs}) > 1:
+        return _nothing(compared, group, "Its runs were evaluated on unequal numbers of crops, or by other networks.")
+    why = "It is of the last evaluate of each run, which keeps no numbers of photographs: no interval."
+    return _nothing(compared, group, why) | {"estimate": float(of_seeds.mean()), "spread": _spread(of_seeds)}
+
+
+def _nothing(compared: GroupedRuns, group: Group, why: str) -> dict[str, object]:
+    return {
+        "estimate": math.nan,
+        "spread": math.nan,
+        "low": math.nan,
+        "high": math.nan,
+        "level": math.nan,
+        "seeds": len(group.seeds),
+        "photographs": len(compared.digests),
+        "why": why,
+    }
+
+
+def _spread(of_seeds: NDArray[np.float64]) -> float:
+    return float(np.std(of_seeds, ddof=1)) if len(of_seeds) > 1 else math.nan

@@ -1,0 +1,119 @@
+"""Every difference between runs besides what is compared, and whether it makes the comparison unfair.
+
+Two runs whose recipes differ in the method alone, on the same pictures, by the same machine and versions, differ in no
+condition. Whatever else is not the same is found field by field and said in a sentence with its values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from lgq_explore.errors import InputError, printable
+from lgq_explore.frames.comparison import CONDITION, COST, LEDGER_FIELDS, OWN, REPEATED, ledger_columns
+from lgq_explore.runs.run import Run
+
+from .phases import named
+from .run_facts import NONE, Fact, Recorded, run_facts
+
+ALIKE = 1.5
+"""Times and energies within this factor are alike: a busy machine makes as much of a difference."""
+
+MOST_VALUES = 6
+"""Values of a field that are told in a sentence; of more there is the number."""
+
+METHOD = "method"
+
+
+def ledger(runs: Mapping[str, Run], recorded: Mapping[str, Recorded] | None = None) -> pd.DataFrame:
+    """One row per field and one column per run, in words: `frames.comparison.ledger_columns`.
+
+    runs: by their names, which name the columns. recorded: what a sweep has noted, by the run's name. A field of
+    recipes that a run's recipe does not have is `–` there.
+
+    Raises:
+        InputError: no runs, a run that is named like another column, or one whose files can't be read.
+    """
+    if not runs:
+        raise InputError("no runs to compare: give at least one")
+    for name in LEDGER_FIELDS.keys() & runs.keys():
+        raise InputError(f"a run is named {name!r}, as a column of the ledger is: give it another name")
+    facts = {name: run_facts(run, (recorded or {}).get(name)) for name, run in runs.items()}
+    fields = list(dict.fromkeys(field for of_run in facts.values() for field in of_run))
+    rows = [_row(field, {name: of_run.get(field) for name, of_run in facts.items()}) for field in fields]
+    return ledger_columns(list(runs)).frame(rows)
+
+
+def unfairness(ledger: pd.DataFrame) -> list[str]:
+    """A sentence on each condition that is not the same for all runs; none for a fair comparison.
+
+    ledger: of `analysis.comparison.ledger`.
+
+    Raises:
+        InputError: a column is missing.
+    """
+    return _told(ledger, CONDITION)
+
+
+def costs(ledger: pd.DataFrame) -> list[str]:
+    """A sentence on each cost (parameters, seconds, energy) that differs. Raises InputError, as `unfairness` does."""
+    return _told(ledger, COST)
+
+
+def own_settings(ledger: pd.DataFrame) -> list[str]:
+    """A sentence on each setting of a method that differs between runs of this method.
+
+    Settings that differ because the methods do are in the ledger alone. Raises InputError, as `unfairness` does.
+    """
+    ledger_columns(()).require(ledger)
+    runs = _runs(ledger)
+    of_method = ledger.loc[ledger["field"] == METHOD, runs].iloc[0]
+    told = []
+    for _, row in ledger[(ledger["kind"] == OWN) & ledger["differs"]].iterrows():
+        for method in of_method.unique():
+            values = row[[run for run in runs if of_method[run] == method]]
+            if values.nunique() > 1:
+                told.append(_sentence(f"{row['field']} of {method}", values))
+    return told
+
+
+def repetitions(ledger: pd.DataFrame) -> list[str]:
+    """A sentence on each field that is repeated on purpose (seeds). Raises InputError, as `unfairness` does."""
+    return _told(ledger, REPEATED)
+
+
+def _row(field: str, facts: Mapping[str, Fact | None]) -> dict[str, object]:
+    known = [fact for fact in facts.values() if fact is not None]
+    # A loss is a method's own where each method that has it brings it.
+    kind = CONDITION if any(fact.kind == CONDITION for fact in known) else known[0].kind
+    values = {run: NONE if fact is None else fact.value for run, fact in facts.items()}
+    return {"field": field, "kind": kind, "differs": _differ(known, list(values.values())), **values}
+
+
+def _differ(facts: Sequence[Fact], values: Sequence[str]) -> bool:
+    numbers = [fact.number for fact in facts if fact.number is not None]
+    if len(numbers) == len(values):
+        return max(numbers) > ALIKE * min(numbers)
+    return len(set(values)) > 1
+
+
+def _told(ledger: pd.DataFrame, kind: str) -> list[str]:
+    ledger_columns(()).require(ledger)
+    rows = ledger[(ledger["kind"] == kind) & ledger["differs"]]
+    return [_sentence(row["field"], row[_runs(ledger)]) for _, row in rows.iterrows()]
+
+
+def _runs(ledger: pd.DataFrame) -> list[str]:
+    return [name for name in ledger.columns if name not in LEDGER_FIELDS]
+
+
+def _sentence(field: str, values: pd.Series) -> str:
+    groups: dict[str, list[str]] = {}
+    for run, value in values.items():
+        groups.setdefault(value, []).append(printable(run))
+    told = [f"{printable(value)} for {named(runs)}" for value, runs in groups.items()]
+    rest = len(told) - MOST_VALUES
+    if rest > 0:
+        told = [*told[:MOST_VALUES], f"{rest} more {'value' if rest == 1 else 'values'}"]
+    return f"{field[0].upper()}{field[1:]}: {'; '.join(told)}."

@@ -1,0 +1,146 @@
+"""What a comparison has found and how sure it is, in sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pandas as pd
+
+from lgq_explore.analysis.comparison import unfairness
+from lgq_explore.analysis.comparison.compare import Comparison
+from lgq_explore.errors import printable
+from lgq_explore.statistics import MIN_PHOTOGRAPHS, MIN_SEEDS
+
+from .rounding import QUANTITIES, counted, interval_text
+
+PSNR, BITS = QUANTITIES["psnr_db"], QUANTITIES["entropy_bits"]
+
+MOST_OTHERS = 5
+"""Groups that are compared with the best one in sentences; tables have all."""
+
+
+def findings(comparison: Comparison) -> list[str]:
+    """The first paragraph: what was compared, which group leads by how much, at which rate, and how sure that is."""
+    return [
+        _compared(comparison),
+        *_leaders(comparison),
+        *_at_equal_bits(comparison),
+        *_how_sure(comparison),
+        *_fairness(comparison),
+    ]
+
+
+def _compared(comparison: Comparison) -> str:
+    grouped = comparison.grouped
+    groups = [f"{printable(group.name)} ({counted(len(group.seeds), 'seed')})" for group in grouped.groups]
+    photographs = counted(len(grouped.digests), "held-out photograph")
+    told = f"{_listed(groups)} {'was' if len(groups) == 1 else 'were'} measured on {photographs}"
+    left = (
+        f"; {counted(grouped.left_out, 'photograph')} that not all runs share were left out" if grouped.left_out else ""
+    )
+    return f"{told} ({counted(int(grouped.crops.sum()), 'crop')}){left}."
+
+
+def _leaders(comparison: Comparison) -> Iterator[str]:
+    """The group with codes of the highest PSNR beside the others, then the references without codes."""
+    numbers = _of(comparison, "psnr_db").dropna(subset="estimate").sort_values("estimate", ascending=False)
+    coded = numbers[numbers["codebook_size"] > 0]
+    if coded.empty:
+        return
+    best = coded.iloc[0]
+    value = f"{PSNR.with_unit(best['estimate'])} {interval_text(PSNR, best['low'], best['high'])}".strip()
+    if len(coded) == 1:
+        yield f"{printable(best['group'])} has a PSNR of {value}."
+    else:
+        yield f"{printable(best['group'])} has the highest PSNR of what has codes, {value}."
+    for _, other in coded.iloc[1 : MOST_OTHERS + 1].iterrows():
+        yield _beside(comparison, best["group"], other["group"])
+    for _, other in numbers[numbers["codebook_size"] == 0].iterrows():
+        gap = _difference(comparison, other["group"], best["group"], "psnr_db")
+        if gap is not None:
+            yield (
+                f"{printable(other['group'])}, which has no codes, is {PSNR.with_unit(abs(gap['difference']))} "
+                f"{'above' if gap['difference'] >= 0 else 'below'} it: what codes cost."
+            )
+
+
+def _beside(comparison: Comparison, best: str, other: str) -> str:
+    gap = _difference(comparison, best, other, "psnr_db")
+    assert gap is not None
+    told = f"It is {PSNR.with_unit(gap['difference'])} above {printable(other)}"
+    if math.isfinite(gap["low"]):
+        inside = gap["low"] <= 0 <= gap["high"]
+        told += f" ({gap['level']:.0%} interval {interval_text(PSNR, gap['low'], gap['high'])}, "
+        told += f"p = {gap['p_holm']:.2g} after Holm" + (
+            "; it holds 0, so that chance may have made it)" if inside else ")"
+        )
+    bits = _difference(comparison, best, other, "entropy_bits")
+    if bits is None:
+        return f"{told}."
+    if abs(bits["difference"]) < 0.005:
+        return f"{told}, at the same entropy."
+    more = bits["difference"] > 0
+    remark = ", so that a part of it may be rate" if more else ""
+    return f"{told}, with {BITS.with_unit(abs(bits['difference']))} {'more' if more else 'less'}{remark}."
+
+
+def _at_equal_bits(comparison: Comparison) -> Iterator[str]:
+    for _, row in comparison.curves.iterrows():
+        if row["at_equal"] != "entropy_bits" or not math.isfinite(row["difference"]):
+            continue
+        interval = interval_text(PSNR, row["low"], row["high"], signed=True)
+        yield (
+            f"At equal bits, {printable(row['first'])} has {PSNR.value(row['difference'], signed=True)} dB "
+            f"{f'{interval} ' if interval else ''}against {printable(row['second'])}, "
+            f"averaged over {BITS.value(row['from'])} to {BITS.with_unit(row['to'])}."
+        )
+
+
+def _how_sure(comparison: Comparison) -> Iterator[str]:
+    seeds = {len(group.seeds) for group in comparison.grouped.groups}
+    photographs = len(comparison.grouped.digests)
+    if min(seeds) < MIN_SEEDS or photographs < MIN_PHOTOGRAPHS:
+        few = [counted(min(seeds), "seed")] if min(seeds) < MIN_SEEDS else []
+        few += [counted(photographs, "photograph")] if photographs < MIN_PHOTOGRAPHS else []
+        yield (
+            f"Some of these numbers are points without intervals, since {_listed(few)} can't say how far other ones "
+            f"would be: an interval takes {MIN_SEEDS} seeds and {MIN_PHOTOGRAPHS} photographs. "
+            "Differences of points may turn round with other seeds."
+        )
+    if len(seeds) > 1:
+        yield "The groups have unequal numbers of seeds: compare means, and not the best of them."
+
+
+def _fairness(comparison: Comparison) -> Iterator[str]:
+    unfair = unfairness(comparison.ledger)
+    if not unfair:
+        yield "Besides the methods and their settings, no condition differs between the runs."
+        return
+    fields = [sentence.partition(":")[0] for sentence in unfair]
+    named = _listed([field[0].lower() + field[1:] for field in fields[:3]])
+    rest = f" and {counted(len(fields) - 3, 'more condition')}" if len(fields) > 3 else ""
+    verb = "differs" if len(fields) == 1 else "differ"
+    yield f"This is no fair comparison: {named}{rest} {verb} between the runs, as the ledger says."
+
+
+def _of(comparison: Comparison, number: str) -> pd.DataFrame:
+    return comparison.numbers[comparison.numbers["number"] == number]
+
+
+def _difference(comparison: Comparison, first: str, second: str, number: str) -> pd.Series | None:
+    """The difference of two groups, in this order; None where one of them does not have the number."""
+    rows = comparison.differences[comparison.differences["number"] == number]
+    there = rows[(rows["first"] == first) & (rows["second"] == second)]
+    if len(there):
+        return there.iloc[0]
+    turned = rows[(rows["first"] == second) & (rows["second"] == first)]
+    if turned.empty:
+        return None
+    row = turned.iloc[0].copy()
+    row["difference"], row["low"], row["high"] = -row["difference"], -row["high"], -row["low"]
+    return row
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,133 @@
+"""The page of a comparison: one file that loads nothing, and runs nothing but its own script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup, escape
+
+from lgq_explore.analysis.comparison import unfairness
+from lgq_explore.analysis.comparison.compare import Comparison
+from lgq_explore.errors import InputError, printable
+from lgq_explore.runs.measures import DEFINITIONS
+from lgq_explore.runs.study import Study, study
+
+from .code_cards import CHART, CodeCards, code_cards
+from .figures import ReportFigure, comparison_figures
+from .findings import findings
+from .gallery import Gallery, gallery
+from .pictures import figure_uri
+from .provenance import compare_command, defined_metrics, recipes, versions
+from .tables import comparison_tables
+from .text import ledger_sentences
+from .writing import write_text, writing
+
+MOST_GROUPS = 4
+"""Groups of which codes and cells are shown: each adds some hundred kilobytes to the page."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReportParts:
+    """What a page shows besides the frames of a comparison."""
+
+    figures: Sequence[ReportFigure]
+    gallery: Gallery
+    codes: Sequence[CodeCards]
+
+
+def report_parts(comparison: Comparison, pair: Sequence[str] = ()) -> ReportParts:
+    """Figures, pictures and codes of one run of each group, the one of the lowest seed.
+
+    pair: names of the two groups whose pictures stand side by side; by default the two of the highest PSNR.
+
+    Raises:
+        InputError: a pair that is no two groups of the comparison, or a run whose pictures can't be read any more.
+    """
+    first, second = _pair(comparison, pair)
+    studies = {group.name: _study(comparison, group.name) for group in comparison.grouped.groups}
+    shown = Gallery(why="There is one group: give runs of another method to see where they disagree.")
+    if second:
+        shown = gallery(first, studies[first], second, studies[second])
+    coded = {name: each for name, each in studies.items() if each.quantizer.has_codes}
+    return ReportParts(
+        list(comparison_figures(comparison, studies)),
+        shown,
+        [code_cards(name, each) for name, each in list(coded.items())[:MOST_GROUPS]],
+    )
+
+
+def write_page(path: Path, page: str) -> None:
+    """Write a page, whole or not at all. Raises InputError if it can't be written."""
+    with writing(path):
+        write_text(path, page)
+
+
+def comparison_page(comparison: Comparison, parts: ReportParts, sweeps: Mapping[str, str] | None = None) -> str:
+    """The page as HTML. sweeps: content of the files of sweeps that the runs come from, by their paths."""
+    style, script = _resource("page.css"), _resource("page.js")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"figure_uri": figure_uri, "printable": printable, "code": _code}
+    return environment.from_string(_resource("page.html.j2")).render(
+        style=style,
+        script=script,
+        allowed=f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}",
+        title=_title(comparison),
+        found=findings(comparison),
+        unfair=unfairness(comparison.ledger),
+        sentences=ledger_sentences(comparison),
+        tables=comparison_tables(comparison),
+        parts=parts,
+        chart=CHART,
+        definitions=[DEFINITIONS[name] for name in defined_metrics(comparison)],
+        versions=versions(),
+        recipes=recipes(comparison),
+        command=compare_command(comparison),
+        sweeps=dict(sweeps or {}),
+    )
+
+
+def _code(text: str) -> Markup:
+    """A text, escaped, whose parts in backticks are code."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if odd % 2 else part for odd, part in enumerate(parts)
+    )
+
+
+def _title(comparison: Comparison) -> str:
+    methods = list(dict.fromkeys(group.method for group in comparison.grouped.groups))
+    return "Comparison of " + ", ".join(map(printable, methods))
+
+
+def _study(comparison: Comparison, name: str) -> Study:
+    group = next(group for group in comparison.grouped.groups if group.name == name)
+    run = min(group.runs, key=lambda run: run.config.seed)
+    return study(comparison.runs[run.name], crops=comparison.crops)
+
+
+def _pair(comparison: Comparison, pair: Sequence[str]) -> tuple[str, str]:
+    """The names of two groups; the second is empty where there is one group alone."""
+    names = [group.name for group in comparison.grouped.groups]
+    for name in pair:
+        if name not in names:
+            raise InputError(f"there is no group {printable(name)!r}: choose two of {', '.join(map(printable, names))}")
+    if pair:
+        return pair[0], pair[1]
+    numbers = comparison.numbers[comparison.numbers["number"] == "psnr_db"].dropna(subset="estimate")
+    coded = numbers[numbers["codebook_size"] > 0]
+    ranked = list((coded if len(coded) > 1 else numbers).sort_values("estimate", ascending=False)["group"])
+    return (ranked[0], ranked[1]) if len(ranked) > 1 else (names[0], "")
+
+
+def _resource(name: str) -> str:
+    return (files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _hash(content: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"

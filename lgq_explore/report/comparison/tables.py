@@ -1,0 +1,224 @@
+"""The tables of a comparison, as cells in words, and as CSV, Markdown and LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from lgq_explore.analysis.comparison.compare import Comparison
+
+from .published import PUBLISHED
+from .rounding import QUANTITIES, interval_text
+from .writing import write_text, writing
+
+INTERVALS = (
+    "[low, high] is the 95 % interval over seeds and photographs; where there is none, ± is the standard deviation "
+    "over seeds."
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """name: of its files. head: of its columns, the first of which names the rows. note: what its cells are."""
+
+    name: str
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+    numeric: bool = True
+
+
+def comparison_tables(comparison: Comparison) -> dict[str, Table]:
+    """The tables by their names: numbers, differences, curves, ledger, published."""
+    tables = (
+        numbers_table(comparison.numbers),
+        differences_table(comparison.differences),
+        curves_table(comparison.curves),
+        ledger_table(comparison),
+        published_table(),
+    )
+    return {table.name: table for table in tables}
+
+
+def numbers_table(numbers: pd.DataFrame) -> Table:
+    """A row per group, and a column per number that any of them has."""
+    measured = numbers.dropna(subset="estimate")["number"].unique()
+    shown = [number for number in QUANTITIES if number in measured]
+    rows = []
+    for name, of_group in numbers.groupby("group", sort=False):
+        of_number = of_group.set_index("number")
+        first = of_group.iloc[0]
+        size = f"{first['codebook_size']:,.0f}" if first["codebook_size"] else "–"
+        rows.append((str(name), size, str(first["seeds"]), *(_cell(of_number.loc[number]) for number in shown)))
+    head = ("group", "K", "seeds", *(QUANTITIES[number].heading for number in shown))
+    photographs = int(numbers["photographs"].iloc[0])
+    return Table("numbers", "Means of each group", head, tuple(rows), f"{photographs:,d} photographs. {INTERVALS}")
+
+
+def differences_table(differences: pd.DataFrame) -> Table:
+    """A row per pair of groups, and a column per number: first minus second."""
+    shown = [number for number in QUANTITIES if number in set(differences["number"])]
+    rows = []
+    for (first, second), of_pair in differences.groupby(["first", "second"], sort=False):
+        of_number = of_pair.set_index("number")
+        cells = (_gap(of_number.loc[number]) if number in of_number.index else "–" for number in shown)
+        rows.append((f"{first} − {second}", *cells))
+    note = (
+        "First minus second, on the same photographs. [low, high] is the 95 % interval over seeds and photographs, and "
+        "p is by Holm over all pairs of a number; where they are missing, seeds or photographs are too few."
+    )
+    return Table(
+        "differences", "Differences of groups", ("pair", *(QUANTITIES[n].heading for n in shown)), tuple(rows), note
+    )
+
+
+def curves_table(curves: pd.DataFrame) -> Table:
+    """A row per pair of methods that have curves, at equal bits and at equal PSNR."""
+    rows = []
+    for row in curves.to_dict("records"):
+        equal, number = QUANTITIES[row["at_equal"]], QUANTITIES[row["number"]]
+        interval = interval_text(number, row["low"], row["high"], signed=True)
+        told = f"{number.value(row['difference'], signed=True)} {number.unit} {interval}".strip()
+        known = math.isfinite(row["difference"])
+        span = f"{equal.value(row['from'])} to {equal.with_unit(row['to'])}" if known else row["why"]
+        rows.append((f"{row['first']} − {row['second']}", equal.name, number.name, told if known else "–", span))
+    head = ("pair", "at equal", "difference of", "mean difference", "over")
+    return Table("curves", "At equal rate and at equal distortion", head, tuple(rows), "", numeric=False)
+
+
+def ledger_table(comparison: Comparison) -> Table:
+    """A row per field, those that differ first, and a column per group with the values of its runs, each once."""
+    ordered = comparison.ledger.sort_values("differs", ascending=False, kind="stable")
+    groups = {group.name: [run.name for run in group.runs] for group in comparison.grouped.groups}
+    rows = [
+        (
+            row["field"],
+            row["kind"],
+            "yes" if row["differs"] else "no",
+            *("; ".join(dict.fromkeys(str(row[run]) for run in runs)) for runs in groups.values()),
+        )
+        for row in ordered.to_dict("records")
+    ]
+    return Table("ledger", "Ledger", ("field", "kind", "differs", *groups), tuple(rows), "", numeric=False)
+
+
+def published_table() -> Table:
+    """Numbers of others."""
+    head = ("method", "pictures", "K", "rFID", "codes used", "remark", "source")
+    rows = [
+        (
+            each.method,
+            each.setting,
+            f"{each.codebook_size:,d}",
+            f"{each.rfid:.2f}",
+            each.used or "–",
+            each.remark or "–",
+            f"{each.source}, {each.address}",
+        )
+        for each in PUBLISHED
+    ]
+    note = (
+        "These were measured by others, on all of ImageNet's validation pictures, after trainings hundreds of times as "
+        "long, by Inception's features. None of them compares with the numbers above."
+    )
+    return Table("published", "Published numbers", head, tuple(rows), note, numeric=False)
+
+
+def save_tables(tables: Mapping[str, Table], folder: Path) -> list[Path]:
+    """Write each table as CSV, Markdown and LaTeX into a folder, which is made if it is missing.
+
+    Returns the paths. Raises InputError if they can't be written.
+    """
+    forms = {"csv": as_csv, "md": as_markdown, "tex": as_latex}
+    texts = {folder / f"{table.name}.{kind}": form(table) for table in tables.values() for kind, form in forms.items()}
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, text in texts.items():
+            write_text(path, text)
+    return list(texts)
+
+
+def as_csv(table: Table) -> str:
+    """Cells as they are read on the page. A cell that a spreadsheet would take for a formula begins with a '."""
+    target = io.StringIO()
+    csv.writer(target, lineterminator="\n").writerows(map(_harmless, row) for row in (table.head, *table.rows))
+    return target.getvalue()
+
+
+def as_markdown(table: Table) -> str:
+    """A pipe table, with its note below."""
+    lines = [
+        _piped(map(_markdown, table.head)),
+        _piped(["---", *["---:" if table.numeric else "---"] * (len(table.head) - 1)]),
+    ]
+    lines += [_piped(map(_markdown, row)) for row in table.rows]
+    return "\n".join([*lines, *(["", table.note] if table.note else [])]) + "\n"
+
+
+def as_latex(table: Table) -> str:
+    """A tabular of booktabs, with its note below."""
+    columns = "l" + ("r" if table.numeric else "l") * (len(table.head) - 1)
+    body = [" & ".join(map(_latex, row)) + r" \\" for row in table.rows]
+    head = " & ".join(map(_latex, table.head)) + r" \\"
+    lines = [
+        f"\\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        head,
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return "\n".join([*lines, *([f"% {table.note}"] if table.note else [])]) + "\n"
+
+
+def _cell(row: pd.Series) -> str:
+    quantity = QUANTITIES[str(row.name)]
+    interval = interval_text(quantity, row["low"], row["high"])
+    spread = f"± {quantity.value(row['spread'])}" if math.isfinite(row["spread"]) else ""
+    return f"{quantity.value(row['estimate'])} {interval or spread}".strip()
+
+
+def _gap(row: pd.Series) -> str:
+    quantity = QUANTITIES[str(row.name)]
+    interval = interval_text(quantity, row["low"], row["high"], signed=True)
+    p_value = f", p = {row['p_holm']:.2g}" if math.isfinite(row["p_holm"]) else ""
+    return f"{quantity.value(row['difference'], signed=True)} {interval}".strip() + p_value
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if re.match(r"[=@\t\r]|[+-](?![\d.])", cell) else cell
+
+
+def _piped(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _markdown(cell: str) -> str:
+    escaped = re.sub(r"([\\`*_{}\[\]<>|#])", r"\\\1", cell)
+    return " ".join(escaped.split())
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "\N{MINUS SIGN}": "$-$",
+    "–": "--",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+
+
+def _latex(cell: str) -> str:
+    return "".join(_LATEX.get(letter, letter) for letter in " ".join(cell.split()))

@@ -1,0 +1,110 @@
+"""A comparison as text for terminals, and as JSON."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from lgq_explore import __version__
+from lgq_explore.analysis.comparison import costs, own_settings, repetitions, unfairness
+from lgq_explore.analysis.comparison.compare import Comparison
+from lgq_explore.errors import printable
+
+from .findings import findings
+from .tables import Table, numbers_table
+
+WIDEST = 100
+"""The most columns of text; longer lines are hard to read."""
+
+
+def comparison_text(comparison: Comparison, width: int = WIDEST) -> str:
+    """The table of numbers, what was found, and the ledger in sentences, for a terminal of this width."""
+    parts = [_lines(numbers_table(comparison.numbers)), *_paragraph(" ".join(findings(comparison)), width)]
+    for heading, sentences in ledger_sentences(comparison).items():
+        parts += ["", f"{heading}:", *(line for told in sentences for line in _paragraph(f"– {told}", width, "  "))]
+    return "\n".join(parts)
+
+
+def ledger_sentences(comparison: Comparison) -> dict[str, list[str]]:
+    """The sentences of the ledger by their headings; headings without sentences are left out."""
+    told = {
+        "What makes the comparison unfair": unfairness(comparison.ledger),
+        "What the methods cost": costs(comparison.ledger),
+        "Settings that differ within a method": own_settings(comparison.ledger),
+        "What is repeated": repetitions(comparison.ledger),
+    }
+    return {heading: sentences for heading, sentences in told.items() if sentences}
+
+
+def comparison_json(comparison: Comparison, sweeps: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The comparison as JSON values.
+
+    found: sentences. groups: an object each, with its runs and numbers. differences, curves, ledger: an object a row.
+    unfair, costs, own_settings, repetitions: sentences of the ledger. sweeps: content of files by their paths.
+    """
+    grouped, frame = comparison.grouped, comparison.ledger
+    return {
+        "found": findings(comparison),
+        "photographs": len(grouped.digests),
+        "crops": int(grouped.crops.sum()),
+        "groups": [
+            {
+                "name": group.name,
+                "method": group.method,
+                "codebook_size": group.codebook_size,
+                "recipe_hash": group.runs[0].config.recipe_hash,
+                "runs": [run.name for run in group.runs],
+                "seeds": list(group.seeds),
+                "numbers": _numbers(comparison.numbers[comparison.numbers["group"] == group.name]),
+            }
+            for group in grouped.groups
+        ],
+        "differences": _rows(comparison.differences),
+        "curves": _rows(comparison.curves),
+        "unfair": unfairness(frame),
+        "costs": costs(frame),
+        "own_settings": own_settings(frame),
+        "repetitions": repetitions(frame),
+        "ledger": _rows(frame),
+        "sweeps": dict(sweeps or {}),
+        "lgq_explore": __version__,
+    }
+
+
+def _numbers(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    columns = ("estimate", "spread", "low", "high", "level", "seeds", "photographs", "why")
+    return {row["number"]: {name: row[name] for name in columns} for row in _rows(rows)}
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): _json_value(value) for name, value in row.items()} for row in frame.to_dict(orient="records")]
+
+
+def _json_value(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _lines(table: Table) -> str:
+    """A table in columns of the width of their longest cell, and its note."""
+    cells = [[printable(cell) for cell in row] for row in (table.head, *table.rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join([*(_line(row, widths) for row in cells), table.note])
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *others = (
+        cell.ljust(width) if place == 0 else cell.rjust(width)
+        for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return "  ".join([first, *others]).rstrip()
+
+
+def _paragraph(words: str, width: int, indent: str = "") -> list[str]:
+    lines = textwrap.wrap(
+        words, max(40, min(width, WIDEST)), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return lines if indent else ["", *lines]

@@ -1,0 +1,79 @@
+"""Tests of `lgq-explore compare`: text, one JSON object, files, and refusals in two lines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lgq_explore.cli import main
+from lgq_explore.training.loop import train
+from tests.analysis.runs_folder import GRID, SOFT
+
+pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, own_data_and_no_network: None) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    for name, recipe in {"soft": SOFT, "grid": GRID}.items():
+        train(recipe, folder / name, device="cpu", progress=False)
+    return folder
+
+
+def compare(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    capsys.readouterr()
+    status = main(["compare", *map(str, arguments), "--crops", "8"])
+    told = capsys.readouterr()
+    return status, told.out, told.err
+
+
+def test_a_table_and_sentences_are_printed(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = compare(capsys, runs / "soft", runs / "grid")
+    assert (status, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()[:3]] == ["group", "lgq", "fsq"]
+    assert "has the highest PSNR of what has codes" in " ".join(out.split())
+    assert "no condition differs between the runs" in " ".join(out.split())
+
+
+def test_json_is_one_object_and_nothing_else(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = compare(capsys, runs, "--json")
+    assert (status, err, out.count("\n")) == (0, "", 1)
+    told = json.loads(out)
+    assert [group["name"] for group in told["groups"]] == ["fsq", "lgq"]
+    assert told["unfair"] == []
+
+
+def test_a_page_tables_and_figures_are_written(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page, tables, figures = tmp_path / "report.html", tmp_path / "out" / "tables", tmp_path / "out" / "figures"
+    arguments = ("--out", page, "--tables", tables, "--figures", figures, "--pair", "lgq", "fsq")
+    status, out, err = compare(capsys, runs, *arguments)
+    assert (status, out) == (0, "")
+    assert err.splitlines() == [f"{tables}: tables", f"{figures}: figures", f"{page}: report on 2 runs"]
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    assert "lgq against fsq" in page.read_text()
+    assert {path.suffix for path in tables.iterdir()} == {".csv", ".md", ".tex"}
+    assert {path.suffix for path in figures.iterdir()} == {".pdf", ".svg"}
+
+
+def test_what_can_t_be_done_is_refused_before_the_work(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    refused = {
+        "is given twice: leave one of them out": (runs / "soft", runs / "soft"),
+        "is neither a run nor a folder of runs": (tmp_path / "nowhere",),
+        "holds no trained run": (tmp_path,),
+        "is a folder: name a file, such as": (runs, "--out", tmp_path),
+        "can't be written": (runs, "--out", tmp_path / "nowhere" / "report.html"),
+        "exists already": (runs, "--tables", tmp_path / "file"),
+        "--pair chooses pictures of a page": (runs, "--pair", "lgq", "fsq"),
+        "there is no group 'x'": (runs, "--pair", "x", "lgq", "--out", tmp_path / "report.html"),
+    }
+    for words, arguments in refused.items():
+        status, out, err = compare(capsys, *arguments)
+        assert (status, out) == (2, ""), words
+        assert words in err
+        assert len(err.splitlines()) <= 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
