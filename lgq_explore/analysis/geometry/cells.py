@@ -142,7 +142,7 @@ def density_exponents(cells: pd.DataFrame, *, resamples: int = RESAMPLES, seed: 
     exponent of volume is right within 0.1, and that of occupancy is up to 0.2 too high.
 
     Raises:
-        InputError: a frame of something else, fewer than 2 resamples, or fewer than 3 such cells.
+        InputError: a frame of something else, fewer than 2 resamples, fewer than 3 such cells, or all of one density.
     """
     CODE_CELLS.require(cells)
     if resamples < 2:
@@ -151,8 +151,11 @@ def density_exponents(cells: pd.DataFrame, *, resamples: int = RESAMPLES, seed: 
     kept = cells[enough & finite & (cells[[*THEORY]] > 0).all(axis=1)]
     if len(kept) < 3:
         raise InputError(f"{len(kept)} cells have {FEWEST_TOKENS} tokens or more: encode more images, 3 are needed")
-    draws = np.random.default_rng(seed).integers(len(kept), size=(resamples, len(kept)))
     density, weights = kept["mean_log_density"].to_numpy(), kept["count"].to_numpy(dtype=np.float64)
+    if np.ptp(density) == 0:
+        raise InputError(f"all {len(kept)} cells have one density: a power of it takes cells of several")
+    draws = np.random.default_rng(seed).integers(len(kept), size=(resamples, len(kept)))
+    draws = draws[np.ptp(density[draws], axis=1) > 0]  # of few cells, one may be drawn every time
     first = kept.iloc[0]
     rows = []
     for quantity, theory in THEORY.items():

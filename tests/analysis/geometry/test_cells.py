@@ -186,3 +186,14 @@ def test_exponents_need_cells_with_tokens() -> None:
         density_exponents(cells.drop(columns="volume"))
     with pytest.raises(InputError, match="resamples is 1"):
         density_exponents(cells, resamples=1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_of_few_cells_the_same_may_be_drawn_every_time() -> None:
+    generator = np.random.default_rng(8)
+    codebook = torch.tensor([[-2.0, 0.0], [0.0, 0.0], [2.0, 1.0]])
+    cells = cells_of_points(*tokens_of(generator.normal(size=(3000, 2))), codebook, dimension=2)
+    exponents = density_exponents(cells, resamples=500)
+    assert np.isfinite(exponents[["low", "high"]]).all(axis=None)
+    with pytest.raises(InputError, match="all 3 cells have one density"):
+        density_exponents(cells.assign(mean_log_density=-1.0))
