@@ -141,13 +141,6 @@ def quantizer_shares(shares: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(shares["results"])[list(columns)].rename(columns=columns).astype({"share": "float64"})
 
 
-def audit_figure(measured: dict[str, Any]) -> Figure:
-    """The figure of `publish_audit`, in fewer pixels, as it is large."""
-    figure = publish_audit(metrics.shown(measured))
-    figure.set_dpi(75)
-    return figure
-
-
 SECTIONS = {
     "soft-assignment": Section(
         soft_assignment_table.markdown_table,
@@ -174,7 +167,7 @@ SECTIONS = {
     "metrics": Section(
         metrics.markdown_table,
         SectionFigure(
-            audit_figure,
+            lambda measured: publish_audit(metrics.shown(measured)),
             "metrics.png",
             "Bias and noise of each metric by the number of tokens, whether it tells two methods apart, and its rank "
             "correlation with the true distortion",
