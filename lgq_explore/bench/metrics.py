@@ -40,6 +40,9 @@ from .quantizers import Repeats, kept_runs, require_each_once, resolved, trained
 from .results import about_runs
 
 MIXTURES = ("square", "spiral", "uneven")
+LEAST_BIAS = 0.005
+"""A bias in % below which it is rounding."""
+
 PICTURES, PLANE = "photographs", "mixtures"
 """Names of the two audits."""
 
@@ -186,7 +189,9 @@ def markdown_table(measured: Mapping[str, Any]) -> str:
 def _bias_and_noise(row: Mapping[str, Any] | None) -> str:
     if row is None or pd.isna(row["set_noise"]):
         return "–"
-    bias = f"{row['bias']:+.2g}".replace("e+02", "00") if abs(row["bias"]) < 100 else f"{row['bias']:+,.0f}"
+    bias = "0" if abs(row["bias"]) < LEAST_BIAS else f"{row['bias']:+.2g}"
+    if abs(row["bias"]) >= 99.5:
+        bias = f"{row['bias']:+,.0f}"
     return f"{bias} ± {_digits(row['set_noise'])}".replace("-", "\N{MINUS SIGN}")
 
 

@@ -31,7 +31,7 @@ from lgq_explore.errors import InputError
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 PAGE = BENCHMARKS / "README.md"
-LARGEST_FIGURE = 150_000
+LARGEST_FIGURE = 250_000
 
 TEXT = """# A page
 
