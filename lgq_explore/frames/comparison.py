@@ -75,6 +75,19 @@ RUNS = Columns(
     },
 )
 
+PHOTOGRAPHS = Columns(
+    "analysis.comparison.photograph_numbers",
+    {
+        "photograph": (TEXT, "name of the photograph in its source"),
+        "digest": (TEXT, "SHA-256 of the pixels of its crops"),
+        "crops": (INTEGER, "crops of it, over which the numbers are averaged"),
+        "psnr_db": (NUMBER, "peak signal-to-noise ratio, dB"),
+        "ssim": (NUMBER, "structural similarity; NaN for crops smaller than its window"),
+        "l1": (NUMBER, "mean absolute error, of a data range of 1"),
+        "feature_error": (NUMBER, "|φ(x) − φ(x̂)|² over tr cov φ(x) of all crops; NaN without features"),
+    },
+)
+
 OVER_SEEDS = Columns(
     "analysis.comparison.over_seeds",
     {

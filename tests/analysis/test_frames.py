@@ -132,6 +132,7 @@ def made(topic: ModuleType) -> Iterator[tuple[Columns, Callable[[Study], pd.Data
             yield topic.AGREEMENT, lambda study: comparison.agreement({"a": study, "b": study}, draws=2)
             yield topic.GAN_PHASES, lambda study: comparison.gan_phases({"a": study})
             yield topic.GAN_PHASES, lambda study: comparison.gan_phases({})
+            yield topic.PHOTOGRAPHS, comparison.photograph_numbers
             yield topic.RUNS, lambda study: comparison.runs_in(study.require_run().path.parent)
             yield topic.RUNS, lambda study: comparison.runs_in()
             yield (

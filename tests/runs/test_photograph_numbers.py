@@ -1,0 +1,72 @@
+"""Tests of the numbers of each photograph: they are those of `evaluate`, photograph by photograph."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import lgq_explore as lgq
+from lgq_explore.errors import InputError
+from lgq_explore.models import BackboneConfig
+from lgq_explore.quantizers import LGQConfig
+from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.photograph_numbers import PairedFeatures, paired_features, photograph_numbers
+from lgq_explore.runs.study import Study
+
+RECIPE = TrainConfig(
+    data="photos",
+    image_size=32,
+    batch_size=4,
+    steps=4,
+    log_steps=1,
+    backbone=BackboneConfig(channels=(8, 8, 8), dim=4),
+    quantizer=LGQConfig(codebook_size=16),
+)
+CROPS = 12
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    run = lgq.train(RECIPE, tmp_path_factory.mktemp("runs") / "mine", progress=False)
+    return lgq.study(run, crops=CROPS)
+
+
+def test_their_means_over_crops_are_those_of_evaluate(study: Study) -> None:
+    numbers = photograph_numbers(study, paired_features(study, progress=False))
+    whole = lgq.evaluate(study.require_run().path, crops=CROPS, metrics=["quality", "feature_error"], progress=False)
+    assert len(numbers) == whole["photographs"] > 1
+    assert numbers["crops"].sum() == whole["images"] == CROPS
+    means = {name: np.average(numbers[name], weights=numbers["crops"]) for name in ("psnr_db", "ssim", "l1")}
+    assert means == pytest.approx({name: whole[name] for name in means}, rel=1e-6)
+    feature_error = np.average(numbers["feature_error"], weights=numbers["crops"])
+    assert feature_error == pytest.approx(whole["feature_error"]["value"], rel=1e-4)
+
+
+def test_a_photograph_is_known_by_its_pixels(study: Study) -> None:
+    numbers = photograph_numbers(study)
+    assert numbers["digest"].is_unique
+    assert numbers["feature_error"].isna().all()
+    renamed = replace(study.encoding, photograph_names=np.array([f"x{n}" for n in study.encoding.photograph_names]))
+    assert photograph_numbers(Study(study.trained, renamed))["digest"].tolist() == numbers["digest"].tolist()
+    images = study.encoding.images.copy()
+    images[study.encoding.photograph == study.encoding.photograph[0], 0, 0, 0] ^= 1
+    changed = photograph_numbers(Study(study.trained, replace(study.encoding, images=images)))
+    assert (changed["digest"] != numbers["digest"]).sum() == 1
+
+
+def test_features_that_do_not_vary_give_no_error_and_others_are_refused(study: Study) -> None:
+    flat = np.ones((CROPS, 3), np.float32)
+    numbers = photograph_numbers(study, PairedFeatures(flat, 2 * flat, "flat"))
+    assert numbers["feature_error"].isna().all()
+    with pytest.raises(InputError, match="features are of 3 pictures, and the study has 12"):
+        photograph_numbers(study, PairedFeatures(flat[:3], flat[:3], "flat"))
+    with pytest.raises(InputError, match="codes alone"):
+        photograph_numbers(study.codes_only)
+
+
+def test_a_missing_network_is_named(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lgq_explore.metrics.feature_networks.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"lgq_explore\[fd\]"):
+        paired_features(study)
