@@ -83,10 +83,10 @@ class Cost:
 
 def cost_of(step: Callable[[], None], *, steps: int, warm_up: Callable[[], None]) -> Cost:
     """The cost of `step`, called `steps` times after one `warm_up`, which initialises libraries."""
-    before = _forget_peak()
+    before = forget_peak()
     warm_up()
     seconds = [_cpu_seconds(step) for _ in range(steps)]
-    megabytes = None if before is None else (_resident_bytes("VmHWM") - before) / 1e6
+    megabytes = None if before is None else (resident_bytes("VmHWM") - before) / 1e6
     return Cost(statistics.median(seconds), megabytes)
 
 
@@ -96,7 +96,7 @@ def _cpu_seconds(step: Callable[[], None]) -> float:
     return time.process_time() - started
 
 
-def _forget_peak() -> int | None:
+def forget_peak() -> int | None:
     """Reset the peak of resident memory, and return the current size in bytes, or None if it can't be reset.
 
     The peak during imports could otherwise exceed that of a step.
@@ -105,10 +105,11 @@ def _forget_peak() -> int | None:
         (PROCESS / "clear_refs").write_text("5")
     except OSError:
         return None
-    return _resident_bytes("VmRSS")
+    return resident_bytes("VmRSS")
 
 
-def _resident_bytes(entry: str) -> int:
+def resident_bytes(entry: str) -> int:
+    """An entry of the status of this process in bytes: VmRSS, resident memory, or VmHWM, its peak."""
     # Not by getrusage, whose peak is inherited through exec from the parent.
     (kilobytes,) = re.findall(rf"^{entry}:\s*(\d+) kB$", (PROCESS / "status").read_text(), re.MULTILINE)
     return 1024 * int(kilobytes)

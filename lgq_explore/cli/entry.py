@@ -23,6 +23,7 @@ from .options import whole_number
 from .runs import add_decode, add_encode, add_evaluate, add_health
 from .status import BAD_INPUT, INTERRUPTED
 from .streams import say, usable_streams
+from .sweep import add_sweep
 from .training import add_resume, add_train
 
 ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
@@ -113,6 +114,7 @@ def parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="lgq-explore", description="Train discrete image tokenizers alike, and see why they differ.")
     parser.add_argument("--version", action="version", version=f"lgq-explore {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_train, add_resume, add_evaluate, add_encode, add_decode, add_health, add_bench, add_list):
+    of_runs = (add_train, add_resume, add_evaluate, add_encode, add_decode, add_health)
+    for add in (*of_runs, add_sweep, add_bench, add_list):
         add(commands)
     return parser

@@ -51,6 +51,9 @@ class Photographs:
         )
 
 
+NO_PHOTOGRAPHS = Photographs((), (), ())
+
+
 def training_batch(
     photographs: Photographs,
     image_size: int,

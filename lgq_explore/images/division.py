@@ -1,9 +1,9 @@
 """Division of photographs into those to train on, to tune on (validation) and to evaluate on (held out), by content.
 
 A source has its own held-out pictures, chosen by their names (`splits`) or by folders. A comparison with tuning needs a
-third part, and one that does not hang on names. Here the groups of pictures (versions and copies of one, `splits`) are
-ranked by the SHA-256 of a seed and of their content. The lowest are held out, the next are for validation, and the rest is
-trained on. So the parts are the same on every machine, for every image size and every seed of training.
+third part, and one that does not depend on names. Here the groups of pictures (versions and copies of one, `splits`)
+are ranked by the SHA-256 of a seed and of their content. The lowest are held out, the next are for validation, and the
+rest is trained on. So the parts are the same on every machine, for every image size and every seed of training.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from .picture_folders import TRAINING_FOLDER
 from .source import Source, SourceKind
 from .sources import SOURCES
 
-
 SOURCES_OWN = Division()
 """No other split than that of the source."""
 

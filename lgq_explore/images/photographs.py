@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .cache import PreparedPictures, digest_of
 from .copies import copies
-from .crops import Photographs, evaluation_crops, training_batch
+from .crops import NO_PHOTOGRAPHS, Photographs, evaluation_crops, training_batch
 from .division import HELD_OUT, TRAINING, VALIDATION, Division, divided_identity, parts_of
 from .source import Crops, PictureCounts, Skipped, Source, no_usable_picture, no_validation, one_picture
 from .splits import groups_of, held_out_groups
@@ -25,7 +25,8 @@ from .splits import groups_of, held_out_groups
 class PhotographSource(Source):
     """Splits of photographs that share no picture, and the files that were skipped.
 
-    `spec` has a folder's path resolved. `validation` is empty unless a `Division` asks for it. `identity` is the SHA-256 (hexadecimal) of names, splits and prepared pixels.
+    `spec` has a folder's path resolved. `validation` is empty unless a `Division` asks for it. `identity` is the
+    SHA-256 (hexadecimal) of names, splits and prepared pixels.
     """
 
     spec: str
@@ -35,7 +36,7 @@ class PhotographSource(Source):
     evaluation: Photographs
     identity: str
     skipped: Sequence[Skipped] = ()
-    validation: Photographs = Photographs((), (), ())
+    validation: Photographs = NO_PHOTOGRAPHS
 
     @classmethod
     def of(cls, spec: str, prepared: PreparedPictures, image_size: int, *, seed: int, split: bool) -> PhotographSource:

@@ -33,6 +33,7 @@ PROMISED = {
     "register",
     "resume",
     "study",
+    "sweeps",
     "train",
     "tutorial_run",
     "widgets",
