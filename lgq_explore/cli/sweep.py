@@ -77,7 +77,11 @@ def _check(plan: Plan, workers: Workers, options: argparse.Namespace) -> None:
 def _run(plan: Plan, workers: Workers, as_json: bool) -> int:
     from ..sweeps import run_sweep
 
-    outcome = run_sweep(plan, workers)
+    try:
+        outcome = run_sweep(plan, workers)
+    except KeyboardInterrupt:
+        tell("stopped: the cells that were being trained are saved, and the same command goes on with them")
+        raise
     failed = [plan.cells[number] for number in sorted(outcome.failed)]
     for cell in failed:
         tell(f"failed: cell {cell.number} ({cell}): {printable(outcome.failed[cell.number].splitlines()[-1])}")
