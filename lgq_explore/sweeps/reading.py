@@ -255,7 +255,7 @@ def metric_of(key: str) -> str:
 def _evaluation(table: Mapping[str, Any]) -> Evaluation:
     names = [entry.name for entry in fields(Evaluation)]
     _require_keys(table, names, "evaluation.")
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in table.items()}
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in table.items()}
     evaluation = Evaluation(**given)
     if type(evaluation.crops) is not int or evaluation.crops < 1:
         raise InputError(f"evaluation.crops is {evaluation.crops!r}: give 1 or more")

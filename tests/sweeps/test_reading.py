@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lgq_explore.errors import InputError
-from lgq_explore.sweeps import Plan
 from lgq_explore.images.division import Division
+from lgq_explore.sweeps import Plan
 from lgq_explore.sweeps.description import NO_CODES
 from lgq_explore.sweeps.reading import read_sweep
 from tests.sweeps.toy import TOY, UNTUNED, planned, written
