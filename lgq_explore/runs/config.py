@@ -50,9 +50,9 @@ class TrainConfig:
     """Everything that determines the weights of a run. An ablation is `dataclasses.replace` of one field."""
 
     data: str = "photos"  # a SPEC
+    image_size: int = 32  # S, pixels
     # Into pictures to train on, to tune on and to evaluate on, in place of the split of the data.
     split: Division = field(default_factory=Division, metadata={"left_out_of_hash_at": asdict(Division())})
-    image_size: int = 32  # S, pixels
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     quantizer: QuantizerConfig = field(default_factory=LGQConfig)
     steps: int = 300  # optimiser steps
