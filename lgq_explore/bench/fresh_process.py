@@ -83,11 +83,21 @@ class Cost:
 
 def cost_of(step: Callable[[], None], *, steps: int, warm_up: Callable[[], None]) -> Cost:
     """The cost of `step`, called `steps` times after one `warm_up`, which initialises libraries."""
-    before = forget_peak()
+    peak = PeakMemory()
     warm_up()
     seconds = [_cpu_seconds(step) for _ in range(steps)]
-    megabytes = None if before is None else (resident_bytes("VmHWM") - before) / 1e6
-    return Cost(statistics.median(seconds), megabytes)
+    return Cost(statistics.median(seconds), peak.megabytes())
+
+
+class PeakMemory:
+    """The peak of this process's resident memory since the instance was made."""
+
+    def __init__(self) -> None:
+        self._before = _forget_peak()
+
+    def megabytes(self) -> float | None:
+        """How far the peak lies above the size at the start, in 10⁶ bytes; None if the system does not report it."""
+        return None if self._before is None else (_resident_bytes("VmHWM") - self._before) / 1e6
 
 
 def _cpu_seconds(step: Callable[[], None]) -> float:
@@ -96,7 +106,7 @@ def _cpu_seconds(step: Callable[[], None]) -> float:
     return time.process_time() - started
 
 
-def forget_peak() -> int | None:
+def _forget_peak() -> int | None:
     """Reset the peak of resident memory, and return the current size in bytes, or None if it can't be reset.
 
     The peak during imports could otherwise exceed that of a step.
@@ -105,11 +115,10 @@ def forget_peak() -> int | None:
         (PROCESS / "clear_refs").write_text("5")
     except OSError:
         return None
-    return resident_bytes("VmRSS")
+    return _resident_bytes("VmRSS")
 
 
-def resident_bytes(entry: str) -> int:
-    """An entry of the status of this process in bytes: VmRSS, resident memory, or VmHWM, its peak."""
+def _resident_bytes(entry: str) -> int:
     # Not by getrusage, whose peak is inherited through exec from the parent.
     (kilobytes,) = re.findall(rf"^{entry}:\s*(\d+) kB$", (PROCESS / "status").read_text(), re.MULTILINE)
     return 1024 * int(kilobytes)

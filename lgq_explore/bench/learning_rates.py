@@ -19,7 +19,7 @@ from lgq_explore.runs.evaluate import evaluate
 from lgq_explore.runs.run import Run
 
 from .markdown import count, table
-from .quantizers import Repeats, require_each_method_once, rounding_spread, trained_runs
+from .quantizers import Repeats, require_each_once, rounding_spread, trained_runs
 from .results import about_runs
 
 RATES = (2e-3, 1e-3, 5e-4)
@@ -40,7 +40,7 @@ def measure_learning_rates(
     rate), one result per run, and the chosen rate. Raises InputError for no methods, one method twice, and rates of
     which none may be chosen.
     """
-    require_each_method_once(recipes)
+    require_each_once(recipes)
     at_each_rate = recipes_at_rates(recipes, rates)
     results, environment = [], {}
     for run in trained_runs([config for recipe in at_each_rate for config in repeats.of(recipe)], device):
@@ -85,7 +85,7 @@ def _result(run: Run) -> dict[str, Any]:
         "codebook_size": config.quantizer.size,
         "learning_rate": config.learning_rate,
         "training_l1": training_l1(run),
-        "psnr_db": evaluate(run)["psnr_db"],
+        "psnr_db": evaluate(run, metrics=["quality"])["psnr_db"],
         "seed": config.seed,
         "rounding_replicate": config.rounding_replicate,
         "steps": run.finished_steps,

@@ -13,11 +13,10 @@ from typing import Any
 
 from lgq_explore.metrics.feature_networks import EFFICIENTNET_LITE0
 from lgq_explore.runs.config import TrainConfig
-from lgq_explore.runs.evaluate import evaluate, kept_metrics
 from lgq_explore.training.presets import preset
 
 from . import quantizers
-from .quantizers import Repeats, kept_runs, require_each_method_once, resolved
+from .quantizers import Repeats, evaluated, kept_runs, require_each_once, resolved
 from .results import about_runs
 
 GAN_START, GAN_RAMP = 1 / 3, 1 / 12
@@ -71,15 +70,13 @@ def compare_objectives(
     Runs are kept in the folder `runs`, where the same call continues a comparison that was interrupted. Returns a JSON
     object as `compare_quantizers`; each result has the name of its `objectives`. Raises InputError as it does.
     """
-    require_each_method_once(recipes)
+    require_each_once(recipes)
     recipes = [resolved(recipe) for recipe in recipes]
     named = [(name, changed(recipe)) for recipe in recipes for name, changed in OBJECTIVES.items()]
     cells = [(name, config) for name, recipe in named for config in repeats.of(recipe)]
     results, environment = [], {}
     for (name, _), run in zip(cells, kept_runs([config for _, config in cells], runs, device), strict=True):
-        kept = kept_metrics(run)
-        is_of_the_end = kept.get("steps") == run.config.steps
-        results.append({"objectives": name, **(kept if is_of_the_end else evaluate(run))})
+        results.append({"objectives": name, **evaluated(run)})
         environment = run.environment.__dict__
     return {**about_runs("objectives", [recipe for _, recipe in named], environment), "results": results}
 

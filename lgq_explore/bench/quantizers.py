@@ -14,7 +14,7 @@ from typing import Any
 from lgq_explore.errors import InputError
 from lgq_explore.images.opening import resolve_spec
 from lgq_explore.runs.config import MOST_ROUNDING_REPLICATES, TrainConfig, config_from_json
-from lgq_explore.runs.evaluate import evaluate
+from lgq_explore.runs.evaluate import evaluate, kept_metrics
 from lgq_explore.runs.run import Run
 from lgq_explore.training.loop import resume, train
 
@@ -85,19 +85,35 @@ def _finished(run: Run) -> Run:
     return run
 
 
-def compare_quantizers(recipes: Sequence[TrainConfig], repeats: Repeats, device: str = "auto") -> dict[str, Any]:
+def compare_quantizers(
+    recipes: Sequence[TrainConfig],
+    repeats: Repeats,
+    device: str = "auto",
+    *,
+    runs: Path | None = None,
+    without: Sequence[str] = (),
+) -> dict[str, Any]:
     """Train every recipe, repeated as `repeats` says, and evaluate the runs on the held-out photographs.
 
-    Returns a JSON object: the environment, the recipes by their hash, and one `evaluate` result per run. Raises
-    InputError if there is nothing to train, or one method twice.
+    runs: a folder that keeps the runs, in which the same call continues a comparison that was interrupted; by default
+    none is kept. without: slow metrics to leave out, as for `evaluate`. Returns a JSON object: the environment, the
+    recipes by their hash, and one `evaluate` result per run. Raises InputError if there is nothing to train, or one
+    method twice with one number of codes.
     """
-    require_each_method_once(recipes)
+    require_each_once(recipes)
     recipes = [resolved(recipe) for recipe in recipes]
+    configs = [config for recipe in recipes for config in repeats.of(recipe)]
     results, environment = [], {}
-    for run in trained_runs([config for recipe in recipes for config in repeats.of(recipe)], device):
-        results.append(evaluate(run))
+    for run in trained_runs(configs, device) if runs is None else kept_runs(configs, runs, device):
+        results.append(evaluated(run, without))
         environment = run.environment.__dict__
     return {**about_runs("quantizers", recipes, environment), "results": results}
+
+
+def evaluated(run: Run, without: Sequence[str] = ()) -> Mapping[str, Any]:
+    """What `evaluate` says of a finished run; a whole result that is kept in its folder is not computed again."""
+    kept = {} if without else kept_metrics(run)
+    return kept if kept.get("steps") == run.config.steps else evaluate(run, without=without)
 
 
 def resolved(recipe: TrainConfig) -> TrainConfig:
@@ -117,13 +133,13 @@ def measure_run(case: Mapping[str, Any]) -> dict[str, Any]:
         }
 
 
-def require_each_method_once(recipes: Sequence[TrainConfig]) -> None:
-    """Raise InputError if there is no recipe, or two of one method."""
-    methods = [recipe.quantizer.method for recipe in recipes]
-    if not methods:
+def require_each_once(recipes: Sequence[TrainConfig]) -> None:
+    """Raise InputError if there is no recipe, or one method twice with one number of codes."""
+    named = [f"{recipe.quantizer.method} with {recipe.quantizer.size} codes" for recipe in recipes]
+    if not named:
         raise InputError("0 methods are too few to compare: give one or more")
-    if len(set(methods)) < len(methods):
-        raise InputError(f"{', '.join(methods)}: give each method once")
+    if twice := [name for name, times in Counter(named).items() if times > 1]:
+        raise InputError(f"{twice[0]} is given twice: give each method and codebook size once")
 
 
 def rounding_spread(results: Sequence[Mapping[str, Any]], key: str) -> float | None:

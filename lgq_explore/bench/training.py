@@ -1,9 +1,10 @@
-"""The quantizer's share of a training step, by method and codebook size.
+"""The quantizer's share of a training step, and the memory of training, by method and codebook size.
 
 Each recipe trains a few steps by the loop that `lgq-explore train` runs, in a fresh process on one thread: crops,
 forward, losses, backward, clip, AdamW, a row of the history. Then the quantizer alone goes forward and backward on the
 latents of the last step's crops. The share is the median of its times over the median of the steps'. The temperature is
-that of the first steps, when assignments are softest.
+that of the first steps, when assignments are softest. Memory is the peak of these steps above that before training:
+on a CPU the process's, which includes libraries that training loads, and on a GPU that of its arrays.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -28,11 +29,12 @@ from lgq_explore.progress import Progress
 from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json
 from lgq_explore.training.controls import Controls
 from lgq_explore.training.loop import LogEvent, train
-from lgq_explore.training.machine import precision_on
+from lgq_explore.training.machine import fabric_on, precision_on
 from lgq_explore.training.objectives.base import weighted_sum
 
-from .fresh_process import THREADS, ProcessFailed, in_fresh_process
+from .fresh_process import THREADS, PeakMemory, ProcessFailed, in_fresh_process
 from .markdown import count, number, table
+from .quantizers import require_each_once
 from .results import device_name, today
 
 METHODS = ("lgq", "fsq", "simvq", "vq")
@@ -55,9 +57,9 @@ def measure_shares(recipes: Sequence[TrainConfig], device: str = "auto", progres
             try:
                 measured = in_fresh_process(measure_share, {"recipe": config_to_json(recipe), "device": device})
                 environment = measured["environment"]
-                results.append(_result(recipe, measured["step_seconds"], measured["quantizer_seconds"]))
+                results.append(_result(recipe, measured))
             except ProcessFailed as error:
-                results.append(_result(recipe, [], [], why_not=str(error)))
+                results.append(_result(recipe, {}, why_not=str(error)))
             bar.advance()
     return {
         "benchmark": "training",
@@ -76,19 +78,14 @@ def measure_shares(recipes: Sequence[TrainConfig], device: str = "auto", progres
 
 
 def _check(recipes: Sequence[TrainConfig]) -> None:
-    if not recipes:
-        raise InputError("no recipe to measure: give one or more methods and codebook sizes")
-    names = [f"{recipe.quantizer.method} with {recipe.quantizer.size} codes" for recipe in recipes]
-    for recipe, name in zip(recipes, names, strict=True):
-        if names.count(name) > 1:
-            raise InputError(f"{name} is measured twice: give each method and codebook size once")
+    require_each_once(recipes)
+    for recipe in recipes:
         if recipe.steps < WARM_UP_STEPS + TIMED_STEPS:
             raise InputError(f"steps is {recipe.steps}: give {WARM_UP_STEPS + TIMED_STEPS} or more, which are measured")
 
 
-def _result(
-    recipe: TrainConfig, steps: Sequence[float], quantizer: Sequence[float], why_not: str | None = None
-) -> dict[str, Any]:
+def _result(recipe: TrainConfig, measured: Mapping[str, Any], why_not: str | None = None) -> dict[str, Any]:
+    steps, quantizer = (measured.get(key, []) for key in ("step_seconds", "quantizer_seconds"))
     median_step, median_quantizer = (statistics.median(times) if times else None for times in (steps, quantizer))
     share = median_quantizer / median_step if median_step and median_quantizer is not None else None
     return {
@@ -104,6 +101,7 @@ def _result(
         "quantizer_seconds": list(quantizer),
         "median_quantizer_seconds": median_quantizer,
         "share": share,
+        "megabytes": measured.get("megabytes"),
         "not_run": why_not,
     }
 
@@ -113,7 +111,8 @@ def measure_share(case: dict[str, Any]) -> dict[str, Any]:
     # Logging and saving do not affect the weights; a row per step makes the loop call the watch after each step.
     config = replace(config_from_json(case["recipe"]), log_steps=1, checkpoint_steps=10**9, snapshot_steps=10**9)
     source = open_source(config.data, config.image_size, seed=config.seed, division=config.split)
-    watch = StepWatch(config, source, WARM_UP_STEPS, WARM_UP_STEPS + TIMED_STEPS)
+    device = fabric_on(case["device"], config.precision).device  # imports what training does
+    watch = StepWatch(config, source, WARM_UP_STEPS, WARM_UP_STEPS + TIMED_STEPS, PEAKS[device.type]())
     with tempfile.TemporaryDirectory(prefix="lgq-explore-bench-") as folder:
         run = train(
             config,
@@ -128,23 +127,49 @@ def measure_share(case: dict[str, Any]) -> dict[str, Any]:
         "environment": environment,
         "step_seconds": watch.interval_seconds,
         "quantizer_seconds": watch.quantizer_seconds,
+        "megabytes": watch.megabytes,
     }
+
+
+class Peak(Protocol):
+    """The peak of memory since an instance was made."""
+
+    def megabytes(self) -> float | None:
+        """In 10⁶ bytes, above what was taken at the start; None where it is not reported."""
+
+
+class CudaPeak:
+    """The peak of the memory of arrays on the present GPU."""
+
+    def __init__(self) -> None:
+        torch.cuda.reset_peak_memory_stats()
+        self._before = torch.cuda.memory_allocated()
+
+    def megabytes(self) -> float:
+        return (torch.cuda.max_memory_allocated() - self._before) / 1e6
+
+
+PEAKS: Mapping[str, Callable[[], Peak]] = {"cpu": PeakMemory, "cuda": CudaPeak}
+"""What takes the peak, by the type of the device."""
 
 
 @dataclass
 class StepWatch:
     """Times the intervals between rows of the history, and then the quantizer alone; the loop calls it after each row.
 
-    Rows up to `warm_up_steps` are not timed; training is stopped after `last_step`. source: of the config.
+    Rows up to `warm_up_steps` are not timed; training is stopped after `last_step`, when memory is read from `peak`.
+    source: of the config.
     """
 
     config: TrainConfig
     source: Source
     warm_up_steps: int
     last_step: int
+    peak: Peak
     controls: Controls = field(default_factory=Controls)
     interval_seconds: list[float] = field(default_factory=list)
     quantizer_seconds: list[float] = field(default_factory=list)
+    megabytes: float | None = None
     started: float = 0.0
 
     def __call__(self, event: LogEvent) -> None:
@@ -153,6 +178,7 @@ class StepWatch:
         if step > self.warm_up_steps:
             self.interval_seconds.append(now - self.started)
         if step == self.last_step:
+            self.megabytes = self.peak.megabytes()
             images = training_images(self.source, self.config, step - 1, device)
             self.quantizer_seconds = quantizer_seconds(event.tokenizer, self.config, images)
             self.controls.stop()
@@ -204,10 +230,12 @@ def markdown_table(shares: Mapping[str, Any]) -> str:
             _milliseconds(result["median_step_seconds"]),
             _milliseconds(result["median_quantizer_seconds"]),
             result["not_run"] or f"{100 * result['share']:.3g} %",
+            number(result.get("megabytes")),  # older results have none
         ]
         for result in shares["results"]
     ]
-    return table(["method", "codes K", "step, ms", "quantizer, ms", "share"], rows, left=1) + "\n\n" + _caption(shares)
+    heads = ["method", "codes K", "step, ms", "quantizer, ms", "share", "memory, MB"]
+    return table(heads, rows, left=1) + "\n\n" + _caption(shares)
 
 
 def _caption(shares: Mapping[str, Any]) -> str:

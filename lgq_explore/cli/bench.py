@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, printable
 from ..progress import tell
-from .options import add_codebook_size, add_device, add_json, add_recipe, recipe, some_path
+from .options import add_codebook_size, add_device, add_json, add_recipe, codebook_size, recipe, some_path
 from .streams import say
 
 if TYPE_CHECKING:
@@ -39,19 +39,39 @@ def _add_bench_quantizers(benches: Any) -> None:
         "quantizers", help="train methods by one recipe and compare them on held-out photographs"
     )
     _add_quantizers(parser)
+    parser.add_argument(
+        "--codebook-sizes",
+        "--codebook-size",
+        nargs="+",
+        type=codebook_size,
+        default=[None],
+        metavar="K",
+        help="codes (default: the preset's); the nearest product for grids",
+    )
     _add_repeats(parser, seeds=3)
-    _add_training(parser)
+    parser.add_argument(
+        "--runs", type=some_path, metavar="DIR", help="keep the runs there; the same again continues (default: no runs)"
+    )
+    parser.add_argument("--without", nargs="+", default=[], metavar="METRIC", help="lpips, fd: slow ones to leave out")
+    add_recipe(parser)
+    add_device(parser)
+    _add_results(parser)
     parser.set_defaults(command=_bench_quantizers)
 
 
 def _bench_quantizers(options: argparse.Namespace) -> int:
-    from ..bench.quantizers import compare_quantizers, markdown_table
+    from ..bench.quantizers import compare_quantizers, markdown_table, require_each_once
     from ..bench.results import results_folder
+    from ..metrics.pictures import require_slow
 
     repeats = _repeats(options)
-    recipes = _compared(options, options.quantizers, REPEATED)
+    _require_unset(options, REPEATED)
+    require_slow(options.without)
+    recipes = _of_all_sizes(options)
+    require_each_once(recipes)
     results_folder(options.results)
-    return _report_benchmark(options, compare_quantizers(recipes, repeats, options.device), markdown_table)
+    comparison = compare_quantizers(recipes, repeats, options.device, runs=options.runs, without=options.without)
+    return _report_benchmark(options, comparison, markdown_table)
 
 
 def _add_bench_objectives(benches: Any) -> None:
@@ -72,7 +92,7 @@ def _bench_objectives(options: argparse.Namespace) -> int:
     from ..bench.results import results_folder
 
     repeats = _repeats(options)
-    recipes = _compared(options, options.quantizers, REPEATED)
+    recipes = _compared(options, _methods(options.quantizers), REPEATED)
     results_folder(options.results)
     return _report_benchmark(
         options, compare_objectives(recipes, repeats, options.runs, options.device), markdown_table
@@ -127,6 +147,22 @@ def _compared(options: argparse.Namespace, names: Iterable[str], decided: Mappin
     """The recipe of each method. Raises InputError if --set gives a field of `decided`."""
     _require_unset(options, decided)
     return [recipe(options, name, options.codebook_size) for name in names]
+
+
+def _of_all_sizes(options: argparse.Namespace) -> list[TrainConfig]:
+    """The recipe of each method with each size of --codebook-sizes; one of a method without codes."""
+    recipes = []
+    for name in _methods(options.quantizers):
+        of_method = [recipe(options, name, size) for size in options.codebook_sizes]
+        recipes += of_method if of_method[0].quantizer.size else of_method[:1]
+    return recipes
+
+
+def _methods(names: Sequence[str]) -> Iterable[str]:
+    """The names; those of all methods for `all`."""
+    from ..quantizers import QUANTIZERS
+
+    return QUANTIZERS if list(names) == ["all"] else names
 
 
 def _require_unset(options: argparse.Namespace, decided: Mapping[str, str]) -> None:
@@ -189,7 +225,7 @@ def _bench_training(options: argparse.Namespace) -> int:
     from ..bench.results import results_folder
     from ..bench.training import markdown_table, measure_shares
 
-    recipes = [recipe(options, name, size) for name in options.quantizers for size in options.codebook_sizes]
+    recipes = _of_all_sizes(options)
     results_folder(options.results)
     return _report_benchmark(options, measure_shares(recipes, device=options.device), markdown_table)
 
@@ -232,7 +268,7 @@ def _bench_explorers(options: argparse.Namespace) -> int:
 
 def _add_quantizers(parser: argparse.ArgumentParser, names: Sequence[str] = ("lgq", "fsq", "simvq", "vq")) -> None:
     parser.add_argument(
-        "--quantizers", nargs="+", metavar="NAME", default=list(names), help=f"(default: {' '.join(names)})"
+        "--quantizers", nargs="+", metavar="NAME", default=list(names), help=f"or all (default: {' '.join(names)})"
     )
 
 

@@ -22,6 +22,9 @@ from .upsampling import UpsampledConvolution
 FACTORS = (4, 8, 16)
 CHANNELS_PER_GROUP = 8
 WIDTH_CHANGES = ("resampling", "block")
+LATENT_NORMS = ("none", "layer")
+FEWEST_NORMALIZED = 3
+"""Of one number a LayerNorm leaves nothing, and of two the sign of their difference."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class BackboneConfig:
     middle_blocks: int = left_out_of_hash_at(1)  # residual blocks around the attention in the middle
     extra_decoder_blocks: int = left_out_of_hash_at(0)  # at each resolution, beyond the encoder's
     width_change: str = left_out_of_hash_at("resampling")  # by the layer that resamples, or the block after it
+    latent_norm: str = left_out_of_hash_at("none")  # layer: a LayerNorm of each latent over D ends the encoder
 
     def __post_init__(self) -> None:
         if self.factor not in FACTORS:
@@ -63,8 +67,11 @@ class BackboneConfig:
             raise ValueError(
                 f"attention_heads is {self.attention_heads}: it must divide the widths that have attention"
             )
-        if self.width_change not in WIDTH_CHANGES:
-            raise ValueError(f"width_change is {self.width_change!r}: choose one of {', '.join(WIDTH_CHANGES)}")
+        for name, choices in (("width_change", WIDTH_CHANGES), ("latent_norm", LATENT_NORMS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} is {getattr(self, name)!r}: choose one of {', '.join(choices)}")
+        if self.latent_norm != "none" and self.dim < FEWEST_NORMALIZED:
+            raise ValueError(f"dim is {self.dim}: with latent_norm {self.latent_norm} give {FEWEST_NORMALIZED} or more")
 
     @property
     def factor(self) -> int:
@@ -82,7 +89,7 @@ class BackboneConfig:
 
 
 class Encoder(nn.Sequential):
-    """Images [B, 3, S, S] → latents [B, D, S/f, S/f], not normalised.
+    """Images [B, 3, S, S] → latents [B, D, S/f, S/f], normalised if the config says so.
 
     Initial weights are drawn from `generator`, by default torch's global one.
     """
@@ -100,6 +107,8 @@ class Encoder(nn.Sequential):
         after = min(config.middle_blocks, 1)
         layers += _middle(config, config.middle_blocks - after, after, generator)
         layers += _head(width, config.dim, generator)
+        if config.latent_norm == "layer":
+            layers.append(LatentNorm(config.dim))
         super().__init__(*layers)
 
 
@@ -121,6 +130,13 @@ class Decoder(nn.Sequential):
                 layers += [nn.Identity(), UpsampledConvolution(width, between, generator)]
                 width = between
         super().__init__(*layers, *_head(width, 3, generator))
+
+
+class LatentNorm(nn.LayerNorm):
+    """A LayerNorm of each latent over D, [B, D, H, W] → the same shape, as LGQ's runs had it for every method."""
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return super().forward(latents.movedim(1, -1)).movedim(-1, 1)
 
 
 class ResidualBlock(nn.Module):

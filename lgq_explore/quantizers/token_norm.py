@@ -1,41 +1,15 @@
-"""Normalisations of tokens [N, D] before they are quantized, which every method of one codebook may have."""
+"""Normalisations of tokens [N, D] before they are quantized, as a part of the method."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass, field, replace
-from typing import Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .base import Quantizer, VectorQuantizerConfig, to_grid, to_tokens
+from .base import Quantizer, to_grid, to_tokens
 
 NORMS = ("layer", "batch", "none")
 """Over D of each token; of each dimension over the batch (a running standardisation, no affine); none."""
-
-
-@dataclass(frozen=True)
-class NormalizedVectorsConfig(VectorQuantizerConfig):
-    """Settings of a method whose tokens may be normalised; published for most without."""
-
-    norm: str = field(default="none", kw_only=True, metadata={"left_out_of_hash_at": "none"})  # one of NORMS
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._require_choice("norm", NORMS)
-
-    @property
-    def normalizes(self) -> bool:
-        return self.norm != "none"
-
-    @property
-    def fewest_tokens(self) -> int:
-        return 2 if self.norm == "batch" else 1  # a single token has no variance
-
-    def for_raw_tokens(self, dim: int) -> Self:
-        # A LayerNorm over few dimensions leaves hardly any of them; over two, two points.
-        return replace(self, norm="none")
 
 
 class NormalizedVectors(Quantizer):

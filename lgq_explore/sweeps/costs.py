@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lgq_explore.bench.fresh_process import forget_peak, resident_bytes
+from lgq_explore.bench.fresh_process import PeakMemory
 from lgq_explore.errors import InputError
 from lgq_explore.files import whole_file
 from lgq_explore.images.opening import open_source
@@ -34,7 +34,7 @@ class StepCost:
     """What was measured of a recipe.
 
     start: seconds before the second step, such as a start of codes from data. step: median seconds a step, by the
-    clock. megabytes: most memory of the process, in units of 10⁶ bytes; None if the system does not report it.
+    clock. megabytes: most memory that training took, in units of 10⁶ bytes; None if the system does not report it.
     """
 
     start: float
@@ -116,14 +116,13 @@ def measure(recipe: TrainConfig, device: str) -> StepCost:
     config = replace(recipe, log_steps=1, checkpoint_steps=seldom, snapshot_steps=seldom)
     fabric_on(device)  # imports what would else be counted
     open_source(config.data, config.image_size, division=config.split).close()  # decoded, if it is for the first time
-    can_forget = forget_peak() is not None
+    peak = PeakMemory()
     with tempfile.TemporaryDirectory(prefix="lgq-explore-sweep-") as folder:
         watch = _Watch(min(config.steps, WARM_UP_STEPS + TIMED_STEPS))
         train(config, Path(folder) / "run", device=device, on_log=watch, controls=watch.controls, progress=False)
     intervals = [end - start for start, end in zip(watch.times, watch.times[1:], strict=False)]
     timed = intervals[min(WARM_UP_STEPS, len(intervals) - 1) :] if len(intervals) > 1 else intervals
-    megabytes = resident_bytes("VmHWM") / 1e6 if can_forget else None
-    return StepCost(watch.times[1] - watch.times[0], statistics.median(timed), megabytes)
+    return StepCost(watch.times[1] - watch.times[0], statistics.median(timed), peak.megabytes())
 
 
 @dataclass

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from lgq_explore.cli.entry import main
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig, LGQConfig
 from lgq_explore.runs.config import config_from_json
-from lgq_explore.runs.evaluate import kept_metrics
+from lgq_explore.runs.evaluate import evaluate, kept_metrics
 from lgq_explore.training.presets import preset
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_data_and_no_network")]
@@ -38,6 +40,17 @@ FSQ = replace(LGQ, quantizer=FSQConfig((5, 4)), loss_weights={"l1": 1.0})
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("runs")
+
+
+CROPS = 8
+"""Of the held-out split, to be evaluated on: the Fréchet distance of all 80 takes most of the time."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_crops() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lgq_explore.bench.quantizers.evaluate", partial(evaluate, crops=CROPS))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from lgq_explore.bench.results import device_name
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig, LGQConfig
 from lgq_explore.runs.config import config_from_json, config_to_json
+from lgq_explore.runs.run import Run
 from lgq_explore.training.machine import processor_name
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_data_and_no_network")]
@@ -148,8 +150,8 @@ def _result(quantizer: str, seed: int, **metrics: float | None) -> dict[str, Any
 
 
 def test_what_can_not_be_compared_is_refused_before_training() -> None:
-    with pytest.raises(InputError, match="lgq, lgq: give each method once"):
-        compare_quantizers([LGQ, replace(LGQ, quantizer=LGQConfig(32))], Repeats((0,)))
+    with pytest.raises(InputError, match="lgq with 16 codes is given twice: give each method and codebook size once"):
+        compare_quantizers([LGQ, replace(LGQ, quantizer=LGQConfig(16))], Repeats((0,)))
     with pytest.raises(InputError, match="0 methods"):
         compare_quantizers([], Repeats((0,)))
     with pytest.raises(InputError, match="0 seeds"):
@@ -170,6 +172,31 @@ def test_results_on_a_folder_name_a_recipe_that_is_there(tmp_path: Path) -> None
         )
     compared = compare_quantizers([replace(LGQ, data=f"folder:{folder}/../pictures")], Repeats((0,)), device="cpu")
     assert [result["recipe_hash"] for result in compared["results"]] == list(compared["recipes"])
+
+
+def test_kept_runs_are_continued_and_what_is_known_of_them_is_not_computed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Sequence[str]] = []
+
+    def look(run: Run, without: Sequence[str] = ()) -> dict[str, Any]:
+        seen.append(without)
+        return evaluate(run, crops=CROPS, without=without, progress=False)
+
+    monkeypatch.setattr("lgq_explore.bench.quantizers.evaluate", look)
+    larger = replace(LGQ, quantizer=LGQConfig(32))
+    compare = partial(compare_quantizers, repeats=Repeats((0,)), device="cpu", runs=tmp_path)
+    first = compare([LGQ], without=["fd", "lpips"])
+    folders = {path.name: (path / "weights.safetensors").stat().st_mtime_ns for path in tmp_path.iterdir()}
+    both = compare([LGQ, larger])
+    assert [result["codebook_size"] for result in both["results"]] == [16, 32]
+    assert both["results"][0]["psnr_db"] == first["results"][0]["psnr_db"]
+    assert compare([LGQ, larger])["results"] == both["results"]
+    assert seen == [["fd", "lpips"], (), ()]  # a whole evaluation is kept in the run's folder
+    assert (
+        folders.items()
+        <= {path.name: (path / "weights.safetensors").stat().st_mtime_ns for path in tmp_path.iterdir()}.items()
+    )
 
 
 def test_a_table_has_a_row_a_method_and_number_of_codes_and_reads_nested_values(comparison: dict[str, Any]) -> None:

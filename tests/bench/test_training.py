@@ -63,7 +63,7 @@ def test_the_quantizer_goes_forward_and_backward_alone_in_training_mode(quantize
 
 def test_the_share_is_the_ratio_of_the_medians(monkeypatch: pytest.MonkeyPatch) -> None:
     environment = {"device": "cpu", "versions": {}}
-    seconds = {"step_seconds": [0.4, 9.0, 0.2], "quantizer_seconds": [0.1, 0.05, 0.2]}
+    seconds = {"step_seconds": [0.4, 9.0, 0.2], "quantizer_seconds": [0.1, 0.05, 0.2], "megabytes": 12.5}
 
     def measured(_: object, case: dict[str, Any]) -> dict[str, Any]:
         if case["recipe"]["quantizer"]["method"] == "fsq":
@@ -83,10 +83,10 @@ def test_the_share_is_the_ratio_of_the_medians(monkeypatch: pytest.MonkeyPatch) 
     assert kept == {RECIPE.recipe_hash: RECIPE, fsq.recipe_hash: fsq}
     lines = markdown_table({**shares, "date": "2020-02-29", "device": "a machine"}).splitlines()
     assert lines == [
-        "| method | codes K | step, ms | quantizer, ms | share |",
-        "| --- | ---: | ---: | ---: | ---: |",
-        "| `lgq` | 16 | 400 | 100 | 25 % |",
-        "| `fsq` | 20 | – | – | its process was ended by SIGKILL |",
+        "| method | codes K | step, ms | quantizer, ms | share | memory, MB |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        "| `lgq` | 16 | 400 | 100 | 25 % | 12.5 |",
+        "| `fsq` | 20 | – | – | its process was ended by SIGKILL | – |",
         "",
         "A whole step on 4 crops of 32 px (fake), and forward and backward through the quantizer alone on their "
         f"latents (N = 256 tokens, D = 4): CPU time on 1 thread, medians of {TIMED_STEPS}. 2020-02-29, a machine.",
@@ -107,14 +107,15 @@ def test_the_command_measures_in_processes_and_keeps_what_it_prints(
     (result,) = shares["results"]
     assert (result["quantizer"], result["codebook_size"], result["not_run"]) == ("simvq", 16, None)
     assert result["share"] == result["median_quantizer_seconds"] / result["median_step_seconds"]
+    assert result["megabytes"] > 1
     assert markdown_table(shares).startswith("| method |")
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--codebook-sizes", "16", "16"], "lgq with 16 codes is measured twice"),
-        (["--quantizers", "fsq", "--codebook-sizes", "1000", "1001"], "fsq with 1000 codes is measured twice"),
+        (["--codebook-sizes", "16", "16"], "lgq with 16 codes is given twice"),
+        (["--quantizers", "fsq", "--codebook-sizes", "1000", "1001"], "fsq with 1000 codes is given twice"),
         (["--codebook-sizes", "16", "--steps", "6"], "steps is 6: give 7 or more"),
         (["--codebook-sizes", "1"], "codebook_size is 1"),
         (["--data", "folder:nowhere"], "nowhere"),
@@ -133,5 +134,5 @@ def test_what_can_not_be_measured_is_refused(
 
 
 def test_nothing_to_measure_is_refused() -> None:
-    with pytest.raises(InputError, match="no recipe"):
+    with pytest.raises(InputError, match="0 methods"):
         measure_shares([])

@@ -818,6 +818,8 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("bench", "learning-rates", "--rates", "1e-3", "0.001", "--results", "new"),
         ("0.001, 0.001", "each rate once"),
     ),
+    "bench a method twice": ((*BENCH, "--quantizers", "fsq", "fsq"), ("fsq with 1000 codes is given twice",)),
+    "bench without an unknown metric": ((*BENCH, "--without", "psnr"), ("'psnr'", "lpips")),
     "bench unknown method": ((*BENCH, "--quantizers", "lgq", "fqs"), ("'fqs'", "did you mean lfq or fsq?")),
     "bench below a file": ((*BENCH, "--results", "a-file/x"), ("a-file/x", "can be written")),
 }

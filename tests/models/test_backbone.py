@@ -64,6 +64,20 @@ def test_attention_follows_each_block_of_the_factors_that_are_named(attention: t
         assert sorted(sizes) == sorted([2] + blocks * [16 // factor for factor in attention])
 
 
+def test_latents_are_normalised_at_the_end_of_the_encoder_where_the_config_says_so() -> None:
+    plain, normalised = BackboneConfig((8, 8, 8), dim=5), BackboneConfig((8, 8, 8), dim=5, latent_norm="layer")
+    raw, latents = (
+        Encoder(config, torch.Generator().manual_seed(0))(torch.ones(2, 3, 16, 24)) for config in (plain, normalised)
+    )
+    expected = torch.nn.functional.layer_norm(raw.movedim(1, -1), (5,)).movedim(-1, 1)
+    torch.testing.assert_close(latents, expected)
+    torch.testing.assert_close(latents.mean(dim=1), torch.zeros(2, 4, 6), atol=1e-5, rtol=0)
+    with pytest.raises(ValueError, match="dim is 2: with latent_norm layer give 3 or more"):
+        BackboneConfig((8, 8, 8), dim=2, latent_norm="layer")
+    with pytest.raises(ValueError, match="latent_norm is 'batch': choose one of none, layer"):
+        BackboneConfig((8, 8, 8), latent_norm="batch")
+
+
 def test_blocks_are_counted_by_level() -> None:
     config = BackboneConfig((8, 16, 24), blocks=(1, 3, 2), middle_blocks=3, extra_decoder_blocks=2)
     for part, expected in ((Encoder(config), {8: 1, 16: 3, 24: 2 + 3}), (Decoder(config), {8: 3, 16: 5, 24: 4 + 3})):

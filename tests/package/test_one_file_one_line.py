@@ -20,6 +20,7 @@ import lgq_explore
 
 PACKAGE = Path(lgq_explore.__file__).parent
 PLANTED_METHOD = Path(__file__).parents[1] / "planted_methods" / "cosine.py"
+QUICK = ("--without", "fd", "lpips")
 TINY = (
     "--device",
     "cpu",
@@ -101,7 +102,7 @@ def test_a_quantizer(package: Copy) -> None:
     listed, _, compared = package.commands(
         ("list", "quantizers"),
         ("train", "--quantizer", "planted-cosine", "--run", "run", *TINY),
-        ("bench", "quantizers", "--quantizers", "planted-cosine", "--seeds", "1", "--json", *TINY),
+        ("bench", "quantizers", "--quantizers", "planted-cosine", "--seeds", "1", "--json", *TINY, *QUICK),
     )
     assert "planted-cosine" in listed
     (result,) = json.loads(compared)["results"]
@@ -130,7 +131,7 @@ class SquaredMean(Objective):
     def loss(self, training_pass: TrainingPass) -> Tensor:
         return training_pass.output.reconstruction.float().mean().square()
 '''
-    evaluate = ("evaluate", "before", "--crops", "8", "--json")
+    evaluate = ("evaluate", "before", "--crops", "8", "--json", *QUICK)
     _, before = package.commands(("train", "--quantizer", "lgq", "--run", "before", *TINY), evaluate)
     package.add(
         "training/objectives/squared_mean.py",

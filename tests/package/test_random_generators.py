@@ -113,7 +113,7 @@ def test_training_and_resuming_leave_the_process_as_it_is(method: str, tmp_path:
 USES: dict[str, Callable[[Run], object]] = {
     "opening": lambda run: run.tokenizer(),
     "encoding": lgq.encode,
-    "evaluating": lgq.evaluate,
+    "evaluating": lambda run: lgq.evaluate(run, crops=8),
     "mapping": lambda run: latent_map(lgq.study(run), method="pca"),
     "monitor": lambda run: lgq.widgets.TrainingMonitor(run.config),
     "temperatures": lambda run: lgq.widgets.TemperatureExplorer(run),

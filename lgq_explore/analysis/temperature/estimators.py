@@ -30,7 +30,14 @@ from lgq_explore.quantizers.base import straight_through
 from lgq_explore.quantizers.temperature import require_temperature
 from lgq_explore.runs.study import Study
 
-from .smoothed_gradient import LossOfPictures, SmoothedGradient, hard, rounding_error, smoothed_gradient
+from .smoothed_gradient import (
+    LossOfPictures,
+    SmoothedGradient,
+    hard,
+    require_one_code,
+    rounding_error,
+    smoothed_gradient,
+)
 from .softness import require_soft
 
 Estimator = Callable[[SoftQuantizer, Tensor, float], Tensor]
@@ -164,11 +171,13 @@ def beside_straight_through(
     tokens where the estimator is uneven, so the median token stands beside it.
 
     Raises:
-        InputError: a quantizer without temperature, a temperature that is not positive, or an unknown estimator.
+        InputError: a quantizer without temperature, or with several codes a position; a temperature that is not
+            positive; an unknown estimator.
     """
     if estimator not in ESTIMATORS:
         raise InputError(f"unknown estimator {estimator!r}: choose one of {', '.join(ESTIMATORS)}")
     quantizer = require_soft(study.quantizer)
+    require_one_code(quantizer)
     latents, loss = latents_and_loss(study, images)
     rows = []
     for temperature in temperatures:

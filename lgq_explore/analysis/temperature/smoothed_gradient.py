@@ -102,6 +102,11 @@ def _check(quantizer: Quantizer, sigma: float, pairs: int) -> None:
         raise InputError(f"sigma is {sigma}: give a positive number")
     if pairs < 2 or pairs % 2:
         raise InputError(f"pairs is {pairs}: give an even number, at least 2")
+    require_one_code(quantizer)
+
+
+def require_one_code(quantizer: Quantizer) -> None:
+    """Raise InputError for several codes a position, whose points are not what the decoder takes."""
     if len(quantizer.levels) > 1:
         raise InputError(f"{type(quantizer).__name__} has {len(quantizer.levels)} codes a position: give one with one")
 

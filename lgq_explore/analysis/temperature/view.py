@@ -106,7 +106,9 @@ class TemperatureViews:
         """The pictures at this temperature. Raises InputError for one that is not positive."""
         if temperature not in self._reconstructions:
             softness = self.pictured.softness(temperature)
-            soft = decoded_pictures(self.tokenizer, to_grid(softness.soft, self.pictured.latents))
+            with torch.no_grad():
+                vectors = self.quantizer.decoder_input(to_grid(softness.soft, self.pictured.latents))
+            soft = decoded_pictures(self.tokenizer, vectors)
             self._reconstructions[temperature] = Reconstructions(self.images, soft, self._hard_pictures, temperature)
         return self._reconstructions[temperature]
 

@@ -23,17 +23,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..base import QuantizerOutput, to_grid
+from ..base import QuantizerOutput, VectorQuantizerConfig, to_grid, to_tokens
 from ..entropies import soft_entropies
 from ..learned_codebook import LearnedCodebook
 from ..nearest import Metric
 from ..soft_assignment.autograd import soft_assign
-from ..token_norm import NormalizedVectors, NormalizedVectorsConfig
 from .vq import vector_losses
 
 
 @dataclass(frozen=True)
-class IBQConfig(NormalizedVectorsConfig):
+class IBQConfig(VectorQuantizerConfig):
     """IBQ, the code of the largest dot product, with the gradient of the softmax over all codes."""
 
     method: ClassVar[str] = "ibq"
@@ -65,7 +64,7 @@ class NegativeDotProduct(Metric):
         return -points @ codes.T
 
 
-class IBQ(NormalizedVectors, LearnedCodebook):
+class IBQ(LearnedCodebook):
     """The code [K, D] of the largest dot product with a token."""
 
     metric = NegativeDotProduct()
@@ -73,10 +72,9 @@ class IBQ(NormalizedVectors, LearnedCodebook):
     def __init__(self, dim: int, config: IBQConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(dim, config.method, torch.randn(config.codebook_size, dim, generator=generator))
         self.config = config
-        self._normalize_by(config.norm)
 
     def forward(self, latents: Tensor) -> QuantizerOutput:
-        tokens = self._normalized(latents).to(self.codebook.dtype)
+        tokens = to_tokens(self.continuous(latents))
         codes = self.assign(tokens)
         vectors, code_grid = self.codebook[codes[:, 0]], to_grid(codes, latents)
         if not self.training:

@@ -42,6 +42,7 @@ from ..assignment import SoftAssignment, Softness
 from ..base import (
     UNSOLVED,
     QuantizerOutput,
+    VectorQuantizerConfig,
     left_out_of_hash_at,
     to_grid,
 )
@@ -53,7 +54,7 @@ from ..mixture import Mixture
 from ..revival import Revival
 from ..solved_temperature import FollowsSchedule
 from ..temperature import SOLVED_UNITS, TemperatureSchedule
-from ..token_norm import NormalizedVectors, NormalizedVectorsConfig
+from ..token_norm import NORMS, NormalizedVectors
 from ..usage_regularizers import USAGE_FORMS, usage_regularizers
 
 REPORTED_FORMS = ("published", "unbiased")
@@ -64,7 +65,7 @@ NEGLIGIBLE_GAIN = 0.01
 
 
 @dataclass(frozen=True)
-class LGQConfig(NormalizedVectorsConfig):
+class LGQConfig(VectorQuantizerConfig):
     """LGQ with centres spread over the encoder's own tokens at the start (k-means++)."""
 
     method: ClassVar[str] = "lgq"
@@ -75,7 +76,7 @@ class LGQConfig(NormalizedVectorsConfig):
     }
 
     temperature: TemperatureSchedule = field(default_factory=TemperatureSchedule)
-    norm: str = field(default="layer", kw_only=True)  # of the tokens; layer as published
+    norm: str = "layer"  # of the tokens, one of NORMS; layer as published
     initialization: str = "kmeans++"
     usage_form: str = "published"  # one of USAGE_FORMS
     estimator: str = left_out_of_hash_at("paper")  # one of ESTIMATORS: the paths from the decoder to the encoder
@@ -91,6 +92,7 @@ class LGQConfig(NormalizedVectorsConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._require_choice("norm", NORMS)
         self._require_choice("initialization", INITIALIZATIONS)
         start_levels(self.initialization, self.codebook_size)  # raises where K makes no grid
         self._require_choice("usage_form", USAGE_FORMS)
@@ -115,6 +117,18 @@ class LGQConfig(NormalizedVectorsConfig):
     def straight_share(self) -> float:
         """α, the share of the decoder's gradient that goes straight through to the encoder."""
         return {"paper": 0.0, "split": 1.0}.get(self.estimator, self.identity_share)
+
+    @property
+    def normalizes(self) -> bool:
+        return self.norm != "none"
+
+    @property
+    def fewest_tokens(self) -> int:
+        return 2 if self.norm == "batch" else 1  # a single token has no variance
+
+    def for_raw_tokens(self, dim: int) -> Self:
+        # A LayerNorm over few dimensions leaves hardly any of them; over two, two points.
+        return replace(self, norm="none")
 
     def build(self, dim: int, generator: torch.Generator | None = None) -> LGQ:
         return LGQ(dim, self, generator)

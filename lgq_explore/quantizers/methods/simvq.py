@@ -25,19 +25,21 @@ import torch
 from torch import Tensor, nn
 
 from ..base import (
+    Quantizer,
     QuantizerOutput,
+    VectorQuantizerConfig,
     left_out_of_hash_at,
     straight_through,
     to_grid,
+    to_tokens,
 )
 from ..capabilities import TakesCodebooks, require_vectors
 from ..drawn_layers import linear
-from ..token_norm import NormalizedVectors, NormalizedVectorsConfig
 from .vq import vector_losses
 
 
 @dataclass(frozen=True)
-class SimVQConfig(NormalizedVectorsConfig):
+class SimVQConfig(VectorQuantizerConfig):
     """SimVQ by its paper's formula: one linear map, commitment weight 0.25. `bias=true` is the authors' code."""
 
     method: ClassVar[str] = "simvq"
@@ -50,7 +52,7 @@ class SimVQConfig(NormalizedVectorsConfig):
 
 
 @dataclass(frozen=True)
-class SimVQMLPConfig(NormalizedVectorsConfig):
+class SimVQMLPConfig(VectorQuantizerConfig):
     """SimVQ with the two layers and tenfold losses of LGQ's authors, without their LayerNorm and rotation trick."""
 
     method: ClassVar[str] = "simvq-mlp"
@@ -61,23 +63,22 @@ class SimVQMLPConfig(NormalizedVectorsConfig):
         return SimVQ(dim, self, mapping, generator)
 
 
-class SimVQ(TakesCodebooks, NormalizedVectors):
+class SimVQ(TakesCodebooks, Quantizer):
     """Nearest code among K frozen vectors moved by `mapping`, a module from [K, D] to [K, D]."""
 
     frozen: Tensor
 
     def __init__(
-        self, dim: int, config: NormalizedVectorsConfig, mapping: nn.Module, generator: torch.Generator | None = None
+        self, dim: int, config: VectorQuantizerConfig, mapping: nn.Module, generator: torch.Generator | None = None
     ) -> None:
         codebook_size = config.codebook_size
         super().__init__(dim, [codebook_size])
         self.method = config.method
-        self._normalize_by(config.norm)
         self.mapping = mapping
         self.register_buffer("frozen", torch.randn(codebook_size, dim, generator=generator) * dim**-0.5)
 
     def forward(self, latents: Tensor) -> QuantizerOutput:
-        tokens = self._normalized(latents)
+        tokens = to_tokens(latents)
         codebook = self._mapped()
         codes = self.metric.nearest(tokens, codebook)
         vectors = codebook[codes]
@@ -90,6 +91,9 @@ class SimVQ(TakesCodebooks, NormalizedVectors):
     @torch.no_grad()
     def codebooks(self) -> list[Tensor]:
         return [self._mapped()]
+
+    def continuous(self, latents: Tensor) -> Tensor:
+        return latents
 
     def with_codebooks(self, codebooks: Sequence[Tensor]) -> Self:
         codebook = require_vectors(codebooks, self.dim).to(self.frozen)

@@ -20,20 +20,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..base import (
+    Quantizer,
     QuantizerOutput,
+    VectorQuantizerConfig,
     straight_through,
     to_grid,
+    to_tokens,
 )
 from ..capabilities import StartsFromData, TakesCodebooks, require_vectors
 from ..initialization import INITIALIZATIONS, OnRound, initial_codebook, start_levels, tokens_needed, unheard
 from ..nearest import counts_by_code, sums_by_code
-from ..token_norm import NormalizedVectors, NormalizedVectorsConfig
 
 SMOOTHING = 1e-5
 
 
 @dataclass(frozen=True)
-class VQGradientConfig(NormalizedVectorsConfig):
+class VQGradientConfig(VectorQuantizerConfig):
     """VQ whose codebook follows the gradient of its own loss."""
 
     method: ClassVar[str] = "vq-gradient"
@@ -69,7 +71,7 @@ class VQConfig(VQGradientConfig):
         return MovingAverageVQ(dim, self, generator)
 
 
-class VQ(StartsFromData, TakesCodebooks, NormalizedVectors):
+class VQ(StartsFromData, TakesCodebooks, Quantizer):
     """Nearest of K codes [K, D], learned by gradient."""
 
     codebook: Tensor
@@ -78,7 +80,6 @@ class VQ(StartsFromData, TakesCodebooks, NormalizedVectors):
         super().__init__(dim, [config.codebook_size])
         self.config, self.method = config, config.method
         self.init_tokens = tokens_needed(config.codebook_size, config.initialization)
-        self._normalize_by(config.norm)
         self._hold_codebook(torch.randn(config.codebook_size, dim, generator=generator))
 
     @property
@@ -90,11 +91,11 @@ class VQ(StartsFromData, TakesCodebooks, NormalizedVectors):
 
     @torch.no_grad()
     def initialize(self, tokens: Tensor, generator: torch.Generator | None = None, on_round: OnRound = unheard) -> None:
-        tokens, initialization = self._normalized_first(tokens), self.config.initialization
+        initialization = self.config.initialization
         self.codebook.copy_(initial_codebook(tokens, self.codebook_size, initialization, generator, on_round))
 
     def forward(self, latents: Tensor) -> QuantizerOutput:
-        tokens = self._normalized(latents).to(self.codebook.dtype)
+        tokens = to_tokens(latents).to(self.codebook.dtype)
         codes = self.assign(tokens)[:, 0]
         vectors = self.codebook[codes]
         code_grid = to_grid(codes[:, None], latents)
@@ -114,6 +115,9 @@ class VQ(StartsFromData, TakesCodebooks, NormalizedVectors):
 
     def codebooks(self) -> list[Tensor]:
         return [self.codebook.detach()]
+
+    def continuous(self, latents: Tensor) -> Tensor:
+        return latents
 
     def with_codebooks(self, codebooks: Sequence[Tensor]) -> Self:
         codebook = require_vectors(codebooks, self.dim).to(self.codebook)

@@ -11,7 +11,13 @@ import torch
 from torch import Tensor
 from vector_quantize_pytorch.vector_quantize_pytorch import rotate_to
 
-from lgq_explore.analysis.temperature import ESTIMATORS, compare_estimators, encoder_gradient, estimator_microscope
+from lgq_explore.analysis.temperature import (
+    ESTIMATORS,
+    beside_straight_through,
+    compare_estimators,
+    encoder_gradient,
+    estimator_microscope,
+)
 from lgq_explore.analysis.temperature.smoothed_gradient import SmoothedGradient, hard, rounding_error, smoothed_gradient
 from lgq_explore.errors import InputError
 from lgq_explore.models import BackboneConfig
@@ -19,7 +25,7 @@ from lgq_explore.models.tokenizer import build_tokenizer
 from lgq_explore.quantizers import FSQConfig, LGQConfig, QuantizerConfig
 from lgq_explore.quantizers.methods.lgq import LGQ
 from lgq_explore.runs.study import Study
-from tests.analysis.planted_tokenizer import study_of
+from tests.analysis.planted_tokenizer import method_tokenizer, noise_pictures, study_of
 
 WEIGHTS = torch.tensor([2.0, -1.0, 0.5], dtype=torch.float64)
 
@@ -221,6 +227,8 @@ def test_nonsense_is_refused() -> None:
     grid = FSQConfig(levels=(5, 5)).build(3).double()
     with pytest.raises(InputError, match="FSQ has 2 codes a position"):
         smoothed_gradient(grid, latents, quadratic, 0.1)
+    with pytest.raises(InputError, match="LGQChannels has 2 codes a position"):
+        beside_straight_through(study_of(method_tokenizer("lgq-channels"), noise_pictures(2)), noise_pictures(2), [1.0])
     with pytest.raises(InputError, match="FSQ chooses its codes without a temperature"):
         estimator_microscope(studied(FSQConfig()), pictures(), [1.0])
     truth = smoothed_gradient(quantizer, latents, quadratic, 0.1, pairs=2)

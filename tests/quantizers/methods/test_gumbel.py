@@ -136,7 +136,7 @@ def test_a_run_is_evaluated_without_an_error_of_quantization_and_shown(tmp_path:
         preset("tiny", "gumbel", codebook_size=64), data="fake", image_size=16, steps=3, batch_size=8, log_steps=1
     )
     run = train(recipe, tmp_path / "run", progress=False)
-    result = evaluate(run)
+    result = evaluate(run, without=["fd", "lpips"])
     assert result["quantization_error"] is None
     assert result["active_codes"] > 0
     assert "relaxation_error" in run.history()
