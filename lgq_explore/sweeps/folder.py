@@ -30,6 +30,10 @@ FORMAT = 1
 """Of summaries; increased if a new version writes other keys for what was there before."""
 
 
+LONGEST_LOOK_SECONDS = 0.5
+"""What a process waits for a cell. Whoever only looks (`is_claimed`) holds it for a millisecond at most."""
+
+
 class CellTaken(Exception):
     """Another process works on the cell, on this machine or on another one that has the folder."""
 
@@ -99,8 +103,8 @@ class SweepFolder:
             self._failure(key).unlink(missing_ok=True)
 
     @contextmanager
-    def claimed(self, key: str) -> Iterator[None]:
-        """Hold a cell while the block runs. Raises CellTaken if another process holds it.
+    def claimed(self, key: str, patience: float = LONGEST_LOOK_SECONDS) -> Iterator[None]:
+        """Hold a cell while the block runs. Raises CellTaken if another process holds it for `patience` seconds.
 
         The system releases the lock when the process ends, however it ends. Where the file system has no locks, the
         file itself is the lock: that of a process that was killed on another machine must be deleted by hand.
@@ -108,7 +112,7 @@ class SweepFolder:
         lock = FileLock(self._claim(key))
         with self.writing():
             try:
-                lock.acquire(blocking=False)
+                lock.acquire(timeout=patience)
             except Timeout:
                 raise CellTaken(key) from None
         try:
@@ -121,7 +125,7 @@ class SweepFolder:
         if not self._claim(key).exists():
             return False
         try:
-            with self.claimed(key):
+            with self.claimed(key, patience=0):
                 return False
         except CellTaken:
             return True

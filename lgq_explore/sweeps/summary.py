@@ -1,4 +1,16 @@
-"""Summaries of finished cells: all that comparisons need, without a path and small enough to be committed."""
+"""Summaries of finished cells: all that comparisons need, without a path and small enough to be committed.
+
+format kind method quantizer codebook_size seed rounding_replicate trial    which cell; `trial` is null if final
+settings                        of a trial, beyond those of its method
+recipe recipe_hash              with the folder's name in place of its path; `data_fingerprint` is of the pictures
+run                             name of the run's folder, and of this file
+evaluation evaluation_set       how it was evaluated; split, digest of the crops, and their numbers
+environment cost                versions, device, processor, threads; seconds by the clock and of CPU time
+tuning                          of a final cell: metric, every trial with its value, and which was chosen
+numbers                         of `evaluate`: held-out photographs for a final cell, validation ones for a trial
+photographs                     of a final cell: the numbers of each, by the digest of its crops
+diverged                        why a trial has no numbers; only there if it has none
+"""
 
 from __future__ import annotations
 

@@ -81,6 +81,8 @@ def test_a_trial_is_evaluated_on_validation_photographs_alone(swept: Plan) -> No
         run, crops=64, split=VALIDATION, metrics=["quality"], without=["lpips", "fd"], progress=False
     )
     assert summary["numbers"]["psnr_db"] == numbers["psnr_db"]
+    with pytest.raises(InputError, match="there is no split 'test' to evaluate on"):
+        evaluating.evaluate(run, split="test")
     assert not (run.path / evaluating.METRICS).exists()  # which keeps results on held-out photographs
 
 
