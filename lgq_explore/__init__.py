@@ -4,6 +4,7 @@
     run = train(config)                   a run folder; open_run(path or name) opens it again, resume goes on with it
     evaluate(run)                         metrics on pictures that it has not seen
     study(run)                            its tokenizer and held-out pictures, which functions of analysis take
+    sweeps.frame("data/sweeps/NAME")      what `lgq-explore sweep` trained: methods, sizes and seeds of one file
     widgets.TrainingMonitor(run=run)      panels for notebooks; so are GeometryExplorer, UsageExplorer and others
 
 README.md begins with the notebooks; the same commands in a shell are listed by ``lgq-explore --help``.

@@ -4,6 +4,7 @@ from . import metrics as metrics
 from . import plots as plots
 from . import quantizers as quantizers
 from . import statistics as statistics
+from . import sweeps as sweeps
 from . import widgets as widgets
 from .analysis.codes import codes as codes
 from .errors import InputError as InputError

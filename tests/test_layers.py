@@ -31,7 +31,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": {"runs", "frames", "statistics", "analysis", "plots"},
     "widgets": {"quantizers", "models", "images", "runs", "training", "frames", "analysis", "plots"},
     "bench": {"quantizers", "models", "metrics", "images", "runs", "training", "statistics", "analysis", "plots"},
-    "cli": {"quantizers", "models", "metrics", "images", "runs", "training", "analysis", "report", "bench"},
+    "sweeps": {"quantizers", "models", "metrics", "images", "runs", "training", "bench"},
+    "cli": {"quantizers", "models", "metrics", "images", "runs", "training", "analysis", "report", "bench", "sweeps"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -94,7 +94,7 @@ class _Watch:
 def _images_per_second(config: TrainConfig) -> float:
     """Pictures that the source makes in a second while nothing else is computed."""
     rows = range(config.batch_size)
-    with closing(open_source(config.data, config.image_size, seed=config.seed)) as source:
+    with closing(open_source(config.data, config.image_size, seed=config.seed, division=config.split)) as source:
         for step in range(BATCHES_ALONE):
             source.batch(step, rows)
         started = time.perf_counter()

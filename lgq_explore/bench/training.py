@@ -110,7 +110,7 @@ def measure_share(case: dict[str, Any]) -> dict[str, Any]:
     """Seconds of the steps, and of the quantizer alone, for `recipe` on `device`; to be run in a fresh process."""
     # Logging and saving do not affect the weights; a row per step makes the loop call the watch after each step.
     config = replace(config_from_json(case["recipe"]), log_steps=1, checkpoint_steps=10**9, snapshot_steps=10**9)
-    source = open_source(config.data, config.image_size, seed=config.seed)
+    source = open_source(config.data, config.image_size, seed=config.seed, division=config.split)
     device = fabric_on(case["device"], config.precision).device  # imports what training does
     watch = StepWatch(config, source, WARM_UP_STEPS, WARM_UP_STEPS + TIMED_STEPS, PEAKS[device.type]())
     with tempfile.TemporaryDirectory(prefix="lgq-explore-bench-") as folder:

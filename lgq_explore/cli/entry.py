@@ -24,6 +24,7 @@ from .options import whole_number
 from .runs import add_decode, add_encode, add_evaluate, add_health
 from .status import BAD_INPUT, INTERRUPTED
 from .streams import say, usable_streams
+from .sweep import add_sweep
 from .training import add_resume, add_train
 
 ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
@@ -121,6 +122,7 @@ def parser() -> argparse.ArgumentParser:
         add_encode,
         add_decode,
         add_health,
+        add_sweep,
         add_compare,
         add_bench,
         add_list,

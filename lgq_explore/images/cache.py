@@ -60,9 +60,13 @@ class PictureFile:
 
 @dataclass(frozen=True, eq=False)
 class PreparedPictures:
-    """Pictures in the order of their files: `pixels` uint8 [H, W, 3] each, with their SHA-256 and sketches."""
+    """Pictures in the order of their files: `pixels` uint8 [H, W, 3] each, with their SHA-256 and sketches.
+
+    contents: SHA-256 of each file, which does not depend on how pictures are prepared.
+    """
 
     names: tuple[str, ...]
+    contents: tuple[str, ...]
     pixels: tuple[NDArray[np.uint8], ...]
     digests: tuple[str, ...]
     sketches: tuple[Sketch, ...]
@@ -104,6 +108,15 @@ def digest_of(pixels: NDArray[np.uint8]) -> str:
     return hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest()
 
 
+def _digest_of_file(path: Path) -> str:
+    """SHA-256 (hexadecimal) of a file. Raises UnusablePicture if it can no longer be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UnusablePicture(error.strerror or str(error), passing=True) from error
+
+
 def _key(files: Sequence[PictureFile], image_size: int) -> str:
     stamps: list[tuple[str, str, *tuple[int, ...]]] = []
     for file in files:
@@ -143,6 +156,8 @@ def _read_entry(folder: Path, entry: str) -> PreparedPictures | None:
         shapes = [(picture["height"], picture["width"], 3) for picture in pictures]
         ends = np.cumsum([0, *(height * width * channels for height, width, channels in shapes)])
         digests = tuple(picture["sha256"] for picture in pictures)
+        if not all("file_sha256" in picture for picture in pictures):  # written by an older version
+            return None
         flat = _read_pixels(folder / f"{entry}.npy", int(ends[-1]))
     except (OSError, ValueError, RecursionError):
         return None
@@ -157,6 +172,7 @@ def _read_entry(folder: Path, entry: str) -> PreparedPictures | None:
         _checked.add((flat.stamp, digests))
     return PreparedPictures(
         names=tuple(picture["name"] for picture in pictures),
+        contents=tuple(picture["file_sha256"] for picture in pictures),
         pixels=pixels,
         digests=digests,
         sketches=tuple(Sketch(**picture["sketch"]) for picture in pictures),
@@ -196,7 +212,7 @@ def _write_entry(folder: Path, entry: str, files: Sequence[PictureFile], image_s
                 continue
             height, width, _ = outcome.pixels.shape
             picture = {"name": file.name, "height": height, "width": width, "sha256": outcome.digest}
-            pictures.append({**picture, "sketch": asdict(outcome.sketch)})
+            pictures.append({**picture, "file_sha256": outcome.content, "sketch": asdict(outcome.sketch)})
             blob.write(outcome.pixels.data)
         pixel_bytes = blob.tell() - start_of_pixels
         blob.seek(0)
@@ -223,6 +239,7 @@ def _header(pixel_bytes: int) -> bytes:
 class _Decoded(NamedTuple):
     pixels: NDArray[np.uint8]
     digest: str
+    content: str
     sketch: Sketch
 
 
@@ -232,9 +249,10 @@ def _decoded(files: Sequence[PictureFile], image_size: int) -> Iterator[_Decoded
     def decode(file: PictureFile) -> _Decoded | UnusablePicture:
         try:
             pixels = read_picture(file.path, SIDE_IN_CROPS * image_size, image_size)
+            content = _digest_of_file(file.path)
         except UnusablePicture as unusable:
             return unusable
-        return _Decoded(pixels, digest_of(pixels), sketch_of(pixels))
+        return _Decoded(pixels, digest_of(pixels), content, sketch_of(pixels))
 
     workers = min(4, os.cpu_count() or 1)
     under_way: deque[tuple[Future[_Decoded | UnusablePicture], int]] = deque()

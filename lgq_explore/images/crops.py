@@ -19,12 +19,14 @@ from .source import Crops, require_crops
 class Photographs:
     """Prepared photographs: `pixels` uint8 [H, W, 3] each (read-only views of the cache's memory map).
 
-    `names` are unique; photographs of one group are versions of one picture.
+    `names` are unique; photographs of one group are versions of one picture. `contents`: a digest of each that does not
+    depend on the image size, such as that of its file; empty if there is none.
     """
 
     pixels: Sequence[NDArray[np.uint8]]
     names: tuple[str, ...]
     groups: tuple[str, ...]
+    contents: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -36,11 +38,20 @@ class Photographs:
             tuple(self.pixels[index] for index in chosen),
             tuple(self.names[index] for index in chosen),
             tuple(self.groups[index] for index in chosen),
+            tuple(self.contents[index] for index in chosen if self.contents),
         )
 
     def joined(self, others: Photographs) -> Photographs:
         """These photographs and `others`, whose names are others."""
-        return Photographs((*self.pixels, *others.pixels), (*self.names, *others.names), (*self.groups, *others.groups))
+        return Photographs(
+            (*self.pixels, *others.pixels),
+            (*self.names, *others.names),
+            (*self.groups, *others.groups),
+            (*self.contents, *others.contents),
+        )
+
+
+NO_PHOTOGRAPHS = Photographs((), (), ())
 
 
 def training_batch(

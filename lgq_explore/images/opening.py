@@ -6,24 +6,32 @@ import difflib
 import os
 
 from ..errors import InputError, printable
+from .division import Division
 from .picture_folders import TRAINING_FOLDER
 from .source import Source, SourceKind
 from .sources import SOURCES
 
+SOURCES_OWN = Division()
+"""No other split than that of the source."""
 
-def open_source(spec: str, image_size: int, *, seed: int = 0, split: bool = True) -> Source:
+
+def open_source(
+    spec: str, image_size: int, *, seed: int = 0, split: bool = True, division: Division = SOURCES_OWN
+) -> Source:
     """The pictures that `spec` names (see `spec_forms`), in crops of `image_size` pixels.
 
     seed: of the random draws of `batch`. split: with False, all pictures are held out, and a single one is enough; this
-    is for evaluating and encoding other pictures than those of training.
+    is for evaluating and encoding other pictures than those of training. division: into parts by content, in place of
+    the source's own split.
 
     Raises:
-        InputError: an unknown SPEC, or a source that can't be used, such as a missing folder.
+        InputError: an unknown SPEC, or a source that can't be used or divided, such as a missing folder.
     """
     if image_size < 1:
         raise InputError(f"image size {image_size} is not a size: give a number of pixels, such as 32")
     kind, argument = _kind_of(spec)
-    return kind.open(kind.resolve(argument), image_size, seed=seed, split=split)
+    source = kind.open(kind.resolve(argument), image_size, seed=seed, split=split)
+    return source.divided(division) if split and not division.is_the_sources_own else source
 
 
 def resolve_spec(spec: str) -> str:

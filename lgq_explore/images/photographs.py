@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from .cache import PreparedPictures
+from .cache import PreparedPictures, digest_of
 from .copies import copies
-from .crops import Photographs, evaluation_crops, training_batch
-from .source import Crops, PictureCounts, Skipped, Source, no_usable_picture, one_picture
+from .crops import NO_PHOTOGRAPHS, Photographs, evaluation_crops, training_batch
+from .division import HELD_OUT, TRAINING, VALIDATION, Division, divided_identity, parts_of
+from .source import Crops, PictureCounts, Skipped, Source, no_usable_picture, no_validation, one_picture
 from .splits import groups_of, held_out_groups
 
 
 @dataclass(frozen=True, eq=False)
 class PhotographSource(Source):
-    """Two splits of photographs that share no picture, and the files that were skipped.
+    """Splits of photographs that share no picture, and the files that were skipped.
 
-    `spec` has a folder's path resolved. `identity` is the SHA-256 (hexadecimal) of names, splits and prepared pixels.
+    `spec` has a folder's path resolved. `validation` is empty unless a `Division` asks for it. `identity` is the
+    SHA-256 (hexadecimal) of names, splits and prepared pixels.
     """
 
     spec: str
@@ -34,6 +36,7 @@ class PhotographSource(Source):
     evaluation: Photographs
     identity: str
     skipped: Sequence[Skipped] = ()
+    validation: Photographs = NO_PHOTOGRAPHS
 
     @classmethod
     def of(cls, spec: str, prepared: PreparedPictures, image_size: int, *, seed: int, split: bool) -> PhotographSource:
@@ -51,7 +54,7 @@ class PhotographSource(Source):
         held_out = held_out_groups(groups) if split else frozenset(groups)
         if not held_out:
             raise one_picture(spec, prepared.names, len(prepared.skipped))
-        photographs = Photographs(prepared.pixels, prepared.names, groups)
+        photographs = Photographs(prepared.pixels, prepared.names, groups, prepared.contents)
         identity = hashlib.sha256()
         for name, group, digest in zip(prepared.names, groups, prepared.digests, strict=True):
             identity.update(ascii((name, group in held_out, digest)).encode())
@@ -80,3 +83,31 @@ class PhotographSource(Source):
     def training_crops(self, limit: int) -> Crops:
         """Crops of the training photographs from the same grid as the held-out ones."""
         return evaluation_crops(self.training, self.image_size, limit)
+
+    def validation_crops(self, limit: int) -> Crops:
+        """Crops of the validation photographs from the same grid as the held-out ones."""
+        if not len(self.validation):
+            raise no_validation(self.spec)
+        return evaluation_crops(self.validation, self.image_size, limit)
+
+    def divided(self, division: Division) -> PhotographSource:
+        """The same photographs, divided by a hash of their files; those without files by one of their pixels.
+
+        Photographs of one group are in one part. Raises InputError for too few photographs.
+        """
+        pool = self.training.joined(self.evaluation) if division.held_out else self.training
+        order = sorted(range(len(pool)), key=lambda index: pool.names[index])  # whatever the source's own split
+        pool = pool.select(order)
+        contents = pool.contents or tuple(map(digest_of, pool.pixels))
+        parts = parts_of(self.spec, pool.groups, contents, division)
+        training, validation, held_out = (
+            pool.select(index for index, part in enumerate(parts) if part == wanted)
+            for wanted in (TRAINING, VALIDATION, HELD_OUT)
+        )
+        return replace(
+            self,
+            training=training,
+            validation=validation,
+            evaluation=held_out if division.held_out else self.evaluation,
+            identity=divided_identity(self.identity, division),
+        )

@@ -22,7 +22,8 @@ from .cutting import SIDE_IN_CROPS, Draw, cells_of, draws, even_shares, evenly
 from .decoding import UnusablePicture, read_picture
 from .decoding_processes import DecodingProcesses, decoding_processes
 from .decoding_worker import Cut, Wanted
-from .source import Crops, PictureCounts, Skipped, Source, no_usable_picture, require_crops
+from .division import HELD_OUT, TRAINING, VALIDATION, Division, divided_identity, parts_of
+from .source import Crops, PictureCounts, Skipped, Source, no_usable_picture, no_validation, require_crops
 from .splits import group_of
 
 MOST_REPLACED = 256
@@ -46,6 +47,12 @@ class PictureFiles:
             self.folder, [self.names[index] for index in np.flatnonzero(chosen).tolist()], self.sizes[chosen]
         )
 
+    def joined(self, others: PictureFiles) -> PictureFiles:
+        """These files and `others` of the same folder, sorted by name."""
+        names, sizes = [*self.names, *others.names], np.concatenate([self.sizes, others.sizes])
+        order = sorted(range(len(names)), key=names.__getitem__)
+        return PictureFiles(self.folder, [names[index] for index in order], sizes[order])
+
 
 class PictureFileSource(Source):
     """Picture files to train on, and others to evaluate on, decoded by worker processes.
@@ -68,11 +75,13 @@ class PictureFileSource(Source):
         seed: int,
         training: PictureFiles,
         evaluation: PictureFiles,
+        validation: PictureFiles | None = None,
+        identity: str | None = None,
         skipped: Sequence[Skipped] = (),
     ) -> None:
         self.spec, self.image_size, self.seed = spec, image_size, seed
-        self.training, self.evaluation = training, evaluation
-        self.identity = _identity(training, evaluation)
+        self.training, self.evaluation, self.validation = training, evaluation, validation
+        self.identity = identity or _identity(training, evaluation)
         self.skipped: list[Skipped] = list(skipped)
         self._processes = decoding_processes()
         self._decoding: DecodingProcesses | None = None
@@ -110,6 +119,31 @@ class PictureFileSource(Source):
     def training_crops(self, limit: int) -> Crops:
         """Crops of the training pictures from the same grid as the held-out ones."""
         return self._grid(self.training, limit)
+
+    def validation_crops(self, limit: int) -> Crops:
+        """Crops of the validation pictures from the same grid as the held-out ones."""
+        if self.validation is None or not len(self.validation):
+            raise no_validation(self.spec)
+        return self._grid(self.validation, limit)
+
+    def divided(self, division: Division) -> PictureFileSource:
+        """The same files, divided by a hash of their names, since reading a million of them would take hours.
+
+        Versions of one picture, by its name, are in one part. Raises InputError for too few files.
+        """
+        pool = self.training.joined(self.evaluation) if division.held_out else self.training
+        groups = [group_of(name) for name in pool.names]
+        parts = np.array(parts_of(self.spec, groups, groups, division))
+        return PictureFileSource(
+            self.spec,
+            self.image_size,
+            seed=self.seed,
+            training=pool.select(parts == TRAINING),
+            evaluation=pool.select(parts == HELD_OUT) if division.held_out else self.evaluation,
+            validation=pool.select(parts == VALIDATION),
+            identity=divided_identity(self.identity, division),
+            skipped=self.skipped,
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """The files that gave no picture so far, so that a resumed run names them, too."""

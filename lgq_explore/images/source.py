@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import InputError, printable
+from .division import Division
 
 FILES_NAMED = 3
 """The most skipped files that a message names; a folder may have thousands."""
@@ -104,6 +105,22 @@ class Source(Protocol):
         """At most `limit` crops of training pictures."""
         return Crops.unnamed(self.batch(_NO_STEP, range(limit)))
 
+    def validation_crops(self, limit: int) -> Crops:
+        """At most `limit` crops of the pictures that a `Division` keeps to choose settings on.
+
+        Raises InputError for a source without such pictures.
+        """
+        raise no_validation(self.spec)
+
+    def divided(self, division: Division) -> Source:
+        """The same pictures, divided anew into training, validation and held out.
+
+        Raises InputError for a source that can't be divided so.
+        """
+        raise InputError(
+            f"{printable(self.spec)} can't be divided by content: leave split out of the recipe, or give folder:PATH"
+        )
+
     def state_dict(self) -> dict[str, Any]:
         """State with which the source can continue quickly after its last batch: tensors, numbers, containers of them.
 
@@ -155,6 +172,13 @@ def no_usable_picture(spec: str, unusable: Sequence[Skipped], image_size: int) -
         f"{printable(spec)} has no usable picture, {len(unusable)} skipped, the first {printable(first.name)}: "
         f"{printable(first.why)}.\n"
         f"Give whole image files of at least {image_size} pixels a side, or a smaller image size."
+    )
+
+
+def no_validation(spec: str) -> InputError:
+    """What to raise where validation pictures are asked for, and there are none."""
+    return InputError(
+        f"{printable(spec)} has no validation pictures: give them a share in the recipe, such as split.validation=0.1"
     )
 
 

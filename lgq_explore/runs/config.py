@@ -16,6 +16,7 @@ from typing import Any, TypeVar, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from lgq_explore.errors import InputError
+from lgq_explore.images.division import Division
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import QUANTIZERS, LGQConfig, QuantizerConfig
 from lgq_explore.quantizers.base import left_out_of_hash_at
@@ -50,6 +51,8 @@ class TrainConfig:
 
     data: str = "photos"  # a SPEC
     image_size: int = 32  # S, pixels
+    # Into pictures to train on, to tune on and to evaluate on, in place of the split of the data.
+    split: Division = field(default_factory=Division, metadata={"left_out_of_hash_at": asdict(Division())})
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     quantizer: QuantizerConfig = field(default_factory=LGQConfig)
     steps: int = 300  # optimiser steps

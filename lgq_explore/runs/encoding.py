@@ -21,6 +21,7 @@ from torch import Tensor
 from lgq_explore.devices import CPU, device_named, model_of
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import given_path, new_file, new_folder
+from lgq_explore.images.division import HELD_OUT, TRAINING, VALIDATION
 from lgq_explore.images.opening import open_source
 from lgq_explore.images.ranges import to_model_range, to_uint8
 from lgq_explore.images.source import Crops, PictureCounts, Source
@@ -43,8 +44,8 @@ class Encoding:
 
     The other fields say where the arrays come from; they are empty or 0 if unknown. weights: digest of the tokenizer's
     weights (as in `TrainedTokenizer`). steps: optimiser steps of these weights. data: SPEC of the pictures. split:
-    "held out", "training" or "everything". crops: the largest number of crops that was asked for. device: "cpu" or the
-    model of a GPU; codes of tokens between two codes, and last digits, depend on it.
+    "held out", "validation", "training" or "everything". crops: the largest number of crops that was asked for.
+    device: "cpu" or the model of a GPU; codes of tokens between two codes, and last digits, depend on it.
     """
 
     images: NDArray[np.uint8]
@@ -168,17 +169,20 @@ class EvaluationSet:
     limit: int
 
 
-def evaluation_set(run: Run, data: str | None, crops: int) -> EvaluationSet:
+def evaluation_set(run: Run, data: str | None, crops: int, split: str = HELD_OUT) -> EvaluationSet:
     """At most `crops` crops of the run's held-out split, or of all photographs of another SPEC.
 
     Where the run's own pictures were moved, the SPEC of their new place gives its held-out split.
+    split: `validation` for the pictures that the recipe's `split` keeps to choose settings on.
     Skipped files of a SPEC are named on stderr. Raises InputError if the data can't be used, or are no longer those
-    that the run was trained on.
+    that the run was trained on, and for another split.
     """
+    if split not in (HELD_OUT, VALIDATION):
+        raise InputError(f"there is no split {split!r} to evaluate on: give {HELD_OUT!r} or {VALIDATION!r}")
     if data is None:
-        return _of_split(source_of(run), "held out", crops)
+        return _of_split(source_of(run), split, crops)
     moved = _moved(run, data)
-    return all_pictures(run, data, crops) if moved is None else _told(moved, "held out", crops)
+    return all_pictures(run, data, crops) if moved is None else _told(moved, split, crops)
 
 
 def _moved(run: Run, data: str) -> Source | None:
@@ -207,8 +211,8 @@ def _told(source: Source, split: str, limit: int) -> EvaluationSet:
 
 
 def _of_split(source: Source, split: str, limit: int) -> EvaluationSet:
-    crops = source.training_crops(limit) if split == "training" else source.held_out(limit)
-    return EvaluationSet(crops, source.spec, split, limit)
+    taken = {TRAINING: source.training_crops, VALIDATION: source.validation_crops, HELD_OUT: source.held_out}
+    return EvaluationSet(taken.get(split, source.held_out)(limit), source.spec, split, limit)
 
 
 def source_of(run: Run, data: str | None = None) -> Source:
@@ -219,7 +223,8 @@ def source_of(run: Run, data: str | None = None) -> Source:
     """
     name = printable(run.path)
     try:
-        source = open_source(data or run.config.data, run.config.image_size, seed=run.config.seed)
+        config = run.config
+        source = open_source(data or config.data, config.image_size, seed=config.seed, division=config.split)
     except InputError as error:
         raise InputError(
             f"the pictures that {name} was trained on can't be read: {str(error).splitlines()[0].rstrip('.')}.\n"

@@ -13,6 +13,7 @@ import torch
 from lgq_explore.devices import device_named, model_of
 from lgq_explore.errors import InputError
 from lgq_explore.files import whole_file
+from lgq_explore.images.division import HELD_OUT, VALIDATION
 from lgq_explore.metrics.picture_settings import ComparedImages, PictureMetricSettings
 from lgq_explore.metrics.pictures import require_slow
 from lgq_explore.progress import Progress
@@ -34,6 +35,7 @@ def evaluate(
     data: str | None = None,
     *,
     crops: int = 1024,
+    split: str = HELD_OUT,
     fd_features: str = "auto",
     device: str = "cpu",
     without: Sequence[str] = (),
@@ -43,6 +45,7 @@ def evaluate(
     """Metrics of a run's newest weights, on its held-out split or on all photographs of another SPEC.
 
     Where the pictures of training were moved, the SPEC of their new place gives their held-out split.
+    split: `validation` for the photographs that the recipe's `split` keeps to choose settings on.
     Pictures are compared as 8-bit values in [0, 1]. Usage is counted over `tokens` tokens of `images` crops from
     `photographs` photographs, which show `scenes` scenes; compare runs at equal numbers only. `lpips` and `fd` are
     objects; their `value` is None, with the reason in `why`, if the networks' weights are not available. Beside a value
@@ -68,19 +71,19 @@ def evaluate(
     names = chosen_metrics(metrics)
     there = device_named(device)
     run = run if isinstance(run, Run) else open_run(run)
-    trained, chosen = run.trained(), evaluation_set(run, data, crops)
+    trained, chosen = run.trained(), evaluation_set(run, data, crops, split)
     settings = PictureMetricSettings(fd_features, str(there), _in_words(chosen))
     measured = MeasureSettings(trained.on(there), settings, run.config.backbone.factor, tuple(without))
     measures = {name: measure(name, measured) for name in names}
     result = _measured(run, trained, chosen, measures, there, progress)
-    if chosen.split == "held out" and not without and set(chosen_metrics([DEFAULT])) <= set(names):
+    if chosen.split == HELD_OUT and not without and set(chosen_metrics([DEFAULT])) <= set(names):
         _keep(run, trained.digest, result)
     return result
 
 
 def _in_words(chosen: EvaluationSet) -> ComparedImages:
     crops, side = chosen.crops, chosen.crops.images.shape[-1]
-    split = "held-out " if chosen.split == "held out" else ""
+    split = {HELD_OUT: "held-out ", VALIDATION: "validation "}.get(chosen.split, "")
     return ComparedImages(
         f"the same {len(crops.images)} crops of {len(set(crops.photograph.tolist()))} {split}photographs",
         f"{side} × {side} pixels, on a fixed grid of each photograph",

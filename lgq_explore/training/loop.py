@@ -66,7 +66,7 @@ def train(
     given_path = None if run is None else new_run_path(run)  # before minutes of decoding pictures
     if given_path is not None:
         require_folder_to_make(given_path)
-    source = open_source(config.data, config.image_size, seed=config.seed)
+    source = open_source(config.data, config.image_size, seed=config.seed, division=config.split)
     for note in source.notes if progress else ():
         tell(note)
     config = replace(config, data=source.spec)  # with an absolute path, for any working directory

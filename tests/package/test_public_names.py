@@ -34,6 +34,7 @@ PROMISED = {
     "resume",
     "statistics",
     "study",
+    "sweeps",
     "train",
     "tutorial_run",
     "widgets",

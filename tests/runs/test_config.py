@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from lgq_explore.errors import InputError
+from lgq_explore.images.division import Division
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import (
     QUANTIZERS,
@@ -122,6 +123,7 @@ def test_a_nested_setting_goes_through_json_and_back() -> None:
 def test_every_field_goes_through_json_and_back() -> None:
     config = TrainConfig(
         data="folder:/pictures",
+        split=Division(validation=0.1, held_out=0.2, seed=1),
         image_size=64,
         backbone=BackboneConfig((8, 16, 24, 32), 2, 5),
         quantizer=LGQConfig(
@@ -398,3 +400,13 @@ def test_what_is_no_number_or_no_spec_is_refused_when_the_recipe_is_made() -> No
         TrainConfig(steps="ten")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="data is '/my/pictures': give folder:/my/pictures"):
         TrainConfig(data="/my/pictures")
+
+
+def test_a_division_of_the_pictures_is_of_the_recipe_and_none_leaves_its_hash() -> None:
+    plain = TrainConfig()
+    assert config_from_json({"split": {}}).recipe_hash == plain.recipe_hash
+    divided = config_from_json(override({}, "split.held_out=0.3"))
+    assert divided.split == Division(held_out=0.3)
+    assert divided.recipe_hash != plain.recipe_hash
+    with pytest.raises(InputError, match=r"split\.held_out is 1\.5: give a share"):
+        config_from_json({"split": {"held_out": 1.5}})

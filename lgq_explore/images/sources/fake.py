@@ -27,6 +27,7 @@ def _drawn_pictures(image_size: int) -> PreparedPictures:
     pixels = tuple(_drawn_picture(number, height, height * 5 // 4) for number in range(_DRAWN_PICTURES))
     return PreparedPictures(
         names=tuple(f"fake-{number:02}" for number in range(_DRAWN_PICTURES)),
+        contents=tuple(f"fake-{number:02}" for number in range(_DRAWN_PICTURES)),  # the same at every size
         pixels=pixels,
         digests=tuple(digest_of(picture) for picture in pixels),
         sketches=tuple(sketch_of(picture) for picture in pixels),

@@ -97,7 +97,7 @@ class Trainer(TrainerThread[LatestStep, Run]):
 
     def _train(self) -> Run:
         path = self._new_path()
-        source = open_source(self.config.data, self.config.image_size)
+        source = open_source(self.config.data, self.config.image_size, division=self.config.split)
         self._crops = source.held_out(self._pictures).images.numpy()
         try:
             return train(

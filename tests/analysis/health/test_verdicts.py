@@ -17,6 +17,7 @@ from lgq_explore.analysis.health.rules import RULES
 from lgq_explore.cli.entry import parser
 from lgq_explore.errors import InputError
 from lgq_explore.frames.health import STATES
+from lgq_explore.images.division import Division
 from lgq_explore.images.source import Source
 from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json, override
 from lgq_explore.runs.run import Run, open_run
@@ -208,7 +209,7 @@ def test_a_run_that_has_not_begun_says_so(trained: Trained, tmp_path: Path) -> N
 def test_a_run_without_its_pictures_is_judged_by_its_history(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     run = trained(PLANTED["encoder no longer hears the decoder"])
 
-    def open_source(spec: str, image_size: int, *, seed: int) -> Source:
+    def open_source(spec: str, image_size: int, *, seed: int, division: Division) -> Source:
         raise InputError("there is no folder /no/such/folder: give folder:PATH")
 
     monkeypatch.setattr("lgq_explore.runs.encoding.open_source", open_source)

@@ -1,0 +1,160 @@
+"""Summaries of finished cells: all that comparisons need, without a path and small enough to be committed.
+
+format kind method quantizer codebook_size seed rounding_replicate trial    which cell; `trial` is null if final
+settings                        of a trial, beyond those of its method
+recipe recipe_hash              with the folder's name in place of its path; `data_fingerprint` is of the pictures
+run                             name of the run's folder, and of this file
+evaluation evaluation_set       how it was evaluated; split, digest of the crops, and their numbers
+environment cost                versions, device, processor, threads; seconds by the clock and of CPU time
+tuning                          of a final cell: metric, every trial with its value, and which was chosen
+numbers                         of `evaluate`: held-out photographs for a final cell, validation ones for a trial
+photographs                     of a final cell: the numbers of each, by the digest of its crops
+diverged                        why a trial has no numbers; only there if it has none
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lgq_explore.errors import InputError
+from lgq_explore.images.division import HELD_OUT, VALIDATION
+from lgq_explore.metrics.pictures import SLOW_METRICS
+from lgq_explore.runs.config import TrainConfig, config_to_json
+from lgq_explore.runs.encoding import EvaluationSet, evaluation_set
+from lgq_explore.runs.evaluate import evaluate
+from lgq_explore.runs.measures import DEFAULT
+from lgq_explore.runs.photograph_numbers import paired_features, photograph_numbers
+from lgq_explore.runs.run import Run
+from lgq_explore.runs.study import study
+
+from .cells import FINAL, Cell, described, portable
+from .description import Evaluation, Tuning
+from .folder import FORMAT
+from .reading import metric_of
+
+SIGNIFICANT_DIGITS = 8
+"""Of each number of a photograph, which is a mean of float32 arithmetic."""
+
+
+def summary_of(
+    cell: Cell,
+    recipe: TrainConfig,
+    run: Run,
+    evaluation: Evaluation,
+    tuning: Tuning | None,
+    chosen: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """The summary of a trained cell, which is evaluated here: once.
+
+    A final cell is evaluated on the held-out photographs, each with its numbers; a trial on the validation photographs.
+    chosen: the trials of a final cell, and which of them was taken.
+    """
+    is_final = cell.kind == FINAL
+    split = HELD_OUT if is_final else VALIDATION
+    crops = evaluation_set(run, None, evaluation.crops, split)
+    metrics, without = (evaluation.metrics, evaluation.without) if is_final else _judging(tuning)
+    numbers = evaluate(
+        run,
+        crops=evaluation.crops,
+        split=split,
+        fd_features=evaluation.fd_features,
+        device=evaluation.device,
+        without=without,
+        metrics=metrics,
+        progress=False,
+    )
+    environment = vars(run.environment)
+    head = _head(cell, portable(recipe), run.name, evaluation, run.environment.data_fingerprint, environment)
+    numbers["recipe_hash"] = head["recipe_hash"]  # the run's own is also of the place of its pictures
+    return {
+        **head,
+        "evaluation_set": {
+            "split": split,
+            "digest": digest_of_crops(crops),
+            "crops": len(crops.crops.images),
+            "photographs": len(set(crops.crops.photograph.tolist())),
+        },
+        "tuning": None if chosen is None else plain(chosen),
+        "numbers": plain(numbers),
+        "photographs": _photographs(run, evaluation) if is_final else {},
+    }
+
+
+def summary_of_diverged_trial(
+    cell: Cell, recipe: TrainConfig, key: str, evaluation: Evaluation, fingerprint: str, why: str
+) -> dict[str, Any]:
+    """The summary of a trial whose training diverged: that is a result, and the worst one."""
+    head = _head(cell, portable(recipe), key, evaluation, fingerprint, {})
+    return {**head, "diverged": why, "evaluation_set": None, "tuning": None, "numbers": {}, "photographs": {}}
+
+
+def _judging(tuning: Tuning | None) -> tuple[Sequence[str], Sequence[str]]:
+    """The metrics of a trial, and what is left out of them: nothing slow, unless it is what trials are judged by."""
+    assert tuning is not None
+    judged = metric_of(tuning.metric)
+    return (DEFAULT, judged), [name for name in SLOW_METRICS if name != judged]
+
+
+def _head(
+    cell: Cell,
+    recipe: TrainConfig,
+    run: str,
+    evaluation: Evaluation,
+    fingerprint: str,
+    environment: Mapping[str, Any],
+) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        **described(cell),
+        "settings": None if cell.trial is None else plain(cell.method.trials[cell.trial]),
+        "recipe_hash": recipe.recipe_hash,
+        "recipe": plain(config_to_json(recipe)),
+        "run": run,
+        "evaluation": plain(vars(evaluation)),
+        "data_fingerprint": fingerprint,
+        "environment": plain(environment),
+    }
+
+
+def _photographs(run: Run, evaluation: Evaluation) -> dict[str, dict[str, Any]]:
+    """The numbers of each held-out photograph, by the digest of its crops."""
+    studied = study(run, crops=evaluation.crops, device=evaluation.device)
+    features = None
+    if "fd" not in evaluation.without:
+        try:
+            features = paired_features(studied, progress=False)
+        except InputError:  # the network is not installed; its numbers are null, as in `evaluate`
+            features = None
+    rows = photograph_numbers(studied, features).to_dict("records")
+    return {str(row.pop("digest")): {name: _rounded(value) for name, value in row.items()} for row in rows}
+
+
+def digest_of_crops(chosen: EvaluationSet) -> str:
+    """SHA-256 (hexadecimal) of the pixels of all crops and of the photograph of each."""
+    digest = hashlib.sha256(np.ascontiguousarray(chosen.crops.images.numpy()).data)
+    digest.update(chosen.crops.photograph.astype("<i8").tobytes())
+    return digest.hexdigest()
+
+
+def plain(value: Any) -> Any:
+    """A copy as JSON values; what is not a finite number is None."""
+    match value:
+        case Mapping():
+            return {str(name): plain(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [plain(inner) for inner in value]
+        case np.generic():
+            return plain(value.item())
+        case float():
+            return value if math.isfinite(value) else None
+    return value
+
+
+def _rounded(value: Any) -> Any:
+    value = plain(value)
+    return float(f"{value:.{SIGNIFICANT_DIGITS}g}") if isinstance(value, float) else value

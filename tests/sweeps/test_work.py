@@ -1,0 +1,165 @@
+"""Tests of whole sweeps of toy size: what summaries hold, which trial is chosen, and that nothing is done twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lgq_explore.errors import InputError
+from lgq_explore.images.division import VALIDATION
+from lgq_explore.runs import evaluate as evaluating
+from lgq_explore.runs.config import config_from_json
+from lgq_explore.runs.run import open_run
+from lgq_explore.sweeps import Plan, frame, photographs, summaries
+from lgq_explore.sweeps.folder import CellTaken, SweepFolder
+from lgq_explore.sweeps.tuning import TrialsMissing
+from lgq_explore.sweeps.work import work_on
+from tests.sweeps.toy import TOY, UNTUNED, planned
+
+pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
+
+
+@pytest.fixture(scope="module")
+def swept(own_data_and_no_network: None, tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """A sweep with two trials each, at one size and one seed, all done."""
+    smaller = (("[16, 64]", "[16]"), ("seeds = 2", "seeds = 1"))
+    plan = planned(tmp_path_factory.mktemp("swept"), TOY, *smaller)
+    for cell in plan.cells:
+        work_on(plan, cell, "cpu")
+    return plan
+
+
+def of(plan: Plan, kind: str, method: str) -> dict[str, Any]:
+    (found, *_) = (each for each in summaries(plan.folder.path) if (each["kind"], each["method"]) == (kind, method))
+    return found
+
+
+def test_there_is_a_summary_and_a_run_of_each_cell(swept: Plan) -> None:
+    found = {each["run"]: each for each in summaries(swept.folder.path)}
+    assert len(found) == len(swept.cells) == 7
+    for name, summary in found.items():
+        assert name.startswith(f"{summary['recipe_hash']}-{summary['method']}")
+        assert open_run(swept.folder.path / "runs" / name).is_finished
+        assert config_from_json(summary["recipe"]).recipe_hash == summary["recipe_hash"]
+    assert swept.folder.file.read_bytes() == swept.content
+
+
+def test_a_summary_has_no_path_and_is_small(swept: Plan) -> None:
+    for path in (swept.folder.path / "summaries").iterdir():
+        text = path.read_text()
+        assert str(swept.folder.path.parent) not in text
+        assert str(Path.home()) not in text
+        assert "/tmp" not in text
+        assert len(text) < 20_000
+
+
+def test_a_final_summary_has_the_numbers_of_the_held_out_photographs(swept: Plan) -> None:
+    summary = of(swept, "final", "lgq")
+    run = open_run(swept.folder.path / "runs" / summary["run"])
+    numbers = evaluating.evaluate(run, crops=64, metrics=["quality"], without=["lpips", "fd"], progress=False)
+    assert summary["numbers"]["psnr_db"] == numbers["psnr_db"]
+    assert summary["evaluation_set"]["split"] == "held out"
+    assert summary["environment"]["held_out_photographs"] == len(summary["photographs"]) == 5
+    rows = summary["photographs"].values()
+    mean = np.average([row["l1"] for row in rows], weights=[row["crops"] for row in rows])
+    assert mean == pytest.approx(numbers["l1"], rel=1e-6)
+    assert summary["cost"]["training_seconds"] > 0
+    assert summary["cost"]["training_cpu_seconds"] > 0
+
+
+def test_a_trial_is_evaluated_on_validation_photographs_alone(swept: Plan) -> None:
+    summary = of(swept, "trial", "lgq")
+    run = open_run(swept.folder.path / "runs" / summary["run"])
+    assert summary["evaluation_set"]["split"] == VALIDATION
+    assert summary["evaluation_set"]["photographs"] == 3
+    assert summary["photographs"] == {}
+    assert summary["evaluation_set"]["digest"] != of(swept, "final", "lgq")["evaluation_set"]["digest"]
+    numbers = evaluating.evaluate(
+        run, crops=64, split=VALIDATION, metrics=["quality"], without=["lpips", "fd"], progress=False
+    )
+    assert summary["numbers"]["psnr_db"] == numbers["psnr_db"]
+    with pytest.raises(InputError, match="there is no split 'test' to evaluate on"):
+        evaluating.evaluate(run, split="test")
+    assert not (run.path / evaluating.METRICS).exists()  # which keeps results on held-out photographs
+
+
+def test_the_best_trial_is_taken_and_all_are_recorded(swept: Plan) -> None:
+    """A learning rate of 1e-9 learns nothing: the other one is better for any method."""
+    for method in ("lgq", "fsq"):
+        summary = of(swept, "final", method)
+        tuning = summary["tuning"]
+        assert [trial["settings"] for trial in tuning["trials"]] == [{"learning_rate": 1e-3}, {"learning_rate": 1e-9}]
+        values = [trial["value"] for trial in tuning["trials"]]
+        assert tuning["chosen"] == int(np.argmax(values)) == 0
+        assert summary["recipe"]["learning_rate"] == 1e-3
+    assert of(swept, "final", "none")["tuning"] is None
+
+
+def test_what_is_done_is_not_done_again(swept: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("nothing is left to train or to evaluate")
+
+    for name in ("train", "resume", "summary_of"):
+        monkeypatch.setattr(f"lgq_explore.sweeps.work.{name}", refuse)
+    again = Plan.read(swept.file, swept.folder.path)
+    assert [work_on(again, cell, "cpu")["run"] for cell in again.cells] == [
+        work_on(swept, cell, "cpu")["run"] for cell in swept.cells
+    ]
+
+
+def test_the_committed_summaries_are_enough_to_go_on(swept: Plan, tmp_path: Path) -> None:
+    """Another machine has the file and the summaries, and neither runs nor claims."""
+    elsewhere = SweepFolder(tmp_path / "sweep")
+    elsewhere.make(swept.content)
+    for path in (swept.folder.path / "summaries").iterdir():
+        (elsewhere.summaries / path.name).write_bytes(path.read_bytes())
+    plan = Plan.read(elsewhere.file, elsewhere.path)
+    assert all(plan.is_done(cell) for cell in plan.cells)
+    plan.check("cpu")
+
+
+def test_the_frame_has_a_row_for_each_cell(swept: Plan) -> None:
+    table = frame(swept.folder.path)
+    assert list(table["cell"]) == list(range(7))
+    assert set(table["state"]) == {"done"}
+    assert table["psnr_db"].notna().all()
+    assert set(photographs(swept.folder.path)["method"]) == {"lgq", "fsq", "none"}
+    assert len(photographs(swept.folder.path)) == 3 * 5
+
+
+def test_another_evaluation_or_other_pictures_are_refused(swept: Plan, tmp_path: Path) -> None:
+    other = planned(tmp_path, TOY, ("crops = 64", "crops = 32"))
+    with pytest.raises(InputError, match=r"evaluation\.crops is 32, and 64 in the summaries"):
+        Plan(other.file, other.content, other.sweep, swept.folder, other.cells).check("cpu")
+    divided = planned(tmp_path, TOY, ("held_out = 0.3", "held_out = 0.4"))
+    with pytest.raises(InputError, match="the pictures are not those of the summaries"):
+        Plan(divided.file, divided.content, divided.sweep, swept.folder, divided.cells).check("cpu")
+
+
+def test_a_final_cell_waits_for_its_trials(tmp_path: Path) -> None:
+    plan = planned(tmp_path)
+    with pytest.raises(TrialsMissing, match="0, 2"):
+        work_on(plan, plan.cells[4], "cpu")
+    assert list(frame(plan.folder.path)["state"].unique()) == ["waiting"]
+
+
+def test_a_cell_that_another_process_works_on_is_left_alone(tmp_path: Path) -> None:
+    plan = planned(tmp_path, UNTUNED)
+    with plan.folder.claimed(plan.decided(plan.cells[0]).key):
+        assert frame(plan.folder.path)["state"].tolist()[:2] == ["running", "waiting"]
+        with pytest.raises(CellTaken):
+            work_on(plan, plan.cells[0], "cpu")
+    assert not plan.folder.is_claimed(plan.decided(plan.cells[0]).key)
+
+
+def test_a_trial_that_diverges_is_the_worst(tmp_path: Path) -> None:
+    smaller = (("[16, 64]", "[16]"), ("seeds = 2", "seeds = 1"), ("[1e-3, 1e-9]", "[1e30, 1e-9]"))
+    text = TOY.replace("\n[methods.fsq]\n", "\n").replace("[methods.none]\nreference = true\n", "")
+    plan = planned(tmp_path, text, *smaller, ("steps = 4", "steps = 4\nwarmup_steps = 0"))
+    diverged, *_, final = (work_on(plan, cell, "cpu") for cell in plan.cells)
+    assert diverged["diverged"].startswith("the loss is nan")
+    assert final["tuning"]["trials"][0]["value"] is None
+    assert final["tuning"]["chosen"] == 1
