@@ -10,7 +10,7 @@ from .curves import curve_differences
 from .disagreement import disagreement
 from .given import GivenRuns, given_runs
 from .group_numbers import group_differences, group_numbers
-from .ledger import costs, ledger, own_settings, repetitions, unfairness
+from .ledger import by_groups, costs, ledger, own_settings, repetitions, unfairness
 from .phases import gan_phases, unequal_phases
 from .pruning import pruning
 from .run_facts import Recorded
@@ -23,6 +23,7 @@ __all__ = [
     "PairedFeatures",
     "Recorded",
     "agreement",
+    "by_groups",
     "compare",
     "costs",
     "curve_differences",

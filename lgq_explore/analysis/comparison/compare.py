@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -16,7 +17,7 @@ from lgq_explore.runs.study import CROPS, study
 from .curves import curve_differences
 from .group_numbers import group_differences, group_numbers
 from .groups import GroupedRuns, grouped
-from .ledger import ledger
+from .ledger import by_groups, ledger
 from .measured_run import MeasuredRun, measure_run
 from .run_facts import Recorded
 
@@ -36,6 +37,11 @@ class Comparison:
     differences: pd.DataFrame
     curves: pd.DataFrame
     crops: int
+
+    @cached_property
+    def ledger_of_groups(self) -> pd.DataFrame:
+        """The ledger with a column per group (`ledger.by_groups`)."""
+        return by_groups(self.ledger, {group.name: [run.name for run in group.runs] for group in self.grouped.groups})
 
 
 def compare(

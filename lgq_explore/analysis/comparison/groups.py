@@ -63,7 +63,7 @@ class GroupedRuns:
 
 
 def grouped(runs: Sequence[MeasuredRun]) -> GroupedRuns:
-    """The groups of some runs, in their order.
+    """The groups of some runs: methods in the order of the runs, and those of a method by their numbers of codes.
 
     Raises:
         InputError: no runs, or runs that share no held-out photograph.
@@ -81,12 +81,14 @@ def grouped(runs: Sequence[MeasuredRun]) -> GroupedRuns:
     for run in runs:
         by_recipe.setdefault(run.config.recipe_hash, []).append(run)
     names = _names({recipe: members[0] for recipe, members in by_recipe.items()})
-    groups = tuple(
+    groups = [
         Group(names[recipe], members[0].label, members[0].codebook_size, tuple(members))
         for recipe, members in by_recipe.items()
-    )
+    ]
+    order = list(dict.fromkeys(group.method for group in groups))
+    groups.sort(key=lambda group: (order.index(group.method), group.codebook_size))
     crops = runs[0].photographs.set_index("digest").loc[shared, "crops"].to_numpy()
-    return GroupedRuns(groups, tuple(shared), crops, len(every) - len(shared))
+    return GroupedRuns(tuple(groups), tuple(shared), crops, len(every) - len(shared))
 
 
 def _names(firsts: Mapping[str, MeasuredRun]) -> dict[str, str]:

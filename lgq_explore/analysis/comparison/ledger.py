@@ -25,6 +25,9 @@ MOST_VALUES = 6
 
 METHOD = "method"
 
+SIZE_OF_CODEBOOK = "quantizer.codebook_size"
+"""A setting of some methods, which the ledger has as the number of codes of all."""
+
 
 def ledger(runs: Mapping[str, Run], recorded: Mapping[str, Recorded] | None = None) -> pd.DataFrame:
     """One row per field and one column per run, in words: `frames.comparison.ledger_columns`.
@@ -45,10 +48,23 @@ def ledger(runs: Mapping[str, Run], recorded: Mapping[str, Recorded] | None = No
     return ledger_columns(list(runs)).frame(rows)
 
 
+def by_groups(ledger: pd.DataFrame, groups: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """The ledger with a column per group in place of its runs': the values of these, each once.
+
+    groups: names of runs by the name of their group. What differs between runs still does.
+    Raises InputError, as `unfairness` does, and for a group that is named like another column.
+    """
+    ledger_columns(()).require(ledger)
+    for name in LEDGER_FIELDS.keys() & groups.keys():
+        raise InputError(f"a group is named {name!r}, as a column of the ledger is: give it another name")
+    values = {name: ledger[list(runs)].apply(_each_once, axis=1) for name, runs in groups.items()}
+    return ledger_columns(list(groups)).frame(ledger[list(LEDGER_FIELDS)].assign(**values))
+
+
 def unfairness(ledger: pd.DataFrame) -> list[str]:
     """A sentence on each condition that is not the same for all runs; none for a fair comparison.
 
-    ledger: of `analysis.comparison.ledger`.
+    ledger: of `analysis.comparison.ledger`, or of `by_groups`.
 
     Raises:
         InputError: a column is missing.
@@ -70,7 +86,8 @@ def own_settings(ledger: pd.DataFrame) -> list[str]:
     runs = _runs(ledger)
     of_method = ledger.loc[ledger["field"] == METHOD, runs].iloc[0]
     told = []
-    for _, row in ledger[(ledger["kind"] == OWN) & ledger["differs"]].iterrows():
+    differing = ledger[(ledger["kind"] == OWN) & ledger["differs"] & (ledger["field"] != SIZE_OF_CODEBOOK)]
+    for _, row in differing.iterrows():
         for method in of_method.unique():
             values = row[[run for run in runs if of_method[run] == method]]
             if values.nunique() > 1:
@@ -81,6 +98,10 @@ def own_settings(ledger: pd.DataFrame) -> list[str]:
 def repetitions(ledger: pd.DataFrame) -> list[str]:
     """A sentence on each field that is repeated on purpose (seeds). Raises InputError, as `unfairness` does."""
     return _told(ledger, REPEATED)
+
+
+def _each_once(values: pd.Series) -> str:
+    return ", ".join(dict.fromkeys(values))
 
 
 def _row(field: str, facts: Mapping[str, Fact | None]) -> dict[str, object]:
@@ -112,7 +133,9 @@ def _sentence(field: str, values: pd.Series) -> str:
     groups: dict[str, list[str]] = {}
     for run, value in values.items():
         groups.setdefault(value, []).append(printable(run))
-    told = [f"{printable(value)} for {named(runs)}" for value, runs in groups.items()]
+    if len(groups) == 1:
+        return f"{field[0].upper()}{field[1:]}: {printable(next(iter(groups)))} for each."
+    told = [f"{printable(value)} for {named(runs, 'of them')}" for value, runs in groups.items()]
     rest = len(told) - MOST_VALUES
     if rest > 0:
         told = [*told[:MOST_VALUES], f"{rest} more {'value' if rest == 1 else 'values'}"]

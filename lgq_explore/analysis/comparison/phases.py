@@ -68,6 +68,6 @@ def in_words(steps: int) -> str:
     return f"{steps:,d} steps since it started" if steps else "before it starts"
 
 
-def named(runs: list[str]) -> str:
-    """The names of at most MOST_NAMED runs, or their number."""
-    return ", ".join(runs) if len(runs) <= MOST_NAMED else f"{len(runs)} runs"
+def named(runs: list[str], counted_as: str = "runs") -> str:
+    """The names of at most MOST_NAMED runs, or their number, followed by `counted_as`."""
+    return ", ".join(runs) if len(runs) <= MOST_NAMED else f"{len(runs)} {counted_as}"

@@ -113,7 +113,7 @@ def _how_sure(comparison: Comparison) -> Iterator[str]:
 
 
 def _fairness(comparison: Comparison) -> Iterator[str]:
-    unfair = unfairness(comparison.ledger)
+    unfair = unfairness(comparison.ledger_of_groups)
     if not unfair:
         yield "Besides the methods and their settings, no condition differs between the runs."
         return

@@ -96,15 +96,10 @@ def curves_table(curves: pd.DataFrame) -> Table:
 
 def ledger_table(comparison: Comparison) -> Table:
     """A row per field, those that differ first, and a column per group with the values of its runs, each once."""
-    ordered = comparison.ledger.sort_values("differs", ascending=False, kind="stable")
-    groups = {group.name: [run.name for run in group.runs] for group in comparison.grouped.groups}
+    ordered = comparison.ledger_of_groups.sort_values("differs", ascending=False, kind="stable")
+    groups = [group.name for group in comparison.grouped.groups]
     rows = [
-        (
-            row["field"],
-            row["kind"],
-            "yes" if row["differs"] else "no",
-            *("; ".join(dict.fromkeys(str(row[run]) for run in runs)) for runs in groups.values()),
-        )
+        (row["field"], row["kind"], "yes" if row["differs"] else "no", *(row[group] for group in groups))
         for row in ordered.to_dict("records")
     ]
     return Table("ledger", "Ledger", ("field", "kind", "differs", *groups), tuple(rows), "", numeric=False)

@@ -31,11 +31,12 @@ def comparison_text(comparison: Comparison, width: int = WIDEST) -> str:
 
 def ledger_sentences(comparison: Comparison) -> dict[str, list[str]]:
     """The sentences of the ledger by their headings; headings without sentences are left out."""
+    frame = comparison.ledger_of_groups
     told = {
-        "What makes the comparison unfair": unfairness(comparison.ledger),
-        "What the methods cost": costs(comparison.ledger),
-        "Settings that differ within a method": own_settings(comparison.ledger),
-        "What is repeated": repetitions(comparison.ledger),
+        "What makes the comparison unfair": unfairness(frame),
+        "What the methods cost": costs(frame),
+        "Settings that differ within a method": own_settings(frame),
+        "What is repeated": repetitions(frame),
     }
     return {heading: sentences for heading, sentences in told.items() if sentences}
 

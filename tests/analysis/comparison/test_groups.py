@@ -131,7 +131,7 @@ def test_groups_are_named_by_what_tells_them_apart() -> None:
     small = replace(SOFT, quantizer=replace(SOFT.quantizer, codebook_size=8))
     slow = replace(SOFT, learning_rate=0.5)
     names = [group.name for group in grouped([measured(r, 0, noise(0)) for r in (SOFT, small, GRID)]).groups]
-    assert names == ["lgq, K = 16", "lgq, K = 8", "fsq"]
+    assert names == ["lgq, K = 8", "lgq, K = 16", "fsq"]
     names = [group.name for group in grouped([measured(r, 0, noise(0)) for r in (SOFT, slow)]).groups]
     assert names == [f"lgq, K = 16 ({r.recipe_hash[:6]})" for r in (SOFT, slow)]
     named = [measured(SOFT, 0, noise(0), label="ours"), measured(slow, 0, noise(0), label="slow")]

@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from lgq_explore.analysis.comparison import Recorded, costs, ledger, own_settings, repetitions, unfairness
+from lgq_explore.analysis.comparison import Recorded, by_groups, costs, ledger, own_settings, repetitions, unfairness
 from lgq_explore.errors import InputError
-from lgq_explore.frames.comparison import CONDITION, OWN
+from lgq_explore.frames.comparison import CONDITION, LEDGER_FIELDS, OWN
 from lgq_explore.quantizers import VQConfig
 from lgq_explore.runs.config import TrainConfig, config_to_json
 from lgq_explore.runs.evaluate import METRICS
@@ -90,6 +90,18 @@ def test_a_run_beside_itself_has_no_difference_at_all(folder: Path) -> None:
     frame = ledger({"a": open_run(folder / "a"), "again": open_run(folder / "a")})
     assert not frame["differs"].any()
     assert unfairness(frame) == costs(frame) == own_settings(frame) == repetitions(frame) == []
+
+
+def test_groups_have_the_values_of_their_runs_each_once(folder: Path) -> None:
+    frame = ledger(opened(folder, "a", "b", "grid"))
+    grouped = by_groups(frame, {"soft": ["a", "b"], "grid": ["grid"]})
+    assert grouped.columns.tolist() == [*LEDGER_FIELDS, "soft", "grid"]
+    assert grouped["differs"].tolist() == frame["differs"].tolist()
+    rows = grouped.set_index("field")
+    assert (rows.loc["seed", "soft"], rows.loc["method", "soft"], rows.loc["method", "grid"]) == ("0, 1", "lgq", "fsq")
+    assert repetitions(by_groups(frame.drop(columns="grid"), {"soft": ["a", "b"]})) == ["Seed: 0, 1 for each."]
+    with pytest.raises(InputError, match="a group is named 'kind'"):
+        by_groups(frame, {"kind": ["a"]})
 
 
 def test_settings_of_other_methods_are_their_own_and_not_unfair(folder: Path) -> None:
@@ -222,7 +234,7 @@ def test_codebooks_in_buffers_count_as_what_they_are(tmp_path: Path) -> None:
 
 def test_many_runs_are_counted_and_names_are_printable(folder: Path) -> None:
     runs = {f"run {number}": open_run(folder / "a") for number in range(5)} | {"<b>\x1b": open_run(folder / "b")}
-    assert repetitions(ledger(runs)) == [r"Seed: 0 for 5 runs; 1 for <b>\x1b."]
+    assert repetitions(ledger(runs)) == [r"Seed: 0 for 5 of them; 1 for <b>\x1b."]
 
 
 def test_no_runs_and_a_name_of_a_column_are_refused(folder: Path) -> None:

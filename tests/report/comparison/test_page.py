@@ -149,8 +149,8 @@ def test_sections_have_what_they_are_for(page: Reader, comparison: Comparison, p
     (lede,) = (element.text for element in page.all("p") if element.attributes.get("class") == "lede")
     assert f"{SCRIPT} (2 seeds)" in lede
     assert "measured on 12 held-out photographs (12 crops)" in lede
-    assert "an interval takes 5 seeds and 8 photographs" in lede
-    assert "This is no fair comparison: tuning trials differs between the runs" in lede
+    assert "an interval takes 5 seeds and 8 photographs" in sections["found"]
+    assert "This is no fair comparison: tuning trials differs between the runs" in sections["found"]
     assert "Tuning trials: 1 for" in sections["ledger"]
     assert all(each.figure is not None for each in parts.figures[:3]), [each.why for each in parts.figures]
     few = parts.figures[4]
