@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from lgq_explore.bench.results import today
-from lgq_explore.bench.training import METHODS, StepWatch, clock, training_images
+from lgq_explore.bench.training import METHODS, PEAKS, StepWatch, clock, training_images
 from lgq_explore.errors import InputError
 from lgq_explore.images.opening import open_source
 from lgq_explore.images.source import Source
@@ -118,8 +118,7 @@ def _recipes(name: str, job: Job) -> Iterator[TrainConfig]:
 
 def _measured(name: str, recipe: TrainConfig, device: torch.device) -> dict[str, Any]:
     source = open_source(recipe.data, recipe.image_size, seed=recipe.seed)
-    watch = StepWatch(recipe, source, recipe.log_steps, recipe.log_steps * INTERVALS)
-    _forget_peak(device)
+    watch = StepWatch(recipe, source, recipe.log_steps, recipe.log_steps * INTERVALS, PEAKS[device.type]())
     with tempfile.TemporaryDirectory(prefix="lgq-explore-bench-") as folder:
         try:
             train(
@@ -132,11 +131,10 @@ def _measured(name: str, recipe: TrainConfig, device: torch.device) -> dict[str,
             )
         except InputError as error:  # it does not fit into memory
             return _row(name, recipe, None, str(error).splitlines()[0])
-    peak = torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else None
     tokenizer = build_tokenizer(recipe.backbone, recipe.quantizer, recipe.seed).to(device)
     parts = seconds_by_part(tokenizer, recipe, training_images(source, recipe, 0, device))
     batch_seconds = _batch_seconds(source, recipe, device)
-    return _row(name, recipe, watch, None, batch_seconds=batch_seconds, megabytes=peak, parts=parts)
+    return _row(name, recipe, watch, None, batch_seconds=batch_seconds, megabytes=watch.megabytes, parts=parts)
 
 
 def _batch_seconds(source: Source, recipe: TrainConfig, device: torch.device) -> float:
@@ -223,9 +221,3 @@ def _initializations(job: Job) -> Iterator[dict[str, Any]]:
                 "milliseconds": cost.milliseconds,
                 "median_milliseconds": cost.median,
             }
-
-
-def _forget_peak(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats(device)

@@ -93,15 +93,16 @@ def _summaries(folder: Path) -> dict[str, Mapping[str, Any]]:
 def _recorded(summary: Mapping[str, Any]) -> Recorded:
     tuning = summary.get("tuning")
     trials = len(tuning.get("trials", ())) if isinstance(tuning, Mapping) else 0
-    method = summary.get("method")
+    method, cost = summary.get("method"), summary.get("cost")
+    costs = cost if isinstance(cost, Mapping) else {}
     return Recorded(
         method=method if isinstance(method, str) else "",
         trials=trials,
-        seconds=_number(summary, "seconds"),
-        energy=_number(summary, "energy_joules"),
+        cpu_seconds=_number(costs, "training_cpu_seconds"),
+        energy=_number(costs, "energy_joules"),
     )
 
 
-def _number(summary: Mapping[str, Any], name: str) -> float | None:
-    value = summary.get(name)
+def _number(costs: Mapping[str, Any], name: str) -> float | None:
+    value = costs.get(name)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

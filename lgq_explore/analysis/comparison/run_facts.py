@@ -57,12 +57,12 @@ _KINDS = {
 class Recorded:
     """What a sweep has noted of a run: the name of its method there, and how many settings of it were tried.
 
-    seconds: of its processes. energy: joules. None for what was not noted.
+    cpu_seconds: of its training. energy: joules. None for what was not noted.
     """
 
     method: str = ""
     trials: int | None = None
-    seconds: float | None = None
+    cpu_seconds: float | None = None
     energy: float | None = None
 
 
@@ -187,7 +187,8 @@ def _costs(run: Run, recorded: Recorded) -> dict[str, Fact]:
     trials = UNKNOWN if recorded.trials is None else f"{recorded.trials:,d}"
     return {
         "tuning trials": Fact(CONDITION, trials),
-        "training, seconds": _measured(recorded.seconds or _seconds(run)),
+        "training, seconds by the clock": _measured(_seconds(run)),
+        "training, seconds of CPU time": _measured(recorded.cpu_seconds),
         "energy, joules": _measured(recorded.energy),
     }
 
