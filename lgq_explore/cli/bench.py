@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, printable
 from ..progress import tell
-from .options import add_codebook_size, add_device, add_json, add_recipe, codebook_size, recipe, some_path
+from .options import (
+    add_codebook_size,
+    add_device,
+    add_json,
+    add_recipe,
+    add_without,
+    codebook_size,
+    recipe,
+    some_path,
+)
 from .streams import say
 
 if TYPE_CHECKING:
@@ -54,7 +63,7 @@ def _add_bench_quantizers(benches: Any) -> None:
     parser.add_argument(
         "--runs", type=some_path, metavar="DIR", help="keep the runs there; the same again continues (default: no runs)"
     )
-    parser.add_argument("--without", nargs="+", default=[], metavar="METRIC", help="lpips, fd: slow ones to leave out")
+    add_without(parser)
     add_recipe(parser)
     add_device(parser)
     _add_results(parser)
@@ -64,11 +73,9 @@ def _add_bench_quantizers(benches: Any) -> None:
 def _bench_quantizers(options: argparse.Namespace) -> int:
     from ..bench.quantizers import compare_quantizers, markdown_table, require_each_once
     from ..bench.results import results_folder
-    from ..metrics.pictures import require_slow
 
     repeats = _repeats(options)
     _require_unset(options, REPEATED)
-    require_slow(options.without)
     recipes = _of_all_sizes(options)
     require_each_once(recipes)
     results_folder(options.results)

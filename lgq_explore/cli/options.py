@@ -53,6 +53,16 @@ def add_codebook_size(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--codebook-size", type=codebook_size, metavar="K", help="codes; the nearest product for grids")
 
 
+def add_without(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        choices=("lpips", "fd"),
+        help="leave out what takes most of the time; may be given twice",
+    )
+
+
 def add_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",

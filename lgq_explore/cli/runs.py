@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import printable
 from ..progress import tell
-from .options import add_data, add_device, add_json, add_run, file_path, some_path
+from .options import add_data, add_device, add_json, add_run, add_without, file_path, some_path
 from .streams import say
 
 if TYPE_CHECKING:
@@ -27,13 +27,7 @@ def add_evaluate(commands: Any) -> None:
         metavar="NAME",
         help="inception, efficientnet-lite0, or auto (default): inception where its weights are at hand",
     )
-    parser.add_argument(
-        "--without",
-        action="append",
-        default=[],
-        choices=("lpips", "fd"),
-        help="leave out what takes most of the time; may be given twice",
-    )
+    add_without(parser)
     parser.add_argument(
         "--metrics",
         nargs="+",

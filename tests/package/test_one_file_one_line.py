@@ -20,7 +20,7 @@ import lgq_explore
 
 PACKAGE = Path(lgq_explore.__file__).parent
 PLANTED_METHOD = Path(__file__).parents[1] / "planted_methods" / "cosine.py"
-QUICK = ("--without", "fd", "lpips")
+QUICK = ("--without", "fd", "--without", "lpips")
 TINY = (
     "--device",
     "cpu",
