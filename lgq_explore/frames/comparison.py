@@ -103,13 +103,14 @@ OVER_SEEDS = Columns(
     },
 )
 
-CONDITION, COST, OWN, REPEATED, RECORDED = "condition", "cost", "the method's own", "repetition", "record"
+CONDITION, COST, OWN, TUNED = "condition", "cost", "the method's own", "tuned"
+REPEATED, RECORDED = "repetition", "record"
 """Kinds of fields of a ledger: what has to be equal for a fair comparison; what a method takes; settings of methods;
 what is repeated on purpose; and what changes no weight."""
 
 LEDGER_FIELDS = {
     "field": (TEXT, "what is compared, in words"),
-    "kind": (TEXT, "CONDITION, COST, OWN, REPEATED or RECORDED"),
+    "kind": (TEXT, "CONDITION, COST, OWN, TUNED, REPEATED or RECORDED"),
     "differs": (TRUTH, "whether it is not the same for all runs"),
 }
 

@@ -91,33 +91,48 @@ class Sweep:
     ) -> TrainConfig:
         """The recipe of a cell: the common one, then the method's settings, then those of the trial.
 
-        Raises InputError, which begins with the method, for a field or value that it can't have, and for a codebook
-        size that the method can't have.
+        Raises InputError, which begins with the table of the file that is wrong, for a field or value that the method
+        can't have, and for a codebook size that it can't have.
         """
         try:
             recipe = self._recipe(method, codebook_size, trial)
-            require_objectives(recipe)
         except InputError as error:
-            raise InputError(f"methods.{method.name}: {error}") from error
+            raise InputError(f"{self._where_wrong(method, codebook_size)}: {error}") from error
         return replace(recipe, seed=seed, rounding_replicate=rounding_replicate)
+
+    def _where_wrong(self, method: Method, codebook_size: int) -> str:
+        """The first table of the file, from the most common settings on, with which there is no recipe."""
+        plain = replace(method, settings={})
+        parts = {
+            f"methods.{method.name}": (replace(self, settings={}), plain),
+            "set": (self, plain),
+            f"methods.{method.name}.set": (self, method),
+        }
+        for table, (sweep, of_method) in parts.items():
+            try:
+                sweep._recipe(of_method, codebook_size, {})
+            except InputError:
+                return table
+        return f"trials of methods.{method.name}"
 
     def _recipe(self, method: Method, codebook_size: int, trial: Settings) -> TrainConfig:
         size = codebook_size or None
         recipe = with_quantizer(self.base, method.quantizer, size)
-        _require_size(recipe, codebook_size, "")
+        _require_size(recipe, codebook_size, "the nearest that it can have is {}")
         values: Mapping[str, Any] = config_to_json(recipe)
         for path, value in {**self.settings, **method.settings, **trial}.items():
             values = override(values, f"{path}={json.dumps(value)}")
         recipe = config_from_json(values)
-        _require_size(recipe, codebook_size, " by its settings")
+        _require_size(recipe, codebook_size, "by its settings it has {}")
+        require_objectives(recipe)
         return recipe
 
 
-def _require_size(recipe: TrainConfig, codebook_size: int, why: str) -> None:
+def _require_size(recipe: TrainConfig, codebook_size: int, told: str) -> None:
     got = recipe.quantizer.size
     if got != codebook_size:
         raise InputError(
-            f"{recipe.quantizer.method} can't have {codebook_size} codes: it has {got}{why}.\n"
+            f"{recipe.quantizer.method} can't have {codebook_size} codes: {told.format(got)}.\n"
             f"Give the method codebook_sizes of its own, such as [{got}], or other ones to all."
         )
 

@@ -14,6 +14,7 @@ KEY begins with the hash of the recipe, see `cells.key_of`.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from filelock import FileLock, Timeout
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import whole_file
 from lgq_explore.runs.config import read_json
+from lgq_explore.runs.outputs import require_folder_to_make
 
 FORMAT = 1
 """Of summaries; increased if a new version writes other keys for what was there before."""
@@ -78,6 +80,15 @@ class SweepFolder:
         content = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
         with self.writing(), whole_file(self.summaries / f"{key}.json") as target:
             target.write(f"{content}\n".encode())
+
+    def require_usable(self) -> None:
+        """Raise InputError unless the folder is one that can be written, or can be made; nothing is written."""
+        if not self.path.exists():
+            require_folder_to_make(self.path)
+        elif not self.path.is_dir():
+            raise InputError(f"{printable(self.path)} is a file: give a folder for the sweep (--out DIR)")
+        elif not os.access(self.path, os.W_OK):
+            raise InputError(f"{printable(self.path)} can't be written: give another folder (--out DIR)")
 
     def make(self, file: bytes) -> None:
         """Make the folder, with a copy of the sweep's file. Raises InputError if it can't be written."""

@@ -13,7 +13,6 @@ from lgq_explore.files import given_path_from_home
 from lgq_explore.folders import data_directory
 from lgq_explore.images.opening import open_source
 from lgq_explore.runs.config import TrainConfig
-from lgq_explore.runs.outputs import require_folder_to_make
 from lgq_explore.training.machine import require_trainable
 
 from .cells import FINAL, Cell, cells_of, key_of
@@ -101,8 +100,7 @@ class Plan:
         for recipe in {_at_one_seed(recipe).recipe_hash: recipe for _, recipe in recipes}.values():
             require_trainable(recipe, device_named(device))
         fingerprint = self.fingerprint(recipes[0][1])
-        if not self.folder.path.exists():
-            require_folder_to_make(self.folder.path)
+        self.folder.require_usable()
         self._require_same_protocol(fingerprint)
         return fingerprint
 

@@ -101,10 +101,14 @@ def test_a_wrong_value_is_named_with_its_remedy(tmp_path: Path, before: str, aft
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        ("[16, 64]", "[16, 1024]", r"methods.fsq: fsq can't have 1024 codes: it has 1000\.\nGive the method"),
-        ("steps = 4", "stepps = 4", r"methods.lgq: unknown field 'stepps' \(did you mean steps"),
-        ("steps = 4", "steps = -4", "methods.lgq: steps is -4: it must be at least 1"),
-        ("[1e-3, 1e-9]", "[1e-3, -1.0]", "methods.lgq: learning_rate is -1.0: it must be above 0"),
+        (
+            "[16, 64]",
+            "[16, 1024]",
+            r"methods.fsq: fsq can't have 1024 codes: the nearest that it can have is 1000\.\nGive the method",
+        ),
+        ("steps = 4", "stepps = 4", r"set: unknown field 'stepps' \(did you mean steps"),
+        ("steps = 4", "steps = -4", "set: steps is -4: it must be at least 1"),
+        ("[1e-3, 1e-9]", "[1e-3, -1.0]", "trials of methods.lgq: learning_rate is -1.0: it must be above 0"),
         ("[methods.lgq]", "[methods.lgq]\nset.image_size = 32", "image_size is .*: methods are compared on the same"),
         ("validation = 0.2, ", "", "fake has no validation pictures: give them a share"),
         ('data = "fake"', 'data = "folder:/no/such"', "there is no folder /no/such"),

@@ -10,7 +10,7 @@ from .curves import curve_differences
 from .disagreement import disagreement
 from .given import GivenRuns, given_runs
 from .group_numbers import group_differences, group_numbers
-from .ledger import by_groups, costs, ledger, own_settings, repetitions, unfairness
+from .ledger import by_groups, costs, ledger, own_settings, repetitions, tuned, unfairness
 from .phases import gan_phases, unequal_phases
 from .pruning import pruning
 from .run_facts import Recorded
@@ -41,6 +41,7 @@ __all__ = [
     "pruning",
     "repetitions",
     "runs_in",
+    "tuned",
     "unequal_phases",
     "unfairness",
 ]

@@ -92,12 +92,13 @@ def _summaries(folder: Path) -> dict[str, Mapping[str, Any]]:
 
 def _recorded(summary: Mapping[str, Any]) -> Recorded:
     tuning = summary.get("tuning")
-    trials = len(tuning.get("trials", ())) if isinstance(tuning, Mapping) else 0
+    trials = tuning.get("trials", ()) if isinstance(tuning, Mapping) else ()
     method, cost = summary.get("method"), summary.get("cost")
     costs = cost if isinstance(cost, Mapping) else {}
     return Recorded(
         method=method if isinstance(method, str) else "",
-        trials=trials,
+        trials=len(trials),
+        tuned=frozenset(path for trial in trials for path in trial.get("settings") or ()),
         cpu_seconds=_number(costs, "training_cpu_seconds"),
         energy=_number(costs, "energy_joules"),
     )

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from lgq_explore.errors import InputError, printable
-from lgq_explore.frames.comparison import CONDITION, COST, LEDGER_FIELDS, OWN, REPEATED, ledger_columns
+from lgq_explore.frames.comparison import CONDITION, COST, LEDGER_FIELDS, OWN, REPEATED, TUNED, ledger_columns
 from lgq_explore.runs.run import Run
 
 from .phases import named
@@ -95,6 +95,11 @@ def own_settings(ledger: pd.DataFrame) -> list[str]:
     return told
 
 
+def tuned(ledger: pd.DataFrame) -> list[str]:
+    """A sentence on each field that trials have chosen for each method. Raises InputError, as `unfairness` does."""
+    return _told(ledger, TUNED)
+
+
 def repetitions(ledger: pd.DataFrame) -> list[str]:
     """A sentence on each field that is repeated on purpose (seeds). Raises InputError, as `unfairness` does."""
     return _told(ledger, REPEATED)
@@ -106,7 +111,7 @@ def _each_once(values: pd.Series) -> str:
 
 def _row(field: str, facts: Mapping[str, Fact | None]) -> dict[str, object]:
     known = [fact for fact in facts.values() if fact is not None]
-    # A loss is a method's own where each method that has it brings it.
+    # A loss is a method's own where each method that has it brings it; a field is tuned where it was for every run.
     kind = CONDITION if any(fact.kind == CONDITION for fact in known) else known[0].kind
     values = {run: NONE if fact is None else fact.value for run, fact in facts.items()}
     return {"field": field, "kind": kind, "differs": _differ(known, list(values.values())), **values}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from lgq_explore.frames.comparison import CONDITION, COST, OWN, RECORDED, REPEATED
+from lgq_explore.frames.comparison import CONDITION, COST, OWN, RECORDED, REPEATED, TUNED
 from lgq_explore.models import BackboneConfig, build_tokenizer
 from lgq_explore.quantizers import QuantizerConfig
 from lgq_explore.runs.config import TrainConfig, config_to_json
@@ -57,11 +57,13 @@ _KINDS = {
 class Recorded:
     """What a sweep has noted of a run: the name of its method there, and how many settings of it were tried.
 
+    tuned: the paths of the recipe's fields that these trials differed in.
     cpu_seconds: of its training. energy: joules. None for what was not noted.
     """
 
     method: str = ""
     trials: int | None = None
+    tuned: frozenset[str] = frozenset()
     cpu_seconds: float | None = None
     energy: float | None = None
 
@@ -84,7 +86,7 @@ def run_facts(run: Run, recorded: Recorded | None = None) -> dict[str, Fact]:
     finished = run.finished_steps
     return (
         _training(run.config, finished)
-        | dict(_recipe(run.config))
+        | dict(_recipe(run.config, (recorded or Recorded()).tuned))
         | _size(run.config.backbone, run.config.quantizer)
         | _circumstances(run)
         | _evaluation(kept_metrics(run), finished)
@@ -106,13 +108,13 @@ def _training(config: TrainConfig, finished: int) -> dict[str, Fact]:
     }
 
 
-def _recipe(config: TrainConfig) -> Iterator[tuple[str, Fact]]:
+def _recipe(config: TrainConfig, tuned: frozenset[str]) -> Iterator[tuple[str, Fact]]:
     """Every field of the recipe, so that none can differ unseen."""
     own_losses = config.quantizer.default_loss_weights
     for path, value in _flat(config_to_json(config)):
         name, _, inner = path.partition(".")
         is_own = name == "quantizer" or (name == "loss_weights" and inner in own_losses)
-        kind = OWN if is_own else _KINDS.get(name, CONDITION)
+        kind = TUNED if path in tuned else OWN if is_own else _KINDS.get(name, CONDITION)
         text = "the method's own" if path == "decoder_finish" and value is None else _text(value)
         yield WORDS.get(path, path), Fact(kind, text)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from lgq_explore.analysis.comparison import unfairness
+from lgq_explore.analysis.comparison import tuned, unfairness
 from lgq_explore.analysis.comparison.compare import Comparison
 from lgq_explore.errors import printable
 from lgq_explore.statistics import MIN_PHOTOGRAPHS, MIN_SEEDS
@@ -103,8 +103,9 @@ def _how_sure(comparison: Comparison) -> Iterator[str]:
     if min(seeds) < MIN_SEEDS or photographs < MIN_PHOTOGRAPHS:
         few = [counted(min(seeds), "seed")] if min(seeds) < MIN_SEEDS else []
         few += [counted(photographs, "photograph")] if photographs < MIN_PHOTOGRAPHS else []
+        which = "These" if max(seeds) < MIN_SEEDS or photographs < MIN_PHOTOGRAPHS else "Some of these"
         yield (
-            f"Some of these numbers are points without intervals, since {_listed(few)} can't say how far other ones "
+            f"{which} numbers are points without intervals, since {_listed(few)} can't say how far other ones "
             f"would be: an interval takes {MIN_SEEDS} seeds and {MIN_PHOTOGRAPHS} photographs. "
             "Differences of points may turn round with other seeds."
         )
@@ -115,7 +116,10 @@ def _how_sure(comparison: Comparison) -> Iterator[str]:
 def _fairness(comparison: Comparison) -> Iterator[str]:
     unfair = unfairness(comparison.ledger_of_groups)
     if not unfair:
-        yield "Besides the methods and their settings, no condition differs between the runs."
+        what = "the methods and their settings"
+        if tuned(comparison.ledger):
+            what = "the methods, their settings and what as many trials have chosen for each"
+        yield f"Besides {what}, no condition differs between the runs."
         return
     fields = [sentence.partition(":")[0] for sentence in unfair]
     named = _listed([field[0].lower() + field[1:] for field in fields[:3]])

@@ -33,6 +33,7 @@
       byId("before").disabled = !item.previousElementSibling;
       byId("after").disabled = !item.nextElementSibling;
       if (!dialog.open) { dialog.showModal(); }
+      dialog.scrollTop = 0; // the button that has the focus is below the pictures
     };
     const move = (item) => { if (item) { show(item); } };
     list.addEventListener("click", (event) => {

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from lgq_explore import __version__
-from lgq_explore.analysis.comparison import costs, own_settings, repetitions, unfairness
+from lgq_explore.analysis.comparison import costs, own_settings, repetitions, tuned, unfairness
 from lgq_explore.analysis.comparison.compare import Comparison
 from lgq_explore.errors import printable
 
@@ -34,6 +34,7 @@ def ledger_sentences(comparison: Comparison) -> dict[str, list[str]]:
     frame = comparison.ledger_of_groups
     told = {
         "What makes the comparison unfair": unfairness(frame),
+        "What trials have chosen for each method": tuned(frame),
         "What the methods cost": costs(frame),
         "Settings that differ within a method": own_settings(frame),
         "What is repeated": repetitions(frame),
@@ -45,7 +46,7 @@ def comparison_json(comparison: Comparison, sweeps: Mapping[str, str] | None = N
     """The comparison as JSON values.
 
     found: sentences. groups: an object each, with its runs and numbers. differences, curves, ledger: an object a row.
-    unfair, costs, own_settings, repetitions: sentences of the ledger. sweeps: content of files by their paths.
+    unfair, tuned, costs, own_settings, repetitions: sentences of the ledger. sweeps: content of files by their paths.
     """
     grouped, frame = comparison.grouped, comparison.ledger
     return {
@@ -67,6 +68,7 @@ def comparison_json(comparison: Comparison, sweeps: Mapping[str, str] | None = N
         "differences": _rows(comparison.differences),
         "curves": _rows(comparison.curves),
         "unfair": unfairness(frame),
+        "tuned": tuned(frame),
         "costs": costs(frame),
         "own_settings": own_settings(frame),
         "repetitions": repetitions(frame),

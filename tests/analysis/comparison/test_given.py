@@ -35,7 +35,7 @@ def sweep(trained: Path, tmp_path: Path) -> Path:
         "soft": {
             "kind": "final",
             "method": "ours",
-            "tuning": {"trials": [{}, {}]},
+            "tuning": {"trials": [{"settings": {"learning_rate": 0.1}}, {}]},
             "cost": {"training_cpu_seconds": 9},
         },
         "grid": {"kind": "final", "method": "theirs", "tuning": {"trials": [{}]}},
@@ -56,7 +56,9 @@ def test_runs_and_folders_may_be_mixed(trained: Path) -> None:
 def test_a_sweep_gives_its_final_runs_and_what_it_noted(sweep: Path) -> None:
     given = given_runs([sweep])
     assert [run.name for run in given.runs] == ["grid", "soft"]
-    assert given.recorded[sweep / "runs" / "soft"] == Recorded(method="ours", trials=2, cpu_seconds=9.0)
+    assert given.recorded[sweep / "runs" / "soft"] == Recorded(
+        method="ours", trials=2, tuned=frozenset({"learning_rate"}), cpu_seconds=9.0
+    )
     assert given.sweeps == {str(sweep / "sweep.toml"): 'methods = ["ours", "theirs"]\n'}
     noted = {name: given.recorded[run.path] for name, run in names_of(given.runs).items()}
     comparison = compare(given.runs, crops=4, recorded=noted)

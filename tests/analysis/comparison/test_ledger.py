@@ -12,7 +12,16 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from lgq_explore.analysis.comparison import Recorded, by_groups, costs, ledger, own_settings, repetitions, unfairness
+from lgq_explore.analysis.comparison import (
+    Recorded,
+    by_groups,
+    costs,
+    ledger,
+    own_settings,
+    repetitions,
+    tuned,
+    unfairness,
+)
 from lgq_explore.errors import InputError
 from lgq_explore.frames.comparison import CONDITION, LEDGER_FIELDS, OWN
 from lgq_explore.quantizers import VQConfig
@@ -228,6 +237,15 @@ def test_what_a_sweep_noted_is_compared(folder: Path) -> None:
         "Energy, joules: 100 for a; 300 for b.",
     ]
     assert unfairness(ledger(runs, {"a": Recorded(trials=4)})) == ["Tuning trials: 4 for a; not recorded for b."]
+
+
+def test_what_trials_have_chosen_is_not_unfair(folder: Path) -> None:
+    rewrite(folder / "b", unchanged, replace(SOFT, seed=1, learning_rate=0.5))
+    runs = opened(folder, "a", "b")
+    noted = {name: Recorded(trials=2, tuned=frozenset({"learning_rate"})) for name in runs}
+    told = f"Learning rate: {SOFT.learning_rate:g} for a; 0.5 for b."
+    assert (told in unfairness(ledger(runs, noted)), tuned(ledger(runs, noted))) == (False, [told])
+    assert told in unfairness(ledger(runs, noted | {"b": Recorded(trials=2)}))
 
 
 def test_codebooks_in_buffers_count_as_what_they_are(tmp_path: Path) -> None:
