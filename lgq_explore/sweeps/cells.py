@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from typing import Any
 
 from lgq_explore.runs.config import TrainConfig
 
-from .description import NO_CODES, Method, Sweep
+from .description import NO_CODES, Method, Settings, Sweep
 
 TRIAL, FINAL = "trial", "final"
 
@@ -29,8 +30,18 @@ class Cell:
     def __str__(self) -> str:
         size = f", K = {self.codebook_size}" if self.codebook_size != NO_CODES else ""
         replicate = f", rounding {self.rounding_replicate}" if self.rounding_replicate else ""
-        trial = "" if self.trial is None else f", trial {self.trial}"
+        trial = "" if self.trial is None else f", trial {self.trial} ({in_words(self.settings)})"
         return f"{self.method.name}{size}{trial}, seed {self.seed}{replicate}"
+
+    @property
+    def settings(self) -> Settings:
+        """Those that a trial tries; of a final cell none."""
+        return {} if self.trial is None else self.method.trials[self.trial]
+
+
+def in_words(settings: Settings) -> str:
+    """Settings as the file writes them: `learning_rate = 0.001`."""
+    return ", ".join(f"{path} = {json.dumps(value)}" for path, value in settings.items())
 
 
 def cells_of(sweep: Sweep) -> list[Cell]:

@@ -34,7 +34,7 @@ def forecast(plan: Plan, workers: Workers, *, keep: bool) -> str:
             _table(kinds, plan, costs, seconds),
             f"{count(len(left), 'cell')} to train: {duration(rest)} of training; with "
             f"{count(workers.jobs, 'job')} of {count(workers.threads, 'thread')} each, some {duration(by_job)}. "
-            "Evaluation comes on top.",
+            "Starting each cell (some 10 s) and evaluating it come on top.",
         ]
     )
 

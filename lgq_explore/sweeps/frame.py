@@ -12,7 +12,7 @@ import pandas as pd
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import given_path_from_home
 
-from .cells import Cell, described
+from .cells import Cell, described, in_words
 from .folder import SweepFolder
 from .plan import Plan
 from .tuning import TrialsMissing
@@ -29,9 +29,9 @@ def frame(folder: str | os.PathLike[str]) -> pd.DataFrame:
     """One row per cell of a sweep, in their order, at any time of it.
 
     Columns: `cell` (its number), `state` (done, running, failed or waiting), what it is (`kind`, `method`,
-    `quantizer`, `codebook_size`, `seed`, `rounding_replicate`, `trial`), `recipe_hash` and `run` (missing while its
-    trials are not done), and the numbers of `evaluate`, nested ones with dots: of validation photographs for trials,
-    of held-out ones for final cells.
+    `quantizer`, `codebook_size`, `seed`, `rounding_replicate`, `trial`), `settings` (those that the trial tries, or
+    that trials have chosen), `recipe_hash` and `run` (missing while its trials are not done), and the numbers of
+    `evaluate`, nested ones with dots: of validation photographs for trials, of held-out ones for final cells.
 
     Raises InputError for a folder that holds no sweep.
     """
@@ -75,13 +75,16 @@ def state_of(plan: Plan, cell: Cell) -> str:
 def _row(plan: Plan, cell: Cell) -> dict[str, Any]:
     row: dict[str, Any] = {"state": state_of(plan, cell), **described(cell)}
     try:
-        key = plan.decided(cell).key
+        decided = plan.decided(cell)
     except (TrialsMissing, InputError):
-        return {**row, "recipe_hash": None, "run": None}
+        return {**row, "settings": in_words(cell.settings), "recipe_hash": None, "run": None}
+    key, chosen = decided.key, decided.chosen
+    settings = cell.settings if chosen is None else chosen["trials"][chosen["chosen"]]["settings"]
     summary = plan.folder.summary(key)
     numbers = {} if summary is None else dict(_flat(summary["numbers"]))
     measured = {name: value for name, value in numbers.items() if name not in row}
-    return {**row, "recipe_hash": key.partition("-")[0], "run": key, **measured}
+    names = {"settings": in_words(settings), "recipe_hash": key.partition("-")[0], "run": key}
+    return {**row, **names, **measured}
 
 
 def _flat(values: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:

@@ -126,6 +126,11 @@ def test_the_frame_has_a_row_for_each_cell(swept: Plan) -> None:
     assert list(table["cell"]) == list(range(7))
     assert set(table["state"]) == {"done"}
     assert table["psnr_db"].notna().all()
+    assert table["settings"].tolist()[:2] == ["learning_rate = 0.001", "learning_rate = 0.001"]
+    of_final = table[table["kind"] == "final"].set_index("method")["settings"]
+    assert set(of_final[["lgq", "fsq"]]) <= {"learning_rate = 0.001", "learning_rate = 1e-09"}
+    assert of_final["none"] == ""
+    assert str(swept.cells[0]) == "lgq, K = 16, trial 0 (learning_rate = 0.001), seed 1"
     assert set(photographs(swept.folder.path)["method"]) == {"lgq", "fsq", "none"}
     assert len(photographs(swept.folder.path)) == 3 * 5
 
