@@ -6,7 +6,6 @@ Every method is fitted to mixtures in the plane, where the true distortion is kn
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from lgq_explore.analysis.audit.pictures import PARTS
 from lgq_explore.analysis.geometry import kmeans_codebooks
 from lgq_explore.analysis.toys import ToySetting
 from lgq_explore.errors import InputError
+from lgq_explore.frames import json_rows
 from lgq_explore.metrics.feature_networks import EfficientNetLite0Features, if_available
 from lgq_explore.quantizers import methods_with_codes
 from lgq_explore.runs.config import TrainConfig
@@ -107,7 +107,7 @@ def audit_metrics(
             "photographs": measured.photographs,
             "without": measured.why,
         },
-        "results": [_as_json(row) for frame in audits for row in frame.to_dict("records")],
+        "results": [row for frame in audits for row in json_rows(frame)],
     }
 
 
@@ -138,11 +138,6 @@ class _Pictures:
         if self._images is None or not (self._images[0] == images).all():
             self._images = images, picture_features(self._network, images)
         return PictureFeatures(self._images[1], picture_features(self._network, seen.encoding.reconstructions))
-
-
-def _as_json(row: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON has no NaN and no infinity: neither is a number that was measured."""
-    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
 
 
 def shown(measured: Mapping[str, Any]) -> pd.DataFrame:

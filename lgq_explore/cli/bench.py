@@ -101,7 +101,7 @@ def _bench_objectives(options: argparse.Namespace) -> int:
     from ..bench.results import results_folder
 
     repeats = _repeats(options)
-    recipes = _compared(options, _methods(options.quantizers), REPEATED)
+    recipes = _compared(options, options.quantizers, REPEATED)
     results_folder(options.results)
     return _report_benchmark(
         options, compare_objectives(recipes, repeats, options.runs, options.device), markdown_table
@@ -159,7 +159,7 @@ def _repeated(seeds: int) -> int:
 def _compared(options: argparse.Namespace, names: Iterable[str], decided: Mapping[str, str]) -> list[TrainConfig]:
     """The recipe of each method. Raises InputError if --set gives a field of `decided`."""
     _require_unset(options, decided)
-    return [recipe(options, name, options.codebook_size) for name in names]
+    return [recipe(options, name, options.codebook_size) for name in _methods(names)]
 
 
 def _of_all_sizes(options: argparse.Namespace) -> list[TrainConfig]:
@@ -171,7 +171,7 @@ def _of_all_sizes(options: argparse.Namespace) -> list[TrainConfig]:
     return recipes
 
 
-def _methods(names: Sequence[str]) -> Iterable[str]:
+def _methods(names: Iterable[str]) -> Iterable[str]:
     """The names; those of all methods for `all`."""
     from ..quantizers import QUANTIZERS
 

@@ -4,5 +4,17 @@ from __future__ import annotations
 
 from . import audit, comparison, geometry, health, pictures, temperature, toys, usage
 from .columns import Columns
+from .json_rows import json_rows
 
-__all__ = ["Columns", "audit", "comparison", "geometry", "health", "pictures", "temperature", "toys", "usage"]
+__all__ = [
+    "Columns",
+    "audit",
+    "comparison",
+    "geometry",
+    "health",
+    "json_rows",
+    "pictures",
+    "temperature",
+    "toys",
+    "usage",
+]

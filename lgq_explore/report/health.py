@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from typing import Any
 
 import pandas as pd
 
 from lgq_explore.analysis.health.verdicts import advised_command, worst_state
+from lgq_explore.frames import json_rows
 from lgq_explore.runs.run import Run
 
 WIDEST = 100
@@ -44,9 +44,7 @@ def health_json(run: Run, verdicts: pd.DataFrame) -> dict[str, Any]:
         "state": worst_state(verdicts),
         "step": run.finished_steps,
         "steps": run.config.steps,
-        "rules": [
-            {name: _json_value(value) for name, value in row.items()} for row in verdicts.to_dict(orient="records")
-        ],
+        "rules": json_rows(verdicts),
         "train": advised_command(run, verdicts) or None,
     }
 
@@ -60,7 +58,3 @@ def _indented(words: str, width: int) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _json_value(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value

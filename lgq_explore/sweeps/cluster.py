@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.util import find_spec
 from typing import Any
 
@@ -53,7 +52,7 @@ def submit(plan: Plan, cells: list[Cell], workers: Workers) -> list[Any]:
 def _function(plan: Plan, cell: Cell, workers: Workers) -> Any:
     import submitit
 
-    arguments = command(plan.folder.file.absolute(), plan.folder.path.absolute(), cell.number, workers.devices[0], None)
-    given = [] if workers.data is None else ["--data", workers.data]
+    file, out = plan.folder.file.absolute(), plan.folder.path.absolute()
     # The job's Python is that of its own machine's environment, which is this one.
-    return submitit.helpers.CommandFunction([sys.executable, *arguments[1:], *given], verbose=False)
+    arguments = command(file, out, cell.number, workers.devices[0], workers.data)
+    return submitit.helpers.CommandFunction(arguments, verbose=False)

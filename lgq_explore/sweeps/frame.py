@@ -59,28 +59,24 @@ def photographs(folder: str | os.PathLike[str]) -> pd.DataFrame:
     )
 
 
-def state_of(plan: Plan, cell: Cell) -> str:
-    """DONE, RUNNING, FAILED or WAITING."""
-    try:
-        key = plan.decided(cell).key
-    except (TrialsMissing, InputError):
-        return WAITING
-    if plan.folder.summary(key) is not None:
-        return DONE
-    if plan.folder.is_claimed(key):
+def _state(folder: SweepFolder, key: str) -> str:
+    """The state of a cell that has no summary."""
+    if folder.is_claimed(key):
         return RUNNING
-    return FAILED if plan.folder.failure(key) else WAITING
+    return FAILED if folder.failure(key) else WAITING
 
 
 def _row(plan: Plan, cell: Cell) -> dict[str, Any]:
-    row: dict[str, Any] = {"state": state_of(plan, cell), **described(cell)}
     try:
         decided = plan.decided(cell)
     except (TrialsMissing, InputError):
-        return {**row, "settings": in_words(cell.settings), "recipe_hash": None, "run": None}
+        unknown = {"settings": in_words(cell.settings), "recipe_hash": None, "run": None}
+        return {"state": WAITING, **described(cell), **unknown}
     key, chosen = decided.key, decided.chosen
     settings = cell.settings if chosen is None else chosen["trials"][chosen["chosen"]]["settings"]
     summary = plan.folder.summary(key)
+    state = DONE if summary is not None else _state(plan.folder, key)
+    row: dict[str, Any] = {"state": state, **described(cell)}
     numbers = {} if summary is None else dict(_flat(summary["numbers"]))
     measured = {name: value for name, value in numbers.items() if name not in row}
     names = {"settings": in_words(settings), "recipe_hash": key.partition("-")[0], "run": key}

@@ -111,7 +111,7 @@ def _head(
     return {
         "format": FORMAT,
         **described(cell),
-        "settings": None if cell.trial is None else plain(cell.method.trials[cell.trial]),
+        "settings": None if cell.trial is None else plain(cell.settings),
         "recipe_hash": recipe.recipe_hash,
         "recipe": plain(config_to_json(recipe)),
         "run": run,

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from lgq_explore import analysis, plots
 from lgq_explore.analysis.comparison.compare import Comparison
+from lgq_explore.analysis.geometry.cells import FEWEST_TOKENS
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import whole_file
 from lgq_explore.runs.study import Study
@@ -25,8 +26,8 @@ PRUNED_CROPS = 256
 MOST_CELLS = 4
 """Groups whose cells are drawn."""
 
-FEWEST_CELLS, TOKENS_OF_A_CELL = 8, 5
-"""Cells that a fit takes, so that resampled ones are hardly ever all the same; and tokens of one that counts."""
+FEWEST_CELLS = 8
+"""Cells whose fit is worth a figure: `density_exponents` takes fewer."""
 
 FORMATS = ("pdf", "svg")
 
@@ -136,10 +137,10 @@ def _usage_frames(studies: Mapping[str, Study]) -> plots.usage.UsageFrames:
 def _cells(name: str, study: Study) -> Figure:
     study.require_geometry()
     cells = analysis.geometry.code_cells(study)
-    filled = int((cells["count"] >= TOKENS_OF_A_CELL).sum())
+    filled = int((cells["count"] >= FEWEST_TOKENS).sum())
     if filled < FEWEST_CELLS:
         raise InputError(
-            f"{filled} cells have {TOKENS_OF_A_CELL} tokens or more: a power of the density takes {FEWEST_CELLS}; "
+            f"{filled} cells have {FEWEST_TOKENS} tokens or more: a power of the density takes {FEWEST_CELLS}; "
             "encode more crops"
         )
     return plots.geometry.publish_code_cells(cells, analysis.geometry.density_exponents(cells), name=name)

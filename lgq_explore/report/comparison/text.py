@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from lgq_explore import __version__
 from lgq_explore.analysis.comparison import costs, own_settings, repetitions, tuned, unfairness
 from lgq_explore.analysis.comparison.compare import Comparison
 from lgq_explore.errors import printable
+from lgq_explore.frames import json_rows
 
 from .findings import findings
 from .tables import Table, numbers_table
@@ -65,14 +65,14 @@ def comparison_json(comparison: Comparison, sweeps: Mapping[str, str] | None = N
             }
             for group in grouped.groups
         ],
-        "differences": _rows(comparison.differences),
-        "curves": _rows(comparison.curves),
+        "differences": json_rows(comparison.differences),
+        "curves": json_rows(comparison.curves),
         "unfair": unfairness(frame),
         "tuned": tuned(frame),
         "costs": costs(frame),
         "own_settings": own_settings(frame),
         "repetitions": repetitions(frame),
-        "ledger": _rows(frame),
+        "ledger": json_rows(frame),
         "sweeps": dict(sweeps or {}),
         "lgq_explore": __version__,
     }
@@ -80,15 +80,7 @@ def comparison_json(comparison: Comparison, sweeps: Mapping[str, str] | None = N
 
 def _numbers(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
     columns = ("estimate", "spread", "low", "high", "level", "seeds", "photographs", "why")
-    return {row["number"]: {name: row[name] for name in columns} for row in _rows(rows)}
-
-
-def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): _json_value(value) for name, value in row.items()} for row in frame.to_dict(orient="records")]
-
-
-def _json_value(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return {row["number"]: {name: row[name] for name in columns} for row in json_rows(rows)}
 
 
 def _lines(table: Table) -> str:
