@@ -475,3 +475,10 @@ def test_a_chart_that_fails_leaves_the_others(page: Page) -> None:
     with pytest.raises(AssertionError, match="planted"):
         charts.show([bars(4), bars(5), bars(6)])
     assert [charts.read("chart.data[0].y[0]", number) for number in (1, 2)] == [5, 6]
+
+
+def test_a_title_of_many_lines_leaves_room_for_the_labels_of_its_chart(page: Page) -> None:
+    BareCharts(page, [codes_map()])
+    page.evaluate("document.getElementById('charts').style.width = '30px'")
+    page.wait_for_function("document.querySelector('.lgq-chart-head').clientHeight > 260")
+    assert page.evaluate("document.querySelector('.js-plotly-plot').clientHeight") >= 60
