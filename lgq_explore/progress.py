@@ -25,7 +25,8 @@ class Progress:
     """How much of `total` is done: a bar on a terminal or in a notebook, elsewhere a line every few seconds.
 
     Use it as a context manager, in the thread that works. total: None if `move_to` gives it. done: units finished at
-    the start. shown: whether anything is written. delay: seconds of work before anything is written.
+    the start, which are not counted for the forecast. shown: whether anything is written. delay: seconds of work before
+    anything is written.
     """
 
     def __init__(
@@ -74,6 +75,13 @@ class Progress:
             self.__exit__(None, None, None)
             self._bar = tqdm(total=total, **self._settings)
         self._bar.update(done - self._bar.n)
+
+    def found_done(self, by: int = 1) -> None:
+        """Report `by` more units as done by somebody else; they are not counted for the forecast."""
+        self._bar.n += by
+        if not self._bar.disable:  # a bar that shows nothing has no forecast
+            self._bar.initial += by
+            self._bar.last_print_n += by
 
     def note(self, text: str, *, at_once: bool = False) -> None:
         """Show `text` behind the numbers from now on. at_once: write it to a log immediately, as a line of its own."""

@@ -153,3 +153,26 @@ def test_a_cell_gets_one_line_of_text_that_stays_when_the_kernel_is_gone() -> No
     assert output.data.keys() == {"text/plain"}
     assert output.data["text/plain"].startswith("lgq, 16 codes: 100%")
     assert "3/3" in output.data["text/plain"]
+
+
+def left(bar: Progress, seconds: float, more: int) -> str:
+    """What a bar says is left when `more` units were done in so many seconds."""
+    told = bar._bar.format_dict
+    line = bar._bar.format_meter(**told | {"elapsed": seconds, "n": told["n"] + more, "rate": None})
+    return line.partition("<")[2].partition(",")[0]
+
+
+def test_a_forecast_counts_only_what_was_done_since_it_began() -> None:
+    """10 of 100 units a second apart: 90 s, whatever was done before."""
+    with Progress("restarted", 1000, "units", done=900, delay=9) as bar:
+        assert left(bar, 10.0, 10) == "01:30"
+    with Progress("with others", 1000, "units", delay=9) as bar:
+        bar.advance(10)
+        bar.found_done(890)
+        assert left(bar, 20.0, 10) == "01:30"
+
+
+def test_what_others_did_counts_as_done_where_nothing_is_shown() -> None:
+    with Progress("hidden", 10, "units", shown=False) as bar:
+        bar.found_done(4)
+        assert bar._bar.n == 4

@@ -16,7 +16,7 @@ from lgq_explore.images.opening import resolve_spec
 from lgq_explore.runs.config import MOST_ROUNDING_REPLICATES, TrainConfig, config_from_json
 from lgq_explore.runs.evaluate import evaluate, kept_metrics
 from lgq_explore.runs.run import Run
-from lgq_explore.training.loop import resume, train
+from lgq_explore.training.to_the_end import train_to_the_end
 
 from .markdown import count, table
 from .results import about_runs
@@ -68,21 +68,14 @@ def trained_runs(recipes: Sequence[TrainConfig], device: str) -> Generator[Run]:
     """Train one recipe after the other; a run's folder exists until the next run is requested."""
     for recipe in recipes:
         with tempfile.TemporaryDirectory(prefix="lgq-explore-bench-") as folder:
-            yield _finished(train(recipe, Path(folder) / f"{recipe.quantizer.method}-{recipe.seed}", device=device))
+            yield train_to_the_end(recipe, Path(folder) / f"{recipe.quantizer.method}-{recipe.seed}", device=device)
 
 
 def kept_runs(recipes: Sequence[TrainConfig], folder: Path, device: str) -> Generator[Run]:
     """Train one recipe after the other into a folder of runs; what is there already is used, or trained to its end."""
     for recipe in recipes:
         name = f"{recipe.quantizer.method}-{recipe.recipe_hash}-seed{recipe.seed}-{recipe.rounding_replicate}"
-        path = folder / name
-        yield _finished(resume(path, device=device) if path.exists() else train(recipe, path, device=device))
-
-
-def _finished(run: Run) -> Run:
-    if not run.is_finished:
-        raise KeyboardInterrupt  # training took it as a request to stop
-    return run
+        yield train_to_the_end(recipe, folder / name, device=device)
 
 
 def compare_quantizers(

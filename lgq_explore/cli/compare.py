@@ -54,8 +54,7 @@ def _compare(options: argparse.Namespace) -> int:
     for line in given.skipped:
         tell(line)
     _write(options, given, comparison)
-    if options.json or options.out is None:
-        _print(options, given, comparison)
+    _print(options, given, comparison)
     return 0
 
 
@@ -116,9 +115,13 @@ def _measured(options: argparse.Namespace, given: GivenRuns) -> Comparison:
 
 
 def _print(options: argparse.Namespace, given: GivenRuns, comparison: Comparison) -> None:
-    from ..report.comparison.text import comparison_json, comparison_text
+    """One JSON object; or what was found, with numbers and ledger unless a page has them."""
+    from ..report.comparison.text import comparison_json, comparison_text, findings_text
 
+    width = shutil.get_terminal_size().columns
     if options.json:
         say(json.dumps(comparison_json(comparison, given.sweeps), allow_nan=False))
+    elif options.out:
+        say(findings_text(comparison, width))
     else:
-        say(comparison_text(comparison, shutil.get_terminal_size().columns))
+        say(comparison_text(comparison, width))

@@ -82,8 +82,9 @@ class RunWriter(Run):
 
         average: of the weights, where the recipe has an ema_decay; it then becomes the run's newest weights.
         state: what `load_checkpoint` returns. Of `training.session`, by key: `step`, finished steps; `seconds` spent in
-        them; `override`, the held temperature or None; `window`, the code usage of the last steps; and the states of
-        the `optimizer`, of the `objectives` by name (only of those that have one), and of the `source` of pictures.
+        them; `joules` by part, where they are known; `override`, the held temperature or None; `window`, the code usage
+        of the last steps; and the states of the `optimizer`, of the `objectives` by name (only of those that have one),
+        and of the `source` of pictures.
         """
         header = WeightsHeader(step, self._description.origin)
         weights = {"weights.safetensors": serialized_weights(tokenizer.state_dict(), header)}

@@ -103,6 +103,12 @@ def require_values(values: ArrayLike, name: str) -> NDArray[np.float64]:
     return array
 
 
+def require_truth(value: object, name: str) -> None:
+    """Raise InputError unless the value is a truth value: a number or a list of seeds would be taken for one."""
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{name} is {value!r}: give True or False")
+
+
 def _t_p_value(distance: float, standard_error: float, degrees_of_freedom: float) -> float:
     if standard_error == 0:
         return float(distance == 0)

@@ -25,7 +25,7 @@ from lgq_explore.errors import InputError
 
 from .bootstrap import resampled_means
 from .crossed_variance import crossed_variance
-from .interval import Interval, Sample, require_values
+from .interval import Interval, Sample, require_truth, require_values
 
 Method = Literal["components", "percentile"]
 
@@ -131,6 +131,7 @@ class _Groups:
 
     @classmethod
     def of(cls, given: list[ArrayLike], weights: ArrayLike | None, names: list[str], paired: bool = False) -> _Groups:
+        require_truth(paired, "paired_seeds")
         values = [require_values(each, name) for each, name in zip(given, names, strict=True)]
         shapes = [each.shape for each in values]
         if len({photographs for _, photographs in shapes}) > 1:

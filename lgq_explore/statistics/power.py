@@ -24,7 +24,7 @@ from scipy.special import ncfdtr, stdtrit
 from lgq_explore.errors import InputError
 
 from .crossed_variance import CrossedVariance, crossed_variance
-from .interval import MIN_PHOTOGRAPHS, MIN_SEEDS, Sample, require_values
+from .interval import MIN_PHOTOGRAPHS, MIN_SEEDS, Sample, require_truth, require_values
 
 MOST_SEEDS = 1_000
 """Beyond which a design is not looked for."""
@@ -71,6 +71,7 @@ def variance_components(a: ArrayLike, b: ArrayLike, *, paired_seeds: bool) -> Va
 
     A component that would be negative is 0. Raises InputError for other shapes and numbers that are not finite.
     """
+    require_truth(paired_seeds, "paired_seeds")
     of_a, of_b = require_values(a, "a"), require_values(b, "b")
     if of_a.shape[1] != of_b.shape[1] or (paired_seeds and len(of_a) != len(of_b)):
         raise InputError(f"a and b have the shapes {of_a.shape} and {of_b.shape}: pairs need as many of each")

@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.sweep_paths import FINAL, TRIAL
 
 from .description import NO_CODES, Method, Settings, Sweep
-
-TRIAL, FINAL = "trial", "final"
 
 
 @dataclass(frozen=True)
@@ -90,12 +89,17 @@ def portable(recipe: TrainConfig) -> TrainConfig:
     return replace(recipe, data=f"{kind}{colon}{name}")
 
 
+def portable_hash(recipe: TrainConfig) -> str:
+    """The hash of the portable recipe. That in a run's config.json also holds the path of the folder of pictures."""
+    return portable(recipe).recipe_hash
+
+
 def key_of(cell: Cell, recipe: TrainConfig) -> str:
     """The name of a cell's summary and run: the hash of its recipe, what a person looks for, and what no hash holds."""
     size = f"-{cell.codebook_size}" if cell.codebook_size != NO_CODES else ""
     replicate = f"-rounding{cell.rounding_replicate}" if cell.rounding_replicate else ""
     kind = f"-{TRIAL}" if cell.kind == TRIAL else ""
-    return f"{portable(recipe).recipe_hash}-{cell.method.name}{size}-seed{cell.seed}{replicate}{kind}"
+    return f"{portable_hash(recipe)}-{cell.method.name}{size}-seed{cell.seed}{replicate}{kind}"
 
 
 def described(cell: Cell) -> dict[str, Any]:

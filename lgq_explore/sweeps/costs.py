@@ -1,154 +1,111 @@
-"""What cells cost, from measured steps of each method and codebook size."""
+"""What cells cost, from the first steps and a small evaluation of each method and codebook size."""
 
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from lgq_explore.bench.fresh_process import PeakMemory
 from lgq_explore.errors import InputError
 from lgq_explore.files import whole_file
-from lgq_explore.images.opening import open_source
 from lgq_explore.progress import Progress
-from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json
-from lgq_explore.training.controls import Controls
-from lgq_explore.training.loop import LogEvent, train
-from lgq_explore.training.machine import fabric_on, processor_name
+from lgq_explore.training.machine import processor_name
 
-from .folder import SweepFolder
-
-WARM_UP_STEPS, TIMED_STEPS = 2, 4
+from .cells import Cell
+from .plan import Plan
+from .processes import Workers
 
 
 @dataclass(frozen=True)
-class StepCost:
-    """What was measured of a recipe.
+class CellCost:
+    """What was measured of a method with a codebook size, in seconds by the clock.
 
-    start: seconds before the second step, such as a start of codes from data. step: median seconds a step, by the
-    clock. megabytes: most memory that training took, in units of 10⁶ bytes; None if the system does not report it.
+    startup: until the process of a cell has loaded what it needs. start: of training, until its second step, such as a
+    start of codes from data. step: median of a step. evaluation: by the kind of the cell, from that of a few crops.
+    megabytes: most memory that training took, in units of 10⁶ bytes; None if the system does not report it.
     """
 
+    startup: float
     start: float
     step: float
+    evaluation: Mapping[str, float]
     megabytes: float | None
 
-    def seconds(self, steps: int) -> float:
+    def training(self, steps: int) -> float:
         """The seconds of a whole training of so many steps."""
         return self.start + self.step * steps
 
+    def cell(self, kind: str, steps: int) -> float:
+        """The seconds of a whole cell."""
+        return self.startup + self.training(steps) + self.evaluation[kind]
 
-def measured_costs(
-    recipes: Mapping[str, TrainConfig], folder: SweepFolder, device: str, environment: Mapping[str, str], keep: bool
-) -> dict[str, StepCost]:
-    """The cost of each recipe, by its name, measured in a process of its own with the threads of `environment`.
 
-    Costs that the folder has of an equal machine are taken from there. keep: whether new ones are written to it.
-    Raises InputError, which begins with the name, for a recipe that can't make these steps.
+def measured_costs(plan: Plan, kinds: Mapping[str, list[Cell]], workers: Workers, keep: bool) -> dict[str, CellCost]:
+    """The cost of some kinds of cells, by their names, measured in a process of its own with a worker's threads.
+
+    kinds: cells of one method and codebook size each, one that is a trial and one that is not, or one of them. Costs
+    that the folder has of an equal machine are taken from there. keep: whether new ones are written to it.
+    Raises InputError, which begins with the name, for a kind that can't make these steps.
     """
-    machine = f"{processor_name()}, {device}, {environment.get('OMP_NUM_THREADS', '')} threads"
-    known = _kept(folder).get(machine, {})
-    costs, missing = {}, {}
-    for name, recipe in recipes.items():
-        if recipe.recipe_hash in known:
-            costs[name] = StepCost(**known[recipe.recipe_hash])
-        else:
-            missing[name] = recipe
+    evaluation = json.dumps(asdict(plan.sweep.evaluation))
+    machine = f"{processor_name()}, {workers.devices[0]}, {workers.threads} threads, {evaluation}"
+    known = _kept(plan).get(machine, {})
+    names = {kind: f"{plan.likely_recipe(cells[-1]).recipe_hash} {len(cells)}" for kind, cells in kinds.items()}
+    costs = {kind: CellCost(**known[name]) for kind, name in names.items() if name in known}
+    missing = {kind: cells for kind, cells in kinds.items() if kind not in costs}
     with Progress("measuring steps", len(missing), "recipes", shown=len(missing) > 1) as bar:
-        for name, cost in _in_own_process(missing, device, environment):
-            costs[name] = cost
+        for kind, cost in _in_own_process(plan, missing, workers):
+            costs[kind] = cost
             bar.advance()
     if keep and missing:
-        known |= {recipe.recipe_hash: asdict(costs[name]) for name, recipe in missing.items()}
-        content = json.dumps({**_kept(folder), machine: known}, indent=1)
-        with folder.writing(), whole_file(folder.costs) as target:
+        known |= {names[kind]: asdict(costs[kind]) for kind in missing}
+        content = json.dumps({**_kept(plan), machine: known}, indent=1)
+        with plan.folder.writing(), whole_file(plan.folder.costs) as target:
             target.write(f"{content}\n".encode())
-    return {name: costs[name] for name in recipes}
+    return {kind: costs[kind] for kind in kinds}
 
 
-def _kept(folder: SweepFolder) -> dict[str, Any]:
+def _kept(plan: Plan) -> dict[str, Any]:
     with suppress(OSError, ValueError):
-        kept = json.loads(folder.costs.read_bytes())
+        kept = json.loads(plan.folder.costs.read_bytes())
         if isinstance(kept, dict):
             return kept
     return {}
 
 
-def _in_own_process(
-    recipes: Mapping[str, TrainConfig], device: str, environment: Mapping[str, str]
-) -> Iterator[tuple[str, StepCost]]:
-    """The names of recipes and their costs, one after the other, all measured in one process."""
-    if not recipes:
+def _in_own_process(plan: Plan, kinds: Mapping[str, list[Cell]], workers: Workers) -> Iterator[tuple[str, CellCost]]:
+    """The names of kinds and their costs, one after the other, all measured in one process."""
+    if not kinds:
         return
-    case = {"device": device, "recipes": {name: config_to_json(recipe) for name, recipe in recipes.items()}}
+    case = {
+        "file": str(plan.file.absolute()),
+        "out": str(plan.folder.path.absolute()),
+        "data": workers.data,
+        "device": workers.devices[0],
+        "kinds": [[cell.number for cell in cells] for cells in kinds.values()],
+        "began": time.time(),
+    }
     with (
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(
-            [sys.executable, "-m", __name__, json.dumps(case)],
+            [sys.executable, "-m", f"{__package__}.measuring", json.dumps(case)],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env=dict(environment),
+            env=workers.environment(),
         ) as process,
     ):
         assert process.stdout is not None
-        left = list(recipes)
+        left = list(kinds)
         for line in process.stdout:
-            yield left.pop(0), StepCost(**json.loads(line))
+            yield left.pop(0), CellCost(**json.loads(line))
         if process.wait():
             errors.seek(0)
             last = (errors.read().strip().splitlines() or [f"its process ended with status {process.returncode}"])[-1]
             raise InputError(f"{left[0]} can't be trained: {last}")
-
-
-def measure(recipe: TrainConfig, device: str) -> StepCost:
-    """The cost of a recipe, from its first steps."""
-    # Logging and saving do not affect the weights; a row per step makes the loop call the watch after each step.
-    seldom = 10**9
-    config = replace(recipe, log_steps=1, checkpoint_steps=seldom, snapshot_steps=seldom)
-    fabric_on(device)  # imports what would else be counted
-    open_source(config.data, config.image_size, division=config.split).close()  # decoded, if it is for the first time
-    peak = PeakMemory()
-    with tempfile.TemporaryDirectory(prefix="lgq-explore-sweep-") as folder:
-        watch = _Watch(min(config.steps, WARM_UP_STEPS + TIMED_STEPS))
-        train(config, Path(folder) / "run", device=device, on_log=watch, controls=watch.controls, progress=False)
-    intervals = [end - start for start, end in zip(watch.times, watch.times[1:], strict=False)]
-    timed = intervals[min(WARM_UP_STEPS, len(intervals) - 1) :] if len(intervals) > 1 else intervals
-    return StepCost(watch.times[1] - watch.times[0], statistics.median(timed), peak.megabytes())
-
-
-@dataclass
-class _Watch:
-    """The clock at the beginning and after each logged step; training is stopped after the last of them."""
-
-    last: int
-    controls: Controls = field(default_factory=Controls)
-    times: list[float] = field(default_factory=lambda: [time.perf_counter()])
-
-    def __call__(self, event: LogEvent) -> None:
-        self.times.append(time.perf_counter())
-        if len(self.times) > self.last:
-            self.controls.stop()
-
-
-def main(case: Mapping[str, Any]) -> int:
-    for recipe in case["recipes"].values():
-        try:
-            cost = measure(config_from_json(recipe), case["device"])
-        except InputError as error:
-            print(str(error).splitlines()[0], file=sys.stderr)
-            return 2
-        print(json.dumps(asdict(cost)), flush=True)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(json.loads(sys.argv[1])))

@@ -27,10 +27,13 @@ from lgq_explore.errors import InputError, printable
 from lgq_explore.files import whole_file
 from lgq_explore.runs.config import read_json
 from lgq_explore.runs.outputs import require_folder_to_make
+from lgq_explore.runs.sweep_paths import RUNS, SUMMARIES, SWEEP_FILE, summary_files
 
-FORMAT = 1
-"""Of summaries; increased if a new version writes other keys for what was there before."""
+FORMAT = 2
+"""Of summaries; increased if a new version writes other keys for what was there before.
 
+In 1, `portable_hash` was named `recipe_hash`, as the hash in a run's config.json is, which holds the folder's path.
+"""
 
 LONGEST_LOOK_SECONDS = 0.5
 """What a process waits for a cell. Whoever only looks (`is_claimed`) holds it for a millisecond at most."""
@@ -49,11 +52,11 @@ class SweepFolder:
     @property
     def file(self) -> Path:
         """The copy of the sweep's file."""
-        return self.path / "sweep.toml"
+        return self.path / SWEEP_FILE
 
     @property
     def summaries(self) -> Path:
-        return self.path / "summaries"
+        return self.path / SUMMARIES
 
     @property
     def costs(self) -> Path:
@@ -61,7 +64,7 @@ class SweepFolder:
 
     def run(self, key: str) -> Path:
         """The folder of a cell's run."""
-        return self.path / "runs" / key
+        return self.path / RUNS / key
 
     def log(self, key: str) -> Path:
         return self.path / "logs" / f"{key}.log"
@@ -73,7 +76,7 @@ class SweepFolder:
 
     def all_summaries(self) -> list[dict[str, Any]]:
         """Every summary in the folder, sorted by the name of its file."""
-        return [_read_summary(path) for path in sorted(self.summaries.glob("[!.]*.json"))]
+        return [_read_summary(path) for path in summary_files(self.path)]
 
     def save_summary(self, key: str, summary: Mapping[str, Any]) -> None:
         """Write the summary of a finished cell, whole or not at all."""
@@ -93,7 +96,7 @@ class SweepFolder:
     def make(self, file: bytes) -> None:
         """Make the folder, with a copy of the sweep's file. Raises InputError if it can't be written."""
         with self.writing():
-            for folder in (self.summaries, self.path / "runs", self.path / "logs", self.path / ".claims"):
+            for folder in (self.summaries, self.path / RUNS, self.path / "logs", self.path / ".claims"):
                 folder.mkdir(parents=True, exist_ok=True)
             if not self.file.is_file() or self.file.read_bytes() != file:
                 with whole_file(self.file) as target:
@@ -161,6 +164,8 @@ class SweepFolder:
 
 def _read_summary(path: Path) -> dict[str, Any]:
     summary = read_json(path)
+    if summary.get("format") == 1 and "recipe_hash" in summary:
+        summary = {**summary, "format": FORMAT, "portable_hash": summary["recipe_hash"]}
     if summary.get("format") != FORMAT:
         raise InputError(f"{printable(path)} is not a summary of a sweep: move it away")
     return summary

@@ -30,7 +30,7 @@ def frame(folder: str | os.PathLike[str]) -> pd.DataFrame:
 
     Columns: `cell` (its number), `state` (done, running, failed or waiting), what it is (`kind`, `method`,
     `quantizer`, `codebook_size`, `seed`, `rounding_replicate`, `trial`), `settings` (those that the trial tries, or
-    that trials have chosen), `recipe_hash` and `run` (missing while its trials are not done), and the numbers of
+    that trials have chosen), `portable_hash` and `run` (missing while its trials are not done), and the numbers of
     `evaluate`, nested ones with dots: of validation photographs for trials, of held-out ones for final cells.
 
     Raises InputError for a folder that holds no sweep.
@@ -46,10 +46,10 @@ def rows(plan: Plan) -> list[dict[str, Any]]:
 def photographs(folder: str | os.PathLike[str]) -> pd.DataFrame:
     """One row per final cell that is done and held-out photograph: what comparisons of methods resample.
 
-    Columns: `method`, `quantizer`, `codebook_size`, `seed`, `rounding_replicate`, `recipe_hash`, `digest` (of the
+    Columns: `method`, `quantizer`, `codebook_size`, `seed`, `rounding_replicate`, `portable_hash`, `digest` (of the
     photograph's crops), and those of `photograph_numbers`. Raises InputError for a folder that holds no sweep.
     """
-    names = ("method", "quantizer", "codebook_size", "seed", "rounding_replicate", "recipe_hash")
+    names = ("method", "quantizer", "codebook_size", "seed", "rounding_replicate", "portable_hash")
     return pd.DataFrame(
         [
             {**{name: summary[name] for name in names}, "digest": digest, **numbers}
@@ -70,7 +70,7 @@ def _row(plan: Plan, cell: Cell) -> dict[str, Any]:
     try:
         decided = plan.decided(cell)
     except (TrialsMissing, InputError):
-        unknown = {"settings": in_words(cell.settings), "recipe_hash": None, "run": None}
+        unknown = {"settings": in_words(cell.settings), "portable_hash": None, "run": None}
         return {"state": WAITING, **described(cell), **unknown}
     key, chosen = decided.key, decided.chosen
     settings = cell.settings if chosen is None else chosen["trials"][chosen["chosen"]]["settings"]
@@ -79,7 +79,7 @@ def _row(plan: Plan, cell: Cell) -> dict[str, Any]:
     row: dict[str, Any] = {"state": state, **described(cell)}
     numbers = {} if summary is None else dict(_flat(summary["numbers"]))
     measured = {name: value for name, value in numbers.items() if name not in row}
-    names = {"settings": in_words(settings), "recipe_hash": key.partition("-")[0], "run": key}
+    names = {"settings": in_words(settings), "portable_hash": key.partition("-")[0], "run": key}
     return {**row, **names, **measured}
 
 

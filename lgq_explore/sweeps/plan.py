@@ -13,6 +13,7 @@ from lgq_explore.files import given_path_from_home
 from lgq_explore.folders import data_directory
 from lgq_explore.images.opening import open_source
 from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.sweep_paths import SUMMARIES, SWEEP_FILE
 from lgq_explore.training.machine import require_trainable
 
 from .cells import FINAL, Cell, cells_of, key_of
@@ -77,6 +78,11 @@ class Plan:
         except TrialsMissing:
             return False
 
+    def likely_recipe(self, cell: Cell) -> TrainConfig:
+        """A recipe that costs what the cell does: where trials choose the settings, it has those of the first trial."""
+        is_tuned = cell.kind == FINAL and cell.method.trials
+        return recipe_of(cell, self.sweep, cell.method.trials[0] if is_tuned else UNTUNED)
+
     def recipes(self) -> list[tuple[Cell, TrainConfig]]:
         """A recipe of every cell; of final ones that are still to be tuned, one with each of their trials' settings."""
         found = []
@@ -135,7 +141,7 @@ class Plan:
 
 def sweep_folder(file: Path) -> Path:
     """The folder of a sweep's file by default: data/sweeps/NAME, or the file's own if it is a sweep's copy."""
-    is_copy = file.name == "sweep.toml" and (file.parent / "summaries").is_dir()
+    is_copy = file.name == SWEEP_FILE and (file.parent / SUMMARIES).is_dir()
     return file.parent if is_copy else data_directory() / "sweeps" / file.stem
 
 

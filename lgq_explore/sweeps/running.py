@@ -70,7 +70,9 @@ class _Runner:
         self.waiting = [cell for cell in cells if cell.number not in self.outcome.done_before]
         with Progress("sweep", len(cells), "cells", done=len(self.outcome.done_before)) as bar:
             while self.waiting or self.running:
+                done = len(self.outcome.done)
                 started = self._start()
+                bar.found_done(len(self.outcome.done) - done)  # by another sweep, meanwhile
                 ended = self._gather(bar)
                 if started or ended:
                     bar.note(self._note(), at_once=True)

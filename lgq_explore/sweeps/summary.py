@@ -2,10 +2,12 @@
 
 format kind method quantizer codebook_size seed rounding_replicate trial    which cell; `trial` is null if final
 settings                        of a trial, beyond those of its method
-recipe recipe_hash              with the folder's name in place of its path; `data_fingerprint` is of the pictures
+recipe portable_hash            with the folder's name in place of its path, so that the hash is not that of the run's
+                                config.json; `data_fingerprint` is of the pictures
 run                             name of the run's folder, and of this file
 evaluation evaluation_set       how it was evaluated; split, digest of the crops, and their numbers
-environment cost                versions, device, processor, threads; seconds by the clock and of CPU time
+environment cost                versions, device, processor, threads; seconds by the clock and of CPU time, and joules
+                                where the machine counts them
 tuning                          of a final cell: metric, every trial with its value, and which was chosen
 numbers                         of `evaluate`: held-out photographs for a final cell, validation ones for a trial
 photographs                     of a final cell: the numbers of each, by the digest of its crops
@@ -32,7 +34,7 @@ from lgq_explore.runs.photograph_numbers import paired_features, photograph_numb
 from lgq_explore.runs.run import Run
 from lgq_explore.runs.study import study
 
-from .cells import FINAL, Cell, described, portable
+from .cells import FINAL, Cell, described, portable, portable_hash
 from .description import Evaluation, Tuning
 from .folder import FORMAT
 from .reading import metric_of
@@ -70,7 +72,7 @@ def summary_of(
     )
     environment = vars(run.environment)
     head = _head(cell, portable(recipe), run.name, evaluation, run.environment.data_fingerprint, environment)
-    numbers["recipe_hash"] = head["recipe_hash"]  # the run's own is also of the place of its pictures
+    del numbers["recipe_hash"]  # which is also of the place of the pictures
     return {
         **head,
         "evaluation_set": {
@@ -112,7 +114,7 @@ def _head(
         "format": FORMAT,
         **described(cell),
         "settings": None if cell.trial is None else plain(cell.settings),
-        "recipe_hash": recipe.recipe_hash,
+        "portable_hash": portable_hash(recipe),
         "recipe": plain(config_to_json(recipe)),
         "run": run,
         "evaluation": plain(vars(evaluation)),

@@ -47,7 +47,7 @@ def chosen_trial(cells: list[Cell], cell: Cell, sweep: Sweep, folder: SweepFolde
         {
             "settings": dict(each.method.trials[each.trial or 0]),
             "value": _value(summary, sweep.tuning.metric),
-            "recipe_hash": summary["recipe_hash"],
+            "portable_hash": summary["portable_hash"],
         }
         for each, summary in zip(tried, summaries, strict=True)
         if summary is not None

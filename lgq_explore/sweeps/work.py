@@ -10,9 +10,10 @@ from typing import Any
 from lgq_explore.errors import InputError, printable
 from lgq_explore.images.opening import resolve_spec
 from lgq_explore.runs.run import Run, open_run
-from lgq_explore.training.loop import LogEvent, resume, train
-from lgq_explore.training.session import TrainingFailed
+from lgq_explore.training.energy import joules_of
+from lgq_explore.training.session import LogEvent, TrainingFailed
 from lgq_explore.training.step.steps_in_flight import StepDiverged
+from lgq_explore.training.to_the_end import train_to_the_end
 
 from .cells import TRIAL, Cell
 from .folder import SweepFolder
@@ -55,12 +56,7 @@ def _trained(decided: Decided, folder: SweepFolder, device: str, meter: Callable
     path, recipe = folder.run(decided.key), decided.recipe
     if path.exists():
         _require_place(open_run(path).config.data, resolve_spec(recipe.data), path)
-        run = resume(path, device=device, on_log=meter)
-    else:
-        run = train(recipe, path, device=device, on_log=meter)
-    if not run.is_finished:
-        raise KeyboardInterrupt  # training took it as a request to stop
-    return run
+    return train_to_the_end(recipe, path, device=device, on_log=meter)
 
 
 def _require_place(then: str, now: str, path: Path) -> None:
@@ -87,7 +83,7 @@ class _Meter:
         """Seconds of training: by the clock over all sessions, and of CPU time, from the steps of the last session.
 
         A session that was killed can't say what it took, so its steps are taken to have cost as much as those after it.
-        None where no two steps were logged.
+        None where no two steps were logged. Joules, over all sessions, by what the machine has counted.
         """
         history, steps = run.history(), self._last - self._first
         per_step = (self._ended - self._began) / steps if steps else None
@@ -95,4 +91,5 @@ class _Meter:
             "training_seconds": None if history.empty else float(history["seconds"].iloc[-1]),
             "training_cpu_seconds": None if per_step is None else round(per_step * run.config.steps, 3),
             "cpu_seconds_measured_over_steps": steps,
+            "training_joules": joules_of(run),
         }

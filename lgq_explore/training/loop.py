@@ -22,6 +22,7 @@ from lgq_explore.runs.run_paths import new_run_path, path_of_run
 from lgq_explore.runs.run_writer import RunWriter
 
 from .controls import Controls
+from .energy import energy_meter
 from .interrupts import stopped_by_interrupts
 from .loggers.of_run import require_loggers
 from .machine import (
@@ -139,6 +140,7 @@ def _train_on(
                 on_log=on_log,
                 progress=progress,
                 logger_names=loggers,
+                energy=energy_meter(fabric.device),
             )
             return training.run()
         except (MemoryError, RuntimeError) as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -21,22 +21,27 @@ class RestoredProgress:
     """How far a checkpoint's training had come.
 
     step: finished optimiser steps. seconds: spent in them. held_temperature: the one held at the last step, or None.
+    joules: by part of `energy`, as far as they are known; older checkpoints have none.
     """
 
     step: int
     seconds: float
     held_temperature: float | None
+    joules: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def read(cls, state: Mapping[str, Any], step: int | None) -> RestoredProgress:
         """From the state of the checkpoint of `step`. Raises KeyError, TypeError or ValueError."""
-        progress = cls(state["step"], float(state["seconds"]), state["override"])
+        progress = cls(state["step"], float(state["seconds"]), state["override"], dict(state.get("joules", {})))
         if type(progress.step) is not int or progress.step != step:
             raise ValueError(f"the state is of step {progress.step!r}, its folder of {step}")
         if not (math.isfinite(progress.seconds) and progress.seconds >= 0):
             raise ValueError(f"seconds is {progress.seconds}")
         if progress.held_temperature is not None and not progress.held_temperature > 0:
             raise ValueError(f"override is {progress.held_temperature}")
+        for part, joules in progress.joules.items():
+            if not (math.isfinite(joules) and joules >= 0):
+                raise ValueError(f"{part} is {joules}")
         return progress
 
 

@@ -26,6 +26,7 @@ from lgq_explore.runs.run_writer import RunWriter
 
 from .codes_from_data import CodesFromData
 from .controls import Controls
+from .energy import EnergyMeter
 from .loggers import LoggedRun
 from .loggers.of_run import Loggers
 from .numerical_noise import perturb_first_weights
@@ -81,6 +82,7 @@ class TrainingSession:
     on_log: Callable[[LogEvent], None] | None
     progress: bool
     logger_names: Sequence[str] = ()
+    energy: EnergyMeter = field(default_factory=EnergyMeter)
     tokenizer: Tokenizer = field(init=False)
     stepping: TrainingStep = field(init=False)
     window: StepWindow = field(init=False)
@@ -107,6 +109,7 @@ class TrainingSession:
             notes_before = self.source.notes
             with suppress(_Stopped):
                 self._restore_or_initialize()
+                self.energy.start()
                 with Loggers.of(self.logger_names, self._logged_run) as self.loggers:
                     self._make_steps()
             self._save()
@@ -133,6 +136,7 @@ class TrainingSession:
             self.window.load(state["window"], self.fabric.device)
         self.step = self.saved_step = progress.step
         self.seconds, self.held_temperature = progress.seconds, progress.held_temperature
+        self.energy.continue_from(progress.joules)
         if not self.controls_given:
             self.controls.temperature = self.held_temperature
         self.writer.rewind_to(self.step)
@@ -239,6 +243,7 @@ class TrainingSession:
         for trace in traces:
             self.window.add(trace)
             self.seconds += trace.seconds
+        self.energy.read()
 
     def _tell_notes(self, before: Sequence[str]) -> None:
         """Say what the source met while it trained, such as files that gave no picture."""
@@ -265,6 +270,7 @@ class TrainingSession:
         row: dict[str, float | None] = {
             "step": self.step,
             "seconds": round(self.seconds, 3),
+            **{part: round(joules, 3) for part, joules in self.energy.joules.items()},
             "learning_rate": self.stepping.optimizer.param_groups[0]["lr"],
             "loss": loss,
             **self.stepping.objectives.columns(made.minimised, made.learned),
@@ -295,6 +301,7 @@ class TrainingSession:
         state = {
             "step": self.step,
             "seconds": self.seconds,
+            "joules": self.energy.joules,
             "override": self.held_temperature,
             "optimizer": self.stepping.optimizer.state_dict(),
             "objectives": self.stepping.objectives.state_dict(),

@@ -146,6 +146,8 @@ def test_few_seeds_or_photographs_give_points(seeds: int, photographs: int, said
         (lambda: mean_interval(values(), weights=-np.ones(12)), "at least 0"),
         (lambda: difference_interval(values(6), values(7), paired_seeds=True), "6 and 7 seeds"),
         (lambda: difference_interval(values(6, 9), values(6, 8), paired_seeds=False), "same photographs"),
+        (lambda: difference_interval(values(), values(), paired_seeds=[0, 1]), r"paired_seeds is \[0, 1\]: give True"),
+        (lambda: ratio_interval(values(), values(), paired_seeds=1), "paired_seeds is 1: give True or False"),
         (lambda: ratio_interval(values(), -values(), paired_seeds=False), "above 0"),
         (lambda: ratio_interval(values(), values(), paired_seeds=False, null=0), "null is 0"),
     ],

@@ -89,6 +89,10 @@ def test_nothing_that_varies_is_always_found() -> None:
         (lambda: required_design(1, INDEPENDENT, photographs=240, wanted_power=80), "wanted_power is 80"),
         (lambda: power(1, INDEPENDENT, photographs=240, seeds=4), "5 seeds at least"),
         (lambda: power(1, INDEPENDENT, photographs=240, seeds=5, level=95), "level is 95"),
+        (
+            lambda: variance_components(np.ones((5, 8)), np.ones((5, 8)), paired_seeds="no"),
+            "is 'no': give True or False",
+        ),
         (lambda: variance_components(np.ones((1, 8)), np.ones((1, 8)), paired_seeds=True), "2 of each"),
         (lambda: variance_components(np.ones((5, 8)), np.ones((5, 9)), paired_seeds=False), r"\(5, 9\)"),
     ],

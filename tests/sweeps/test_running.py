@@ -40,7 +40,7 @@ if status == 2000:
     sys.exit(130)
 if status:
     sys.exit(status)
-json.dump({"format": %d, "numbers": {"psnr_db": float(len(key))}, "recipe_hash": key[:12]}, open(path, "w"))
+json.dump({"format": %d, "numbers": {"psnr_db": float(len(key))}, "portable_hash": key[:12]}, open(path, "w"))
 """
 
 STOPS_WITH_STDIN, KILLS_ITSELF = 2000, 1000

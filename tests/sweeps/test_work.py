@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from lgq_explore.sweeps import Plan, frame, photographs, summaries
 from lgq_explore.sweeps.folder import CellTaken, SweepFolder
 from lgq_explore.sweeps.tuning import TrialsMissing
 from lgq_explore.sweeps.work import work_on
+from lgq_explore.training.energy import joules_of
 from tests.sweeps.toy import TOY, UNTUNED, planned
 
 pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
@@ -41,9 +43,10 @@ def test_there_is_a_summary_and_a_run_of_each_cell(swept: Plan) -> None:
     found = {each["run"]: each for each in summaries(swept.folder.path)}
     assert len(found) == len(swept.cells) == 7
     for name, summary in found.items():
-        assert name.startswith(f"{summary['recipe_hash']}-{summary['method']}")
+        assert name.startswith(f"{summary['portable_hash']}-{summary['method']}")
         assert open_run(swept.folder.path / "runs" / name).is_finished
-        assert config_from_json(summary["recipe"]).recipe_hash == summary["recipe_hash"]
+        assert config_from_json(summary["recipe"]).recipe_hash == summary["portable_hash"]
+        assert "recipe_hash" not in summary
     assert swept.folder.file.read_bytes() == swept.content
 
 
@@ -68,6 +71,7 @@ def test_a_final_summary_has_the_numbers_of_the_held_out_photographs(swept: Plan
     assert mean == pytest.approx(numbers["l1"], rel=1e-6)
     assert summary["cost"]["training_seconds"] > 0
     assert summary["cost"]["training_cpu_seconds"] > 0
+    assert summary["cost"]["training_joules"] == joules_of(run)
 
 
 def test_a_trial_is_evaluated_on_validation_photographs_alone(swept: Plan) -> None:
@@ -102,7 +106,7 @@ def test_what_is_done_is_not_done_again(swept: Plan, monkeypatch: pytest.MonkeyP
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("nothing is left to train or to evaluate")
 
-    for name in ("train", "resume", "summary_of"):
+    for name in ("train_to_the_end", "summary_of"):
         monkeypatch.setattr(f"lgq_explore.sweeps.work.{name}", refuse)
     again = Plan.read(swept.file, swept.folder.path)
     assert [work_on(again, cell, "cpu")["run"] for cell in again.cells] == [
@@ -119,6 +123,21 @@ def test_the_committed_summaries_are_enough_to_go_on(swept: Plan, tmp_path: Path
     plan = Plan.read(elsewhere.file, elsewhere.path)
     assert all(plan.is_done(cell) for cell in plan.cells)
     plan.check("cpu")
+
+
+def test_cells_that_an_older_version_has_finished_are_done(swept: Plan, tmp_path: Path) -> None:
+    """Its summaries had another name for the hash, and are used as they are."""
+    elsewhere = SweepFolder(tmp_path / "sweep")
+    elsewhere.make(swept.content)
+    for path in (swept.folder.path / "summaries").iterdir():
+        summary = json.loads(path.read_text())
+        older = {"recipe_hash": summary.pop("portable_hash"), **summary, "format": 1}
+        (elsewhere.summaries / path.name).write_text(json.dumps(older))
+    plan = Plan.read(elsewhere.file, elsewhere.path)
+    assert all(plan.is_done(cell) for cell in plan.cells)
+    plan.check("cpu")
+    assert frame(elsewhere.path).equals(frame(swept.folder.path))
+    assert photographs(elsewhere.path).equals(photographs(swept.folder.path))
 
 
 def test_the_frame_has_a_row_for_each_cell(swept: Plan) -> None:

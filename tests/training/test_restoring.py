@@ -32,6 +32,7 @@ def optimizer(steps: int = 0) -> torch.optim.Optimizer:
 def test_progress_is_read() -> None:
     assert RestoredProgress.read(PROGRESS, 9) == RestoredProgress(9, 1.5, None)
     assert RestoredProgress.read({**PROGRESS, "override": 0.5, "other": 1}, 9).held_temperature == 0.5
+    assert RestoredProgress.read({**PROGRESS, "joules": {"gpu_joules": 2.5}}, 9).joules == {"gpu_joules": 2.5}
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,10 @@ def test_progress_is_read() -> None:
         {"seconds": -1.0},
         {"override": 0.0},
         {"override": "0.5"},
+        {"joules": {"gpu_joules": math.nan}},
+        {"joules": {"gpu_joules": -1.0}},
+        {"joules": {"gpu_joules": "many"}},
+        {"joules": 5.0},
     ],
 )
 def test_progress_of_another_step_or_kind_is_refused(change: dict[str, Any]) -> None:

@@ -14,14 +14,9 @@ from lgq_explore.runs.config import read_json
 from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.run_description import CONFIG
 from lgq_explore.runs.run_paths import path_of_run, run_folders
+from lgq_explore.runs.sweep_paths import RUNS, SWEEP_FILE, TRIAL, summary_files
 
 from .run_facts import Recorded
-
-SWEEP_FILE, RUNS, SUMMARIES = "sweep.toml", "runs", "summaries"
-"""What the folder of a sweep holds: its file, the folder of its runs, and the folder of what it noted of each."""
-
-TRIAL = "trial"
-"""The kind of a training that tunes a method."""
 
 
 @dataclass(frozen=True)
@@ -77,17 +72,12 @@ def _of_folder(folder: Path) -> GivenRuns:
     skipped = tuple(f"{printable(path)} has no weights yet and is left out" for path in opened if path not in runs)
     if not is_sweep:
         return GivenRuns(tuple(runs.values()), skipped=skipped)
-    summaries = _summaries(folder / SUMMARIES)
+    summaries = {file.stem: read_json(file) for file in summary_files(folder)}
     # Trials have chosen the settings of the others, on validation photographs, and are compared with nothing.
     finals = {path: run for path, run in runs.items() if summaries.get(path.name, {}).get("kind") != TRIAL}
     recorded = {path: _recorded(summaries[path.name]) for path in finals if path.name in summaries}
     sweep = (folder / SWEEP_FILE).read_text(encoding="utf-8", errors="replace")
     return GivenRuns(tuple(finals.values()), recorded, {str(folder / SWEEP_FILE): sweep}, skipped)
-
-
-def _summaries(folder: Path) -> dict[str, Mapping[str, Any]]:
-    """The summaries of a sweep by the names of their runs."""
-    return {file.stem: read_json(file) for file in sorted(folder.glob("[!.]*.json"))}
 
 
 def _recorded(summary: Mapping[str, Any]) -> Recorded:
@@ -100,7 +90,6 @@ def _recorded(summary: Mapping[str, Any]) -> Recorded:
         trials=len(trials),
         tuned=frozenset(path for trial in trials for path in trial.get("settings") or ()),
         cpu_seconds=_number(costs, "training_cpu_seconds"),
-        energy=_number(costs, "energy_joules"),
     )
 
 

@@ -118,10 +118,10 @@ def _row(field: str, facts: Mapping[str, Fact | None]) -> dict[str, object]:
 
 
 def _differ(facts: Sequence[Fact], values: Sequence[str]) -> bool:
-    numbers = [fact.number for fact in facts if fact.number is not None]
-    if len(numbers) == len(values):
-        return max(numbers) > ALIKE * min(numbers)
-    return len(set(values)) > 1
+    if not any(fact.is_measured for fact in facts):
+        return len(set(values)) > 1
+    numbers = [fact.number for fact in facts if fact.number is not None]  # those without one are not compared
+    return bool(numbers) and max(numbers) > ALIKE * min(numbers)
 
 
 def _told(ledger: pd.DataFrame, kind: str) -> list[str]:

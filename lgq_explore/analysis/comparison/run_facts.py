@@ -16,6 +16,7 @@ from lgq_explore.quantizers import QuantizerConfig
 from lgq_explore.runs.config import TrainConfig, config_to_json
 from lgq_explore.runs.evaluate import kept_metrics
 from lgq_explore.runs.run import Run
+from lgq_explore.training.energy import PARTS, joules_of
 from lgq_explore.training.objectives.gan import gan_settings
 
 from .phases import in_words
@@ -41,6 +42,9 @@ WORDS = {
 }
 """Names of fields of a recipe; others keep their path."""
 
+ENERGY = {part: f"training, joules of {words}" for part, words in PARTS.items()}
+"""Columns of a history, and their names."""
+
 _KINDS = {
     "data": RECORDED,
     "seed": REPEATED,
@@ -58,23 +62,26 @@ class Recorded:
     """What a sweep has noted of a run: the name of its method there, and how many settings of it were tried.
 
     tuned: the paths of the recipe's fields that these trials differed in.
-    cpu_seconds: of its training. energy: joules. None for what was not noted.
+    cpu_seconds: of its training; None if they were not noted.
     """
 
     method: str = ""
     trials: int | None = None
     tuned: frozenset[str] = frozenset()
     cpu_seconds: float | None = None
-    energy: float | None = None
 
 
 @dataclass(frozen=True)
 class Fact:
-    """A field's kind and value in words. number: of a time or an energy, which is never exactly the same."""
+    """A field's kind and value in words.
+
+    is_measured: it is a time or an energy, which is never exactly the same. number: that, where it is known.
+    """
 
     kind: str
     value: str
     number: float | None = None
+    is_measured: bool = False
 
 
 def run_facts(run: Run, recorded: Recorded | None = None) -> dict[str, Fact]:
@@ -187,16 +194,17 @@ def _evaluation(metrics: Mapping[str, Any], finished: int) -> dict[str, Fact]:
 
 def _costs(run: Run, recorded: Recorded) -> dict[str, Fact]:
     trials = UNKNOWN if recorded.trials is None else f"{recorded.trials:,d}"
+    joules = joules_of(run)
     return {
         "tuning trials": Fact(CONDITION, trials),
         "training, seconds by the clock": _measured(_seconds(run)),
         "training, seconds of CPU time": _measured(recorded.cpu_seconds),
-        "energy, joules": _measured(recorded.energy),
+        **{words: _measured(joules.get(part)) for part, words in ENERGY.items()},
     }
 
 
 def _measured(number: float | None) -> Fact:
-    return Fact(COST, UNKNOWN if number is None else f"{number:,.0f}", number)
+    return Fact(COST, UNKNOWN if number is None else f"{number:,.0f}", number, is_measured=True)
 
 
 def _seconds(run: Run) -> float | None:

@@ -26,6 +26,7 @@ CHART = (160, 40)
 class CodeCard:
     """A code. rank: by use, from 1. patches: a strip as a data URI, the nearest token first; shown: their number.
 
+    beyond_edge: a part of them lies beyond the edge of a crop, and is white.
     alone: a picture of this code only, as a data URI. distances: of the shown tokens from the code, nearest and
     farthest; empty without a geometry. neighbours: codes and distances, in words. counts: tokens at each snapshot, by
     step; line: the same as points of a chart.
@@ -37,6 +38,7 @@ class CodeCard:
     share: str
     patches: str
     shown: int
+    beyond_edge: bool
     alone: str
     distances: str
     neighbours: str
@@ -87,6 +89,7 @@ def _card(
         share=f"{found.count / len(tokens):.2%}",
         patches=picture_uri(strip(found.patches)),
         shown=len(found.patches),
+        beyond_edge=not found.inside.all(),
         alone=picture_uri(found.alone),
         distances=_distances(found.tokens["squared_distance"]),
         neighbours=_neighbours(study, code),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -18,6 +19,7 @@ from lgq_explore.errors import InputError, printable
 from lgq_explore.files import whole_file
 from lgq_explore.runs.study import Study
 
+from .rounding import counted
 from .writing import writing
 
 PRUNED_CROPS = 256
@@ -34,19 +36,24 @@ FORMATS = ("pdf", "svg")
 
 @dataclass(frozen=True, eq=False)
 class ReportFigure:
-    """name: of its files. title: its heading. alt: what it shows, for those who can't see it. why: there is none."""
+    """name: of its files. title: its heading. alt: what it shows, for those who can't see it. why: there is none.
+
+    other_photographs: that it shows other numbers of photographs than the tables have, in a sentence; empty if not.
+    """
 
     name: str
     title: str
     alt: str
     figure: Figure | None = None
     why: str = ""
+    other_photographs: str = ""
 
 
 def comparison_figures(comparison: Comparison, studies: Mapping[str, Study]) -> Iterator[ReportFigure]:
     """The figures of a comparison. studies: one of each group, by the group's name."""
     coded = {name: study for name, study in studies.items() if study.quantizer.has_codes}
     methods = {group.name: group.method for group in comparison.grouped.groups}
+    in_tables = len(comparison.grouped.digests)
     yield _attempt(
         "rate-distortion",
         "Rate and distortion",
@@ -59,6 +66,7 @@ def comparison_figures(comparison: Comparison, studies: Mapping[str, Study]) -> 
         "Codes taken away without training again",
         "PSNR against the number of codes kept, a line for one run of each group; it falls as codes are taken away.",
         lambda: plots.comparison.publish_pruning(_of_several(coded, _pruned), methods),
+        _other_photographs(coded.values(), in_tables, PRUNED_CROPS),
     )
     yield _attempt(
         "usage",
@@ -66,6 +74,7 @@ def comparison_figures(comparison: Comparison, studies: Mapping[str, Study]) -> 
         "Four charts with a line for one run of each group: usage by rank, Lorenz curves, codes seen against images, "
         "and definitions of usage.",
         lambda: plots.usage.publish_comparison(_usage_frames(coded), methods, "one run of each group"),
+        _other_photographs(coded.values(), in_tables),
     )
     for name, study in list(coded.items())[:MOST_CELLS]:
         yield _attempt(
@@ -73,6 +82,7 @@ def comparison_figures(comparison: Comparison, studies: Mapping[str, Study]) -> 
             f"Cells of {printable(name)}",
             "Volume, occupancy and anisotropy of each code's cell against the density of latents there: a dot a code.",
             partial(_cells, name, study),
+            _other_photographs([study], in_tables),
         )
 
 
@@ -99,9 +109,19 @@ def file_name(name: str) -> str:
     return re.sub(r"[^\w=.]+", "-", name).strip("-.") or "figure"
 
 
-def _attempt(name: str, title: str, alt: str, draw: Callable[[], Figure]) -> ReportFigure:
+def _other_photographs(studies: Iterable[Study], in_tables: int, crops: int | None = None) -> str:
+    """That the first crops of these studies, by default all, show other numbers of photographs than the tables have."""
+    drawn = sorted({len(np.unique(study.encoding.photograph[:crops])) for study in studies})
+    if not drawn or drawn == [in_tables]:
+        return ""
+    numbers = counted(drawn[0], "photograph") if len(drawn) == 1 else f"{drawn[0]:,d} to {drawn[-1]:,d} photographs"
+    verb = "is" if in_tables == 1 else "are"
+    return f"Drawn on {numbers}; the numbers of the tables {verb} of {counted(in_tables, 'photograph')}."
+
+
+def _attempt(name: str, title: str, alt: str, draw: Callable[[], Figure], other_photographs: str = "") -> ReportFigure:
     try:
-        return ReportFigure(name, title, alt, draw())
+        return ReportFigure(name, title, alt, draw(), other_photographs=other_photographs)
     except InputError as error:
         return ReportFigure(name, title, alt, why=str(error).replace("\n", " "))
 

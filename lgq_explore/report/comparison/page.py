@@ -25,6 +25,7 @@ from .gallery import Gallery, gallery
 from .pictures import figure_uri
 from .provenance import compare_command, defined_metrics, recipes, versions
 from .tables import comparison_tables
+from .terms import terms
 from .text import ledger_sentences
 from .writing import write_text, writing
 
@@ -85,6 +86,7 @@ def comparison_page(comparison: Comparison, parts: ReportParts, sweeps: Mapping[
         parts=parts,
         chart=CHART,
         definitions=[DEFINITIONS[name] for name in defined_metrics(comparison)],
+        terms=terms(comparison, parts.figures),
         versions=versions(),
         recipes=recipes(comparison),
         command=compare_command(comparison),

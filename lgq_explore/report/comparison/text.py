@@ -23,10 +23,15 @@ WIDEST = 100
 
 def comparison_text(comparison: Comparison, width: int = WIDEST) -> str:
     """The table of numbers, what was found, and the ledger in sentences, for a terminal of this width."""
-    parts = [_lines(numbers_table(comparison.numbers)), *_paragraph(" ".join(findings(comparison)), width)]
+    parts = [_lines(numbers_table(comparison.numbers)), "", findings_text(comparison, width)]
     for heading, sentences in ledger_sentences(comparison).items():
-        parts += ["", f"{heading}:", *(line for told in sentences for line in _paragraph(f"– {told}", width, "  "))]
+        parts += ["", f"{heading}:", *(line for told in sentences for line in _wrapped(f"– {told}", width, "  "))]
     return "\n".join(parts)
+
+
+def findings_text(comparison: Comparison, width: int = WIDEST) -> str:
+    """What was found, as a paragraph for a terminal of this width."""
+    return "\n".join(_wrapped(" ".join(findings(comparison)), width))
 
 
 def ledger_sentences(comparison: Comparison) -> dict[str, list[str]]:
@@ -98,8 +103,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join([first, *others]).rstrip()
 
 
-def _paragraph(words: str, width: int, indent: str = "") -> list[str]:
-    lines = textwrap.wrap(
+def _wrapped(words: str, width: int, indent: str = "") -> list[str]:
+    return textwrap.wrap(
         words, max(40, min(width, WIDEST)), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
-    return lines if indent else ["", *lines]

@@ -228,15 +228,32 @@ def noted_costs(frame: pd.DataFrame) -> list[str]:
 
 def test_what_a_sweep_noted_is_compared(folder: Path) -> None:
     runs = opened(folder, "a", "b")
-    equal = {name: Recorded(trials=4, cpu_seconds=10.0, energy=100.0) for name in runs}
+    equal = {name: Recorded(trials=4, cpu_seconds=10.0) for name in runs}
     assert unfairness(ledger(runs, equal)) == noted_costs(ledger(runs, equal)) == []
-    noted = equal | {"b": Recorded(trials=1, cpu_seconds=20.0, energy=300.0)}
+    noted = equal | {"b": Recorded(trials=1, cpu_seconds=20.0)}
     assert unfairness(ledger(runs, noted)) == ["Tuning trials: 4 for a; 1 for b."]
-    assert noted_costs(ledger(runs, noted)) == [
-        "Training, seconds of CPU time: 10 for a; 20 for b.",
-        "Energy, joules: 100 for a; 300 for b.",
-    ]
+    assert noted_costs(ledger(runs, noted)) == ["Training, seconds of CPU time: 10 for a; 20 for b."]
+    assert noted_costs(ledger(runs, {"a": Recorded(trials=4, cpu_seconds=10.0)})) == []
     assert unfairness(ledger(runs, {"a": Recorded(trials=4)})) == ["Tuning trials: 4 for a; not recorded for b."]
+
+
+def plant_joules(run: Path, **joules: float) -> None:
+    history = pd.read_csv(run / "history.csv").assign(**joules)
+    history.to_csv(run / "history.csv", index=False)
+
+
+def test_energy_is_compared_where_both_runs_have_it(folder: Path) -> None:
+    field = "training, joules of the processors"
+    frame = ledger(opened(folder, "a", "b")).set_index("field")
+    assert frame.loc[field, ["a", "b", "differs"]].tolist() == ["not recorded", "not recorded", False]
+    plant_joules(folder / "a", processor_joules=100.0, gpu_joules=700.0)
+    assert noted_costs(ledger(opened(folder, "a", "b"))) == []
+    plant_joules(folder / "b", processor_joules=140.0)
+    assert noted_costs(ledger(opened(folder, "a", "b"))) == []
+    plant_joules(folder / "b", processor_joules=300.0)
+    assert noted_costs(ledger(opened(folder, "a", "b"))) == [
+        "Training, joules of the processors: 100 for a; 300 for b."
+    ]
 
 
 def test_what_trials_have_chosen_is_not_unfair(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -15,10 +15,12 @@ import pytest
 from lgq_explore.analysis.comparison import Comparison
 from lgq_explore.analysis.comparison.given import GivenRuns
 from lgq_explore.errors import InputError, printable
+from lgq_explore.plots.geometry.cells import PANELS
 from lgq_explore.report.comparison.figures import file_name, save_figures
 from lgq_explore.report.comparison.page import ReportParts, comparison_page, report_parts, write_page
 from lgq_explore.report.comparison.published import PUBLISHED
 from lgq_explore.report.comparison.tables import Table, as_csv, as_latex, as_markdown, comparison_tables, save_tables
+from lgq_explore.report.comparison.terms import OF_ENERGY, OF_FIGURES, terms
 from lgq_explore.report.comparison.text import comparison_json, comparison_text
 from tests.report.comparison.planted_comparison import IMAGE, QUOTE, SCRIPT, plant_comparison
 
@@ -165,6 +167,51 @@ def test_sections_have_what_they_are_for(page: Reader, comparison: Comparison, p
     assert "lgq-explore train --config" in sections["again"]
     assert all(each.source in sections["published"] for each in PUBLISHED)
     assert not any(f"{each.rfid:.2f} " in sections["numbers"] for each in PUBLISHED)
+
+
+def test_a_figure_of_other_photographs_than_the_tables_says_so(
+    planted: tuple[GivenRuns, Comparison, ReportParts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, comparison, parts = planted
+    assert [each.other_photographs for each in parts.figures] == [""] * 5
+    monkeypatch.setattr("lgq_explore.report.comparison.figures.PRUNED_CROPS", 7)
+    few = report_parts(comparison)
+    told = "Drawn on 7 photographs; the numbers of the tables are of 12 photographs."
+    assert [each.other_photographs for each in few.figures] == ["", told, "", "", ""]
+    page = Reader(comparison_page(comparison, few, given.sweeps))
+    (loud,) = (each.text for each in page.all("p") if each.attributes.get("class") == "attention")
+    assert loud == told
+
+
+def test_terms_of_figures_are_defined(page: Reader, comparison: Comparison, parts: ReportParts) -> None:
+    of_cells = OF_FIGURES["cells"]
+    assert {"m", "log density"} <= of_cells.keys()
+    for panel in PANELS:
+        assert any(panel.title.startswith(name) for name in of_cells), panel.title
+    shown = terms(comparison, parts.figures)
+    assert {"≥, Chao2", "codes kept"} <= shown.keys()
+    assert "m" in shown
+    assert "m" not in terms(comparison, parts.figures[:3])  # without the cells
+    (section,) = (each.text for each in page.all("section") if each.attributes["id"] == "definitions")
+    assert all(name in section for name in shown)
+
+
+def test_energy_is_defined_where_a_run_has_it(comparison: Comparison, parts: ReportParts) -> None:
+    is_energy = comparison.ledger["field"] == "training, joules of the GPU"
+    none = comparison.ledger.assign(**dict.fromkeys(comparison.runs, "not recorded"))
+    assert not OF_ENERGY.keys() & terms(replace(comparison, ledger=none), parts.figures).keys()
+    first = next(iter(comparison.runs))
+    some = none.assign(**{first: none[first].where(~is_energy, "700")})
+    assert OF_ENERGY.keys() <= terms(replace(comparison, ledger=some), parts.figures).keys()
+
+
+def test_patches_at_the_edge_of_a_crop_say_so(page: Reader, parts: ReportParts) -> None:
+    """Of 64 tokens of a crop, 28 lie at its edge: some of the 8 patches of the most used code do."""
+    cards = [card for of_group in parts.codes for card in of_group.cards]
+    beyond = sum(card.beyond_edge for card in cards)
+    assert parts.codes[0].cards[0].beyond_edge
+    captions = [each.text for each in page.all("figcaption")]
+    assert sum("white beyond the edge of a crop" in told for told in captions) == beyond
 
 
 def test_codes_have_patches_neighbours_and_a_history(parts: ReportParts) -> None:
