@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError, printable
 
-from .measured_run import OF_PHOTOGRAPHS, MeasuredRun
+from .measured_run import FRECHET, OF_CODES, OF_PHOTOGRAPHS, MeasuredRun
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,14 +52,26 @@ class GroupedRuns:
         """Values [S, P] of a number whose mean with weights of `weights` it is; None where it was not measured."""
         if number in OF_PHOTOGRAPHS:
             found = group.by_seed(lambda run: run.of_photographs(self.digests, number))
-        elif group.runs[0].counts is None:
+        elif number == FRECHET:
+            return self._frechet[group.name]
+        elif group.runs[0].counts is None or number not in OF_CODES:
             return None
         else:
             found = group.by_seed(lambda run: run.usage(self.digests)[number])
         return found if np.isfinite(found).all() else None
 
+    @cached_property
+    def _frechet(self) -> dict[str, NDArray[np.float64] | None]:
+        """FD of each group by its name, kept since each is a decomposition of a large matrix."""
+        found: dict[str, NDArray[np.float64] | None] = {}
+        for group in self.groups:
+            of_runs = {run.name: run.frechet(self.digests) for run in group.runs}
+            missing = any(values is None for values in of_runs.values())
+            found[group.name] = None if missing else group.by_seed(lambda run, of=of_runs: of[run.name])
+        return found
+
     def weights(self, number: str) -> NDArray[np.float64]:
-        """Crops of each photograph for a mean over crops; equal ones for numbers of all tokens."""
+        """Crops of each photograph for a mean over crops; equal ones for numbers of all tokens, and for FD."""
         return self.crops.astype(np.float64) if number in OF_PHOTOGRAPHS else np.ones(len(self.digests))
 
 
