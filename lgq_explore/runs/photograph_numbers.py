@@ -119,7 +119,8 @@ class EachPhotograph:
         found = torch.cat(self._reconstructions).numpy()
         features = None
         if self._features:
-            features = PairedFeatures(*map(np.concatenate, zip(*self._features, strict=True)))
+            of_images, of_found = (np.concatenate(parts) for parts in zip(*self._features, strict=True))
+            features = PairedFeatures(of_images, of_found)
         return _numbers(_Gathered(crops.images.numpy(), found, crops.photograph, names), features)
 
 

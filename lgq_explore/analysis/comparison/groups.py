@@ -63,12 +63,12 @@ class GroupedRuns:
     @cached_property
     def _frechet(self) -> dict[str, NDArray[np.float64] | None]:
         """FD of each group by its name, kept since each is a decomposition of a large matrix."""
-        found: dict[str, NDArray[np.float64] | None] = {}
-        for group in self.groups:
-            of_runs = {run.name: run.frechet(self.digests) for run in group.runs}
-            missing = any(values is None for values in of_runs.values())
-            found[group.name] = None if missing else group.by_seed(lambda run, of=of_runs: of[run.name])
-        return found
+        return {group.name: self._frechet_of(group) for group in self.groups}
+
+    def _frechet_of(self, group: Group) -> NDArray[np.float64] | None:
+        of_runs = {run.name: run.frechet(self.digests) for run in group.runs}
+        measured = {name: values for name, values in of_runs.items() if values is not None}
+        return group.by_seed(lambda run: measured[run.name]) if len(measured) == len(of_runs) else None
 
     def weights(self, number: str) -> NDArray[np.float64]:
         """Crops of each photograph for a mean over crops; equal ones for numbers of all tokens, and for FD."""

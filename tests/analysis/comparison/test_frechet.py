@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +15,10 @@ from lgq_explore.analysis.comparison import frechet_sizes, group_differences, gr
 from lgq_explore.analysis.comparison.groups import GroupedRuns, grouped
 from lgq_explore.analysis.comparison.measured_run import MeasuredRun
 from lgq_explore.frames.comparison import PHOTOGRAPHS
-from lgq_explore.metrics.frechet import frechet_distance
+from lgq_explore.metrics.frechet import frechet_distance, frechet_influence
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.picture_features import PairedFeatures
+from lgq_explore.statistics import ratio_interval
 from tests.analysis.comparison.test_groups import row
 from tests.analysis.runs_folder import GRID, SOFT
 from tests.plots.filled_frames import filled
@@ -42,22 +43,28 @@ def run_of(
     return MeasuredRun(name, method, config, filled(PHOTOGRAPHS, rows), None, size, {}, features)
 
 
-def drawn(generator: np.random.Generator, photographs: int, loss: float, more: float = 0.0) -> list[MeasuredRun]:
-    """Two groups of five seeds on the same pictures, which lose so much; the second loses `more`."""
+def drawn_pairs(
+    generator: np.random.Generator, photographs: int, losses: Sequence[float]
+) -> Iterator[tuple[Vectors, Vectors]]:
+    """Pictures, two crops a photograph, and what is left of them by five seeds of methods that lose so much."""
     images = np.repeat(generator.normal(size=(photographs, WIDTH)), 2, axis=0)
     images += 0.5 * generator.normal(size=images.shape)
-    hard = np.repeat(generator.normal(size=(photographs, WIDTH)), 2, axis=0)  # what both methods find hard
-    runs = []
-    for recipe, lost in ((SOFT, loss), (GRID, loss + more)):
-        for seed in SEEDS:
-            of_seed = 0.1 * generator.normal(size=WIDTH)
-            rest = generator.normal(size=images.shape)
-            runs.append(run_of(recipe, seed, images, images + lost * (1 + of_seed + 0.5 * hard + 0.5 * rest)))
-    return runs
+    hard = np.repeat(generator.normal(size=(photographs, WIDTH)), 2, axis=0)  # what all methods find hard
+    for lost in losses:
+        for _ in SEEDS:
+            of_seed, rest = 0.1 * generator.normal(size=WIDTH), generator.normal(size=images.shape)
+            yield images, images + lost * (1 + of_seed + 0.5 * hard + 0.5 * rest)
 
 
-def compared(photographs: int = 20, more: float = 0.0, seed: int = 0) -> GroupedRuns:
-    return grouped(drawn(np.random.default_rng(seed), photographs, 0.3, more))
+def drawn(photographs: int, more: float = 0.0, seed: int = 0) -> list[MeasuredRun]:
+    """Two groups of five seeds on the same pictures, the second of which loses `more`."""
+    pairs = drawn_pairs(np.random.default_rng(seed), photographs, (0.3, 0.3 + more))
+    places = [(recipe, seed) for recipe in (SOFT, GRID) for seed in SEEDS]
+    return [run_of(*place, *pair) for place, pair in zip(places, pairs, strict=True)]
+
+
+def compared(photographs: int = 20, more: float = 0.0) -> GroupedRuns:
+    return grouped(drawn(photographs, more))
 
 
 def test_fd_of_a_group_is_the_mean_of_its_runs_with_an_interval() -> None:
@@ -101,20 +108,26 @@ def test_equal_runs_have_the_ratio_1_inside_their_interval() -> None:
 @pytest.mark.parametrize("photographs", [8, 30])
 def test_the_ratio_of_methods_that_are_alike_is_1_in_95_of_100_intervals(photographs: int) -> None:
     """Of either group as much is lost, so that the ratio is 1 whatever the bias of FD at this number."""
-    generator, held = np.random.default_rng(photographs), 0
+    generator, owner, held = np.random.default_rng(photographs), np.repeat(np.arange(photographs), 2), 0
     for _ in range(100):
-        found = row(group_ratios(grouped(drawn(generator, photographs, 0.3))), number="fd")
-        held += found["low"] <= 1 <= found["high"]
+        values = [
+            frechet_influence(torch.from_numpy(images), torch.from_numpy(found), owner).values
+            for images, found in drawn_pairs(generator, photographs, (0.3, 0.3))
+        ]
+        found = ratio_interval(values[:5], values[5:], paired_seeds=False)
+        assert found.low is not None
+        assert found.high is not None
+        held += found.low <= 1 <= found.high
     assert 89 <= held <= 100
 
 
 def test_few_seeds_or_photographs_have_points() -> None:
-    runs = drawn(np.random.default_rng(0), 6, 0.3)
+    runs = drawn(6)
     found = row(group_ratios(grouped(runs)), number="fd")
     assert math.isfinite(found["ratio"])
     assert math.isnan(found["low"])
     assert found["why"] == "An interval takes 8 photographs at least: here are 6."
-    few = [run for run in drawn(np.random.default_rng(0), 20, 0.3) if run.config.seed < 4]
+    few = [run for run in drawn(20) if run.config.seed < 4]
     assert row(group_ratios(grouped(few)), number="fd")["why"].startswith("An interval takes 5 seeds")
 
 
