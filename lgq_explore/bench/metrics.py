@@ -12,14 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
-from numpy.typing import NDArray
 
 from lgq_explore.analysis.audit import (
-    PictureFeatures,
     audit,
     only_metrics,
-    picture_features,
     picture_values,
     toy_values,
     trusted_from,
@@ -29,11 +25,12 @@ from lgq_explore.analysis.geometry import kmeans_codebooks
 from lgq_explore.analysis.toys import ToySetting
 from lgq_explore.errors import InputError
 from lgq_explore.frames import json_rows
-from lgq_explore.metrics.feature_networks import EfficientNetLite0Features, if_available
+from lgq_explore.metrics.feature_networks import efficientnet_lite0_features, if_available
 from lgq_explore.quantizers import methods_with_codes
 from lgq_explore.runs.config import TrainConfig
+from lgq_explore.runs.picture_features import FeaturesOfStudies
 from lgq_explore.runs.run import Run
-from lgq_explore.runs.study import Study, study
+from lgq_explore.runs.study import study
 
 from .markdown import table
 from .quantizers import Repeats, kept_runs, require_each_once, resolved, trained_runs
@@ -118,8 +115,8 @@ class _Pictures:
         self.environment: Mapping[str, Any] = {}
         self.photographs = 0
         self._protocol = protocol
-        self._images: tuple[NDArray[Any], torch.Tensor] | None = None
-        self._network, self.why = if_available(EfficientNetLite0Features)
+        network, self.why = if_available(efficientnet_lite0_features)
+        self._features = None if network is None else FeaturesOfStudies(network)
 
     def values(self, run: Run) -> pd.DataFrame:
         protocol, seen = self._protocol, study(run, crops=self._protocol.crops)
@@ -129,15 +126,8 @@ class _Pictures:
         if not seen.quantizer.no_geometry:
             kmeans = kmeans_codebooks(seen, restarts=protocol.restarts, tokens=protocol.fit_tokens)
         parts = [count for count in PARTS if count <= self.photographs]
-        return picture_values(seen, parts=parts, features=self._features(seen), kmeans=kmeans)
-
-    def _features(self, seen: Study) -> PictureFeatures | None:
-        if self._network is None:
-            return None
-        images = seen.encoding.images
-        if self._images is None or not (self._images[0] == images).all():
-            self._images = images, picture_features(self._network, images)
-        return PictureFeatures(self._images[1], picture_features(self._network, seen.encoding.reconstructions))
+        features = None if self._features is None else self._features(seen, progress=False)
+        return picture_values(seen, parts=parts, features=features, kmeans=kmeans)
 
 
 def shown(measured: Mapping[str, Any]) -> pd.DataFrame:

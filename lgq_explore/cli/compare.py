@@ -34,7 +34,9 @@ def add_compare(commands: Any) -> None:
         help="folders of runs, their names in lgq-explore list runs, folders of several runs, or of a sweep",
     )
     parser.add_argument("--crops", type=int, default=1024, metavar="N", help="held-out crops at most (default: 1024)")
-    parser.add_argument("--features", action="store_true", help="measure the feature error, too: some 0.1 s a crop")
+    parser.add_argument(
+        "--features", action="store_true", help="measure FD with its interval, and the feature error: some 0.1 s a crop"
+    )
     parser.add_argument("--out", type=file_path, metavar="FILE.html", help="write a page that needs nothing else")
     parser.add_argument("--tables", type=some_path, metavar="DIR", help="write its tables as CSV, Markdown and LaTeX")
     parser.add_argument("--figures", type=some_path, metavar="DIR", help="write its figures as PDF and SVG")

@@ -87,6 +87,7 @@ PHOTOGRAPHS = Columns(
         "ssim": (NUMBER, "structural similarity; NaN for crops smaller than its window"),
         "l1": (NUMBER, "mean absolute error, of a data range of 1"),
         "feature_error": (NUMBER, "|φ(x) − φ(x̂)|² over tr cov φ(x) of all crops; NaN without features"),
+        "fd": (NUMBER, "value whose mean over photographs, of equal weight, is their FD; NaN without features"),
     },
 )
 
@@ -153,6 +154,31 @@ GROUP_DIFFERENCES = Columns(
         "p_value": (NUMBER, "two-sided, that there is no difference; NaN without an interval"),
         "p_holm": (NUMBER, "the same, corrected for all pairs of this number (Holm 1979)"),
         "paired_seeds": (TRUTH, "whether both groups have the same seeds"),
+    },
+)
+
+GROUP_RATIOS = Columns(
+    "analysis.comparison.group_ratios",
+    {
+        "first": (TEXT, "name of a group"),
+        "second": (TEXT, "name of another group"),
+        "number": (TEXT, "what is measured"),
+        "ratio": (NUMBER, "first over second, on the same photographs"),
+        **INTERVAL,
+        "p_value": (NUMBER, "two-sided, that the ratio is 1; NaN without an interval"),
+        "p_holm": (NUMBER, "the same, corrected for all pairs of this number (Holm 1979)"),
+        "paired_seeds": (TRUTH, "whether both groups have the same seeds"),
+    },
+)
+
+FRECHET_SIZES = Columns(
+    "analysis.comparison.frechet_sizes",
+    {
+        "group": (TEXT, "name of the group"),
+        "photographs": (INTEGER, "of each set of photographs"),
+        "crops": (INTEGER, "of each set, on average"),
+        "sets": (INTEGER, "disjoint sets over which FD is averaged"),
+        "fd": (NUMBER, "Fréchet distance of features, mean over sets and seeds"),
     },
 )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 
 from .definition import Definition
-from .feature_networks import EFFICIENTNET_LITE0, EfficientNetLite0Features, if_available, require_efficientnet_lite0
+from .feature_networks import EFFICIENTNET_LITE0, efficientnet_lite0_features, if_available
 from .image import check_image_pair
 from .moments import Moments
 from .perceptual import IMAGES_PER_PASS, to_8_bits
@@ -18,8 +19,8 @@ from .picture_settings import PictureMetricSettings
 class FeatureError:
     """Squared difference of the features of images and reconstructions, over the variance of the images' features.
 
-    features: a network, uint8 [B, 3, H, W] → [B, F]; by default EfficientNet-Lite0, where it is installed. device: of
-    the network, by default that of the images.
+    network: gives the network, uint8 [B, 3, H, W] → [B, F]; by default EfficientNet-Lite0, where it is installed.
+    device: of the network, by default that of the images.
     """
 
     definition: ClassVar[Definition] = Definition(
@@ -36,14 +37,13 @@ class FeatureError:
 
     @classmethod
     def of(cls, settings: PictureMetricSettings) -> Self:
-        return cls(device=settings.device)
+        return cls(settings.network, settings.device)
 
-    def __init__(self, features: torch.nn.Module | None = None, device: str | None = None) -> None:
+    def __init__(
+        self, network: Callable[[], torch.nn.Module] = efficientnet_lite0_features, device: str | None = None
+    ) -> None:
         self._device = device
-        self._why: str | None = None
-        self._features = features
-        if features is None:
-            self._features, self._why = if_available(_efficientnet_lite0)
+        self._features, self._why = if_available(network)
         self._squares, self._moments = 0.0, Moments()
 
     @torch.no_grad()
@@ -72,8 +72,3 @@ class FeatureError:
             why = "the features of the images do not vary"
         value = None if why else self._squares / self._moments.number / variance
         return {"feature_error": {"value": value, "features": EFFICIENTNET_LITE0, "why": why}}
-
-
-def _efficientnet_lite0() -> torch.nn.Module:
-    require_efficientnet_lite0()
-    return EfficientNetLite0Features()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 import re
+from collections import deque
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,6 +38,9 @@ _LAST_BLOCKS = (0, 2, 4, 10)
 
 _UNLIT = 1e-8
 """Added to squared norms of features, as LPIPS does, so that a position without features has a gradient."""
+
+PICTURES_KEPT = 8
+"""Batches whose features `ComputedOnce` keeps: an evaluation's, in halves, images and three reconstructions."""
 
 _Built = TypeVar("_Built")
 
@@ -139,6 +143,30 @@ class EfficientNetLite0Features(EfficientNetLite0):
         resized = functional.interpolate(images.float(), size=(224, 224), mode="bicubic", antialias=True)
         features: Tensor = self.network.extract_features(self.normalised(resized.clamp(0, 255)))
         return features.mean(dim=(2, 3))
+
+
+def efficientnet_lite0_features() -> nn.Module:
+    """A new network of pooled features. Raises UnavailableError, with the remedy, where it is not installed."""
+    require_efficientnet_lite0()
+    return EfficientNetLite0Features()
+
+
+class ComputedOnce(nn.Module):
+    """A network that keeps the features of its latest batches, so that several metrics of one batch run it once."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network, self.num_features = network, network.num_features
+        self._kept: deque[tuple[Tensor, Tensor]] = deque(maxlen=PICTURES_KEPT)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """uint8 [B, 3, H, W] → features [B, F], those of an equal batch where it was among the latest."""
+        for seen, features in self._kept:
+            if seen.device == images.device and torch.equal(seen, images):
+                return features
+        features = cast(Tensor, self.network(images))
+        self._kept.append((images, features))
+        return features
 
 
 class EfficientNetLite0Distance(EfficientNetLite0):

@@ -79,23 +79,3 @@ def gaussian_wasserstein(one: Moments, other: Moments) -> float:
     product = torch.linalg.eigvalsh(root @ other.covariance @ root).clamp(min=0).sqrt().sum()
     squared = (one.mean - other.mean).square().sum() + (one.covariance + other.covariance).trace() - 2 * product
     return squared.clamp(min=0).sqrt().item()
-
-
-def frechet_distance(features: Tensor, others: Tensor) -> float:
-    """Fréchet distance of the Gaussians of two sets of vectors [n, P] and [m, P], covariances divided by n − 1, m − 1.
-
-        |μ − μ'|² + tr Σ + tr Σ' − 2 tr (Σ Σ')^½,        tr (Σ Σ')^½ = Σ of the singular values of A Bᵀ
-
-    A, B: the centred vectors over (n − 1)^½ and (m − 1)^½. That matrix is n × m, small where there are fewer vectors
-    than dimensions. Raises InputError for fewer than two vectors.
-    """
-    if min(len(features), len(others)) < 2:
-        raise InputError(f"covariances of {len(features)} and {len(others)} vectors: give at least 2 of each")
-    means = [vectors.double().mean(dim=0) for vectors in (features, others)]
-    one, other = (
-        (vectors.double() - mean) / (len(vectors) - 1) ** 0.5
-        for vectors, mean in zip((features, others), means, strict=True)
-    )
-    common = torch.linalg.svdvals(one @ other.T).sum()
-    distance = (means[0] - means[1]).square().sum() + one.square().sum() + other.square().sum() - 2 * common
-    return distance.clamp(min=0).item()

@@ -7,12 +7,13 @@ value is None and `why` gives the reason in one line: never 0, never an exceptio
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lgq_explore.errors import InputError
 from lgq_explore.metrics.image import check_image_pair
@@ -22,10 +23,9 @@ from .feature_networks import (
     EFFICIENTNET_LITE0,
     EFFICIENTNET_PACKAGES,
     LPIPS_SMALLEST_IMAGE,
-    EfficientNetLite0Features,
+    efficientnet_lite0_features,
     if_available,
     lpips_network,
-    require_efficientnet_lite0,
     require_package,
 )
 from .picture_settings import AT_HAND, LPIPS_NET, ComparedImages, PictureMetricSettings
@@ -172,7 +172,7 @@ class FrechetDistance:
                              installed, else inception; `features` says which
 
     device: of the network, by default that of the images. FD differs in its third digit between devices.
-    compared: stands beside the distance in `numbers`, with resize and network.
+    compared: stands beside the distance in `numbers`, with resize and network. network: gives EfficientNet-Lite0's.
 
     Raises:
         InputError: if the features are none of these.
@@ -191,10 +191,14 @@ class FrechetDistance:
 
     @classmethod
     def of(cls, settings: PictureMetricSettings) -> Self:
-        return cls(settings.fd_features, settings.device, settings.compared)
+        return cls(settings.fd_features, settings.device, settings.compared, settings.network)
 
     def __init__(
-        self, features: str = AT_HAND, device: str | None = None, compared: ComparedImages | None = None
+        self,
+        features: str = AT_HAND,
+        device: str | None = None,
+        compared: ComparedImages | None = None,
+        network: Callable[[], nn.Module] = efficientnet_lite0_features,
     ) -> None:
         choices = (AT_HAND, *FD_FEATURES)
         if features not in choices:
@@ -202,7 +206,7 @@ class FrechetDistance:
         self.features = _features_at_hand() if features == AT_HAND else features
         self._images, self.device, self.compared = 0, device, compared
         self._metric, self._why = if_available(
-            _inception_metric if self.features == "inception" else _efficientnet_lite0_metric
+            _inception_metric if self.features == "inception" else lambda: _metric_in(network())
         )
 
     @torch.no_grad()
@@ -281,11 +285,10 @@ def _inception_metric() -> FrechetInceptionDistance:
         return FrechetInceptionDistance(2048, feature_extractor_weights_path=str(path), sync_on_compute=False)
 
 
-def _efficientnet_lite0_metric() -> FrechetInceptionDistance:
-    require_efficientnet_lite0()
+def _metric_in(network: nn.Module) -> FrechetInceptionDistance:
     from torchmetrics.image.fid import FrechetInceptionDistance
 
-    return FrechetInceptionDistance(feature=EfficientNetLite0Features(), sync_on_compute=False)
+    return FrechetInceptionDistance(feature=network, sync_on_compute=False)
 
 
 def _not_finite(distance: float) -> str | None:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
+import pandas as pd
 import torch
 
 from lgq_explore.devices import device_named, model_of
 from lgq_explore.errors import InputError
 from lgq_explore.files import whole_file
+from lgq_explore.frames.comparison import PHOTOGRAPHS
 from lgq_explore.images.division import HELD_OUT, VALIDATION
+from lgq_explore.metrics.feature_networks import ComputedOnce, efficientnet_lite0_features
 from lgq_explore.metrics.picture_settings import ComparedImages, PictureMetricSettings
 from lgq_explore.metrics.pictures import require_slow
 from lgq_explore.progress import Progress
 
 from .encoding import EvaluationSet, coded_batches, evaluation_set
 from .measures import DEFAULT, DEFINITIONS, Measure, MeasuredBatch, MeasureSettings, chosen_metrics, measure
+from .photograph_numbers import EachPhotograph
 from .run import Run, TrainedTokenizer, open_run
 
 METRICS = "metrics.json"
@@ -29,7 +35,36 @@ SECONDS_UNSHOWN = 3.0
 """A bar that appears and is gone would only disturb."""
 
 
-@torch.no_grad()
+@dataclass(frozen=True)
+class Asked:
+    """What is evaluated, and how: the arguments of `evaluate`. Raises InputError for metrics that can't be left out."""
+
+    data: str | None = None
+    crops: int = 1024
+    split: str = HELD_OUT
+    fd_features: str = "auto"
+    device: str = "cpu"
+    without: Sequence[str] = ()
+    metrics: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        require_slow(self.without)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the result stands for the run: every metric on its held-out split."""
+        return not self.without and set(chosen_metrics([DEFAULT])) <= set(chosen_metrics(self.metrics))
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """numbers: the result of `evaluate`. on: the crops. photographs: of `photograph_numbers`, or without rows."""
+
+    numbers: dict[str, Any]
+    on: EvaluationSet
+    photographs: pd.DataFrame = field(default_factory=lambda: PHOTOGRAPHS.frame([]))
+
+
 def evaluate(
     run: Run | str | os.PathLike[str],
     data: str | None = None,
@@ -67,18 +102,31 @@ def evaluate(
     both, to leave them out. progress: whether a bar is shown if it takes more than seconds.
     Raises InputError if the run has no weights, if the data or the device can't be used, or for an unknown metric.
     """
-    require_slow(without)
-    names = chosen_metrics(metrics)
-    there = device_named(device)
+    asked = Asked(data, crops, split, fd_features, device, without, metrics)
+    return evaluated(run, asked, progress=progress).numbers
+
+
+@torch.no_grad()
+def evaluated(
+    run: Run | str | os.PathLike[str], asked: Asked, *, each_photograph: bool = False, progress: bool = True
+) -> Evaluated:
+    """What `evaluate` gives, with the crops it is of, and the numbers of each photograph from the same pass.
+
+    each_photograph: whether to have them, with FD and the feature error unless `fd` is left out. Pictures are encoded
+    and run through the network of the features once. Raises InputError, as `evaluate` does.
+    """
+    names, there = chosen_metrics(asked.metrics), device_named(asked.device)
     run = run if isinstance(run, Run) else open_run(run)
-    trained, chosen = run.trained(), evaluation_set(run, data, crops, split)
-    settings = PictureMetricSettings(fd_features, str(there), _in_words(chosen))
-    measured = MeasureSettings(trained.on(there), settings, run.config.backbone.factor, tuple(without))
+    trained, chosen = run.trained(), evaluation_set(run, asked.data, asked.crops, asked.split)
+    network = cache(lambda: ComputedOnce(efficientnet_lite0_features()))
+    settings = PictureMetricSettings(asked.fd_features, str(there), _in_words(chosen), network)
+    measured = MeasureSettings(trained.on(there), settings, run.config.backbone.factor, tuple(asked.without))
     measures = {name: measure(name, measured) for name in names}
-    result = _measured(run, trained, chosen, measures, there, progress)
-    if chosen.split == HELD_OUT and not without and set(chosen_metrics([DEFAULT])) <= set(names):
-        _keep(run, trained.digest, result)
-    return result
+    beside = EachPhotograph(None if "fd" in asked.without else network, there) if each_photograph else None
+    numbers = _measured(run, trained, chosen, measures, beside, there, progress)
+    if chosen.split == HELD_OUT and asked.is_whole:
+        _keep(run, trained.digest, numbers)
+    return Evaluated(numbers, chosen) if beside is None else Evaluated(numbers, chosen, beside.numbers(chosen.crops))
 
 
 def _in_words(chosen: EvaluationSet) -> ComparedImages:
@@ -95,17 +143,19 @@ def _measured(
     trained: TrainedTokenizer,
     chosen: EvaluationSet,
     measures: Mapping[str, Measure],
+    beside: EachPhotograph | None,
     device: torch.device,
     progress: bool,
 ) -> dict[str, Any]:
-    """The result of `evaluate`, of these weights on these crops."""
+    """The result of `evaluate`, of these weights on these crops. beside: is given the same batches."""
     config, tokenizer, crops = run.config, trained.on(device), chosen.crops
+    every: Iterable[Measure | EachPhotograph] = (*measures.values(), *([] if beside is None else [beside]))
     quantizer, tokens, measured = tokenizer.quantizer, 0, 0
     with Progress("evaluating", len(crops.images), "crops", shown=progress, delay=SECONDS_UNSHOWN) as bar:
         for coded in coded_batches(tokenizer, crops.images):
             photographs = crops.photograph[measured : measured + len(coded.images)]
             batch = MeasuredBatch(coded.images, coded.output, coded.reconstructions, photographs)
-            for each in measures.values():
+            for each in every:
                 each.update(batch)
             tokens += coded.output.latents[:, 0].numel()
             measured += len(coded.images)

@@ -3,77 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from lgq_explore.errors import InputError
 from lgq_explore.frames.comparison import PHOTOGRAPHS
-from lgq_explore.metrics.feature_networks import (
-    EFFICIENTNET_LITE0,
-    EfficientNetLite0Features,
-    if_available,
-    require_efficientnet_lite0,
-)
+from lgq_explore.images.source import Crops
+from lgq_explore.metrics.feature_networks import if_available
 from lgq_explore.metrics.image import ImageQuality
-from lgq_explore.metrics.moments import Moments
-from lgq_explore.metrics.perceptual import IMAGES_PER_PASS
-from lgq_explore.progress import Progress
 
-from .measures.base import to_unit
+from .measures.base import MeasuredBatch, to_unit
+from .picture_features import PairedFeatures, picture_features, require_pictures
 from .study import Study
 
 
-@dataclass(frozen=True, eq=False)
-class PairedFeatures:
-    """Pooled features of N pictures and of their reconstructions, float32 [N, F] each, in the order of an encoding.
-
-    network: the name of the features, as in `FrechetDistance`.
-    """
-
-    images: NDArray[np.float32]
-    reconstructions: NDArray[np.float32]
-    network: str
+class Reconstructed(Protocol):
+    """Pictures and their reconstructions, uint8 [N, 3, S, S], with the photograph of each: an `Encoding` is one."""
 
     @property
-    def squared_errors(self) -> NDArray[np.float64]:
-        """|φ(x) − φ(x̂)|² of each picture, [N]."""
-        return np.square(self.images.astype(np.float64) - self.reconstructions).sum(axis=1)
-
+    def images(self) -> NDArray[np.uint8]: ...
     @property
-    def variance(self) -> float:
-        """tr cov φ(x) over the pictures, divided by N as in `FeatureError`."""
-        moments = Moments()
-        moments.update(torch.from_numpy(self.images))
-        return moments.covariance.trace().item()
-
-
-@torch.no_grad()
-def paired_features(study: Study, *, progress: bool = True) -> PairedFeatures:
-    """Features of EfficientNet-Lite0 of a study's pictures and reconstructions: some 0.1 s a picture on a CPU.
-
-    Raises InputError, with the remedy, where the network is not installed, and for a study without pictures.
-    """
-    encoding = study.encoding
-    _require_pictures(study)
-    network, why = if_available(_network)
-    if network is None:
-        raise InputError(f"features need EfficientNet-Lite0: {why}")
-    network.to(study.device)
-    pairs = {"images": encoding.images, "reconstructions": encoding.reconstructions}
-    found: dict[str, list[torch.Tensor]] = {name: [] for name in pairs}
-    with Progress("features", len(encoding), "crops", shown=progress) as bar:
-        for start in range(0, len(encoding), IMAGES_PER_PASS):
-            for name, pictures in pairs.items():
-                part = torch.from_numpy(pictures[start : start + IMAGES_PER_PASS])
-                found[name].append(network(part.to(study.device)).cpu())
-            bar.advance(min(IMAGES_PER_PASS, len(encoding) - start))
-    return PairedFeatures(
-        **{name: torch.cat(parts).numpy() for name, parts in found.items()}, network=EFFICIENTNET_LITE0
-    )
+    def reconstructions(self) -> NDArray[np.uint8]: ...
+    @property
+    def photograph(self) -> NDArray[np.int64]: ...
+    @property
+    def photograph_names(self) -> NDArray[np.str_]: ...
 
 
 def photograph_numbers(study: Study, features: PairedFeatures | None = None) -> pd.DataFrame:
@@ -82,37 +43,85 @@ def photograph_numbers(study: Study, features: PairedFeatures | None = None) -> 
     Crops of one photograph are not independent: comparisons of methods resample photographs.
 
     The means of `psnr_db`, `ssim`, `l1` and `feature_error` over all crops, each photograph weighted by its `crops`,
-    are those of `evaluate`. `digest` is of the pixels of the crops, so that rows of two runs belong together by what
-    the photographs show. Without `features` the feature error is NaN, and the SSIM of crops that are too small for it.
+    are those of `evaluate`. The mean of `fd` over photographs of equal weight is their FD, which only all of them have
+    (`metrics.frechet.frechet_influence`). `digest` is of the pixels of the crops, so that rows of two runs belong
+    together by what the photographs show. Without `features` the feature error and FD are NaN, and the SSIM of crops
+    that are too small for it.
 
     Raises:
         InputError: features of another number of pictures, or a study without pictures.
     """
-    _require_pictures(study)
-    encoding = study.encoding
-    _require_fit(features, len(encoding))
+    require_pictures(study)
+    _require_fit(features, len(study.encoding))
+    return _numbers(study.encoding, features)
+
+
+def _numbers(pictures: Reconstructed, features: PairedFeatures | None) -> pd.DataFrame:
+    photographs, owner = np.unique(pictures.photograph, return_inverse=True)
     errors = None if features is None else _relative(features)
+    distances = _distances(features, owner)
     rows = []
-    for index in np.unique(encoding.photograph):
-        crops = np.flatnonzero(encoding.photograph == index)
-        images = encoding.images[crops]
+    for place, index in enumerate(photographs):
+        crops = np.flatnonzero(owner == place)
+        images = pictures.images[crops]
         quality = ImageQuality()
-        quality.update(to_unit(torch.from_numpy(images)), to_unit(torch.from_numpy(encoding.reconstructions[crops])))
+        quality.update(to_unit(torch.from_numpy(images)), to_unit(torch.from_numpy(pictures.reconstructions[crops])))
         rows.append(
             {
-                "photograph": str(encoding.photograph_names[index]),
+                "photograph": str(pictures.photograph_names[index]),
                 "digest": hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest(),
                 "crops": len(crops),
                 **quality.numbers(),
                 "feature_error": np.nan if errors is None else errors[crops].mean(),
+                "fd": distances[place],
             }
         )
     return PHOTOGRAPHS.frame(rows)
 
 
-def _network() -> EfficientNetLite0Features:
-    require_efficientnet_lite0()
-    return EfficientNetLite0Features()
+@dataclass(frozen=True, eq=False)
+class _Gathered:
+    """`Reconstructed` of an evaluation."""
+
+    images: NDArray[np.uint8]
+    reconstructions: NDArray[np.uint8]
+    photograph: NDArray[np.int64]
+    photograph_names: NDArray[np.str_]
+
+
+class EachPhotograph:
+    """`photograph_numbers` of an evaluation, gathered over its batches beside its measures.
+
+    network: gives that of the features, run on the device; None to leave features out, as where it is not installed.
+    """
+
+    def __init__(self, network: Callable[[], nn.Module] | None, device: torch.device) -> None:
+        self._network = None if network is None else if_available(network)[0]
+        self._device = device
+        if self._network is not None:
+            self._network.to(device)
+        self._reconstructions: list[Tensor] = []
+        self._features: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+
+    def update(self, batch: MeasuredBatch) -> None:
+        """Add the pictures of a batch."""
+        self._reconstructions.append(batch.reconstructions)
+        if self._network is not None:
+            images, found = (
+                picture_features(self._network, pictures.numpy(), self._device)
+                for pictures in (batch.pictures, batch.reconstructions)
+            )
+            self._features.append((images, found))
+
+    def numbers(self, crops: Crops) -> pd.DataFrame:
+        """The frame, of all batches; crops: those that were evaluated."""
+        names = np.array(crops.names)
+        found = torch.cat(self._reconstructions).numpy()
+        features = None
+        if self._features:
+            of_images, of_found = (np.concatenate(parts) for parts in zip(*self._features, strict=True))
+            features = PairedFeatures(of_images, of_found)
+        return _numbers(_Gathered(crops.images.numpy(), found, crops.photograph, names), features)
 
 
 def _relative(features: PairedFeatures) -> NDArray[np.float64]:
@@ -120,14 +129,16 @@ def _relative(features: PairedFeatures) -> NDArray[np.float64]:
     return features.squared_errors / (features.variance or np.nan)
 
 
-def _require_pictures(study: Study) -> None:
-    if not study.encoding.images.size:
-        raise InputError(f"{study!r} has codes alone, without pictures: give lgq.study(run)")
+def _distances(features: PairedFeatures | None, owner: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The values of photographs whose mean is FD; NaN without features, and of a single picture."""
+    if features is None or len(features) < 2:
+        return np.full(owner.max() + 1, np.nan)
+    return features.frechet_influence(owner).values
 
 
 def _require_fit(features: PairedFeatures | None, pictures: int) -> None:
-    if features is not None and len(features.images) != pictures:
+    if features is not None and len(features) != pictures:
         raise InputError(
-            f"the features are of {len(features.images)} pictures, and the study has {pictures}: "
+            f"the features are of {len(features)} pictures, and the study has {pictures}: "
             "give paired_features of this study"
         )

@@ -31,11 +31,11 @@ def resampled_means(
     groups: values [S, P]. weights: of photographs [P].
     """
     generator = _generator(resamples, seed)
-    photographs = _counts(generator, len(weights), resamples) * weights
+    photographs = resampled_counts(generator, len(weights), resamples) * weights
     totals = photographs.sum(axis=1)
     means = []
     for group in groups:
-        seeds = _counts(generator, len(group), resamples)
+        seeds = resampled_counts(generator, len(group), resamples)
         sums = np.einsum("rs,rs->r", seeds, photographs @ group.T)
         means.append(sums / (len(group) * totals))
     return means
@@ -99,8 +99,8 @@ def _generator(resamples: int, seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def _counts(generator: np.random.Generator, number: int, resamples: int) -> NDArray[np.float64]:
-    """How often each of `number` is in a resample of as many, [R, number]."""
+def resampled_counts(generator: np.random.Generator, number: int, resamples: int) -> NDArray[np.float64]:
+    """How often each of `number` is in each of R = `resamples` resamples of as many, [R, number]."""
     return generator.multinomial(number, np.full(number, 1 / number), size=resamples).astype(np.float64)
 
 

@@ -10,7 +10,7 @@ environment cost                versions, device, processor, threads; seconds by
                                 where the machine counts them
 tuning                          of a final cell: metric, every trial with its value, and which was chosen
 numbers                         of `evaluate`: held-out photographs for a final cell, validation ones for a trial
-photographs                     of a final cell: the numbers of each, by the digest of its crops
+photographs                     of a final cell: the numbers of each, by the digest of its crops; the mean of `fd` is FD
 diverged                        why a trial has no numbers; only there if it has none
 """
 
@@ -22,17 +22,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from lgq_explore.errors import InputError
 from lgq_explore.images.division import HELD_OUT, VALIDATION
 from lgq_explore.metrics.pictures import SLOW_METRICS
 from lgq_explore.runs.config import TrainConfig, config_to_json
-from lgq_explore.runs.encoding import EvaluationSet, evaluation_set
-from lgq_explore.runs.evaluate import evaluate
+from lgq_explore.runs.encoding import EvaluationSet
+from lgq_explore.runs.evaluate import Asked, evaluated
 from lgq_explore.runs.measures import DEFAULT
-from lgq_explore.runs.photograph_numbers import paired_features, photograph_numbers
 from lgq_explore.runs.run import Run
-from lgq_explore.runs.study import study
 
 from .cells import FINAL, Cell, described, portable, portable_hash
 from .description import Evaluation, Tuning
@@ -58,32 +56,24 @@ def summary_of(
     """
     is_final = cell.kind == FINAL
     split = HELD_OUT if is_final else VALIDATION
-    crops = evaluation_set(run, None, evaluation.crops, split)
     metrics, without = (evaluation.metrics, evaluation.without) if is_final else _judging(tuning)
-    numbers = evaluate(
-        run,
-        crops=evaluation.crops,
-        split=split,
-        fd_features=evaluation.fd_features,
-        device=evaluation.device,
-        without=without,
-        metrics=metrics,
-        progress=False,
-    )
+    asked = Asked(None, evaluation.crops, split, evaluation.fd_features, evaluation.device, without, metrics)
+    found = evaluated(run, asked, each_photograph=is_final, progress=False)
     environment = vars(run.environment)
     head = _head(cell, portable(recipe), run.name, evaluation, run.environment.data_fingerprint, environment)
+    numbers = dict(found.numbers)
     del numbers["recipe_hash"]  # which is also of the place of the pictures
     return {
         **head,
         "evaluation_set": {
             "split": split,
-            "digest": digest_of_crops(crops),
-            "crops": len(crops.crops.images),
-            "photographs": len(set(crops.crops.photograph.tolist())),
+            "digest": digest_of_crops(found.on),
+            "crops": len(found.on.crops.images),
+            "photographs": len(set(found.on.crops.photograph.tolist())),
         },
         "tuning": None if chosen is None else plain(chosen),
         "numbers": plain(numbers),
-        "photographs": _photographs(run, evaluation) if is_final else {},
+        "photographs": _by_digest(found.photographs),
     }
 
 
@@ -123,17 +113,10 @@ def _head(
     }
 
 
-def _photographs(run: Run, evaluation: Evaluation) -> dict[str, dict[str, Any]]:
+def _by_digest(photographs: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """The numbers of each held-out photograph, by the digest of its crops."""
-    studied = study(run, crops=evaluation.crops, device=evaluation.device)
-    features = None
-    if "fd" not in evaluation.without:
-        try:
-            features = paired_features(studied, progress=False)
-        except InputError:  # the network is not installed; its numbers are null, as in `evaluate`
-            features = None
-    rows = photograph_numbers(studied, features).to_dict("records")
-    return {str(row.pop("digest")): {name: _rounded(value) for name, value in row.items()} for row in rows}
+    rows = photographs.to_dict("records")
+    return {str(row.pop("digest")): {str(name): _rounded(value) for name, value in row.items()} for row in rows}
 
 
 def digest_of_crops(chosen: EvaluationSet) -> str:

@@ -148,7 +148,9 @@ def made(topic: ModuleType) -> Iterator[tuple[Columns, Callable[[Study], pd.Data
             for name, columns in (
                 ("group_numbers", topic.GROUP_NUMBERS),
                 ("group_differences", topic.GROUP_DIFFERENCES),
+                ("group_ratios", topic.GROUP_RATIOS),
                 ("curve_differences", topic.CURVE_DIFFERENCES),
+                ("frechet_sizes", topic.FRECHET_SIZES),
             ):
                 make = getattr(comparison, name)
                 yield columns, lambda study, make=make: make(comparison.compare([study.require_run()], crops=4).grouped)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from lgq_explore.cli import main
 from lgq_explore.training.loop import train
@@ -43,6 +44,34 @@ def test_json_is_one_object_and_nothing_else(runs: Path, capsys: pytest.CaptureF
     told = json.loads(out)
     assert [group["name"] for group in told["groups"]] == ["fsq", "lgq"]
     assert told["unfair"] == []
+
+
+def test_features_give_fd_ratios_of_it_and_its_bias(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Corners(torch.nn.Module):
+        """The first pixels of a picture, in the place of a network that takes minutes."""
+
+        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+            return pictures[:, :, :2, :2].float().flatten(1)
+
+    monkeypatch.setattr("lgq_explore.runs.picture_features.efficientnet_lite0_features", Corners)
+    status, out, err = compare(capsys, runs, "--features", "--json", "--tables", tmp_path / "tables")
+    assert (status, err) == (0, f"{tmp_path / 'tables'}: tables\n")
+    told = json.loads(out)
+    first, second = (group["numbers"]["fd"]["estimate"] for group in told["groups"])
+    (ratio,) = told["ratios"]
+    assert ratio["ratio"] == pytest.approx(first / second)
+    assert ratio["why"] == "An interval takes 8 photographs at least: here are 4."
+    assert told["frechet_sizes"][-1]["fd"] == pytest.approx(second)
+    assert any("has the lowest FD" in sentence for sentence in told["found"])
+    assert any("FD is biased by the number of pictures" in sentence for sentence in told["found"])
+    assert (tmp_path / "tables" / "ratios.csv").read_text().splitlines()[0] == "pair,ratio of,ratio"
+    heads = (tmp_path / "tables" / "fd-sizes.csv").read_text().splitlines()[0]
+    assert heads == 'group,"2 photographs, 4 crops","4 photographs, 8 crops"'
+    status, out, _ = compare(capsys, runs, "--features")
+    assert "Ratios of FD:\npair" in out
+    assert "FD is by 1280 features of EfficientNet-Lite0." in out
 
 
 def test_a_page_tables_and_figures_are_written(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lgq_explore.metrics.feature_error import FeatureError
+from lgq_explore.metrics.feature_networks import PICTURES_KEPT, ComputedOnce
 
 
 class Colours(nn.Module):
@@ -24,7 +25,7 @@ def pictures(count: int = 40, seed: int = 0) -> Tensor:
 
 
 def error(images: Tensor, reconstructions: Tensor) -> float:
-    metric = FeatureError(Colours())
+    metric = FeatureError(Colours)
     metric.update(images, reconstructions)
     value = metric.numbers()["feature_error"]["value"]
     assert isinstance(value, float)
@@ -45,7 +46,7 @@ def test_it_is_the_formula_and_known_at_both_ends() -> None:
 
 def test_batches_order_and_processes_change_nothing() -> None:
     images, others = pictures(), pictures(seed=1)
-    one, other = FeatureError(Colours()), FeatureError(Colours())
+    one, other = FeatureError(Colours), FeatureError(Colours)
     one.update(images[30:], others[30:])
     other.update(images[:30].flip(0), others[:30].flip(0))
     one.merge(other)
@@ -54,10 +55,29 @@ def test_batches_order_and_processes_change_nothing() -> None:
 
 def test_where_there_is_no_value_there_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lgq_explore.metrics.feature_networks.find_spec", lambda name: None)
-    absent, single, flat = FeatureError(), FeatureError(Colours()), FeatureError(Colours())
+    absent, single, flat = FeatureError(), FeatureError(Colours), FeatureError(Colours)
     single.update(pictures(1), pictures(1))
     flat.update(torch.zeros(3, 3, 4, 4), torch.ones(3, 3, 4, 4))
     for metric, why in ((absent, "not installed"), (single, "at least 2"), (flat, "do not vary")):
         result = metric.numbers()["feature_error"]
         assert result["value"] is None
         assert why in result["why"]
+
+
+def test_a_shared_network_runs_once_on_a_batch_and_forgets_old_ones() -> None:
+    class Counted(Colours):
+        num_features, calls = 3, 0
+
+        def forward(self, pictures: Tensor) -> Tensor:
+            self.calls += 1
+            return super().forward(pictures)
+
+    network = Counted()
+    shared = ComputedOnce(network)
+    batches = [torch.full((2, 3, 4, 4), number, dtype=torch.uint8) for number in range(PICTURES_KEPT + 1)]
+    for batch in (*batches, *batches[1:]):
+        assert torch.equal(shared(batch.clone()), Colours()(batch))
+    assert network.calls == PICTURES_KEPT + 1
+    shared(batches[0])
+    assert network.calls == PICTURES_KEPT + 2
+    assert shared(batches[1][:1]).shape == (1, 3)

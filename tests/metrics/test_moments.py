@@ -7,11 +7,9 @@ import pytest
 import torch
 from scipy.linalg import sqrtm
 from torch import Tensor
-from torchmetrics.image.fid import FrechetInceptionDistance
 
 from lgq_explore.errors import InputError
 from lgq_explore.metrics import Moments, effective_dimensions, gaussian_wasserstein
-from lgq_explore.metrics.moments import frechet_distance
 
 
 def moments(*batches: Tensor) -> Moments:
@@ -76,35 +74,3 @@ def test_what_does_not_fit_is_refused() -> None:
         _ = Moments().mean
     with pytest.raises(InputError, match="width 2 follow vectors of width 3"):
         moments(torch.zeros(2, 3), torch.zeros(2, 2))
-
-
-@pytest.mark.parametrize(("number", "other_number"), [(300, 200), (5, 4)])  # more vectors than dimensions, and fewer
-def test_the_distance_of_two_sets_is_that_of_their_covariances(number: int, other_number: int) -> None:
-    one, other = drawn(number, 6, seed=1), drawn(other_number, 6, seed=2) + 0.3
-    covariances = [np.cov(vectors.numpy().T) for vectors in (one, other)]
-    apart = (one.mean(0) - other.mean(0)).square().sum().item()
-    values = np.linalg.eigvals(covariances[0] @ covariances[1]).real.clip(min=0)
-    expected = apart + sum(np.trace(part) for part in covariances) - 2 * np.sqrt(values).sum()
-    assert frechet_distance(one, other) == pytest.approx(expected, rel=1e-6)
-    assert frechet_distance(one, one) == pytest.approx(0, abs=1e-9)
-
-
-def test_the_distance_of_two_sets_is_torchmetrics_s() -> None:
-    class Bytes(torch.nn.Module):
-        num_features = 12
-
-        def forward(self, images: Tensor) -> Tensor:
-            return images.flatten(1).double() / 255
-
-    generator = torch.Generator().manual_seed(0)
-    pairs = [torch.randint(0, 256, (40, 3, 2, 2), generator=generator, dtype=torch.uint8) for _ in range(2)]
-    theirs = FrechetInceptionDistance(feature=Bytes(), input_img_size=(3, 2, 2), sync_on_compute=False)
-    theirs.set_dtype(torch.float64)
-    for pictures, real in zip(pairs, (True, False), strict=True):
-        theirs.update(pictures, real=real)
-    assert frechet_distance(*map(Bytes(), pairs)) == pytest.approx(theirs.compute().item(), rel=1e-5)
-
-
-def test_a_distance_of_single_vectors_is_refused() -> None:
-    with pytest.raises(InputError, match="covariances of 1 and 3 vectors: give at least 2"):
-        frechet_distance(torch.ones(1, 2), torch.ones(3, 2))

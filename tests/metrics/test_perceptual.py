@@ -27,7 +27,8 @@ from torchvision.models import (
 )
 
 from lgq_explore.metrics import LPIPS, FrechetDistance, published_weights
-from lgq_explore.metrics.perceptual import LPIPS_SMALLEST_IMAGE, EfficientNetLite0Features
+from lgq_explore.metrics.feature_networks import EfficientNetLite0Features
+from lgq_explore.metrics.perceptual import LPIPS_SMALLEST_IMAGE
 from tests.package.process_state import process_untouched
 
 

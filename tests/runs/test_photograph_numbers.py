@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
 import lgq_explore as lgq
 from lgq_explore.errors import InputError
+from lgq_explore.metrics.feature_networks import EfficientNetLite0Features
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import LGQConfig
 from lgq_explore.runs.config import TrainConfig
-from lgq_explore.runs.photograph_numbers import PairedFeatures, paired_features, photograph_numbers
+from lgq_explore.runs.evaluate import Asked, evaluated
+from lgq_explore.runs.photograph_numbers import photograph_numbers
+from lgq_explore.runs.picture_features import FeaturesOfStudies, PairedFeatures, paired_features
 from lgq_explore.runs.study import Study
 
 RECIPE = TrainConfig(
@@ -42,12 +47,57 @@ def test_their_means_over_crops_are_those_of_evaluate(study: Study) -> None:
     assert means == pytest.approx({name: whole[name] for name in means}, rel=1e-6)
     feature_error = np.average(numbers["feature_error"], weights=numbers["crops"])
     assert feature_error == pytest.approx(whole["feature_error"]["value"], rel=1e-4)
+    assert numbers["fd"].mean() == pytest.approx(paired_features(study, progress=False).frechet_distance)
+
+
+def test_one_pass_gives_the_result_of_evaluate_and_the_numbers_of_each_photograph(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, metrics = study.require_run().path, ["default", "feature_error"]
+    expected = lgq.evaluate(run, crops=CROPS, metrics=metrics, progress=False)
+    frame = photograph_numbers(study, paired_features(study, progress=False))
+    seen, network = [], EfficientNetLite0Features.forward
+
+    def counted(self: EfficientNetLite0Features, images: torch.Tensor) -> torch.Tensor:
+        seen.append(len(images))
+        return network(self, images)
+
+    monkeypatch.setattr(EfficientNetLite0Features, "forward", counted)
+    monkeypatch.setattr("lgq_explore.runs.encoding.BATCH_SIZE", 8)
+    found = evaluated(run, Asked(crops=CROPS, metrics=metrics), each_photograph=True, progress=False)
+    assert found.numbers == expected
+    pd.testing.assert_frame_equal(found.photographs, frame, check_exact=True)
+    assert sum(seen) == 2 * CROPS  # each picture once: FD, the feature error and photographs share the features
+    assert len(found.on.crops.images) == CROPS
+    without = evaluated(run, Asked(crops=CROPS, metrics=["quality"], without=["fd"]), each_photograph=True)
+    assert without.photographs["fd"].isna().all()
+    assert without.photographs["psnr_db"].equals(frame["psnr_db"])
+    assert evaluated(run, Asked(crops=CROPS, metrics=["quality"], without=["fd"])).photographs.empty
+
+
+def test_equal_images_of_several_studies_are_computed_once(study: Study) -> None:
+    class Colours(torch.nn.Module):
+        seen = 0
+
+        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+            self.seen += len(pictures)
+            return pictures.float().mean(dim=(2, 3))
+
+    network = Colours()
+    features = FeaturesOfStudies(network)
+    first, second = (features(study, progress=False) for _ in range(2))
+    assert network.seen == 3 * CROPS
+    assert np.array_equal(first.images, second.images)
+    assert np.allclose(first.images, study.encoding.images.mean(axis=(2, 3)), rtol=1e-5)
+    half = first.of(np.arange(4))
+    assert len(half) == 4
+    assert half.squared_errors.tolist() == first.squared_errors[:4].tolist()
 
 
 def test_a_photograph_is_known_by_its_pixels(study: Study) -> None:
     numbers = photograph_numbers(study)
     assert numbers["digest"].is_unique
-    assert numbers["feature_error"].isna().all()
+    assert numbers[["feature_error", "fd"]].isna().all(axis=None)
     renamed = replace(study.encoding, photograph_names=np.array([f"x{n}" for n in study.encoding.photograph_names]))
     assert photograph_numbers(Study(study.trained, renamed))["digest"].tolist() == numbers["digest"].tolist()
     images = study.encoding.images.copy()

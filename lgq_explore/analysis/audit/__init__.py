@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from lgq_explore.runs.picture_features import PairedFeatures, picture_features
+
 from .apart import Separation, separation
 from .follows import RankCorrelation, rank_correlation
 from .mixtures import toy_values
 from .numbers import above_uniform_and_rate
-from .pictures import PictureFeatures, picture_features, picture_values
+from .pictures import picture_values
 from .sets import disjoint_sets
 from .table import audit, only_metrics, trusted_from
 
 __all__ = [
-    "PictureFeatures",
+    "PairedFeatures",
     "RankCorrelation",
     "Separation",
     "above_uniform_and_rate",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lgq_explore.errors import InputError
+from lgq_explore.statistics.bootstrap import resampled_counts
 
 CONFIDENCE = 0.95
 
@@ -57,7 +58,7 @@ _NONE = (math.nan, math.nan)
 def _interval(
     wins: np.ndarray[tuple[int, ...], np.dtype[np.float64]], resamples: int, generator: np.random.Generator
 ) -> tuple[float, float]:
-    shares = [generator.multinomial(size, np.full(size, 1 / size), resamples) / size for size in wins.shape]
+    shares = [resampled_counts(generator, size, resamples) / size for size in wins.shape]
     drawn = np.einsum("ri,rj,rp,ijp->r", *shares, wins, optimize=True)
     low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return round(float(low), 12), round(float(high), 12)  # shares of seeds sum to 1 but for rounding

@@ -11,18 +11,16 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from lgq_explore.errors import InputError
 from lgq_explore.frames.audit import IMAGES, PHOTOGRAPHS, VALUES
 from lgq_explore.images.ranges import to_model_range
-from lgq_explore.metrics.moments import frechet_distance
 from lgq_explore.metrics.picture_settings import PictureMetricSettings
-from lgq_explore.metrics.quantization import QuantizationError
 from lgq_explore.models import TokenizerOutput
 from lgq_explore.quantizers import QuantizerOutput, nearest_codes
 from lgq_explore.runs.encoding import BATCH_SIZE
 from lgq_explore.runs.measures import MeasuredBatch, MeasureSettings, chosen_metrics, measure
+from lgq_explore.runs.picture_features import PairedFeatures
 from lgq_explore.runs.study import Study
 
 from ..geometry.efficiency import KMeansCodebooks
@@ -39,30 +37,6 @@ PARTS = (2, 4, 8, 16, 32)
 SETS, DIVISIONS = 8, 2
 
 
-@dataclass(frozen=True, eq=False)
-class PictureFeatures:
-    """A network's features of a study's images, and of their reconstructions: [I, F] each."""
-
-    images: Tensor
-    reconstructions: Tensor
-
-    def numbers(self, chosen: NDArray[np.int64]) -> dict[str, float]:
-        """`fd` and `feature_error` of some of the images, by their definitions."""
-        images, reconstructions = self.images[chosen], self.reconstructions[chosen]
-        error = QuantizationError()  # the same formula, in features
-        error.update(images, reconstructions)
-        found = {"feature_error": error.compute().value}
-        if len(chosen) > 1:
-            found["fd"] = frechet_distance(images, reconstructions)
-        return audited(found)
-
-
-@torch.no_grad()
-def picture_features(network: nn.Module, pictures: NDArray[np.uint8], batch_size: int = 32) -> Tensor:
-    """The features [I, F] of pictures uint8 [I, 3, S, S]; EfficientNet-Lite0 takes a tenth of a second for each."""
-    return torch.cat([network(part).float() for part in torch.from_numpy(pictures).split(batch_size)])
-
-
 def picture_values(
     study: Study,
     *,
@@ -71,7 +45,7 @@ def picture_values(
     sets: int = SETS,
     divisions: int = DIVISIONS,
     metrics: Sequence[str] = METRICS,
-    features: PictureFeatures | None = None,
+    features: PairedFeatures | None = None,
     kmeans: KMeansCodebooks | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -107,13 +81,13 @@ class _Measured:
 
     study: Study
     metrics: Sequence[str]
-    features: PictureFeatures | None
+    features: PairedFeatures | None
     kmeans: KMeansCodebooks | None
 
     def rows(self, chosen: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
         numbers = self.of_metrics(chosen)
         if self.features is not None:
-            numbers |= self.features.numbers(chosen)
+            numbers |= _distances(self.features.of(chosen))
         if self.kmeans is not None:
             numbers["geometry_efficiency"] = self.efficiency(chosen)
         per_image = self.study.encoding.codes[0, 0].size
@@ -153,6 +127,16 @@ class _Measured:
         nearest = (own[torch.from_numpy(study.codes)], centres[nearest_codes(points.float(), kmeans.best)])
         by_codes, by_kmeans = ((points - point).square().sum(1).numpy() for point in nearest)
         return by_codes, by_kmeans
+
+
+def _distances(features: PairedFeatures) -> dict[str, float]:
+    """`fd` and `feature_error`, by their definitions, where there are enough pictures."""
+    found = {}
+    if variance := features.variance:
+        found["feature_error"] = float(features.squared_errors.mean()) / variance
+    if len(features) > 1:
+        found["fd"] = features.frechet_distance
+    return found
 
 
 @torch.no_grad()

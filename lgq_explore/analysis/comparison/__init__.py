@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from lgq_explore.runs.photograph_numbers import PairedFeatures, paired_features, photograph_numbers
+from lgq_explore.runs.photograph_numbers import photograph_numbers
+from lgq_explore.runs.picture_features import PairedFeatures, paired_features
 
 from .agreement import agreement
 from .compare import Comparison, compare
 from .curves import curve_differences
 from .disagreement import disagreement
+from .frechet_sizes import frechet_sizes
 from .given import GivenRuns, given_runs
-from .group_numbers import group_differences, group_numbers
+from .group_numbers import group_differences, group_numbers, group_ratios
 from .ledger import by_groups, costs, ledger, own_settings, repetitions, tuned, unfairness
 from .phases import gan_phases, unequal_phases
 from .pruning import pruning
@@ -28,10 +30,12 @@ __all__ = [
     "costs",
     "curve_differences",
     "disagreement",
+    "frechet_sizes",
     "gan_phases",
     "given_runs",
     "group_differences",
     "group_numbers",
+    "group_ratios",
     "ledger",
     "of_several_runs",
     "over_seeds",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError, printable
 
-from .measured_run import OF_PHOTOGRAPHS, MeasuredRun
+from .measured_run import FRECHET, OF_CODES, OF_PHOTOGRAPHS, MeasuredRun
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,14 +52,26 @@ class GroupedRuns:
         """Values [S, P] of a number whose mean with weights of `weights` it is; None where it was not measured."""
         if number in OF_PHOTOGRAPHS:
             found = group.by_seed(lambda run: run.of_photographs(self.digests, number))
-        elif group.runs[0].counts is None:
+        elif number == FRECHET:
+            return self._frechet[group.name]
+        elif group.runs[0].counts is None or number not in OF_CODES:
             return None
         else:
             found = group.by_seed(lambda run: run.usage(self.digests)[number])
         return found if np.isfinite(found).all() else None
 
+    @cached_property
+    def _frechet(self) -> dict[str, NDArray[np.float64] | None]:
+        """FD of each group by its name, kept since each is a decomposition of a large matrix."""
+        return {group.name: self._frechet_of(group) for group in self.groups}
+
+    def _frechet_of(self, group: Group) -> NDArray[np.float64] | None:
+        of_runs = {run.name: run.frechet(self.digests) for run in group.runs}
+        measured = {name: values for name, values in of_runs.items() if values is not None}
+        return group.by_seed(lambda run: measured[run.name]) if len(measured) == len(of_runs) else None
+
     def weights(self, number: str) -> NDArray[np.float64]:
-        """Crops of each photograph for a mean over crops; equal ones for numbers of all tokens."""
+        """Crops of each photograph for a mean over crops; equal ones for numbers of all tokens, and for FD."""
         return self.crops.astype(np.float64) if number in OF_PHOTOGRAPHS else np.ones(len(self.digests))
 
 

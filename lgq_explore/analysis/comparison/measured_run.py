@@ -18,7 +18,8 @@ from lgq_explore.metrics import bits_per_pixel, code_usage
 from lgq_explore.metrics.usage import CodeUsage
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.evaluate import kept_metrics
-from lgq_explore.runs.photograph_numbers import PairedFeatures, photograph_numbers
+from lgq_explore.runs.photograph_numbers import photograph_numbers
+from lgq_explore.runs.picture_features import PairedFeatures
 from lgq_explore.runs.run import Run
 from lgq_explore.runs.study import Study
 from lgq_explore.statistics import jackknife_of
@@ -31,11 +32,17 @@ USAGE: Mapping[str, Callable[[CodeUsage], float]] = {
 }
 """Numbers of codes, as `evaluate` has them."""
 
+OF_CODES = (*USAGE, "bits_per_pixel")
+"""Numbers of all tokens together."""
+
 OF_PHOTOGRAPHS = ("psnr_db", "ssim", "l1", "feature_error")
 """Numbers that are means over photographs."""
 
-KEPT = {"fd": "features", "lpips": "net"}
-"""Numbers of the last `evaluate`, with what they depend on; they are not computed here, since they take minutes."""
+FRECHET = "fd"
+"""The number that photographs have together, of features that were measured."""
+
+KEPT = {FRECHET: "features", "lpips": "net"}
+"""Numbers of the last `evaluate`, with what they depend on, where they are not computed here: they take minutes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +52,8 @@ class MeasuredRun:
     label: the name of the method, or that which a sweep gives it.
     photographs: of `photograph_numbers`. counts: tokens of each photograph [P] that hold each code that occurs [A];
     None for a method without codes. codebook_size: K. kept: the last result of `evaluate` of these weights; may be
-    empty.
+    empty. features: of the crops, those of a photograph together, in the order of `photographs`; None where they were
+    not measured.
     """
 
     name: str
@@ -55,6 +63,7 @@ class MeasuredRun:
     counts: NDArray[np.int64] | None
     codebook_size: int
     kept: Mapping[str, Any]
+    features: PairedFeatures | None = None
 
     @property
     def digests(self) -> list[str]:
@@ -64,6 +73,33 @@ class MeasuredRun:
     def of_photographs(self, digests: Sequence[str], number: str) -> NDArray[np.float64]:
         """A number of OF_PHOTOGRAPHS for these photographs, [P]."""
         return self.photographs.set_index("digest").loc[list(digests), number].to_numpy(dtype=np.float64)
+
+    def frechet(self, digests: Sequence[str]) -> NDArray[np.float64] | None:
+        """Values [P] of each photograph whose mean is FD over all these; None without features, or of a single crop.
+
+        They are the infinitesimal jackknife's (`metrics.frechet.frechet_influence`).
+        """
+        if set(digests) == set(self.digests):  # what the summary of a sweep has kept is enough
+            found = self.of_photographs(digests, FRECHET)
+            return found if np.isfinite(found).all() else None
+        features, owner = self._features_of(digests)
+        return None if features is None or len(features) < 2 else features.frechet_influence(owner).values
+
+    def frechet_distance(self, digests: Sequence[str]) -> float:
+        """FD of these photographs; NaN without features, and of a single crop."""
+        features, _ = self._features_of(digests)
+        return math.nan if features is None or len(features) < 2 else features.frechet_distance
+
+    def _features_of(self, digests: Sequence[str]) -> tuple[PairedFeatures | None, NDArray[np.int64]]:
+        """Features of the crops of these photographs, and the place of each crop's photograph among them."""
+        crops = self.photographs["crops"].to_numpy()
+        places = self.photographs.set_index("digest").index.get_indexer(list(digests))
+        owner = np.repeat(np.arange(len(digests)), crops[places])
+        if self.features is None:
+            return None, owner
+        first = np.cumsum(crops) - crops
+        chosen = np.concatenate([np.arange(first[place], first[place] + crops[place]) for place in places])
+        return self.features.of(chosen), owner
 
     def usage(self, digests: Sequence[str]) -> dict[str, NDArray[np.float64]]:
         """Values [P] of each photograph whose mean is the number of codes over all these photographs.
@@ -107,6 +143,7 @@ def measure_run(
         _counts(study),
         study.quantizer.codebook_size,
         current,
+        None if features is None else features.of(np.argsort(study.encoding.photograph, kind="stable")),
     )
 
 

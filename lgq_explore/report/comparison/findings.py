@@ -12,9 +12,9 @@ from lgq_explore.analysis.comparison.compare import Comparison
 from lgq_explore.errors import printable
 from lgq_explore.statistics import MIN_PHOTOGRAPHS, MIN_SEEDS
 
-from .rounding import QUANTITIES, counted, interval_text
+from .rounding import QUANTITIES, RATIO, Quantity, counted, interval_text
 
-PSNR, BITS = QUANTITIES["psnr_db"], QUANTITIES["entropy_bits"]
+PSNR, BITS, FD = (QUANTITIES[name] for name in ("psnr_db", "entropy_bits", "fd"))
 
 MOST_OTHERS = 5
 """Groups that are compared with the best one in sentences; tables have all."""
@@ -26,6 +26,7 @@ def findings(comparison: Comparison) -> list[str]:
         _compared(comparison),
         *_leaders(comparison),
         *_at_equal_bits(comparison),
+        *_by_frechet_distance(comparison),
         *_how_sure(comparison),
         *_fairness(comparison),
     ]
@@ -69,12 +70,7 @@ def _beside(comparison: Comparison, best: str, other: str) -> str:
     gap = _difference(comparison, best, other, "psnr_db")
     assert gap is not None
     told = f"It is {PSNR.with_unit(gap['difference'])} above {printable(other)}"
-    if math.isfinite(gap["low"]):
-        inside = gap["low"] <= 0 <= gap["high"]
-        told += f" ({gap['level']:.0%} interval {interval_text(PSNR, gap['low'], gap['high'])}, "
-        told += f"p = {gap['p_holm']:.2g} after Holm" + (
-            "; it holds 0, so that chance may have made it)" if inside else ")"
-        )
+    told += _how_far(gap, PSNR, null=0)
     bits = _difference(comparison, best, other, "entropy_bits")
     if bits is None:
         return f"{told}."
@@ -83,6 +79,46 @@ def _beside(comparison: Comparison, best: str, other: str) -> str:
     more = bits["difference"] > 0
     remark = ", so that a part of it may be rate" if more else ""
     return f"{told}, with {BITS.with_unit(abs(bits['difference']))} {'more' if more else 'less'}{remark}."
+
+
+def _how_far(row: pd.Series, quantity: Quantity, null: int) -> str:
+    """The interval of a row in brackets, and whether it holds what no difference would be; or nothing."""
+    if not math.isfinite(row["low"]):
+        return ""
+    inside = row["low"] <= null <= row["high"]
+    return (
+        f" ({row['level']:.0%} interval {interval_text(quantity, row['low'], row['high'])}, "
+        f"p = {row['p_holm']:.2g} after Holm"
+        + (f"; it holds {null}, so that chance may have made it)" if inside else ")")
+    )
+
+
+def _by_frechet_distance(comparison: Comparison) -> Iterator[str]:
+    """The group of the lowest FD beside the others, and what of FD is the number of photographs."""
+    sizes = comparison.frechet_sizes
+    if sizes.empty:
+        return
+    numbers = _of(comparison, "fd")
+    ranked = numbers[numbers["group"].isin(sizes["group"])].sort_values("estimate")
+    best = ranked.iloc[0]
+    value = f"{FD.value(best['estimate'])} {interval_text(FD, best['low'], best['high'])}".strip()
+    if len(ranked) == 1:
+        yield f"By features of EfficientNet-Lite0, FD of {printable(best['group'])} is {value}."
+    else:
+        yield f"By features of EfficientNet-Lite0, {printable(best['group'])} has the lowest FD, {value}."
+    for _, other in ranked.iloc[1 : MOST_OTHERS + 1].iterrows():
+        ratio = _ratio(comparison, other["group"], best["group"])
+        if ratio is not None:
+            told = f"FD of {printable(other['group'])} is {RATIO.value(ratio['ratio'])} times that"
+            yield f"{told}{_how_far(ratio, RATIO, null=1)}."
+    of_best = sizes[sizes["group"] == best["group"]].sort_values("photographs")
+    few, many = of_best.iloc[0], of_best.iloc[-1]
+    if few["photographs"] < many["photographs"]:
+        yield (
+            f"FD is biased by the number of pictures: that of {printable(best['group'])} is {FD.value(few['fd'])} on "
+            f"{few['photographs']:,d} photographs and {FD.value(many['fd'])} on all {many['photographs']:,d}. It "
+            "compares at one number only, and its intervals do not hold the bias."
+        )
 
 
 def _at_equal_bits(comparison: Comparison) -> Iterator[str]:
@@ -143,6 +179,20 @@ def _difference(comparison: Comparison, first: str, second: str, number: str) ->
         return None
     row = turned.iloc[0].copy()
     row["difference"], row["low"], row["high"] = -row["difference"], -row["high"], -row["low"]
+    return row
+
+
+def _ratio(comparison: Comparison, first: str, second: str) -> pd.Series | None:
+    """The ratio of FD of two groups, in this order; None where there is none."""
+    rows = comparison.ratios[comparison.ratios["number"] == "fd"]
+    there = rows[(rows["first"] == first) & (rows["second"] == second)]
+    if len(there):
+        return there.iloc[0]
+    turned = rows[(rows["first"] == second) & (rows["second"] == first)]
+    if turned.empty:
+        return None
+    row = turned.iloc[0].copy()
+    row["ratio"], row["low"], row["high"] = 1 / row["ratio"], 1 / row["high"], 1 / row["low"]
     return row
 
 

@@ -75,4 +75,6 @@ def recipes(comparison: Comparison) -> list[Recipe]:
 def compare_command(comparison: Comparison) -> str:
     """The command that makes the comparison again."""
     paths = [str(run.path) for run in comparison.runs.values()]
-    return shlex.join(["lgq-explore", "compare", *paths, "--crops", str(comparison.crops), "--out", "report.html"])
+    features = [] if comparison.frechet_sizes.empty else ["--features"]
+    crops = ["--crops", str(comparison.crops)]
+    return shlex.join(["lgq-explore", "compare", *paths, *crops, *features, "--out", "report.html"])

@@ -47,6 +47,9 @@ QUANTITIES = {
 """All numbers of `analysis.comparison.group_numbers`."""
 
 
+RATIO = Quantity("ratio", "", 3)
+
+
 def interval_text(quantity: Quantity, low: float, high: float, *, signed: bool = False) -> str:
     """[low, high], or nothing where there is no interval."""
     if not math.isfinite(low) or not math.isfinite(high):

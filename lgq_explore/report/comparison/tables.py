@@ -15,13 +15,16 @@ import pandas as pd
 from lgq_explore.analysis.comparison.compare import Comparison
 
 from .published import PUBLISHED
-from .rounding import QUANTITIES, interval_text
+from .rounding import QUANTITIES, RATIO, counted, interval_text
 from .writing import write_text, writing
 
 INTERVALS = (
     "[low, high] is the 95 % interval over seeds and photographs; where there is none, ± is the standard deviation "
     "over seeds."
 )
+
+
+FRECHET_FEATURES = "FD is by 1280 features of EfficientNet-Lite0."
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,12 @@ class Table:
 
 
 def comparison_tables(comparison: Comparison) -> dict[str, Table]:
-    """The tables by their names: numbers, differences, curves, ledger, published."""
+    """The tables by their names: numbers, differences, ratios, fd-sizes, curves, ledger, published."""
     tables = (
-        numbers_table(comparison.numbers),
+        numbers_table(comparison.numbers, frechet_remark(comparison)),
         differences_table(comparison.differences),
+        ratios_table(comparison.ratios),
+        frechet_sizes_table(comparison.frechet_sizes),
         curves_table(comparison.curves),
         ledger_table(comparison),
         published_table(),
@@ -48,8 +53,13 @@ def comparison_tables(comparison: Comparison) -> dict[str, Table]:
     return {table.name: table for table in tables}
 
 
-def numbers_table(numbers: pd.DataFrame) -> Table:
-    """A row per group, and a column per number that any of them has."""
+def frechet_remark(comparison: Comparison) -> str:
+    """Which features FD is by, where it was measured for the comparison; the ledger has those of each `evaluate`."""
+    return "" if comparison.frechet_sizes.empty else FRECHET_FEATURES
+
+
+def numbers_table(numbers: pd.DataFrame, remark: str = "") -> Table:
+    """A row per group, and a column per number that any of them has. remark: a sentence for its note."""
     measured = numbers.dropna(subset="estimate")["number"].unique()
     shown = [number for number in QUANTITIES if number in measured]
     rows = []
@@ -60,7 +70,8 @@ def numbers_table(numbers: pd.DataFrame) -> Table:
         rows.append((str(name), size, str(first["seeds"]), *(_cell(of_number.loc[number]) for number in shown)))
     head = ("group", "K", "seeds", *(QUANTITIES[number].heading for number in shown))
     photographs = int(numbers["photographs"].iloc[0])
-    return Table("numbers", "Means of each group", head, tuple(rows), f"{photographs:,d} photographs. {INTERVALS}")
+    note = f"{photographs:,d} photographs. {INTERVALS} {remark}".rstrip()
+    return Table("numbers", "Means of each group", head, tuple(rows), note)
 
 
 def differences_table(differences: pd.DataFrame) -> Table:
@@ -78,6 +89,36 @@ def differences_table(differences: pd.DataFrame) -> Table:
     return Table(
         "differences", "Differences of groups", ("pair", *(QUANTITIES[n].heading for n in shown)), tuple(rows), note
     )
+
+
+def ratios_table(ratios: pd.DataFrame) -> Table:
+    """A row per pair of groups: FD of the first over that of the second."""
+    rows = []
+    for row in ratios.to_dict("records"):
+        interval = interval_text(RATIO, row["low"], row["high"])
+        told = f"{RATIO.value(row['ratio'])} {interval}".strip() + _p_value(row["p_holm"])
+        rows.append((f"{row['first']} / {row['second']}", QUANTITIES[row["number"]].name, told))
+    note = (
+        f"{FRECHET_FEATURES} First over second, on the same photographs: below 1 the first is nearer to the pictures. "
+        "[low, high] is the 95 % interval by the logarithm, and p, that the ratio is 1, is by Holm over all pairs; "
+        "where they are missing, seeds or photographs are too few."
+    )
+    return Table("ratios", "Ratios of FD", ("pair", "ratio of", "ratio"), tuple(rows), note)
+
+
+def frechet_sizes_table(sizes: pd.DataFrame) -> Table:
+    """A row per group, and a column per number of photographs that FD was measured on."""
+    columns = sizes.drop_duplicates("photographs").sort_values("photographs")
+    head = [f"{counted(row.photographs, 'photograph')}, {counted(row.crops, 'crop')}" for row in columns.itertuples()]
+    rows = [
+        (str(name), *(QUANTITIES["fd"].value(fd) for fd in of_group.sort_values("photographs")["fd"]))
+        for name, of_group in sizes.groupby("group", sort=False)
+    ]
+    note = (
+        f"{FRECHET_FEATURES} Means over seeds, and over the disjoint sets that the photographs were cut into: what "
+        "changes along a row is bias. FD compares at one number of pictures only, and intervals do not hold the bias."
+    )
+    return Table("fd-sizes", "FD against the number of photographs", ("group", *head), tuple(rows), note)
 
 
 def curves_table(curves: pd.DataFrame) -> Table:
@@ -185,8 +226,11 @@ def _cell(row: pd.Series) -> str:
 def _gap(row: pd.Series) -> str:
     quantity = QUANTITIES[str(row.name)]
     interval = interval_text(quantity, row["low"], row["high"], signed=True)
-    p_value = f", p = {row['p_holm']:.2g}" if math.isfinite(row["p_holm"]) else ""
-    return f"{quantity.value(row['difference'], signed=True)} {interval}".strip() + p_value
+    return f"{quantity.value(row['difference'], signed=True)} {interval}".strip() + _p_value(row["p_holm"])
+
+
+def _p_value(p_holm: float) -> str:
+    return f", p = {p_holm:.2g}" if math.isfinite(p_holm) else ""
 
 
 def _harmless(cell: str) -> str:

@@ -15,15 +15,19 @@ from lgq_explore.errors import printable
 from lgq_explore.frames import json_rows
 
 from .findings import findings
-from .tables import Table, numbers_table
+from .tables import Table, frechet_remark, frechet_sizes_table, numbers_table, ratios_table
 
 WIDEST = 100
 """The most columns of text; longer lines are hard to read."""
 
 
 def comparison_text(comparison: Comparison, width: int = WIDEST) -> str:
-    """The table of numbers, what was found, and the ledger in sentences, for a terminal of this width."""
-    parts = [_lines(numbers_table(comparison.numbers)), "", findings_text(comparison, width)]
+    """Tables of numbers, what was found, and the ledger in sentences, for a terminal of this width."""
+    parts = [_lines(numbers_table(comparison.numbers, frechet_remark(comparison)))]
+    for table in (ratios_table(comparison.ratios), frechet_sizes_table(comparison.frechet_sizes)):
+        if table.rows:
+            parts += ["", f"{table.title}:", _lines(table)]
+    parts += ["", findings_text(comparison, width)]
     for heading, sentences in ledger_sentences(comparison).items():
         parts += ["", f"{heading}:", *(line for told in sentences for line in _wrapped(f"– {told}", width, "  "))]
     return "\n".join(parts)
@@ -50,8 +54,9 @@ def ledger_sentences(comparison: Comparison) -> dict[str, list[str]]:
 def comparison_json(comparison: Comparison, sweeps: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The comparison as JSON values.
 
-    found: sentences. groups: an object each, with its runs and numbers. differences, curves, ledger: an object a row.
-    unfair, tuned, costs, own_settings, repetitions: sentences of the ledger. sweeps: content of files by their paths.
+    found: sentences. groups: an object each, with its runs and numbers. differences, ratios, frechet_sizes, curves,
+    ledger: an object a row. unfair, tuned, costs, own_settings, repetitions: sentences of the ledger. sweeps: content
+    of files by their paths.
     """
     grouped, frame = comparison.grouped, comparison.ledger
     return {
@@ -71,6 +76,8 @@ def comparison_json(comparison: Comparison, sweeps: Mapping[str, str] | None = N
             for group in grouped.groups
         ],
         "differences": json_rows(comparison.differences),
+        "ratios": json_rows(comparison.ratios),
+        "frechet_sizes": json_rows(comparison.frechet_sizes),
         "curves": json_rows(comparison.curves),
         "unfair": unfairness(frame),
         "tuned": tuned(frame),

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 import lgq_explore as lgq
-from lgq_explore.analysis.audit import PictureFeatures, picture_features, picture_values
+from lgq_explore.analysis.audit import PairedFeatures, picture_features, picture_values
 from lgq_explore.analysis.audit.pictures import METRICS
 from lgq_explore.analysis.geometry import efficiency, kmeans_codebooks
 from lgq_explore.errors import InputError
-from lgq_explore.metrics.moments import frechet_distance
+from lgq_explore.metrics.frechet import frechet_distance
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import LGQConfig
 from lgq_explore.runs.config import TrainConfig
@@ -77,11 +77,12 @@ def test_distances_in_features_are_by_their_definitions(study: Study) -> None:
         for pictures in (study.encoding.images, study.encoding.reconstructions)
     )
     found = whole(
-        picture_values(study, parts=(2,), metrics=("usage",), features=PictureFeatures(images, reconstructions))
+        picture_values(study, parts=(2,), metrics=("usage",), features=PairedFeatures(images, reconstructions))
     )
-    assert found["fd"] == pytest.approx(frechet_distance(images, reconstructions))
-    variance = images.numpy().var(0).sum()
-    squares = ((images - reconstructions).numpy() ** 2).sum(1).mean()
+    distance = frechet_distance(torch.from_numpy(images), torch.from_numpy(reconstructions))
+    assert found["fd"] == pytest.approx(distance)
+    variance = images.astype(np.float64).var(0).sum()
+    squares = ((images.astype(np.float64) - reconstructions) ** 2).sum(1).mean()
     assert found["feature_error"] == pytest.approx(squares / variance, rel=1e-5)
 
 

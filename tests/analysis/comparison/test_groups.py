@@ -38,7 +38,7 @@ def measured(
     photographs = filled(
         PHOTOGRAPHS,
         [
-            {"photograph": f"{digest}.png", "digest": digest, "crops": 1 + place % 2, "psnr_db": value}
+            {"photograph": f"{digest}.png", "digest": digest, "crops": 1 + place % 2, "psnr_db": value, "fd": math.nan}
             for place, (digest, value) in enumerate(zip(digests, psnr, strict=False))
         ],
     )
