@@ -5,15 +5,18 @@ from __future__ import annotations
 from lgq_explore.runs.photograph_numbers import PairedFeatures, paired_features, photograph_numbers
 
 from .agreement import agreement
+from .at_equal_bits import at_equal_bits, curve_lines
 from .compare import Comparison, compare
 from .curves import curve_differences
 from .disagreement import disagreement
+from .findings import findings
 from .given import GivenRuns, given_runs
 from .group_numbers import group_differences, group_numbers
 from .ledger import by_groups, costs, ledger, own_settings, repetitions, tuned, unfairness
 from .phases import gan_phases, unequal_phases
 from .pruning import pruning
 from .run_facts import Recorded
+from .run_numbers import run_numbers
 from .runs import over_seeds, runs_in
 from .several_runs import of_several_runs
 
@@ -23,11 +26,14 @@ __all__ = [
     "PairedFeatures",
     "Recorded",
     "agreement",
+    "at_equal_bits",
     "by_groups",
     "compare",
     "costs",
     "curve_differences",
+    "curve_lines",
     "disagreement",
+    "findings",
     "gan_phases",
     "given_runs",
     "group_differences",
@@ -40,6 +46,7 @@ __all__ = [
     "photograph_numbers",
     "pruning",
     "repetitions",
+    "run_numbers",
     "runs_in",
     "tuned",
     "unequal_phases",

@@ -21,14 +21,14 @@ NUMBERS = ("psnr_db", "ssim", "l1", "fd", "lpips", "feature_error", *USAGE, "bit
 """All numbers of a comparison, in the order of its tables."""
 
 
-def group_numbers(compared: GroupedRuns) -> pd.DataFrame:
+def group_numbers(compared: GroupedRuns, numbers: Sequence[str] = NUMBERS) -> pd.DataFrame:
     """Each number of each group with its interval, one row each: `frames.comparison.GROUP_NUMBERS`."""
     return GROUP_NUMBERS.frame(
         [
             {"group": group.name, "method": group.method, "codebook_size": group.codebook_size, "number": number}
             | (_kept(compared, group, number) if number in KEPT else _measured(compared, group, number))
             for group in compared.groups
-            for number in NUMBERS
+            for number in numbers
         ]
     )
 
