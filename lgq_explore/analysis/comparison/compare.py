@@ -80,9 +80,11 @@ class Comparison:
         """The pictures of a group's run of the lowest seed, of those of `seeds` where it has one of them.
 
         Raises:
-            InputError: pictures that can't be read any more.
+            InputError: a group that is not there, or pictures that can't be read any more.
         """
-        (runs,) = (each.runs for each in self.grouped.groups if each.name == group)
+        runs = [run for each in self.grouped.groups if each.name == group for run in each.runs]
+        if not runs:
+            raise InputError(f"{printable(group)} has no run that was measured: choose another group")
         first = min(runs, key=lambda run: (run.config.seed not in seeds, run.config.seed))
         return study(self.runs[first.name], crops=self.crops)
 
