@@ -143,6 +143,19 @@ GROUP_NUMBERS = Columns(
     },
 )
 
+RUN_NUMBERS = Columns(
+    "analysis.comparison.run_numbers",
+    {
+        "run": (TEXT, "name of the run"),
+        "group": (TEXT, "name of its group"),
+        "method": (TEXT, "name of the method"),
+        "seed": (INTEGER, "seed of the run"),
+        "replicate": (INTEGER, "rounding replicate of the seed; 0 for the run itself"),
+        "number": (TEXT, "what is measured"),
+        "value": (NUMBER, "mean over the photographs that all runs share; NaN where it was not measured"),
+    },
+)
+
 GROUP_DIFFERENCES = Columns(
     "analysis.comparison.group_differences",
     {
@@ -192,6 +205,29 @@ CURVE_DIFFERENCES = Columns(
         "difference": (NUMBER, "first minus second, mean over the overlap of their curves; NaN where there is none"),
         "from": (NUMBER, "lower end of the overlap, of what is equal"),
         "to": (NUMBER, "upper end of the overlap"),
+        **INTERVAL,
+    },
+)
+
+CURVE_LINES = Columns(
+    "analysis.comparison.curve_lines",
+    {
+        "method": (TEXT, "name of a method that has a curve"),
+        "entropy_bits": (NUMBER, "entropy of the codes, bits per token"),
+        "psnr_db": (NUMBER, "PSNR interpolated there, dB"),
+    },
+)
+
+AT_EQUAL_BITS = Columns(
+    "analysis.comparison.at_equal_bits",
+    {
+        "method": (TEXT, "name of a method with codes"),
+        "entropy_bits": (NUMBER, "the rate at which all methods are read, bits per token"),
+        "psnr_db": (NUMBER, "PSNR interpolated there, dB; NaN beyond the method's curve, or without one"),
+        "psnr_low": (NUMBER, "lower end of its interval; NaN where there is none"),
+        "psnr_high": (NUMBER, "upper end of its interval; NaN where there is none"),
+        "best": (TEXT, "the method of the highest PSNR there; empty where none has a curve"),
+        "difference": (NUMBER, "PSNR minus that of the best method, dB; NaN for itself"),
         **INTERVAL,
     },
 )

@@ -141,12 +141,19 @@ def printed_text(text: object) -> str:
 
 
 def layout(
-    title: Title, *, height: int, least_width: int = LEAST_WIDTH, linked: str = "", **settings: Any
+    title: Title,
+    *,
+    height: int,
+    least_width: int = LEAST_WIDTH,
+    linked: str = "",
+    lights: str = "",
+    **settings: Any,
 ) -> dict[str, Any]:
     """The common layout of interactive figures, overridden by `settings`. The width is that of the notebook's cell.
 
     least_width: screen pixels below which its parts would overlap; where there are fewer, the page scrolls it.
-    linked: figures with the same word here are moved together by the page.
+    linked: figures with the same word here are moved together by the page. lights: where a point of a figure is
+    hovered, the page rings the points with its number, their `customdata`, in all figures with the same word here.
     """
     house = {
         "template": TEMPLATE,
@@ -168,7 +175,8 @@ def layout(
         # A zoom outlives an update of the data.
         "uirevision": "keep",
         # A page takes the title out of the figure and puts it above, where it wraps.
-        "meta": {"title_band": TITLE_BAND, "least_width": least_width, "linked": linked},
+        "meta": {"title_band": TITLE_BAND, "least_width": least_width, "linked": linked}
+        | ({"lights": lights} if lights else {}),
     }
     return house | settings
 

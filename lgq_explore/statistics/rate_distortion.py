@@ -141,8 +141,46 @@ def distortion_above_curve(
     return compared.interval(above, level, null=0.0)
 
 
-Quantity = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
-"""The means of a's points and of b's, [points, 2] each → a number."""
+def distortion_at_rate(curve: RateDistortionCurve, rate: float, *, level: float = 0.95) -> Interval:
+    """Distortion of a curve at one rate, interpolated.
+
+    Raises CurvesDoNotCompare for a curve of fewer than 2 points or with two points of one rate, and for a rate outside
+    of the curve's.
+    """
+    compared = _Comparison(curve, curve, x=0, log=False)
+    _require_within(curve, rate)
+    return _interval([curve], lambda means: float(compared.interpolated(means)(rate)), level)
+
+
+def difference_at_rate(a: RateDistortionCurve, b: RateDistortionCurve, rate: float, *, level: float = 0.95) -> Interval:
+    """Distortion of a minus that of b at one rate, both interpolated. Raises as `distortion_at_rate`, for either."""
+    compared = _Comparison(a, b, x=0, log=False)
+    for curve in (a, b):
+        _require_within(curve, rate)
+
+    def difference(means_a: NDArray[np.float64], means_b: NDArray[np.float64]) -> float:
+        return float(compared.interpolated(means_a)(rate) - compared.interpolated(means_b)(rate))
+
+    return _interval([a, b], difference, level, null=0.0)
+
+
+def interpolated_distortions(curve: RateDistortionCurve, rates: ArrayLike) -> NDArray[np.float64]:
+    """The curve's distortions at some rates; NaN beyond its points. Raises CurvesDoNotCompare, as above."""
+    spline = _Comparison(curve, curve, x=0, log=False).interpolated(curve.means)
+    return np.asarray(spline(np.asarray(rates, dtype=np.float64), extrapolate=False), dtype=np.float64)
+
+
+def _require_within(curve: RateDistortionCurve, rate: float) -> None:
+    rates = curve.means[:, 0]
+    if not rates.min() <= rate <= rates.max():
+        raise CurvesDoNotCompare(
+            f"{printable(curve.name)} is known from {rates.min():.4g} to {rates.max():.4g}, and not at the rate "
+            f"{rate:.4g}: measure it at other codebook sizes"
+        )
+
+
+Quantity = Callable[..., float]
+"""The means of each curve's points, [points, 2] each → a number."""
 
 
 class _Comparison:
@@ -209,18 +247,7 @@ class _Comparison:
         return PchipInterpolator(columns[order, self.x], columns[order, 1 - self.x])
 
     def interval(self, quantity: Quantity, level: float, null: float) -> Interval:
-        points = [*self.a.points, *self.b.points]
-        a, b = self.a.means, self.b.means
-        sample = Sample(points[0].distortion.shape[1], tuple(len(point.distortion) for point in points), level)
-        if sample.why:
-            return sample.point(quantity(a, b))
-
-        def of_all(means: NDArray[np.float64]) -> float:
-            return quantity(means[: len(a)], means[len(a) :])
-
-        slopes = _gradient(of_all, np.concatenate([a, b]))
-        influences = [point.influence(*of_point) for point, of_point in zip(points, slopes, strict=True)]
-        return sample.t_interval(quantity(a, b), crossed_variance(influences), null)
+        return _interval([self.a, self.b], quantity, level, null)
 
     def _ends(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, float]:
         ranges = [self._scaled(means)[:, self.x] for means in (a, b)]
@@ -228,6 +255,24 @@ class _Comparison:
 
     def _scaled(self, means: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.column_stack([np.log(means[:, 0]), means[:, 1]]) if self.log else means
+
+
+def _interval(
+    curves: Sequence[RateDistortionCurve], quantity: Quantity, level: float, null: float | None = None
+) -> Interval:
+    points = [point for curve in curves for point in curve.points]
+    means = [curve.means for curve in curves]
+    sample = Sample(points[0].distortion.shape[1], tuple(len(point.distortion) for point in points), level)
+    if sample.why:
+        return sample.point(quantity(*means))
+    ends = np.cumsum([len(each) for each in means])[:-1]
+
+    def of_all(stacked: NDArray[np.float64]) -> float:
+        return quantity(*np.split(stacked, ends))
+
+    slopes = _gradient(of_all, np.concatenate(means))
+    influences = [point.influence(*of_point) for point, of_point in zip(points, slopes, strict=True)]
+    return sample.t_interval(quantity(*means), crossed_variance(influences), null)
 
 
 def _gradient(function: Callable[[NDArray[np.float64]], float], at: NDArray[np.float64]) -> NDArray[np.float64]:

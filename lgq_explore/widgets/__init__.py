@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .comparison.explorer import ComparisonExplorer
 from .comparison.runs_table import RunsTable
 from .geometry.explorer import GeometryExplorer
 from .health.panel import HealthPanel
@@ -16,6 +17,7 @@ from .usage.explorer import UsageExplorer
 
 __all__ = [
     "CodeInspector",
+    "ComparisonExplorer",
     "GeometryExplorer",
     "HealthPanel",
     "Link",

@@ -29,7 +29,8 @@ RECIPE = TrainConfig(
     quantizer=LGQConfig(codebook_size=16),
 )
 TEMPERATURES = [0.1, 1.0]
-TOPICS = [module for module in vars(frames).values() if isinstance(module, ModuleType) and module is not frames.columns]
+WORDS = (frames.columns, frames.quantities)
+TOPICS = [module for module in vars(frames).values() if isinstance(module, ModuleType) and module not in WORDS]
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +152,8 @@ def made(topic: ModuleType) -> Iterator[tuple[Columns, Callable[[Study], pd.Data
                 ("group_ratios", topic.GROUP_RATIOS),
                 ("curve_differences", topic.CURVE_DIFFERENCES),
                 ("frechet_sizes", topic.FRECHET_SIZES),
+                ("curve_lines", topic.CURVE_LINES),
+                ("run_numbers", topic.RUN_NUMBERS),
             ):
                 make = getattr(comparison, name)
                 yield columns, lambda study, make=make: make(comparison.compare([study.require_run()], crops=4).grouped)
@@ -158,6 +161,12 @@ def made(topic: ModuleType) -> Iterator[tuple[Columns, Callable[[Study], pd.Data
             yield topic.DISAGREEMENT, lambda study: comparison.disagreement(study, study)
             yield topic.ledger_columns(["a"]), lambda study: comparison.ledger({"a": study.require_run()})
             yield topic.PHOTOGRAPHS, comparison.photograph_numbers
+            yield (
+                topic.AT_EQUAL_BITS,
+                lambda study: comparison.at_equal_bits(
+                    comparison.compare([study.require_run()], crops=4).grouped, bits=2.0
+                ),
+            )
             yield topic.RUNS, lambda study: comparison.runs_in(study.require_run().path.parent)
             yield topic.RUNS, lambda study: comparison.runs_in()
             yield (

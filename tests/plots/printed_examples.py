@@ -228,6 +228,51 @@ def rate_distortion() -> Figure:
     return plots.comparison.publish_rate_distortion(frame)
 
 
+def group_numbers() -> Figure:
+    groups = {"lgq, K = 64": "lgq", "lgq, K = 256": "lgq", "none": "none"}
+    means = rows(
+        comparisons.GROUP_NUMBERS,
+        [*groups],
+        lambda name: {
+            "group": name,
+            "method": groups[name],
+            "number": "psnr_db",
+            "estimate": 20.0 + len(name) / 8,
+            "low": 19.5,
+            "high": 22.5,
+            "level": 0.95,
+            "seeds": 5,
+            "photographs": 200,
+        },
+    )
+    runs = rows(
+        comparisons.RUN_NUMBERS,
+        [*product(groups, range(5))],
+        lambda at: {
+            "run": f"{at[0]} {at[1]}",
+            "group": at[0],
+            "method": groups[at[0]],
+            "seed": at[1],
+            "replicate": at[1] % 2,
+            "number": "psnr_db",
+            "value": 20.0 + at[1] / 4,
+        },
+    )
+    return plots.comparison.publish_group_numbers(means, runs)
+
+
+def disagreement() -> Figure:
+    gaps = np.linspace(3, -2, 40)
+    frame = filled(comparisons.DISAGREEMENT, {"image": np.arange(40), "photograph": "a.png", "difference": gaps})
+    return plots.comparison.publish_disagreement(frame, "lgq, K = 64", "fsq", 3)
+
+
+def pair_pictures() -> Figure:
+    names = ("original", "lgq, K = 64, 20.12 dB", "fsq, 19.75 dB", "tokens, lgq, K = 64", "tokens, fsq")
+    shown = [plots.comparison.PairPicture(name, np.zeros((3, 8, 8), dtype=np.uint8)) for name in names]
+    return plots.comparison.publish_pair_pictures(shown, Title("Rank 3 of 40 crops", "a.png, crop 1"))
+
+
 def pruning() -> Figure:
     frame = rows(
         comparisons.PRUNING.of_several_runs,
@@ -502,6 +547,9 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
     "health.publish_verdicts": verdicts,
     "comparison.publish_agreement": agreement,
     "comparison.publish_rate_distortion": rate_distortion,
+    "comparison.publish_group_numbers": group_numbers,
+    "comparison.publish_disagreement": disagreement,
+    "comparison.publish_pair_pictures": pair_pictures,
     "comparison.publish_pruning": pruning,
     "geometry.publish_efficiency": efficiency,
     "geometry.publish_code_cells": code_cells,

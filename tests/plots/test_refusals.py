@@ -20,6 +20,7 @@ from lgq_explore.plots.style import Title
 from tests.plots.filled_frames import filled
 
 METHODS = {"a": "lgq"}
+NUMBERED = plots.comparison.Numbered({"": 1}, {"a": 0})
 TITLE, POINTS = Title("a plane", "N = 1"), np.zeros((1, 2))
 GIVEN = {
     "run": "a",
@@ -28,6 +29,7 @@ GIVEN = {
     "quantity": health.WEIGHTED_SUM,
     "code": 0,
     "neighbour": 0,
+    "number": "psnr_db",
 }
 """Values of columns for which neither 1 nor an empty text will do."""
 
@@ -126,14 +128,22 @@ def drawings() -> list[Drawing]:
     add("geometry.publish_efficiency", (geometry.EFFICIENCY.of_several_runs,), METHODS)
     add("comparison.publish_agreement", (comparison.AGREEMENT,))
     add("comparison.publish_rate_distortion", (comparison.GROUP_NUMBERS,))
+    of_group = (comparison.GROUP_NUMBERS, comparison.RUN_NUMBERS)
+    add("comparison.draw_group_numbers", of_group, NUMBERED)
+    add("comparison.publish_group_numbers", of_group)
+    add("comparison.draw_rate_distortion", (*of_group, comparison.CURVE_LINES), NUMBERED)
+    add("comparison.draw_disagreement", (comparison.DISAGREEMENT,), "lgq", "fsq")
+    add("comparison.publish_disagreement", (comparison.DISAGREEMENT,), "lgq", "fsq")
     add("comparison.publish_pruning", (comparison.PRUNING.of_several_runs,), METHODS)
     add("toys.publish_toy_table", (toys.TABLE,))
     return found
 
 
 WITHOUT_FRAMES = {
-    f"{form}_{name}" for form in ("draw", "publish") for name in ("grid", "images", "code_patches", "patch_pictures")
-} | {"draw_nothing_yet"}
+    f"{form}_{name}"
+    for form in ("draw", "publish")
+    for name in ("grid", "images", "code_patches", "patch_pictures", "pair_pictures")
+} | {"draw_nothing_yet", "draw_no_pictures"}
 """These draw pictures, a sentence, or the table of `analysis.usage.grid`, whose columns are offsets."""
 
 

@@ -14,9 +14,12 @@ from lgq_explore.statistics import (
     CurvesDoNotCompare,
     RateDistortionCurve,
     Sample,
+    difference_at_rate,
     difference_interval,
     distortion_above_curve,
     distortion_at_equal_rate,
+    distortion_at_rate,
+    interpolated_distortions,
     mean_interval,
     rate_at_equal_distortion,
     statistic_interval,
@@ -53,6 +56,37 @@ def test_two_parallel_straight_lines_differ_by_their_distance() -> None:
     assert at_distortion.difference.estimate == pytest.approx(-0.3, rel=1e-9)
     assert (at_distortion.low, at_distortion.high) == pytest.approx((24.4, 30))
     assert distortion_at_equal_rate(b, a).difference.estimate == pytest.approx(-0.6, rel=1e-9)
+
+
+def test_curves_are_read_at_one_rate() -> None:
+    """D = 2 R + 8 against D = 2 R + 7.4, at a rate where neither has a point."""
+    a = curve("a", (8, 24), (9, 26), (11, 30))
+    b = curve("b", (8.5, 24.4), (9.5, 26.4), (12, 31.4))
+    assert distortion_at_rate(a, 10.2).estimate == pytest.approx(28.4, rel=1e-9)
+    assert difference_at_rate(a, b, 10.2).estimate == pytest.approx(0.6, rel=1e-9)
+    assert interpolated_distortions(a, [8, 9.5, 11.1])[:2] == pytest.approx([24, 27])
+    assert np.isnan(interpolated_distortions(a, [11.1])).all()
+    with pytest.raises(CurvesDoNotCompare, match=r"b is known from 8\.5 to 12, and not at the rate 8\.2"):
+        difference_at_rate(a, b, 8.2)
+    with pytest.raises(CurvesDoNotCompare, match=r"a is known from 8 to 11, and not at the rate 11\.5"):
+        distortion_at_rate(a, 11.5)
+
+
+def test_at_the_rate_of_a_point_the_intervals_are_those_of_its_distortions() -> None:
+    """The rates do not vary, so that nothing but the point's own distortions does."""
+    generator = np.random.default_rng(3)
+    values = [30 + place + RUNS.drawn(generator, 6, 10) for place in range(3)]
+    others = [29 + place + RUNS.drawn(generator, 6, 10) for place in range(3)]
+    a, b = (
+        RateDistortionCurve(name, [CurvePoint(np.full(6, 8.0 + place), each) for place, each in enumerate(found)])
+        for name, found in (("a", values), ("b", others))
+    )
+    found, known = distortion_at_rate(a, 9.0), mean_interval(values[1])
+    assert (found.low, found.high) == pytest.approx((known.low, known.high), rel=1e-6)
+    found, known = difference_at_rate(a, b, 9.0), difference_interval(values[1], others[1], paired_seeds=False)
+    assert (found.low, found.high, found.p_value) == pytest.approx((known.low, known.high, known.p_value), rel=1e-5)
+    few = RateDistortionCurve("few", [CurvePoint(point.rate[:2], point.distortion[:2]) for point in a.points])
+    assert distortion_at_rate(few, 9.0).why == "An interval takes 5 seeds at least: here are 2."
 
 
 def test_a_tenth_fewer_bits_everywhere_is_found_on_the_logarithm() -> None:

@@ -24,6 +24,7 @@ PANELS: dict[str, Callable[[Study], Explorer]] = {
     "codes": lambda study: widgets.CodeInspector(study, view="neighbours", selection=[0, 1], turned_off=[2]),
     "patch": lambda study: widgets.PatchInspector(study, patch=[1, 1, 1]),
     "health": lambda study: widgets.HealthPanel(study.require_run()),
+    "comparison": lambda study: widgets.ComparisonExplorer(study.require_run(), crops=CROPS, view="numbers"),
 }
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_data_and_no_network")]

@@ -23,6 +23,7 @@ from lgq_explore.widgets.explorer import Explorer
 
 MAKERS: dict[str, Callable[[Path], Explorer]] = {
     "CodeInspector": lambda run: widgets.CodeInspector(run, selection=[1, 2]),
+    "ComparisonExplorer": lambda run: widgets.ComparisonExplorer(run),
     "GeometryExplorer": lambda run: widgets.GeometryExplorer(run, colour="drift"),
     "HealthPanel": lambda run: widgets.HealthPanel(run),
     "PatchInspector": lambda run: widgets.PatchInspector(run),

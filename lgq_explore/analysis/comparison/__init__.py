@@ -6,9 +6,11 @@ from lgq_explore.runs.photograph_numbers import photograph_numbers
 from lgq_explore.runs.picture_features import PairedFeatures, paired_features
 
 from .agreement import agreement
+from .at_equal_bits import at_equal_bits, curve_lines
 from .compare import Comparison, compare
 from .curves import curve_differences
 from .disagreement import disagreement
+from .findings import findings
 from .frechet_sizes import frechet_sizes
 from .given import GivenRuns, given_runs
 from .group_numbers import group_differences, group_numbers, group_ratios
@@ -16,6 +18,7 @@ from .ledger import by_groups, costs, ledger, own_settings, repetitions, tuned, 
 from .phases import gan_phases, unequal_phases
 from .pruning import pruning
 from .run_facts import Recorded
+from .run_numbers import run_numbers
 from .runs import over_seeds, runs_in
 from .several_runs import of_several_runs
 
@@ -25,11 +28,14 @@ __all__ = [
     "PairedFeatures",
     "Recorded",
     "agreement",
+    "at_equal_bits",
     "by_groups",
     "compare",
     "costs",
     "curve_differences",
+    "curve_lines",
     "disagreement",
+    "findings",
     "frechet_sizes",
     "gan_phases",
     "given_runs",
@@ -44,6 +50,7 @@ __all__ = [
     "photograph_numbers",
     "pruning",
     "repetitions",
+    "run_numbers",
     "runs_in",
     "tuned",
     "unequal_phases",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,7 +12,7 @@ from lgq_explore.errors import InputError, printable
 from lgq_explore.frames.comparison import FRECHET_SIZES, GROUP_RATIOS, LEDGER_FIELDS
 from lgq_explore.runs.picture_features import FeaturesOfStudies
 from lgq_explore.runs.run import Run
-from lgq_explore.runs.study import CROPS, study
+from lgq_explore.runs.study import CROPS, Study, study
 
 from .curves import curve_differences
 from .frechet_sizes import frechet_sizes
@@ -29,7 +29,8 @@ class Comparison:
 
     ledger, numbers, differences, curves: of the functions `ledger`, `group_numbers`, `group_differences` and
     `curve_differences` of `analysis.comparison`. crops: the most that were asked for of each run. ratios,
-    frechet_sizes: of `group_ratios` and `frechet_sizes`, without rows where no features were measured.
+    frechet_sizes: of `group_ratios` and `frechet_sizes`, without rows where no features were measured. recorded: what a
+    sweep has noted of runs, by their names.
     """
 
     runs: Mapping[str, Run]
@@ -41,11 +42,55 @@ class Comparison:
     crops: int
     ratios: pd.DataFrame = field(default_factory=lambda: GROUP_RATIOS.frame([]))
     frechet_sizes: pd.DataFrame = field(default_factory=lambda: FRECHET_SIZES.frame([]))
+    recorded: Mapping[str, Recorded] = field(default_factory=dict)
 
     @cached_property
     def ledger_of_groups(self) -> pd.DataFrame:
         """The ledger with a column per group (`ledger.by_groups`)."""
         return by_groups(self.ledger, {group.name: [run.name for run in group.runs] for group in self.grouped.groups})
+
+    def only(self, groups: Collection[str], seeds: Collection[int]) -> Comparison:
+        """The comparison of some groups, by their names, and of their runs of some seeds, on the same photographs.
+
+        Raises:
+            InputError: none of these groups has a run of these seeds.
+        """
+        kept = self.grouped.only(groups, seeds)
+        names = {run.name for group in kept.groups for run in group.runs}
+        runs = {name: run for name, run in self.runs.items() if name in names}
+        return _of_groups(runs, kept, self.crops, self.recorded)
+
+    def pair(self, asked: Sequence[str] = ()) -> tuple[str, str]:
+        """The names of two groups: those asked for, or the two of the highest PSNR, with codes where two have some.
+
+        The second is empty where there is one group alone.
+
+        Raises:
+            InputError: a name that no group has.
+        """
+        names = [group.name for group in self.grouped.groups]
+        for name in asked:
+            if name not in names:
+                listed = ", ".join(map(printable, names))
+                raise InputError(f"there is no group {printable(name)!r}: choose two of {listed}")
+        if asked:
+            return asked[0], asked[1]
+        numbers = self.numbers[self.numbers["number"] == "psnr_db"].dropna(subset="estimate")
+        coded = numbers[numbers["codebook_size"] > 0]
+        ranked = list((coded if len(coded) > 1 else numbers).sort_values("estimate", ascending=False)["group"])
+        return (ranked[0], ranked[1]) if len(ranked) > 1 else (names[0], "")
+
+    def study_of(self, group: str, seeds: Collection[int] = ()) -> Study:
+        """The pictures of a group's run of the lowest seed, of those of `seeds` where it has one of them.
+
+        Raises:
+            InputError: a group that is not there, or pictures that can't be read any more.
+        """
+        runs = [run for each in self.grouped.groups if each.name == group for run in each.runs]
+        if not runs:
+            raise InputError(f"{printable(group)} has no run that was measured: choose another group")
+        first = min(runs, key=lambda run: (run.config.seed not in seeds, run.config.seed))
+        return study(self.runs[first.name], crops=self.crops)
 
 
 def compare(
@@ -69,22 +114,51 @@ def compare(
     parts: list[MeasuredRun] = []
     features_of = FeaturesOfStudies() if features else None
     for name, run in named.items():
-        made = study(run, crops=crops)
-        found = None if features_of is None else features_of(made, progress=False)
-        parts.append(measure_run(name, run, made, found, noted.get(name, Recorded()).method))
+        parts.append(measure(name, run, crops=crops, features_of=features_of, recorded=noted.get(name)))
         if measured:
             measured(name)
-    groups = grouped(parts)
+    return comparison_of(named, parts, crops=crops, recorded=noted)
+
+
+def measure(
+    name: str,
+    run: Run,
+    *,
+    crops: int = CROPS,
+    features_of: FeaturesOfStudies | None = None,
+    recorded: Recorded | None = None,
+) -> MeasuredRun:
+    """What a comparison keeps of one run, with its errors. features_of: None to have no features."""
+    made = study(run, crops=crops)
+    found = None if features_of is None else features_of(made, progress=False)
+    return measure_run(name, run, made, found, (recorded or Recorded()).method)
+
+
+def comparison_of(
+    runs: Mapping[str, Run],
+    parts: Sequence[MeasuredRun],
+    *,
+    crops: int = CROPS,
+    recorded: Mapping[str, Recorded] | None = None,
+) -> Comparison:
+    """The comparison of runs that are measured. runs: by the names of their parts. Raises InputError, as `compare`."""
+    return _of_groups(runs, grouped(parts), crops, recorded or {})
+
+
+def _of_groups(
+    runs: Mapping[str, Run], groups: GroupedRuns, crops: int, recorded: Mapping[str, Recorded]
+) -> Comparison:
     return Comparison(
-        named,
+        runs,
         groups,
-        ledger(named, noted),
+        ledger(runs, recorded),
         group_numbers(groups),
         group_differences(groups),
         curve_differences(groups),
         crops,
         group_ratios(groups),
         frechet_sizes(groups),
+        recorded,
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lgq_explore.frames.comparison import CURVE_DIFFERENCES
 from lgq_explore.statistics import (
@@ -30,19 +32,27 @@ def curve_differences(compared: GroupedRuns) -> pd.DataFrame:
     A method has a curve if it was trained with at least two codebook sizes. Nothing is said beyond the range that both
     curves have; `why` says where there is none.
     """
-    curves = _curves(compared)
+    curves = method_curves(compared)
     return CURVE_DIFFERENCES.frame(
         [row for first, second in itertools.combinations(curves, 2) for row in _rows(compared, first, second)]
     )
 
 
-def _curves(compared: GroupedRuns) -> list[RateDistortionCurve]:
+def method_curves(compared: GroupedRuns) -> list[RateDistortionCurve]:
+    """The curves of the methods that have one, through the means of their groups."""
     points: dict[str, list[CurvePoint]] = {}
+    weights = compared.weights(DISTORTION)
     for group in compared.groups:
         rate, distortion = compared.values(group, RATE), compared.values(group, DISTORTION)
         if rate is not None and distortion is not None:
-            points.setdefault(group.method, []).append(CurvePoint(rate, distortion))
+            points.setdefault(group.method, []).append(CurvePoint(rate, _weighted(distortion, weights)))
     return [RateDistortionCurve(method, found) for method, found in points.items() if len(found) > 1]
+
+
+def _weighted(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values [S, P] whose plain mean is the weighted mean of others, and which deviate from it by what those add."""
+    mean = float(np.average(values.mean(axis=0), weights=weights))
+    return mean + weights / weights.mean() * (values - mean)
 
 
 def _rows(compared: GroupedRuns, first: RateDistortionCurve, second: RateDistortionCurve) -> list[dict[str, object]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError, printable
 from lgq_explore.frames.comparison import DISAGREEMENT
+from lgq_explore.frames.quantities import counted
 from lgq_explore.runs.study import Study
 
 from ..pictures.reconstructions import reconstruction_quality
@@ -34,3 +36,27 @@ def disagreement(first: Study, second: Study) -> pd.DataFrame:
         }
     )
     return frame.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
+
+
+def who_gains(frame: pd.DataFrame, first: str, second: str) -> str:
+    """On how many crops either run has the higher PSNR, in a sentence. frame: of `disagreement`.
+
+    Raises:
+        InputError: a column is missing.
+    """
+    DISAGREEMENT.require(frame)
+    better, worse = int((frame["difference"] > 0).sum()), int((frame["difference"] < 0).sum())
+    return (
+        f"{printable(first)} has the higher PSNR on {better:,d} of {counted(len(frame), 'crop')}, "
+        f"{printable(second)} on {worse:,d}."
+    )
+
+
+def token_grid(study: Study, image: int) -> NDArray[np.int64] | None:
+    """The joint codes [H, W] of a crop; None for a method without codes, or with too many to be numbered."""
+    try:
+        codes = study.codes
+    except InputError:
+        return None
+    _, _, height, width = study.encoding.codes.shape
+    return np.asarray(codes).reshape(-1, height, width)[image]

@@ -24,14 +24,14 @@ RATIOS = (FRECHET,)
 """Numbers that are compared by their ratio, too, since their unit says little."""
 
 
-def group_numbers(compared: GroupedRuns) -> pd.DataFrame:
+def group_numbers(compared: GroupedRuns, numbers: Sequence[str] = NUMBERS) -> pd.DataFrame:
     """Each number of each group with its interval, one row each: `frames.comparison.GROUP_NUMBERS`."""
     return GROUP_NUMBERS.frame(
         [
             {"group": group.name, "method": group.method, "codebook_size": group.codebook_size, "number": number}
             | _number(compared, group, number)
             for group in compared.groups
-            for number in NUMBERS
+            for number in numbers
         ]
     )
 

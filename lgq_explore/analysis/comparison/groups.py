@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lgq_explore.errors import InputError, printable
+from lgq_explore.runs.config import TrainConfig
 
 from .measured_run import FRECHET, OF_CODES, OF_PHOTOGRAPHS, MeasuredRun
+
+
+class Groupable(Protocol):
+    """What tells the group of a run: a recipe, the label of its method, and its number of codes."""
+
+    @property
+    def config(self) -> TrainConfig: ...
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def codebook_size(self) -> int: ...
+
+
+OfAGroup = TypeVar("OfAGroup", bound=Groupable)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +65,18 @@ class GroupedRuns:
     digests: tuple[str, ...]
     crops: NDArray[np.int64]
     left_out: int
+
+    def only(self, groups: Collection[str], seeds: Collection[int]) -> GroupedRuns:
+        """Some groups, by their names, and their runs of some seeds, on the same photographs.
+
+        Raises:
+            InputError: none of these groups has a run of these seeds.
+        """
+        chosen = [(group, [run for run in group.runs if run.config.seed in seeds]) for group in self.groups]
+        kept = tuple(replace(group, runs=tuple(runs)) for group, runs in chosen if group.name in groups and runs)
+        if not kept:
+            raise InputError("none of the chosen groups has a run of the chosen seeds: choose more of either")
+        return replace(self, groups=kept)
 
     def values(self, group: Group, number: str) -> NDArray[np.float64] | None:
         """Values [S, P] of a number whose mean with weights of `weights` it is; None where it was not measured."""
@@ -90,21 +120,26 @@ def grouped(runs: Sequence[MeasuredRun]) -> GroupedRuns:
             "one data set and one size of images"
         )
     every = {digest for run in runs for digest in run.digests}
-    by_recipe: dict[str, list[MeasuredRun]] = {}
-    for run in runs:
-        by_recipe.setdefault(run.config.recipe_hash, []).append(run)
-    names = _names({recipe: members[0] for recipe, members in by_recipe.items()})
     groups = [
-        Group(names[recipe], members[0].label, members[0].codebook_size, tuple(members))
-        for recipe, members in by_recipe.items()
+        Group(name, members[0].label, members[0].codebook_size, tuple(members))
+        for name, members in in_groups(runs).items()
     ]
-    order = list(dict.fromkeys(group.method for group in groups))
-    groups.sort(key=lambda group: (order.index(group.method), group.codebook_size))
     crops = runs[0].photographs.set_index("digest").loc[shared, "crops"].to_numpy()
     return GroupedRuns(tuple(groups), tuple(shared), crops, len(every) - len(shared))
 
 
-def _names(firsts: Mapping[str, MeasuredRun]) -> dict[str, str]:
+def in_groups(runs: Sequence[OfAGroup]) -> dict[str, list[OfAGroup]]:
+    """Runs by the names of their groups, in the order that `grouped` gives these: nothing has to be measured for it."""
+    by_recipe: dict[str, list[OfAGroup]] = {}
+    for run in runs:
+        by_recipe.setdefault(run.config.recipe_hash, []).append(run)
+    names = _names({recipe: members[0] for recipe, members in by_recipe.items()})
+    order = list(dict.fromkeys(members[0].label for members in by_recipe.values()))
+    found = sorted(by_recipe.items(), key=lambda each: (order.index(each[1][0].label), each[1][0].codebook_size))
+    return {names[recipe]: members for recipe, members in found}
+
+
+def _names(firsts: Mapping[str, Groupable]) -> dict[str, str]:
     """The label; its K where groups of one label differ in it; and the recipe's hash where that is not enough."""
     labels = Counter(run.label for run in firsts.values())
     short = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -109,7 +110,18 @@ class MeasuredRun:
         """
         if self.counts is None:
             return {}
-        counts = self.counts[self.photographs.set_index("digest").index.get_indexer(list(digests))]
+        key = tuple(digests)
+        if key not in self._usages:
+            self._usages[key] = self._usage(self.counts, key)
+        return self._usages[key]
+
+    @cached_property
+    def _usages(self) -> dict[tuple[str, ...], dict[str, NDArray[np.float64]]]:
+        """What `usage` has answered: several numbers, differences and curves ask for the same."""
+        return {}
+
+    def _usage(self, of_photographs: NDArray[np.int64], digests: tuple[str, ...]) -> dict[str, NDArray[np.float64]]:
+        counts = of_photographs[self.photographs.set_index("digest").index.get_indexer(list(digests))]
         all_counts = counts.sum(axis=0)
         whole = code_usage(all_counts, self.codebook_size)
         if len(counts) < 2:

@@ -12,37 +12,42 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lgq_explore.frames.comparison import GROUP_NUMBERS, PRUNING
+from lgq_explore.frames.quantities import counted
 
 from ..paper import legend_above
 from ..printing import new_figure, publication_style, publish_title
 from ..run_looks import rows_of_runs
-from ..style import Title, method_colour, printed_text
+from ..style import BLACK, Title, method_colour, printed_text
 
 RATE, DISTORTION = "entropy_bits", "psnr_db"
 BITS_TITLE, PSNR_TITLE = "entropy, bits a token", "PSNR, dB"
 
 
-def publish_rate_distortion(numbers: pd.DataFrame) -> Figure:
+def publish_rate_distortion(numbers: pd.DataFrame, bits: float | None = None) -> Figure:
     """PSNR against entropy: a line through the codebook sizes of each method, a dashed one for a method without codes.
 
-    numbers: of `analysis.comparison.group_numbers`. Bars are intervals, where there are some.
+    numbers: of `analysis.comparison.group_numbers`. Bars are intervals, where there are some. bits: where a cursor
+    stands, if there is one.
 
     Raises:
         InputError: a column is missing, or there are no rows.
     """
     GROUP_NUMBERS.require_rows(numbers)
-    points = _points(numbers)
+    points = group_points(numbers)
     with publication_style():
         figure = new_figure(6.5, 4.2)
         axes = figure.subplots()
         for method, rows in points.groupby("method", sort=False):
             _publish_method(axes, str(method), rows.sort_values(RATE))
+        if bits is not None:
+            axes.axvline(bits, color=BLACK, linewidth=1.2)
         axes.set(xlabel=BITS_TITLE, ylabel=PSNR_TITLE)
         legend_above(axes)
         seaborn.despine(ax=axes)
         first = numbers.iloc[0]
-        counted = f"{int(first['photographs']):,d} held-out photographs, {int(numbers['seeds'].min())} seeds or more"
-        publish_title(figure, Title("Rate and distortion", counted))
+        seeds = counted(int(numbers["seeds"].min()), "seed")
+        of = f"{counted(int(first['photographs']), 'held-out photograph')}, {seeds} or more"
+        publish_title(figure, Title("Rate and distortion", of))
     return figure
 
 
@@ -68,16 +73,16 @@ def _publish_method(axes: Axes, method: str, rows: pd.DataFrame) -> None:
             )
 
 
-def _points(numbers: pd.DataFrame) -> pd.DataFrame:
+def group_points(numbers: pd.DataFrame) -> pd.DataFrame:
     """One row per group with its rate and distortion and their intervals."""
     rows = []
-    for _, group in numbers.groupby("group", sort=False):
+    for name, group in numbers.groupby("group", sort=False):
         of_number = group.set_index("number")
-        row = {"method": group["method"].iloc[0], "codebook_size": group["codebook_size"].iloc[0]}
+        row = {"group": name, "method": group["method"].iloc[0], "codebook_size": group["codebook_size"].iloc[0]}
         for number in (RATE, DISTORTION):
             found = of_number.loc[number] if number in of_number.index else {}
-            for column, name in (("estimate", number), ("low", f"{number}_low"), ("high", f"{number}_high")):
-                row[name] = found[column] if len(found) else math.nan
+            for column, key in (("estimate", number), ("low", f"{number}_low"), ("high", f"{number}_high")):
+                row[key] = found[column] if len(found) else math.nan
         rows.append(row)
     return pd.DataFrame(rows).dropna(subset=DISTORTION)
 

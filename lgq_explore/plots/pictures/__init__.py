@@ -7,6 +7,7 @@ from .images import draw_images, publish_images
 from .patch_pictures import draw_patch_pictures, publish_patch_pictures
 from .patches import PatchRow, draw_code_patches, publish_code_patches
 from .posterior import draw_posterior, publish_posterior
+from .token_maps import token_map
 
 __all__ = [
     "PatchRow",
@@ -20,4 +21,5 @@ __all__ = [
     "publish_images",
     "publish_patch_pictures",
     "publish_posterior",
+    "token_map",
 ]

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from lgq_explore.analysis.comparison import disagreement
-from lgq_explore.errors import InputError, printable
+from lgq_explore.analysis.comparison.disagreement import token_grid, who_gains
+from lgq_explore.errors import InputError
+from lgq_explore.frames.quantities import QUANTITIES, counted
+from lgq_explore.plots.pictures import token_map
 from lgq_explore.runs.study import Study
 
-from .pictures import picture_uri, token_map
-from .rounding import QUANTITIES, counted
+from .pictures import picture_uri
 
 AT_AN_END, IN_THE_MIDDLE = 9, 6
 """Crops shown where one run, where the other one, and where neither is better."""
@@ -60,10 +61,8 @@ def gallery(first_name: str, first: Study, second_name: str, second: Study) -> G
         return Gallery(why=str(error))
     shown = frame.iloc[_places(frame)]
     pictures = tuple(_picture(row, first, second) for row in shown.to_dict("records"))
-    better, worse = int((frame["difference"] > 0).sum()), int((frame["difference"] < 0).sum())
     told = (
-        f"{printable(first.name)} has the higher PSNR on {better:,d} of {counted(len(frame), 'crop')}, "
-        f"{printable(second.name)} on {worse:,d}. Shown are {counted(len(shown), 'crop')}: "
+        f"{who_gains(frame, first.name, second.name)} Shown are {counted(len(shown), 'crop')}: "
         "those where either gains most, and some where they are alike."
     )
     return Gallery(first_name, second_name, told, first.encoding.images.shape[-1], pictures)
@@ -97,9 +96,5 @@ def _reconstruction(study: Study, image: int) -> str:
 
 
 def _map(study: Study, image: int) -> str:
-    try:
-        codes = study.codes
-    except InputError:  # there are none, or too many to be numbered
-        return ""
-    _, _, height, width = study.encoding.codes.shape
-    return picture_uri(token_map(np.asarray(codes).reshape(-1, height, width)[image]))
+    codes = token_grid(study, image)
+    return "" if codes is None else picture_uri(token_map(codes))

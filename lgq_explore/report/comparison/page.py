@@ -14,19 +14,17 @@ from markupsafe import Markup, escape
 
 from lgq_explore.analysis.comparison import unfairness
 from lgq_explore.analysis.comparison.compare import Comparison
-from lgq_explore.errors import InputError, printable
+from lgq_explore.analysis.comparison.findings import findings, ledger_sentences
+from lgq_explore.errors import printable
 from lgq_explore.runs.measures import DEFINITIONS
-from lgq_explore.runs.study import Study, study
 
 from .code_cards import CHART, CodeCards, code_cards
 from .figures import ReportFigure, comparison_figures
-from .findings import findings
 from .gallery import Gallery, gallery
 from .pictures import figure_uri
 from .provenance import compare_command, defined_metrics, recipes, versions
 from .tables import comparison_tables
 from .terms import terms
-from .text import ledger_sentences
 from .writing import write_text, writing
 
 MOST_GROUPS = 4
@@ -50,8 +48,8 @@ def report_parts(comparison: Comparison, pair: Sequence[str] = ()) -> ReportPart
     Raises:
         InputError: a pair that is no two groups of the comparison, or a run whose pictures can't be read any more.
     """
-    first, second = _pair(comparison, pair)
-    studies = {group.name: _study(comparison, group.name) for group in comparison.grouped.groups}
+    first, second = comparison.pair(pair)
+    studies = {group.name: comparison.study_of(group.name) for group in comparison.grouped.groups}
     shown = Gallery(why="There is one group: give runs of another method to see where they disagree.")
     if second:
         shown = gallery(first, studies[first], second, studies[second])
@@ -105,26 +103,6 @@ def _code(text: str) -> Markup:
 def _title(comparison: Comparison) -> str:
     methods = list(dict.fromkeys(group.method for group in comparison.grouped.groups))
     return "Comparison of " + ", ".join(map(printable, methods))
-
-
-def _study(comparison: Comparison, name: str) -> Study:
-    group = next(group for group in comparison.grouped.groups if group.name == name)
-    run = min(group.runs, key=lambda run: run.config.seed)
-    return study(comparison.runs[run.name], crops=comparison.crops)
-
-
-def _pair(comparison: Comparison, pair: Sequence[str]) -> tuple[str, str]:
-    """The names of two groups; the second is empty where there is one group alone."""
-    names = [group.name for group in comparison.grouped.groups]
-    for name in pair:
-        if name not in names:
-            raise InputError(f"there is no group {printable(name)!r}: choose two of {', '.join(map(printable, names))}")
-    if pair:
-        return pair[0], pair[1]
-    numbers = comparison.numbers[comparison.numbers["number"] == "psnr_db"].dropna(subset="estimate")
-    coded = numbers[numbers["codebook_size"] > 0]
-    ranked = list((coded if len(coded) > 1 else numbers).sort_values("estimate", ascending=False)["group"])
-    return (ranked[0], ranked[1]) if len(ranked) > 1 else (names[0], "")
 
 
 def _resource(name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import colorsys
 from io import BytesIO
 
 import numpy as np
@@ -22,9 +21,6 @@ QUALITY = 90
 GREY = 128
 """What parts patches, of which some are white."""
 
-GOLDEN = 0.618034
-"""Steps of the hue from code to code, by which neighbours in number get distant colours."""
-
 
 def picture_uri(picture: NDArray[np.uint8]) -> str:
     """A picture uint8 [3, H, W] as a data URI: PNG, or WebP if it is larger than SMALL."""
@@ -34,14 +30,6 @@ def picture_uri(picture: NDArray[np.uint8]) -> str:
     target = BytesIO()
     image.save(target, "WEBP", quality=QUALITY)
     return _uri("image/webp", target.getvalue())
-
-
-def token_map(codes: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Joint codes [H, W] → a picture uint8 [3, H, W] of a pixel per token, whose colour is its code's number."""
-    numbers, places = np.unique(codes, return_inverse=True)
-    colours = [colorsys.hls_to_rgb(code * GOLDEN % 1, 0.35 + 0.1 * (code // 7 % 4), 0.65) for code in map(int, numbers)]
-    pixels = (255 * np.array(colours)).round().astype(np.uint8)[places.reshape(codes.shape)]
-    return pixels.transpose(2, 0, 1)
 
 
 def strip(patches: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -9,10 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 from lgq_explore import __version__
 from lgq_explore.analysis.comparison.compare import Comparison
+from lgq_explore.frames.quantities import QUANTITIES
 from lgq_explore.runs.config import config_to_json
 from lgq_explore.runs.measures import DEFINITIONS
-
-from .rounding import QUANTITIES
 
 PACKAGES = ("numpy", "pandas", "torch", "matplotlib", "seaborn")
 """Those that the numbers and figures of a report come from, besides this one."""

@@ -13,9 +13,9 @@ from pathlib import Path
 import pandas as pd
 
 from lgq_explore.analysis.comparison.compare import Comparison
+from lgq_explore.frames.quantities import QUANTITIES, RATIO, counted, interval_text
 
 from .published import PUBLISHED
-from .rounding import QUANTITIES, RATIO, counted, interval_text
 from .writing import write_text, writing
 
 INTERVALS = (

@@ -11,10 +11,10 @@ import pandas as pd
 from lgq_explore import __version__
 from lgq_explore.analysis.comparison import costs, own_settings, repetitions, tuned, unfairness
 from lgq_explore.analysis.comparison.compare import Comparison
+from lgq_explore.analysis.comparison.findings import findings, ledger_sentences
 from lgq_explore.errors import printable
 from lgq_explore.frames import json_rows
 
-from .findings import findings
 from .tables import Table, frechet_remark, frechet_sizes_table, numbers_table, ratios_table
 
 WIDEST = 100
@@ -36,19 +36,6 @@ def comparison_text(comparison: Comparison, width: int = WIDEST) -> str:
 def findings_text(comparison: Comparison, width: int = WIDEST) -> str:
     """What was found, as a paragraph for a terminal of this width."""
     return "\n".join(_wrapped(" ".join(findings(comparison)), width))
-
-
-def ledger_sentences(comparison: Comparison) -> dict[str, list[str]]:
-    """The sentences of the ledger by their headings; headings without sentences are left out."""
-    frame = comparison.ledger_of_groups
-    told = {
-        "What makes the comparison unfair": unfairness(frame),
-        "What trials have chosen for each method": tuned(frame),
-        "What the methods cost": costs(frame),
-        "Settings that differ within a method": own_settings(frame),
-        "What is repeated": repetitions(frame),
-    }
-    return {heading: sentences for heading, sentences in told.items() if sentences}
 
 
 def comparison_json(comparison: Comparison, sweeps: Mapping[str, str] | None = None) -> dict[str, Any]:

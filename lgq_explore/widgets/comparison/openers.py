@@ -19,6 +19,7 @@ from ..temperature.explorer import TemperatureExplorer
 from ..training.monitor import TrainingMonitor
 from ..usage.counting import counted
 from ..usage.explorer import UsageExplorer
+from .explorer import ComparisonExplorer
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ OPENERS = {
     "CodeInspector": Opener("codes", CodeInspector, most=1, keeps=("view",)),
     "PatchInspector": Opener("patches", PatchInspector, most=1),
     "TemperatureExplorer": Opener("temperature", TemperatureExplorer, most=1),
+    "ComparisonExplorer": Opener("comparison", ComparisonExplorer, study=None, keeps=("view", "order")),
     "HealthPanel": Opener("health", HealthPanel, study=None),
     "TrainingMonitor": Opener("training", lambda run: TrainingMonitor(run=run), most=1, study=None, follows=False),
 }

@@ -37,6 +37,8 @@ function along(place, reference, value) {
   return axis._offset + within;
 }
 
+const LIT = 15; // pixels across a ring around what is hovered
+
 const LABEL_ROOM = 4; // pixels between a line and its label
 
 // A line's label stands above its upper end.
@@ -66,6 +68,18 @@ function isInView(place, { x0, x1, y0, y1, xref = "x", yref = "y" }) {
   return isWithin(xref, [x0, x1]) && isWithin(yref, [y0, y1]);
 }
 
+// Rings around the points of a number, in the colour of the page's words.
+function litPoints(place, number) {
+  const color = getComputedStyle(place).color;
+  return place._fullData
+    .filter(({ customdata, visible }) => customdata && visible === true)
+    .map(({ x, y, customdata, xaxis, yaxis }) => {
+      const points = [...customdata.keys()].filter((point) => customdata[point] === number);
+      const at = (values) => points.map((point) => values[point]);
+      return { x: at(x), y: at(y), xaxis, yaxis, marker: { symbol: "circle-open", size: LIT, color, line: { width: 1.5 } } };
+    });
+}
+
 const NONE = { data: [], layout: { shapes: [] } };
 
 // What the page draws itself, in its own colours; empty where there is nothing.
@@ -75,8 +89,9 @@ const figureOf = (text) => (text ? JSON.parse(text) : NONE);
 // now.
 function makeMarks(place) {
   const svg = svgElement("svg", { class: "lgq-marks", "aria-hidden": "true" });
-  const marks = { text: undefined, show, draw };
+  const marks = { text: undefined, show, draw, light };
   let shown = NONE;
+  let lit = null; // the number whose points are ringed while one of them is hovered
   let inColours = null;
 
   function show(text, colours) {
@@ -94,7 +109,14 @@ function makeMarks(place) {
     svg.replaceChildren(
       ...shown.data.map((trace) => drawnMarks(place, trace)),
       ...shapes.flatMap((shape) => drawnShape(place, shape)),
+      ...(lit === null ? [] : litPoints(place, lit).map((trace) => drawnMarks(place, trace))),
     );
+  }
+
+  function light(number) {
+    if (number === lit) return;
+    lit = number;
+    draw();
   }
 
   return marks;

@@ -98,6 +98,14 @@ async function render({ model, el }) {
     Promise.all(done).finally(() => (isMovingOthers = false));
   }
 
+  // What is hovered in a chart is ringed in all charts that have the same runs or codes.
+  function lightUp({ place }, points) {
+    const group = place.layout?.meta?.lights;
+    if (!group) return;
+    const [number = null] = points.flatMap(({ customdata }) => codesOf(customdata));
+    for (const chart of charts.values()) if (chart.place.layout?.meta?.lights === group) chart.marks.light(number);
+  }
+
   function show() {
     const figures = Object.entries(model.get("figures"));
     for (const [name, chart] of charts) if (!figures.some(([other]) => other === name)) putAway(name, chart);
@@ -200,6 +208,8 @@ async function render({ model, el }) {
     drawn.then(chart.marks.draw);
     drawn.then(chart.dots.draw);
     if (isNew) drawn.then(() => listen(Plotly, chart, sender(name)));
+    if (isNew) drawn.then(() => place.on("plotly_hover", ({ points }) => lightUp(chart, points)));
+    if (isNew) drawn.then(() => place.on("plotly_unhover", () => lightUp(chart, [])));
     if (isNew) drawn.then(() => place.on("plotly_relayout", (change) => moveTheOthers(chart, change)));
   }
 

@@ -13,7 +13,7 @@ import traitlets
 
 from lgq_explore.analysis.code_rules import codes_by_rule
 from lgq_explore.analysis.codes import as_text, checked_codes
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, printable
 from lgq_explore.runs.config import near_matches
 from lgq_explore.runs.study import Study
 
@@ -92,6 +92,43 @@ class Whole(Piece):
         if number is None or number < least or (most is not None and number > most):
             ends = f"of at least {least}" if most is None else f"from {least} to {most}"
             raise InputError(f"{self.name} is {value!r}: give a whole number {ends}")
+        return number
+
+
+class Several(Piece):
+    """Some of the values that are offered, at least one, each once and in their order. The domain is that of Choice."""
+
+    def checked(self, value: Any, domain: Mapping[str, Any] | Iterable[Any]) -> list[Any]:
+        values = list(domain.values() if isinstance(domain, Mapping) else domain)
+        given = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else []
+        unknown = [each for each in given if each not in values]
+        if not given or unknown:
+            offered = ", ".join(printable(each) for each in values)
+            raise InputError(f"{self.name} is {value!r}: give a list of at least one of {offered}")
+        return [each for each in values if each in given]
+
+
+class Pair(Piece):
+    """Two different values of those that are offered; None where they are chosen by what is known later."""
+
+    def checked(self, value: Any, domain: Iterable[Any]) -> list[Any]:
+        values = list(domain)
+        given = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else []
+        if len(given) != 2 or given[0] == given[1] or not all(each in values for each in given):
+            offered = ", ".join(printable(each) for each in values)
+            raise InputError(f"{self.name} is {value!r}: give two different ones of {offered}")
+        return given
+
+
+class Within(Piece):
+    """A number between two ends, to three digits after the point. The domain is the ends; None for any above 0."""
+
+    def checked(self, value: Any, domain: tuple[float, float] | None) -> float:
+        number = round(_real(value), 3)
+        low, high = domain or (0.0, math.inf)
+        if not low <= number <= high or number in (0.0, math.inf):
+            ends = "above 0" if domain is None else f"from {low:g} to {high:g}"
+            raise InputError(f"{self.name} is {value!r}: give a number {ends}")
         return number
 
 

@@ -1,4 +1,4 @@
-"""What a comparison has found and how sure it is, in sentences."""
+"""What a comparison has found, how sure it is and how fair, in sentences."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from lgq_explore.analysis.comparison import tuned, unfairness
-from lgq_explore.analysis.comparison.compare import Comparison
 from lgq_explore.errors import printable
+from lgq_explore.frames.quantities import QUANTITIES, RATIO, Quantity, counted, interval_text
 from lgq_explore.statistics import MIN_PHOTOGRAPHS, MIN_SEEDS
 
-from .rounding import QUANTITIES, RATIO, Quantity, counted, interval_text
+from .compare import Comparison
+from .ledger import costs, own_settings, repetitions, tuned, unfairness
 
 PSNR, BITS, FD = (QUANTITIES[name] for name in ("psnr_db", "entropy_bits", "fd"))
 
@@ -30,6 +30,19 @@ def findings(comparison: Comparison) -> list[str]:
         *_how_sure(comparison),
         *_fairness(comparison),
     ]
+
+
+def ledger_sentences(comparison: Comparison) -> dict[str, list[str]]:
+    """The sentences of the ledger by their headings; headings without sentences are left out."""
+    frame = comparison.ledger_of_groups
+    told = {
+        "What makes the comparison unfair": unfairness(frame),
+        "What trials have chosen for each method": tuned(frame),
+        "What the methods cost": costs(frame),
+        "Settings that differ within a method": own_settings(frame),
+        "What is repeated": repetitions(frame),
+    }
+    return {heading: sentences for heading, sentences in told.items() if sentences}
 
 
 def _compared(comparison: Comparison) -> str:
@@ -62,7 +75,7 @@ def _leaders(comparison: Comparison) -> Iterator[str]:
         if gap is not None:
             yield (
                 f"{printable(other['group'])}, which has no codes, is {PSNR.with_unit(abs(gap['difference']))} "
-                f"{'above' if gap['difference'] >= 0 else 'below'} it: what codes cost."
+                f"{'above it: what codes cost' if gap['difference'] >= 0 else 'below it'}."
             )
 
 

@@ -1,4 +1,4 @@
-"""Numbers of a comparison in words: digits, units and names."""
+"""Numbers of comparisons in words: their names, units and digits."""
 
 from __future__ import annotations
 
