@@ -16,7 +16,7 @@ from lgq_explore.frames.quantities import QUANTITIES, Quantity, counted, interva
 from ..live import live_figure
 from ..printing import new_figure, publication_style, publish_sentence, publish_title
 from ..run_looks import translucent
-from ..style import CHART_HEIGHT, Title, axis, layout, live_text, method_colour, printed_text, sentence_when_empty
+from ..style import CHART_HEIGHT, INK, Title, axis, layout, live_text, method_colour, printed_text, sentence_when_empty
 from .numbered import RUNS_AND_GROUPS, Numbered
 
 ROW_PIXELS, BESIDE_ROWS = 30, 124
@@ -152,6 +152,7 @@ def _means_trace(rows: _Rows, numbered: Numbered) -> dict[str, Any]:
             "symmetric": False,
             "arrayminus": [below for below, _ in bars],
             "array": [above for _, above in bars],
+            "color": INK,
             "thickness": 1.5,
         },
         "marker": {"size": 11, "color": [method_colour(method) for method in groups["method"]]},

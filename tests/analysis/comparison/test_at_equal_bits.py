@@ -86,7 +86,8 @@ def test_with_enough_seeds_there_are_intervals() -> None:
     compared = grouped(runs)
     low, high = shared_bits(compared) or (0.0, 0.0)
     found = row(at_equal_bits(compared, (low + high) / 2), method="vq")
-    assert found["low"] < found["difference"] == pytest.approx(-1) < found["high"]
+    assert found["difference"] == pytest.approx(-1)
+    assert found["low"] < found["difference"] < found["high"]
     assert found["psnr_low"] < found["psnr_db"] < found["psnr_high"]
 
 
