@@ -108,7 +108,8 @@ def power(
         return float(difference != 0)
     degrees, shift = expected.degrees_of_freedom, abs(difference) / expected.standard_error
     quantile = stdtrit(degrees, (1 + level) / 2)
-    return 1 - float(ncfdtr(1, degrees, shift**2, quantile**2))  # T² has the noncentral F distribution
+    missed = float(ncfdtr(1, degrees, shift**2, quantile**2))  # T² has the noncentral F distribution
+    return 1.0 if np.isnan(missed) else 1 - missed  # scipy has NaN where so small a probability underflows
 
 
 def required_design(

@@ -71,6 +71,16 @@ def test_the_required_design_is_the_smallest_that_is_enough() -> None:
     assert required_design(5.0, INDEPENDENT, photographs=240).seeds == 5
 
 
+@pytest.mark.parametrize("difference", [0.5, 1.0, 2.0, 3.0, 5.0])
+def test_a_large_difference_is_found_by_few_seeds(difference: float) -> None:
+    """Its probability to be missed by many seeds is too small for double precision."""
+    components = VarianceComponents(0.0, (0.65,), (0.84,))
+    assert power(difference, components, photographs=1000, seeds=1000) == 1.0
+    found = required_design(difference, components, photographs=1000)
+    assert found.why == ""
+    assert found.seeds is not None and found.seeds < 30
+
+
 def test_what_photographs_make_impossible_is_said() -> None:
     found = required_design(0.1, INDEPENDENT, photographs=24)
     assert (found.photographs, found.seeds) == (None, None)
