@@ -17,9 +17,9 @@ from lgq_explore.analysis.comparison.compare import Comparison
 from lgq_explore.analysis.geometry.cells import FEWEST_TOKENS
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import whole_file
+from lgq_explore.frames.quantities import counted
 from lgq_explore.runs.study import Study
 
-from .rounding import counted
 from .writing import writing
 
 PRUNED_CROPS = 256

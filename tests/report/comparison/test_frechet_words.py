@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from lgq_explore.analysis.comparison import Comparison, frechet_sizes, group_differences, group_numbers, group_ratios
+from lgq_explore.analysis.comparison.findings import findings
 from lgq_explore.analysis.comparison.groups import GroupedRuns
 from lgq_explore.frames.comparison import CONDITION, CURVE_DIFFERENCES, ledger_columns
-from lgq_explore.report.comparison.findings import findings
 from lgq_explore.report.comparison.tables import frechet_remark, frechet_sizes_table, numbers_table, ratios_table
 from tests.analysis.comparison.test_frechet import compared
 
