@@ -281,10 +281,16 @@ def encode(
 
 
 def encode_evaluation_set(
-    run: Run, data: str | None, *, crops: int, trained: TrainedTokenizer, device: torch.device = CPU
+    run: Run,
+    data: str | None,
+    *,
+    crops: int,
+    trained: TrainedTokenizer,
+    device: torch.device = CPU,
+    split: str = HELD_OUT,
 ) -> Encoding:
     """Encode the crops of `evaluation_set`, at which analyses look. Raises InputError, as it does."""
-    return _encoded(trained, evaluation_set(run, data, crops), device)
+    return _encoded(trained, evaluation_set(run, data, crops, split), device)
 
 
 def encode_training(

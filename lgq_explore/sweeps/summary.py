@@ -7,8 +7,10 @@ run                             name of the run's folder, and of this file
 evaluation evaluation_set       how it was evaluated; split, digest of the crops, and their numbers
 environment cost                versions, device, processor, threads; seconds by the clock and of CPU time
 tuning                          of a final cell: metric, every trial with its value, and which was chosen
-numbers                         of `evaluate`: held-out photographs for a final cell, validation ones for a trial
+numbers                         of `evaluate`: the photographs of `evaluation.split` for a final cell, by default the
+                                held-out ones; validation ones for a trial
 photographs                     of a final cell: the numbers of each, by the digest of its crops
+fd_by_photographs               of a final cell with features: FD of fewer photographs, by their number
 diverged                        why a trial has no numbers; only there if it has none
 """
 
@@ -21,16 +23,18 @@ from typing import Any
 
 import numpy as np
 
+from lgq_explore.devices import device_named
 from lgq_explore.errors import InputError
-from lgq_explore.images.division import HELD_OUT, VALIDATION
+from lgq_explore.images.division import VALIDATION
 from lgq_explore.metrics.pictures import SLOW_METRICS
 from lgq_explore.runs.config import TrainConfig, config_to_json
-from lgq_explore.runs.encoding import EvaluationSet, evaluation_set
+from lgq_explore.runs.additive_numbers import additive_numbers, fd_by_photographs
+from lgq_explore.runs.encoding import EvaluationSet, encode_evaluation_set, evaluation_set
 from lgq_explore.runs.evaluate import evaluate
 from lgq_explore.runs.measures import DEFAULT
 from lgq_explore.runs.photograph_numbers import paired_features, photograph_numbers
 from lgq_explore.runs.run import Run
-from lgq_explore.runs.study import study
+from lgq_explore.runs.study import Study
 
 from .cells import FINAL, Cell, described, portable
 from .description import Evaluation, Tuning
@@ -51,11 +55,12 @@ def summary_of(
 ) -> dict[str, Any]:
     """The summary of a trained cell, which is evaluated here: once.
 
-    A final cell is evaluated on the held-out photographs, each with its numbers; a trial on the validation photographs.
+    A final cell is evaluated on the photographs of `evaluation.split`, each with its numbers; a trial on the validation
+    photographs.
     chosen: the trials of a final cell, and which of them was taken.
     """
     is_final = cell.kind == FINAL
-    split = HELD_OUT if is_final else VALIDATION
+    split = evaluation.split if is_final else VALIDATION
     crops = evaluation_set(run, None, evaluation.crops, split)
     metrics, without = (evaluation.metrics, evaluation.without) if is_final else _judging(tuning)
     numbers = evaluate(
@@ -81,7 +86,7 @@ def summary_of(
         },
         "tuning": None if chosen is None else plain(chosen),
         "numbers": plain(numbers),
-        "photographs": _photographs(run, evaluation) if is_final else {},
+        **(_of_photographs(run, evaluation) if is_final else {"photographs": {}}),
     }
 
 
@@ -121,17 +126,24 @@ def _head(
     }
 
 
-def _photographs(run: Run, evaluation: Evaluation) -> dict[str, dict[str, Any]]:
-    """The numbers of each held-out photograph, by the digest of its crops."""
-    studied = study(run, crops=evaluation.crops, device=evaluation.device)
-    features = None
-    if "fd" not in evaluation.without:
+def _of_photographs(run: Run, evaluation: Evaluation) -> dict[str, Any]:
+    """The numbers of each photograph, by the digest of its crops, and FD of fewer of them."""
+    trained, there = run.trained(), device_named(evaluation.device)
+    encoding = encode_evaluation_set(
+        run, None, crops=evaluation.crops, trained=trained, device=there, split=evaluation.split
+    )
+    studied, features = Study(trained, encoding, device=there), None
+    if evaluation.has_features:
         try:
             features = paired_features(studied, progress=False)
         except InputError:  # the network is not installed; its numbers are null, as in `evaluate`
             features = None
-    rows = photograph_numbers(studied, features).to_dict("records")
-    return {str(row.pop("digest")): {name: _rounded(value) for name, value in row.items()} for row in rows}
+    frame = photograph_numbers(studied, features).assign(**additive_numbers(studied, features))
+    rows = {
+        str(row.pop("digest")): {str(name): _rounded(value) for name, value in row.items()}
+        for row in frame.to_dict("records")
+    }
+    return {"photographs": rows, "fd_by_photographs": plain(fd_by_photographs(studied, features))}
 
 
 def digest_of_crops(chosen: EvaluationSet) -> str:

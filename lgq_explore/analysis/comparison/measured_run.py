@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lgq_explore.metrics import bits_per_pixel, code_usage
 from lgq_explore.metrics.usage import CodeUsage
+from lgq_explore.runs.additive_numbers import counts_by_photograph
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.evaluate import kept_metrics
 from lgq_explore.runs.photograph_numbers import PairedFeatures, photograph_numbers
@@ -104,7 +105,7 @@ def measure_run(
         label or run.config.quantizer.method,
         run.config,
         photograph_numbers(study, features),
-        _counts(study),
+        counts_by_photograph(study),
         study.quantizer.codebook_size,
         current,
     )
@@ -115,15 +116,3 @@ def _pseudo_values(
 ) -> NDArray[np.float64]:
     found = jackknife_of(float(read(whole)), np.array([read(usage) for usage in without], dtype=np.float64))
     return found.pseudo_values + found.bias
-
-
-def _counts(study: Study) -> NDArray[np.int64] | None:
-    """Tokens of each photograph that hold each occurring tuple of codes, in the order of `photograph_numbers`."""
-    if not study.quantizer.has_codes:
-        return None
-    codes = np.moveaxis(study.encoding.codes, 1, -1)  # [N, H, W, G]
-    tuples, places = np.unique(codes.reshape(-1, codes.shape[-1]), axis=0, return_inverse=True)
-    photographs, owners = np.unique(study.encoding.photograph, return_inverse=True)
-    counts = np.zeros((len(photographs), len(tuples)), dtype=np.int64)
-    np.add.at(counts, (np.repeat(owners, codes.shape[1] * codes.shape[2]), places.ravel()), 1)
-    return counts
