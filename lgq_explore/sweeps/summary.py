@@ -27,8 +27,8 @@ from lgq_explore.devices import device_named
 from lgq_explore.errors import InputError
 from lgq_explore.images.division import VALIDATION
 from lgq_explore.metrics.pictures import SLOW_METRICS
-from lgq_explore.runs.config import TrainConfig, config_to_json
 from lgq_explore.runs.additive_numbers import additive_numbers, fd_by_photographs
+from lgq_explore.runs.config import TrainConfig, config_to_json
 from lgq_explore.runs.encoding import EvaluationSet, encode_evaluation_set, evaluation_set
 from lgq_explore.runs.evaluate import evaluate
 from lgq_explore.runs.measures import DEFAULT

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,11 +11,11 @@ import torch
 import lgq_explore as lgq
 from lgq_explore.metrics.moments import frechet_distance
 from lgq_explore.metrics.usage import code_usage
+from lgq_explore.quantizers.methods.none import NoneConfig
 from lgq_explore.runs.additive_numbers import additive_numbers, counts_by_photograph, fd_by_photographs
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.photograph_numbers import PairedFeatures, photograph_numbers
 from lgq_explore.runs.study import Study
-from lgq_explore.quantizers.methods.none import NoneConfig
 from lgq_explore.training.loop import train
 
 CROPS = 40
@@ -57,9 +59,8 @@ def test_fd_of_fewer_photographs_ends_with_that_of_all(study: Study, features: P
     assert fd_by_photographs(study, None) == {}
 
 
-def test_without_features_or_codes_they_are_nan(
-    own_data_and_no_network: None, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+@pytest.mark.usefixtures("own_data_and_no_network")
+def test_without_features_or_codes_they_are_nan(tmp_path: Path) -> None:
     config = TrainConfig(data="fake", image_size=16, steps=1, batch_size=8, quantizer=NoneConfig())
-    values = additive_numbers(lgq.study(train(config, tmp_path_factory.mktemp("none") / "run"), crops=CROPS))
+    values = additive_numbers(lgq.study(train(config, tmp_path / "run"), crops=CROPS))
     assert all(np.isnan(of_photographs).all() for of_photographs in values.values())

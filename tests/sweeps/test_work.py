@@ -123,7 +123,7 @@ def test_summaries_of_before_there_was_a_choice_of_photographs_are_taken(swept: 
     plan.folder.save_summary(older["run"], older)
     plan.check("cpu")
     other = planned(tmp_path, TOY, ("[16, 64]", "[16]"), ("crops = 64", 'crops = 64\nsplit = "validation"'))
-    with pytest.raises(InputError, match="evaluation.split is 'validation', and 'held out' in the summaries"):
+    with pytest.raises(InputError, match=r"evaluation\.split is 'validation', and 'held out' in the summaries"):
         other.check("cpu")
 
 
