@@ -88,7 +88,7 @@ def page(results: Results) -> str:
         "Numbers of the paper are of its abstract (arXiv 2602.16086), at 16,384 codes on ImageNet. Its effective "
         "representation rate is not defined there; the ratio of perplexities agrees with it."
     ]
-    if results.pilot:
+    if any(len(each.seeds) > 1 for each in results.pilot.values()):
         sections += ["## The pilot, on validation photographs", tables.pilot_table(results.pilot)]
     sections += ["## What was not tested", NOT_TESTED, "## To run it again", _again(results)]
     return "\n\n".join(sections) + "\n"

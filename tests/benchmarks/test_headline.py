@@ -25,6 +25,7 @@ from lgq_explore.images.division import HELD_OUT, TRAINING, VALIDATION, Division
 from lgq_explore.sweeps.cells import FINAL, cells_of
 from lgq_explore.sweeps.folder import SweepFolder
 from lgq_explore.sweeps.reading import read_sweep
+from lgq_explore.sweeps.tuning import UNTUNED, recipe_of
 from tests.benchmarks.planted_headline import FSQ, LGQ, Planted, summaries, summary
 
 ROOT = Path(__file__).parents[2]
@@ -191,3 +192,20 @@ def test_the_committed_page_is_that_of_the_committed_summaries() -> None:
     headline = ROOT / "benchmarks" / "headline"
     parts = [list(SweepFolder(headline / name).all_summaries()) for name in ("registered", "pilot")]
     assert (ROOT / PAGE).read_text() == page(Results.of(*parts))
+
+
+@pytest.mark.parametrize("name", ["mechanism", "ablations"])
+def test_exploratory_sweeps_leave_the_held_out_photographs_unseen(name: str) -> None:
+    """They have the registered recipe, but for the width of the latents, and each of their recipes can be made."""
+    sweep, registered = read_sweep(protocol.HERE / f"{name}.toml"), protocol.registered_sweep()
+    assert sweep.evaluation.split == VALIDATION
+    assert sweep.tuning is None
+    recipes = [recipe_of(cell, sweep, UNTUNED) for cell in cells_of(sweep)]
+    assert len({recipe.recipe_hash for recipe in recipes}) == len(
+        {(c.method.name, c.codebook_size) for c in cells_of(sweep)}
+    )
+    common = registered.recipe(registered.methods["fsq"], 1000, {}, seed=0)
+    for recipe in recipes:
+        for field in ("image_size", "split", "steps", "batch_size", "learning_rate", "final_learning_rate"):
+            assert getattr(recipe, field) == getattr(common, field)
+        assert recipe.backbone.channels == common.backbone.channels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -48,3 +49,17 @@ def test_unequal_sets_and_a_single_pair_are_refused() -> None:
     for first, second in ((one, other[:4]), (one[:1], other[:1]), (one[:, 0], other[:, 0])):
         with pytest.raises(InputError, match="give at least 2 pairs"):
             frechet_parts(first, second)
+
+
+def test_the_spread_of_parts_is_that_of_fd_between_samples() -> None:
+    """FD of drawn samples varies as √(variance of the parts / N) says."""
+    generator = torch.Generator().manual_seed(0)
+    found, told = [], []
+    for _ in range(300):
+        one = torch.randn(150, 3, generator=generator, dtype=torch.float64)
+        parts = frechet_parts(
+            one, 0.6 * one + 0.3 * torch.randn(150, 3, generator=generator, dtype=torch.float64) + 0.5
+        )
+        found.append(parts.mean().item())
+        told.append(parts.var().item() / len(parts))
+    assert np.var(found) == pytest.approx(np.mean(told), rel=0.25)
