@@ -154,9 +154,9 @@ def _numbers(results: Results) -> list[str]:
 def _again(results: Results) -> str:
     return """\
 The photographs are those of [manifest.csv](benchmarks/headline/manifest.csv); PATH is their folder. One cell, by the
-summary KEY.json that has its recipe and its seed:
+summary KEY.json that has its recipe and its seed; with one thread, since rounding depends on their number:
 
-    lgq-explore train --data folder:PATH --run data/runs/again \\
+    OMP_NUM_THREADS=1 lgq-explore train --data folder:PATH --run data/runs/again \\
         --config benchmarks/headline/registered/summaries/KEY.json
     lgq-explore evaluate data/runs/again --crops 3840
 
