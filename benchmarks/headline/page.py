@@ -20,8 +20,8 @@ SENTENCES = {
     Outcome.SUPPORTED: "LGQ has the better FD with fewer active codes",
     Outcome.QUALITY_ONLY: "LGQ has the better FD, and a better rate is not shown",
     Outcome.RATE_ONLY: "LGQ has the better rate at a quality that is not worse, and a better FD is not shown",
-    Outcome.CONTRADICTED: "the claim is contradicted at this scale",
-    Outcome.UNDECIDED: "it is undecided",
+    Outcome.CONTRADICTED: "the claim does not hold at this scale",
+    Outcome.UNDECIDED: "it takes more photographs or seeds",
 }
 NOT_TESTED = """\
 This is not the paper's experiment, and nothing of it is reproduced: it is the claim's analogue at 64 × 64 pixels, with
@@ -49,17 +49,14 @@ class Results:
     def of(cls, registered: Sequence[Summary], pilot: Sequence[Summary]) -> Results:
         """From summaries, of which any may be missing. Raises InputError for some that don't belong together."""
         sweep = registered_sweep()
-        cells, size, done = cells_in(registered), largest_size(sweep), dict[tuple[str, int], int]()
+        size, done = largest_size(sweep), dict[tuple[str, int], int]()
         for summary in registered:
             if summary["kind"] == "final":
                 key = (summary["method"], summary["codebook_size"])
                 done[key] = done.get(key, 0) + 1
-        replicates = [
-            each
-            for name, method in sweep.methods.items()
-            if method.rounding_replicates > 1
-            for each in rounding_replicates(registered, name)
-        ]
+        repeated = [name for name, method in sweep.methods.items() if method.rounding_replicates > 1]
+        replicates = [each for name in repeated for each in rounding_replicates(registered, name)]
+        cells = cells_in(each for each in registered if each["method"] not in repeated)
         return cls(cells, compared(cells, size), cells_in(pilot), replicates, finals_by_kind(sweep), done, size)
 
     @property
@@ -99,10 +96,8 @@ def outcome_sentence(results: Results) -> str:
     done, expected = sum(results.done.values()), sum(results.expected.values())
     if not results.is_complete:
         return f"**The verdict is open**: {done} of {count(expected, 'registered cell')} are complete."
-    said = [
-        f"against {rival}, {SENTENCES[results.found[rival].verdict.outcome]} ({results.found[rival].verdict.outcome})"
-        for rival in RIVALS
-    ]
+    outcomes = {rival: results.found[rival].verdict.outcome for rival in RIVALS}
+    said = [f"against {rival}, {outcome}: {SENTENCES[outcome]}" for rival, outcome in outcomes.items()]
     return f"**With K = {results.size}: {'; '.join(said)}.**"
 
 

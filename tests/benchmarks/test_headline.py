@@ -99,8 +99,10 @@ def test_planted_cells_have_their_outcome_in_the_first_three_lines(outcome: str)
     results = Results.of(summaries(outcome), [])
     assert results.found["fsq"].verdict.outcome == outcome
     assert results.is_complete
+    assert "fsq-rounding" not in {method for method, _ in results.cells}
+    assert len(results.replicates) == 5
     text = page(results)
-    assert f"({outcome})" in "".join(text.splitlines()[:3])
+    assert f"against fsq, {outcome}: " in "".join(text.splitlines()[:3])
     assert ("it would take more" in text) == (
         Outcome.UNDECIDED in [one.verdict.outcome for one in results.found.values()]
     )
