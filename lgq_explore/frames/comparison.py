@@ -88,6 +88,11 @@ PHOTOGRAPHS = Columns(
         "l1": (NUMBER, "mean absolute error, of a data range of 1"),
         "feature_error": (NUMBER, "|φ(x) − φ(x̂)|² over tr cov φ(x) of all crops; NaN without features"),
         "fd": (NUMBER, "value whose mean over photographs, of equal weight, is their FD; NaN without features"),
+        "active_codes": (NUMBER, "value whose mean, of equal weight, is the active codes; NaN without codes"),
+        "entropy_bits": (
+            NUMBER,
+            "value whose mean, of equal weight, is the entropy, bits a token; NaN without codes",
+        ),
     },
 )
 

@@ -26,6 +26,7 @@ from lgq_explore.progress import Progress
 from .encoding import EvaluationSet, coded_batches, evaluation_set
 from .measures import DEFAULT, DEFINITIONS, Measure, MeasuredBatch, MeasureSettings, chosen_metrics, measure
 from .photograph_numbers import EachPhotograph
+from .picture_features import PairedFeatures
 from .run import Run, TrainedTokenizer, open_run
 
 METRICS = "metrics.json"
@@ -58,11 +59,15 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
-    """numbers: the result of `evaluate`. on: the crops. photographs: of `photograph_numbers`, or without rows."""
+    """numbers: the result of `evaluate`. on: the crops.
+
+    photographs: of `photograph_numbers`, or without rows. features: of the crops; None where they were not measured.
+    """
 
     numbers: dict[str, Any]
     on: EvaluationSet
     photographs: pd.DataFrame = field(default_factory=lambda: PHOTOGRAPHS.frame([]))
+    features: PairedFeatures | None = None
 
 
 def evaluate(
@@ -108,12 +113,18 @@ def evaluate(
 
 @torch.no_grad()
 def evaluated(
-    run: Run | str | os.PathLike[str], asked: Asked, *, each_photograph: bool = False, progress: bool = True
+    run: Run | str | os.PathLike[str],
+    asked: Asked,
+    *,
+    each_photograph: bool = False,
+    has_features: bool | None = None,
+    progress: bool = True,
 ) -> Evaluated:
     """What `evaluate` gives, with the crops it is of, and the numbers of each photograph from the same pass.
 
-    each_photograph: whether to have them, with FD and the feature error unless `fd` is left out. Pictures are encoded
-    and run through the network of the features once. Raises InputError, as `evaluate` does.
+    each_photograph: whether to have them. has_features: whether with FD and the feature error, by default unless `fd`
+    is left out. Pictures are encoded and run through the network of the features once. Raises InputError, as `evaluate`
+    does.
     """
     names, there = chosen_metrics(asked.metrics), device_named(asked.device)
     run = run if isinstance(run, Run) else open_run(run)
@@ -122,11 +133,17 @@ def evaluated(
     settings = PictureMetricSettings(asked.fd_features, str(there), _in_words(chosen), network)
     measured = MeasureSettings(trained.on(there), settings, run.config.backbone.factor, tuple(asked.without))
     measures = {name: measure(name, measured) for name in names}
-    beside = EachPhotograph(None if "fd" in asked.without else network, there) if each_photograph else None
+    if has_features is None:
+        has_features = "fd" not in asked.without
+    beside = None
+    if each_photograph:
+        beside = EachPhotograph(trained.tokenizer.quantizer, network if has_features else None, there)
     numbers = _measured(run, trained, chosen, measures, beside, there, progress)
     if chosen.split == HELD_OUT and asked.is_whole:
         _keep(run, trained.digest, numbers)
-    return Evaluated(numbers, chosen) if beside is None else Evaluated(numbers, chosen, beside.numbers(chosen.crops))
+    if beside is None:
+        return Evaluated(numbers, chosen)
+    return Evaluated(numbers, chosen, beside.numbers(chosen.crops), beside.features)
 
 
 def _in_words(chosen: EvaluationSet) -> ComparedImages:

@@ -18,19 +18,26 @@ from lgq_explore.frames.comparison import PHOTOGRAPHS
 from lgq_explore.images.source import Crops
 from lgq_explore.metrics.feature_networks import if_available
 from lgq_explore.metrics.image import ImageQuality
+from lgq_explore.quantizers import Quantizer
 
+from .code_counts import counts_by_photograph, usage_values
 from .measures.base import MeasuredBatch, to_unit
 from .picture_features import PairedFeatures, picture_features, require_pictures
 from .study import Study
 
+OF_CODES = ("active_codes", "entropy_bits")
+"""Numbers of all tokens together that each photograph has a value of."""
+
 
 class Reconstructed(Protocol):
-    """Pictures and their reconstructions, uint8 [N, 3, S, S], with the photograph of each: an `Encoding` is one."""
+    """Pictures and their reconstructions, uint8 [N, 3, S, S], with codes and photographs: an `Encoding` is one."""
 
     @property
     def images(self) -> NDArray[np.uint8]: ...
     @property
     def reconstructions(self) -> NDArray[np.uint8]: ...
+    @property
+    def codes(self) -> NDArray[np.integer]: ...
     @property
     def photograph(self) -> NDArray[np.int64]: ...
     @property
@@ -43,23 +50,24 @@ def photograph_numbers(study: Study, features: PairedFeatures | None = None) -> 
     Crops of one photograph are not independent: comparisons of methods resample photographs.
 
     The means of `psnr_db`, `ssim`, `l1` and `feature_error` over all crops, each photograph weighted by its `crops`,
-    are those of `evaluate`. The mean of `fd` over photographs of equal weight is their FD, which only all of them have
-    (`metrics.frechet.frechet_influence`). `digest` is of the pixels of the crops, so that rows of two runs belong
-    together by what the photographs show. Without `features` the feature error and FD are NaN, and the SSIM of crops
-    that are too small for it.
+    are those of `evaluate`. FD, the active codes and the entropy are numbers that only all photographs have: the means
+    over photographs of equal weight of `fd` (`metrics.frechet.frechet_influence`), `active_codes` and `entropy_bits`
+    (`code_counts.usage_values`). `digest` is of the pixels of the crops, so that rows of two runs belong
+    together by what the photographs show. Without `features` the feature error and FD are NaN, as the numbers of
+    codes are for a method without them, and the SSIM of crops that are too small for it.
 
     Raises:
         InputError: features of another number of pictures, or a study without pictures.
     """
     require_pictures(study)
     _require_fit(features, len(study.encoding))
-    return _numbers(study.encoding, features)
+    return _numbers(study.encoding, features, study.quantizer)
 
 
-def _numbers(pictures: Reconstructed, features: PairedFeatures | None) -> pd.DataFrame:
+def _numbers(pictures: Reconstructed, features: PairedFeatures | None, quantizer: Quantizer) -> pd.DataFrame:
     photographs, owner = np.unique(pictures.photograph, return_inverse=True)
     errors = None if features is None else _relative(features)
-    distances = _distances(features, owner)
+    together = {"fd": _distances(features, owner), **_of_codes(pictures, quantizer)}
     rows = []
     for place, index in enumerate(photographs):
         crops = np.flatnonzero(owner == place)
@@ -73,7 +81,7 @@ def _numbers(pictures: Reconstructed, features: PairedFeatures | None) -> pd.Dat
                 "crops": len(crops),
                 **quality.numbers(),
                 "feature_error": np.nan if errors is None else errors[crops].mean(),
-                "fd": distances[place],
+                **{name: values[place] for name, values in together.items()},
             }
         )
     return PHOTOGRAPHS.frame(rows)
@@ -85,6 +93,7 @@ class _Gathered:
 
     images: NDArray[np.uint8]
     reconstructions: NDArray[np.uint8]
+    codes: NDArray[np.integer]
     photograph: NDArray[np.int64]
     photograph_names: NDArray[np.str_]
 
@@ -95,17 +104,20 @@ class EachPhotograph:
     network: gives that of the features, run on the device; None to leave features out, as where it is not installed.
     """
 
-    def __init__(self, network: Callable[[], nn.Module] | None, device: torch.device) -> None:
+    def __init__(self, quantizer: Quantizer, network: Callable[[], nn.Module] | None, device: torch.device) -> None:
+        self._quantizer = quantizer
         self._network = None if network is None else if_available(network)[0]
         self._device = device
         if self._network is not None:
             self._network.to(device)
         self._reconstructions: list[Tensor] = []
+        self._codes: list[Tensor] = []
         self._features: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
 
     def update(self, batch: MeasuredBatch) -> None:
         """Add the pictures of a batch."""
         self._reconstructions.append(batch.reconstructions)
+        self._codes.append(batch.codes.cpu())
         if self._network is not None:
             images, found = (
                 picture_features(self._network, pictures.numpy(), self._device)
@@ -115,13 +127,17 @@ class EachPhotograph:
 
     def numbers(self, crops: Crops) -> pd.DataFrame:
         """The frame, of all batches; crops: those that were evaluated."""
-        names = np.array(crops.names)
-        found = torch.cat(self._reconstructions).numpy()
-        features = None
-        if self._features:
-            of_images, of_found = (np.concatenate(parts) for parts in zip(*self._features, strict=True))
-            features = PairedFeatures(of_images, of_found)
-        return _numbers(_Gathered(crops.images.numpy(), found, crops.photograph, names), features)
+        found, codes = (torch.cat(parts).numpy() for parts in (self._reconstructions, self._codes))
+        gathered = _Gathered(crops.images.numpy(), found, codes, crops.photograph, np.array(crops.names))
+        return _numbers(gathered, self.features, self._quantizer)
+
+    @property
+    def features(self) -> PairedFeatures | None:
+        """Of all batches, in their order."""
+        if not self._features:
+            return None
+        images, reconstructions = (np.concatenate(parts) for parts in zip(*self._features, strict=True))
+        return PairedFeatures(images, reconstructions)
 
 
 def _relative(features: PairedFeatures) -> NDArray[np.float64]:
@@ -134,6 +150,13 @@ def _distances(features: PairedFeatures | None, owner: NDArray[np.int64]) -> NDA
     if features is None or len(features) < 2:
         return np.full(owner.max() + 1, np.nan)
     return features.frechet_influence(owner).values
+
+
+def _of_codes(pictures: Reconstructed, quantizer: Quantizer) -> dict[str, NDArray[np.float64]]:
+    if not quantizer.has_codes:
+        return dict.fromkeys(OF_CODES, np.full(len(np.unique(pictures.photograph)), np.nan))
+    counts = counts_by_photograph(pictures.codes, pictures.photograph)
+    return usage_values(counts, quantizer.codebook_size, OF_CODES)
 
 
 def _require_fit(features: PairedFeatures | None, pictures: int) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lgq_explore.errors import InputError
+from lgq_explore.images.division import HELD_OUT, VALIDATION
 from lgq_explore.runs.config import TrainConfig, config_from_json, config_to_json, override
 from lgq_explore.training.objectives.of_recipe import require_objectives
 from lgq_explore.training.presets import with_quantizer
@@ -66,13 +67,31 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How cells are evaluated: arguments of `evaluate`."""
+    """How cells are evaluated: arguments of `evaluate`, with these of final cells.
+
+    split: the photographs that final cells are evaluated on; VALIDATION for a pilot or an ablation, which leaves the
+    held-out ones unseen. features: whether each photograph has numbers of EfficientNet-Lite0, also if `fd` is left out
+    of the metrics, which then is not computed twice.
+    """
 
     crops: int = 1024
     metrics: tuple[str, ...] = ("default",)
     without: tuple[str, ...] = ()
     fd_features: str = "auto"
     device: str = "cpu"
+    split: str = HELD_OUT
+    features: bool = False
+
+    def __post_init__(self) -> None:
+        if self.split not in (HELD_OUT, VALIDATION):
+            raise InputError(f"evaluation.split is {self.split!r}: give {HELD_OUT!r} or {VALIDATION!r}")
+        if not isinstance(self.features, bool):
+            raise InputError(f"evaluation.features is {self.features!r}: give true or false")
+
+    @property
+    def has_features(self) -> bool:
+        """Whether features of the photographs are computed."""
+        return self.features or "fd" not in self.without
 
 
 @dataclass(frozen=True)

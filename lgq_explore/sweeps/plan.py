@@ -11,13 +11,14 @@ from lgq_explore.devices import device_named, require_known_device
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import given_path_from_home
 from lgq_explore.folders import data_directory
+from lgq_explore.images.division import VALIDATION
 from lgq_explore.images.opening import open_source
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.sweep_paths import SUMMARIES, SWEEP_FILE
 from lgq_explore.training.machine import require_trainable
 
 from .cells import FINAL, Cell, cells_of, key_of
-from .description import Sweep, require_alike
+from .description import Evaluation, Sweep, require_alike
 from .folder import SweepFolder
 from .reading import read_sweep
 from .summary import plain
@@ -116,7 +117,7 @@ class Plan:
         with closing(source):
             source.batch(0, range(1))
             source.held_out(1)
-            if self.sweep.tuning is not None:
+            if self.sweep.tuning is not None or self.sweep.evaluation.split == VALIDATION:
                 source.validation_crops(1)
             return source.identity
 
@@ -130,10 +131,11 @@ class Plan:
                     f"{fingerprint[:12]}, there {summary['data_fingerprint'][:12]}).\n"
                     "Give the same pictures (--data SPEC), or another folder (--out DIR)."
                 )
+            recorded = {**plain(vars(Evaluation())), **summary["evaluation"]}  # an older one lacks later options
             for name, value in evaluation.items():
-                if summary["evaluation"].get(name) != value:
+                if recorded[name] != value:
                     raise InputError(
-                        f"evaluation.{name} is {value!r}, and {summary['evaluation'].get(name)!r} in the summaries in "
+                        f"evaluation.{name} is {value!r}, and {recorded[name]!r} in the summaries in "
                         f"{printable(self.folder.path)}: cells are evaluated once.\n"
                         "Put it back, or give another folder (--out DIR)."
                     )

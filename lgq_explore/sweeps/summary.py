@@ -9,8 +9,10 @@ evaluation evaluation_set       how it was evaluated; split, digest of the crops
 environment cost                versions, device, processor, threads; seconds by the clock and of CPU time, and joules
                                 where the machine counts them
 tuning                          of a final cell: metric, every trial with its value, and which was chosen
-numbers                         of `evaluate`: held-out photographs for a final cell, validation ones for a trial
-photographs                     of a final cell: the numbers of each, by the digest of its crops; the mean of `fd` is FD
+numbers                         of `evaluate`: the photographs of `evaluation.split` for a final cell, by default the
+                                held-out ones; validation ones for a trial
+photographs                     of a final cell: the numbers of each, by the digest of its crops (`photograph_numbers`)
+fd_by_photographs               of a final cell with features: FD of fewer photographs, by their number
 diverged                        why a trial has no numbers; only there if it has none
 """
 
@@ -24,12 +26,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lgq_explore.images.division import HELD_OUT, VALIDATION
+from lgq_explore.images.division import VALIDATION
 from lgq_explore.metrics.pictures import SLOW_METRICS
 from lgq_explore.runs.config import TrainConfig, config_to_json
 from lgq_explore.runs.encoding import EvaluationSet
-from lgq_explore.runs.evaluate import Asked, evaluated
+from lgq_explore.runs.evaluate import Asked, Evaluated, evaluated
 from lgq_explore.runs.measures import DEFAULT
+from lgq_explore.runs.picture_features import fd_by_photographs
 from lgq_explore.runs.run import Run
 
 from .cells import FINAL, Cell, described, portable, portable_hash
@@ -51,14 +54,15 @@ def summary_of(
 ) -> dict[str, Any]:
     """The summary of a trained cell, which is evaluated here: once.
 
-    A final cell is evaluated on the held-out photographs, each with its numbers; a trial on the validation photographs.
+    A final cell is evaluated on the photographs of `evaluation.split`, each with its numbers; a trial on the validation
+    photographs.
     chosen: the trials of a final cell, and which of them was taken.
     """
     is_final = cell.kind == FINAL
-    split = HELD_OUT if is_final else VALIDATION
+    split = evaluation.split if is_final else VALIDATION
     metrics, without = (evaluation.metrics, evaluation.without) if is_final else _judging(tuning)
     asked = Asked(None, evaluation.crops, split, evaluation.fd_features, evaluation.device, without, metrics)
-    found = evaluated(run, asked, each_photograph=is_final, progress=False)
+    found = evaluated(run, asked, each_photograph=is_final, has_features=evaluation.has_features, progress=False)
     environment = vars(run.environment)
     head = _head(cell, portable(recipe), run.name, evaluation, run.environment.data_fingerprint, environment)
     numbers = dict(found.numbers)
@@ -74,6 +78,7 @@ def summary_of(
         "tuning": None if chosen is None else plain(chosen),
         "numbers": plain(numbers),
         "photographs": _by_digest(found.photographs),
+        "fd_by_photographs": plain(_course(found)),
     }
 
 
@@ -114,9 +119,13 @@ def _head(
 
 
 def _by_digest(photographs: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """The numbers of each held-out photograph, by the digest of its crops."""
+    """The numbers of each photograph, by the digest of its crops."""
     rows = photographs.to_dict("records")
     return {str(row.pop("digest")): {str(name): _rounded(value) for name, value in row.items()} for row in rows}
+
+
+def _course(found: Evaluated) -> dict[int, float]:
+    return {} if found.features is None else fd_by_photographs(found.features, found.on.crops.photograph)
 
 
 def digest_of_crops(chosen: EvaluationSet) -> str:

@@ -78,7 +78,8 @@ def test_a_large_difference_is_found_by_few_seeds(difference: float) -> None:
     assert power(difference, components, photographs=1000, seeds=1000) == 1.0
     found = required_design(difference, components, photographs=1000)
     assert found.why == ""
-    assert found.seeds is not None and found.seeds < 30
+    assert found.seeds is not None
+    assert found.seeds < 30
 
 
 def test_what_photographs_make_impossible_is_said() -> None:

@@ -88,6 +88,8 @@ def test_the_example_files_are_whole(tmp_path: Path) -> None:
         ('"smallest"', "32", "trials.codebook_size is 32, which methods.lgq does not have"),
         ('["quality"]', '["qualty"]', "evaluation: there is no metric 'qualty': did you mean quality"),
         ("crops = 64", "crops = 0", "evaluation.crops is 0: give 1 or more"),
+        ("crops = 64", 'split = "test"', "evaluation.split is 'test': give 'held out' or 'validation'"),
+        ("crops = 64", "features = 1", "evaluation.features is 1: give true or false"),
         ("steps = 4", "steps = = 4", r"it is not TOML \(Invalid value \(at line 9"),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 
 from lgq_explore.errors import InputError
 from lgq_explore.images.division import VALIDATION
+from lgq_explore.runs import encoding
 from lgq_explore.runs import evaluate as evaluating
 from lgq_explore.runs.config import config_from_json
 from lgq_explore.runs.run import open_run
@@ -88,6 +89,46 @@ def test_a_trial_is_evaluated_on_validation_photographs_alone(swept: Plan) -> No
     with pytest.raises(InputError, match="there is no split 'test' to evaluate on"):
         evaluating.evaluate(run, split="test")
     assert not (run.path / evaluating.METRICS).exists()  # which keeps results on held-out photographs
+
+
+def test_a_pilot_evaluates_final_cells_on_validation_photographs_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Held-out photographs are not even cut into crops."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the held-out photographs were looked at")
+
+    smaller = (("[16, 64]", "[16]"), ("seeds = 2", "seeds = 1"))
+    of_validation = (("crops = 64", 'crops = 64\nsplit = "validation"'), ('["quality"]', '["quality", "usage"]'))
+    plan = planned(tmp_path, UNTUNED, *smaller, *of_validation)
+    (cell, *_) = plan.cells
+    opened = encoding.source_of
+
+    def without_held_out(*given: Any) -> Any:
+        source = opened(*given)
+        object.__setattr__(source, "held_out", refuse)
+        return source
+
+    monkeypatch.setattr(encoding, "source_of", without_held_out)
+    summary = work_on(plan, cell, "cpu")
+    assert summary["evaluation_set"]["split"] == summary["evaluation"]["split"] == VALIDATION
+    assert summary["evaluation_set"]["photographs"] == len(summary["photographs"]) == 3
+    rows = list(summary["photographs"].values())
+    assert np.mean([row["active_codes"] for row in rows]) == pytest.approx(summary["numbers"]["active_codes"])
+    run = open_run(plan.folder.path / "runs" / summary["run"])
+    assert not (run.path / evaluating.METRICS).exists()
+
+
+def test_summaries_of_before_there_was_a_choice_of_photographs_are_taken(swept: Plan, tmp_path: Path) -> None:
+    plan = planned(tmp_path, TOY, ("[16, 64]", "[16]"), ("seeds = 2", "seeds = 1"))
+    older = of(swept, "final", "lgq")
+    older["evaluation"] = {name: value for name, value in older["evaluation"].items() if name != "split"}
+    plan.folder.save_summary(older["run"], older)
+    plan.check("cpu")
+    other = planned(tmp_path, TOY, ("[16, 64]", "[16]"), ("crops = 64", 'crops = 64\nsplit = "validation"'))
+    with pytest.raises(InputError, match=r"evaluation\.split is 'validation', and 'held out' in the summaries"):
+        other.check("cpu")
 
 
 def test_the_best_trial_is_taken_and_all_are_recorded(swept: Plan) -> None:

@@ -6,7 +6,7 @@ A study with its pictures takes some hundred megabytes; this takes a few, so tha
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,23 +15,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lgq_explore.metrics import bits_per_pixel, code_usage
-from lgq_explore.metrics.usage import CodeUsage
+from lgq_explore.metrics import bits_per_pixel
+from lgq_explore.runs.code_counts import USAGE, counts_by_photograph, usage_values
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.evaluate import kept_metrics
 from lgq_explore.runs.photograph_numbers import photograph_numbers
 from lgq_explore.runs.picture_features import PairedFeatures
 from lgq_explore.runs.run import Run
 from lgq_explore.runs.study import Study
-from lgq_explore.statistics import jackknife_of
-
-USAGE: Mapping[str, Callable[[CodeUsage], float]] = {
-    "active_codes": lambda usage: usage.active_codes,
-    "perplexity": lambda usage: usage.perplexity,
-    "entropy_bits": lambda usage: usage.entropy_bits,
-    "gini": lambda usage: usage.gini,
-}
-"""Numbers of codes, as `evaluate` has them."""
 
 OF_CODES = (*USAGE, "bits_per_pixel")
 """Numbers of all tokens together."""
@@ -105,8 +96,7 @@ class MeasuredRun:
     def usage(self, digests: Sequence[str]) -> dict[str, NDArray[np.float64]]:
         """Values [P] of each photograph whose mean is the number of codes over all these photographs.
 
-        They are the pseudo-values of the jackknife (Efron & Tibshirani 1993, chapter 11), shifted to the number as it
-        is counted, so that only their spread is the jackknife's. Empty for a method without codes.
+        They are those of `runs.code_counts.usage_values`. Empty for a method without codes.
         """
         if self.counts is None:
             return {}
@@ -122,13 +112,7 @@ class MeasuredRun:
 
     def _usage(self, of_photographs: NDArray[np.int64], digests: tuple[str, ...]) -> dict[str, NDArray[np.float64]]:
         counts = of_photographs[self.photographs.set_index("digest").index.get_indexer(list(digests))]
-        all_counts = counts.sum(axis=0)
-        whole = code_usage(all_counts, self.codebook_size)
-        if len(counts) < 2:
-            found = {name: np.array([float(read(whole))]) for name, read in USAGE.items()}
-        else:
-            without = [code_usage(all_counts - one, self.codebook_size) for one in counts]
-            found = {name: _pseudo_values(read, whole, without) for name, read in USAGE.items()}
+        found = usage_values(counts, self.codebook_size)
         factor = self.config.backbone.factor
         return found | {"bits_per_pixel": np.array([bits_per_pixel(bits, factor) for bits in found["entropy_bits"]])}
 
@@ -145,34 +129,15 @@ def measure_run(
 
     Raises InputError for a result of `evaluate` that can't be read.
     """
-    kept = kept_metrics(run)
+    kept, encoding = kept_metrics(run), study.encoding
     current = kept if kept and kept["steps"] == study.trained.finished_steps else {}
     return MeasuredRun(
         name,
         label or run.config.quantizer.method,
         run.config,
         photograph_numbers(study, features),
-        _counts(study),
+        counts_by_photograph(encoding.codes, encoding.photograph) if study.quantizer.has_codes else None,
         study.quantizer.codebook_size,
         current,
-        None if features is None else features.of(np.argsort(study.encoding.photograph, kind="stable")),
+        None if features is None else features.of(np.argsort(encoding.photograph, kind="stable")),
     )
-
-
-def _pseudo_values(
-    read: Callable[[CodeUsage], float], whole: CodeUsage, without: Sequence[CodeUsage]
-) -> NDArray[np.float64]:
-    found = jackknife_of(float(read(whole)), np.array([read(usage) for usage in without], dtype=np.float64))
-    return found.pseudo_values + found.bias
-
-
-def _counts(study: Study) -> NDArray[np.int64] | None:
-    """Tokens of each photograph that hold each occurring tuple of codes, in the order of `photograph_numbers`."""
-    if not study.quantizer.has_codes:
-        return None
-    codes = np.moveaxis(study.encoding.codes, 1, -1)  # [N, H, W, G]
-    tuples, places = np.unique(codes.reshape(-1, codes.shape[-1]), axis=0, return_inverse=True)
-    photographs, owners = np.unique(study.encoding.photograph, return_inverse=True)
-    counts = np.zeros((len(photographs), len(tuples)), dtype=np.int64)
-    np.add.at(counts, (np.repeat(owners, codes.shape[1] * codes.shape[2]), places.ravel()), 1)
-    return counts
