@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgq_explore.metrics.usage import CodeUsage, code_usage
-from lgq_explore.statistics import jackknife_of
 
 USAGE: Mapping[str, Callable[[CodeUsage], float]] = {
     "active_codes": lambda usage: usage.active_codes,
@@ -37,6 +36,8 @@ def usage_values(
 ) -> dict[str, NDArray[np.float64]]:
     """Values [P] of each photograph whose mean is the number of codes over all photographs. counts: [P, A].
 
+        θ + (P − 1) (mean of θ_(−j) − θ_(−j)),        θ_(−j) without photograph j
+
     They are the pseudo-values of the jackknife (Efron & Tibshirani 1993, chapter 11), shifted to the number as it is
     counted, so that only their spread is the jackknife's.
     """
@@ -51,5 +52,5 @@ def usage_values(
 def _pseudo_values(
     read: Callable[[CodeUsage], float], whole: CodeUsage, without: Iterable[CodeUsage]
 ) -> NDArray[np.float64]:
-    found = jackknife_of(float(read(whole)), np.array([read(usage) for usage in without], dtype=np.float64))
-    return found.pseudo_values + found.bias
+    left = np.array([read(usage) for usage in without], dtype=np.float64)
+    return read(whole) + (len(left) - 1) * (left.mean() - left)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from lgq_explore.sweeps.folder import FORMAT
+
 PHOTOGRAPHS = 40
 
 
@@ -46,7 +48,7 @@ def summary(
     }
     mean = {name: float(np.mean([row[name] for row in rows.values()])) for name in ("psnr_db", "fd")}
     return {
-        "format": 1,
+        "format": FORMAT,
         "kind": kind,
         "method": method,
         "quantizer": method.removesuffix("-rounding"),
