@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 
@@ -183,29 +183,32 @@ def _of(comparison: Comparison, number: str) -> pd.DataFrame:
 
 def _difference(comparison: Comparison, first: str, second: str, number: str) -> pd.Series | None:
     """The difference of two groups, in this order; None where one of them does not have the number."""
-    rows = comparison.differences[comparison.differences["number"] == number]
-    there = rows[(rows["first"] == first) & (rows["second"] == second)]
-    if len(there):
-        return there.iloc[0]
-    turned = rows[(rows["first"] == second) & (rows["second"] == first)]
-    if turned.empty:
-        return None
-    row = turned.iloc[0].copy()
-    row["difference"], row["low"], row["high"] = -row["difference"], -row["high"], -row["low"]
-    return row
+    return _row_of_pair(
+        comparison.differences, first, second, number, lambda row: (-row["difference"], -row["high"], -row["low"])
+    )
 
 
 def _ratio(comparison: Comparison, first: str, second: str) -> pd.Series | None:
     """The ratio of FD of two groups, in this order; None where there is none."""
-    rows = comparison.ratios[comparison.ratios["number"] == "fd"]
+    return _row_of_pair(
+        comparison.ratios, first, second, "fd", lambda row: (1 / row["ratio"], 1 / row["high"], 1 / row["low"])
+    )
+
+
+def _row_of_pair(
+    frame: pd.DataFrame, first: str, second: str, number: str, turned: Callable[[pd.Series], tuple[float, float, float]]
+) -> pd.Series | None:
+    """The row of a number of two groups in either order; turned: its value and interval in the other order."""
+    rows = frame[frame["number"] == number]
     there = rows[(rows["first"] == first) & (rows["second"] == second)]
     if len(there):
         return there.iloc[0]
-    turned = rows[(rows["first"] == second) & (rows["second"] == first)]
-    if turned.empty:
+    other = rows[(rows["first"] == second) & (rows["second"] == first)]
+    if other.empty:
         return None
-    row = turned.iloc[0].copy()
-    row["ratio"], row["low"], row["high"] = 1 / row["ratio"], 1 / row["high"], 1 / row["low"]
+    row = other.iloc[0].copy()
+    value = "ratio" if "ratio" in frame else "difference"
+    row[[value, "low", "high"]] = turned(row)
     return row
 
 

@@ -14,7 +14,7 @@ from lgq_explore.runs.run import Run
 
 from .group_numbers import NUMBERS
 from .groups import GroupedRuns
-from .measured_run import KEPT, OF_CODES, OF_PHOTOGRAPHS, MeasuredRun
+from .measured_run import FRECHET, KEPT, OF_CODES, OF_PHOTOGRAPHS, MeasuredRun
 
 
 def run_numbers(compared: GroupedRuns, numbers: Sequence[str] = NUMBERS) -> pd.DataFrame:
@@ -46,12 +46,14 @@ def measurable_numbers(runs: Mapping[str, Run], *, features: bool = False) -> li
     kept = [kept_metrics(run) for run in runs.values()]
     has_codes = any(run.config.quantizer.has_codes for run in runs.values())
     without = {number for number in KEPT if not any((each.get(number) or {}).get("value") for each in kept)}
-    without |= set() if features else {"feature_error"}
+    without = without - {FRECHET} if features else without | {"feature_error"}
     without |= set() if has_codes else {*OF_CODES}
     return [number for number in NUMBERS if number not in without]
 
 
 def _value(compared: GroupedRuns, run: MeasuredRun, number: str) -> float:
+    if number == FRECHET and run.features is not None:
+        return run.frechet_distance(compared.digests)
     if number in KEPT:
         return run.kept_number(number)
     if number in OF_PHOTOGRAPHS:

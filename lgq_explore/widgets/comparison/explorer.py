@@ -65,8 +65,8 @@ class ComparisonExplorer(Explorer):
     runs: opened, folders, or names under data/runs, of several methods and seeds, looked at through at most `crops`
     held-out crops each; or one comparison that is made already (`analysis.comparison.compare`). Runs whose recipes
     differ in the seed alone are a group. Where a kernel's loop runs they are measured in the background, one after the
-    other (`await panel.ready()` waits for them). features: whether the feature error is measured, too, which takes some
-    0.1 s a crop on a CPU.
+    other (`await panel.ready()` waits for them). features: whether FD and the feature error are measured, too, which
+    takes some 0.1 s a crop on a CPU.
     view: `findings`, in words, with the ledger of what differs besides the methods; `numbers`, one `number` of all
     groups beside rate and distortion; `pictures`. groups, seeds: those that are compared; all else follows them.
     highlight: a group or one of its seeds, ringed in all charts; a click does that, too. bits: per token, where the

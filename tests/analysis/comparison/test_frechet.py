@@ -11,7 +11,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from lgq_explore.analysis.comparison import frechet_sizes, group_differences, group_numbers, group_ratios
+from lgq_explore.analysis.comparison import (
+    frechet_sizes,
+    group_differences,
+    group_numbers,
+    group_ratios,
+    run_numbers,
+)
 from lgq_explore.analysis.comparison.groups import GroupedRuns, grouped
 from lgq_explore.analysis.comparison.measured_run import MeasuredRun
 from lgq_explore.frames.comparison import PHOTOGRAPHS
@@ -75,6 +81,16 @@ def test_fd_of_a_group_is_the_mean_of_its_runs_with_an_interval() -> None:
     assert found["spread"] == pytest.approx(np.std(of_runs, ddof=1))
     assert found["low"] < found["estimate"] < found["high"]
     assert (found["photographs"], found["seeds"], found["why"]) == (20, 5, "")
+
+
+def test_fd_of_a_run_is_that_of_its_features_or_the_kept_one() -> None:
+    compared = grouped(drawn(photographs=10))
+    values = run_numbers(compared, ["fd"]).set_index("run")["value"]
+    for group in compared.groups:
+        for run in group.runs:
+            assert values[run.name] == pytest.approx(run.frechet(compared.digests).mean())
+    without = grouped([replace(run, features=None, kept={"fd": {"value": 7.0}}) for run in drawn(photographs=10)])
+    assert set(run_numbers(without, ["fd"])["value"]) == {7.0}
 
 
 def test_a_planted_ratio_is_found_at_its_size() -> None:
