@@ -25,7 +25,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from benchmarks.figures import publish_assignment_costs, publish_quantizer_shares
-from lgq_explore.bench import coverage, data, explorers, learning_rates, metrics, soft_assignment_table, training
+from lgq_explore.bench import (
+    coverage,
+    data,
+    explorers,
+    learning_rates,
+    metrics,
+    objectives,
+    soft_assignment_table,
+    training,
+)
 from lgq_explore.bench.results import read_result
 from lgq_explore.errors import InputError
 from lgq_explore.files import whole_file
@@ -161,6 +170,7 @@ SECTIONS = {
     "data": Section(data.markdown_table),
     "versions": Section(versions.markdown_table),
     "learning-rates": Section(learning_rates.markdown_table),
+    "objectives": Section(objectives.markdown_table),
     "gpu-soft-assignment": Section(gpu_table.markdown_table),
     "gpu-training": Section(gpu_runs_table.training_table),
     "gpu-quantizers": Section(gpu_runs_table.quantizers_table),

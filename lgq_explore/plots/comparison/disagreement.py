@@ -13,7 +13,7 @@ from lgq_explore.frames.quantities import QUANTITIES, counted
 from ..live import live_figure
 from ..printing import new_figure, publication_style, publish_title
 from ..style import BLUE, GUIDE, Title, axis, layout, live_text
-from .numbered import rings, upright
+from .numbered import on_top, upright
 
 PSNR = QUANTITIES["psnr_db"]
 HEIGHT = 190
@@ -57,7 +57,7 @@ def draw_disagreement(disagreement: pd.DataFrame, first: str, second: str) -> go
 
 def mark_disagreement(rank: int) -> go.Figure:
     """The crop that is shown, as a line on top of what `draw_disagreement` draws."""
-    return rings(go.Figure(), None, upright(rank))
+    return on_top(upright(rank))
 
 
 def publish_disagreement(disagreement: pd.DataFrame, first: str, second: str, rank: int | None = None) -> Figure:

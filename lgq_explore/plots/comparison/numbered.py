@@ -42,6 +42,11 @@ def rings(figure: go.Figure, picked: int | None, *shapes: dict[str, Any]) -> go.
         marker = {"symbol": "circle-open", "size": RING, "color": BLACK, "line": {"width": 2}}
         x, y = ([place[axis] for place in places] for axis in (0, 1))
         traces = [{"type": "scatter", "mode": "markers", "meta": ON_TOP, "x": x, "y": y, "marker": marker}]
+    return on_top(*shapes, traces=traces)
+
+
+def on_top(*shapes: dict[str, Any], traces: Sequence[Trace] = ()) -> go.Figure:
+    """These shapes and traces, for charts to draw on top of a figure."""
     return live_figure(traces, {"shapes": [shape | {"name": ON_TOP} for shape in shapes]})
 
 
