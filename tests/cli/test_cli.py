@@ -941,7 +941,7 @@ for arguments in json.loads(sys.argv[1]):
 @NOWHERE
 def test_a_result_that_has_nowhere_to_go_fails(trained: Path, tmp_path: Path, redirection: str, why: str) -> None:
     """What takes long: one process makes all results, which spends seconds on importing torch once."""
-    bench = "bench quantizers --data fake --steps 1 --batch-size 4 --seeds 1 --quantizers fsq --json".split()
+    bench = shlex.split("bench quantizers --data fake --steps 1 --batch-size 4 --seeds 1 --quantizers fsq --json")
     commands = [
         ["evaluate", str(trained), "--json", "--crops", "4"],
         ["evaluate", str(trained), "--crops", "4"],
