@@ -19,7 +19,7 @@ from .outcomes import read_outcomes
 TESTS = Path(__file__).parents[2] / "tests"
 PROCESSES = 14
 """Processes that share the GPU; most of the time is spent on compiling kernels."""
-TOY_TESTS = ("bench/test_results.py",)
+TOY_TESTS = ("metrics/test_usage.py",)
 
 
 def run_checks(device: torch.device, seconds: float, toy: bool) -> dict[str, Any]:
