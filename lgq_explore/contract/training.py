@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from pandas import DataFrame
 
 from lgq_explore.models import BackboneConfig
+from lgq_explore.quantizers.post_hoc import PostHocConfig
 from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run, open_run
 from lgq_explore.training.loop import LogEvent, resume, train
@@ -69,7 +71,14 @@ def _recipe(method: Method) -> TrainConfig:
         checkpoint_steps=SAVED,
         snapshot_steps=3,
     )
-    return with_quantizer(recipe, method.config.method, 64)
+    return fitted_to_few(with_quantizer(recipe, method.config.method, 64))
+
+
+def fitted_to_few(recipe: TrainConfig) -> TrainConfig:
+    """The recipe, with codes that are fitted after training fitted to the fewest latents that K codes may have."""
+    if not isinstance(recipe.quantizer, PostHocConfig):
+        return recipe
+    return replace(recipe, quantizer=replace(recipe.quantizer, fit_tokens=0))
 
 
 CHECKS: list[Check] = [killed_run_comes_to_the_same_weights]

@@ -913,27 +913,48 @@ def test_a_message_for_a_closed_stderr_is_not_on_stdout() -> None:
     assert (outcome.status, outcome.stdout) == (2, "")
 
 
-@pytest.mark.slow
-def test_a_result_that_cannot_be_written_is_told() -> None:
-    outcome = in_a_shell(shlex.join([sys.executable, "-m", "lgq_explore", "list", "data"]) + " >/dev/full")
-    assert_refused(outcome, "can't be written to stdout: No space left on device")
+NOWHERE = pytest.mark.parametrize(
+    ("redirection", "why"), [(">&-", "it is closed"), (">/dev/full", "No space left on device")]
+)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "arguments",
-    ["evaluate RUN --json --crops 4", "evaluate RUN --crops 4", "health RUN", "health RUN --json", "list data",
-     "--version", "train --help",
-     "bench quantizers --data fake --steps 1 --batch-size 4 --seeds 1 --quantizers fsq --json --results RESULTS"],
-)  # fmt: skip
-@pytest.mark.parametrize("redirection", [">&-", ">/dev/full"])
-def test_a_result_that_has_nowhere_to_go_fails(trained: Path, tmp_path: Path, arguments: str, redirection: str) -> None:
-    arguments = arguments.replace("RUN", str(trained)).replace("RESULTS", str(tmp_path))
+@pytest.mark.parametrize("arguments", ["list data", "--version", "train --help"])
+@NOWHERE
+def test_a_result_that_cannot_be_written_is_told(arguments: str, redirection: str, why: str) -> None:
     outcome = in_a_shell(f"{sys.executable} -m lgq_explore {arguments} {redirection}")
-    assert (outcome.status, outcome.stdout) == (2, "")
-    (told,) = (line for line in outcome.stderr.splitlines() if line.startswith("lgq-explore: "))
-    assert told.startswith("lgq-explore: the result can't be written to stdout: ")
-    assert told.endswith(" (> FILE) or a terminal.")
+    assert_refused(outcome, f"the result can't be written to stdout: {why}. Send it to a file (> FILE) or a terminal.")
+
+
+COMMANDS_WITH_A_STDOUT_EACH = """
+import json, sys
+from lgq_explore.cli import main
+closed = sys.stdout is None
+for arguments in json.loads(sys.argv[1]):
+    if not closed:
+        sys.stdout = open("/dev/full", "w")  # a stream of its own, without what another could not write
+    print("status", main(arguments), file=sys.stderr, flush=True)
+"""
+
+
+@pytest.mark.slow
+@NOWHERE
+def test_a_result_that_has_nowhere_to_go_fails(trained: Path, tmp_path: Path, redirection: str, why: str) -> None:
+    """What takes long: one process makes all results, which spends seconds on importing torch once."""
+    bench = shlex.split("bench quantizers --data fake --steps 1 --batch-size 4 --seeds 1 --quantizers fsq --json")
+    commands = [
+        ["evaluate", str(trained), "--json", "--crops", "4"],
+        ["evaluate", str(trained), "--crops", "4"],
+        ["health", str(trained)],
+        ["health", str(trained), "--json"],
+        [*bench, *SMALL, "--without", "fd", "--without", "lpips", "--results", str(tmp_path)],
+    ]
+    line = shlex.join([sys.executable, "-c", COMMANDS_WITH_A_STDOUT_EACH, json.dumps(commands)])
+    outcome = in_a_shell(f"{line} {redirection}")
+    told = [each for each in outcome.stderr.splitlines() if each.startswith(("lgq-explore: ", "status "))]
+    refusal = f"lgq-explore: the result can't be written to stdout: {why}. Send it to a file (> FILE) or a terminal."
+    assert told == [refusal, "status 2"] * len(commands)
+    assert outcome.stdout == ""
 
 
 @pytest.mark.parametrize("arguments", [("list", "data"), ("--version",)])

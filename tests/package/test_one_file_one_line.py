@@ -40,12 +40,15 @@ COMMANDS = """
 import io, json, sys
 from contextlib import redirect_stdout
 from lgq_explore.cli import main
+commands, program = json.loads(sys.argv[1])
 printed = []
-for arguments in json.loads(sys.argv[1]):
+for arguments in commands:
     with redirect_stdout(io.StringIO()) as shown:
         assert main(arguments) == 0
     printed.append(shown.getvalue())
-print(json.dumps(printed))
+with redirect_stdout(io.StringIO()) as shown:
+    exec(program, {})
+print(json.dumps([*printed, shown.getvalue()]))
 """
 
 pytestmark = pytest.mark.slow
@@ -67,21 +70,16 @@ class Copy:
         lines.insert(first_list, imported)
         path.write_text("\n".join(lines) + "\n")
 
-    def commands(self, *commands: Sequence[str]) -> list[str]:
-        """What each command of the command line prints, all run by one process, which imports torch once."""
-        printed: list[str] = json.loads(self._output("-c", COMMANDS, json.dumps(commands)))
-        return printed
-
-    def python(self, program: str) -> str:
-        return self._output("-c", program)
-
-    def _output(self, *arguments: str) -> str:
+    def commands(self, *commands: Sequence[str], then: str = "") -> list[str]:
+        """What each command of the command line prints, and a program `then`: all in one process, which imports torch
+        once.
+        """
         environment = {**os.environ, "PYTHONPATH": str(self.folder), "LGQ_EXPLORE_DATA": str(self.folder / "data")}
-        done = subprocess.run(
-            [sys.executable, *arguments], env=environment, cwd=self.folder, capture_output=True, text=True
-        )
+        arguments = [sys.executable, "-c", COMMANDS, json.dumps([commands, then])]
+        done = subprocess.run(arguments, env=environment, cwd=self.folder, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        return done.stdout
+        printed: list[str] = json.loads(done.stdout)
+        return printed
 
 
 @pytest.fixture
@@ -99,14 +97,6 @@ def test_a_quantizer(package: Copy) -> None:
         line="        CosineConfig,",
         imported="from .methods.cosine import CosineConfig",
     )
-    listed, _, compared = package.commands(
-        ("list", "quantizers"),
-        ("train", "--quantizer", "planted-cosine", "--run", "run", *TINY),
-        ("bench", "quantizers", "--quantizers", "planted-cosine", "--seeds", "1", "--json", *TINY, *QUICK),
-    )
-    assert "planted-cosine" in listed
-    (result,) = json.loads(compared)["results"]
-    assert (result["quantizer"], result["codebook_size"], result["steps"]) == ("planted-cosine", 16, 2)
     program = """
 import lgq_explore as lgq
 from lgq_explore.plots.style import method_colour
@@ -114,7 +104,16 @@ panel = lgq.widgets.UsageExplorer("run")
 assert panel.frame()["count"].sum() > 0 and "planted-cosine" in panel.caption()
 print(len({method_colour(name) for name in ("planted-cosine", "lgq", "fsq", "simvq", "vq")}))
 """
-    assert package.python(program) == "5\n"
+    listed, _, compared, colours = package.commands(
+        ("list", "quantizers"),
+        ("train", "--quantizer", "planted-cosine", "--run", "run", *TINY),
+        ("bench", "quantizers", "--quantizers", "planted-cosine", "--seeds", "1", "--json", *TINY, *QUICK),
+        then=program,
+    )
+    assert "planted-cosine" in listed
+    (result,) = json.loads(compared)["results"]
+    assert (result["quantizer"], result["codebook_size"], result["steps"]) == ("planted-cosine", 16, 2)
+    assert colours == "5\n"
 
 
 def test_a_term_of_the_loss(package: Copy) -> None:
@@ -132,7 +131,7 @@ class SquaredMean(Objective):
         return training_pass.output.reconstruction.float().mean().square()
 '''
     evaluate = ("evaluate", "before", "--crops", "8", "--json", *QUICK)
-    _, before = package.commands(("train", "--quantizer", "lgq", "--run", "before", *TINY), evaluate)
+    _, before, _ = package.commands(("train", "--quantizer", "lgq", "--run", "before", *TINY), evaluate)
     package.add(
         "training/objectives/squared_mean.py",
         source,
@@ -143,7 +142,7 @@ class SquaredMean(Objective):
     )
     weights = {"l1": 1, "squared-mean": 0.5, "quantization": 1, "peakedness": 0.005, "usage": 0.005}
     weighted = ("--set", f"loss_weights={json.dumps(weights)}")
-    again, _ = package.commands(evaluate, ("train", "--quantizer", "lgq", "--run", "after", *TINY, *weighted))
+    again, *_ = package.commands(evaluate, ("train", "--quantizer", "lgq", "--run", "after", *TINY, *weighted))
     assert json.loads(again) == json.loads(before)
     header, row = (package.folder / "after" / "history.csv").read_text().splitlines()[:2]
     assert float(dict(zip(header.split(","), row.split(","), strict=True))["loss_squared-mean"]) > 0
@@ -195,10 +194,10 @@ class NoiseSource(Source):
         line='    "noise": Noise(),',
         imported="from .noise import Noise",
     )
-    listed, _, evaluated = package.commands(
+    listed, _, evaluated, _ = package.commands(
         ("list", "data"),
         ("train", "--quantizer", "lgq", "--run", "run", *TINY, "--data", "noise"),
-        ("evaluate", "run", "--json"),
+        ("evaluate", "run", "--json", *QUICK),
     )
     assert "noise" in listed
     result = json.loads(evaluated)
@@ -251,14 +250,15 @@ class LargestError:
         line='    "largest_error": LargestError,',
         imported="from .largest_error import LargestError",
     )
-    _, evaluated, listed = package.commands(
+    _, evaluated, listed, page = package.commands(
         ("train", "--quantizer", "lgq", "--run", "run", *TINY),
-        ("evaluate", "run", "--crops", "8", "--json"),
+        ("evaluate", "run", "--crops", "8", "--json", *QUICK),
         ("list", "metrics"),
+        then="from lgq_explore.runs.measures.page import *; print(metrics_page())",
     )
     assert 0 < json.loads(evaluated)["largest_error"] <= 1
     assert "the largest error of a pixel" in listed
-    assert "`largest_error`" in package.python("from lgq_explore.runs.measures.page import *; print(metrics_page())")
+    assert "`largest_error`" in page
 
 
 def test_an_analysis(package: Copy) -> None:
@@ -285,10 +285,9 @@ def most_used(study: Study) -> pd.DataFrame:
         line='    "most_used",',
         imported="from .most_used import most_used",
     )
-    package.commands(("train", "--quantizer", "lgq", "--run", "run", *TINY))
     program = """
 import lgq_explore as lgq
 study = lgq.study("run")
 assert lgq.analysis.usage.most_used(study)["count"].item() == lgq.analysis.usage.per_code(study)["count"].max()
 """
-    package.python(program)
+    package.commands(("train", "--quantizer", "lgq", "--run", "run", *TINY), then=program)

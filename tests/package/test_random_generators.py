@@ -18,6 +18,7 @@ from torch import Tensor
 
 import lgq_explore as lgq
 from lgq_explore.analysis.geometry import latent_map
+from lgq_explore.contract.training import fitted_to_few
 from lgq_explore.models import tokenizer as models_tokenizer
 from lgq_explore.models.tokenizer import build_tokenizer
 from lgq_explore.quantizers import QUANTIZERS, StartsFromData, methods_with_codes
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
 
 
 def recipe(method: str = "lgq", seed: int = 0) -> TrainConfig:
-    config = lgq.preset("tiny", method, codebook_size=64)
+    config = fitted_to_few(lgq.preset("tiny", method, codebook_size=64))
     return replace(
         config, data="fake", image_size=16, steps=3, batch_size=8, log_steps=1, checkpoint_steps=2, seed=seed
     )

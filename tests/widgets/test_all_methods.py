@@ -9,6 +9,7 @@ import pytest
 
 import lgq_explore as lgq
 from lgq_explore import widgets
+from lgq_explore.contract.training import fitted_to_few
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import QUANTIZERS, SoftQuantizer
 from lgq_explore.runs.run import Run
@@ -32,7 +33,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_data_and_no_network
 
 def trained(method: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run of a step, with the codebook before it and after it."""
-    recipe = lgq.preset("tiny", method, codebook_size=64 if QUANTIZERS[method]().size else None)
+    recipe = fitted_to_few(lgq.preset("tiny", method, codebook_size=64 if QUANTIZERS[method]().size else None))
     small = replace(
         recipe,
         data="fake",

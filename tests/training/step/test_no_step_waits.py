@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import lgq_explore
+from lgq_explore.contract.training import fitted_to_few
 from lgq_explore.quantizers import (
     QUANTIZERS,
     FSQConfig,
@@ -113,7 +114,7 @@ def reading(lines: list[str]) -> Iterator[None]:
 def recipe(method: str, terms: str, **settings: object) -> TrainConfig:
     gan = TERMS[terms]
     weights = METHODS[method].default_loss_weights
-    return replace(
+    config = replace(
         PLAIN,
         quantizer=METHODS[method],
         loss_weights={"l1": 1.0, **weights, **({"gan": 0.1} if gan else {})},
@@ -125,6 +126,7 @@ def recipe(method: str, terms: str, **settings: object) -> TrainConfig:
         window_steps=100,
         **settings,
     )
+    return fitted_to_few(config)
 
 
 def train_within(
