@@ -135,8 +135,10 @@ def test_loggers_change_neither_weights_nor_recipe(tmp_path: Path, service: Serv
 def visible(folder: Path) -> Rows:
     """What TensorBoard shows of event files: a session that begins at a step hides the earlier ones from there on."""
     rows: Rows = {}
-    for file in sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns):
-        for event in events(file.read_bytes()):
+    files = [list(events(file.read_bytes())) for file in folder.iterdir()]
+    # By when they were begun: the writer of a killed run may touch its file once more when Python drops it.
+    for recorded in sorted(files, key=lambda recorded: recorded[0].wall_time):
+        for event in recorded:
             if event.HasField("session_log"):
                 rows = {step: row for step, row in rows.items() if step < event.step}
             for value in event.summary.value:
