@@ -71,7 +71,7 @@ def _leaders(comparison: Comparison) -> Iterator[str]:
     for _, other in coded.iloc[1 : MOST_OTHERS + 1].iterrows():
         yield _beside(comparison, best["group"], other["group"])
     for _, other in numbers[numbers["codebook_size"] == 0].iterrows():
-        gap = _difference(comparison, other["group"], best["group"], "psnr_db")
+        gap = difference_of_groups(comparison, other["group"], best["group"], "psnr_db")
         if gap is not None:
             yield (
                 f"{printable(other['group'])}, which has no codes, is {PSNR.with_unit(abs(gap['difference']))} "
@@ -80,11 +80,11 @@ def _leaders(comparison: Comparison) -> Iterator[str]:
 
 
 def _beside(comparison: Comparison, best: str, other: str) -> str:
-    gap = _difference(comparison, best, other, "psnr_db")
+    gap = difference_of_groups(comparison, best, other, "psnr_db")
     assert gap is not None
     told = f"It is {PSNR.with_unit(gap['difference'])} above {printable(other)}"
     told += _how_far(gap, PSNR, null=0)
-    bits = _difference(comparison, best, other, "entropy_bits")
+    bits = difference_of_groups(comparison, best, other, "entropy_bits")
     if bits is None:
         return f"{told}."
     if abs(bits["difference"]) < 0.005:
@@ -181,8 +181,8 @@ def _of(comparison: Comparison, number: str) -> pd.DataFrame:
     return comparison.numbers[comparison.numbers["number"] == number]
 
 
-def _difference(comparison: Comparison, first: str, second: str, number: str) -> pd.Series | None:
-    """The difference of two groups, in this order; None where one of them does not have the number."""
+def difference_of_groups(comparison: Comparison, first: str, second: str, number: str) -> pd.Series | None:
+    """The row of a number of two groups, first minus second; None where one of them does not have the number."""
     return _row_of_pair(
         comparison.differences, first, second, number, lambda row: (-row["difference"], -row["high"], -row["low"])
     )
