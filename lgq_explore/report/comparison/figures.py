@@ -107,7 +107,7 @@ def save_figures(figures: Sequence[ReportFigure], folder: Path) -> list[Path]:
 
 def file_name(name: str) -> str:
     """A name that any file system takes."""
-    return re.sub(r"[^\w=.]+", "-", name).strip("-.") or "figure"
+    return re.sub(r"[^\w.]+", "-", name).strip("-.") or "figure"
 
 
 def _other_photographs(studies: Iterable[Study], in_tables: int, crops: int | None = None) -> str:

@@ -80,6 +80,7 @@ def comparison_page(comparison: Comparison, parts: ReportParts, sweeps: Mapping[
         allowed=f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}",
         title=_title(comparison),
         found=findings(comparison),
+        runs=len(comparison.runs),
         unfair=unfairness(comparison.ledger_of_groups),
         sentences=ledger_sentences(comparison),
         tables=comparison_tables(comparison),

@@ -313,6 +313,7 @@ def test_figures_are_written_as_pdf_and_svg(parts: ReportParts, tmp_path: Path) 
     written = save_figures(parts.figures[:1], tmp_path / "figures")
     assert [path.name for path in written] == ["rate-distortion.pdf", "rate-distortion.svg"]
     assert written[0].read_bytes().startswith(b"%PDF")
+    assert file_name("cells-fsq, K = 240") == "cells-fsq-K-240"
     assert file_name(f"cells-{SCRIPT}/../x") == "cells-script-script-alert-2-script-..-x"
 
 
