@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 
 # Control characters, format characters (some change the direction of writing), surrogates (bytes of a file name
@@ -30,6 +31,15 @@ def printable(text: object) -> str:
     ('lake\\\\x1b[2J\\\\nat night.png', 'café 湖.png')
     """
     return "".join(_escaped(letter) for letter in str(text))
+
+
+def in_command(text: object) -> str:
+    """`text`, printable, as one word of a command that a shell reads: quoted where it has to be.
+
+    >>> in_command("data/runs/lgq"), in_command("data/runs/<img src=x>")
+    ('data/runs/lgq', "'data/runs/<img src=x>'")
+    """
+    return shlex.quote(printable(text))
 
 
 def lacks_memory(error: BaseException) -> bool:

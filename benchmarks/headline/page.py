@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lgq_explore.bench.markdown import count
+from lgq_explore.runs.sweep_paths import FINAL, TRIAL
 from lgq_explore.statistics import MIN_SEEDS
 
 from . import tables
 from .cells import Summary, cells_in, rounding_replicates
 from .hypotheses import RIVALS, AllCells, Compared, compared
-from .protocol import finals_by_kind, largest_size, registered_sweep
+from .protocol import finals_by_kind, largest_size, registered_sweep, trials_by_method
 from .verdict import Outcome
 
 FIGURE = "benchmarks/headline/rate_distortion.png"
@@ -35,7 +37,7 @@ SEEDS_FIRST = (
 
 @dataclass(frozen=True)
 class Results:
-    """What the page is made of. pilot: its summaries."""
+    """What the page is made of. pilot: its summaries. trials, trials_done: numbers of those, by method."""
 
     cells: AllCells
     found: Mapping[str, Compared]
@@ -43,21 +45,23 @@ class Results:
     replicates: Sequence[Summary]
     expected: Mapping[tuple[str, int], int]
     done: Mapping[tuple[str, int], int]
+    trials: Mapping[str, int]
+    trials_done: Mapping[str, int]
     size: int
 
     @classmethod
     def of(cls, registered: Sequence[Summary], pilot: Sequence[Summary]) -> Results:
         """From summaries, of which any may be missing. Raises InputError for some that don't belong together."""
         sweep = registered_sweep()
-        size, done = largest_size(sweep), dict[tuple[str, int], int]()
-        for summary in registered:
-            if summary["kind"] == "final":
-                key = (summary["method"], summary["codebook_size"])
-                done[key] = done.get(key, 0) + 1
+        size = largest_size(sweep)
+        finals = Counter((each["method"], each["codebook_size"]) for each in registered if each["kind"] == FINAL)
+        tried = Counter(each["method"] for each in registered if each["kind"] == TRIAL)
         repeated = [name for name, method in sweep.methods.items() if method.rounding_replicates > 1]
         replicates = [each for name in repeated for each in rounding_replicates(registered, name)]
         cells = cells_in(each for each in registered if each["method"] not in repeated)
-        return cls(cells, compared(cells, size), cells_in(pilot), replicates, finals_by_kind(sweep), done, size)
+        trials = trials_by_method(sweep)
+        expected, found = finals_by_kind(sweep), compared(cells, size)
+        return cls(cells, found, cells_in(pilot), replicates, expected, finals, trials, tried, size)
 
     @property
     def is_complete(self) -> bool:
@@ -103,7 +107,13 @@ def outcome_sentence(results: Results) -> str:
 
 def _counted(results: Results) -> str:
     done, expected = sum(results.done.values()), sum(results.expected.values())
-    return f"{done} of {count(expected, 'cell')}, each a training and its evaluation. {SEEDS_FIRST}"
+    trials = sum(results.trials.values())
+    of_each = ", ".join(f"{method}: {number}" for method, number in results.trials.items())
+    return (
+        f"{done} of {count(expected, 'cell')}, each a training and its evaluation. {SEEDS_FIRST}\n\n"
+        f"{sum(results.trials_done.values())} of {count(trials, 'trial')} ({of_each}), which choose settings on "
+        "validation photographs and are not among the cells."
+    )
 
 
 def _hypotheses(results: Results) -> list[str]:
@@ -147,9 +157,10 @@ def _numbers(results: Results) -> list[str]:
 
 
 def _again(results: Results) -> str:
-    return """\
+    none_yet = "\nNo cell has a summary yet." if not results.done else ""
+    return f"""\
 The photographs are those of [manifest.csv](benchmarks/headline/manifest.csv); PATH is their folder. One cell, by the
-summary KEY.json that has its recipe and its seed; with one thread, since rounding depends on their number:
+summary KEY.json that has its recipe and its seed; with one thread, since rounding depends on their number.{none_yet}
 
     OMP_NUM_THREADS=1 lgq-explore train --data folder:PATH --run data/runs/again \\
         --config benchmarks/headline/registered/summaries/KEY.json

@@ -34,6 +34,11 @@ def finals_by_kind(sweep: Sweep) -> dict[tuple[str, int], int]:
     return found
 
 
+def trials_by_method(sweep: Sweep) -> dict[str, int]:
+    """The number of trials of each method that is tuned."""
+    return {method.name: len(method.trials) for method in sweep.methods.values() if method.trials}
+
+
 def largest_size(sweep: Sweep) -> int:
     """The codebook size of the hypotheses."""
     return max(size for method in sweep.methods.values() for size in method.sizes)
@@ -43,6 +48,7 @@ def facts(sweep: Sweep) -> list[tuple[str, str]]:
     """The rows of the table: what, and its value."""
     base = sweep.recipe(next(iter(sweep.methods.values())), largest_size(sweep), {}, seed=0)
     tuned = [method for method in sweep.methods.values() if method.trials]
+    references = [method for method in sweep.methods.values() if not method.trials]
     assert sweep.tuning is not None
     rates = [trial["learning_rate"] for method in tuned for trial in method.trials]
     return [
@@ -56,9 +62,11 @@ def facts(sweep: Sweep) -> list[tuple[str, str]]:
         ("learning rate at the last step", f"{base.final_learning_rate:g}"),
         ("split", f"{base.split.validation:g} validation, {base.split.held_out:g} held out, seed {base.split.seed}"),
         ("compared methods", ", ".join(method.name for method in tuned)),
-        ("references", ", ".join(method.name for method in sweep.methods.values() if not method.trials)),
-        ("codebook sizes and seeds", "; ".join(_seeds(tuned[0]))),
-        ("trials of each method", str(len(tuned[0].trials))),
+        ("references", ", ".join(each.name for each in references)),
+        ("codebook sizes and seeds of each compared method", _common({"; ".join(_seeds(each)) for each in tuned})),
+        *((f"seeds of {each.name}", "; ".join(_seeds(each))) for each in references),
+        ("trials of each compared method", _common({str(len(each.trials)) for each in tuned})),
+        ("trials of all", f"{sum(len(each.trials) for each in tuned)}"),
         ("trials are judged by", f"{sweep.tuning.metric}, the {sweep.tuning.best}"),
         ("trials run with", f"K = {sweep.tuning.size_for(tuned[0], NO_CODES)}, seed {sweep.tuning.seed}"),
         ("crops of the evaluation", f"{sweep.evaluation.crops:,d}"),
@@ -73,4 +81,14 @@ def facts(sweep: Sweep) -> list[tuple[str, str]]:
 
 
 def _seeds(method: Method) -> list[str]:
-    return [f"K = {size}: {len(seeds)}" for size, seeds in sorted(method.seeds.items())]
+    replicates = f", with {method.rounding_replicates} rounding replicates" if method.rounding_replicates > 1 else ""
+    return [
+        f"{'no codes' if size == NO_CODES else f'K = {size}'}: {len(seeds)}{replicates}"
+        for size, seeds in sorted(method.seeds.items())
+    ]
+
+
+def _common(values: set[str]) -> str:
+    """What is the same for all, which the table has once."""
+    assert len(values) == 1, values
+    return values.pop()

@@ -6,7 +6,7 @@ import argparse
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, printable
+from ..errors import InputError, in_command
 from ..progress import tell
 from .options import add_codebook_size, add_device, add_recipe, add_run, recipe, some_path
 from .status import INTERRUPTED
@@ -62,7 +62,7 @@ def _add_log(parser: argparse.ArgumentParser) -> None:
 
 
 def _report_training(run: Run) -> int:
-    config, name = run.config, printable(run.path)
+    config, name = run.config, in_command(run.path)
     with suppress(InputError):  # the run is saved, even if its name can't be printed
         say(str(run.path))
     if run.is_finished:

@@ -35,7 +35,7 @@ import torch
 from safetensors.torch import load, save
 
 from lgq_explore.devices import device_named
-from lgq_explore.errors import InputError, printable
+from lgq_explore.errors import InputError, in_command, printable
 from lgq_explore.files import given_path_from_home
 from lgq_explore.models import Tokenizer, build_tokenizer
 
@@ -221,8 +221,10 @@ class Run:
         try:
             return self._weights.read_bytes()
         except FileNotFoundError:
-            name = printable(self.path)
-            raise InputError(f"{name} has no weights yet.\nTrain it first: lgq-explore resume {name}") from None
+            raise InputError(
+                f"{printable(self.path)} has no weights yet.\n"
+                f"Train it first: lgq-explore resume {in_command(self.path)}"
+            ) from None
         except OSError as error:
             raise unreadable(self._weights, error) from error
 

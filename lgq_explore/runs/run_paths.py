@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lgq_explore.errors import InputError, printable
+from lgq_explore.errors import InputError, in_command, printable
 from lgq_explore.files import given_path_from_home
 from lgq_explore.folders import runs_folder
 
@@ -23,8 +23,10 @@ def new_run_path(path: str | os.PathLike[str]) -> Path:
 def require_new_path(path: Path) -> None:
     """Raise InputError if the path exists already."""
     if os.path.lexists(path):  # False, unlike Path.exists, for an impossible name
-        name = printable(path)
-        raise InputError(f"{name} exists already.\nContinue it with lgq-explore resume {name}, or give another folder.")
+        raise InputError(
+            f"{printable(path)} exists already.\n"
+            f"Continue it with lgq-explore resume {in_command(path)}, or give another folder."
+        )
 
 
 def path_of_run(run: str | os.PathLike[str]) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from safetensors.torch import load
 
-from lgq_explore.errors import InputError, printable
+from lgq_explore.errors import InputError, in_command, printable
 from lgq_explore.files import new_folder, remove_folder, remove_leftovers, whole_file
 from lgq_explore.images.source import Skipped
 from lgq_explore.models import Tokenizer
@@ -197,7 +197,8 @@ class RunWriter(Run):
             self._require_folder()
             raise InputError(
                 f"{printable(self.path)} can't be written: {error.strerror or error}. What was saved is unchanged.\n"
-                f"Free space on the disk or allow writing, then continue: lgq-explore resume {printable(self.path)}"
+                "Free space on the disk or allow writing, then continue: "
+                f"lgq-explore resume {in_command(self.path)}"
             ) from error
 
     def _require_folder(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from lgq_explore.bench.markdown import count, number, table
 from lgq_explore.errors import printable
+from lgq_explore.images.division import HELD_OUT
 
 from .cells import Cell
 from .costs import CellCost, measured_costs
@@ -30,6 +31,7 @@ def forecast(plan: Plan, workers: Workers, *, keep: bool) -> str:
     by_job = max(rest / workers.jobs, max((seconds[cell.number] for cell in left), default=0.0))
     return "\n".join(
         [
+            *_remarks(plan),
             f"{printable(plan.file)}: {_counted(plan.cells)}, {len(plan.cells) - len(left)} of them done, in "
             f"{printable(plan.folder.path)}",
             _table(kinds, plan, costs, steps, seconds),
@@ -38,6 +40,14 @@ def forecast(plan: Plan, workers: Workers, *, keep: bool) -> str:
             f"with {count(workers.jobs, 'job')} of {count(workers.threads, 'thread')} each, some {duration(by_job)}.",
         ]
     )
+
+
+def _remarks(plan: Plan) -> list[str]:
+    """What a plan has that its file may not mean."""
+    split, evaluated = plan.likely_recipe(plan.cells[0]).split, plan.sweep.evaluation.split
+    if split.held_out or evaluated != HELD_OUT:
+        return []
+    return ["split.held_out is 0: final cells are evaluated on the source's own held-out pictures."]
 
 
 def _kind(cell: Cell) -> str:

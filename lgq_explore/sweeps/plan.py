@@ -10,11 +10,10 @@ from typing import Any
 from lgq_explore.devices import device_named, require_known_device
 from lgq_explore.errors import InputError, printable
 from lgq_explore.files import given_path_from_home
-from lgq_explore.folders import data_directory
 from lgq_explore.images.division import VALIDATION
 from lgq_explore.images.opening import open_source
 from lgq_explore.runs.config import TrainConfig
-from lgq_explore.runs.sweep_paths import SUMMARIES, SWEEP_FILE
+from lgq_explore.runs.sweep_paths import sweep_folder
 from lgq_explore.training.machine import require_trainable
 
 from .cells import FINAL, Cell, cells_of, key_of
@@ -139,12 +138,6 @@ class Plan:
                         f"{printable(self.folder.path)}: cells are evaluated once.\n"
                         "Put it back, or give another folder (--out DIR)."
                     )
-
-
-def sweep_folder(file: Path) -> Path:
-    """The folder of a sweep's file by default: data/sweeps/NAME, or the file's own if it is a sweep's copy."""
-    is_copy = file.name == SWEEP_FILE and (file.parent / SUMMARIES).is_dir()
-    return file.parent if is_copy else data_directory() / "sweeps" / file.stem
 
 
 def _at_one_seed(recipe: TrainConfig) -> TrainConfig:

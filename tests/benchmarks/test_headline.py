@@ -196,6 +196,24 @@ def test_the_committed_page_is_that_of_the_committed_summaries() -> None:
     assert (ROOT / PAGE).read_text() == page(Results.of(*parts))
 
 
+def test_the_page_counts_trials_and_says_when_no_summary_is_there() -> None:
+    nothing = page(Results.of([], []))
+    each = "lgq: 6, fsq: 6, simvq: 6, vq: 6, lgq-paper: 6"
+    assert f"0 of 30 trials ({each})" in nothing
+    assert "No cell has a summary yet." in nothing
+    trial = summary("lgq", 4375, 10, FSQ[4375], kind="trial")
+    some = page(Results.of([*summaries("supported"), trial], []))
+    assert "136 of 136 cells" in some
+    assert f"1 of 30 trials ({each})" in some
+    assert "No cell has a summary yet." not in some
+
+
+def test_the_readme_says_what_has_come_of_it() -> None:
+    """While no cell is there, the README says so; then it has to say something else."""
+    registered = list(SweepFolder(ROOT / "benchmarks" / "headline" / "registered").all_summaries())
+    assert ("says what has come of it: nothing yet" in (ROOT / "README.md").read_text()) == (not registered)
+
+
 @pytest.mark.parametrize("name", ["mechanism", "ablations"])
 def test_exploratory_sweeps_leave_the_held_out_photographs_unseen(name: str) -> None:
     """They have the registered recipe, but for the width of the latents, and each of their recipes can be made."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from lgq_explore.analysis.comparison.findings import NO_TRIALS
 from lgq_explore.cli import main
+from lgq_explore.report.comparison.tables import PAIRING
 from lgq_explore.training.loop import train
-from tests.analysis.runs_folder import GRID, SOFT
+from tests.analysis.runs_folder import GRID, SOFT, stopping
 
 pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
 
@@ -46,6 +49,48 @@ def test_json_is_one_object_and_nothing_else(runs: Path, capsys: pytest.CaptureF
     assert told["unfair"] == []
 
 
+def test_one_run_has_nothing_beside_it(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = compare(capsys, runs / "soft", "--out", tmp_path / "report.html")
+    assert "There is one run: nothing to compare it with." in " ".join(out.split())
+    assert "no condition differs" not in out
+    page = (tmp_path / "report.html").read_text()
+    assert "<p>There is one run: nothing to compare it with.</p>" in page
+    assert "Nothing was found that makes it unfair" not in page
+
+
+def test_a_run_without_all_of_its_steps_is_named(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    controls, stop = stopping(2)
+    stopped = train(
+        replace(SOFT, seed=1),
+        tmp_path / "it is stopped",
+        device="cpu",
+        progress=False,
+        controls=controls,
+        on_log=stop,
+    )
+    _, out, _ = compare(capsys, runs / "soft", stopped.path)
+    told = " ".join(out.split())
+    assert "it is stopped has finished 2 of 4 steps: it is counted all the same." in told
+    assert f"(lgq-explore resume '{stopped.path}'), or leave it out." in told
+    assert "soft has finished" not in told
+    assert main(["resume", str(stopped.path), "--device", "cpu"]) == 0
+    assert f"next: lgq-explore evaluate '{stopped.path}'\n" in capsys.readouterr().err
+
+
+def test_unknown_trials_and_the_pairing_of_seeds_are_told(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = train(replace(GRID, learning_rate=0.01), tmp_path / "other", device="cpu", progress=False)
+    _, out, _ = compare(capsys, runs / "soft", other.path)
+    told = " ".join(out.split())
+    assert told.count(NO_TRIALS) == 2  # with the verdict, and in the list
+    assert PAIRING in told
+    _, out, _ = compare(capsys, runs / "soft", runs / "grid")
+    assert NO_TRIALS not in " ".join(out.split())
+
+
 def test_features_give_fd_ratios_of_it_and_its_bias(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,7 +116,7 @@ def test_features_give_fd_ratios_of_it_and_its_bias(
     assert heads == 'group,"2 photographs, 4 crops","4 photographs, 8 crops"'
     status, out, _ = compare(capsys, runs, "--features")
     assert "Ratios of FD:\npair" in out
-    assert "FD is by 1280 features of EfficientNet-Lite0." in out
+    assert "FD is by 1280 features of EfficientNet-Lite0." in " ".join(out.split())
 
 
 def test_a_page_tables_and_figures_are_written(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,6 +142,7 @@ def test_what_can_t_be_done_is_refused_before_the_work(
         "is given twice: leave one of them out": (runs / "soft", runs / "soft"),
         "is neither a run nor a folder of runs": (tmp_path / "nowhere",),
         "holds no trained run": (tmp_path,),
+        "x.toml is the file of a sweep: give its folder, ": (tmp_path / "x.toml",),
         "is a folder: name a file, such as": (runs, "--out", tmp_path),
         "can't be written": (runs, "--out", tmp_path / "nowhere" / "report.html"),
         "exists already": (runs, "--tables", tmp_path / "file"),

@@ -40,6 +40,16 @@ def test_the_plan_adds_up_what_is_left(tmp_path: Path, monkeypatch: pytest.Monke
     assert "starting of processes 40 s; with 2 jobs of 3 threads each, some 2 min." in last
 
 
+def test_the_plan_says_that_the_source_has_its_own_held_out_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forecast, "measured_costs", lambda _, kinds, *__: dict.fromkeys(kinds, ALL))
+    told = "split.held_out is 0: final cells are evaluated on the source's own held-out pictures."
+    plan = planned(tmp_path, TOY, *SMALL, ("held_out = 0.3", "held_out = 0.0"))
+    lines = forecast.forecast(plan, Workers(), keep=False).splitlines()
+    assert lines.count(told) == 1
+
+
 def test_costs_are_measured_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = planned(tmp_path, TOY, *SMALL)
     workers = Workers(devices=("cpu",))

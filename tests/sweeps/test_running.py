@@ -231,6 +231,7 @@ def test_the_command_checks_prints_its_plan_and_leaves_nothing(
     told = capsys.readouterr().out
     assert "6 cells, 0 of them done" in told
     assert "with 2 jobs of" in told
+    assert "split.held_out is 0" not in told
     assert {line.split("|")[1].strip() for line in told.splitlines() if "|" in line} >= {"lgq", "fsq", "none"}
     assert not (tmp_path / "new").exists()
 

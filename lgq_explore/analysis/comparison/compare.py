@@ -80,6 +80,15 @@ class Comparison:
         ranked = list((coded if len(coded) > 1 else numbers).sort_values("estimate", ascending=False)["group"])
         return (ranked[0], ranked[1]) if len(ranked) > 1 else (names[0], "")
 
+    def runs_shown(self, groups: Collection[str]) -> str:
+        """Which runs `study_of` gives of these groups, in words: `one run of each group, seed 0 of 3`."""
+        seeds = [group.seeds for group in self.grouped.groups if group.name in groups]
+        which = {f"seed {each[0]} of {len(each)}" for each in seeds}
+        if len(which) == 1:
+            return f"one run of each group, {which.pop()}"
+        numbers = sorted({len(each) for each in seeds})
+        return f"one run of each group, its lowest seed of {' or '.join(map(str, numbers))}"
+
     def study_of(self, group: str, seeds: Collection[int] = ()) -> Study:
         """The pictures of a group's run of the lowest seed, of those of `seeds` where it has one of them.
 

@@ -7,23 +7,29 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 
-from lgq_explore.errors import printable
+from lgq_explore.errors import in_command, printable
 from lgq_explore.frames.quantities import QUANTITIES, RATIO, Quantity, counted, interval_text
 from lgq_explore.statistics import MIN_PHOTOGRAPHS, MIN_SEEDS
 
 from .compare import Comparison
-from .ledger import costs, own_settings, repetitions, tuned, unfairness
+from .ledger import costs, lacks_trials, own_settings, repetitions, tuned, unfairness
 
 PSNR, BITS, FD = (QUANTITIES[name] for name in ("psnr_db", "entropy_bits", "fd"))
 
 MOST_OTHERS = 5
 """Groups that are compared with the best one in sentences; tables have all."""
 
+MOST_UNFINISHED = 3
+"""Runs without all of their steps that are named; of more there is the number."""
+
+NO_TRIALS = "No trials are recorded for these runs: if a sweep has tuned them, give its folder."
+
 
 def findings(comparison: Comparison) -> list[str]:
     """The first paragraph: what was compared, which group leads by how much, at which rate, and how sure that is."""
     return [
         _compared(comparison),
+        *_unfinished(comparison),
         *_leaders(comparison),
         *_at_equal_bits(comparison),
         *_by_frechet_distance(comparison),
@@ -36,7 +42,7 @@ def ledger_sentences(comparison: Comparison) -> dict[str, list[str]]:
     """The sentences of the ledger by their headings; headings without sentences are left out."""
     frame = comparison.ledger_of_groups
     told = {
-        "What makes the comparison unfair": unfairness(frame),
+        "What makes the comparison unfair": unfairness(frame) + [NO_TRIALS] * lacks_trials(frame),
         "What trials have chosen for each method": tuned(frame),
         "What the methods cost": costs(frame),
         "Settings that differ within a method": own_settings(frame),
@@ -56,6 +62,19 @@ def _compared(comparison: Comparison) -> str:
     return f"{told} ({counted(int(grouped.crops.sum()), 'crop')}){left}."
 
 
+def _unfinished(comparison: Comparison) -> Iterator[str]:
+    """Runs that are counted with fewer steps than their recipe has."""
+    unfinished = {name: run for name, run in comparison.runs.items() if not run.is_finished}
+    for name, run in list(unfinished.items())[:MOST_UNFINISHED]:
+        yield (
+            f"{printable(name)} has finished {run.finished_steps:,d} of {run.config.steps:,d} steps: it is counted all "
+            f"the same. Finish it (lgq-explore resume {in_command(run.path)}), or leave it out."
+        )
+    if len(unfinished) > MOST_UNFINISHED:
+        rest = counted(len(unfinished) - MOST_UNFINISHED, "more run")
+        yield f"{rest} {'is' if rest.startswith('1 ') else 'are'} counted without all steps, as the ledger says."
+
+
 def _leaders(comparison: Comparison) -> Iterator[str]:
     """The group with codes of the highest PSNR beside the others, then the references without codes."""
     numbers = _of(comparison, "psnr_db").dropna(subset="estimate").sort_values("estimate", ascending=False)
@@ -71,7 +90,7 @@ def _leaders(comparison: Comparison) -> Iterator[str]:
     for _, other in coded.iloc[1 : MOST_OTHERS + 1].iterrows():
         yield _beside(comparison, best["group"], other["group"])
     for _, other in numbers[numbers["codebook_size"] == 0].iterrows():
-        gap = _difference(comparison, other["group"], best["group"], "psnr_db")
+        gap = difference_of_groups(comparison, other["group"], best["group"], "psnr_db")
         if gap is not None:
             yield (
                 f"{printable(other['group'])}, which has no codes, is {PSNR.with_unit(abs(gap['difference']))} "
@@ -80,11 +99,11 @@ def _leaders(comparison: Comparison) -> Iterator[str]:
 
 
 def _beside(comparison: Comparison, best: str, other: str) -> str:
-    gap = _difference(comparison, best, other, "psnr_db")
+    gap = difference_of_groups(comparison, best, other, "psnr_db")
     assert gap is not None
     told = f"It is {PSNR.with_unit(gap['difference'])} above {printable(other)}"
     told += _how_far(gap, PSNR, null=0)
-    bits = _difference(comparison, best, other, "entropy_bits")
+    bits = difference_of_groups(comparison, best, other, "entropy_bits")
     if bits is None:
         return f"{told}."
     if abs(bits["difference"]) < 0.005:
@@ -163,6 +182,9 @@ def _how_sure(comparison: Comparison) -> Iterator[str]:
 
 
 def _fairness(comparison: Comparison) -> Iterator[str]:
+    if len(comparison.runs) == 1:
+        yield "There is one run: nothing to compare it with."
+        return
     unfair = unfairness(comparison.ledger_of_groups)
     if not unfair:
         what = "the methods and their settings"
@@ -175,14 +197,16 @@ def _fairness(comparison: Comparison) -> Iterator[str]:
     rest = f" and {counted(len(fields) - 3, 'more condition')}" if len(fields) > 3 else ""
     verb = "differs" if len(fields) == 1 else "differ"
     yield f"This is no fair comparison: {named}{rest} {verb} between the runs, as the ledger says."
+    if lacks_trials(comparison.ledger_of_groups):
+        yield NO_TRIALS
 
 
 def _of(comparison: Comparison, number: str) -> pd.DataFrame:
     return comparison.numbers[comparison.numbers["number"] == number]
 
 
-def _difference(comparison: Comparison, first: str, second: str, number: str) -> pd.Series | None:
-    """The difference of two groups, in this order; None where one of them does not have the number."""
+def difference_of_groups(comparison: Comparison, first: str, second: str, number: str) -> pd.Series | None:
+    """The row of a number of two groups, first minus second; None where one of them does not have the number."""
     return _row_of_pair(
         comparison.differences, first, second, number, lambda row: (-row["difference"], -row["high"], -row["low"])
     )

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lgq_explore.errors import InputError, printable
+from lgq_explore.errors import InputError, in_command, printable
 from lgq_explore.files import given_path_from_home
 from lgq_explore.runs.config import read_json
 from lgq_explore.runs.run import Run, open_run
 from lgq_explore.runs.run_description import CONFIG
 from lgq_explore.runs.run_paths import path_of_run, run_folders
-from lgq_explore.runs.sweep_paths import RUNS, SWEEP_FILE, TRIAL, summary_files
+from lgq_explore.runs.sweep_paths import RUNS, SWEEP_FILE, TRIAL, summary_files, sweep_folder
 
 from .run_facts import Recorded
 
@@ -61,6 +61,11 @@ def _trained(run: Run) -> Run:
 
 
 def _of_folder(folder: Path) -> GivenRuns:
+    if folder.suffix == ".toml":
+        raise InputError(
+            f"{printable(folder)} is the file of a sweep: give its folder, {in_command(sweep_folder(folder))} unless "
+            "--out has named another one"
+        )
     if not os.path.isdir(folder):
         raise InputError(f"{printable(folder)} is neither a run nor a folder of runs: lgq-explore list runs shows some")
     is_sweep = os.path.isfile(folder / SWEEP_FILE)

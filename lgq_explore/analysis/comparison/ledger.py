@@ -15,7 +15,7 @@ from lgq_explore.frames.comparison import CONDITION, COST, LEDGER_FIELDS, OWN, R
 from lgq_explore.runs.run import Run
 
 from .phases import named
-from .run_facts import NONE, Fact, Recorded, run_facts
+from .run_facts import NONE, TRIALS, UNKNOWN, WORDS, Fact, Recorded, run_facts
 
 ALIKE = 1.5
 """Times and energies within this factor are alike: a busy machine makes as much of a difference."""
@@ -24,6 +24,13 @@ MOST_VALUES = 6
 """Values of a field that are told in a sentence; of more there is the number."""
 
 METHOD = "method"
+
+OFTEN_TUNED = ("learning_rate", "final_learning_rate", "warmup_steps", "weight_decay", "gradient_clip", "ema_decay")
+"""Fields of recipes that trials often choose; so are weights of losses, whose names begin with LOSSES."""
+
+LOSSES = "loss_weights."
+
+SETTING = "quantizer."
 
 SIZE_OF_CODEBOOK = "quantizer.codebook_size"
 """A setting of some methods, which the ledger has as the number of codes of all."""
@@ -72,6 +79,20 @@ def unfairness(ledger: pd.DataFrame) -> list[str]:
     return _told(ledger, CONDITION)
 
 
+def lacks_trials(ledger: pd.DataFrame) -> bool:
+    """Whether a condition that trials often choose differs, and no trials are recorded for a run.
+
+    Then it may have been chosen for each method on purpose: the runs of a sweep that are not in its folder look alike.
+    Raises InputError, as `unfairness` does.
+    """
+    ledger_columns(()).require(ledger)
+    often = [WORDS.get(path, path) for path in OFTEN_TUNED]
+    chosen = ledger["field"].isin(often) | ledger["field"].str.startswith(LOSSES)
+    differs = (ledger["kind"] == CONDITION) & ledger["differs"] & chosen
+    trials = ledger.loc[ledger["field"] == TRIALS, _runs(ledger)]
+    return bool(differs.any() and trials.apply(lambda run: run.str.contains(UNKNOWN)).any(axis=None))
+
+
 def costs(ledger: pd.DataFrame) -> list[str]:
     """A sentence on each cost (parameters, seconds, energy) that differs. Raises InputError, as `unfairness` does."""
     return _told(ledger, COST)
@@ -91,7 +112,9 @@ def own_settings(ledger: pd.DataFrame) -> list[str]:
         for method in of_method.unique():
             values = row[[run for run in runs if of_method[run] == method]]
             if values.nunique() > 1:
-                told.append(_sentence(f"{row['field']} of {method}", values))
+                field = row["field"]
+                name = f"setting {field.removeprefix(SETTING)}" if field.startswith(SETTING) else field
+                told.append(_sentence(f"{name} of {method}", values))
     return told
 
 

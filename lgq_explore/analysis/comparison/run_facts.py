@@ -24,6 +24,8 @@ from .phases import in_words
 UNKNOWN, NOT_EVALUATED, NONE = "not recorded", "not evaluated", "–"
 """Words in the place of a value: nobody noted it; the run was not evaluated; the run has no such setting."""
 
+TRIALS = "tuning trials"
+
 WORDS = {
     "batch_size": "images a step (batch)",
     "accumulation": "micro-batches a step",
@@ -196,7 +198,7 @@ def _costs(run: Run, recorded: Recorded) -> dict[str, Fact]:
     trials = UNKNOWN if recorded.trials is None else f"{recorded.trials:,d}"
     joules = joules_of(run)
     return {
-        "tuning trials": Fact(CONDITION, trials),
+        TRIALS: Fact(CONDITION, trials),
         "training, seconds by the clock": _measured(_seconds(run)),
         "training, seconds of CPU time": _measured(recorded.cpu_seconds),
         **{words: _measured(joules.get(part)) for part, words in ENERGY.items()},
@@ -227,5 +229,5 @@ def _text(value: Any) -> str:
         case int():
             return f"{value:,d}"
         case list() | tuple():
-            return ", ".join(map(_text, value)) or NONE
+            return f"({', '.join(map(_text, value))})" if value else NONE
     return str(value)

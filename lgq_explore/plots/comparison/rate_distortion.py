@@ -87,10 +87,11 @@ def group_points(numbers: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).dropna(subset=DISTORTION)
 
 
-def publish_pruning(pruning: pd.DataFrame, methods: Mapping[str, str]) -> Figure:
+def publish_pruning(pruning: pd.DataFrame, methods: Mapping[str, str], runs: str = "") -> Figure:
     """PSNR against the number of codes kept, a line for each run.
 
-    pruning: of `analysis.comparison.pruning`, several runs in one. methods: each run's name and method.
+    pruning: of `analysis.comparison.pruning`, several runs in one. methods: each run's name and method. runs: which
+    they are, in words, for the title.
 
     Raises:
         InputError: a column is missing, there are no rows, or a run's method is not said.
@@ -106,7 +107,8 @@ def publish_pruning(pruning: pd.DataFrame, methods: Mapping[str, str]) -> Figure
         axes.set(xlabel="codes kept, the most used ones", ylabel=PSNR_TITLE)
         legend_above(axes)
         seaborn.despine(ax=axes)
-        publish_title(figure, Title("Codes taken away without training again", _counted(pruning)))
+        detail = "; ".join(filter(None, [runs, _counted(pruning)]))
+        publish_title(figure, Title("Codes taken away without training again", detail))
     return figure
 
 

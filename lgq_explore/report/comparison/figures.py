@@ -54,6 +54,7 @@ def comparison_figures(comparison: Comparison, studies: Mapping[str, Study]) -> 
     coded = {name: study for name, study in studies.items() if study.quantizer.has_codes}
     methods = {group.name: group.method for group in comparison.grouped.groups}
     in_tables = len(comparison.grouped.digests)
+    runs = comparison.runs_shown(coded)
     yield _attempt(
         "rate-distortion",
         "Rate and distortion",
@@ -64,16 +65,16 @@ def comparison_figures(comparison: Comparison, studies: Mapping[str, Study]) -> 
     yield _attempt(
         "pruning",
         "Codes taken away without training again",
-        "PSNR against the number of codes kept, a line for one run of each group; it falls as codes are taken away.",
-        lambda: plots.comparison.publish_pruning(_of_several(coded, _pruned), methods),
+        f"PSNR against the number of codes kept, a line each for {runs}; it falls as codes are taken away.",
+        lambda: plots.comparison.publish_pruning(_of_several(coded, _pruned), methods, runs),
         _other_photographs(coded.values(), in_tables, PRUNED_CROPS),
     )
     yield _attempt(
         "usage",
         "Usage of the codes",
-        "Four charts with a line for one run of each group: usage by rank, Lorenz curves, codes seen against images, "
+        f"Four charts with a line each for {runs}: usage by rank, Lorenz curves, codes seen against images, "
         "and definitions of usage.",
-        lambda: plots.usage.publish_comparison(_usage_frames(coded), methods, "one run of each group"),
+        lambda: plots.usage.publish_comparison(_usage_frames(coded), methods, runs),
         _other_photographs(coded.values(), in_tables),
     )
     for name, study in list(coded.items())[:MOST_CELLS]:
@@ -106,7 +107,7 @@ def save_figures(figures: Sequence[ReportFigure], folder: Path) -> list[Path]:
 
 def file_name(name: str) -> str:
     """A name that any file system takes."""
-    return re.sub(r"[^\w=.]+", "-", name).strip("-.") or "figure"
+    return re.sub(r"[^\w.]+", "-", name).strip("-.") or "figure"
 
 
 def _other_photographs(studies: Iterable[Study], in_tables: int, crops: int | None = None) -> str:

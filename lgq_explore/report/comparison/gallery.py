@@ -9,9 +9,11 @@ from typing import Any
 import pandas as pd
 
 from lgq_explore.analysis.comparison import disagreement
+from lgq_explore.analysis.comparison.compare import Comparison
 from lgq_explore.analysis.comparison.disagreement import token_grid, who_gains
-from lgq_explore.errors import InputError
-from lgq_explore.frames.quantities import QUANTITIES, counted
+from lgq_explore.analysis.comparison.findings import difference_of_groups
+from lgq_explore.errors import InputError, printable
+from lgq_explore.frames.quantities import QUANTITIES, counted, interval_text
 from lgq_explore.plots.pictures import token_map
 from lgq_explore.runs.study import Study
 
@@ -53,19 +55,35 @@ class Gallery:
     why: str = ""
 
 
-def gallery(first_name: str, first: Study, second_name: str, second: Study) -> Gallery:
-    """The gallery of two studies, one of each group."""
+def gallery(comparison: Comparison, pair: tuple[str, str], studies: Mapping[str, Study]) -> Gallery:
+    """The gallery of two groups, by their names. studies: one of each group, by the group's name."""
+    first, second = (studies[name] for name in pair)
     try:
         frame = disagreement(first, second)
     except InputError as error:
         return Gallery(why=str(error))
     shown = frame.iloc[_places(frame)]
     pictures = tuple(_picture(row, first, second) for row in shown.to_dict("records"))
+    runs = comparison.runs_shown(pair)
     told = (
-        f"{who_gains(frame, first.name, second.name)} Shown are {counted(len(shown), 'crop')}: "
+        f"{runs[0].upper()}{runs[1:]}: {who_gains(frame, first.name, second.name)} {_means(comparison, *pair)}"
+        f"Shown are {counted(len(shown), 'crop')}: "
         "those where either gains most, and some where they are alike."
     )
-    return Gallery(first_name, second_name, told, first.encoding.images.shape[-1], pictures)
+    return Gallery(*pair, told, first.encoding.images.shape[-1], pictures)
+
+
+def _means(comparison: Comparison, first: str, second: str) -> str:
+    """By how much the groups differ over all their runs, in a sentence and a space; empty where it is not known."""
+    gap = difference_of_groups(comparison, first, second, "psnr_db")
+    if gap is None:
+        return ""
+    interval = interval_text(PSNR, gap["low"], gap["high"], signed=True)
+    told = f"{PSNR.value(gap['difference'], signed=True)} dB {interval}".strip()
+    return (
+        f"Over all their seeds, the means of the groups differ by {told} ({printable(first)} − {printable(second)}), "
+        "as the table says. "
+    )
 
 
 def _places(frame: pd.DataFrame) -> list[int]:

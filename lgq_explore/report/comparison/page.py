@@ -33,11 +33,12 @@ MOST_GROUPS = 4
 
 @dataclass(frozen=True, eq=False)
 class ReportParts:
-    """What a page shows besides the frames of a comparison."""
+    """What a page shows besides the frames of a comparison. coded_runs: which ones have codes, in words."""
 
     figures: Sequence[ReportFigure]
     gallery: Gallery
     codes: Sequence[CodeCards]
+    coded_runs: str
 
 
 def report_parts(comparison: Comparison, pair: Sequence[str] = ()) -> ReportParts:
@@ -52,12 +53,13 @@ def report_parts(comparison: Comparison, pair: Sequence[str] = ()) -> ReportPart
     studies = {group.name: comparison.study_of(group.name) for group in comparison.grouped.groups}
     shown = Gallery(why="There is one group: give runs of another method to see where they disagree.")
     if second:
-        shown = gallery(first, studies[first], second, studies[second])
+        shown = gallery(comparison, (first, second), studies)
     coded = {name: each for name, each in studies.items() if each.quantizer.has_codes}
     return ReportParts(
         list(comparison_figures(comparison, studies)),
         shown,
         [code_cards(name, each) for name, each in list(coded.items())[:MOST_GROUPS]],
+        comparison.runs_shown(coded) if coded else "",
     )
 
 
@@ -78,6 +80,7 @@ def comparison_page(comparison: Comparison, parts: ReportParts, sweeps: Mapping[
         allowed=f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}",
         title=_title(comparison),
         found=findings(comparison),
+        runs=len(comparison.runs),
         unfair=unfairness(comparison.ledger_of_groups),
         sentences=ledger_sentences(comparison),
         tables=comparison_tables(comparison),

@@ -23,6 +23,10 @@ INTERVALS = (
     "over seeds."
 )
 
+PAIRING = (
+    "Runs of one seed share data order and first weights; groups with the same seeds are compared seed by seed, others "
+    "as independent."
+)
 
 FRECHET_FEATURES = "FD is by 1280 features of EfficientNet-Lite0."
 
@@ -70,7 +74,8 @@ def numbers_table(numbers: pd.DataFrame, remark: str = "") -> Table:
         rows.append((str(name), size, str(first["seeds"]), *(_cell(of_number.loc[number]) for number in shown)))
     head = ("group", "K", "seeds", *(QUANTITIES[number].heading for number in shown))
     photographs = int(numbers["photographs"].iloc[0])
-    note = f"{photographs:,d} photographs. {INTERVALS} {remark}".rstrip()
+    pairing = PAIRING if len(rows) > 1 else ""
+    note = " ".join(filter(None, [f"{photographs:,d} photographs.", INTERVALS, pairing, remark]))
     return Table("numbers", "Means of each group", head, tuple(rows), note)
 
 
@@ -84,7 +89,7 @@ def differences_table(differences: pd.DataFrame) -> Table:
         rows.append((f"{first} − {second}", *cells))
     note = (
         "First minus second, on the same photographs. [low, high] is the 95 % interval over seeds and photographs, and "
-        "p is by Holm over all pairs of a number; where they are missing, seeds or photographs are too few."
+        f"p is by Holm over all pairs of a number; where they are missing, seeds or photographs are too few. {PAIRING}"
     )
     return Table(
         "differences", "Differences of groups", ("pair", *(QUANTITIES[n].heading for n in shown)), tuple(rows), note
@@ -101,7 +106,7 @@ def ratios_table(ratios: pd.DataFrame) -> Table:
     note = (
         f"{FRECHET_FEATURES} First over second, on the same photographs: below 1 the first is nearer to the pictures. "
         "[low, high] is the 95 % interval by the logarithm, and p, that the ratio is 1, is by Holm over all pairs; "
-        "where they are missing, seeds or photographs are too few."
+        f"where they are missing, seeds or photographs are too few. {PAIRING}"
     )
     return Table("ratios", "Ratios of FD", ("pair", "ratio of", "ratio"), tuple(rows), note)
 

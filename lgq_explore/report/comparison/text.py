@@ -23,10 +23,10 @@ WIDEST = 100
 
 def comparison_text(comparison: Comparison, width: int = WIDEST) -> str:
     """Tables of numbers, what was found, and the ledger in sentences, for a terminal of this width."""
-    parts = [_lines(numbers_table(comparison.numbers, frechet_remark(comparison)))]
+    parts = [_lines(numbers_table(comparison.numbers, frechet_remark(comparison)), width)]
     for table in (ratios_table(comparison.ratios), frechet_sizes_table(comparison.frechet_sizes)):
         if table.rows:
-            parts += ["", f"{table.title}:", _lines(table)]
+            parts += ["", f"{table.title}:", _lines(table, width)]
     parts += ["", findings_text(comparison, width)]
     for heading, sentences in ledger_sentences(comparison).items():
         parts += ["", f"{heading}:", *(line for told in sentences for line in _wrapped(f"– {told}", width, "  "))]
@@ -82,11 +82,11 @@ def _numbers(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return {row["number"]: {name: row[name] for name in columns} for row in json_rows(rows)}
 
 
-def _lines(table: Table) -> str:
-    """A table in columns of the width of their longest cell, and its note."""
+def _lines(table: Table, width: int) -> str:
+    """A table in columns of the width of their longest cell, and its note for a terminal of this width."""
     cells = [[printable(cell) for cell in row] for row in (table.head, *table.rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join([*(_line(row, widths) for row in cells), table.note])
+    return "\n".join([*(_line(row, widths) for row in cells), *_wrapped(table.note, width)])
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -22,9 +22,10 @@ from lgq_explore.analysis.comparison import (
     tuned,
     unfairness,
 )
+from lgq_explore.analysis.comparison.ledger import lacks_trials
 from lgq_explore.errors import InputError
 from lgq_explore.frames.comparison import CONDITION, LEDGER_FIELDS, OWN
-from lgq_explore.quantizers import VQConfig
+from lgq_explore.quantizers import FSQConfig, VQConfig
 from lgq_explore.runs.config import TrainConfig, config_to_json
 from lgq_explore.runs.evaluate import METRICS
 from lgq_explore.runs.run import Run, open_run
@@ -118,7 +119,7 @@ def test_settings_of_other_methods_are_their_own_and_not_unfair(folder: Path) ->
     assert unfairness(frame) == own_settings(frame) == []
     assert {"method", "quantizer.codebook_size", "quantizer.levels"} <= differing(frame, OWN)
     row = frame.set_index("field").loc["quantizer.levels"]
-    assert (row["a"], row["grid"]) == ("–", "4, 4")
+    assert (row["a"], row["grid"]) == ("–", "(4, 4)")
     assert any(told.startswith("Parameters of the quantizer: ") for told in costs(frame))
 
 
@@ -127,6 +128,9 @@ def test_a_setting_that_differs_within_a_method_is_told(folder: Path) -> None:
     rewrite(folder / "b", unchanged, other)
     frame = ledger(opened(folder, "a", "b"))
     assert "Codebook size, K of lgq: 16 for a; 8 for b." in own_settings(frame)
+    rewrite(folder / "a", unchanged, replace(GRID, quantizer=FSQConfig((4, 4, 4))))
+    frame = ledger(opened(folder, "a", "grid"))
+    assert "Setting levels of fsq: (4, 4, 4) for a; (4, 4) for grid." in own_settings(frame)
 
 
 CHANGED_RECIPES = {
@@ -263,6 +267,18 @@ def test_what_trials_have_chosen_is_not_unfair(folder: Path) -> None:
     told = f"Learning rate: {SOFT.learning_rate:g} for a; 0.5 for b."
     assert (told in unfairness(ledger(runs, noted)), tuned(ledger(runs, noted))) == (False, [told])
     assert told in unfairness(ledger(runs, noted | {"b": Recorded(trials=2)}))
+
+
+def test_a_setting_that_trials_choose_is_known_to_lack_its_trials(folder: Path) -> None:
+    runs = opened(folder, "a", "b")
+    assert not lacks_trials(ledger(runs))  # nothing differs that trials choose
+    rewrite(folder / "b", unchanged, replace(SOFT, seed=1, learning_rate=0.5))
+    runs = opened(folder, "a", "b")
+    noted = {name: Recorded(trials=2, tuned=frozenset({"learning_rate"})) for name in runs}
+    assert lacks_trials(ledger(runs))
+    assert lacks_trials(by_groups(ledger(runs, {"a": noted["a"]}), {"both": ["a", "b"]}))
+    assert not lacks_trials(ledger(runs, noted))
+    assert not lacks_trials(ledger(runs, {name: Recorded(trials=2) for name in runs}))  # it was not their choice
 
 
 def test_codebooks_in_buffers_count_as_what_they_are(tmp_path: Path) -> None:

@@ -236,6 +236,24 @@ def test_pictures_are_those_where_either_gains_most(parts: ReportParts) -> None:
         assert float(picture.first_psnr) - float(picture.second_psnr) == pytest.approx(picture.difference, abs=0.011)
 
 
+def test_what_is_of_one_run_says_so_and_the_gallery_has_the_means(
+    page: Reader, comparison: Comparison, parts: ReportParts
+) -> None:
+    first, second = parts.gallery.first, parts.gallery.second
+    of_pair = comparison.differences.set_index(["first", "second", "number"])["difference"]
+    gap = of_pair.get((first, second, "psnr_db"), -of_pair.get((second, first, "psnr_db"), 0))
+    told = parts.gallery.told
+    assert told.startswith("One run of each group, seed 0 of 2: ")
+    gap_in_words = f"{gap:+.2f}".replace("-", "−")
+    assert f"the means of the groups differ by {gap_in_words} dB ({first} − {second}), as the table says" in told
+    sections = {element.attributes["id"]: element.text for element in page.all("section")}
+    for name in ("figures", "pictures", "codes"):
+        assert "ne run of each group, seed 0 of 2" in sections[name], name
+    subtitles = {each.name: [text.get_text() for text in each.figure.texts] for each in parts.figures[1:3]}
+    assert all(any("one run of each group, seed 0 of 2" in text for text in texts) for texts in subtitles.values())
+    assert comparison.runs_shown([first, "none"]) == "one run of each group, its lowest seed of 1 or 2"
+
+
 def test_a_pair_of_other_groups_can_be_asked_for(comparison: Comparison) -> None:
     names = [group.name for group in comparison.grouped.groups]
     chosen = report_parts(comparison, [names[2], names[0]]).gallery
@@ -295,6 +313,7 @@ def test_figures_are_written_as_pdf_and_svg(parts: ReportParts, tmp_path: Path) 
     written = save_figures(parts.figures[:1], tmp_path / "figures")
     assert [path.name for path in written] == ["rate-distortion.pdf", "rate-distortion.svg"]
     assert written[0].read_bytes().startswith(b"%PDF")
+    assert file_name("cells-fsq, K = 240") == "cells-fsq-K-240"
     assert file_name(f"cells-{SCRIPT}/../x") == "cells-script-script-alert-2-script-..-x"
 
 
