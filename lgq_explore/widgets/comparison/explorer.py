@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from lgq_explore import analysis, plots
 from lgq_explore.analysis.comparison.at_equal_bits import shared_bits, why_no_bits
-from lgq_explore.analysis.comparison.compare import Comparison, names_of
+from lgq_explore.analysis.comparison.compare import Comparison
 from lgq_explore.analysis.comparison.group_numbers import group_numbers
 from lgq_explore.analysis.comparison.phases import phase_of
 from lgq_explore.analysis.comparison.run_numbers import measurable_numbers, run_numbers
@@ -21,7 +21,6 @@ from lgq_explore.errors import InputError, printable
 from lgq_explore.frames.comparison import GAN_PHASES
 from lgq_explore.frames.quantities import QUANTITIES, counted
 from lgq_explore.kept import Kept
-from lgq_explore.runs.frozen_run import FrozenRun, frozen
 from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import MAKE_AGAIN, Explorer
@@ -29,12 +28,13 @@ from ..parts.charts.widget import Picked
 from ..parts.state.chosen import late_count_slider, late_slider, pair_menus, set_ends, toggles
 from ..parts.state.inputs import menu, row, tabs
 from ..parts.state.pieces import Choice, Pair, Several, Whole, Within
-from ..parts.studies import RunLike, as_run, remarks_on, run_argument
+from ..parts.studies import RunLike, remarks_on
 from ..parts.work.background import Work
 from ..parts.work.kernel_loop import running_loop
 from .comparing import Comparing
 from .numbers import caption_of, highlights, numbers_summary, numbers_table
 from .pairs import PicturePair, picture_pair
+from .subjects import subject_of_runs
 from .words import at_bits_in_words, found_in_words
 
 RATE, DISTORTION = "entropy_bits", "psnr_db"
@@ -62,9 +62,10 @@ class ComparisonExplorer(Explorer):
 
         ComparisonExplorer("lgq-0", "lgq-1", "fsq-0", "fsq-1", pair=("lgq", "fsq"))
 
-    runs: opened, folders, or names under data/runs, of several methods and seeds, looked at through at most `crops`
-    held-out crops each; or one comparison that is made already (`analysis.comparison.compare`). Runs whose recipes
-    differ in the seed alone are a group. Where a kernel's loop runs they are measured in the background, one after the
+    runs: opened, names under data/runs, or folders, as `lgq-explore compare` takes them: of a run, of several runs, or
+    of a sweep, whose names of methods and trials are known then. They are looked at through at most `crops` held-out
+    crops each. Or one comparison that is made already (`analysis.comparison.compare`). Runs whose recipes differ in the
+    seed alone are a group. Where a kernel's loop runs they are measured in the background, one after the
     other (`await panel.ready()` waits for them). features: whether FD and the feature error are measured, too, which
     takes some 0.1 s a crop on a CPU.
     view: `findings`, in words, with the ledger of what differs besides the methods; `numbers`, one `number` of all
@@ -147,7 +148,8 @@ class ComparisonExplorer(Explorer):
         return list(filter(None, (run.watch.moved_on(MAKE_AGAIN) for run in self._comparing.runs.values())))
 
     def remarks(self) -> list[str]:
-        return [remark for run in self._comparing.runs.values() for remark in remarks_on(run)]
+        of_runs = (remark for run in self._comparing.runs.values() for remark in remarks_on(run))
+        return [*(f"{line}." for line in self._comparing.subject.skipped), *of_runs]
 
     def unequal_phases(self) -> str:
         chosen = [run for name in self.groups for run in self._comparing.groups[name] if run.config.seed in self.seeds]
@@ -244,12 +246,7 @@ class ComparisonExplorer(Explorer):
         return caption_of(self.comparison)
 
     def arguments_as_code(self) -> list[str]:
-        labels = [run for members in self._comparing.groups.values() for run in members]
-        if any(run.label != run.config.quantizer.method for run in labels):
-            return ["comparison"]  # names that a sweep has given are in no run
-        crops = [] if self._comparing.crops == CROPS else [f"crops={self._comparing.crops}"]
-        features = ["features=True"] if self._comparing.features else []
-        return [*map(run_argument, self._comparing.runs.values()), *crops, *features]
+        return self._comparing.arguments
 
     def _settle(self) -> None:
         """What is known once all is measured: the ends of sliders, and what stands where nothing was asked for."""
@@ -328,23 +325,12 @@ class ComparisonExplorer(Explorer):
 
 
 def _comparing(runs: Sequence[RunLike | Comparison], crops: int, features: bool) -> Comparing:
-    if not runs:
-        raise InputError("no runs to compare: give at least one, such as lgq.tutorial_run('lgq')")
     ready = [run for run in runs if isinstance(run, Comparison)]
+    if len(ready) == len(runs) == 1:
+        return Comparing.ready_made(ready[0])
     if ready:
-        if len(runs) > 1:
-            raise InputError(f"{len(runs)} arguments, one of which is a comparison: give it alone, or runs")
-        kept: Mapping[str, FrozenRun] = {name: frozen(run) for name, run in ready[0].runs.items()}
-        measured = ready[0].numbers.dropna(subset="estimate")["number"]
-        return Comparing(kept, ready[0].crops, "feature_error" in set(measured), ready[0])
-    opened = [_opened(run) for run in runs if not isinstance(run, Comparison)]
-    return Comparing({name: frozen(run) for name, run in names_of(opened).items()}, crops, features)
-
-
-def _opened(run: RunLike) -> FrozenRun:
-    if isinstance(run, Study):
-        raise InputError(f"{run!r} is a study: give its run, study.run")
-    return frozen(as_run(run))
+        raise InputError(f"{len(runs)} arguments, one of which is a comparison: give it alone, or runs")
+    return Comparing(subject_of_runs([run for run in runs if not isinstance(run, Comparison)]), crops, features)
 
 
 def _rounded_ends(comparison: Comparison) -> tuple[float, float] | None:

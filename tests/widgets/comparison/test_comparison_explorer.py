@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -101,6 +102,48 @@ def test_a_comparison_that_is_made_already_is_shown_as_runs_are(
     )
     with pytest.raises(InputError, match="give it alone"):
         ComparisonExplorer(comparison, comparison)
+
+
+def test_a_folder_of_runs_and_that_of_a_sweep_are_taken_as_the_command_takes_them(
+    panel: ComparisonExplorer, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    folder = runs["soft-1"].path.parent
+    of_folder = ComparisonExplorer(str(folder), crops=CROPS)
+    assert of_folder.group_names == panel.group_names
+    assert of_folder.code().startswith(f"lgq.widgets.ComparisonExplorer({str(folder)!r}, crops={CROPS}, ")
+    sweep = planted_sweep(runs, tmp_path / "sweep")
+    of_sweep = ComparisonExplorer(sweep, crops=CROPS)
+    assert of_sweep.group_names == ["theirs", "ours"]
+    assert "Tuning trials: 0 for theirs; 1 for ours." in text(of_sweep._words.value)
+    assert "soft-1 has no weights yet and is left out." in said(of_sweep)
+    assert repr(str(sweep)) in of_sweep.code()
+    again = eval(of_sweep.code(), {"lgq": lgq})
+    assert (again.code(), again.line(), again.charts.figures) == (
+        of_sweep.code(),
+        of_sweep.line(),
+        of_sweep.charts.figures,
+    )
+    ready = compare(sweep, crops=CROPS)
+    assert [group.name for group in ready.grouped.groups] == ["theirs", "ours"]
+    shown = ComparisonExplorer(ready)
+    assert shown.charts.figures == of_sweep.charts.figures
+    assert shown.code().startswith("lgq.widgets.ComparisonExplorer(comparison, view=")
+
+
+def planted_sweep(runs: dict[str, Run], folder: Path) -> Path:
+    """The folder of a sweep with two final runs, a trial, and one that was not trained yet."""
+    for name in ("hard-0", "small-0", "small-1", "soft-1"):
+        shutil.copytree(runs[name].path, folder / "runs" / name)
+    (folder / "runs" / "soft-1" / "weights.safetensors").unlink()
+    (folder / "sweep.toml").write_text('methods = ["ours", "theirs"]\n')
+    (folder / "summaries").mkdir()
+    for name, summary in {
+        "hard-0": {"kind": "final", "method": "theirs", "tuning": {"trials": []}},
+        "small-0": {"kind": "final", "method": "ours", "tuning": {"trials": [{}]}},
+        "small-1": {"kind": "trial", "method": "ours"},
+    }.items():
+        (folder / "summaries" / f"{name}.json").write_text(json.dumps(summary))
+    return folder
 
 
 def test_choosing_groups_and_seeds_changes_numbers_words_and_what_is_unfair(panel: ComparisonExplorer) -> None:
