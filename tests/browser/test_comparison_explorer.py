@@ -89,7 +89,7 @@ def move_the_bits(notebook: NotebookPage, comparison: Comparison) -> None:
     bits = float(
         notebook.page.locator(".widget-hslider", has_text="bits a token").locator(".widget-readout").inner_text()
     )
-    notebook.wait_for_text(f"At {bits:.2f} bits a token")
+    notebook.wait_for_text(f"At {bits:.3f} bits a token")
     found = at_equal_bits(comparison.grouped, bits).set_index("method")
     rows = notebook.page.locator(".lgq-tables tr", has_text="dB").all_inner_texts()
     for method in ("lgq", "vq"):

@@ -16,8 +16,8 @@ from lgq_explore.runs.study import CROPS, Study, study
 
 from .curves import curve_differences
 from .frechet_sizes import frechet_sizes
-from .group_numbers import group_differences, group_numbers, group_ratios
 from .given import RunOrPath, given_runs
+from .group_numbers import group_differences, group_numbers, group_ratios
 from .groups import GroupedRuns, grouped
 from .ledger import by_groups, ledger
 from .measured_run import MeasuredRun, measure_run
@@ -105,9 +105,9 @@ def compare(
     """Compare runs on the held-out photographs that all of them share.
 
     runs: opened, their names under data/runs, or folders: of a run, of several, or of a sweep, whose notes are taken,
-    too (`analysis.comparison.given_runs`). crops: the most of each run. features: whether FD, with its interval, and the feature error are measured in features
-    of EfficientNet-Lite0, which takes some 0.1 s a crop on a CPU. recorded: what is noted of runs besides, by
-    their names. measured: is told each run that is done.
+    too (`analysis.comparison.given_runs`). crops: the most of each run. features: whether FD, with its interval, and
+    the feature error are measured in features of EfficientNet-Lite0, which takes some 0.1 s a crop on a CPU. recorded:
+    what is noted of runs besides, by their names. measured: is told each run that is done.
 
     Raises:
         InputError: no runs, one without weights or held-out pictures, or runs without a common photograph.

@@ -24,10 +24,11 @@ HEIGHT = 280
 GAP = 0.012
 """Between pictures, as a share of the width of all."""
 
-LETTERS = 28
-"""Of a line above a picture."""
+LETTERS, LEAST_SIDE = 15, 100
+"""Of a line above a picture, and the screen pixels across the narrowest picture, which such a line fits."""
 
-MOST_LINES = 2
+MOST_LINES = 4
+"""Above a picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +70,7 @@ def draw_pair_pictures(pictures: Sequence[PairPicture], title: Title) -> go.Figu
         layout(
             title,
             height=HEIGHT,
-            least_width=640,
+            least_width=LEAST_SIDE * len(pictures),
             margin={"l": 4, "r": 4, "t": 84, "b": 4},
             dragmode="zoom",
             hovermode=False,

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure
 
 from lgq_explore import analysis, plots
-from lgq_explore.analysis.comparison.at_equal_bits import shared_bits, why_no_bits
+from lgq_explore.analysis.comparison.at_equal_bits import shared_bits
 from lgq_explore.analysis.comparison.compare import Comparison
 from lgq_explore.analysis.comparison.group_numbers import group_numbers
 from lgq_explore.analysis.comparison.phases import phase_of
@@ -25,9 +25,9 @@ from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import MAKE_AGAIN, Explorer
 from ..parts.charts.widget import Picked
-from ..parts.state.chosen import late_count_slider, late_slider, pair_menus, set_ends, toggles
+from ..parts.state.chosen import late_count_slider, late_slider, pair_menus, reach, set_ends, toggles
 from ..parts.state.inputs import menu, row, tabs
-from ..parts.state.pieces import Choice, Pair, Several, Whole, Within
+from ..parts.state.pieces import DIGITS, Choice, Pair, Several, Whole, Within
 from ..parts.studies import RunLike, remarks_on
 from ..parts.work.background import Work
 from ..parts.work.kernel_loop import running_loop
@@ -35,7 +35,7 @@ from .comparing import Comparing
 from .numbers import caption_of, highlights, numbers_summary, numbers_table
 from .pairs import PicturePair, picture_pair
 from .subjects import subject_of_runs
-from .words import at_bits_in_words, found_in_words
+from .words import Said, at_bits_in_words, paragraph, said_of
 
 RATE, DISTORTION = "entropy_bits", "psnr_db"
 
@@ -51,6 +51,9 @@ BY_GROUP, CURVES, DIFFERENCES, CROPS_CHART = "numbers", "rate and distortion", "
 
 MOST_BITS = 64.0
 """The slider's end until the curves are known."""
+
+ONE_RUN = "one run of each group"
+"""What the title of differences says besides."""
 
 FIGURES_KEPT, PAIRS_KEPT = 4, 3
 STEPS = 100
@@ -104,8 +107,8 @@ class ComparisonExplorer(Explorer):
         self._figures = Kept[tuple[Hashable, ...], dict[str, go.Figure]](most=FIGURES_KEPT)
         self._pairs = Kept[tuple[Hashable, ...], PicturePair](most=PAIRS_KEPT)
         self._shown: dict[str, go.Figure] = {}
-        self._words, self._beside = ipywidgets.HTML(), ipywidgets.HTML()
-        self._said_of = Kept[Comparison, tuple[str, str]](most=FIGURES_KEPT)
+        self._words, self._beside = ipywidgets.HTML().add_class("lgq-words-place"), ipywidgets.HTML()
+        self._said_of = Kept[Comparison, Said](most=FIGURES_KEPT)
         if running_loop() is None:
             self._comparing.measure_all()
             self.bits_ends = _rounded_ends(self._comparing.whole)
@@ -161,7 +164,7 @@ class ComparisonExplorer(Explorer):
         waits = self._comparing.work(self.groups, self.seeds)
         if waits is not None or self.view != PICTURES:
             return waits
-        if self._pairs.is_known(self._pair_key()):
+        if self._why_no_pair() or self._pairs.is_known(self._pair_key()):
             return None
         names = " and ".join(map(printable, filter(None, self._pair_names())))
         return Work(f"what {names} made of the pictures", partial(self._picture_pair))
@@ -177,7 +180,8 @@ class ComparisonExplorer(Explorer):
         if (slider := self.inputs.get("bits")) is not None:
             slider.layout.display = None if self.bits_ends else "none"
         self._words.layout.display = None if self.view == FINDINGS else "none"
-        self._words.value = self._said_about(comparison)[0]
+        (self.add_class if self.view == FINDINGS else self.remove_class)("lgq-words-beside")
+        self._words.value = self._said_about(comparison).words
         self._beside.value = self._said_below()
         self._shown = self._draw_pictures() if self.view == PICTURES else self._draw_numbers()
         return self._shown
@@ -243,33 +247,40 @@ class ComparisonExplorer(Explorer):
         return self.comparison.numbers
 
     def caption(self) -> str:
-        return caption_of(self.comparison)
+        caption = caption_of(self.comparison)
+        if self.view == PICTURES and not (pair := self._picture_pair()).why:
+            return f"{caption} {pair.warning}"
+        return caption
 
     def arguments_as_code(self) -> list[str]:
         return self._comparing.arguments
 
     def _settle(self) -> None:
-        """What is known once all is measured: the ends of sliders, and what stands where nothing was asked for."""
-        whole = self._comparing.whole
-        if self.bits_ends is None:
-            self.bits_ends = _rounded_ends(whole)
+        """What follows from what is chosen: the ends of the slider, and what stands where nothing was asked for."""
+        self.bits_ends = _rounded_ends(self.comparison)
         if self.bits_ends is not None:
             low, high = self.bits_ends
             wanted = (low + high) / 2 if self.bits is None else self.bits
+            reach(self.inputs["bits"], low, high)
             self.bits = min(max(wanted, low), high)
-            set_ends(self.inputs["bits"], low, high, (high - low) / STEPS)
+            # Stops of as many digits as are shown and kept: the page and the words round alike.
+            set_ends(self.inputs["bits"], low, high, max(round((high - low) / STEPS, DIGITS), 10**-DIGITS))
         if self.pair is None and len(self.group_names) > 1:
-            self.pair = [*whole.pair()]
+            self.pair = [*self._best_pair()]
 
-    def _said_about(self, comparison: Comparison) -> tuple[str, str]:
-        """What was found, and why nothing can be read at equal bits, where that is so."""
-        return self._said_of.get(comparison, lambda: (found_in_words(comparison), why_no_bits(comparison.grouped)))
+    def _said_about(self, comparison: Comparison) -> Said:
+        return self._said_of.get(comparison, lambda: said_of(comparison))
 
     def _about_bits(self) -> str:
-        return self._said_about(self.comparison)[1] if self.view == NUMBERS else ""
+        return self._said_about(self.comparison).why_no_bits if self.view == NUMBERS else ""
 
     def _said_below(self) -> str:
-        if self.view == NUMBERS and self.bits_ends is not None and self.bits is not None:
+        if self.view == FINDINGS:
+            return self._said_about(self.comparison).ledger
+        if self.view == PICTURES:
+            pair = self._picture_pair()
+            return "" if pair.why else paragraph(pair.warning)
+        if self.bits_ends is not None and self.bits is not None:
             frame = analysis.comparison.at_equal_bits(self.comparison.grouped, self.bits)
             return at_bits_in_words(frame, self.comparison.numbers)
         return ""
@@ -303,25 +314,42 @@ class ComparisonExplorer(Explorer):
         set_ends(self.inputs["rank"], 1, pair.crops, 1)
         ordered = pair.ordered(self.order == "first")
         crop = ordered.iloc[self.rank - 1]
-        first, second = pair.names
+        first, second = pair.runs_named
         return {
             DIFFERENCES: self._figures.get(
                 (DIFFERENCES, *self._pair_key(), self.order),
-                lambda: {DIFFERENCES: plots.comparison.draw_disagreement(ordered, first, second)},
+                lambda: {DIFFERENCES: plots.comparison.draw_disagreement(ordered, first, second, ONE_RUN)},
             )[DIFFERENCES],
             CROPS_CHART: plots.comparison.draw_pair_pictures(pair.pictures(crop), pair.title(crop, self.rank)),
         }
 
     def _pair_names(self) -> tuple[str, str]:
-        first, second = self.pair or self._comparing.whole.pair()
+        first, second = self.pair or self._best_pair()
         return first, second
 
     def _pair_key(self) -> tuple[Hashable, ...]:
         return self._pair_names(), tuple(self.seeds)
 
     def _picture_pair(self) -> PicturePair:
-        names, seeds = self._pair_names(), list(self.seeds)
-        return self._pairs.get((names, tuple(seeds)), lambda: picture_pair(self._comparing.whole, names, seeds))
+        names = self._pair_names()
+        if why := self._why_no_pair():
+            return PicturePair(names, why=why)
+        comparison = self.comparison
+        return self._pairs.get(self._pair_key(), lambda: picture_pair(comparison, names))
+
+    def _best_pair(self) -> tuple[str, str]:
+        """Of the groups that are on; of all where one is on alone."""
+        first, second = self.comparison.pair()
+        return (first, second) if second else self._comparing.whole.pair()
+
+    def _why_no_pair(self) -> str:
+        """A sentence where a group of the pair is off, or has no run of the chosen seeds."""
+        for name in filter(None, self._pair_names()):
+            if name not in self.groups:
+                return f"{printable(name)} is switched off: switch it on above, or choose another group here."
+            if not any(run.config.seed in self.seeds for run in self._comparing.groups[name]):
+                return f"{printable(name)} has no run of the chosen seeds: switch on more seeds."
+        return ""
 
 
 def _comparing(runs: Sequence[RunLike | Comparison], crops: int, features: bool) -> Comparing:

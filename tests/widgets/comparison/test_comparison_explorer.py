@@ -16,6 +16,7 @@ from PIL import Image
 
 import lgq_explore as lgq
 from lgq_explore.analysis.comparison import Comparison, at_equal_bits, compare, disagreement, findings, unfairness
+from lgq_explore.analysis.comparison.at_equal_bits import shared_bits
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import VQConfig
 from lgq_explore.runs.run import Run
@@ -85,7 +86,7 @@ def test_it_says_what_the_report_does(panel: ComparisonExplorer, comparison: Com
     unfair = unfairness(comparison.ledger_of_groups)
     assert len(unfair) > 1  # hard-0 has fewer steps
     assert all(sentence in words for sentence in unfair)
-    assert f"All {len(comparison.ledger)} fields that were compared" in words
+    assert f"All {len(comparison.ledger)} fields that were compared" in text(panel._beside.value)
     assert "An interval takes 8 photographs" in comparison.numbers["why"].iloc[0]
     assert "These numbers are points without intervals" in words
     assert "no intervals" in panel.charts.figures[BY_GROUP]
@@ -161,8 +162,12 @@ def test_choosing_groups_and_seeds_changes_numbers_words_and_what_is_unfair(pane
     panel.seeds = [0]
     assert said(panel) == ""
     assert panel.line().startswith("PSNR (dB): vq ")
-    with pytest.raises(InputError, match=r"groups is \[\]: give a list of at least one of lgq, K = 4"):
+    with pytest.raises(InputError, match="no groups are chosen: choose at least one of lgq, K = 4"):
         panel.groups = []
+    buttons = panel.inputs["groups"].children
+    buttons[3].value = False  # the last one that is on
+    assert (panel.groups, buttons[3].value) == (["vq"], True)
+    assert "no groups are chosen: choose at least one of lgq, K = 4" in said(panel)
     panel.inputs["groups"].children[1].value = True
     assert panel.groups == ["lgq, K = 4", "vq"]
 
@@ -180,13 +185,28 @@ def test_the_cursor_reads_the_curves_at_equal_bits(panel: ComparisonExplorer, co
     assert panel.charts.figures[CURVES] == figure
     found = at_equal_bits(comparison.grouped, low).set_index("method")
     words = text(panel._beside.value)
-    assert f"At {low:.2f} bits a token" in words
+    assert f"At {low:.3f} bits a token" in words
     assert f"{found.loc['lgq', 'psnr_db']:.2f} dB" in words
     assert "vq: It was trained with one codebook size: a curve takes two." in words
     with pytest.raises(InputError, match="bits is 40: give a number from"):
         panel.bits = 40
     panel.groups = ["vq"]
     assert "No method was trained with two codebook sizes" in said(panel)
+
+
+def test_the_slider_follows_the_chosen_seeds_and_reads_as_the_words_do(panel: ComparisonExplorer) -> None:
+    panel.view = "numbers"
+    slider = panel.inputs["bits"]
+    for seeds in ([0], [1], [0, 1]):
+        panel.bits = panel.bits_ends[1]
+        panel.seeds = seeds
+        ends = shared_bits(panel.comparison.grouped)
+        assert (slider.min, slider.max) == panel.bits_ends == pytest.approx(ends, abs=1e-3)
+        assert slider.min <= slider.value == panel.bits <= slider.max
+        assert f'"x0":{panel.bits}' in panel.charts.marks[CURVES]
+        assert f"At {panel.bits:{slider.readout_format}} bits a token" in text(panel._beside.value)
+        assert said(panel) == ""
+    assert round(slider.step, 3) == slider.step  # each stop has the digits that are shown
 
 
 def test_a_click_rings_the_same_run_in_all_charts_and_again_lets_it_go(panel: ComparisonExplorer) -> None:
@@ -227,6 +247,40 @@ def test_pictures_are_those_of_the_rank_in_either_order(panel: ComparisonExplore
     with pytest.raises(InputError, match="give two different ones of"):
         panel.pair = ["vq", "vq"]
     assert panel.still()["image/png"]
+
+
+def test_pictures_say_that_they_are_of_one_seed_and_what_the_means_say(
+    panel: ComparisonExplorer, comparison: Comparison
+) -> None:
+    panel.view, panel.pair = "pictures", ["lgq, K = 16", "lgq, K = 4"]
+    title = text(json.loads(panel.charts.figures[DIFFERENCES])["layout"]["title"]["text"])
+    assert "PSNR of lgq, K = 16 (seed 0 of 2) minus lgq, K = 4 (seed 0 of 2), N = 6 crops" in title
+    assert title.endswith("one run of each group")
+    assert "lgq, K = 16 (seed 0 of 2) minus lgq, K = 4 (seed 0 of 2) is" in panel.line()
+    rows = comparison.differences[comparison.differences["number"] == "psnr_db"]
+    gap = rows.set_index(["first", "second"]).loc[("lgq, K = 4", "lgq, K = 16"), "difference"]
+    means = f"minus lgq, K = 4 is {-gap:+.2f} dB".replace("-", "\N{MINUS SIGN}")
+    assert f"Over all chosen seeds, lgq, K = 16 {means}" in text(panel._beside.value)
+    assert text(panel._beside.value).strip() in panel.caption()
+    panel.seeds = [1]
+    assert "lgq, K = 16 (seed 1 of 1) minus lgq, K = 4 (seed 1 of 1)" in text(panel._beside.value)
+
+
+def test_a_group_that_is_off_is_not_shown_in_pictures(panel: ComparisonExplorer) -> None:
+    panel.view, panel.pair = "pictures", ["lgq, K = 16", "vq"]
+    panel.groups = ["lgq, K = 4", "lgq, K = 16"]
+    assert list(panel.charts.figures) == [CROPS_CHART]
+    assert "vq is switched off: switch it on above" in panel.charts.figures[CROPS_CHART]
+    panel.pair = ["lgq, K = 4", "lgq, K = 16"]
+    assert DIFFERENCES in panel.charts.figures
+    panel.groups, panel.seeds = panel.group_names, [1]
+    panel.pair = ["lgq, K = 16", "vq"]
+    assert "vq has no run of the chosen seeds: switch on more seeds" in panel.charts.figures[CROPS_CHART]
+
+
+def test_seeds_are_offered_in_their_order(runs: dict[str, Run]) -> None:
+    offered = ComparisonExplorer(runs["small-1"], runs["small-0"], crops=CROPS).offered_highlights
+    assert list(offered)[2:] == ["lgq, seed 0", "lgq, seed 1"]
 
 
 def test_its_code_makes_it_again(panel: ComparisonExplorer) -> None:
