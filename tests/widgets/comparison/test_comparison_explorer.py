@@ -366,6 +366,21 @@ def test_in_a_kernel_a_run_that_can_t_be_measured_is_left_out_and_said(runs: dic
     asyncio.run(opened())
 
 
+def test_with_features_it_has_fd_of_groups_and_runs(runs: dict[str, Run]) -> None:
+    panel = ComparisonExplorer(runs["small-0"], runs["hard-0"], crops=CROPS, features=True, number="fd")
+    numbers = panel.numbers().set_index(["group", "number"])["estimate"]
+    of_runs = panel.frame().set_index(["group", "number"])["value"]
+    for number in ("fd", "feature_error"):
+        assert number in panel.offered_numbers.values()
+        assert of_runs["lgq", number] == pytest.approx(numbers["lgq", number])
+    assert panel.line().startswith("FD: lgq ")
+    assert "has the lowest FD" in text(panel._words.value)
+    assert panel.code().count("features=True, ") == 1
+    assert ComparisonExplorer(panel.comparison, number="fd").code() == panel.code()
+    without = ComparisonExplorer(runs["small-0"], runs["hard-0"], crops=CROPS)
+    assert not {"fd", "feature_error"} & {*without.offered_numbers.values()}
+
+
 def test_the_table_of_runs_opens_it(runs: dict[str, Run]) -> None:
     table = RunsTable(runs["soft-1"].path.parent)
     table.selection = [*runs]
