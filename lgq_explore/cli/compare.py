@@ -103,15 +103,12 @@ def _write(options: argparse.Namespace, given: GivenRuns, comparison: Comparison
 def _measured(options: argparse.Namespace, given: GivenRuns) -> Comparison:
     from ..analysis.comparison.compare import compare, names_of
 
-    recorded = {
-        name: given.recorded[run.path] for name, run in names_of(given.runs).items() if run.path in given.recorded
-    }
     with Progress("measuring", len(given.runs), "runs", delay=SECONDS_UNSHOWN) as bar:
         return compare(
             given.runs,
             crops=options.crops,
             features=options.features,
-            recorded=recorded,
+            recorded=given.recorded_of(names_of(given.runs)),
             measured=lambda name: bar.advance(1),
         )
 

@@ -29,6 +29,10 @@ NOTEBOOK = "comparison.ipynb"
 NUMBERS, CURVES = 0, 1
 DIFFERENCES = 0
 RINGS = ".querySelectorAll('.lgq-marks > svg path').length"
+LEDGER, PANEL, WORDS = (
+    f"document.querySelector('{part}').getBoundingClientRect()"
+    for part in (".lgq-scrolled", ".lgq-panel", ".lgq-words")
+)
 
 pytestmark = pytest.mark.browser
 
@@ -56,7 +60,11 @@ def test_words_toggles_bits_pair_and_ranks_answer(lab: Lab, notebook: NotebookPa
     notebook.wait_for_text("has the highest PSNR of what has codes")
     notebook.page.get_by_text("fields that were compared").click()
     notebook.wait_for_text("learning rate at the end")
+    notebook.wait_until(f"{LEDGER}.bottom <= innerHeight && {LEDGER}.height > 100")
     notebook.assert_fits()
+    notebook.page.get_by_text("fields that were compared").click()
+    notebook.wait_until(f"{PANEL}.height <= 700")
+    notebook.wait_until(f"{WORDS}.right <= {chart(NUMBERS)}.getBoundingClientRect().left")
 
     notebook.button("numbers and bits").click()
     notebook.wait_for_charts(2)
@@ -89,7 +97,7 @@ def move_the_bits(notebook: NotebookPage, comparison: Comparison) -> None:
     bits = float(
         notebook.page.locator(".widget-hslider", has_text="bits a token").locator(".widget-readout").inner_text()
     )
-    notebook.wait_for_text(f"At {bits:.2f} bits a token")
+    notebook.wait_for_text(f"At {bits:.3f} bits a token")
     found = at_equal_bits(comparison.grouped, bits).set_index("method")
     rows = notebook.page.locator(".lgq-tables tr", has_text="dB").all_inner_texts()
     for method in ("lgq", "vq"):
@@ -135,3 +143,6 @@ def walk_the_ranks(lab: Lab, notebook: NotebookPage) -> None:
         notebook.wait_for_text(f"is {gap} dB")
     notebook.wait_until(f"{chart(DIFFERENCES)}.querySelector('.lgq-marks > path')")
     assert notebook.page.locator(".lgq-chart image").count() == 5
+    notebook.wait_for_text("The pictures are those of one run of each group: lgq, K = 64 (seed 0 of 1)")
+    width = notebook.page.evaluate(f"{chart(1)}._fullLayout.meta.least_width")
+    assert width <= 560  # as wide as a cell in a window of 700 pixels

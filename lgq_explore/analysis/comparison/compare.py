@@ -16,6 +16,7 @@ from lgq_explore.runs.study import CROPS, Study, study
 
 from .curves import curve_differences
 from .frechet_sizes import frechet_sizes
+from .given import RunOrPath, given_runs
 from .group_numbers import group_differences, group_numbers, group_ratios
 from .groups import GroupedRuns, grouped
 from .ledger import by_groups, ledger
@@ -103,7 +104,7 @@ class Comparison:
 
 
 def compare(
-    runs: Iterable[Run],
+    runs: RunOrPath | Iterable[RunOrPath],
     *,
     crops: int = CROPS,
     features: bool = False,
@@ -112,14 +113,17 @@ def compare(
 ) -> Comparison:
     """Compare runs on the held-out photographs that all of them share.
 
-    crops: the most of each run. features: whether FD, with its interval, and the feature error are measured in features
-    of EfficientNet-Lite0, which takes some 0.1 s a crop on a CPU. recorded: what a sweep has noted of its runs, by
-    their names. measured: is told each run that is done.
+    runs: opened, their names under data/runs, or folders: of a run, of several, or of a sweep, whose notes are taken,
+    too (`analysis.comparison.given_runs`). crops: the most of each run. features: whether FD, with its interval, and
+    the feature error are measured in features of EfficientNet-Lite0, which takes some 0.1 s a crop on a CPU. recorded:
+    what is noted of runs besides, by their names. measured: is told each run that is done.
 
     Raises:
         InputError: no runs, one without weights or held-out pictures, or runs without a common photograph.
     """
-    named, noted = names_of(runs), recorded or {}
+    given = given_runs(runs)
+    named = names_of(given.runs)
+    noted = given.recorded_of(named) | dict(recorded or {})
     parts: list[MeasuredRun] = []
     features_of = FeaturesOfStudies() if features else None
     for name, run in named.items():

@@ -18,6 +18,9 @@ from lgq_explore.runs.sweep_paths import RUNS, SWEEP_FILE, TRIAL, summary_files,
 
 from .run_facts import Recorded
 
+RunOrPath = Run | str | os.PathLike[str]
+"""An opened run, or a path as `given_runs` takes it."""
+
 
 @dataclass(frozen=True)
 class GivenRuns:
@@ -31,18 +34,29 @@ class GivenRuns:
     sweeps: Mapping[str, str] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
 
+    def recorded_of(self, runs: Mapping[str, Run]) -> dict[str, Recorded]:
+        """What sweeps have noted of runs, by the names that these have in a comparison."""
+        return {name: self.recorded[run.path] for name, run in runs.items() if run.path in self.recorded}
 
-def given_runs(paths: Iterable[str | os.PathLike[str]]) -> GivenRuns:
-    """The runs at some paths: each a run (or its name under data/runs), a folder of runs, or the folder of a sweep.
+
+def given_runs(given: RunOrPath | Iterable[RunOrPath]) -> GivenRuns:
+    """The runs that are meant by opened ones and paths, or by one of them.
+
+    A path is that of a run (or its name under data/runs), of a folder of runs, or of the folder of a sweep.
 
     Raises:
-        InputError: a path that is none of these, a run that was named and has no weights, or a folder without runs.
+        InputError: what is none of these, a run that was named and has no weights, or a folder without runs.
     """
     runs: list[Run] = []
     recorded: dict[Path, Recorded] = {}
     sweeps: dict[str, str] = {}
     skipped: list[str] = []
-    for path in paths:
+    for path in [given] if isinstance(given, Run | str | os.PathLike) else given:
+        if isinstance(path, Run):
+            runs.append(path)
+            continue
+        if not isinstance(path, str | os.PathLike):
+            raise InputError(f"{printable(path)} is no run: give opened runs, names under data/runs, or folders")
         folder = path_of_run(path)
         if os.path.isfile(folder / CONFIG):
             runs.append(_trained(open_run(path)))

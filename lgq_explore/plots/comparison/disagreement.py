@@ -20,10 +20,11 @@ HEIGHT = 190
 RANK = "rank of the crop"
 
 
-def draw_disagreement(disagreement: pd.DataFrame, first: str, second: str) -> go.Figure:
+def draw_disagreement(disagreement: pd.DataFrame, first: str, second: str, note: str = "") -> go.Figure:
     """PSNR of the first minus that of the second, a point per crop in the order of the rows. customdata: the rank.
 
     disagreement: of `analysis.comparison.disagreement`, in this or the turned order. first, second: names.
+    note: what the title says besides.
 
     Raises:
         InputError: a column is missing, or there are no rows.
@@ -44,7 +45,7 @@ def draw_disagreement(disagreement: pd.DataFrame, first: str, second: str) -> go
             }
         ],
         layout(
-            _title(disagreement, first, second),
+            _title(disagreement, first, second, note),
             height=HEIGHT,
             margin={"l": 64, "r": 16, "t": 52, "b": 44},
             showlegend=False,
@@ -76,10 +77,11 @@ def publish_disagreement(disagreement: pd.DataFrame, first: str, second: str, ra
     return figure
 
 
-def _title(disagreement: pd.DataFrame, first: str, second: str) -> Title:
+def _title(disagreement: pd.DataFrame, first: str, second: str, note: str = "") -> Title:
     crops = counted(len(disagreement), "crop")
     photographs = counted(int(disagreement["photograph"].nunique()), "photograph")
-    return Title("Where they disagree", f"PSNR of {first} minus {second}, N = {crops} of {photographs}")
+    said = f"PSNR of {first} minus {second}, N = {crops} of {photographs}"
+    return Title("Where they disagree", f"{said}; {note}" if note else said)
 
 
 def _text(row: pd.Series) -> str:

@@ -15,14 +15,13 @@ from lgq_explore.frames.quantities import QUANTITIES, Quantity, counted, interva
 
 from ..live import live_figure
 from ..printing import new_figure, publication_style, publish_sentence, publish_title
-from ..run_looks import translucent
 from ..style import CHART_HEIGHT, INK, Title, axis, layout, live_text, method_colour, printed_text, sentence_when_empty
-from .numbered import RUNS_AND_GROUPS, Numbered
+from .numbered import RUNS_AND_GROUPS, SEED_STRENGTH, Numbered, run_markers
 
 ROW_PIXELS, BESIDE_ROWS = 30, 124
 ROW_INCHES = 0.4
-SEED_STRENGTH, BELOW = 0.45, 0.22
-"""Strength of the colour of single runs, and how far below the mean of their group they stand, of a row."""
+BELOW = 0.22
+"""How far below the mean of their group single runs stand, of a row."""
 
 
 def draw_group_numbers(numbers: pd.DataFrame, runs: pd.DataFrame, numbered: Numbered) -> go.Figure:
@@ -128,11 +127,7 @@ def _runs_trace(rows: _Rows, numbered: Numbered) -> dict[str, Any]:
         "customdata": [numbered.runs[name] for name in runs["run"]],
         "text": [run_text(run, rows.quantity) for _, run in runs.iterrows()],
         "hovertemplate": "%{text}<extra></extra>",
-        "marker": {
-            "size": 7,
-            "symbol": ["circle-open" if replicate else "circle" for replicate in runs["replicate"]],
-            "color": [translucent(method_colour(method), SEED_STRENGTH) for method in runs["method"]],
-        },
+        "marker": run_markers(runs),
     }
 
 

@@ -11,10 +11,8 @@ from lgq_explore.frames.comparison import CURVE_LINES, GROUP_NUMBERS, RUN_NUMBER
 from lgq_explore.frames.quantities import QUANTITIES, interval_text
 
 from ..live import Trace, live_figure
-from ..run_looks import translucent
 from ..style import CHART_HEIGHT, Title, axis, layout, live_text, method_colour, sentence_when_empty
-from .group_numbers import SEED_STRENGTH
-from .numbered import RUNS_AND_GROUPS, Numbered, rings, upright
+from .numbered import RUNS_AND_GROUPS, Numbered, rings, run_markers, upright
 from .rate_distortion import BITS_TITLE, DISTORTION, PSNR_TITLE, RATE, group_points
 
 PSNR, BITS = QUANTITIES[DISTORTION], QUANTITIES[RATE]
@@ -97,11 +95,7 @@ def _run_points(runs: pd.DataFrame, numbered: Numbered) -> Trace:
         "text": [_run_text(str(name), row) for name, row in shown.iterrows()],
         "hovertemplate": "%{text}<extra></extra>",
         "showlegend": False,
-        "marker": {
-            "size": 7,
-            "symbol": ["circle-open" if replicate else "circle" for replicate in shown["replicate"]],
-            "color": [translucent(method_colour(method), SEED_STRENGTH) for method in shown["method"]],
-        },
+        "marker": run_markers(shown),
     }
 
 

@@ -6,13 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from ..live import Trace, live_figure
-from ..style import BLACK, ON_TOP
+from ..run_looks import translucent
+from ..style import BLACK, ON_TOP, method_colour
 
 RING = 17
 """Screen pixels across a ring around what is picked."""
+
+SEED_STRENGTH = 0.45
+"""Strength of the colour that fills the points of single runs."""
 
 RUNS_AND_GROUPS = "runs and groups"
 """What figures are called together whose points have these numbers (`style.layout`)."""
@@ -32,6 +37,24 @@ class Numbered:
             {name: len(runs) + place for place, name in enumerate(groups)},
             {name: place for place, name in enumerate(runs)},
         )
+
+
+def run_markers(runs: pd.DataFrame) -> dict[str, Any]:
+    """Small points of single runs in the colours of their methods; a rounding replicate is an open one.
+
+    Their edges are as strong as the colours are, to be seen on dark paper, too.
+    """
+    colours = [method_colour(method) for method in runs["method"]]
+    is_open = [bool(replicate) for replicate in runs["replicate"]]
+    return {
+        "size": 7,
+        "symbol": ["circle-open" if each else "circle" for each in is_open],
+        "color": [
+            colour if each else translucent(colour, SEED_STRENGTH)
+            for colour, each in zip(colours, is_open, strict=True)
+        ],
+        "line": {"width": 1.5, "color": colours},
+    }
 
 
 def rings(figure: go.Figure, picked: int | None, *shapes: dict[str, Any]) -> go.Figure:

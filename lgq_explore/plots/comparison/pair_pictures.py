@@ -20,14 +20,15 @@ from ..pictures.images import png_uri
 from ..printing import figure_of_size, publication_style, publish_title
 from ..style import INK, Title, layout, live_text, printed_text, sentence_when_empty
 
-HEIGHT = 280
+HEIGHT = 298
 GAP = 0.012
 """Between pictures, as a share of the width of all."""
 
-LETTERS = 28
-"""Of a line above a picture."""
+LETTERS, LEAST_SIDE = 15, 100
+"""Of a line above a picture, and the screen pixels across the narrowest picture, which such a line fits."""
 
-MOST_LINES = 2
+MOST_LINES, BAND = 3, 102
+"""Above a picture, and the screen pixels that these and the title take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +70,8 @@ def draw_pair_pictures(pictures: Sequence[PairPicture], title: Title) -> go.Figu
         layout(
             title,
             height=HEIGHT,
-            least_width=640,
-            margin={"l": 4, "r": 4, "t": 84, "b": 4},
+            least_width=LEAST_SIDE * len(pictures),
+            margin={"l": 4, "r": 4, "t": BAND, "b": 4},
             dragmode="zoom",
             hovermode=False,
             annotations=[_name(picture, place * (share + GAP)) for place, picture in enumerate(pictures)],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 
 from lgq_explore.analysis.comparison.compare import Comparison, comparison_of, measure
@@ -11,11 +11,12 @@ from lgq_explore.analysis.comparison.measured_run import MeasuredRun
 from lgq_explore.errors import InputError, printable
 from lgq_explore.kept import Kept
 from lgq_explore.runs.config import TrainConfig
-from lgq_explore.runs.frozen_run import FrozenRun
 from lgq_explore.runs.picture_features import FeaturesOfStudies
+from lgq_explore.runs.study import CROPS
 
 from ..parts.work.background import Work
 from ..parts.work.one_by_one import OneByOne
+from .subjects import Subject, subject_of_comparison
 
 COMPARISONS_KEPT = 8
 """Of choices of groups and seeds: whoever compares goes back and forth between them."""
@@ -33,24 +34,39 @@ class PlannedRun:
 class Comparing:
     """The comparison of some runs, and of any choice of their groups and seeds. Any thread may ask.
 
-    runs: by the names of a comparison. groups: the runs of each group. ready: a comparison that is made already.
+    groups: the runs of each group. ready: a comparison that is made already.
     """
 
-    def __init__(
-        self, runs: Mapping[str, FrozenRun], crops: int, features: bool, ready: Comparison | None = None
-    ) -> None:
-        self.runs, self.crops, self.features = runs, crops, features
+    def __init__(self, subject: Subject, crops: int, features: bool, ready: Comparison | None = None) -> None:
+        self.subject, self.crops, self.features = subject, crops, features
+        self.runs = runs = subject.runs
         self._ready = ready
         self._features_of = cache(lambda: FeaturesOfStudies() if features else None)
         self._measuring: OneByOne[MeasuredRun] = OneByOne(
             [] if ready else runs,
-            lambda name: measure(name, runs[name], crops=crops, features_of=self._features_of()),
+            self._measure,
             done="measured",
         )
         self._kept = Kept[tuple[object, ...], Comparison](most=COMPARISONS_KEPT)
         self.groups: dict[str, list[PlannedRun]] = (
-            _groups_of(ready) if ready else in_groups([PlannedRun(name, run.config) for name, run in runs.items()])
+            _groups_of(ready)
+            if ready
+            else in_groups([PlannedRun(name, run.config, subject.label(name)) for name, run in runs.items()])
         )
+
+    @classmethod
+    def ready_made(cls, comparison: Comparison) -> Comparing:
+        """Of a comparison that is made already."""
+        has_features = "feature_error" in set(comparison.numbers.dropna(subset="estimate")["number"])
+        return cls(subject_of_comparison(comparison), comparison.crops, has_features, comparison)
+
+    @property
+    def arguments(self) -> list[str]:
+        """What makes it again, as Python; a comparison that no runs make again is `comparison` there."""
+        if not self.subject.arguments:
+            return ["comparison"]
+        crops = [] if self.crops == CROPS else [f"crops={self.crops}"]
+        return [*self.subject.arguments, *crops, *(["features=True"] if self.features else [])]
 
     @property
     def seeds(self) -> list[int]:
@@ -105,7 +121,11 @@ class Comparing:
         if not measured:
             raise InputError(f"no run could be measured: {self.refused()}")
         runs = {name: self.runs[name] for name in measured}
-        return comparison_of(runs, list(measured.values()), crops=self.crops)
+        return comparison_of(runs, list(measured.values()), crops=self.crops, recorded=self.subject.recorded)
+
+    def _measure(self, name: str) -> MeasuredRun:
+        noted = self.subject.recorded.get(name)
+        return measure(name, self.runs[name], crops=self.crops, features_of=self._features_of(), recorded=noted)
 
 
 def _groups_of(comparison: Comparison) -> dict[str, list[PlannedRun]]:

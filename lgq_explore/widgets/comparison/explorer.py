@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,8 +12,8 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure
 
 from lgq_explore import analysis, plots
-from lgq_explore.analysis.comparison.at_equal_bits import shared_bits, why_no_bits
-from lgq_explore.analysis.comparison.compare import Comparison, names_of
+from lgq_explore.analysis.comparison.at_equal_bits import shared_bits
+from lgq_explore.analysis.comparison.compare import Comparison
 from lgq_explore.analysis.comparison.group_numbers import group_numbers
 from lgq_explore.analysis.comparison.phases import phase_of
 from lgq_explore.analysis.comparison.run_numbers import measurable_numbers, run_numbers
@@ -21,21 +21,21 @@ from lgq_explore.errors import InputError, printable
 from lgq_explore.frames.comparison import GAN_PHASES
 from lgq_explore.frames.quantities import QUANTITIES, counted
 from lgq_explore.kept import Kept
-from lgq_explore.runs.frozen_run import FrozenRun, frozen
 from lgq_explore.runs.study import CROPS, Study
 
 from ..explorer import MAKE_AGAIN, Explorer
 from ..parts.charts.widget import Picked
-from ..parts.state.chosen import late_count_slider, late_slider, pair_menus, set_ends, toggles
+from ..parts.state.chosen import late_count_slider, late_slider, pair_menus, reach, set_ends, toggles
 from ..parts.state.inputs import menu, row, tabs
-from ..parts.state.pieces import Choice, Pair, Several, Whole, Within
-from ..parts.studies import RunLike, as_run, remarks_on, run_argument
+from ..parts.state.pieces import DIGITS, Choice, Pair, Several, Whole, Within
+from ..parts.studies import RunLike, remarks_on
 from ..parts.work.background import Work
 from ..parts.work.kernel_loop import running_loop
 from .comparing import Comparing
 from .numbers import caption_of, highlights, numbers_summary, numbers_table
 from .pairs import PicturePair, picture_pair
-from .words import at_bits_in_words, found_in_words
+from .subjects import subject_of_runs
+from .words import Said, at_bits_in_words, paragraph, said_of
 
 RATE, DISTORTION = "entropy_bits", "psnr_db"
 
@@ -52,6 +52,9 @@ BY_GROUP, CURVES, DIFFERENCES, CROPS_CHART = "numbers", "rate and distortion", "
 MOST_BITS = 64.0
 """The slider's end until the curves are known."""
 
+ONE_RUN = "one run of each group"
+"""What the title of differences says besides."""
+
 FIGURES_KEPT, PAIRS_KEPT = 4, 3
 STEPS = 100
 """Of the slider of bits, from end to end."""
@@ -62,9 +65,10 @@ class ComparisonExplorer(Explorer):
 
         ComparisonExplorer("lgq-0", "lgq-1", "fsq-0", "fsq-1", pair=("lgq", "fsq"))
 
-    runs: opened, folders, or names under data/runs, of several methods and seeds, looked at through at most `crops`
-    held-out crops each; or one comparison that is made already (`analysis.comparison.compare`). Runs whose recipes
-    differ in the seed alone are a group. Where a kernel's loop runs they are measured in the background, one after the
+    runs: opened, names under data/runs, or folders, as `lgq-explore compare` takes them: of a run, of several runs, or
+    of a sweep, whose names of methods and trials are known then. They are looked at through at most `crops` held-out
+    crops each. Or one comparison that is made already (`analysis.comparison.compare`). Runs whose recipes differ in the
+    seed alone are a group. Where a kernel's loop runs they are measured in the background, one after the
     other (`await panel.ready()` waits for them). features: whether FD and the feature error are measured, too, which
     takes some 0.1 s a crop on a CPU.
     view: `findings`, in words, with the ledger of what differs besides the methods; `numbers`, one `number` of all
@@ -103,8 +107,8 @@ class ComparisonExplorer(Explorer):
         self._figures = Kept[tuple[Hashable, ...], dict[str, go.Figure]](most=FIGURES_KEPT)
         self._pairs = Kept[tuple[Hashable, ...], PicturePair](most=PAIRS_KEPT)
         self._shown: dict[str, go.Figure] = {}
-        self._words, self._beside = ipywidgets.HTML(), ipywidgets.HTML()
-        self._said_of = Kept[Comparison, tuple[str, str]](most=FIGURES_KEPT)
+        self._words, self._beside = ipywidgets.HTML().add_class("lgq-words-place"), ipywidgets.HTML()
+        self._said_of = Kept[Comparison, Said](most=FIGURES_KEPT)
         if running_loop() is None:
             self._comparing.measure_all()
             self.bits_ends = _rounded_ends(self._comparing.whole)
@@ -147,7 +151,8 @@ class ComparisonExplorer(Explorer):
         return list(filter(None, (run.watch.moved_on(MAKE_AGAIN) for run in self._comparing.runs.values())))
 
     def remarks(self) -> list[str]:
-        return [remark for run in self._comparing.runs.values() for remark in remarks_on(run)]
+        of_runs = (remark for run in self._comparing.runs.values() for remark in remarks_on(run))
+        return [*(f"{line}." for line in self._comparing.subject.skipped), *of_runs]
 
     def unequal_phases(self) -> str:
         chosen = [run for name in self.groups for run in self._comparing.groups[name] if run.config.seed in self.seeds]
@@ -159,7 +164,7 @@ class ComparisonExplorer(Explorer):
         waits = self._comparing.work(self.groups, self.seeds)
         if waits is not None or self.view != PICTURES:
             return waits
-        if self._pairs.is_known(self._pair_key()):
+        if self._why_no_pair() or self._pairs.is_known(self._pair_key()):
             return None
         names = " and ".join(map(printable, filter(None, self._pair_names())))
         return Work(f"what {names} made of the pictures", partial(self._picture_pair))
@@ -175,7 +180,8 @@ class ComparisonExplorer(Explorer):
         if (slider := self.inputs.get("bits")) is not None:
             slider.layout.display = None if self.bits_ends else "none"
         self._words.layout.display = None if self.view == FINDINGS else "none"
-        self._words.value = self._said_about(comparison)[0]
+        (self.add_class if self.view == FINDINGS else self.remove_class)("lgq-words-beside")
+        self._words.value = self._said_about(comparison).words
         self._beside.value = self._said_below()
         self._shown = self._draw_pictures() if self.view == PICTURES else self._draw_numbers()
         return self._shown
@@ -241,38 +247,40 @@ class ComparisonExplorer(Explorer):
         return self.comparison.numbers
 
     def caption(self) -> str:
-        return caption_of(self.comparison)
+        caption = caption_of(self.comparison)
+        if self.view == PICTURES and not (pair := self._picture_pair()).why:
+            return f"{caption} {pair.warning}"
+        return caption
 
     def arguments_as_code(self) -> list[str]:
-        labels = [run for members in self._comparing.groups.values() for run in members]
-        if any(run.label != run.config.quantizer.method for run in labels):
-            return ["comparison"]  # names that a sweep has given are in no run
-        crops = [] if self._comparing.crops == CROPS else [f"crops={self._comparing.crops}"]
-        features = ["features=True"] if self._comparing.features else []
-        return [*map(run_argument, self._comparing.runs.values()), *crops, *features]
+        return self._comparing.arguments
 
     def _settle(self) -> None:
-        """What is known once all is measured: the ends of sliders, and what stands where nothing was asked for."""
-        whole = self._comparing.whole
-        if self.bits_ends is None:
-            self.bits_ends = _rounded_ends(whole)
+        """What follows from what is chosen: the ends of the slider, and what stands where nothing was asked for."""
+        self.bits_ends = _rounded_ends(self.comparison)
         if self.bits_ends is not None:
             low, high = self.bits_ends
             wanted = (low + high) / 2 if self.bits is None else self.bits
+            reach(self.inputs["bits"], low, high)
             self.bits = min(max(wanted, low), high)
-            set_ends(self.inputs["bits"], low, high, (high - low) / STEPS)
+            # Stops of as many digits as are shown and kept: the page and the words round alike.
+            set_ends(self.inputs["bits"], low, high, max(round((high - low) / STEPS, DIGITS), 10**-DIGITS))
         if self.pair is None and len(self.group_names) > 1:
-            self.pair = [*whole.pair()]
+            self.pair = [*self._best_pair()]
 
-    def _said_about(self, comparison: Comparison) -> tuple[str, str]:
-        """What was found, and why nothing can be read at equal bits, where that is so."""
-        return self._said_of.get(comparison, lambda: (found_in_words(comparison), why_no_bits(comparison.grouped)))
+    def _said_about(self, comparison: Comparison) -> Said:
+        return self._said_of.get(comparison, lambda: said_of(comparison))
 
     def _about_bits(self) -> str:
-        return self._said_about(self.comparison)[1] if self.view == NUMBERS else ""
+        return self._said_about(self.comparison).why_no_bits if self.view == NUMBERS else ""
 
     def _said_below(self) -> str:
-        if self.view == NUMBERS and self.bits_ends is not None and self.bits is not None:
+        if self.view == FINDINGS:
+            return self._said_about(self.comparison).ledger
+        if self.view == PICTURES:
+            pair = self._picture_pair()
+            return "" if pair.why else paragraph(pair.warning)
+        if self.bits_ends is not None and self.bits is not None:
             frame = analysis.comparison.at_equal_bits(self.comparison.grouped, self.bits)
             return at_bits_in_words(frame, self.comparison.numbers)
         return ""
@@ -306,45 +314,51 @@ class ComparisonExplorer(Explorer):
         set_ends(self.inputs["rank"], 1, pair.crops, 1)
         ordered = pair.ordered(self.order == "first")
         crop = ordered.iloc[self.rank - 1]
-        first, second = pair.names
+        first, second = pair.runs_named
         return {
             DIFFERENCES: self._figures.get(
                 (DIFFERENCES, *self._pair_key(), self.order),
-                lambda: {DIFFERENCES: plots.comparison.draw_disagreement(ordered, first, second)},
+                lambda: {DIFFERENCES: plots.comparison.draw_disagreement(ordered, first, second, ONE_RUN)},
             )[DIFFERENCES],
             CROPS_CHART: plots.comparison.draw_pair_pictures(pair.pictures(crop), pair.title(crop, self.rank)),
         }
 
     def _pair_names(self) -> tuple[str, str]:
-        first, second = self.pair or self._comparing.whole.pair()
+        first, second = self.pair or self._best_pair()
         return first, second
 
     def _pair_key(self) -> tuple[Hashable, ...]:
         return self._pair_names(), tuple(self.seeds)
 
     def _picture_pair(self) -> PicturePair:
-        names, seeds = self._pair_names(), list(self.seeds)
-        return self._pairs.get((names, tuple(seeds)), lambda: picture_pair(self._comparing.whole, names, seeds))
+        names = self._pair_names()
+        if why := self._why_no_pair():
+            return PicturePair(names, why=why)
+        comparison = self.comparison
+        return self._pairs.get(self._pair_key(), lambda: picture_pair(comparison, names))
+
+    def _best_pair(self) -> tuple[str, str]:
+        """Of the groups that are on; of all where one is on alone."""
+        first, second = self.comparison.pair()
+        return (first, second) if second else self._comparing.whole.pair()
+
+    def _why_no_pair(self) -> str:
+        """A sentence where a group of the pair is off, or has no run of the chosen seeds."""
+        for name in filter(None, self._pair_names()):
+            if name not in self.groups:
+                return f"{printable(name)} is switched off: switch it on above, or choose another group here."
+            if not any(run.config.seed in self.seeds for run in self._comparing.groups[name]):
+                return f"{printable(name)} has no run of the chosen seeds: switch on more seeds."
+        return ""
 
 
 def _comparing(runs: Sequence[RunLike | Comparison], crops: int, features: bool) -> Comparing:
-    if not runs:
-        raise InputError("no runs to compare: give at least one, such as lgq.tutorial_run('lgq')")
     ready = [run for run in runs if isinstance(run, Comparison)]
+    if len(ready) == len(runs) == 1:
+        return Comparing.ready_made(ready[0])
     if ready:
-        if len(runs) > 1:
-            raise InputError(f"{len(runs)} arguments, one of which is a comparison: give it alone, or runs")
-        kept: Mapping[str, FrozenRun] = {name: frozen(run) for name, run in ready[0].runs.items()}
-        measured = ready[0].numbers.dropna(subset="estimate")["number"]
-        return Comparing(kept, ready[0].crops, "feature_error" in set(measured), ready[0])
-    opened = [_opened(run) for run in runs if not isinstance(run, Comparison)]
-    return Comparing({name: frozen(run) for name, run in names_of(opened).items()}, crops, features)
-
-
-def _opened(run: RunLike) -> FrozenRun:
-    if isinstance(run, Study):
-        raise InputError(f"{run!r} is a study: give its run, study.run")
-    return frozen(as_run(run))
+        raise InputError(f"{len(runs)} arguments, one of which is a comparison: give it alone, or runs")
+    return Comparing(subject_of_runs([run for run in runs if not isinstance(run, Comparison)]), crops, features)
 
 
 def _rounded_ends(comparison: Comparison) -> tuple[float, float] | None:

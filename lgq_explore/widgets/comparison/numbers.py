@@ -26,7 +26,7 @@ def highlights(
     number_of: dict[str, int] = {}
     for name, members in groups.items():
         number_of.setdefault(name, numbered.groups[name])
-        for run in members:
+        for run in sorted(members, key=lambda run: (run.config.seed, run.config.rounding_replicate)):
             replicate = f", replicate {run.config.rounding_replicate}" if run.config.rounding_replicate else ""
             said = f"{name}, seed {run.config.seed}{replicate}"
             number_of[f"{said}, {run.name}" if said in number_of else said] = numbered.runs[run.name]

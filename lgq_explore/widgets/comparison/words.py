@@ -5,10 +5,12 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import pandas as pd
 
 from lgq_explore.analysis.comparison import findings, unfairness
+from lgq_explore.analysis.comparison.at_equal_bits import why_no_bits
 from lgq_explore.analysis.comparison.compare import Comparison
 from lgq_explore.analysis.comparison.findings import ledger_sentences
 from lgq_explore.errors import printable
@@ -16,13 +18,36 @@ from lgq_explore.frames.comparison import LEDGER_FIELDS
 from lgq_explore.frames.quantities import QUANTITIES, interval_text
 
 from ..parts.frame.tables import tables_as_html
+from ..parts.state.inputs import DIGITS
 
 FAIR = "Nothing was found that makes it unfair: the same pictures, budget, schedule, evaluation and versions."
 PSNR = QUANTITIES["psnr_db"]
 
 
-def found_in_words(comparison: Comparison) -> str:
-    """The findings, the ledger's sentences by their headings, and the ledger itself, folded."""
+@dataclass(frozen=True)
+class Said:
+    """What is said of a comparison, as HTML.
+
+    words: the findings, and the ledger's sentences by their headings. ledger: itself, folded. why_no_bits: why nothing
+    can be read at equal bits, a sentence; empty where something can.
+    """
+
+    words: str
+    ledger: str
+    why_no_bits: str
+
+
+def said_of(comparison: Comparison) -> Said:
+    """What is said of a comparison."""
+    return Said(_words(comparison), _ledger(comparison), why_no_bits(comparison.grouped))
+
+
+def paragraph(said: str) -> str:
+    """A paragraph of a panel."""
+    return f'<div class="lgq-words"><p>{_text(said)}</p></div>'
+
+
+def _words(comparison: Comparison) -> str:
     unfair = [] if unfairness(comparison.ledger_of_groups) else [f"<p>{FAIR}</p>"]
     sections = [
         f"<h4>{_text(heading)}</h4>{_listed(sentences)}" for heading, sentences in ledger_sentences(comparison).items()
@@ -30,8 +55,7 @@ def found_in_words(comparison: Comparison) -> str:
     return (
         '<div class="lgq-words" role="region" aria-label="Findings" tabindex="0">'
         f"<p>{_text(' '.join(findings(comparison)))}</p>"
-        f"{''.join([*unfair, *sections])}"
-        f"{_ledger(comparison)}</div>"
+        f"{''.join([*unfair, *sections])}</div>"
     )
 
 
@@ -41,7 +65,8 @@ def _ledger(comparison: Comparison) -> str:
     shown = frame.assign(differs=frame["differs"].map({True: "yes", False: "no"}))
     shown = shown.map(printable).rename(columns={name: printable(name) for name in groups}).set_index("field")
     summary = f"All {len(frame)} fields that were compared"
-    return f"<details><summary>{summary}</summary>{tables_as_html(shown)}</details>"
+    table = f'<div class="lgq-scrolled">{tables_as_html(shown)}</div>'
+    return f'<details class="lgq-folded"><summary>{summary}</summary>{table}</details>'
 
 
 def at_bits_in_words(frame: pd.DataFrame, numbers: pd.DataFrame) -> str:
@@ -61,7 +86,7 @@ def at_bits_in_words(frame: pd.DataFrame, numbers: pd.DataFrame) -> str:
     for _, row in free.iterrows():
         value = f"{PSNR.with_unit(row['estimate'])} {interval_text(PSNR, row['low'], row['high'])}"
         rows[printable(row["group"])] = {"PSNR there": value, "minus the best one's": "no codes: it has no bits"}
-    bits = f"{frame['entropy_bits'].iloc[0]:.2f}" if len(frame) else ""
+    bits = f"{frame['entropy_bits'].iloc[0]:.{DIGITS}f}" if len(frame) else ""
     note = " ".join([*_left_out(frame), *_points_alone(known)])
     table = pd.DataFrame.from_dict(rows, orient="index")
     heading = f"<b>At {bits} bits a token</b>" if bits else ""

@@ -12,6 +12,7 @@ import pytest
 from lgq_explore.analysis.comparison import Recorded, compare, given_runs, unfairness
 from lgq_explore.analysis.comparison.compare import names_of
 from lgq_explore.errors import InputError
+from lgq_explore.runs.run import open_run
 from lgq_explore.training.loop import train
 from tests.analysis.runs_folder import GRID, SOFT
 
@@ -64,6 +65,7 @@ def test_a_sweep_gives_its_final_runs_and_what_it_noted(sweep: Path) -> None:
     comparison = compare(given.runs, crops=4, recorded=noted)
     assert [group.name for group in comparison.grouped.groups] == ["theirs", "ours"]
     assert "Tuning trials: 1 for grid; 2 for soft." in unfairness(comparison.ledger)
+    assert compare(sweep, crops=4).ledger.equals(comparison.ledger)
 
 
 def test_equal_numbers_of_trials_are_not_told(sweep: Path) -> None:
@@ -89,6 +91,17 @@ def test_paths_that_are_no_runs_are_refused(tmp_path: Path) -> None:
         given_runs([tmp_path / "nowhere"])
     with pytest.raises(InputError, match="holds no trained run"):
         given_runs([tmp_path])
+
+
+def test_names_paths_and_opened_runs_are_compared_alike(trained: Path) -> None:
+    folder = trained / "runs"
+    numbers = compare([folder / "soft", folder / "grid"], crops=4).numbers
+    assert compare([str(folder / "soft"), open_run(folder / "grid")], crops=4).numbers.equals(numbers)
+    assert list(compare(str(folder / "soft"), crops=4).runs) == list(compare(folder / "soft", crops=4).runs) == ["soft"]
+    with pytest.raises(InputError, match="no_such_run is neither a run nor a folder of runs"):
+        compare("no_such_run")
+    with pytest.raises(InputError, match=r"7 is no run: give opened runs, names under data/runs, or folders"):
+        compare([7])  # type: ignore[list-item]
 
 
 def test_two_runs_of_one_name_are_told_apart_by_their_paths(trained: Path, tmp_path: Path) -> None:

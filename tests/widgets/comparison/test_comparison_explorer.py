@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -15,6 +16,7 @@ from PIL import Image
 
 import lgq_explore as lgq
 from lgq_explore.analysis.comparison import Comparison, at_equal_bits, compare, disagreement, findings, unfairness
+from lgq_explore.analysis.comparison.at_equal_bits import shared_bits
 from lgq_explore.errors import InputError
 from lgq_explore.quantizers import VQConfig
 from lgq_explore.runs.run import Run
@@ -84,7 +86,7 @@ def test_it_says_what_the_report_does(panel: ComparisonExplorer, comparison: Com
     unfair = unfairness(comparison.ledger_of_groups)
     assert len(unfair) > 1  # hard-0 has fewer steps
     assert all(sentence in words for sentence in unfair)
-    assert f"All {len(comparison.ledger)} fields that were compared" in words
+    assert f"All {len(comparison.ledger)} fields that were compared" in text(panel._beside.value)
     assert "An interval takes 8 photographs" in comparison.numbers["why"].iloc[0]
     assert "These numbers are points without intervals" in words
     assert "no intervals" in panel.charts.figures[BY_GROUP]
@@ -103,6 +105,48 @@ def test_a_comparison_that_is_made_already_is_shown_as_runs_are(
         ComparisonExplorer(comparison, comparison)
 
 
+def test_a_folder_of_runs_and_that_of_a_sweep_are_taken_as_the_command_takes_them(
+    panel: ComparisonExplorer, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    folder = runs["soft-1"].path.parent
+    of_folder = ComparisonExplorer(str(folder), crops=CROPS)
+    assert of_folder.group_names == panel.group_names
+    assert of_folder.code().startswith(f"lgq.widgets.ComparisonExplorer({str(folder)!r}, crops={CROPS}, ")
+    sweep = planted_sweep(runs, tmp_path / "sweep")
+    of_sweep = ComparisonExplorer(sweep, crops=CROPS)
+    assert of_sweep.group_names == ["theirs", "ours"]
+    assert "Tuning trials: 0 for theirs; 1 for ours." in text(of_sweep._words.value)
+    assert "soft-1 has no weights yet and is left out." in said(of_sweep)
+    assert repr(str(sweep)) in of_sweep.code()
+    again = eval(of_sweep.code(), {"lgq": lgq})
+    assert (again.code(), again.line(), again.charts.figures) == (
+        of_sweep.code(),
+        of_sweep.line(),
+        of_sweep.charts.figures,
+    )
+    ready = compare(sweep, crops=CROPS)
+    assert [group.name for group in ready.grouped.groups] == ["theirs", "ours"]
+    shown = ComparisonExplorer(ready)
+    assert shown.charts.figures == of_sweep.charts.figures
+    assert shown.code().startswith("lgq.widgets.ComparisonExplorer(comparison, view=")
+
+
+def planted_sweep(runs: dict[str, Run], folder: Path) -> Path:
+    """The folder of a sweep with two final runs, a trial, and one that was not trained yet."""
+    for name in ("hard-0", "small-0", "small-1", "soft-1"):
+        shutil.copytree(runs[name].path, folder / "runs" / name)
+    (folder / "runs" / "soft-1" / "weights.safetensors").unlink()
+    (folder / "sweep.toml").write_text('methods = ["ours", "theirs"]\n')
+    (folder / "summaries").mkdir()
+    for name, summary in {
+        "hard-0": {"kind": "final", "method": "theirs", "tuning": {"trials": []}},
+        "small-0": {"kind": "final", "method": "ours", "tuning": {"trials": [{}]}},
+        "small-1": {"kind": "trial", "method": "ours"},
+    }.items():
+        (folder / "summaries" / f"{name}.json").write_text(json.dumps(summary))
+    return folder
+
+
 def test_choosing_groups_and_seeds_changes_numbers_words_and_what_is_unfair(panel: ComparisonExplorer) -> None:
     panel.groups = ["lgq, K = 16", "lgq, K = 4"]
     assert panel.groups == ["lgq, K = 4", "lgq, K = 16"]
@@ -118,8 +162,12 @@ def test_choosing_groups_and_seeds_changes_numbers_words_and_what_is_unfair(pane
     panel.seeds = [0]
     assert said(panel) == ""
     assert panel.line().startswith("PSNR (dB): vq ")
-    with pytest.raises(InputError, match=r"groups is \[\]: give a list of at least one of lgq, K = 4"):
+    with pytest.raises(InputError, match="no groups are chosen: choose at least one of lgq, K = 4"):
         panel.groups = []
+    buttons = panel.inputs["groups"].children
+    buttons[3].value = False  # the last one that is on
+    assert (panel.groups, buttons[3].value) == (["vq"], True)
+    assert "no groups are chosen: choose at least one of lgq, K = 4" in said(panel)
     panel.inputs["groups"].children[1].value = True
     assert panel.groups == ["lgq, K = 4", "vq"]
 
@@ -137,13 +185,28 @@ def test_the_cursor_reads_the_curves_at_equal_bits(panel: ComparisonExplorer, co
     assert panel.charts.figures[CURVES] == figure
     found = at_equal_bits(comparison.grouped, low).set_index("method")
     words = text(panel._beside.value)
-    assert f"At {low:.2f} bits a token" in words
+    assert f"At {low:.3f} bits a token" in words
     assert f"{found.loc['lgq', 'psnr_db']:.2f} dB" in words
     assert "vq: It was trained with one codebook size: a curve takes two." in words
     with pytest.raises(InputError, match="bits is 40: give a number from"):
         panel.bits = 40
     panel.groups = ["vq"]
     assert "No method was trained with two codebook sizes" in said(panel)
+
+
+def test_the_slider_follows_the_chosen_seeds_and_reads_as_the_words_do(panel: ComparisonExplorer) -> None:
+    panel.view = "numbers"
+    slider = panel.inputs["bits"]
+    for seeds in ([0], [1], [0, 1]):
+        panel.bits = panel.bits_ends[1]
+        panel.seeds = seeds
+        ends = shared_bits(panel.comparison.grouped)
+        assert (slider.min, slider.max) == panel.bits_ends == pytest.approx(ends, abs=1e-3)
+        assert slider.min <= slider.value == panel.bits <= slider.max
+        assert f'"x0":{panel.bits}' in panel.charts.marks[CURVES]
+        assert f"At {panel.bits:{slider.readout_format}} bits a token" in text(panel._beside.value)
+        assert said(panel) == ""
+    assert round(slider.step, 3) == slider.step  # each stop has the digits that are shown
 
 
 def test_a_click_rings_the_same_run_in_all_charts_and_again_lets_it_go(panel: ComparisonExplorer) -> None:
@@ -184,6 +247,40 @@ def test_pictures_are_those_of_the_rank_in_either_order(panel: ComparisonExplore
     with pytest.raises(InputError, match="give two different ones of"):
         panel.pair = ["vq", "vq"]
     assert panel.still()["image/png"]
+
+
+def test_pictures_say_that_they_are_of_one_seed_and_what_the_means_say(
+    panel: ComparisonExplorer, comparison: Comparison
+) -> None:
+    panel.view, panel.pair = "pictures", ["lgq, K = 16", "lgq, K = 4"]
+    title = text(json.loads(panel.charts.figures[DIFFERENCES])["layout"]["title"]["text"])
+    assert "PSNR of lgq, K = 16 (seed 0 of 2) minus lgq, K = 4 (seed 0 of 2), N = 6 crops" in title
+    assert title.endswith("one run of each group")
+    assert "lgq, K = 16 (seed 0 of 2) minus lgq, K = 4 (seed 0 of 2) is" in panel.line()
+    rows = comparison.differences[comparison.differences["number"] == "psnr_db"]
+    gap = rows.set_index(["first", "second"]).loc[("lgq, K = 4", "lgq, K = 16"), "difference"]
+    means = f"minus lgq, K = 4 is {-gap:+.2f} dB".replace("-", "\N{MINUS SIGN}")
+    assert f"Over all chosen seeds, lgq, K = 16 {means}" in text(panel._beside.value)
+    assert text(panel._beside.value).strip() in panel.caption()
+    panel.seeds = [1]
+    assert "lgq, K = 16 (seed 1 of 1) minus lgq, K = 4 (seed 1 of 1)" in text(panel._beside.value)
+
+
+def test_a_group_that_is_off_is_not_shown_in_pictures(panel: ComparisonExplorer) -> None:
+    panel.view, panel.pair = "pictures", ["lgq, K = 16", "vq"]
+    panel.groups = ["lgq, K = 4", "lgq, K = 16"]
+    assert list(panel.charts.figures) == [CROPS_CHART]
+    assert "vq is switched off: switch it on above" in panel.charts.figures[CROPS_CHART]
+    panel.pair = ["lgq, K = 4", "lgq, K = 16"]
+    assert DIFFERENCES in panel.charts.figures
+    panel.groups, panel.seeds = panel.group_names, [1]
+    panel.pair = ["lgq, K = 16", "vq"]
+    assert "vq has no run of the chosen seeds: switch on more seeds" in panel.charts.figures[CROPS_CHART]
+
+
+def test_seeds_are_offered_in_their_order(runs: dict[str, Run]) -> None:
+    offered = ComparisonExplorer(runs["small-1"], runs["small-0"], crops=CROPS).offered_highlights
+    assert list(offered)[2:] == ["lgq, seed 0", "lgq, seed 1"]
 
 
 def test_its_code_makes_it_again(panel: ComparisonExplorer) -> None:
@@ -267,6 +364,21 @@ def test_in_a_kernel_a_run_that_can_t_be_measured_is_left_out_and_said(runs: dic
         assert "vq has no run that was measured" in panel.charts.figures[CROPS_CHART]
 
     asyncio.run(opened())
+
+
+def test_with_features_it_has_fd_of_groups_and_runs(runs: dict[str, Run]) -> None:
+    panel = ComparisonExplorer(runs["small-0"], runs["hard-0"], crops=CROPS, features=True, number="fd")
+    numbers = panel.numbers().set_index(["group", "number"])["estimate"]
+    of_runs = panel.frame().set_index(["group", "number"])["value"]
+    for number in ("fd", "feature_error"):
+        assert number in panel.offered_numbers.values()
+        assert of_runs["lgq", number] == pytest.approx(numbers["lgq", number])
+    assert panel.line().startswith("FD: lgq ")
+    assert "has the lowest FD" in text(panel._words.value)
+    assert panel.code().count("features=True, ") == 1
+    assert ComparisonExplorer(panel.comparison, number="fd").code() == panel.code()
+    without = ComparisonExplorer(runs["small-0"], runs["hard-0"], crops=CROPS)
+    assert not {"fd", "feature_error"} & {*without.offered_numbers.values()}
 
 
 def test_the_table_of_runs_opens_it(runs: dict[str, Run]) -> None:

@@ -131,7 +131,15 @@ function render({ model, el }) {
     }
   }
 
+  // What unfolds in a panel may lie below the window's edge.
+  function bringIntoSight(event) {
+    const unfolded = event.target;
+    const isOfPanel = unfolded instanceof HTMLDetailsElement && el.closest(".lgq-panel")?.contains(unfolded);
+    if (isOfPanel && unfolded.open) unfolded.scrollIntoView({ block: "nearest" });
+  }
+
   line.addEventListener("click", unfold);
+  document.addEventListener("toggle", bringIntoSight, true);
   document.addEventListener("keydown", escape, true);
   model.on("change:line change:details change:is_open", show);
   model.on("change:copied", showCopied);
@@ -141,6 +149,7 @@ function render({ model, el }) {
   showButtons();
   return () => {
     document.removeEventListener("keydown", escape, true);
+    document.removeEventListener("toggle", bringIntoSight, true);
     model.off("change:line change:details change:is_open", show);
     model.off("change:copied", showCopied);
     model.off("change:formats", showButtons);

@@ -10,7 +10,7 @@ import traitlets
 
 from lgq_explore.errors import printable
 
-from .inputs import OWN_WIDTH, Input
+from .inputs import DIGITS, OWN_WIDTH, Input
 from .unheard import unheard
 
 
@@ -100,7 +100,7 @@ def late_slider(label: str, most: float, width: str = "420px") -> Callable[[Any]
     """A slider over numbers up to `most` whose ends are set when they are known (`set_ends`)."""
     return lambda ends: Input(
         ipywidgets.FloatSlider(
-            min=0, max=most, description=label, style=OWN_WIDTH, layout={"width": width}, readout_format=".2f"
+            min=0, max=most, description=label, style=OWN_WIDTH, layout={"width": width}, readout_format=f".{DIGITS}f"
         ),
         label,
         in_force=0.0,
@@ -112,6 +112,12 @@ def late_count_slider(label: str, most: int, width: str = "420px") -> Callable[[
     return lambda ends: Input(
         ipywidgets.IntSlider(min=1, max=most, description=label, style=OWN_WIDTH, layout={"width": width}), label
     )
+
+
+def reach(slider: ipywidgets.Widget, low: float, high: float) -> None:
+    """Let a slider reach these ends, too, so that what it shows can be moved between them before `set_ends`."""
+    slider.max = max(slider.max, high)
+    slider.min = min(slider.min, low)
 
 
 def set_ends(slider: ipywidgets.Widget, low: float, high: float, step: float) -> None:

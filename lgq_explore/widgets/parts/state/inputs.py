@@ -16,6 +16,9 @@ from .unheard import unheard
 OWN_WIDTH = {"description_width": "initial"}
 STOPS_PER_DECADE = 20
 
+DIGITS = 3
+"""After the point, of a number between two ends."""
+
 
 @dataclass(frozen=True)
 class Input:

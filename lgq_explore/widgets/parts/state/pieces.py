@@ -17,7 +17,7 @@ from lgq_explore.errors import InputError, printable
 from lgq_explore.runs.config import near_matches
 from lgq_explore.runs.study import Study
 
-from .inputs import Input
+from .inputs import DIGITS, Input
 from .unheard import unheard
 
 MOST_WRITTEN_OUT = 8
@@ -102,8 +102,10 @@ class Several(Piece):
         values = list(domain.values() if isinstance(domain, Mapping) else domain)
         given = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else []
         unknown = [each for each in given if each not in values]
+        offered = ", ".join(printable(each) for each in values)
+        if isinstance(value, list | tuple) and not given:
+            raise InputError(f"no {self.name} are chosen: choose at least one of {offered}")
         if not given or unknown:
-            offered = ", ".join(printable(each) for each in values)
             raise InputError(f"{self.name} is {value!r}: give a list of at least one of {offered}")
         return [each for each in values if each in given]
 
@@ -124,7 +126,7 @@ class Within(Piece):
     """A number between two ends, to three digits after the point. The domain is the ends; None for any above 0."""
 
     def checked(self, value: Any, domain: tuple[float, float] | None) -> float:
-        number = round(_real(value), 3)
+        number = round(_real(value), DIGITS)
         low, high = domain or (0.0, math.inf)
         if not low <= number <= high or number in (0.0, math.inf):
             ends = "above 0" if domain is None else f"from {low:g} to {high:g}"
