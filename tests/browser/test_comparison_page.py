@@ -56,6 +56,17 @@ def test_nothing_is_asked_for_and_nothing_goes_wrong(opened: Opened) -> None:
     assert opened.told == []
 
 
+def test_figures_fit_and_a_table_that_goes_on_shows_it(opened: Opened) -> None:
+    page = opened.page
+    assert page.evaluate(
+        "[...document.querySelectorAll('.chart')].every((chart) => "
+        "chart.getBoundingClientRect().width <= chart.parentElement.getBoundingClientRect().width "
+        "&& chart.parentElement.scrollWidth <= chart.parentElement.clientWidth)"
+    )
+    numbers = page.locator(".scroll:has(.numbers)")
+    assert "gradient" in numbers.evaluate("(box) => getComputedStyle(box).backgroundImage")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_is_accessible(opened: Opened, scheme: str) -> None:
     opened.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -73,7 +74,7 @@ def comparison_page(comparison: Comparison, parts: ReportParts, sweeps: Mapping[
     """The page as HTML. sweeps: content of the files of sweeps that the runs come from, by their paths."""
     style, script = _resource("page.css"), _resource("page.js")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"figure_uri": figure_uri, "printable": printable, "code": _code}
+    environment.filters |= {"figure_uri": figure_uri, "printable": printable, "code": _code, "lines": _lines}
     return environment.from_string(_resource("page.html.j2")).render(
         style=style,
         script=script,
@@ -101,6 +102,11 @@ def _code(text: str) -> Markup:
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if odd % 2 else part for odd, part in enumerate(parts)
     )
+
+
+def _lines(cell: str, is_numeric: bool) -> str:
+    """A number above its interval, its spread and its p-value, so that more columns find room."""
+    return re.sub(r" (?=\[|± |p = )", "\n", cell) if is_numeric else cell
 
 
 def _title(comparison: Comparison) -> str:
