@@ -90,8 +90,8 @@ class Comparison:
         numbers = sorted({len(each) for each in seeds})
         return f"one run of each group, its lowest seed of {' or '.join(map(str, numbers))}"
 
-    def study_of(self, group: str, seeds: Collection[int] = ()) -> Study:
-        """The pictures of a group's run of the lowest seed, of those of `seeds` where it has one of them.
+    def study_of(self, group: str) -> Study:
+        """The pictures of a group's run of the lowest seed.
 
         Raises:
             InputError: a group that is not there, or pictures that can't be read any more.
@@ -99,7 +99,7 @@ class Comparison:
         runs = [run for each in self.grouped.groups if each.name == group for run in each.runs]
         if not runs:
             raise InputError(f"{printable(group)} has no run that was measured: choose another group")
-        first = min(runs, key=lambda run: (run.config.seed not in seeds, run.config.seed))
+        first = min(runs, key=lambda run: run.config.seed)
         return study(self.runs[first.name], crops=self.crops)
 
 
