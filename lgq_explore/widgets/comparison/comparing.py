@@ -102,6 +102,10 @@ class Comparing:
             return None
         return self._piece(partial(self.of, groups, seeds))
 
+    def progress(self) -> str:
+        """How many runs are measured; empty where all were tried."""
+        return self._measuring.progress()
+
     def refused(self) -> str:
         """A line for each run that could not be measured."""
         return self._measuring.refused()
@@ -118,6 +122,8 @@ class Comparing:
 
     def _compare(self) -> Comparison:
         measured = self._measuring.known()
+        if waits := self.progress():
+            raise InputError(f"{waits}: wait for the others (await panel.ready())")
         if not measured:
             raise InputError(f"no run could be measured: {self.refused()}")
         runs = {name: self.runs[name] for name in measured}

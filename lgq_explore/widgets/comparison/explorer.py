@@ -228,6 +228,8 @@ class ComparisonExplorer(Explorer):
         return numbers_summary(self.comparison, self.bits if self.bits_ends else None)
 
     def line(self) -> str:
+        if waits := self._comparing.progress():
+            return waits
         comparison = self.comparison
         if self.view == PICTURES and not (pair := self._picture_pair()).why:
             crop = pair.ordered(self.order == "first").iloc[self.rank - 1]

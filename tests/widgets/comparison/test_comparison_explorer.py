@@ -330,6 +330,9 @@ def test_in_a_kernel_it_is_there_at_once_and_measures_meanwhile(runs: dict[str, 
         panel = ComparisonExplorer(*runs.values(), crops=CROPS, bits=0.01)
         assert panel.charts.figures == {}
         assert "the measurement of" in said(panel)
+        assert panel.line() == "0 of 5 runs are measured"
+        with pytest.raises(InputError, match="0 of 5 runs are measured: wait for the others"):
+            panel.numbers()
         assert "1 of 5, is computed" in said(panel)
         panel.stop()
         await asyncio.sleep(0.1)
