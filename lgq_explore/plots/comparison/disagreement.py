@@ -16,7 +16,7 @@ from ..style import BLUE, GUIDE, Title, axis, layout, live_text
 from .numbered import on_top, upright
 
 PSNR = QUANTITIES["psnr_db"]
-HEIGHT = 190
+HEIGHT = 170
 RANK = "rank of the crop"
 
 
