@@ -16,7 +16,7 @@ from ..style import BLUE, GUIDE, Title, axis, layout, live_text
 from .numbered import on_top, upright
 
 PSNR = QUANTITIES["psnr_db"]
-HEIGHT = 170
+HEIGHT = 190
 RANK = "rank of the crop"
 
 

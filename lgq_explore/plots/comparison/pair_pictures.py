@@ -20,7 +20,7 @@ from ..pictures.images import png_uri
 from ..printing import figure_of_size, publication_style, publish_title
 from ..style import INK, Title, layout, live_text, printed_text, sentence_when_empty
 
-HEIGHT = 298
+HEIGHT = 282
 GAP = 0.012
 """Between pictures, as a share of the width of all."""
 
