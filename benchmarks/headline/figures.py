@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from io import BytesIO
 
-import numpy as np
 import pandas as pd
 from PIL import Image
 
+from lgq_explore.analysis.comparison.intervals import mean_columns, no_mean_columns
 from lgq_explore.frames.comparison import GROUP_NUMBERS
 from lgq_explore.plots.comparison import publish_rate_distortion
 from lgq_explore.plots.printing import png_bytes
-from lgq_explore.statistics import mean_interval
 
 from .hypotheses import AllCells
 
@@ -39,22 +37,7 @@ def rate_distortion_frame(cells: AllCells) -> pd.DataFrame:
                 "number": number,
             }
             if values is None:
-                nothing = dict.fromkeys(("estimate", "spread", "low", "high", "level"), math.nan)
-                rows.append(head | nothing | {"seeds": len(each.seeds), "photographs": len(each.digests), "why": ""})
-                continue
-            found = mean_interval(values, weights=each.weights(number))
-            of_seeds = np.average(values, axis=1, weights=each.weights(number))
-            rows.append(
-                head
-                | {
-                    "estimate": found.estimate,
-                    "spread": float(np.std(of_seeds, ddof=1)) if len(of_seeds) > 1 else math.nan,
-                    "low": math.nan if found.low is None else found.low,
-                    "high": math.nan if found.high is None else found.high,
-                    "level": found.level,
-                    "seeds": found.seeds,
-                    "photographs": found.photographs,
-                    "why": found.why,
-                }
-            )
+                rows.append(head | no_mean_columns(len(each.seeds), len(each.digests), ""))
+            else:
+                rows.append(head | mean_columns(values, each.weights(number)))
     return GROUP_NUMBERS.frame(rows)

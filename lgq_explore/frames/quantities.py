@@ -57,6 +57,17 @@ def interval_text(quantity: Quantity, low: float, high: float, *, signed: bool =
     return f"[{quantity.value(low, signed=signed)}, {quantity.value(high, signed=signed)}]"
 
 
+def estimate_text(quantity: Quantity, estimate: float, low: float, high: float) -> str:
+    """An estimate with its unit, and its interval where there is one."""
+    return f"{quantity.with_unit(estimate)} {interval_text(quantity, low, high)}".strip()
+
+
+def mean_text(quantity: Quantity, estimate: float, spread: float, low: float, high: float) -> str:
+    """A mean over seeds without its unit, and its interval, or the deviation over seeds where there is no interval."""
+    deviation = f"± {quantity.value(spread)}" if math.isfinite(spread) else ""
+    return f"{quantity.value(estimate)} {interval_text(quantity, low, high) or deviation}".strip()
+
+
 def counted(number: int, word: str) -> str:
     """The number with its word, in the plural where it is not 1."""
     return f"{number:,d} {word}{'' if number == 1 else 's'}"

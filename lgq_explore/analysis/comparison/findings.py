@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pandas as pd
 
 from lgq_explore.errors import in_command, printable
-from lgq_explore.frames.quantities import QUANTITIES, RATIO, Quantity, counted, interval_text
+from lgq_explore.frames.quantities import QUANTITIES, RATIO, Quantity, counted, estimate_text, interval_text
 from lgq_explore.statistics import MIN_PHOTOGRAPHS, MIN_SEEDS
 
 from .compare import Comparison
@@ -82,7 +82,7 @@ def _leaders(comparison: Comparison) -> Iterator[str]:
     if coded.empty:
         return
     best = coded.iloc[0]
-    value = f"{PSNR.with_unit(best['estimate'])} {interval_text(PSNR, best['low'], best['high'])}".strip()
+    value = estimate_text(PSNR, best["estimate"], best["low"], best["high"])
     if len(coded) == 1:
         yield f"{printable(best['group'])} has a PSNR of {value}."
     else:
@@ -133,7 +133,7 @@ def _by_frechet_distance(comparison: Comparison) -> Iterator[str]:
     numbers = _of(comparison, "fd")
     ranked = numbers[numbers["group"].isin(sizes["group"])].sort_values("estimate")
     best = ranked.iloc[0]
-    value = f"{FD.value(best['estimate'])} {interval_text(FD, best['low'], best['high'])}".strip()
+    value = estimate_text(FD, best["estimate"], best["low"], best["high"])
     if len(ranked) == 1:
         yield f"By features of EfficientNet-Lite0, FD of {printable(best['group'])} is {value}."
     else:

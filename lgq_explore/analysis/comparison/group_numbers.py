@@ -8,13 +8,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from lgq_explore.frames.comparison import GROUP_DIFFERENCES, GROUP_NUMBERS, GROUP_RATIOS
-from lgq_explore.statistics import Interval, difference_interval, holm, mean_interval, ratio_interval
+from lgq_explore.statistics import Interval, difference_interval, holm, ratio_interval
 
 from .groups import Group, GroupedRuns
-from .intervals import interval_columns
+from .intervals import interval_columns, mean_columns, no_mean_columns, spread
 from .measured_run import FRECHET, KEPT, OF_CODES, OF_PHOTOGRAPHS
 
 NUMBERS = ("psnr_db", "ssim", "l1", "fd", "lpips", "feature_error", *OF_CODES)
@@ -95,9 +94,7 @@ def _number(compared: GroupedRuns, group: Group, number: str) -> dict[str, objec
         has_codes = group.runs[0].counts is not None
         why = "It was not measured." if number in OF_PHOTOGRAPHS or has_codes else "The method has no codes."
         return _nothing(compared, group, why)
-    found = mean_interval(values, weights=compared.weights(number))
-    of_seeds = np.average(values, axis=1, weights=compared.weights(number))
-    return {"estimate": found.estimate, "spread": _spread(of_seeds)} | interval_columns(found)
+    return mean_columns(values, compared.weights(number))
 
 
 def _kept(compared: GroupedRuns, group: Group, number: str) -> dict[str, object]:
@@ -110,21 +107,8 @@ def _kept(compared: GroupedRuns, group: Group, number: str) -> dict[str, object]
     why = "It is of the last evaluate of each run, which keeps no numbers of photographs: no interval."
     if number == FRECHET:
         why += " --features measures it with one."
-    return _nothing(compared, group, why) | {"estimate": float(of_seeds.mean()), "spread": _spread(of_seeds)}
+    return _nothing(compared, group, why) | {"estimate": float(of_seeds.mean()), "spread": spread(of_seeds)}
 
 
 def _nothing(compared: GroupedRuns, group: Group, why: str) -> dict[str, object]:
-    return {
-        "estimate": math.nan,
-        "spread": math.nan,
-        "low": math.nan,
-        "high": math.nan,
-        "level": math.nan,
-        "seeds": len(group.seeds),
-        "photographs": len(compared.digests),
-        "why": why,
-    }
-
-
-def _spread(of_seeds: NDArray[np.float64]) -> float:
-    return float(np.std(of_seeds, ddof=1)) if len(of_seeds) > 1 else math.nan
+    return no_mean_columns(len(group.seeds), len(compared.digests), why)

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from lgq_explore.frames.comparison import CURVE_LINES, GROUP_NUMBERS, RUN_NUMBERS
-from lgq_explore.frames.quantities import QUANTITIES, interval_text
+from lgq_explore.frames.quantities import QUANTITIES, estimate_text
 
 from ..live import Trace, live_figure
 from ..style import CHART_HEIGHT, Title, axis, layout, live_text, method_colour, sentence_when_empty
@@ -123,8 +123,8 @@ def _group_points(method: str, rows: pd.DataFrame, numbered: Numbered) -> Trace:
 
 
 def _group_text(row: pd.Series) -> str:
-    psnr = f"{PSNR.with_unit(row[DISTORTION])} {interval_text(PSNR, *_ends(row, DISTORTION))}".strip()
-    bits = f"{BITS.with_unit(row[RATE])} {interval_text(BITS, *_ends(row, RATE))}".strip()
+    psnr = estimate_text(PSNR, row[DISTORTION], *_ends(row, DISTORTION))
+    bits = estimate_text(BITS, row[RATE], *_ends(row, RATE))
     return f"{live_text(row['group'])}<br>{psnr}<br>at {bits}"
 
 
@@ -148,7 +148,7 @@ def _bars(rows: pd.DataFrame, number: str, colour: str) -> dict[str, Any]:
 def _level(row: pd.Series, coded: pd.DataFrame, numbered: Numbered) -> Trace:
     """A method without codes, as a line over all rates."""
     ends = [float(coded[RATE].min()), float(coded[RATE].max())] if len(coded) else [0.0, 1.0]
-    psnr = f"{PSNR.with_unit(row[DISTORTION])} {interval_text(PSNR, *_ends(row, DISTORTION))}".strip()
+    psnr = estimate_text(PSNR, row[DISTORTION], *_ends(row, DISTORTION))
     said = f"{live_text(row['group'])} (no codes)"
     return {
         "type": "scatter",

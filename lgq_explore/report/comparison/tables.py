@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from lgq_explore.analysis.comparison.compare import Comparison
-from lgq_explore.frames.quantities import QUANTITIES, RATIO, counted, interval_text
+from lgq_explore.frames.quantities import QUANTITIES, RATIO, counted, interval_text, mean_text
 
 from .published import PUBLISHED
 from .writing import write_text, writing
@@ -222,10 +222,7 @@ def as_latex(table: Table) -> str:
 
 
 def _cell(row: pd.Series) -> str:
-    quantity = QUANTITIES[str(row.name)]
-    interval = interval_text(quantity, row["low"], row["high"])
-    spread = f"± {quantity.value(row['spread'])}" if math.isfinite(row["spread"]) else ""
-    return f"{quantity.value(row['estimate'])} {interval or spread}".strip()
+    return mean_text(QUANTITIES[str(row.name)], row["estimate"], row["spread"], row["low"], row["high"])
 
 
 def _gap(row: pd.Series) -> str:

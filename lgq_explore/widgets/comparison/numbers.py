@@ -11,7 +11,7 @@ from lgq_explore import analysis, plots
 from lgq_explore.analysis.comparison.compare import Comparison
 from lgq_explore.analysis.comparison.groups import Group
 from lgq_explore.errors import printable
-from lgq_explore.frames.quantities import QUANTITIES, counted, interval_text
+from lgq_explore.frames.quantities import QUANTITIES, counted, mean_text
 from lgq_explore.runs.run import Run
 
 from .comparing import PlannedRun
@@ -67,10 +67,7 @@ def numbers_table(numbers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cell(row: pd.Series) -> str:
-    quantity = QUANTITIES[str(row.name)]
-    interval = interval_text(quantity, row["low"], row["high"])
-    spread = f"± {quantity.value(row['spread'])}" if math.isfinite(row["spread"]) else ""
-    return f"{quantity.value(row['estimate'])} {interval or spread}".strip()
+    return mean_text(QUANTITIES[str(row.name)], row["estimate"], row["spread"], row["low"], row["high"])
 
 
 def caption_of(comparison: Comparison) -> str:

@@ -15,7 +15,7 @@ from lgq_explore.analysis.comparison.compare import Comparison
 from lgq_explore.analysis.comparison.findings import ledger_sentences
 from lgq_explore.errors import printable
 from lgq_explore.frames.comparison import LEDGER_FIELDS
-from lgq_explore.frames.quantities import QUANTITIES, interval_text
+from lgq_explore.frames.quantities import QUANTITIES, estimate_text, interval_text
 
 from ..parts.frame.tables import tables_as_html
 from ..parts.state.inputs import DIGITS
@@ -77,14 +77,14 @@ def at_bits_in_words(frame: pd.DataFrame, numbers: pd.DataFrame) -> str:
     known = frame.dropna(subset="psnr_db").sort_values("psnr_db", ascending=False)
     rows = {
         printable(row["method"]): {
-            "PSNR there": f"{PSNR.with_unit(row['psnr_db'])} {interval_text(PSNR, row['psnr_low'], row['psnr_high'])}",
+            "PSNR there": estimate_text(PSNR, row["psnr_db"], row["psnr_low"], row["psnr_high"]),
             "minus the best one's": _difference(row),
         }
         for _, row in known.iterrows()
     }
     free = numbers[(numbers["number"] == "psnr_db") & (numbers["codebook_size"] == 0)].dropna(subset="estimate")
     for _, row in free.iterrows():
-        value = f"{PSNR.with_unit(row['estimate'])} {interval_text(PSNR, row['low'], row['high'])}"
+        value = estimate_text(PSNR, row["estimate"], row["low"], row["high"])
         rows[printable(row["group"])] = {"PSNR there": value, "minus the best one's": "no codes: it has no bits"}
     bits = f"{frame['entropy_bits'].iloc[0]:.{DIGITS}f}" if len(frame) else ""
     note = " ".join([*_left_out(frame), *_points_alone(known)])
