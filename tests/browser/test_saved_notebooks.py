@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from playwright.sync_api import Page
 
 from benchmarks.browser.page import PATIENCE
 from lgq_explore import widgets
+from lgq_explore.quantizers import VQConfig
 from lgq_explore.training.loop import train
 from lgq_explore.widgets.panel import Panel
 from lgq_explore.widgets.parts.frame.presence import HOW_TO_MAKE_IT_LIVE
@@ -32,11 +34,12 @@ NOTEBOOK = "panels.ipynb"
 FIRST = """
 from dataclasses import replace
 import lgq_explore as lgq
-run = lgq.open_run({path!r})
+run, rival = lgq.open_run({path!r}), lgq.open_run({rival!r})
 again = replace(run.config, seed=1)
 """
 PANELS = {
     "CodeInspector": "lgq.widgets.CodeInspector(run, selection=[1, 2])",
+    "ComparisonExplorer": "lgq.widgets.ComparisonExplorer(run, rival, crops=24)",
     "GeometryExplorer": "lgq.widgets.GeometryExplorer(run, selection=[1, 2])",
     "HealthPanel": "lgq.widgets.HealthPanel(run)",
     "PatchInspector": "lgq.widgets.PatchInspector(run)",
@@ -68,8 +71,9 @@ def test_what_is_saved_shows_pictures_and_what_lives_is_live(
     lab: Lab, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LGQ_EXPLORE_DATA", str(lab.data))
-    path = str(train(SMALL, lab.data / "runs" / "lgq").path)
-    with opened_notebook(lab, page, NOTEBOOK, [FIRST.format(path=path), *PANELS.values()]) as notebook:
+    hard = replace(SMALL, quantizer=VQConfig(codebook_size=64), loss_weights={})
+    path, rival = (str(train(recipe, lab.data / "runs" / recipe.quantizer.method).path) for recipe in (SMALL, hard))
+    with opened_notebook(lab, page, NOTEBOOK, [FIRST.format(path=path, rival=rival), *PANELS.values()]) as notebook:
         page.set_viewport_size({"width": 1280, "height": 9000})  # JupyterLab draws what is in sight
         notebook.run_all()
         notebook.wait_until(ARE_LIVE)
