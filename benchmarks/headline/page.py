@@ -90,7 +90,8 @@ def page(results: Results) -> str:
         "representation rate is not defined there; the ratio of perplexities agrees with it."
     ]
     if any(len(each.seeds) > 1 for each in results.pilot.values()):
-        sections += ["## The pilot, on validation photographs", tables.pilot_table(results.pilot)]
+        pilot = [tables.pilot_table(results.pilot), tables.pilot_sentence(results.pilot)]
+        sections += ["## The pilot, on validation photographs", *pilot]
     sections += ["## What was not tested", NOT_TESTED, "## To run it again", _again(results)]
     return "\n\n".join(sections) + "\n"
 

@@ -114,24 +114,37 @@ def fd_course_table(cells: AllCells, size: int) -> str:
 
 
 def pilot_table(cells: AllCells) -> str:
-    """Each pair of methods: the deviations over seeds of both, and of their difference, in dB of PSNR."""
+    """Each pair of methods A and B: mean PSNR over seeds, and the deviations s of A, of B and of their difference."""
     rows = []
     listed = [each for _, each in sorted(cells.items()) if len(each.seeds) > 1]
     for index, one in enumerate(listed):
         for other in listed[index + 1 :]:
+            means = [_mean_db(each) for each in (one, other)]
             first, second = (_deviation(each) for each in (one, other))
             both = math.hypot(first, second)
             said = "enough" if both <= MOST_PILOT_DEVIATION_DB else "too much: more seeds or steps"
             rows.append(
                 [
                     f"{one.method} and {other.method}, K = {one.codebook_size}",
-                    *(f"{deviation:.3f}" for deviation in (first, second, both)),
                     f"{len(one.seeds)} and {len(other.seeds)}",
+                    *(f"{mean:.2f}" for mean in means),
+                    *(f"{deviation:.3f}" for deviation in (first, second, both)),
                     said,
                 ]
             )
-    header = ["methods", "first, dB", "second, dB", "difference, dB", "seeds", f"of {MOST_PILOT_DEVIATION_DB} dB"]
+    numbers = ["PSNR of A, dB", "PSNR of B, dB", "s of A, dB", "s of B, dB", "s of the difference, dB"]
+    header = ["methods A and B", "seeds", *numbers, f"at most {MOST_PILOT_DEVIATION_DB:g} dB"]
     return table(header, rows, left=1)
+
+
+def pilot_sentence(cells: AllCells) -> str:
+    """What the numbers of the pilot's table are, and what they decide."""
+    photographs = sorted({len(each["photographs"]) for cell in cells.values() for each in cell.summaries})
+    return (
+        f"PSNR is the mean over {' or '.join(map(str, photographs))} validation photographs; s is the standard "
+        "deviation over seeds, and that of the difference is √(s² + s²), since seeds are independent. It decides "
+        "whether the registered seeds and steps are enough, and nothing else."
+    )
 
 
 def rounding_sentence(replicates: Sequence[Summary]) -> str:
@@ -169,6 +182,11 @@ def _course(summaries: Sequence[Summary]) -> dict[int, float]:
     courses = [each.get("fd_by_photographs") or {} for each in summaries]
     numbers = set.intersection(*(set(course) for course in courses))
     return {int(number): float(np.mean([course[number] for course in courses])) for number in numbers}
+
+
+def _mean_db(cells: Cells) -> float:
+    values = cells.by_seed("psnr_db")
+    return math.nan if values is None else float(np.mean(values))
 
 
 def _deviation(cells: Cells) -> float:
