@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from lgq_explore.analysis.comparison.intervals import spread
 from lgq_explore.bench.markdown import table
 from lgq_explore.statistics import Interval, mean_interval
 
@@ -119,7 +120,7 @@ def pilot_table(cells: AllCells) -> str:
     listed = [each for _, each in sorted(cells.items()) if len(each.seeds) > 1]
     for index, one in enumerate(listed):
         for other in listed[index + 1 :]:
-            means = [_mean_db(each) for each in (one, other)]
+            means = [interval(_mean(each, "psnr_db"), 2) for each in (one, other)]
             first, second = (_deviation(each) for each in (one, other))
             both = math.hypot(first, second)
             said = "enough" if both <= MOST_PILOT_DEVIATION_DB else "too much: more seeds or steps"
@@ -127,7 +128,7 @@ def pilot_table(cells: AllCells) -> str:
                 [
                     f"{one.method} and {other.method}, K = {one.codebook_size}",
                     f"{len(one.seeds)} and {len(other.seeds)}",
-                    *(f"{mean:.2f}" for mean in means),
+                    *means,
                     *(f"{deviation:.3f}" for deviation in (first, second, both)),
                     said,
                 ]
@@ -139,11 +140,11 @@ def pilot_table(cells: AllCells) -> str:
 
 def pilot_sentence(cells: AllCells) -> str:
     """What the numbers of the pilot's table are, and what they decide."""
-    photographs = sorted({len(each["photographs"]) for cell in cells.values() for each in cell.summaries})
+    photographs = len(next(iter(cells.values())).digests)
     return (
-        f"PSNR is the mean over {' or '.join(map(str, photographs))} validation photographs; s is the standard "
-        "deviation over seeds, and that of the difference is √(s² + s²), since seeds are independent. It decides "
-        "whether the registered seeds and steps are enough, and nothing else."
+        f"PSNR is the mean over {photographs} validation photographs; s is the standard deviation over seeds, and that "
+        "of the difference is √(s² + s²), since seeds are independent. It decides whether the registered seeds and "
+        "steps are enough, and nothing else."
     )
 
 
@@ -184,11 +185,6 @@ def _course(summaries: Sequence[Summary]) -> dict[int, float]:
     return {int(number): float(np.mean([course[number] for course in courses])) for number in numbers}
 
 
-def _mean_db(cells: Cells) -> float:
-    values = cells.by_seed("psnr_db")
-    return math.nan if values is None else float(np.mean(values))
-
-
 def _deviation(cells: Cells) -> float:
     values = cells.by_seed("psnr_db")
-    return math.nan if values is None else float(np.std(values, ddof=1))
+    return math.nan if values is None else spread(values)

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from playwright.sync_api import Locator, Page, TimeoutError
 from benchmarks.browser.page import PATIENCE, SECONDS, Lab, write_notebook
 from benchmarks.browser.page import NotebookPage as AnyNotebookPage
 from lgq_explore.models import BackboneConfig
-from lgq_explore.quantizers import LGQConfig
+from lgq_explore.quantizers import LGQConfig, VQConfig
 from lgq_explore.runs.config import TrainConfig
 
 __all__ = [
+    "HARD",
     "OUTPUTS",
     "SECONDS",
     "SMALL",
@@ -41,6 +43,9 @@ SMALL = TrainConfig(
     quantizer=LGQConfig(codebook_size=64),
 )
 """A recipe that trains while a browser starts."""
+
+HARD = replace(SMALL, quantizer=VQConfig(codebook_size=64), loss_weights={})
+"""Its rival without temperature, as quick."""
 
 GESTURES, ANSWER = 6, 20 * SECONDS
 OUTPUTS = """[...document.querySelectorAll(".jp-OutputArea")].map(area =>

@@ -11,9 +11,8 @@ from playwright.sync_api import Page
 
 import lgq_explore as lgq
 from lgq_explore.analysis.comparison import Comparison, at_equal_bits, compare, disagreement
-from lgq_explore.quantizers import VQConfig
 from lgq_explore.training.loop import train
-from tests.browser.notebook_page import SMALL, NotebookPage, chart, opened_notebook
+from tests.browser.notebook_page import HARD, SMALL, NotebookPage, chart, opened_notebook
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
@@ -41,8 +40,7 @@ pytestmark = pytest.mark.browser
 def notebook(lab: Lab, page: Page, monkeypatch: pytest.MonkeyPatch) -> Iterator[NotebookPage]:
     """A notebook with the panel, on runs of two methods and two sizes in the lab's data folder."""
     monkeypatch.setenv("LGQ_EXPLORE_DATA", str(lab.data))
-    hard = replace(SMALL, quantizer=VQConfig(codebook_size=64), loss_weights={})
-    recipes = (SMALL, sized(SMALL, 16), hard, sized(hard, 16))
+    recipes = (SMALL, sized(SMALL, 16), HARD, sized(HARD, 16))
     for name, recipe in zip(RUNS, recipes, strict=True):
         train(recipe, lab.data / "runs" / name)
     with opened_notebook(lab, page, NOTEBOOK, CELLS) as opened:

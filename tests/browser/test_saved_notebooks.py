@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,11 +11,11 @@ from playwright.sync_api import Page
 
 from benchmarks.browser.page import PATIENCE
 from lgq_explore import widgets
-from lgq_explore.quantizers import VQConfig
 from lgq_explore.training.loop import train
 from lgq_explore.widgets.panel import Panel
 from lgq_explore.widgets.parts.frame.presence import HOW_TO_MAKE_IT_LIVE
 from tests.browser.notebook_page import (
+    HARD,
     OUTPUTS,
     SECONDS,
     SMALL,
@@ -71,8 +70,7 @@ def test_what_is_saved_shows_pictures_and_what_lives_is_live(
     lab: Lab, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LGQ_EXPLORE_DATA", str(lab.data))
-    hard = replace(SMALL, quantizer=VQConfig(codebook_size=64), loss_weights={})
-    path, rival = (str(train(recipe, lab.data / "runs" / recipe.quantizer.method).path) for recipe in (SMALL, hard))
+    path, rival = (str(train(recipe, lab.data / "runs" / recipe.quantizer.method).path) for recipe in (SMALL, HARD))
     with opened_notebook(lab, page, NOTEBOOK, [FIRST.format(path=path, rival=rival), *PANELS.values()]) as notebook:
         page.set_viewport_size({"width": 1280, "height": 9000})  # JupyterLab draws what is in sight
         notebook.run_all()
