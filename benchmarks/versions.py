@@ -1,7 +1,7 @@
 """Measure a training step of this version of the package against one of another, in turn.
 
     git worktree add ../before COMMIT
-    python -m benchmarks.versions ../before [--presets tiny small] [--rounds 3]
+    python -m benchmarks.versions ../before [--presets tiny small] [--rounds 3] [--precision bf16-mixed]
 
 The other version is a folder with its checkout. Each measurement is that of `lgq-explore bench training`: whole steps
 of the training loop in a fresh process on one thread, on the CPU. In each round both versions take their turn, so that
@@ -16,6 +16,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,33 +27,37 @@ from lgq_explore.bench.results import about_runs, save_result
 from lgq_explore.bench.training import TIMED_STEPS, measure_share
 from lgq_explore.errors import InputError
 from lgq_explore.progress import Progress, tell
-from lgq_explore.runs.config import TrainConfig, config_to_json
+from lgq_explore.runs.config import PRECISIONS, TrainConfig, config_to_json
 from lgq_explore.training.presets import preset
 
 HERE = Path(__file__).parents[1]
 RESULTS = HERE / "benchmarks" / "results"
 
 
-def compare_versions(before: Path, presets: Sequence[str], rounds: int, progress: bool = True) -> dict[str, Any]:
+def compare_versions(
+    before: Path, presets: Sequence[str], rounds: int, precision: str = "auto", progress: bool = True
+) -> dict[str, Any]:
     """Steps of each preset by the package in the folder `before`, and by this one: a JSON object, with all rounds.
 
-    Raises InputError for an unknown preset, no rounds, and a folder without a commit or a package.
+    precision: of this version's steps, of `lgq_explore.runs.config.PRECISIONS`. Those of the version before are in its own.
+    Raises InputError for an unknown preset or precision, no rounds, and a folder without a commit or a package.
     """
-    recipes = {name: preset(name) for name in presets}
+    earlier = {name: preset(name) for name in presets}
+    recipes = {name: replace(recipe, precision=precision) for name, recipe in earlier.items()}
     if rounds < 1 or not recipes:
         raise InputError(f"{rounds} rounds of {len(recipes)} presets measure nothing: give 1 or more")
     if not (before / "lgq_explore").is_dir():
         raise InputError(f"{before} has no lgq_explore: name the folder of another version's checkout")
-    versions = {"before": before, "now": HERE}
-    commits = {name: commit_of(folder) for name, folder in versions.items()}
+    versions = {"before": (before, earlier), "now": (HERE, recipes)}
+    commits = {version: commit_of(folder) for version, (folder, _) in versions.items()}
     results, environment = [], {}
     with Progress("versions", 2 * rounds * len(recipes), "processes", shown=progress) as bar:
         for name, recipe in recipes.items():
             seconds: dict[str, list[float]] = {version: [] for version in versions}
             for _ in range(rounds):
-                for version, folder in versions.items():
+                for version, (folder, its_recipes) in versions.items():
                     bar.note(f"{name}, {version}", at_once=True)
-                    case = {"recipe": config_to_json(recipe), "device": "cpu"}
+                    case = {"recipe": config_to_json(its_recipes[name]), "device": "cpu"}
                     measured = in_fresh_process(measure_share, case, folder=folder)
                     seconds[version].append(median(measured["step_seconds"]))
                     environment = measured["environment"]
@@ -106,7 +111,8 @@ def _caption(comparison: Mapping[str, Any]) -> str:
     return (
         f"Whole steps of training by {before} (before) and {now} (now): {protocol['clock']} on "
         f"{count(protocol['threads'], 'thread')}, the median of {protocol['steps']} steps a process, and of "
-        f"{count(protocol['rounds'], 'round')}. {comparison['date']}, {comparison['device']}."
+        f"{count(protocol['rounds'], 'round')}. In {comparison['environment']['precision']} now. "
+        f"{comparison['date']}, {comparison['device']}."
     )
 
 
@@ -117,11 +123,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("before", type=Path, metavar="FOLDER", help="the checkout of the other version")
     parser.add_argument("--presets", nargs="+", default=["tiny", "small"], metavar="P", help="default: tiny small")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="of both versions, in turn (default: 3)")
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, default="auto", help="of this version's steps (default: float32 on a CPU)"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     try:
-        comparison = compare_versions(options.before, options.presets, options.rounds)
+        comparison = compare_versions(options.before, options.presets, options.rounds, options.precision)
         tell(str(save_result(comparison, options.results)))
     except InputError as error:
         print(error, file=sys.stderr)

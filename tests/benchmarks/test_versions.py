@@ -35,18 +35,19 @@ def test_a_process_in_the_folder_of_another_version_runs_that_version(before: Pa
 
 def test_versions_take_turns_and_ratios_are_those_within_a_round(before: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = iter((2.0, 1.0, 9.0, 3.0, 4.0, 4.0))
-    folders: list[Path] = []
+    steps: list[tuple[Path, str]] = []
 
     def measured(_: object, case: dict[str, Any], *, folder: Path) -> dict[str, Any]:
-        folders.append(folder)
+        precision = case["recipe"].get("precision", "auto")
+        steps.append((folder, precision))
         middle = next(seconds)
-        environment = {"device": "cpu", "threads": 1}
+        environment = {"device": "cpu", "threads": 1, "precision": precision}
         return {"environment": environment, "step_seconds": [0.5 * middle, middle, 7.0 * middle]}
 
     monkeypatch.setattr(versions, "in_fresh_process", measured)
     monkeypatch.setattr(versions, "commit_of", lambda folder: "now" if folder == HERE else "before")
-    comparison = compare_versions(before, ["tiny"], rounds=3, progress=False)
-    assert folders == [before, HERE] * 3
+    comparison = compare_versions(before, ["tiny"], rounds=3, precision="bf16-mixed", progress=False)
+    assert steps == [(before, "auto"), (HERE, "bf16-mixed")] * 3
     (result,) = comparison["results"]
     assert result["step_seconds"] == {"before": [2.0, 9.0, 4.0], "now": [1.0, 3.0, 4.0]}
     assert (result["times_faster"], result["times_faster_rounds"]) == (2.0, [2.0, 3.0, 1.0])
@@ -58,7 +59,7 @@ def test_versions_take_turns_and_ratios_are_those_within_a_round(before: Path, m
         "| `tiny` | 8 | 10.7 | 2.000 | 2.000 · 3.000 · 1.000 |",
         "",
         "Whole steps of training by before (before) and now (now): CPU time on 1 thread, the median of 5 steps a "
-        "process, and of 3 rounds. 2020-02-29, a machine.",
+        "process, and of 3 rounds. In bf16-mixed now. 2020-02-29, a machine.",
     ]
 
 
