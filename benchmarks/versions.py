@@ -27,7 +27,7 @@ from lgq_explore.bench.results import about_runs, save_result
 from lgq_explore.bench.training import TIMED_STEPS, measure_share
 from lgq_explore.errors import InputError
 from lgq_explore.progress import Progress, tell
-from lgq_explore.runs.config import PRECISIONS, TrainConfig, config_to_json
+from lgq_explore.runs.config import PRECISIONS, TrainConfig, config_to_json, read_json
 from lgq_explore.training.presets import preset
 
 HERE = Path(__file__).parents[1]
@@ -39,16 +39,21 @@ def compare_versions(
 ) -> dict[str, Any]:
     """Steps of each preset by the package in the folder `before`, and by this one: a JSON object, with all rounds.
 
-    precision: of this version's steps, of `lgq_explore.runs.config.PRECISIONS`. Those of the version before are in its own.
-    Raises InputError for an unknown preset or precision, no rounds, and a folder without a commit or a package.
+    Each version trains by its own preset of the name, with its own defaults.
+
+    precision: of this version's steps, of `lgq_explore.runs.config.PRECISIONS`; the version before uses its own.
+    Raises InputError for a preset that a version lacks, an unknown precision, no rounds, and a folder without a commit or
+    a package.
     """
-    earlier = {name: preset(name) for name in presets}
-    recipes = {name: replace(recipe, precision=precision) for name, recipe in earlier.items()}
+    recipes = {name: replace(preset(name), precision=precision) for name in presets}
     if rounds < 1 or not recipes:
         raise InputError(f"{rounds} rounds of {len(recipes)} presets measure nothing: give 1 or more")
     if not (before / "lgq_explore").is_dir():
         raise InputError(f"{before} has no lgq_explore: name the folder of another version's checkout")
-    versions = {"before": (before, earlier), "now": (HERE, recipes)}
+    versions = {
+        "before": (before, {name: preset_of(before, name) for name in presets}),
+        "now": (HERE, {name: config_to_json(recipe) for name, recipe in recipes.items()}),
+    }
     commits = {version: commit_of(folder) for version, (folder, _) in versions.items()}
     results, environment = [], {}
     with Progress("versions", 2 * rounds * len(recipes), "processes", shown=progress) as bar:
@@ -57,7 +62,7 @@ def compare_versions(
             for _ in range(rounds):
                 for version, (folder, its_recipes) in versions.items():
                     bar.note(f"{name}, {version}", at_once=True)
-                    case = {"recipe": config_to_json(its_recipes[name]), "device": "cpu"}
+                    case = {"recipe": its_recipes[name], "device": "cpu"}
                     measured = in_fresh_process(measure_share, case, folder=folder)
                     seconds[version].append(median(measured["step_seconds"]))
                     environment = measured["environment"]
@@ -69,6 +74,14 @@ def compare_versions(
         "commits": commits,
         "results": results,
     }
+
+
+def preset_of(folder: Path, name: str) -> dict[str, Any]:
+    """The fields that a version's preset sets. Raises InputError for one that it lacks."""
+    path = folder / "lgq_explore" / "training" / "presets" / f"{name}.json"
+    if not path.is_file():
+        raise InputError(f"{folder} has no preset {name}: leave it out of --presets")
+    return read_json(path)
 
 
 def commit_of(folder: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ from benchmarks import versions
 from benchmarks.versions import HERE, compare_versions, main, markdown_table
 from lgq_explore.bench.fresh_process import in_fresh_process
 from lgq_explore.bench.training import measure_share
+from lgq_explore.runs.config import config_to_json
 from lgq_explore.training.presets import preset
 
 PLANTED = 'import sys; print(\'{"from": "%s", "target": "%s"}\' % (__file__, sys.argv[1]))'
+ITS_PRESET = {"image_size": 32, "steps": 200}
 
 
 @pytest.fixture
@@ -24,6 +28,8 @@ def before(tmp_path: Path) -> Path:
     (package / "__init__.py").touch()
     (package / "bench" / "__init__.py").touch()
     (package / "bench" / "fresh_process.py").write_text(PLANTED)
+    (package / "training" / "presets").mkdir(parents=True)
+    (package / "training" / "presets" / "tiny.json").write_text(json.dumps(ITS_PRESET))
     return tmp_path
 
 
@@ -35,23 +41,23 @@ def test_a_process_in_the_folder_of_another_version_runs_that_version(before: Pa
 
 def test_versions_take_turns_and_ratios_are_those_within_a_round(before: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = iter((2.0, 1.0, 9.0, 3.0, 4.0, 4.0))
-    steps: list[tuple[Path, str]] = []
+    recipes: list[tuple[Path, dict[str, Any]]] = []
 
     def measured(_: object, case: dict[str, Any], *, folder: Path) -> dict[str, Any]:
-        precision = case["recipe"].get("precision", "auto")
-        steps.append((folder, precision))
+        recipes.append((folder, case["recipe"]))
         middle = next(seconds)
-        environment = {"device": "cpu", "threads": 1, "precision": precision}
+        environment = {"device": "cpu", "threads": 1, "precision": case["recipe"].get("precision", "32-true")}
         return {"environment": environment, "step_seconds": [0.5 * middle, middle, 7.0 * middle]}
 
     monkeypatch.setattr(versions, "in_fresh_process", measured)
     monkeypatch.setattr(versions, "commit_of", lambda folder: "now" if folder == HERE else "before")
     comparison = compare_versions(before, ["tiny"], rounds=3, precision="bf16-mixed", progress=False)
-    assert steps == [(before, "auto"), (HERE, "bf16-mixed")] * 3
+    recipe = replace(preset("tiny"), precision="bf16-mixed")
+    assert recipes == [(before, ITS_PRESET), (HERE, config_to_json(recipe))] * 3
     (result,) = comparison["results"]
     assert result["step_seconds"] == {"before": [2.0, 9.0, 4.0], "now": [1.0, 3.0, 4.0]}
     assert (result["times_faster"], result["times_faster_rounds"]) == (2.0, [2.0, 3.0, 1.0])
-    assert list(comparison["recipes"]) == [result["recipe_hash"]] == [preset("tiny").recipe_hash]
+    assert list(comparison["recipes"]) == [result["recipe_hash"]] == [recipe.recipe_hash]
     lines = markdown_table({**comparison, "date": "2020-02-29", "device": "a machine"}).splitlines()
     assert lines == [
         "| preset | images/s before | images/s now | × faster | by round |",
@@ -68,7 +74,8 @@ def test_versions_take_turns_and_ratios_are_those_within_a_round(before: Path, m
     [
         (["--rounds", "0"], "0 rounds of 2 presets measure nothing"),
         (["--presets", "tinny"], "unknown preset 'tinny'"),
-        ([], "is no checkout of a commit"),
+        (["--presets", "small"], "has no preset small"),
+        (["--presets", "tiny"], "is no checkout of a commit"),
     ],
 )
 def test_what_can_not_be_compared_is_refused(
