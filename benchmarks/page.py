@@ -85,21 +85,22 @@ def write_page(folder: Path) -> list[Path]:
     except OSError as error:
         raise InputError(f"{page} can't be read: {error.strerror}. Name a folder with a page.") from error
     figures: dict[Path, bytes] = {}
-    filled_in: set[str] = set()
+    sections = 0
 
     def fill(match: re.Match[str]) -> str:
+        nonlocal sections
+        sections += 1
         benchmark = match["benchmark"]
         figure = _section(benchmark).figure
         result = read_result(folder / match["result"], benchmark)
-        if benchmark in filled_in:
-            raise InputError(f"{page} has two sections of {benchmark}: leave one")
-        filled_in.add(benchmark)
         if figure is not None:
+            if folder / figure.file in figures:
+                raise InputError(f"{page} has two sections of {benchmark}, which has one figure: leave one")
             figures[folder / figure.file] = _png(figure.draw(result), source=folder / match["result"])
         return f"{match['start']}{section_text(benchmark, result)}\n{match['end']}"
 
     filled = SECTION.sub(fill, text)
-    if not filled_in:
+    if not sections:
         raise InputError(f"{page} has no section to fill in: write a line such as <!-- training results/FILE.json -->")
     for path, content in {**figures, page: filled.encode()}.items():
         with whole_file(path) as target:
@@ -145,9 +146,10 @@ def _is_plain(entry: dict[str, Any]) -> bool:
 
 
 def quantizer_shares(shares: dict[str, Any]) -> pd.DataFrame:
-    """The frame for `publish_quantizer_shares`."""
+    """The frame for `publish_quantizer_shares`, of `training.METHODS` alone: more lines can't be told apart."""
     columns = {"quantizer": "method", "codebook_size": "codes", "share": "share"}
-    return pd.DataFrame(shares["results"])[list(columns)].rename(columns=columns).astype({"share": "float64"})
+    rows = [result for result in shares["results"] if result["quantizer"] in training.METHODS]
+    return pd.DataFrame(rows)[list(columns)].rename(columns=columns).astype({"share": "float64"})
 
 
 SECTIONS = {

@@ -42,8 +42,8 @@ def compare_versions(
     Each version trains by its own preset of the name, with its own defaults.
 
     precision: of this version's steps, of `lgq_explore.runs.config.PRECISIONS`; the version before uses its own.
-    Raises InputError for a preset that a version lacks, an unknown precision, no rounds, and a folder without a commit or
-    a package.
+    Raises InputError for a preset that a version lacks, an unknown precision, no rounds, and a folder without a
+    commit or a package.
     """
     recipes = {name: replace(preset(name), precision=precision) for name in presets}
     if rounds < 1 or not recipes:

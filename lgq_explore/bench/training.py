@@ -222,20 +222,39 @@ def quantizer_seconds(tokenizer: Tokenizer, config: TrainConfig, images: Tensor)
 
 
 def markdown_table(shares: Mapping[str, Any]) -> str:
-    """One row per recipe: the step, the quantizer in it, and its share; below it, what was measured."""
+    """One row per method: the step, the quantizer in it, its share, and memory, each by the number of codes."""
+    by_method: dict[str, list[Mapping[str, Any]]] = {}
+    for result in shares["results"]:
+        by_method.setdefault(result["quantizer"], []).append(result)
+    heads = ["method", "codes K", "step, ms", "quantizer, ms", "share, %", "memory, MB"]
     rows = [
-        [
-            f"`{result['quantizer']}`",
-            str(result["codebook_size"]),
-            _milliseconds(result["median_step_seconds"]),
-            _milliseconds(result["median_quantizer_seconds"]),
-            result["not_run"] or f"{100 * result['share']:.3g} %",
-            number(result.get("megabytes")),  # older results have none
-        ]
-        for result in shares["results"]
+        [f"`{method}`", *(_SEPARATOR.join(column) for column in zip(*map(_cells, results), strict=True))]
+        for method, results in by_method.items()
     ]
-    heads = ["method", "codes K", "step, ms", "quantizer, ms", "share", "memory, MB"]
-    return table(heads, rows, left=1) + "\n\n" + _caption(shares)
+    return "\n\n".join([table(heads, rows, left=1), *_failures(shares["results"]), _caption(shares)])
+
+
+_SEPARATOR = " · "
+
+
+def _cells(result: Mapping[str, Any]) -> list[str]:
+    share = result["share"]
+    return [
+        str(result["codebook_size"]),
+        _milliseconds(result["median_step_seconds"]),
+        _milliseconds(result["median_quantizer_seconds"]),
+        number(None if share is None else 100 * share),
+        number(result.get("megabytes")),  # older results have none
+    ]
+
+
+def _failures(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One line per recipe that was not measured, and why."""
+    return [
+        f"Not measured: `{result['quantizer']}` with {count(result['codebook_size'], 'code')}: {result['not_run']}."
+        for result in results
+        if result["not_run"]
+    ]
 
 
 def _caption(shares: Mapping[str, Any]) -> str:

@@ -135,8 +135,8 @@ class Decoder(nn.Sequential):
 class GroupNorm(nn.GroupNorm):
     """A GroupNorm in the precision of its weights, [B, C, H, W] → the same shape.
 
-    Autocast leaves it to the precision of its input on a CPU, and takes float32 on a GPU. Of bfloat16, PyTorch's backward
-    pass on a CPU takes two to six times as long as that of float32 and of the conversion.
+    Under autocast, PyTorch computes it in float32 on a GPU and in the precision of its input on a CPU. There its
+    backward pass in bfloat16 takes two to six times as long as a conversion and that in float32.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -83,14 +83,30 @@ def test_the_share_is_the_ratio_of_the_medians(monkeypatch: pytest.MonkeyPatch) 
     assert kept == {RECIPE.recipe_hash: RECIPE, fsq.recipe_hash: fsq}
     lines = markdown_table({**shares, "date": "2020-02-29", "device": "a machine"}).splitlines()
     assert lines == [
-        "| method | codes K | step, ms | quantizer, ms | share | memory, MB |",
+        "| method | codes K | step, ms | quantizer, ms | share, % | memory, MB |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
-        "| `lgq` | 16 | 400 | 100 | 25 % | 12.5 |",
-        "| `fsq` | 20 | – | – | its process was ended by SIGKILL | – |",
+        "| `lgq` | 16 | 400 | 100 | 25 | 12.5 |",
+        "| `fsq` | 20 | – | – | – | – |",
+        "",
+        "Not measured: `fsq` with 20 codes: its process was ended by SIGKILL.",
         "",
         "A whole step on 4 crops of 32 px (fake), and forward and backward through the quantizer alone on their "
         f"latents (N = 256 tokens, D = 4): CPU time on 1 thread, medians of {TIMED_STEPS}. 2020-02-29, a machine.",
     ]
+
+
+def test_a_method_has_one_row_with_its_numbers_by_codes() -> None:
+    costs = {"median_step_seconds": 0.4, "median_quantizer_seconds": 0.1, "share": 0.25, "not_run": None}
+    sizes = {"batch_size": 4, "image_size": 32, "tokens": 256, "dim": 4, "recipe_hash": "x"}
+    results = [
+        {"quantizer": method, "codebook_size": codes, "megabytes": float(codes), **costs, **sizes}
+        for codes in (16, 64)
+        for method in ("lgq", "vq")
+    ]
+    protocol = {"clock": "CPU time", "threads": 1, "steps": 5}
+    shares = {"results": results, "recipes": {"x": {"data": "fake"}}, "protocol": protocol}
+    _, _, *rows = markdown_table({**shares, "date": "2020-02-29", "device": "a machine"}).splitlines()[:4]
+    assert rows == [f"| `{method}` | 16 · 64 | 400 · 400 | 100 · 100 | 25 · 25 | 16 · 64 |" for method in ("lgq", "vq")]
 
 
 @pytest.mark.slow

@@ -88,8 +88,28 @@ def shares() -> dict[str, Any]:
         "results": [
             {"quantizer": "lgq", "codebook_size": 16, **sizes, **costs},
             {"quantizer": "vq", "codebook_size": 16, **sizes, **failed},
+            {"quantizer": "rotation", "codebook_size": 16, **sizes, **costs},
         ],
     }
+
+
+BY_PRECISION = {
+    "benchmark": "versions",
+    "date": "2020-02-29",
+    "device": "a machine",
+    "environment": {"precision": "bf16-mixed"},
+    "protocol": {"clock": "CPU time", "threads": 1, "rounds": 1, "steps": 5},
+    "commits": {"before": "0123456789", "now": "9876543210"},
+    "results": [
+        {
+            "preset": "small",
+            "batch_size": 32,
+            "step_seconds": {"before": [2.0], "now": [1.0]},
+            "times_faster": 2.0,
+            "times_faster_rounds": [2.0],
+        }
+    ],
+}
 
 
 @pytest.fixture
@@ -128,6 +148,15 @@ The end.
     assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == once
 
 
+def test_a_benchmark_without_a_figure_may_have_several_sections(folder: Path) -> None:
+    (folder / "results" / "c.json").write_text(json.dumps(BY_PRECISION))
+    section = "<!-- versions results/c.json -->\n<!-- /versions -->\n"
+    page = folder / "README.md"
+    page.write_text(page.read_text() + section + section)
+    write_page(folder)
+    assert page.read_text().count(section_text("versions", BY_PRECISION)) == 2
+
+
 def test_the_figure_has_plain_costs_where_the_most_numbers_of_codes_were_measured() -> None:
     costs = assignment_costs(comparison())
     assert costs[["tokens", "dim"]].drop_duplicates().to_numpy().tolist() == [[64, 4]]
@@ -144,7 +173,7 @@ def test_the_figure_has_plain_costs_where_the_most_numbers_of_codes_were_measure
     assert (not_run.method, not_run.computed_megabytes) == ("dense", 6 * 4 * 64 * 512 / 1e6)
 
 
-def test_shares_that_were_not_measured_are_no_numbers() -> None:
+def test_the_figure_has_few_methods_and_shares_that_were_not_measured_are_no_numbers() -> None:
     frame = quantizer_shares(shares())
     assert frame["method"].tolist() == ["lgq", "vq"]
     np.testing.assert_array_equal(frame["share"], [0.25, np.nan])

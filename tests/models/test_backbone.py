@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lgq_explore.models import BackboneConfig, Decoder, Encoder
-from lgq_explore.models.backbone import ResidualBlock, SelfAttention
+from lgq_explore.models.backbone import GroupNorm, ResidualBlock, SelfAttention
 from lgq_explore.quantizers.drawn_layers import conv2d
 
 NARROW = {4: (8, 16, 8), 8: (8, 8, 8, 16), 16: (8, 8, 8, 8, 8)}
@@ -236,3 +236,13 @@ def test_latents_are_not_normalised() -> None:
 def test_settings_that_make_no_backbone_are_named(settings: dict[str, object], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         BackboneConfig(**settings)
+
+
+def test_under_autocast_a_group_norm_has_the_statistics_of_float32() -> None:
+    """In bfloat16, whose sums of thousands of numbers are off by percents, means and variances would be its own."""
+    norm = GroupNorm(2, 16)
+    images = (3.0 + torch.randn(2, 16, 8, 8, generator=torch.Generator().manual_seed(0))).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        normed = norm(images)
+    assert normed.dtype == torch.float32
+    torch.testing.assert_close(normed, torch.nn.functional.group_norm(images.float(), 2))
