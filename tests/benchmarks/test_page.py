@@ -214,7 +214,7 @@ def test_the_page_has_every_section() -> None:
     assert list(named) == list(SECTIONS)
 
 
-@pytest.mark.parametrize("section", SECTION.finditer(PAGE.read_text()), ids=lambda section: section["result"])
+@pytest.mark.parametrize("section", list(SECTION.finditer(PAGE.read_text())), ids=lambda section: section["result"])
 def test_the_page_says_what_the_result_it_names_says(section: re.Match[str]) -> None:
     benchmark = section["benchmark"]
     path = BENCHMARKS / section["result"]
