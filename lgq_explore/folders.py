@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def data_directory() -> Path:
-    """The folder for pictures and runs: $LGQ_EXPLORE_DATA, or data/ of the checkout, or ~/.cache/lgq-explore."""
+    """Of pictures, features and runs: $LGQ_EXPLORE_DATA, or data/ of the checkout, or ~/.cache/lgq-explore."""
     chosen = os.environ.get("LGQ_EXPLORE_DATA")
     if chosen:
         return Path(os.path.abspath(os.path.expanduser(chosen)))

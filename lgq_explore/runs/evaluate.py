@@ -24,6 +24,7 @@ from lgq_explore.metrics.pictures import require_slow
 from lgq_explore.progress import Progress
 
 from .encoding import EvaluationSet, coded_batches, evaluation_set
+from .kept_features import KeptFeatures
 from .measures import DEFAULT, DEFINITIONS, Measure, MeasuredBatch, MeasureSettings, chosen_metrics, measure
 from .photograph_numbers import EachPhotograph
 from .picture_features import PairedFeatures
@@ -129,7 +130,7 @@ def evaluated(
     names, there = chosen_metrics(asked.metrics), device_named(asked.device)
     run = run if isinstance(run, Run) else open_run(run)
     trained, chosen = run.trained(), evaluation_set(run, asked.data, asked.crops, asked.split)
-    network = cache(lambda: ComputedOnce(efficientnet_lite0_features()))
+    network = cache(lambda: ComputedOnce(KeptFeatures(efficientnet_lite0_features(), chosen.crops.images, there)))
     settings = PictureMetricSettings(asked.fd_features, str(there), _in_words(chosen), network)
     measured = MeasureSettings(trained.on(there), settings, run.config.backbone.factor, tuple(asked.without))
     measures = {name: measure(name, measured) for name in names}

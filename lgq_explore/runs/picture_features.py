@@ -18,6 +18,7 @@ from lgq_explore.metrics.moments import Moments
 from lgq_explore.metrics.perceptual import IMAGES_PER_PASS
 from lgq_explore.progress import Progress
 
+from .kept_features import KeptFeatures
 from .study import Study
 
 
@@ -101,7 +102,7 @@ def picture_features(
 
 
 class FeaturesOfStudies:
-    """Paired features of one study after the other; images that are those of the last one are not computed again.
+    """Paired features of one study after the other; images that are those of another one are not computed again.
 
     network: uint8 [B, 3, S, S] → [B, F]; by default EfficientNet-Lite0. Raises InputError, with the remedy, where that
     is not installed.
@@ -113,19 +114,25 @@ class FeaturesOfStudies:
             if network is None:
                 raise InputError(f"features need EfficientNet-Lite0: {why}")
         self._network = network
-        self._last: tuple[NDArray[np.uint8], NDArray[np.float32]] | None = None
+        self._kept: tuple[NDArray[np.uint8], KeptFeatures] | None = None
 
     def __call__(self, study: Study, *, progress: bool = True) -> PairedFeatures:
         """The features of a study's pictures. Raises InputError for one without pictures."""
         require_pictures(study)
-        encoding, network, device = study.encoding, self._network.to(study.device), study.device
+        encoding, device = study.encoding, study.device
+        kept = self._of(encoding.images, device)
         with Progress("features", 2 * len(encoding), "pictures", shown=progress) as bar:
-            if self._last is None or not np.array_equal(self._last[0], encoding.images):
-                self._last = encoding.images, picture_features(network, encoding.images, device, bar.advance)
-            else:
-                bar.advance(len(encoding))
-            found = picture_features(network, encoding.reconstructions, device, bar.advance)
-        return PairedFeatures(self._last[1], found)
+            images, reconstructions = (
+                picture_features(kept, pictures, device, bar.advance)
+                for pictures in (encoding.images, encoding.reconstructions)
+            )
+        return PairedFeatures(images, reconstructions)
+
+    def _of(self, images: NDArray[np.uint8], device: torch.device) -> KeptFeatures:
+        """The network that keeps the features of these images, in memory while studies have the same."""
+        if self._kept is None or not np.array_equal(self._kept[0], images):
+            self._kept = images, KeptFeatures(self._network, torch.from_numpy(images), device)
+        return self._kept[1]
 
 
 def paired_features(study: Study, *, progress: bool = True) -> PairedFeatures:
