@@ -37,12 +37,15 @@ FEW_CROPS, MORE_CROPS = 8, 24
 
 @dataclass
 class Measuring:
-    """Measures kinds of cells one after the other. startup: seconds until what a cell needs was loaded."""
+    """Measures kinds of cells one after the other. startup: seconds until what a cell needs was loaded.
+
+    evaluated: kinds of cells, once libraries are loaded and features of their pictures are kept for all later ones.
+    """
 
     plan: Plan
     device: str
     startup: float
-    is_first: bool = True
+    evaluated: set[str] = field(default_factory=set)
 
     def cost(self, cells: Sequence[Cell]) -> CellCost:
         """The cost of cells that differ in their kind alone, from the first steps of the last of them."""
@@ -63,16 +66,24 @@ class Measuring:
     def _evaluation(self, cell: Cell, run: Run) -> float:
         """The seconds of a whole evaluation of a cell: a line through those of a few crops and of some more."""
         asked = self.plan.sweep.evaluation.crops
+        if cell.kind not in self.evaluated:
+            self._load(cell, run)
         few, found = self._timed(cell, run, min(asked, FEW_CROPS))
-        if self.is_first:  # a second time, libraries and networks are loaded, which each process does once
-            first, (few, found) = few, self._timed(cell, run, min(asked, FEW_CROPS))
-            self.startup, self.is_first = self.startup + max(0.0, first - few), False
         there = len(evaluation_set(run, None, asked, found["split"]).crops.images)
         if there <= found["crops"]:
             return few
         more, further = self._timed(cell, run, min(there, MORE_CROPS))
         a_crop = max(0.0, more - few) / (further["crops"] - found["crops"])
         return more + a_crop * (there - further["crops"])
+
+    def _load(self, cell: Cell, run: Run) -> None:
+        """Evaluate a kind of cells for the first time: what that takes longer is spent once a process or machine."""
+        asked = self.plan.sweep.evaluation.crops
+        first, again = (self._timed(cell, run, min(asked, FEW_CROPS))[0] for _ in range(2))
+        self._timed(cell, run, min(asked, MORE_CROPS))
+        if not self.evaluated:
+            self.startup += max(0.0, first - again)
+        self.evaluated.add(cell.kind)
 
     def _timed(self, cell: Cell, run: Run, crops: int) -> tuple[float, Mapping[str, Any]]:
         """The seconds of an evaluation of so many crops at most, and what it was made on."""
