@@ -98,7 +98,8 @@ def evaluate(
     bits of codes belong to. `weights` is `ema` where they are an average over steps, else `last`.
     `pandas.json_normalize` makes a table of several results, with columns such as `fd.value`.
 
-    A whole result on the held-out split is kept in the run's folder, where it can be written (`kept_metrics`).
+    A whole result on the held-out split is kept in the run's folder, where it can be written (`kept_metrics`), and the
+    features of its pictures for runs that are evaluated on the same ones (`kept_features`).
 
     device: of `devices.DEVICES`, for the tokenizer and for the networks of LPIPS and FD, which take most of the time;
     the result names it. The CPU by default, which gives the same codes on every machine. A GPU rounds otherwise: a
