@@ -32,6 +32,7 @@ from lgq_explore.bench import (
     learning_rates,
     metrics,
     objectives,
+    quantizers,
     soft_assignment_table,
     training,
 )
@@ -169,6 +170,7 @@ SECTIONS = {
             "The quantizer's share of a training step by method and number of codes",
         ),
     ),
+    "quantizers": Section(quantizers.markdown_table),
     "data": Section(data.markdown_table),
     "versions": Section(versions.markdown_table),
     "learning-rates": Section(learning_rates.markdown_table),
