@@ -82,6 +82,11 @@ class Quantizer(nn.Module):
         """Whether there are codes at all. Without them G is 0, and all that asks for a code raises InputError."""
         return bool(self.levels)
 
+    @property
+    def own_name(self) -> str:
+        """The name of its method, as messages say it; that of its class for one that does not know its method."""
+        return self.method or type(self).__name__
+
     def forward(self, latents: Tensor) -> QuantizerOutput:
         """Latents [B, D, H, W] → codes and vectors; in training mode with losses and the gradient estimator."""
         raise NotImplementedError("abstract: a method implements forward")

@@ -78,8 +78,7 @@ class Study:
     @property
     def method(self) -> str:
         """The name of the quantizer's method, which sets its colour in figures; its class's name if it has none."""
-        own = self.quantizer.method or type(self.quantizer).__name__
-        return own if self.run is None else self.run.config.quantizer.method
+        return self.quantizer.own_name if self.run is None else self.run.config.quantizer.method
 
     @property
     def name(self) -> str:
@@ -154,7 +153,7 @@ class Study:
             steps = ", ".join(map(str, sorted({*snapshots, self.trained.finished_steps})))
             raise InputError(f"there is no snapshot of step {step}: choose one of {steps}")
         if not isinstance(self.quantizer, TakesCodebooks):
-            method = type(self.quantizer).__name__
+            method = self.quantizer.own_name
             raise InputError(f"the codebooks of {method} cannot be exchanged: look at step {self.encoding.steps}")
         return self.quantizer.with_codebooks([torch.from_numpy(np.array(book)) for book in snapshots[step]])
 

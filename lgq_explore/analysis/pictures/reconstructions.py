@@ -112,9 +112,7 @@ def checked_temperature(quantizer: Quantizer, temperature: float | None) -> floa
     """The temperature, by default the one in force; None for a method without. Raises InputError as `reconstruct`."""
     if not isinstance(quantizer, SoftQuantizer):
         if temperature is not None:
-            raise InputError(
-                f"temperature {temperature} was given, but {type(quantizer).__name__} has none: leave it out"
-            )
+            raise InputError(f"temperature {temperature} was given, but {quantizer.own_name} has none: leave it out")
         return None
     if temperature is None:
         return quantizer.temperature

@@ -108,7 +108,7 @@ def _check(quantizer: Quantizer, sigma: float, pairs: int) -> None:
 def require_one_code(quantizer: Quantizer) -> None:
     """Raise InputError for several codes a position, whose points are not what the decoder takes."""
     if len(quantizer.levels) > 1:
-        raise InputError(f"{type(quantizer).__name__} has {len(quantizer.levels)} codes a position: give one with one")
+        raise InputError(f"{quantizer.own_name} has {len(quantizer.levels)} codes a position: give one with one")
 
 
 def _slope(loss: LossOfPictures, pairs: Iterable[_Pair]) -> Tensor:

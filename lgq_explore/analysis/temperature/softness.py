@@ -73,5 +73,5 @@ def temperature_grid(lowest: float, highest: float, per_decade: int = 10) -> lis
 def require_soft(quantizer: Quantizer) -> SoftQuantizer:
     """The quantizer, if it has a temperature; InputError if not."""
     if not isinstance(quantizer, SoftQuantizer):
-        raise InputError(f"{type(quantizer).__name__} chooses its codes without a temperature: give a run of lgq")
+        raise InputError(f"{quantizer.own_name} chooses its codes without a temperature: give a run of lgq")
     return quantizer

@@ -225,11 +225,11 @@ def test_nonsense_is_refused() -> None:
     with pytest.raises(InputError, match="pairs is 3: give an even number"):
         smoothed_gradient(quantizer, latents, quadratic, 0.1, pairs=3)
     grid = FSQConfig(levels=(5, 5)).build(3).double()
-    with pytest.raises(InputError, match="FSQ has 2 codes a position"):
+    with pytest.raises(InputError, match="fsq has 2 codes a position"):
         smoothed_gradient(grid, latents, quadratic, 0.1)
-    with pytest.raises(InputError, match="LGQChannels has 2 codes a position"):
+    with pytest.raises(InputError, match="lgq-channels has 2 codes a position"):
         beside_straight_through(study_of(method_tokenizer("lgq-channels"), noise_pictures(2)), noise_pictures(2), [1.0])
-    with pytest.raises(InputError, match="FSQ chooses its codes without a temperature"):
+    with pytest.raises(InputError, match="fsq chooses its codes without a temperature"):
         estimator_microscope(studied(FSQConfig()), pictures(), [1.0])
     truth = smoothed_gradient(quantizer, latents, quadratic, 0.1, pairs=2)
     with pytest.raises(InputError, match=r"temperature is -1\.0: give a positive number"):

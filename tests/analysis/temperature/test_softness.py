@@ -261,7 +261,7 @@ def test_a_temperature_that_is_none_is_refused(temperature: float) -> None:
 
 
 def test_a_method_without_temperature_and_latents_without_tokens_are_refused() -> None:
-    with pytest.raises(InputError, match="FSQ chooses its codes without a temperature"):
+    with pytest.raises(InputError, match="fsq chooses its codes without a temperature"):
         TemperatureProbe(FSQConfig().build(4), torch.zeros(1, 4, 2, 2))
     with pytest.raises(InputError, match="at least one token"):
         TemperatureProbe(planted(torch.eye(2)), torch.zeros(0, 2, 1, 1))

@@ -118,5 +118,5 @@ def test_the_top_codes_of_a_token_are_those_of_its_place() -> None:
 
 
 def test_a_method_without_temperature_is_refused() -> None:
-    with pytest.raises(InputError, match="FSQ chooses its codes without a temperature"):
+    with pytest.raises(InputError, match="fsq chooses its codes without a temperature"):
         TemperatureViews(studied(config=FSQConfig()))

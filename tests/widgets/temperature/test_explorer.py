@@ -261,5 +261,5 @@ def test_what_cannot_be_shown_is_refused_in_a_sentence(run: Run, recipe: TrainCo
     with pytest.raises(InputError, match="token is 1000000: give a whole number from 0 to 383"):
         panel.token = 10**6
     grid = lgq.train(replace(recipe, quantizer=FSQConfig(), loss_weights={}), progress=False)
-    with pytest.raises(InputError, match="FSQ chooses its codes without a temperature"):
+    with pytest.raises(InputError, match="fsq chooses its codes without a temperature"):
         TemperatureExplorer(grid)
