@@ -86,11 +86,8 @@ def write_page(folder: Path) -> list[Path]:
     except OSError as error:
         raise InputError(f"{page} can't be read: {error.strerror}. Name a folder with a page.") from error
     figures: dict[Path, bytes] = {}
-    sections = 0
 
     def fill(match: re.Match[str]) -> str:
-        nonlocal sections
-        sections += 1
         benchmark = match["benchmark"]
         figure = _section(benchmark).figure
         result = read_result(folder / match["result"], benchmark)
@@ -100,9 +97,9 @@ def write_page(folder: Path) -> list[Path]:
             figures[folder / figure.file] = _png(figure.draw(result), source=folder / match["result"])
         return f"{match['start']}{section_text(benchmark, result)}\n{match['end']}"
 
-    filled = SECTION.sub(fill, text)
-    if not sections:
+    if not SECTION.search(text):
         raise InputError(f"{page} has no section to fill in: write a line such as <!-- training results/FILE.json -->")
+    filled = SECTION.sub(fill, text)
     for path, content in {**figures, page: filled.encode()}.items():
         with whole_file(path) as target:
             target.write(content)

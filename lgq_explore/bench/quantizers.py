@@ -156,7 +156,7 @@ def markdown_table(
 
     With rounding replicates, a value is their mean, followed by the rounding spread in brackets. rows: see `ROWS`.
     """
-    by_row = _by_row(comparison["results"], rows)
+    by_row = results_by_row(comparison["results"], rows)
     lines = [
         [*map(_named, heading), *(_cell(of_row, key, style) for key, style in columns.values())]
         for heading, of_row in by_row.items()
@@ -165,7 +165,9 @@ def markdown_table(
     return "\n\n".join([table([*rows, *columns], lines, left=names), _caption(comparison, by_row)])
 
 
-def _by_row(results: Sequence[dict[str, Any]], rows: Mapping[str, str]) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
+def results_by_row(
+    results: Sequence[dict[str, Any]], rows: Mapping[str, str]
+) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
     """The results of each row of the table, by the values of its first columns."""
     by_row: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for result in results:

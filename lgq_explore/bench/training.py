@@ -34,7 +34,7 @@ from lgq_explore.training.objectives.base import weighted_sum
 
 from .fresh_process import THREADS, PeakMemory, ProcessFailed, in_fresh_process
 from .markdown import count, number, table
-from .quantizers import require_each_once
+from .quantizers import require_each_once, results_by_row
 from .results import device_name, today
 
 METHODS = ("lgq", "fsq", "simvq", "vq")
@@ -223,18 +223,12 @@ def quantizer_seconds(tokenizer: Tokenizer, config: TrainConfig, images: Tensor)
 
 def markdown_table(shares: Mapping[str, Any]) -> str:
     """One row per method: the step, the quantizer in it, its share, and memory, each by the number of codes."""
-    by_method: dict[str, list[Mapping[str, Any]]] = {}
-    for result in shares["results"]:
-        by_method.setdefault(result["quantizer"], []).append(result)
     heads = ["method", "codes K", "step, ms", "quantizer, ms", "share, %", "memory, MB"]
     rows = [
-        [f"`{method}`", *(_SEPARATOR.join(column) for column in zip(*map(_cells, results), strict=True))]
-        for method, results in by_method.items()
+        [f"`{method}`", *(" · ".join(column) for column in zip(*map(_cells, results), strict=True))]
+        for (method,), results in results_by_row(shares["results"], {"method": "quantizer"}).items()
     ]
     return "\n\n".join([table(heads, rows, left=1), *_failures(shares["results"]), _caption(shares)])
-
-
-_SEPARATOR = " · "
 
 
 def _cells(result: Mapping[str, Any]) -> list[str]:

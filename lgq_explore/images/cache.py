@@ -103,9 +103,9 @@ def prepared_pictures(label: str, files: Sequence[PictureFile], image_size: int)
     return written
 
 
-def digest_of(pixels: NDArray[np.uint8]) -> str:
-    """SHA-256 (hexadecimal) of the pixels in C order."""
-    return hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest()
+def digest_of(array: NDArray[Any]) -> str:
+    """SHA-256 (hexadecimal) of the numbers of an array, such as pixels, in C order."""
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
 def _digest_of_file(path: Path) -> str:

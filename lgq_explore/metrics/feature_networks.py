@@ -224,7 +224,7 @@ class EfficientNetLite0Distance(EfficientNetLite0):
     def _directions(self, pictures: Tensor) -> list[Tensor]:
         """Features of each stage, [B, C, H/r, W/r], of norm 1 at every position."""
         network, found = self.network, []
-        features = network._swish(network._bn0(network._conv_stem(self.normalised((pictures + 1) * 127.5))))
+        features = network._swish(network._conv_stem(self.normalised((pictures + 1) * 127.5)))
         for index, block in enumerate(network._blocks[: _LAST_BLOCKS[-1] + 1]):
             features = block(features)
             if index in _LAST_BLOCKS:

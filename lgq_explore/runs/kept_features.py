@@ -9,7 +9,6 @@ import hashlib
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
@@ -18,6 +17,9 @@ from torch import Tensor, nn
 from lgq_explore.devices import CPU, model_of
 from lgq_explore.files import remove_leftovers, whole_file
 from lgq_explore.folders import data_directory
+from lgq_explore.images.cache import digest_of
+
+from .run_files import digest_of_weights
 
 
 class KeptFeatures(nn.Module):
@@ -36,7 +38,7 @@ class KeptFeatures(nn.Module):
         super().__init__()
         self.network = network.to(device)
         self.num_features = getattr(network, "num_features", None)  # which torchmetrics reads
-        digests = [_digest(picture) for picture in pictures]
+        digests = [digest_of(picture.numpy()) for picture in pictures]
         self._pictures = len(digests)
         self._row = {digest: row for row, digest in enumerate(digests)}
         self._path = data_directory() / "features" / f"{_identity(network, device, digests)}.safetensors"
@@ -61,7 +63,7 @@ class KeptFeatures(nn.Module):
         """The places of a batch among the pictures; None if one is not among them."""
         rows = []
         for image in images.cpu():
-            row = self._row.get(_digest(image))
+            row = self._row.get(digest_of(image.numpy()))
             if row is None:
                 return None
             rows.append(row)
@@ -78,34 +80,28 @@ class KeptFeatures(nn.Module):
         return self._features
 
 
-def _digest(picture: Tensor) -> bytes:
-    return hashlib.sha256(picture.contiguous().numpy().data).digest()
-
-
-def _identity(network: nn.Module, device: torch.device, pictures: list[bytes]) -> str:
+def _identity(network: nn.Module, device: torch.device, pictures: list[str]) -> str:
     """A digest of all that features depend on."""
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     kind = type(network)
-    threads, processor = torch.get_num_threads(), torch.backends.cpu.get_cpu_capability()
-    where = "\n".join(
-        [kind.__module__, kind.__qualname__, torch.__version__, model_of(device), processor, str(threads)]
-    )
-    return hashlib.sha256(where.encode() + hashlib.sha256(save(weights)).digest() + b"".join(pictures)).hexdigest()
+    machine = [model_of(device), torch.backends.cpu.get_cpu_capability(), str(torch.get_num_threads())]
+    weights = digest_of_weights(network)
+    depends_on = [f"{kind.__module__}.{kind.__qualname__}", weights, torch.__version__, *machine, *pictures]
+    return hashlib.sha256("\n".join(depends_on).encode()).hexdigest()
 
 
 def _read(path: Path, pictures: int) -> Tensor | None:
     """The features in a file [N, F]; None without one, or where it is damaged."""
     try:
         content = load(path.read_bytes())
-        features, digest = content["features"], content["sha256"].numpy().tobytes()
+        features, digest = content["features"], content["sha256"].numpy().tobytes().hex()
     except (OSError, SafetensorError, KeyError):
         return None
-    is_whole = features.ndim == 2 and len(features) == pictures and _digest(features) == digest
+    is_whole = features.ndim == 2 and len(features) == pictures and digest_of(features.numpy()) == digest
     return features if is_whole else None
 
 
 def _write(path: Path, features: Tensor) -> None:
-    digest = torch.from_numpy(np.frombuffer(_digest(features), np.uint8).copy())
+    digest = torch.tensor(list(bytes.fromhex(digest_of(features.numpy()))), dtype=torch.uint8)
     with suppress(OSError):  # the folder may be another user's, or the disk full
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(path.parent)

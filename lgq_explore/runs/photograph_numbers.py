@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from lgq_explore.errors import InputError
 from lgq_explore.frames.comparison import PHOTOGRAPHS
+from lgq_explore.images.cache import digest_of
 from lgq_explore.images.source import Crops
 from lgq_explore.metrics.feature_networks import if_available
 from lgq_explore.metrics.image import ImageQuality
@@ -77,7 +77,7 @@ def _numbers(pictures: Reconstructed, features: PairedFeatures | None, quantizer
         rows.append(
             {
                 "photograph": str(pictures.photograph_names[index]),
-                "digest": hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest(),
+                "digest": digest_of(images),
                 "crops": len(crops),
                 **quality.numbers(),
                 "feature_error": np.nan if errors is None else errors[crops].mean(),

@@ -32,7 +32,7 @@ from typing import BinaryIO
 
 import pandas as pd
 import torch
-from safetensors.torch import load, save
+from safetensors.torch import load
 
 from lgq_explore.devices import device_named
 from lgq_explore.errors import InputError, in_command, printable
@@ -44,6 +44,7 @@ from .run_description import RunReplaced, read_description, require_run
 from .run_files import (
     WeightsHeader,
     damaged_weights,
+    digest_of_weights,
     files_by_step,
     require_origin,
     require_same_weights,
@@ -69,8 +70,7 @@ class TrainedTokenizer:
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> TrainedTokenizer:
         """A tokenizer without a run folder, put into eval mode; its digest is computed from its weights alone."""
-        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in tokenizer.state_dict().items()}
-        return cls(tokenizer.eval(), 0, hashlib.sha256(save(weights)).hexdigest())
+        return cls(tokenizer.eval(), 0, digest_of_weights(tokenizer))
 
     def on(self, device: torch.device) -> Tokenizer:
         """The tokenizer itself for the CPU, and a copy on any other device."""

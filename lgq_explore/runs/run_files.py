@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from lgq_explore.errors import InputError, printable
 
@@ -132,3 +133,9 @@ def files_by_step(folder: Path, suffix: str = "") -> dict[int, Path]:
     """Step → file or folder named by it, ascending; other entries are ignored."""
     named = ((step_of(path, suffix), path) for path in folder.glob(f"step-*{suffix}"))
     return dict(sorted((step, path) for step, path in named if step is not None))
+
+
+def digest_of_weights(module: nn.Module) -> str:
+    """SHA-256 (hexadecimal) of a module's parameters and buffers, and of their names."""
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+    return hashlib.sha256(save(weights)).hexdigest()
