@@ -82,8 +82,10 @@ STACKED_HEIGHT, STACKED_WIDTH = 514, 410
 
 MOST_MARKED_ROWS = 60
 """Most rows with a marker each, so that a single row can be seen. With more rows, markers would hide the line."""
-LEGEND_LETTERS = 54
-"""Most letters in a line of names above a panel: what half a cell of 640 screen pixels has room for."""
+LEGEND_WIDTH, STACKED_LEGEND_WIDTH = 330, 345
+"""Screen pixels of a line of names above a panel: in half a cell of 640, and in a single column beside the heading."""
+HEADING_LETTER, NAMES_LETTER = 7.5, 5.9
+"""Screen pixels of a letter of a heading and of a name, in a wide font."""
 NAMES_SIZE, NAMES_HEIGHT, MOST_TICKS = 11, 14, 5
 
 
@@ -122,8 +124,8 @@ LINES = {
     GAIN_MEDIAN: _Line(VERMILION, "median (dotted)", dash="dot"),
     IN_FORCE: _Line(BLUE, "in force"),
     BY_HAND: _Line(VERMILION, "set by hand", width=5),
-    REAL: _Line(BLUE),
-    RECONSTRUCTED: _Line(VERMILION),
+    REAL: _Line(BLUE, "real"),
+    RECONSTRUCTED: _Line(VERMILION, "reconstructed"),
     BALANCE: _Line(BLUE, "λ"),
     R1: _Line(BLUE),
     LECAM: _Line(ORANGE),
@@ -381,9 +383,12 @@ def _without_neighbours(values: pd.Series) -> list[int]:
 def _heading(panel: _Panel, lines: dict[str, _Line], place: _Place) -> str:
     """The heading, and the quantities in the colours of their lines, as a legend: below it, or beside it if stacked."""
     rows: list[list[_Line]] = [[]]
+    width = STACKED_LEGEND_WIDTH if place.is_stacked else LEGEND_WIDTH
+    room = width - HEADING_LETTER * len(panel.heading) if place.is_stacked else width
     for line in lines.values():
-        if sum(len(other.label) + 3 for other in rows[-1]) + len(line.label) > LEGEND_LETTERS:
+        if NAMES_LETTER * (sum(len(other.label) + 3 for other in rows[-1]) + len(line.label)) > room:
             rows.append([])
+            room = width
         rows[-1].append(line)
     beside = "  " if place.is_stacked else "<br>"
     return f"<b>{panel.heading}</b>{beside}" + "<br>".join(" · ".join(map(_coloured, row)) for row in rows)

@@ -46,14 +46,14 @@ COLUMN_WIDTH = 213
 """Screen pixels that a column needs at least: three of them fit a cell of 640."""
 ROW_HEIGHT, HEAD_HEIGHT = 160, 80
 """Screen pixels of a row of curves, and of what stands above them all."""
-ROW_GAP = 97
+ROW_GAP = 120
 """Screen pixels between two rows: room for steps above it, and for a heading of three lines below."""
 BOLD_LETTERS = 6
 """How many letters fewer fit a line in bold."""
 GAP = 0.07
 """Gap between two curves, as a share of the figure's width."""
-HEADING_LETTERS = 30
-"""Letters in a line above a curve: what a third of a cell of 640 screen pixels has room for."""
+HEADING_LETTERS = 26
+"""Letters in a line above a curve: what a third of a cell of 640 screen pixels has room for in a wide font."""
 CURVE_INCHES, LOW_CURVE_INCHES = 1.9, 1.5
 """Height of a printed curve, and of those that stand in a single column."""
 LEAST_WORDS, WORDS_SHARE = 5.0, 0.93
@@ -105,7 +105,7 @@ def draw_verdicts(
             Title("Curves that the rules read", detail),
             least_width=columns * COLUMN_WIDTH,
             height=HEAD_HEIGHT + ROW_HEIGHT * max(1, rows),
-            margin={"l": 56, "r": 12, "t": 90, "b": 40},
+            margin={"l": 56, "r": 40, "t": 90, "b": 40},
             showlegend=False,
             shapes=drawn.lines,
             annotations=[

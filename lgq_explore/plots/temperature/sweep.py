@@ -91,7 +91,7 @@ SWEEP_PANELS = (
         ),
     ),
     _Panel(
-        "Codes that flip to the next τ",
+        "Flips to the next τ",
         "share of tokens",
         (
             _Line("soft", "code nearest to q_soft", PURPLE),

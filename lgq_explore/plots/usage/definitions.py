@@ -53,7 +53,7 @@ def draw_definitions(definitions: pd.DataFrame, methods: Mapping[str, str]) -> g
         [trace for group in groups for trace in _traces(group)],
         layout(
             TITLE,
-            least_width=400,
+            least_width=440,
             xaxis=axis("", type="category", tickangle=0, showgrid=False),
             yaxis=axis(Y_TITLE, **scale),
             **named_at_ends(labels, CHART_HEIGHT, notes),

@@ -129,7 +129,7 @@ def test_logits_are_two_lines_in_one_chart_on_both_sides_of_zero() -> None:
     curves = curves_of(ADVERSARIAL)
     curves.loc[curves["quantity"] == "reconstructed crops", "value"] *= -1
     figure = draw_training_curves(curves)
-    real, made = (next(figure.select_traces({"name": name})) for name in ("real crops", "reconstructed crops"))
+    real, made = (next(figure.select_traces({"name": name})) for name in ("real", "reconstructed"))
     assert real.yaxis == made.yaxis
     assert real.line.color != made.line.color
     scale = figure.layout["yaxis" + real.yaxis[1:]]

@@ -80,10 +80,10 @@ def test_a_run_with_a_gan_shows_how_its_terms_share_the_decoder(recipe: TrainCon
     tabs.value = "objectives"
     assert monitor.view == "objectives"
     objectives, *same = figures(monitor)
-    assert trace_names(objectives) == {"real crops", "reconstructed crops", "λ", "R1", "l1", "gan"}
+    assert trace_names(objectives) == {"real", "reconstructed", "λ", "R1", "l1", "gan"}
     assert marked(objectives) == marked(curves)
     assert same == others
-    logits = next(trace for trace in objectives["data"] if trace["name"] == "real crops")
+    logits = next(trace for trace in objectives["data"] if trace["name"] == "real")
     history = monitor.run.history()
     assert decoded(logits["y"]) == pytest.approx(history["gan_logits_real"].tolist(), nan_ok=True)
     again = eval(monitor.code(), {"lgq": lgq})
