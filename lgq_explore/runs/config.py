@@ -358,9 +358,8 @@ def dataclass_from_json(config_class: type[_Config], values: Mapping[str, Any], 
     built = {}
     for name, value in values.items():
         if name not in kinds:
-            raise InputError(
-                f"unknown field {path + name!r}{near_matches(name, kinds)}; the fields are {', '.join(kinds)}"
-            )
+            remedy = near_matches(name, kinds) or f"; the fields are {', '.join(kinds)}"
+            raise InputError(f"unknown field {path + name!r}{remedy}")
         built[name] = _field_value(kinds[name], value, path + name)
     try:
         return config_class(**built)

@@ -29,21 +29,14 @@ LINE_POINTS = 65
 
 def shared_bits(compared: GroupedRuns) -> tuple[float, float] | None:
     """The bits per token between which two curves at least are known; one curve's own, and None where none overlap."""
-    ends = [_ends(curve) for curve in _usable(method_curves(compared))]
-    if len(ends) == 1:
-        return ends[0]
-    pairs = [(max(a[0], b[0]), min(a[1], b[1])) for a, b in itertools.combinations(ends, 2)]
-    overlaps = [(low, high) for low, high in pairs if low < high]
-    if not overlaps:
-        return None
-    return min(low for low, _ in overlaps), max(high for _, high in overlaps)
+    return _shared_bits(_usable(method_curves(compared)))
 
 
 def why_no_bits(compared: GroupedRuns) -> str:
     """Why `shared_bits` finds none, in a sentence; empty where it finds some."""
-    if shared_bits(compared) is not None:
-        return ""
     curves = _usable(method_curves(compared))
+    if _shared_bits(curves) is not None:
+        return ""
     if not curves:
         return "No method was trained with two codebook sizes: there is no curve to be read at equal bits."
     ranges = [f"{curve.name} from {_ends(curve)[0]:.2f} to {_ends(curve)[1]:.2f}" for curve in curves]
@@ -76,6 +69,17 @@ def at_equal_bits(compared: GroupedRuns, bits: float) -> pd.DataFrame:
     return AT_EQUAL_BITS.frame(
         [_row(compared, method, bits, curves, read.get(method), best) for method in coded],
     )
+
+
+def _shared_bits(curves: Sequence[RateDistortionCurve]) -> tuple[float, float] | None:
+    ends = [_ends(curve) for curve in curves]
+    if len(ends) == 1:
+        return ends[0]
+    pairs = [(max(a[0], b[0]), min(a[1], b[1])) for a, b in itertools.combinations(ends, 2)]
+    overlaps = [(low, high) for low, high in pairs if low < high]
+    if not overlaps:
+        return None
+    return min(low for low, _ in overlaps), max(high for _, high in overlaps)
 
 
 def _row(
