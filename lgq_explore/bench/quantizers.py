@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,8 @@ from .results import about_runs
 COLUMNS = {
     "PSNR, dB": ("psnr_db", ".2f"),
     "SSIM": ("ssim", ".3f"),
+    "luminance, dB": ("luminance_psnr_db", ".2f"),
+    "colour error": ("colour_error", ".2f"),
     "active codes": ("active_codes", "d"),
     "perplexity": ("perplexity", ".0f"),
     "bits a pixel": ("bits_per_pixel", ".3f"),
@@ -154,15 +155,28 @@ def markdown_table(
 ) -> str:
     """One row per method and number of codes, with the value of every seed in each cell; below it recipe, seeds and N.
 
-    With rounding replicates, a value is their mean, followed by the rounding spread in brackets. rows: see `ROWS`.
+    With rounding replicates, a value is their mean, followed by the rounding spread in brackets. Of one value for each
+    number of codes, a method has one row. A column that no result has is left out. rows: see `ROWS`.
     """
-    by_row = results_by_row(comparison["results"], rows)
+    results = comparison["results"]
+    by_row = results_by_row(results, rows)
+    shown = {head: column for head, column in columns.items() if any(_has(result, column[0]) for result in results)}
     lines = [
-        [*map(_named, heading), *(_cell(of_row, key, style) for key, style in columns.values())]
+        [*map(_named, heading), *(_cell(of_row, key, style) for key, style in shown.values())]
         for heading, of_row in by_row.items()
     ]
     names = sum(isinstance(value, str) for value in next(iter(by_row)))
-    return "\n\n".join([table([*rows, *columns], lines, left=names), _caption(comparison, by_row)])
+    if rows == ROWS and all(len(of_row) == 1 for of_row in by_row.values()):
+        lines = _one_row_a_method(lines)
+    return "\n\n".join([table([*rows, *shown], lines, left=names), _caption(comparison, by_row)])
+
+
+def _one_row_a_method(lines: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The lines of each method as one, with the cells of its numbers of codes one after the other."""
+    of_method: dict[str, list[Sequence[str]]] = {}
+    for method, *cells in lines:
+        of_method.setdefault(method, []).append(cells)
+    return [[method, *map(" · ".join, zip(*cells, strict=True))] for method, cells in of_method.items()]
 
 
 def results_by_row(
@@ -188,8 +202,15 @@ def _cell(results: Sequence[Mapping[str, Any]], key: str, style: str) -> str:
 
 
 def _value(result: Mapping[str, Any], key: str) -> Any:
-    """The value of a key, which may have dots for nested objects, such as `fd.value`."""
-    return reduce(lambda inner, name: inner[name], key.split("."), result)
+    """The value of a key, which may have dots for nested objects, such as `fd.value`; None where it is missing."""
+    inner: Any = result
+    for name in key.split("."):
+        inner = None if inner is None else inner.get(name)
+    return inner
+
+
+def _has(result: Mapping[str, Any], key: str) -> bool:
+    return key.split(".")[0] in result  # older results lack what was not measured then
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -1,7 +1,7 @@
 """Metrics of tokenizers, computed from streaming sums.
 
 Usage of the codebook (`usage`, and `accumulation` over images), bits of a token (`coded_bits`, `contextual_bits`),
-distances in pixels (`image`, `spectrum`), in a trained network's features (`perceptual`) and in the latents
+distances in pixels (`image`, `colour`, `spectrum`), in a trained network's features (`perceptual`) and in the latents
 (`quantization`, `moments`). A class takes batches by `update`, another instance by `merge`, and returns a frozen result
 by `compute`; those of PICTURE_METRICS and CODE_METRICS also return `numbers`. Values do not depend on how the data are
 cut into batches, or on their order. README.md defines each.
@@ -12,6 +12,7 @@ from __future__ import annotations
 from lgq_explore.metrics.accumulation import accumulated_codes, chao2
 from lgq_explore.metrics.coded_bits import CodedBits, arithmetic_code
 from lgq_explore.metrics.codes import CODE_METRICS
+from lgq_explore.metrics.colour import ColourError
 from lgq_explore.metrics.contextual_bits import ContextualBits
 from lgq_explore.metrics.definition import Definition
 from lgq_explore.metrics.group_usage import GroupedCodeCounts
@@ -50,6 +51,7 @@ __all__ = [
     "CodeCounts",
     "CodeUsage",
     "CodedBits",
+    "ColourError",
     "ContextualBits",
     "Definition",
     "ErrorSpectrum",

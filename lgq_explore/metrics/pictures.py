@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lgq_explore.errors import InputError
 
+from .colour import ColourError
 from .definition import Definition
 from .feature_error import FeatureError
 from .image import ImageQuality
@@ -51,6 +52,7 @@ class DefinedPictureMetric(PictureMetric, Protocol):
 
 PICTURE_METRICS: dict[str, type[DefinedPictureMetric]] = {
     "quality": ImageQuality,
+    "colour": ColourError,
     "lpips": LPIPS,
     "fd": FrechetDistance,
     "spectrum": ErrorSpectrum,

@@ -201,8 +201,8 @@ def _measured(
     }
 
 
-_ASIDE = ("groups", "soft_decode")
-"""Metrics of every evaluation whose numbers are no part of a row of a table: they come after the others."""
+_ASIDE = ("colour", "groups", "soft_decode")
+"""Metrics of every evaluation whose numbers come after those that results have always had, in their fixed order."""
 
 
 def _together(numbers: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:

@@ -213,6 +213,21 @@ def test_a_table_has_a_row_a_method_and_number_of_codes_and_reads_nested_values(
     ]
 
 
+def test_of_one_value_for_each_size_a_method_has_one_row_and_what_no_result_has_no_column() -> None:
+    results = [
+        {**_result(method, 0, psnr_db=value, luminance_psnr_db=value + 1), "codebook_size": size}
+        for method, size, value in [("lgq", 16, 20.0), ("fsq", 15, 19.0), ("lgq", 64, 22.0), ("fsq", 60, 21.0)]
+    ]
+    recipe = {"data": "photos", "image_size": 32, "batch_size": 8}
+    comparison = {"date": "2020-02-29", "device": "a machine", "recipes": {"x": recipe}, "results": results}
+    assert markdown_table(comparison).splitlines()[:4] == [
+        "| method | codes K | PSNR, dB | luminance, dB |",
+        "| --- | ---: | ---: | ---: |",
+        "| `lgq` | 16 · 64 | 20.00 · 22.00 | 21.00 · 23.00 |",
+        "| `fsq` | 15 · 60 | 19.00 · 21.00 | 20.00 · 22.00 |",
+    ]
+
+
 def test_a_run_in_a_process_of_its_own_gives_the_result_that_the_comparison_has(comparison: dict[str, Any]) -> None:
     measured = in_fresh_process(measure_run, {"recipe": config_to_json(LGQ), "device": "cpu", "crops": CROPS})
     # The process has one thread; this one may have more, which sum in another order.

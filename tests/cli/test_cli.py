@@ -42,7 +42,7 @@ ROOT = Path(__file__).resolve().parents[2]
 KEYS = (
     "run quantizer codebook_size dim images photographs tokens psnr_db ssim l1 lpips fd active_codes utilization "
     "perplexity entropy_bits bits_per_pixel gini quantization_error seed steps recipe_hash rounding_replicate scenes "
-    "weights device groups soft_decode"
+    "weights device luminance_psnr_db colour_error groups soft_decode"
 )
 QUICK = ("--data", "fake", "--steps", "6", "--batch-size", "4", "--codebook-size", "16", "--device", "cpu")
 SMALL = ("--set", "backbone.channels=[8,8,8]", "--set", "backbone.dim=4")

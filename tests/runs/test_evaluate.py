@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
 KEYS = (
     "run quantizer codebook_size dim images photographs tokens psnr_db ssim l1 lpips fd active_codes utilization "
     "perplexity entropy_bits bits_per_pixel gini quantization_error seed steps recipe_hash "
-    "rounding_replicate scenes weights device groups soft_decode"
+    "rounding_replicate scenes weights device luminance_psnr_db colour_error groups soft_decode"
 )
 
 CONFIG = TrainConfig(
