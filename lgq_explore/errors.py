@@ -21,6 +21,10 @@ class InputError(ValueError):
     """
 
 
+class BrokenPackage(RuntimeWarning):
+    """Another package registers what can't be loaded; everything else works. The command line prints it in a line."""
+
+
 def printable(text: object) -> str:
     """`text` (a name, a path, a message of another library) in one line, with terminal controls escaped.
 

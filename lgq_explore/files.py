@@ -26,10 +26,12 @@ _HIDDEN = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}")
 
 
 def given_path(path: str | os.PathLike[str]) -> Path:
-    """A path given by the user. Raises InputError for an empty one and for one with a null byte.
+    """A path given by the user. Raises InputError for what is none, an empty one, and one with a null byte.
 
     Path would take an empty text for the working directory, and no file system has names with null bytes.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"{path!r} is no path: give a text or a Path")
     if not os.fspath(path):
         raise InputError("an empty text names no file and no folder: give a path")
     if "\0" in os.fspath(path):

@@ -1,7 +1,7 @@
 """Entry point of the command line: parsing arguments, signals, errors and exit statuses.
 
-With `streams`, it is the only part of the package that changes process-wide state: standard streams and signal
-handlers.
+With `streams`, it is the only part of the package that changes process-wide state: standard streams, signal handlers,
+and how warnings look.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import argparse
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
-from ..errors import InputError, lacks_memory, printable
+from ..errors import BrokenPackage, InputError, lacks_memory, printable
 from ..progress import tell
 from .bench import add_bench
 from .compare import add_compare
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 for success; 2 for bad input, reported in at most two lines; 130 after Ctrl-C, and 128 plus the signal's number
     after another signal, such as 143 for SIGTERM. Training has saved by then.
     """
-    with usable_streams(), _signals_that_interrupt() as received:
+    with usable_streams(), _warnings_in_a_line(), _signals_that_interrupt() as received:
         status = _status(arguments)
         return 128 + received[0] if received and status == INTERRUPTED else status
 
@@ -68,6 +69,29 @@ def _refused(message: str) -> int:
         lines = [message]
     tell("lgq-explore: " + "\n".join(map(printable, lines)))
     return BAD_INPUT
+
+
+@contextmanager
+def _warnings_in_a_line() -> Iterator[None]:
+    """A context in which warnings of a BrokenPackage look like other messages of a command."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def show_in_a_line(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if issubclass(category, BrokenPackage):
+                tell(f"lgq-explore: {printable(message)}")
+            else:
+                show(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show_in_a_line
+        yield
 
 
 @contextmanager

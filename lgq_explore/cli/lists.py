@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import json
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ..errors import printable
+from ..errors import InputError, printable
 from ..progress import tell
 from .streams import say
 
@@ -16,12 +18,18 @@ if TYPE_CHECKING:
 
 
 def add_list(commands: Any) -> None:
-    parser = commands.add_parser("list", help="what there is to choose from")
+    parser = commands.add_parser("list", help="what there is to choose from, and what a quantizer is")
     parser.add_argument("what", choices=("quantizers", "data", "presets", "metrics", "runs"))
+    parser.add_argument("name", nargs="?", metavar="NAME", help="of a quantizer: its formula, source and settings")
     parser.set_defaults(command=_list)
 
 
 def _list(options: argparse.Namespace) -> int:
+    if options.name is not None:
+        if options.what != "quantizers":
+            raise InputError(f"list {options.what} takes no name, and {options.name} is one: list quantizers does")
+        say("\n".join(_about_quantizer(options.name)))
+        return 0
     lines = [(printable(name), printable(description)) for name, description in _choices(options.what).items()]
     width = max((len(name) for name, _ in lines), default=0)
     for name, description in lines:
@@ -31,6 +39,23 @@ def _list(options: argparse.Namespace) -> int:
 
         tell(how_to_make_a_run())
     return 0
+
+
+def _about_quantizer(name: str) -> Iterator[str]:
+    """What the module of a method says of it, and its settings with their defaults. Raises InputError."""
+    from ..runs.config import config_to_json, default_settings
+    from ..training.presets import preset
+
+    settings = default_settings(name)
+    module = inspect.getmodule(type(settings))
+    yield (inspect.getdoc(module) if module else None) or inspect.getdoc(settings) or name
+    recipe = config_to_json(preset("tiny", name))
+    for group, values in (("quantizer", recipe["quantizer"]), ("loss_weights", settings.default_loss_weights)):
+        own = {f"{group}.{key}": json.dumps(value) for key, value in values.items() if key != "method"}
+        if own:
+            width = max(map(len, own))
+            yield f"\nWith --preset tiny, and changed by --set {next(iter(own))}=VALUE:"
+            yield from (f"  {key:{width}}  {value}" for key, value in own.items())
 
 
 def _choices(what: str) -> dict[str, str]:

@@ -126,7 +126,7 @@ def _starting_recipe(options: argparse.Namespace, quantizer: str | None, codeboo
     from ..training.presets import preset, with_quantizer
 
     if options.config is None:
-        if quantizer is None:
+        if quantizer is None and options.preset is None:
             raise InputError(
                 "--quantizer is missing: name one of lgq-explore list quantizers, or give --config FILE.json"
             )

@@ -54,6 +54,8 @@ def _evaluate(options: argparse.Namespace) -> int:
         metrics=options.metrics,
     )
     _tell_remarks(run)
+    if options.data is None:
+        _tell_kept(run, result)
     if options.json:
         say(json.dumps(result))
     else:
@@ -62,6 +64,19 @@ def _evaluate(options: argparse.Namespace) -> int:
         lines = [line for name, value in result.items() for line in _lines(name, value)]
         say("\n".join([*lines, *(_of_group(*group) for group in groups.items() if len(groups) > 1)]))
     return 0
+
+
+def _tell_kept(run: Run, result: dict[str, Any]) -> None:
+    """Whether compare and list runs will read this result, and why not."""
+    from ..runs.evaluate import METRICS, kept_metrics
+
+    kept, file = kept_metrics(run), printable(run.path / METRICS)
+    if kept == result:
+        tell(f"{file}: kept, for compare and list runs")
+    elif not kept.keys() <= result.keys() or not kept:
+        tell("not kept with the run: compare and list runs read results of all default metrics alone")
+    else:
+        tell(f"not kept with the run: {file} has one of {kept['images']:,d} crops")
 
 
 def _of_group(number: str, usage: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from .status import INTERRUPTED
 from .streams import say
 
 if TYPE_CHECKING:
+    from ..runs.config import TrainConfig
     from ..runs.run import Run
 
 
@@ -34,7 +35,17 @@ def _train(options: argparse.Namespace) -> int:
     from ..training.loop import train
 
     config = recipe(options, options.quantizer, options.codebook_size)
+    _tell_size(config, options.codebook_size)
     return _report_training(train(config, options.run, device=options.device, loggers=options.log))
+
+
+def _tell_size(config: TrainConfig, asked: int | None) -> None:
+    """Where a method can't have the number of codes that was asked for, the one that it has."""
+    method, size = config.quantizer.method, config.quantizer.size
+    if asked is not None and not config.quantizer.has_codes:
+        tell(f"{method} has no codes: --codebook-size {asked} changes nothing")
+    elif asked not in (None, size):
+        tell(f"{method} can't have {asked} codes: it is trained with {size}, the nearest number that it can have")
 
 
 def add_resume(commands: Any) -> None:

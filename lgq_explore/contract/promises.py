@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lgq_explore.quantizers import QuantizerConfig, SoftQuantizer, TakesCodebooks
+from lgq_explore.quantizers.registry import required_config
 
 from . import codebook_exchange, codes, decoder_input, gradients, memory, nearness, precision, softness, state, training
 from .method import Check, Method, is_registered
@@ -64,10 +65,10 @@ def promises(config: type[QuantizerConfig]) -> list[Promise]:
 def check_quantizer(config: type[QuantizerConfig]) -> None:
     """Check every promise of the method of this config, in about a minute.
 
-    Raises AssertionError with a line for each promise that is broken.
+    Raises AssertionError with a line for each promise that is broken, and InputError if it is no config.
     """
     broken = []
-    for promise in promises(config):
+    for promise in promises(required_config(config)):
         try:
             promise.check()
         except Exception as error:  # a check that can't even be made is a broken promise, too

@@ -7,7 +7,7 @@ import warnings
 from importlib.metadata import entry_points
 from typing import Any
 
-from lgq_explore.errors import InputError
+from lgq_explore.errors import BrokenPackage, InputError
 
 from .base import QuantizerConfig
 
@@ -22,8 +22,21 @@ def methods_of_other_packages() -> dict[str, type[QuantizerConfig]]:
         try:
             add(methods, entry.load())
         except Exception as error:  # an error in another package must not break this one
-            warnings.warn(f"the quantizer {entry.name!r} can't be loaded: {error}", RuntimeWarning, stacklevel=2)
+            package = entry.dist.name if entry.dist else "a package"
+            warnings.warn(
+                f"the quantizer {entry.name!r} can't be loaded: {error}. Mend its entry point in {package}, or "
+                "uninstall that.",
+                BrokenPackage,
+                stacklevel=2,
+            )
     return methods
+
+
+def required_config(config: Any) -> type[QuantizerConfig]:
+    """The class of a method's settings. Raises InputError for anything else."""
+    if not (isinstance(config, type) and issubclass(config, QuantizerConfig)):
+        raise InputError(f"{config!r} is not a QuantizerConfig: give the class of a method's settings")
+    return config
 
 
 def add(methods: dict[str, type[QuantizerConfig]], config: Any) -> None:
@@ -31,14 +44,13 @@ def add(methods: dict[str, type[QuantizerConfig]], config: Any) -> None:
 
     Raises InputError if it is no config, or if another one has its name.
     """
-    if not (isinstance(config, type) and issubclass(config, QuantizerConfig)):
-        raise InputError(f"{config!r} is not a QuantizerConfig: give the class of a method's settings")
-    name = getattr(config, "method", None)
+    settings = required_config(config)
+    name = getattr(settings, "method", None)
     if not isinstance(name, str) or not name:
-        raise InputError(f"{config.__name__}.method is {name!r}: give the name that recipes and tables have")
+        raise InputError(f"{settings.__name__}.method is {name!r}: give the name that recipes and tables have")
     if not dataclasses.is_dataclass(config):
-        raise InputError(f"{config.__name__} is no dataclass: decorate it with @dataclass(frozen=True)")
-    if methods.setdefault(name, config) is not config:
+        raise InputError(f"{settings.__name__} is no dataclass: decorate it with @dataclass(frozen=True)")
+    if methods.setdefault(name, settings) is not settings:
         raise InputError(
-            f"{config.__name__}.method is {name!r}, as that of {methods[name].__name__}: give another name"
+            f"{settings.__name__}.method is {name!r}, as that of {methods[name].__name__}: give another name"
         )

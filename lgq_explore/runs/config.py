@@ -224,12 +224,19 @@ def _as_json(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+class UnknownMethod(InputError):
+    """A name that is not in QUANTIZERS. method: the name."""
+
+    def __init__(self, method: str) -> None:
+        near = near_matches(method, QUANTIZERS)
+        super().__init__(f"unknown quantizer {method!r}{near}; choose one of {', '.join(QUANTIZERS)}")
+        self.method = method
+
+
 def default_settings(method: str) -> QuantizerConfig:
-    """The named method's default settings. Raises InputError for a name that is not in QUANTIZERS."""
+    """The named method's default settings. Raises UnknownMethod for a name that is not in QUANTIZERS."""
     if method not in QUANTIZERS:
-        raise InputError(
-            f"unknown quantizer {method!r}{near_matches(method, QUANTIZERS)}; choose one of {', '.join(QUANTIZERS)}"
-        )
+        raise UnknownMethod(method)
     return QUANTIZERS[method]()
 
 

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
+from numbers import Integral
 from typing import Any
 
 import pandas as pd
 import torch
 
 from lgq_explore.devices import device_named, model_of
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, printable
 from lgq_explore.files import whole_file
 from lgq_explore.frames.comparison import PHOTOGRAPHS
 from lgq_explore.images.division import HELD_OUT, VALIDATION
@@ -47,10 +48,12 @@ class Asked:
     fd_features: str = "auto"
     device: str = "cpu"
     without: Sequence[str] = ()
-    metrics: Sequence[str] | None = None
+    metrics: Sequence[str] | str | None = None
 
     def __post_init__(self) -> None:
         require_slow(self.without)
+        if not isinstance(self.crops, Integral):
+            raise InputError(f"crops is {self.crops!r}: give a whole number")
 
     @property
     def is_whole(self) -> bool:
@@ -80,7 +83,7 @@ def evaluate(
     fd_features: str = "auto",
     device: str = "cpu",
     without: Sequence[str] = (),
-    metrics: Sequence[str] | None = None,
+    metrics: Sequence[str] | str | None = None,
     progress: bool = True,
 ) -> dict[str, Any]:
     """Metrics of a run's newest weights, on its held-out split or on all photographs of another SPEC.
@@ -98,8 +101,9 @@ def evaluate(
     bits of codes belong to. `weights` is `ema` where they are an average over steps, else `last`.
     `pandas.json_normalize` makes a table of several results, with columns such as `fd.value`.
 
-    A whole result on the held-out split is kept in the run's folder, where it can be written (`kept_metrics`), and the
-    features of its pictures for runs that are evaluated on the same ones (`kept_features`).
+    A whole result on the held-out split is kept in the run's folder, where it can be written (`kept_metrics`), unless
+    one of the same weights on more crops is there. The features of its pictures are kept for runs that are evaluated
+    on the same ones (`kept_features`).
 
     device: of `devices.DEVICES`, for the tokenizer and for the networks of LPIPS and FD, which take most of the time;
     the result names it. The CPU by default, which gives the same codes on every machine. A GPU rounds otherwise: a
@@ -215,21 +219,31 @@ def kept_metrics(run: Run) -> Mapping[str, Any]:
 
     Raises InputError for a file that `evaluate` did not write.
     """
-    try:
-        kept = json.loads((run.path / METRICS).read_bytes())
-        identity, result = kept["identity"], kept["result"]
-        of_run = {"steps", "tokens"} <= result.keys()
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
-        of_run = False
-    if not of_run:
-        raise InputError(f"its {METRICS} can't be read: delete it, and evaluate the run again")
+    identity, _, result = _kept(run)
     return result if identity == run.identity else {}
 
 
+def _kept(run: Run) -> tuple[str, str, dict[str, Any]]:
+    """The identity of the run and the digest of the weights that a kept result is of, and the result; empty if none."""
+    file = run.path / METRICS
+    try:
+        kept = json.loads(file.read_bytes())
+        identity, weights, result = kept["identity"], kept.get("weights", ""), kept["result"]
+        if {"steps", "tokens"} <= result.keys():
+            return identity, weights, result
+    except FileNotFoundError:
+        return "", "", {}
+    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        pass
+    raise InputError(f"{printable(file)} can't be read: delete it, and evaluate the run again")
+
+
 def _keep(run: Run, digest: str, result: Mapping[str, Any]) -> None:
-    """Keep a result with the run and the weights that it is of."""
+    """Keep a result with the run and the weights that it is of, unless one of them on more crops is there."""
+    with suppress(InputError):  # one that can't be read is replaced
+        identity, weights, there = _kept(run)
+        if (identity, weights) == (run.identity, digest) and there["tokens"] > result["tokens"]:
+            return
     content = json.dumps({"identity": run.identity, "weights": digest, "result": result}, indent=2)
     with suppress(OSError), whole_file(run.path / METRICS) as target:  # the folder may be another user's
         target.write(f"{content}\n".encode())

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from lgq_explore.errors import InputError, printable
 from lgq_explore.folders import runs_folder
 
-from .config import TrainConfig, config_from_json, config_to_json, each_once, plain_cause
+from .config import TrainConfig, UnknownMethod, config_from_json, config_to_json, each_once, plain_cause
 from .run_files import Origin, unreadable
 
 CONFIG = "config.json"
@@ -100,6 +100,11 @@ def read_description(folder: Path) -> RunDescription:
         config = config_from_json(values["recipe"])
         environment = _environment_type().validate_python(values["environment"])
         recipe_hash = str(values["recipe_hash"])
+    except UnknownMethod as error:
+        raise InputError(
+            f"{printable(file)}: {printable(error.method)} is no method that is known here.\nInstall the package that "
+            "registers it by an entry point in lgq_explore.quantizers, or call lgq.register before."
+        ) from error
     except (KeyError, ValidationError, InputError) as error:
         raise _unusable(file, _trouble(error)) from error
     if not config.had_hash(values["recipe"], recipe_hash):

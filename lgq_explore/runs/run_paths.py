@@ -23,10 +23,9 @@ def new_run_path(path: str | os.PathLike[str]) -> Path:
 def require_new_path(path: Path) -> None:
     """Raise InputError if the path exists already."""
     if os.path.lexists(path):  # False, unlike Path.exists, for an impossible name
-        raise InputError(
-            f"{printable(path)} exists already.\n"
-            f"Continue it with lgq-explore resume {in_command(path)}, or give another folder."
-        )
+        is_run = os.path.isfile(path / CONFIG)
+        remedy = f"Continue it with lgq-explore resume {in_command(path)}, or give" if is_run else "It is no run: give"
+        raise InputError(f"{printable(path)} exists already.\n{remedy} another folder.")
 
 
 def path_of_run(run: str | os.PathLike[str]) -> Path:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lgq_explore.devices import require_known_device
-from lgq_explore.errors import lacks_memory, printable
+from lgq_explore.errors import InputError, lacks_memory, printable
 from lgq_explore.files import remove_folder
 from lgq_explore.images.opening import open_source
 from lgq_explore.images.source import Source
@@ -60,6 +60,8 @@ def train(
     The first interrupt (Ctrl-C) finishes the step, saves and returns; a second one is raised without saving.
     Raises InputError for data or a folder that cannot be used, and for a loss that becomes NaN or infinite.
     """
+    if not isinstance(config, TrainConfig):
+        raise InputError(f"{config!r} is no recipe: give a TrainConfig, such as preset('tiny', 'lgq')")
     fabric = fabric_on(device, config.precision)
     require_trainable(config, fabric.device)
     require_objectives(config)
@@ -114,7 +116,8 @@ def resume(
     if progress:
         report_other_rounding(writer.environment, environment_of(fabric, source, writer.config))
     if progress and writer.newest_checkpoint() is None:
-        tell(f"{printable(writer.path)} has no checkpoint yet: training starts at step 0")
+        with writer.claimed():  # of a run that another process trains, this would not be true
+            tell(f"{printable(writer.path)} has no checkpoint yet: training starts at step 0")
     return _train_on(writer, fabric, source, controls, on_log, progress, loggers)
 
 

@@ -35,8 +35,10 @@ from safetensors.torch import load_file
 from lgq_explore import QUANTIZERS, Encoding, encode, evaluate, open_run
 from lgq_explore.analysis.health import assess, worst_state
 from lgq_explore.cli import main, parser
+from lgq_explore.runs.config import config_to_json
 from lgq_explore.runs.measures import DEFINITIONS
 from lgq_explore.runs.run_writer import RunWriter
+from lgq_explore.training.presets import preset
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = (
@@ -371,6 +373,32 @@ def test_lists_have_a_name_and_a_line_on_each(command: Command) -> None:
     }
 
 
+@pytest.mark.parametrize("name", QUANTIZERS)
+def test_a_quantizer_is_described_with_its_settings(command: Command, name: str) -> None:
+    outcome = command("list", "quantizers", name)
+    assert (outcome.status, outcome.stderr) == (0, "")
+    lines = [line.split(maxsplit=1) for line in outcome.stdout.splitlines()]
+    shown = {line[0]: json.loads(line[1]) for line in lines if line and line[0].startswith("quantizer.")}
+    recipe = json.loads(json.dumps(config_to_json(preset("tiny", name))))
+    assert shown == {f"quantizer.{key}": value for key, value in recipe["quantizer"].items() if key != "method"}
+
+
+def test_a_size_that_a_method_can_not_have_is_said(command: Command) -> None:
+    few = ("--data", "fake", "--steps", "1", "--batch-size", "4", "--device", "cpu", *SMALL)
+    told = command("train", "--quantizer", "lfq", "--codebook-size", "1000", "--run", "lfq", *few)
+    assert "lfq can't have 1000 codes: it is trained with 1024" in told.stderr
+    told = command("train", "--quantizer", "none", "--codebook-size", "512", "--run", "none", *few)
+    assert "none has no codes: --codebook-size 512 changes nothing" in told.stderr
+
+
+def test_what_evaluate_keeps_is_said(command: Command) -> None:
+    few = ("--data", "fake", "--steps", "1", "--batch-size", "4", "--device", "cpu", *SMALL)
+    command("train", "--quantizer", "fsq", "--run", "fsq", *few)
+    assert "fsq/metrics.json: kept" in command("evaluate", "fsq", "--crops", "8").stderr
+    assert "metrics.json has one of 8 crops" in command("evaluate", "fsq", "--crops", "4").stderr
+    assert "of all default metrics alone" in command("evaluate", "fsq", "--metrics", "quality").stderr
+
+
 def test_a_folder_of_large_photographs_trains_from_anywhere(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -685,7 +713,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "truncated image": ((*LGQ, "--data", "folder:truncated"), ("cut.jpg", "whole image files")),
     "one image": ((*LGQ, "--data", "folder:one-image"), ("only.png", "Add others")),
     "run exists": ((*LGQ, "--run", "R"), ("R exists already", "lgq-explore resume R")),
-    "folder exists": ((*LGQ, "--run", "full"), ("full exists already", "another folder")),
+    "folder exists": ((*LGQ, "--run", "full"), ("full exists already", "It is no run: give another folder")),
     "file exists": ((*LGQ, "--run", "a-file"), ("a-file exists already", "another folder")),
     "run below a file": ((*LGQ, "--run", "a-file/run"), ("a-file/run can't be made", "can be written")),
     "impossible run": ((*LGQ, "--run", LONG), (LONG, "can be written")),
@@ -806,6 +834,8 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "health of other weights": (("health", "config-other", "--json"), ("is not the one that was trained", "Put back")),
     "list nothing": (("list",), ("what", "--help")),
+    "list a name of no quantizer": (("list", "data", "photos"), ("list data", "photos", "list quantizers")),
+    "list an unknown quantizer": (("list", "quantizers", "lqg"), ("'lqg'", "did you mean lgq")),
     "list unknown": (("list", "quantisers"), ("'quantisers'", "quantizers")),
     "bench unknown": (("bench", "quantisers"), ("'quantisers'", "quantizers")),
     "bench no seeds": ((*BENCH, "--seeds", "0"), ("--seeds 0", "1 or more")),

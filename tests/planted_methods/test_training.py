@@ -191,7 +191,9 @@ def test_the_command_line_knows_a_method_by_the_entry_point_of_another_package(t
     )
     listed = command(environment, "list", "quantizers")
     assert "planted-cosine" in listed.stdout
-    assert "the quantizer 'broken' can't be loaded" in listed.stderr
+    (told,) = listed.stderr.splitlines()
+    assert told.startswith("lgq-explore: the quantizer 'broken' can't be loaded: ")
+    assert "Mend its entry point in" in told
     run = str(tmp_path / "run")
     settings = ("--set", "steps=2", "--set", "backbone.channels=[8,8,8]", "--set", "quantizer.codebook_size=32")
     given = ("--quantizer", "planted-cosine", "--data", "fake", "--batch-size", "4", *settings)

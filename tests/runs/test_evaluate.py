@@ -84,7 +84,9 @@ def test_a_kept_result_of_another_run_is_none_and_a_damaged_one_is_named(
     assert kept_metrics(copy) == {}
     for content in ("{", "[]", "{}", '{"identity": "", "result": 3}', '{"identity": "", "result": {}}', "\0"):
         (copy.path / METRICS).write_text(content)
-        with pytest.raises(InputError, match=r"its metrics\.json can't be read: delete it, and evaluate the run again"):
+        with pytest.raises(
+            InputError, match=r"copy/metrics\.json can't be read: delete it, and evaluate the run again"
+        ):
             kept_metrics(copy)
 
 
@@ -291,11 +293,27 @@ def test_more_metrics_follow_those_of_every_evaluation(run: Run) -> None:
     assert " ".join(more).startswith(KEYS + " bits_codebook")
     assert {"codes_kept", "kept_psnr_db"} <= more.keys()
     assert json.loads(json.dumps(more, allow_nan=False)) == more
-    evaluate(run)  # again what other tests read
+    assert kept_metrics(run)["images"] > 8  # fewer crops of the same weights do not take its place
+
+
+def test_one_metric_may_be_given_by_its_name_alone(run: Run, result: dict[str, Any]) -> None:
+    assert evaluate(run, metrics="quality")["psnr_db"] == result["psnr_db"]
+
+
+def test_a_number_of_crops_that_is_none_is_refused(run: Run) -> None:
+    with pytest.raises(InputError, match="crops is '3': give a whole number"):
+        evaluate(run, crops="3")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("names", "told"), [(["spectrun"], "did you mean spectrum"), ([], "0 metrics"), (["zzz"], "list metrics")]
+    ("names", "told"),
+    [
+        (["spectrun"], "did you mean spectrum"),
+        ([], "0 metrics"),
+        (["zzz"], "list metrics"),
+        (["psnr"], "it is a number of quality"),
+        (["codes_kept"], "it is a number of robustness"),
+    ],
 )
 def test_metrics_that_are_not_known_are_refused(run: Run, names: list[str], told: str) -> None:
     with pytest.raises(InputError, match=told):

@@ -648,3 +648,17 @@ def test_runs_get_free_folders_under_the_data_directory(tmp_path: Path, monkeypa
     RunWriter.create(second, CONFIG, ENVIRONMENT)
     (tmp_path / "runs" / "something else").mkdir()
     assert run_folders() == [first, second]
+
+
+def test_a_run_of_a_method_that_is_not_known_here_says_what_to_install(writer: RunWriter) -> None:
+    description = json.loads((writer.path / "config.json").read_text())
+    description["recipe"]["quantizer"]["method"] = "another-package-s"
+    (writer.path / "config.json").write_text(json.dumps(description))
+    with pytest.raises(InputError, match="another-package-s is no method that is known here") as refused:
+        open_run(writer.path)
+    assert "entry point in lgq_explore.quantizers" in str(refused.value)
+
+
+def test_what_is_no_path_is_no_run() -> None:
+    with pytest.raises(InputError, match="3 is no path"):
+        open_run(3)  # type: ignore[arg-type]

@@ -99,11 +99,12 @@ def _number(compared: GroupedRuns, group: Group, number: str) -> dict[str, objec
 
 def _kept(compared: GroupedRuns, group: Group, number: str) -> dict[str, object]:
     of_seeds = group.by_seed(lambda run: np.array(run.kept_number(number)))
-    networks = {(run.kept.get(number) or {}).get(KEPT[number]) for run in group.runs}
     if not np.isfinite(of_seeds).all():
         return _nothing(compared, group, "Not every run was evaluated with it: lgq-explore evaluate RUN.")
-    if len(networks) > 1 or len({run.kept["images"] for run in group.runs}) > 1:
-        return _nothing(compared, group, "Its runs were evaluated on unequal numbers of crops, or by other networks.")
+    with_it = [run for each in compared.groups for run in each.runs if math.isfinite(run.kept_number(number))]
+    if len({(run.kept["images"], run.kept[number].get(KEPT[number])) for run in with_it}) > 1:
+        why = "The runs were evaluated on unequal numbers of crops, or by other networks: evaluate all of them alike."
+        return _nothing(compared, group, why)
     why = "It is of the last evaluate of each run, which keeps no numbers of photographs: no interval."
     if number == FRECHET:
         why += " --features measures it with one."

@@ -115,8 +115,10 @@ def grouped(runs: Sequence[MeasuredRun]) -> GroupedRuns:
         raise InputError("no runs to compare: give at least one")
     shared = [digest for digest in runs[0].digests if all(digest in run.digests for run in runs)]
     if not shared:
+        alone = (run.name for run in runs[1:] if not set(run.digests) & set(runs[0].digests))
+        others = printable(next(alone, "the others"))
         raise InputError(
-            f"{printable(runs[0].name)} and the others were not measured on one common photograph: compare runs of "
+            f"{printable(runs[0].name)} and {others} were not measured on one common photograph: compare runs of "
             "one data set and one size of images"
         )
     every = {digest for run in runs for digest in run.digests}

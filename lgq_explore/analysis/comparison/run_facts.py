@@ -169,10 +169,10 @@ def _circumstances(run: Run) -> dict[str, Fact]:
 
 
 EVALUATED = {
-    "images": "images evaluated on",
-    "photographs": "photographs evaluated on",
-    "scenes": "scenes evaluated on",
-    "tokens": "tokens evaluated on",
+    "images": "images of the last evaluation",
+    "photographs": "photographs of the last evaluation",
+    "scenes": "scenes of the last evaluation",
+    "tokens": "tokens of the last evaluation",
     "weights": "kind of the evaluated weights",
     "device": "device of evaluation",
     "lpips.net": "network of LPIPS",

@@ -50,7 +50,7 @@ def chosen_metrics(names: Iterable[str] | None) -> list[str]:
 
     `default` stands for those of every evaluation, `all` for all. Raises InputError for no or an unknown name.
     """
-    asked = [DEFAULT] if names is None else list(names)
+    asked = [DEFAULT] if names is None else [names] if isinstance(names, str) else list(names)
     if not asked:
         raise InputError(f"0 metrics were asked for: give some of {', '.join(DEFINITIONS)}, {DEFAULT} or {ALL}")
     chosen: set[str] = set()
@@ -65,10 +65,17 @@ def _meant(name: str) -> Sequence[str]:
     if name == DEFAULT:
         return [name for name, definition in DEFINITIONS.items() if not definition.on_request]
     if name not in DEFINITIONS:
-        near = get_close_matches(name, DEFINITIONS, n=3)
-        remedy = f"did you mean {' or '.join(near)}?" if near else "lgq-explore list metrics shows them."
-        raise InputError(f"there is no metric {name!r}: {remedy}")
+        raise InputError(f"there is no metric {name!r}: {_remedy(name)}")
     return [name]
+
+
+def _remedy(name: str) -> str:
+    """Metrics of a similar name, or those with a number of this name."""
+    for metric, definition in DEFINITIONS.items():
+        if name in {*definition.keys, *(key.removesuffix("_db") for key in definition.keys)}:
+            return f"it is a number of {metric}: give that."
+    near = get_close_matches(name, DEFINITIONS, n=3)
+    return f"did you mean {' or '.join(near)}?" if near else "lgq-explore list metrics shows them."
 
 
 def measure(name: str, settings: MeasureSettings) -> Measure:

@@ -121,7 +121,7 @@ def test_only_photographs_of_all_runs_count_whatever_their_order() -> None:
     assert (compared.digests, compared.left_out) == (tuple(DIGESTS[:10]), 2)
     assert row(group_differences(compared), number="psnr_db")["difference"] == 0
     assert compared.values(compared.groups[1], "entropy_bits") is not None
-    with pytest.raises(InputError, match="lgq-0 and the others were not measured on one common photograph"):
+    with pytest.raises(InputError, match="lgq-0 and fsq-0 were not measured on one common photograph"):
         grouped([fewer, measured(GRID, 0, np.arange(3.0), digests=["x", "y", "z"])])
     with pytest.raises(InputError, match="no runs"):
         grouped([])
@@ -162,10 +162,16 @@ def test_what_was_not_measured_says_why() -> None:
         )
     )
     assert row(numbers, group="none", number="entropy_bits")["why"] == "The method has no codes."
-    assert row(numbers, group="none", number="fd")["estimate"] == 3.0
-    assert "keeps no numbers of photographs" in row(numbers, group="none", number="fd")["why"]
-    assert "by other networks" in row(numbers, group="lgq", number="fd")["why"]
     assert "Not every run was evaluated" in row(numbers, group="lgq", number="lpips")["why"]
+    for group in ("none", "lgq"):  # one column of a table holds them
+        assert "by other networks" in row(numbers, group=group, number="fd")["why"]
+        assert math.isnan(row(numbers, group=group, number="fd")["estimate"])
+    alike = group_numbers(grouped([measured(none, 0, noise(0), kept=fd), measured(SOFT, 0, noise(0), kept=fd)]))
+    assert row(alike, group="none", number="fd")["estimate"] == 3.0
+    assert "keeps no numbers of photographs" in row(alike, group="none", number="fd")["why"]
+    fewer = fd | {"images": 9}
+    uneven = group_numbers(grouped([measured(none, 0, noise(0), kept=fd), measured(SOFT, 0, noise(0), kept=fewer)]))
+    assert "unequal numbers of crops" in row(uneven, group="none", number="fd")["why"]
 
 
 def test_methods_with_several_sizes_are_compared_at_equal_bits() -> None:

@@ -192,10 +192,10 @@ def test_circumstances_that_differ_are_told(folder: Path, field: str) -> None:
 
 
 CHANGED_RESULTS: dict[str, tuple[dict[str, Any], str]] = {
-    "images evaluated on": ({"images": 16}, "32 for a; 16 for b"),
-    "photographs evaluated on": ({"photographs": 4}, "8 for a; 4 for b"),
-    "scenes evaluated on": ({"scenes": 4}, "8 for a; 4 for b"),
-    "tokens evaluated on": ({"tokens": 64}, "1,024 for a; 64 for b"),
+    "images of the last evaluation": ({"images": 16}, "32 for a; 16 for b"),
+    "photographs of the last evaluation": ({"photographs": 4}, "8 for a; 4 for b"),
+    "scenes of the last evaluation": ({"scenes": 4}, "8 for a; 4 for b"),
+    "tokens of the last evaluation": ({"tokens": 64}, "1,024 for a; 64 for b"),
     "kind of the evaluated weights": ({"weights": "ema"}, "last for a; ema for b"),
     "device of evaluation": ({"device": "a GPU"}, "cpu for a; a GPU for b"),
     "network of LPIPS": ({"lpips": {"value": 1.0, "net": "vgg"}}, "alex for a; vgg for b"),
@@ -216,7 +216,9 @@ def test_evaluations_that_differ_are_told(folder: Path, field: str) -> None:
 
 def test_a_run_that_was_not_evaluated_is_told(folder: Path) -> None:
     (folder / "b" / METRICS).unlink()
-    assert "Images evaluated on: 32 for a; not evaluated for b." in unfairness(ledger(opened(folder, "a", "b")))
+    assert "Images of the last evaluation: 32 for a; not evaluated for b." in unfairness(
+        ledger(opened(folder, "a", "b"))
+    )
 
 
 def test_images_seen_count_finished_steps(folder: Path) -> None:

@@ -110,7 +110,7 @@ def test_what_can_t_be_read_of_a_run_is_said_and_the_rest_is_shown(folder: Path)
     assert frame["opens"].all()
     assert frame.loc["soft-0", "remark"] == "history.csv can't be used: its last line holds 'much' in its column loss"
     assert frame.loc["soft-0", "psnr_db"] == 20.0
-    assert frame.loc["soft-1", "remark"].startswith("its metrics.json can't be read")
+    assert frame.loc["soft-1", "remark"].startswith("metrics.json can't be read")
     assert frame.loc["soft-1", "loss"] > 0
 
 
