@@ -32,7 +32,7 @@ def add_evaluate(commands: Any) -> None:
         "--metrics",
         nargs="+",
         metavar="NAME",
-        help="what to measure: names of lgq-explore list metrics, default, or all (default: default)",
+        help="what to measure, after RUN: names of lgq-explore list metrics, default, or all (default: default)",
     )
     add_device(parser, default="cpu")
     add_json(parser)
