@@ -47,8 +47,8 @@ def complete_table(expected: Mapping[tuple[str, int], int], done: Mapping[tuple[
 
 def numbers_table(cells: AllCells) -> str:
     """Each method at each size: means over seeds with intervals at 95 %, and the recipe."""
-    header = ["method", "K", "seeds", "FD", "PSNR, dB", "feature error", "active codes"]
-    header += ["bits", "bits, corrected", "bits, contextual", "recipe"]
+    header = ["method", "K", "seeds", "FD", "PSNR, dB", "luminance, dB", "colour error", "feature error"]
+    header += ["active codes", "bits", "bits, corrected", "bits, contextual", "recipe"]
     rows = [
         [
             each.method,
@@ -56,6 +56,8 @@ def numbers_table(cells: AllCells) -> str:
             str(len(each.seeds)),
             interval(_mean(each, "fd"), 2),
             interval(_mean(each, "psnr_db"), 2),
+            _plain(each.mean_of_key("luminance_psnr_db")),
+            _plain(each.mean_of_key("colour_error")),
             interval(_mean(each, "feature_error"), 4),
             interval(_mean(each, "active_codes"), 0),
             interval(_mean(each, "entropy_bits"), 2),
