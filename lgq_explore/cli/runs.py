@@ -40,7 +40,7 @@ def add_evaluate(commands: Any) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from ..runs.evaluate import evaluate
+    from ..runs.evaluate import Asked, evaluate
     from ..runs.run import open_run
 
     run = open_run(options.run)
@@ -54,29 +54,33 @@ def _evaluate(options: argparse.Namespace) -> int:
         metrics=options.metrics,
     )
     _tell_remarks(run)
-    if options.data is None:
-        _tell_kept(run, result)
     if options.json:
         say(json.dumps(result))
     else:
-        groups, soft_decode = result.pop("groups", {}), result.pop("soft_decode", None) or {}
-        result |= {f"soft_decode.{name}": value for name, value in soft_decode.items()}
-        lines = [line for name, value in result.items() for line in _lines(name, value)]
+        shown = {name: value for name, value in result.items() if name not in ("groups", "soft_decode")}
+        groups, soft_decode = result.get("groups", {}), result.get("soft_decode") or {}
+        shown |= {f"soft_decode.{name}": value for name, value in soft_decode.items()}
+        lines = [line for name, value in shown.items() for line in _lines(name, value)]
         say("\n".join([*lines, *(_of_group(*group) for group in groups.items() if len(groups) > 1)]))
+    if options.data is None:
+        _tell_kept(run, result, Asked(without=options.without, metrics=options.metrics).is_whole)
     return 0
 
 
-def _tell_kept(run: Run, result: dict[str, Any]) -> None:
-    """Whether compare and list runs will read this result, and why not."""
+def _tell_kept(run: Run, result: dict[str, Any], is_whole: bool) -> None:
+    """Whether compare and list runs will read this result, and why not. is_whole: whether it has all metrics."""
     from ..runs.evaluate import METRICS, kept_metrics
 
+    if not is_whole:
+        tell("not kept with the run: compare and list runs read results of all default metrics alone")
+        return
     kept, file = kept_metrics(run), printable(run.path / METRICS)
     if kept == result:
         tell(f"{file}: kept, for compare and list runs")
-    elif not kept.keys() <= result.keys() or not kept:
-        tell("not kept with the run: compare and list runs read results of all default metrics alone")
-    else:
+    elif kept:
         tell(f"not kept with the run: {file} has one of {kept['images']:,d} crops")
+    else:
+        tell(f"not kept with the run: {file} can't be written")
 
 
 def _of_group(number: str, usage: dict[str, Any]) -> str:
