@@ -25,8 +25,8 @@ from ..style import CHART_HEIGHT, GUIDE, Title, axis, layout
 TITLE = Title("Definitions of usage", "in a point: the run's rank")
 Y_TITLE = "codes used, % of K"
 TOO_FEW = "too few<br>tokens"
-NAME_LETTERS = 10
-"""Letters in a line of a name below a printed axis."""
+NAME_LETTERS, LINE_LETTERS = 10, 12
+"""Letters in a line of a name below a printed axis, and below that of a screen."""
 TICKS = [base * 10.0**power for power in range(-4, 3) for base in (1, 2, 5)]
 RANK: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": "small"}
 NOTE: dict[str, Any] = {"ha": "center", "va": "center", "color": GUIDE, "fontsize": "small"}
@@ -53,7 +53,7 @@ def draw_definitions(definitions: pd.DataFrame, methods: Mapping[str, str]) -> g
         [trace for group in groups for trace in _traces(group)],
         layout(
             TITLE,
-            least_width=440,
+            least_width=400,
             xaxis=axis("", type="category", tickangle=0, showgrid=False),
             yaxis=axis(Y_TITLE, **scale),
             **named_at_ends(labels, CHART_HEIGHT, notes),
@@ -144,10 +144,11 @@ def _in_lines(text: str) -> str:
 
 
 def _wrapped(names: pd.Series) -> list[str]:
-    """Names in two lines of about the same length, since five stand side by side."""
+    """Names in two lines of about the same length, since five stand side by side; a long number has its own line."""
     wrapped = []
     for name in names:
         spaces = [at for at, letter in enumerate(name) if letter == " "]
         middle = min(spaces, key=lambda at: abs(at - len(name) / 2), default=None)
-        wrapped.append(name if middle is None else f"{name[:middle]}<br>{name[middle + 1 :]}")
+        halves = [name] if middle is None else [name[:middle], name[middle + 1 :]]
+        wrapped.append("<br>".join(half.replace(" ", "<br>") if len(half) > LINE_LETTERS else half for half in halves))
     return wrapped
