@@ -383,7 +383,10 @@ def test_a_quantizer_is_described_with_its_settings(command: Command, name: str)
     assert shown == {f"quantizer.{key}": value for key, value in recipe["quantizer"].items() if key != "method"}
 
 
-def test_a_size_that_a_method_can_not_have_is_said(command: Command) -> None:
+def test_a_size_that_a_method_can_not_have_is_said(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     few = ("--data", "fake", "--steps", "1", "--batch-size", "4", "--device", "cpu", *SMALL)
     told = command("train", "--quantizer", "lfq", "--codebook-size", "1000", "--run", "lfq", *few)
     assert "lfq can't have 1000 codes: it is trained with 1024" in told.stderr
@@ -391,7 +394,8 @@ def test_a_size_that_a_method_can_not_have_is_said(command: Command) -> None:
     assert "none has no codes: --codebook-size 512 changes nothing" in told.stderr
 
 
-def test_what_evaluate_keeps_is_said(command: Command) -> None:
+def test_what_evaluate_keeps_is_said(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     few = ("--data", "fake", "--steps", "1", "--batch-size", "4", "--device", "cpu", *SMALL)
     command("train", "--quantizer", "fsq", "--run", "fsq", *few)
     assert "fsq/metrics.json: kept" in command("evaluate", "fsq", "--crops", "8").stderr
