@@ -21,3 +21,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 0
     """A Markdown table; the first `left` columns are left-aligned, the others right-aligned."""
     rule = ["---"] * left + ["---:"] * (len(header) - left)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))
+
+
+def one_line_each(lines: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The lines that begin with one name as one line, with their other cells one after the other."""
+    of_name: dict[str, list[Sequence[str]]] = {}
+    for name, *cells in lines:
+        of_name.setdefault(name, []).append(cells)
+    return [[name, *map(" · ".join, zip(*cells, strict=True))] for name, cells in of_name.items()]

@@ -17,7 +17,7 @@ from lgq_explore.runs.evaluate import evaluate, kept_metrics
 from lgq_explore.runs.run import Run
 from lgq_explore.training.to_the_end import train_to_the_end
 
-from .markdown import count, table
+from .markdown import count, one_line_each, table
 from .results import about_runs
 
 COLUMNS = {
@@ -159,7 +159,7 @@ def markdown_table(
     number of codes, a method has one row. A column that no result has is left out. rows: see `ROWS`.
     """
     results = comparison["results"]
-    by_row = results_by_row(results, rows)
+    by_row = _by_row(results, rows)
     shown = {head: column for head, column in columns.items() if any(_has(result, column[0]) for result in results)}
     lines = [
         [*map(_named, heading), *(_cell(of_row, key, style) for key, style in shown.values())]
@@ -167,21 +167,11 @@ def markdown_table(
     ]
     names = sum(isinstance(value, str) for value in next(iter(by_row)))
     if rows == ROWS and all(len(of_row) == 1 for of_row in by_row.values()):
-        lines = _one_row_a_method(lines)
+        lines = one_line_each(lines)
     return "\n\n".join([table([*rows, *shown], lines, left=names), _caption(comparison, by_row)])
 
 
-def _one_row_a_method(lines: Sequence[Sequence[str]]) -> list[list[str]]:
-    """The lines of each method as one, with the cells of its numbers of codes one after the other."""
-    of_method: dict[str, list[Sequence[str]]] = {}
-    for method, *cells in lines:
-        of_method.setdefault(method, []).append(cells)
-    return [[method, *map(" · ".join, zip(*cells, strict=True))] for method, cells in of_method.items()]
-
-
-def results_by_row(
-    results: Sequence[dict[str, Any]], rows: Mapping[str, str]
-) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
+def _by_row(results: Sequence[dict[str, Any]], rows: Mapping[str, str]) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
     """The results of each row of the table, by the values of its first columns."""
     by_row: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for result in results:

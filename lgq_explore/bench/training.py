@@ -33,8 +33,8 @@ from lgq_explore.training.machine import fabric_on, precision_on
 from lgq_explore.training.objectives.base import weighted_sum
 
 from .fresh_process import THREADS, PeakMemory, ProcessFailed, in_fresh_process
-from .markdown import count, number, table
-from .quantizers import require_each_once, results_by_row
+from .markdown import count, number, one_line_each, table
+from .quantizers import require_each_once
 from .results import device_name, today
 
 METHODS = ("lgq", "fsq", "simvq", "vq")
@@ -224,10 +224,7 @@ def quantizer_seconds(tokenizer: Tokenizer, config: TrainConfig, images: Tensor)
 def markdown_table(shares: Mapping[str, Any]) -> str:
     """One row per method: the step, the quantizer in it, its share, and memory, each by the number of codes."""
     heads = ["method", "codes K", "step, ms", "quantizer, ms", "share, %", "memory, MB"]
-    rows = [
-        [f"`{method}`", *(" · ".join(column) for column in zip(*map(_cells, results), strict=True))]
-        for (method,), results in results_by_row(shares["results"], {"method": "quantizer"}).items()
-    ]
+    rows = one_line_each([[f"`{result['quantizer']}`", *_cells(result)] for result in shares["results"]])
     return "\n\n".join([table(heads, rows, left=1), *_failures(shares["results"]), _caption(shares)])
 
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from lgq_explore.errors import InputError
 
 from .definition import Definition
-from .image import PSNR_CAP_DB, check_image_pair
+from .image import check_image_pair, psnr_db
+from .mean import Mean
 from .picture_settings import PictureMetricSettings
 
 LUMINANCE = (0.299, 0.587, 0.114)
@@ -32,7 +33,7 @@ class ColourError:
 
         Y = 0.299 R + 0.587 G + 0.114 B,   Cb = (B − Y) / 1.772,   Cr = (R − Y) / 1.402   (ITU-R BT.601, full range)
 
-        luminance PSNR = 10 log10(1 / mean (Y − Ŷ)²)   in dB, of each image, then averaged; at most `PSNR_CAP_DB`
+        luminance PSNR = 10 log10(1 / mean (Y − Ŷ)²)   in dB, of each image, then averaged; at most 100 (`psnr_db`)
         colour error   = mean [(Cb − Ĉb)² + (Cr − Ĉr)²] / (var Cb + var Cr)   over all pixels of all images
 
     A decoder that gives every pixel the mean colour has a colour error of 1. Networks learn luminance first, and a
@@ -57,9 +58,10 @@ class ColourError:
         return cls()
 
     def __init__(self) -> None:
-        self._images, self._pixels, self._psnr_db = 0, 0, 0.0
-        self._error, self._squares = 0.0, 0.0  # of both colour differences together
-        self._sums = torch.zeros(2, dtype=torch.float64)
+        self._psnr_db = Mean()  # over images
+        self._error, self._squares = Mean(), Mean()  # over pixels, of both colour differences together
+        self._blue, self._red = Mean(), Mean()
+        self._images = 0
 
     @torch.no_grad()
     def update(self, images: Tensor, reconstructions: Tensor) -> None:
@@ -67,33 +69,32 @@ class ColourError:
         check_image_pair(images, reconstructions)
         luminance, colours = _luminance_and_colours(images)
         luminance_made, colours_made = _luminance_and_colours(reconstructions)
-        of_images = (luminance - luminance_made).square().mean(dim=(1, 2))
         self._images += len(images)
-        self._pixels += luminance.numel()
-        self._psnr_db += (-10 * of_images.log10()).clamp(max=PSNR_CAP_DB).sum().item()
-        self._error += (colours - colours_made).square().sum().item()
-        self._squares += colours.square().sum().item()
-        self._sums = self._sums + colours.sum(dim=(0, 2, 3)).cpu()
+        self._psnr_db.update(psnr_db(luminance, luminance_made))
+        self._error.update((colours - colours_made).square().sum(dim=1))
+        self._squares.update(colours.square().sum(dim=1))
+        self._blue.update(colours[:, 0])
+        self._red.update(colours[:, 1])
 
     def merge(self, other: Self) -> None:
         """Add the images of another instance."""
         self._images += other._images
-        self._pixels += other._pixels
-        self._psnr_db += other._psnr_db
-        self._error += other._error
-        self._squares += other._squares
-        self._sums = self._sums + other._sums
+        self._psnr_db.merge(other._psnr_db)
+        self._error.merge(other._error)
+        self._squares.merge(other._squares)
+        self._blue.merge(other._blue)
+        self._red.merge(other._red)
 
     def compute(self) -> ColourErrorResult:
         """Over all images so far. Raises InputError before the first."""
         if self._images == 0:
             raise InputError("the error of no images is undefined: update with at least one batch")
-        error, squares = self._error / self._pixels, self._squares / self._pixels
-        variance = squares - (self._sums / self._pixels).square().sum().item()
+        squares = self._squares.compute()
+        variance = squares - self._blue.compute() ** 2 - self._red.compute() ** 2
         has_colours = variance > 1e-12 * max(squares, 1e-12)  # what rounding leaves of one colour is none
         return ColourErrorResult(
-            luminance_psnr_db=self._psnr_db / self._images,
-            colour_error=error / variance if has_colours else None,
+            luminance_psnr_db=self._psnr_db.compute(),
+            colour_error=self._error.compute() / variance if has_colours else None,
             images=self._images,
         )
 
@@ -104,8 +105,9 @@ class ColourError:
 
 
 def _luminance_and_colours(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Y, [B, H, W], and Cb and Cr, [B, 2, H, W], of [B, 3, H, W], in float64."""
+    """Y as a grey picture [B, 3, H, W], and Cb and Cr, [B, 2, H, W], of [B, 3, H, W], in float64."""
     red, green, blue = images.double().unbind(dim=1)
     luminance = LUMINANCE[0] * red + LUMINANCE[1] * green + LUMINANCE[2] * blue
     colours = [(blue - luminance) / (2 - 2 * LUMINANCE[2]), (red - luminance) / (2 - 2 * LUMINANCE[0])]
-    return luminance, torch.stack(colours, dim=1)
+    grey = luminance.clamp(0, 1)[:, None].expand(-1, 3, -1, -1)  # rounding may reach beyond 1
+    return grey, torch.stack(colours, dim=1)

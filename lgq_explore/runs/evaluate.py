@@ -219,20 +219,28 @@ def kept_metrics(run: Run) -> Mapping[str, Any]:
 
     Raises InputError for a file that `evaluate` did not write.
     """
-    identity, _, result = _kept(run)
-    return result if identity == run.identity else {}
+    kept = _kept(run)
+    return kept.result if kept.identity == run.identity else {}
 
 
-def _kept(run: Run) -> tuple[str, str, dict[str, Any]]:
-    """The identity of the run and the digest of the weights that a kept result is of, and the result; empty if none."""
+@dataclass(frozen=True)
+class _Kept:
+    """A kept result, the identity of the run and the digest of the weights it is of; all empty if none was kept."""
+
+    identity: str = ""
+    weights: str = ""
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _kept(run: Run) -> _Kept:
     file = run.path / METRICS
     try:
         kept = json.loads(file.read_bytes())
-        identity, weights, result = kept["identity"], kept.get("weights", ""), kept["result"]
-        if {"steps", "tokens"} <= result.keys():
-            return identity, weights, result
+        found = _Kept(kept["identity"], kept.get("weights", ""), kept["result"])
+        if {"steps", "tokens"} <= found.result.keys():
+            return found
     except FileNotFoundError:
-        return "", "", {}
+        return _Kept()
     except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
         pass
     raise InputError(f"{printable(file)} can't be read: delete it, and evaluate the run again")
@@ -241,8 +249,8 @@ def _kept(run: Run) -> tuple[str, str, dict[str, Any]]:
 def _keep(run: Run, digest: str, result: Mapping[str, Any]) -> None:
     """Keep a result with the run and the weights that it is of, unless one of them on more crops is there."""
     with suppress(InputError):  # one that can't be read is replaced
-        identity, weights, there = _kept(run)
-        if (identity, weights) == (run.identity, digest) and there["tokens"] > result["tokens"]:
+        there = _kept(run)
+        if (there.identity, there.weights) == (run.identity, digest) and there.result["tokens"] > result["tokens"]:
             return
     content = json.dumps({"identity": run.identity, "weights": digest, "result": result}, indent=2)
     with suppress(OSError), whole_file(run.path / METRICS) as target:  # the folder may be another user's
