@@ -19,7 +19,13 @@ class TensorBoard:
     def __init__(self, run: LoggedRun) -> None:
         from tensorboardX import SummaryWriter
 
-        self._writer = SummaryWriter(logdir=str(run.path / FOLDER), purge_step=run.step + 1 if run.step else None)
+        folder = run.path / FOLDER
+        # tensorboardX names files by the second, and empties a file of the same name.
+        self._writer = SummaryWriter(
+            logdir=str(folder),
+            purge_step=run.step + 1 if run.step else None,
+            filename_suffix=f".{len(list(folder.glob('*')))}",
+        )
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
         for name, number in numbers.items():

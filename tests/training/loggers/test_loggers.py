@@ -20,6 +20,7 @@ from lgq_explore.errors import InputError
 from lgq_explore.runs.config import config_to_json
 from lgq_explore.runs.run import Run, open_run
 from lgq_explore.training.loggers import LOGGERS
+from lgq_explore.training.loggers.base import LoggedRun
 from lgq_explore.training.loop import LogEvent, resume, train
 from tests.training.test_loop import Crash, StopsBefore, assert_same_weights, recipe
 
@@ -176,6 +177,17 @@ def test_tensorboard_hides_what_a_killed_run_had_logged_after_its_checkpoint(tmp
     assert 6 not in visible(path / "tensorboard")
     run = resume(path, device="cpu", progress=False, loggers=["tensorboard"])
     assert visible(path / "tensorboard") == in_float32(rows_of(run.history()))
+
+
+def test_tensorboard_keeps_what_was_logged_in_the_second_in_which_a_run_continues(tmp_path: Path) -> None:
+    (tmp_path / "config.json").touch()
+    rows: Rows = {step: {"loss": 1 / step} for step in (1, 2, 3)}
+    for step, row in rows.items():  # three in far less than a second: two of them at least share one
+        logger = LOGGERS["tensorboard"].open(LoggedRun(tmp_path, {}, "identity", step - 1))
+        logger.log(step, row)
+        logger.close()
+    assert len(list((tmp_path / "tensorboard").iterdir())) == 3
+    assert visible(tmp_path / "tensorboard") == in_float32(rows)
 
 
 @pytest.mark.parametrize("kind", LOGGERS)
