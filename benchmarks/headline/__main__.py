@@ -11,7 +11,7 @@ from lgq_explore.errors import InputError
 from lgq_explore.files import whole_file
 
 from .figures import rate_distortion_png
-from .page import FIGURE, Results, page, read_summaries
+from .page import FIGURE, page, read_results
 
 PAGE = "RESULTS.md"
 
@@ -21,8 +21,7 @@ def write(root: Path) -> list[Path]:
 
     Raises InputError for summaries that don't belong together.
     """
-    headline = root / "benchmarks" / "headline"
-    results = Results.of(read_summaries(headline / "registered"), read_summaries(headline / "pilot"))
+    results = read_results(root / "benchmarks" / "headline")
     files = {root / PAGE: page(results).encode()}
     if results.cells:
         files[root / FIGURE] = rate_distortion_png(results.cells)

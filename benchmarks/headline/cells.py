@@ -61,16 +61,25 @@ class Cells:
         values = self.values(number)
         return None if values is None else np.average(values, axis=1, weights=self.weights(number))
 
+    def of_key(self, *path: str) -> NDArray[np.float64] | None:
+        """A key of `evaluate` of each seed [S]; None where a cell lacks it."""
+        found = [_at(summary["numbers"], path) for summary in self.summaries]
+        return None if None in found else np.array(found, dtype=np.float64)
+
     def mean_of_key(self, *path: str) -> float | None:
         """The mean over seeds of a key of `evaluate`; None where a cell lacks it."""
-        found = [_at(summary["numbers"], path) for summary in self.summaries]
-        return None if None in found else float(np.mean(found))
+        found = self.of_key(*path)
+        return None if found is None else float(np.mean(found))
 
     @property
     def point(self) -> CurvePoint | None:
         """Bits a token and PSNR; None without codes."""
         rate, distortion = self.values("entropy_bits"), self.values("psnr_db")
         return None if rate is None or distortion is None else CurvePoint(rate, distortion)
+
+
+AllCells = Mapping[tuple[str, int], Cells]
+"""By method and codebook size."""
 
 
 def cells_in(summaries: Iterable[Summary]) -> dict[tuple[str, int], Cells]:

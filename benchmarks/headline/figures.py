@@ -12,7 +12,7 @@ from lgq_explore.frames.comparison import GROUP_NUMBERS
 from lgq_explore.plots.comparison import publish_rate_distortion
 from lgq_explore.plots.printing import png_bytes
 
-from .hypotheses import AllCells
+from .cells import AllCells
 
 DRAWN = ("entropy_bits", "psnr_db")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,13 +22,11 @@ from lgq_explore.statistics import (
     variance_components,
 )
 
-from .cells import Cells
+from .cells import AllCells, Cells
 from .verdict import REGISTERED, Evidence, Margins, Outcome, Verdict, outcome_of
 
 OURS, RIVALS = "lgq", ("fsq", "simvq")
 WANTED_POWER = 0.8
-
-AllCells = Mapping[tuple[str, int], Cells]
 
 
 @dataclass(frozen=True)

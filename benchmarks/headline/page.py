@@ -6,15 +6,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from lgq_explore.bench.markdown import count
 from lgq_explore.runs.sweep_paths import FINAL, TRIAL
 from lgq_explore.statistics import MIN_SEEDS
+from lgq_explore.sweeps.folder import SweepFolder
 
 from . import tables
-from .cells import Summary, cells_in, rounding_replicates
-from .hypotheses import RIVALS, AllCells, Compared, compared
-from .protocol import finals_by_kind, largest_size, registered_sweep, trials_by_method
+from .cells import AllCells, Summary, cells_in, rounding_replicates
+from .exploratory import STUDIES
+from .hypotheses import RIVALS, Compared, compared
+from .protocol import exploratory_sweep, finals_by_kind, largest_size, registered_sweep, trials_by_method
+from .studies_page import study_sections
 from .verdict import Outcome
 
 FIGURE = "benchmarks/headline/rate_distortion.png"
@@ -37,7 +41,10 @@ SEEDS_FIRST = (
 
 @dataclass(frozen=True)
 class Results:
-    """What the page is made of. pilot: its summaries. trials, trials_done: numbers of those, by method."""
+    """What the page is made of.
+
+    pilot: its cells. trials, trials_done: numbers of those, by method. explored: cells of each study, by its name.
+    """
 
     cells: AllCells
     found: Mapping[str, Compared]
@@ -48,10 +55,19 @@ class Results:
     trials: Mapping[str, int]
     trials_done: Mapping[str, int]
     size: int
+    explored: Mapping[str, AllCells]
 
     @classmethod
-    def of(cls, registered: Sequence[Summary], pilot: Sequence[Summary]) -> Results:
-        """From summaries, of which any may be missing. Raises InputError for some that don't belong together."""
+    def of(
+        cls,
+        registered: Sequence[Summary],
+        pilot: Sequence[Summary],
+        explored: Mapping[str, Sequence[Summary]] = MappingProxyType({}),
+    ) -> Results:
+        """From summaries, of which any may be missing. explored: those of exploratory sweeps, by their names.
+
+        Raises InputError for some that don't belong together.
+        """
         sweep = registered_sweep()
         size = largest_size(sweep)
         finals = Counter((each["method"], each["codebook_size"]) for each in registered if each["kind"] == FINAL)
@@ -61,7 +77,8 @@ class Results:
         cells = cells_in(each for each in registered if each["method"] not in repeated)
         trials = trials_by_method(sweep)
         expected, found = finals_by_kind(sweep), compared(cells, size)
-        return cls(cells, found, cells_in(pilot), replicates, expected, finals, trials, tried, size)
+        of_studies = {study.name: cells_in(explored.get(study.name, ())) for study in STUDIES}
+        return cls(cells, found, cells_in(pilot), replicates, expected, finals, trials, tried, size, of_studies)
 
     @property
     def is_complete(self) -> bool:
@@ -92,6 +109,8 @@ def page(results: Results) -> str:
     if any(len(each.seeds) > 1 for each in results.pilot.values()):
         pilot = [tables.pilot_table(results.pilot), tables.pilot_sentence(results.pilot)]
         sections += ["## The pilot, on validation photographs", *pilot]
+    for study in STUDIES:
+        sections += study_sections(study, results.explored[study.name], finals_by_kind(exploratory_sweep(study.name)))
     sections += ["## What was not tested", NOT_TESTED, "## To run it again", _again(results)]
     return "\n\n".join(sections) + "\n"
 
@@ -174,8 +193,11 @@ All cells that are missing, and this page:
     python -m benchmarks.headline"""
 
 
-def read_summaries(folder: Path) -> list[Summary]:
-    """All summaries of a sweep's folder; none where there is no folder. Raises InputError for a file that is none."""
-    from lgq_explore.sweeps.folder import SweepFolder
+def read_results(headline: Path) -> Results:
+    """From the folder of all sweeps. Raises InputError for a file that is no summary, and as `Results.of`."""
 
-    return list(SweepFolder(folder).all_summaries())
+    def summaries(name: str) -> list[Summary]:
+        return list(SweepFolder(headline / name).all_summaries())
+
+    explored = {study.name: summaries(study.name) for study in STUDIES}
+    return Results.of(summaries("registered"), summaries("pilot"), explored)

@@ -24,6 +24,11 @@ def registered_sweep() -> Sweep:
     return read_sweep(REGISTERED_FILE)
 
 
+def exploratory_sweep(name: str) -> Sweep:
+    """The sweep of ablations.toml or mechanism.toml. Raises InputError for a file that is none."""
+    return read_sweep(HERE / f"{name}.toml")
+
+
 def finals_by_kind(sweep: Sweep) -> dict[tuple[str, int], int]:
     """The number of final cells of each method and codebook size, rounding replicates included."""
     found: dict[tuple[str, int], int] = {}

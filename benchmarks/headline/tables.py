@@ -11,8 +11,8 @@ from lgq_explore.analysis.comparison.intervals import spread
 from lgq_explore.bench.markdown import table
 from lgq_explore.statistics import Interval, mean_interval
 
-from .cells import Cells, Summary
-from .hypotheses import AllCells, Compared
+from .cells import AllCells, Cells, Summary
+from .hypotheses import Compared
 from .protocol import MOST_PILOT_DEVIATION_DB
 
 DASH = "–"
@@ -54,15 +54,15 @@ def numbers_table(cells: AllCells) -> str:
             each.method,
             str(each.codebook_size or DASH),
             str(len(each.seeds)),
-            interval(_mean(each, "fd"), 2),
-            interval(_mean(each, "psnr_db"), 2),
-            _plain(each.mean_of_key("luminance_psnr_db")),
-            _plain(each.mean_of_key("colour_error")),
-            interval(_mean(each, "feature_error"), 4),
-            interval(_mean(each, "active_codes"), 0),
-            interval(_mean(each, "entropy_bits"), 2),
-            _plain(each.mean_of_key("entropy_bits_miller_madow")),
-            _plain(each.mean_of_key("bits_contextual", "value")),
+            interval(mean_of(each, "fd"), 2),
+            interval(mean_of(each, "psnr_db"), 2),
+            plain(each.mean_of_key("luminance_psnr_db")),
+            plain(each.mean_of_key("colour_error")),
+            interval(mean_of(each, "feature_error"), 4),
+            interval(mean_of(each, "active_codes"), 0),
+            interval(mean_of(each, "entropy_bits"), 2),
+            plain(each.mean_of_key("entropy_bits_miller_madow")),
+            plain(each.mean_of_key("bits_contextual", "value")),
             f"`{each.portable_hash}`",
         ]
         for _, each in sorted(cells.items(), key=lambda item: (item[0][1], item[0][0]))
@@ -122,7 +122,7 @@ def pilot_table(cells: AllCells) -> str:
     listed = [each for _, each in sorted(cells.items()) if len(each.seeds) > 1]
     for index, one in enumerate(listed):
         for other in listed[index + 1 :]:
-            means = [interval(_mean(each, "psnr_db"), 2) for each in (one, other)]
+            means = [interval(mean_of(each, "psnr_db"), 2) for each in (one, other)]
             first, second = (_deviation(each) for each in (one, other))
             both = math.hypot(first, second)
             said = "enough" if both <= MOST_PILOT_DEVIATION_DB else "too much: more seeds or steps"
@@ -163,12 +163,14 @@ def rounding_sentence(replicates: Sequence[Summary]) -> str:
     )
 
 
-def _mean(cells: Cells, number: str) -> Interval | None:
+def mean_of(cells: Cells, number: str) -> Interval | None:
+    """The mean over seeds and photographs; None where a cell lacks the number."""
     values = cells.values(number)
     return None if values is None else mean_interval(values, weights=cells.weights(number))
 
 
-def _plain(value: float | None) -> str:
+def plain(value: float | None) -> str:
+    """Two digits, or a dash."""
     return DASH if value is None else f"{value:.2f}"
 
 

@@ -17,7 +17,7 @@ from benchmarks.headline.cells import cells_in
 from benchmarks.headline.figures import rate_distortion_png
 from benchmarks.headline.hypotheses import compared
 from benchmarks.headline.manifest import Entry, differences, entries, manifest, read_manifest
-from benchmarks.headline.page import Results, page
+from benchmarks.headline.page import Results, page, read_results
 from benchmarks.headline.tables import pilot_table
 from benchmarks.headline.verdict import Outcome
 from lgq_explore.errors import InputError
@@ -191,9 +191,7 @@ def test_the_figure_is_small() -> None:
 
 
 def test_the_committed_page_is_that_of_the_committed_summaries() -> None:
-    headline = ROOT / "benchmarks" / "headline"
-    parts = [list(SweepFolder(headline / name).all_summaries()) for name in ("registered", "pilot")]
-    assert (ROOT / PAGE).read_text() == page(Results.of(*parts))
+    assert (ROOT / PAGE).read_text() == page(read_results(ROOT / "benchmarks" / "headline"))
 
 
 def test_the_page_counts_trials_and_says_when_no_summary_is_there() -> None:
@@ -217,7 +215,7 @@ def test_the_readme_says_what_has_come_of_it() -> None:
 @pytest.mark.parametrize("name", ["mechanism", "ablations"])
 def test_exploratory_sweeps_leave_the_held_out_photographs_unseen(name: str) -> None:
     """They have the registered recipe, but for the width of the latents, and each of their recipes can be made."""
-    sweep, registered = read_sweep(protocol.HERE / f"{name}.toml"), protocol.registered_sweep()
+    sweep, registered = protocol.exploratory_sweep(name), protocol.registered_sweep()
     assert sweep.evaluation.split == VALIDATION
     assert sweep.tuning is None
     recipes = [recipe_of(cell, sweep, UNTUNED) for cell in cells_of(sweep)]

@@ -1,0 +1,109 @@
+"""The sections of RESULTS.md on the exploratory sweeps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lgq_explore.bench.markdown import count, table
+
+from .cells import AllCells, Cells
+from .exploratory import ABLATIONS, BySeed, Study, above_curve, changes, contrast, contrasts, lowest_fd
+from .tables import DASH, interval, mean_of, plain
+
+CONTRASTS_HEADER = ["method", "against", "it has", "seeds", "FD, ratio", "feature error, ratio", "PSNR, dB"]
+CONTRASTS_HEADER += ["luminance, dB", "active codes, ratio", "bits, difference"]
+
+
+def study_sections(study: Study, cells: AllCells, expected: Mapping[tuple[str, int], int]) -> list[str]:
+    """A study's heading, sentences and tables; none where it has no cell.
+
+    expected: the number of cells of each method and codebook size of its sweep, in the order of its file.
+    """
+    if not cells:
+        return []
+    cells = {key: cells[key] for key in expected if key in cells}
+    done, all_cells = sum(len(each.seeds) for each in cells.values()), sum(expected.values())
+    some = next(iter(cells.values()))
+    sections = [
+        f"## {study.title}, on validation photographs",
+        f"Exploratory: {done} of {count(all_cells, 'cell')} of "
+        f"[{study.name}.toml](benchmarks/headline/{study.name}.toml), on {len(some.digests)} validation photographs, "
+        f"{int(some.crops.sum()):,d} crops. Nothing here was measured on a held-out photograph.",
+        _numbers_table(study, cells),
+    ]
+    size = max(size for _, size in cells)
+    pairs = contrasts(study, cells, size)
+    if pairs:
+        sections += [
+            f"What one thing changes, K = {size}. Brackets are at 95 % over seeds, with the deviation that all methods "
+            "of the table lend (Fisher's least significant difference), without a correction for the number of rows.",
+            table(CONTRASTS_HEADER, [_contrast_row(cells, *pair) for pair in pairs], left=3),
+        ]
+    if study is ABLATIONS:
+        sections.append(_frozen_sentence(cells, size, is_complete=done == all_cells))
+    return sections
+
+
+def _numbers_table(study: Study, cells: AllCells) -> str:
+    header = ["method", "K", "seeds", "FD", "feature error", "PSNR, dB", "luminance, dB", "colour error"]
+    header += ["active codes", "bits", *(f"PSNR above {rival}'s curve, dB" for rival in study.curves), "recipe"]
+    rows = [
+        [
+            each.method,
+            str(each.codebook_size or DASH),
+            str(len(each.seeds)),
+            interval(mean_of(each, "fd"), 2),
+            interval(mean_of(each, "feature_error"), 4),
+            interval(mean_of(each, "psnr_db"), 2),
+            plain(each.mean_of_key("luminance_psnr_db")),
+            plain(each.mean_of_key("colour_error")),
+            interval(mean_of(each, "active_codes"), 0),
+            interval(mean_of(each, "entropy_bits"), 2),
+            *(DASH if each.method == rival else plain(above_curve(cells, each, rival)) for rival in study.curves),
+            f"`{each.portable_hash}`",
+        ]
+        for each in cells.values()
+    ]
+    return table(header, rows, left=1)
+
+
+def _contrast_row(cells: AllCells, a: Cells, b: Cells) -> list[str]:
+    def difference(number: BySeed) -> str:
+        return interval(contrast(cells, a, b, number), 2)
+
+    def ratio(number: str) -> str:
+        found = contrast(cells, a, b, lambda each: _logarithms(each.by_seed(number)))
+        return interval(None if found is None else found.mapped(math.exp), 2)
+
+    return [
+        a.method,
+        b.method,
+        changes(a, b),
+        f"{len(a.seeds)} and {len(b.seeds)}",
+        ratio("fd"),
+        ratio("feature_error"),
+        difference(lambda each: each.by_seed("psnr_db")),
+        difference(lambda each: each.of_key("luminance_psnr_db")),
+        ratio("active_codes"),
+        difference(lambda each: each.by_seed("entropy_bits")),
+    ]
+
+
+def _logarithms(values: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    return None if values is None else np.log(values)
+
+
+def _frozen_sentence(cells: AllCells, size: int, *, is_complete: bool) -> str:
+    if not is_complete:
+        return "Cells are missing, and `lgq` is not frozen yet."
+    lowest = lowest_fd(each for (method, of), each in cells.items() if of == size and method in _of_lgq())
+    assert lowest is not None
+    return f"The lowest FD of LGQ is that of `{lowest.method}`, which the rule of the protocol makes `lgq`."
+
+
+def _of_lgq() -> set[str]:
+    return {name for pair in ABLATIONS.against.items() for name in pair if name.startswith("lgq")}
