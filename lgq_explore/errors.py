@@ -1,9 +1,11 @@
-"""The error for unusable input, text that is safe to print in a message, and errors that mean a lack of memory."""
+"""The error for unusable input, the text of messages, and errors that mean a lack of memory."""
 
 from __future__ import annotations
 
+import difflib
 import shlex
 import unicodedata
+from collections.abc import Iterable
 
 # Control characters, format characters (some change the direction of writing), surrogates (bytes of a file name
 # that are not valid UTF-8), and Unicode's own line and paragraph separators.
@@ -44,6 +46,12 @@ def in_command(text: object) -> str:
     ('data/runs/lgq', "'data/runs/<img src=x>'")
     """
     return shlex.quote(printable(text))
+
+
+def near_matches(name: str, known: Iterable[str], most: int = 2) -> str:
+    """A question in brackets whether one of at most `most` near matches was meant; empty if there is none."""
+    close = difflib.get_close_matches(name, list(known), n=most)
+    return f" (did you mean {' or '.join(close)}?)" if close else ""
 
 
 def lacks_memory(error: BaseException) -> bool:

@@ -155,11 +155,10 @@ def rounding_sentence(replicates: Sequence[Summary]) -> str:
     values = [each["numbers"]["psnr_db"] for each in replicates]
     if len(values) < 2:
         return ""
-    spread = np.std(values, ddof=1)
     method, size = replicates[0]["quantizer"], replicates[0]["codebook_size"]
     return (
         f"{len(values)} trainings of {method} (K = {size}) with one seed, whose first weights differ by 1e-6, have a "
-        f"standard deviation of {spread:.3f} dB."
+        f"standard deviation of {spread(np.array(values)):.3f} dB."
     )
 
 

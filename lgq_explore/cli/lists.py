@@ -20,24 +20,37 @@ if TYPE_CHECKING:
 def add_list(commands: Any) -> None:
     parser = commands.add_parser("list", help="what there is to choose from, and what a quantizer is")
     parser.add_argument("what", choices=("quantizers", "data", "presets", "metrics", "runs"))
-    parser.add_argument("name", nargs="?", metavar="NAME", help="of a quantizer: its formula, source and settings")
+    parser.add_argument(
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help="of a quantizer: its formula, source and settings; of runs, the folder that holds them",
+    )
     parser.set_defaults(command=_list)
 
 
 def _list(options: argparse.Namespace) -> int:
-    if options.name is not None:
-        if options.what != "quantizers":
-            raise InputError(f"list {options.what} takes no name, and {options.name} is one: list quantizers does")
-        say("\n".join(_about_quantizer(options.name)))
-        return 0
-    lines = [(printable(name), printable(description)) for name, description in _choices(options.what).items()]
+    match options.what, options.name:
+        case "runs", folder:
+            found = _runs(folder)
+        case what, None:
+            found = _choices(what)
+        case "quantizers", name:
+            say("\n".join(_about_quantizer(name)))
+            return 0
+        case what, name:
+            raise InputError(
+                f"list {what} takes no name, and {printable(name)} is one: list quantizers takes that of a method, "
+                "and list runs a folder"
+            )
+    lines = [(printable(name), printable(description)) for name, description in found.items()]
     width = max((len(name) for name, _ in lines), default=0)
     for name, description in lines:
         say(f"{name:{width}}  {description}")
     if options.what == "runs" and not lines:
         from ..runs.overview import how_to_make_a_run
 
-        tell(how_to_make_a_run())
+        tell(how_to_make_a_run(options.name))
     return 0
 
 
@@ -77,17 +90,20 @@ def _choices(what: str) -> dict[str, str]:
                 f"{recipe.steps} steps of {recipe.batch_size} crops"
                 for name, recipe in PRESETS.items()
             }
-        case "metrics":
+        case _:
             from ..runs.measures import DEFINITIONS
 
             return {
                 name: f"{definition.summary}{' (on request)' if definition.on_request else ''}"
                 for name, definition in DEFINITIONS.items()
             }
-        case _:
-            from ..runs.overview import overviews
 
-            return {seen.path.name: _in_one_line(seen) for seen in overviews()}
+
+def _runs(folder: str | None) -> dict[str, str]:
+    """The runs of a folder, or of data/runs, each in one line. Raises InputError for a folder that holds none."""
+    from ..runs.overview import overviews
+
+    return {seen.path.name: _in_one_line(seen) for seen in overviews(folder)}
 
 
 def _in_one_line(seen: RunOverview) -> str:

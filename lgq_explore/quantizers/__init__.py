@@ -13,8 +13,10 @@ from .base import (
     Quantizer,
     QuantizerConfig,
     QuantizerOutput,
+    VectorQuantizerConfig,
     joint_codes,
     split_codes,
+    straight_through,
     to_grid,
     to_tokens,
 )
@@ -148,6 +150,7 @@ __all__ = [
     "TemperatureSchedule",
     "VQConfig",
     "VQGradientConfig",
+    "VectorQuantizerConfig",
     "WassersteinConfig",
     "joint_codes",
     "methods_with_codes",
@@ -155,6 +158,7 @@ __all__ = [
     "register",
     "soft_assign",
     "split_codes",
+    "straight_through",
     "to_grid",
     "to_tokens",
 ]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import cache
 from numbers import Real
@@ -15,7 +14,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, near_matches
 from lgq_explore.images.division import Division
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import QUANTIZERS, LGQConfig, QuantizerConfig
@@ -348,12 +347,6 @@ def _merged(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 def shortened(text: str) -> str:
     """The text, cut to 60 characters if it is longer."""
     return text if len(text) <= 60 else f"{text[:57]}…"
-
-
-def near_matches(name: str, known: Iterable[str], most: int = 2) -> str:
-    """A question in brackets whether one of at most `most` near matches was meant; empty if there is none."""
-    close = difflib.get_close_matches(name, list(known), n=most)
-    return f" (did you mean {' or '.join(close)}?)" if close else ""
 
 
 def dataclass_from_json(config_class: type[_Config], values: Mapping[str, Any], path: str = "") -> _Config:

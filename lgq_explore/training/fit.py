@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, near_matches
 from lgq_explore.metrics import GroupedCodeCounts
 from lgq_explore.progress import Progress
 from lgq_explore.quantizers import (
@@ -30,7 +30,7 @@ from lgq_explore.quantizers import (
     to_tokens,
 )
 from lgq_explore.quantizers.plain_tokens import TOKENS_AT_ONCE, as_latents, code_vectors
-from lgq_explore.runs.config import near_matches, progress_at
+from lgq_explore.runs.config import progress_at
 
 from .controls import Controls
 from .objectives.base import weighted_sum

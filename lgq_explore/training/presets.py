@@ -8,9 +8,9 @@ from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
 
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, near_matches
 from lgq_explore.quantizers import QuantizerConfig
-from lgq_explore.runs.config import TrainConfig, default_settings, near_matches, read_recipe
+from lgq_explore.runs.config import TrainConfig, default_settings, read_recipe
 
 PRESETS_FOLDER = Path(__file__).with_name("presets")
 """Holds the recipe of each preset as NAME.json, which `--config` takes, too."""

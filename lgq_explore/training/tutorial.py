@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, near_matches
 from lgq_explore.folders import runs_folder
 from lgq_explore.quantizers import LGQConfig
-from lgq_explore.runs.config import TrainConfig, near_matches
+from lgq_explore.runs.config import TrainConfig
 from lgq_explore.runs.run import Run
 
 from .loop import resume, train

@@ -314,6 +314,7 @@ def test_a_run_without_a_name_gets_a_free_one_and_is_listed(
     (tmp_path / "runs" / "no-run").mkdir()
     outcome = command("list", "runs")
     assert outcome.status == 0
+    assert command("list", "runs", str(tmp_path / "runs")).stdout == outcome.stdout
     lines = outcome.stdout.splitlines()
     name, _, line = lines[0].partition("  ")
     assert name.strip() == first.name
@@ -840,6 +841,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "list nothing": (("list",), ("what", "--help")),
     "list a name of no quantizer": (("list", "data", "photos"), ("list data", "photos", "list quantizers")),
     "list an unknown quantizer": (("list", "quantizers", "lqg"), ("'lqg'", "did you mean lgq")),
+    "list runs of no folder": (("list", "runs", "nowhere"), ("nowhere", "give one that holds runs")),
     "list unknown": (("list", "quantisers"), ("'quantisers'", "quantizers")),
     "bench unknown": (("bench", "quantisers"), ("'quantisers'", "quantizers")),
     "bench no seeds": ((*BENCH, "--seeds", "0"), ("--seeds 0", "1 or more")),

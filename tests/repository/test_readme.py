@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,3 +71,16 @@ def test_notebooks_that_are_missing_are_named() -> None:
 
 def test_the_two_commands_come_first() -> None:
     assert README.index("make lab") < README.index("make test") < README.index("lgq-explore train")
+
+
+def test_the_method_of_your_own_keeps_its_promises_and_trains(tmp_path: Path) -> None:
+    """The block of the README as a script, with fewer steps and drawn pictures."""
+    (block,) = [each for each in re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL) if "@lgq.register" in each]
+    recipe = 'lgq.preset("tiny", "sphere", codebook_size=1024)'
+    assert recipe in block
+    short = f'dataclasses.replace({recipe}, data="fake", steps=3, batch_size=4), progress=False'
+    script = tmp_path / "sphere.py"
+    script.write_text(f"import dataclasses\n{block.replace(recipe, short)}print(run.is_finished)\n")
+    environment = os.environ | {"LGQ_EXPLORE_DATA": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, near_matches
 from lgq_explore.images.division import Division
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import (
@@ -26,7 +26,6 @@ from lgq_explore.runs.config import (
     TrainConfig,
     config_from_json,
     config_to_json,
-    near_matches,
     override,
     progress_at,
     read_recipe,

@@ -311,8 +311,8 @@ def test_a_number_of_crops_that_is_none_is_refused(run: Run) -> None:
         (["spectrun"], "did you mean spectrum"),
         ([], "0 metrics"),
         (["zzz"], "list metrics"),
-        (["psnr"], "it is a number of quality"),
-        (["codes_kept"], "it is a number of robustness"),
+        (["psnr"], "which is a number of quality"),
+        (["codes_kept"], "which is a number of robustness"),
     ],
 )
 def test_metrics_that_are_not_known_are_refused(run: Run, names: list[str], told: str) -> None:

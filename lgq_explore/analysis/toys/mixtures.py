@@ -16,8 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lgq_explore.errors import InputError
-from lgq_explore.runs.config import near_matches
+from lgq_explore.errors import InputError, near_matches
 
 VARIANCE = 2.0
 """Trace of the covariance of every mixture."""

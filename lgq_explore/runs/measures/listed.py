@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, near_matches
 from lgq_explore.metrics.code_settings import CodeSettings
 from lgq_explore.metrics.codes import CODE_METRICS, CodeMetric
 from lgq_explore.metrics.definition import Definition
@@ -65,17 +64,16 @@ def _meant(name: str) -> Sequence[str]:
     if name == DEFAULT:
         return [name for name, definition in DEFINITIONS.items() if not definition.on_request]
     if name not in DEFINITIONS:
-        raise InputError(f"there is no metric {name!r}: {_remedy(name)}")
+        raise InputError(f"unknown metric {name!r}{_remedy(name)}")
     return [name]
 
 
 def _remedy(name: str) -> str:
-    """Metrics of a similar name, or those with a number of this name."""
+    """The metric that has a number of this name, or those of a similar one."""
     for metric, definition in DEFINITIONS.items():
         if name in {*definition.keys, *(key.removesuffix("_db") for key in definition.keys)}:
-            return f"it is a number of {metric}: give that."
-    near = get_close_matches(name, DEFINITIONS, n=3)
-    return f"did you mean {' or '.join(near)}?" if near else "lgq-explore list metrics shows them."
+            return f", which is a number of {metric}: give that"
+    return f"{near_matches(name, DEFINITIONS, most=3)}; lgq-explore list metrics shows all"
 
 
 def measure(name: str, settings: MeasureSettings) -> Measure:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, near_matches
 from lgq_explore.quantizers import QUANTIZERS
-from lgq_explore.runs.config import MOST_ROUNDING_REPLICATES, default_settings, near_matches
+from lgq_explore.runs.config import MOST_ROUNDING_REPLICATES, default_settings
 
 from ..description import NO_CODES, Method, Settings
 from .tables import require_keys, settings_of, table_of

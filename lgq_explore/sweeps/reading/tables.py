@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lgq_explore.errors import InputError
-from lgq_explore.runs.config import near_matches
+from lgq_explore.errors import InputError, near_matches
 
 DECIDED = {
     "seed": "seeds",

@@ -6,8 +6,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from lgq_explore.errors import InputError
-from lgq_explore.runs.config import near_matches
+from lgq_explore.errors import InputError, near_matches
 from lgq_explore.runs.measures import DEFINITIONS
 
 from ..description import EACH, HIGHEST, LARGEST, LOWEST, NO_CODES, SMALLEST, Method, Settings, Tuning

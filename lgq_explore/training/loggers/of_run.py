@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-from lgq_explore.errors import InputError, printable
+from lgq_explore.errors import InputError, near_matches, printable
 from lgq_explore.progress import tell
-from lgq_explore.runs.config import near_matches
 
 from . import LOGGERS
 from .base import LoggedRun, Logger

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from lgq_explore.errors import InputError
-from lgq_explore.runs.config import TrainConfig, dataclass_from_json, near_matches
+from lgq_explore.errors import InputError, near_matches
+from lgq_explore.runs.config import TrainConfig, dataclass_from_json
 
 from . import OBJECTIVES
 from .base import Learned, Objective, ObjectiveSettings, TrainingPass, weighted_sum

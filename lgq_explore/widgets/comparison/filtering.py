@@ -12,9 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from lgq_explore.errors import InputError, printable
+from lgq_explore.errors import InputError, near_matches, printable
 from lgq_explore.frames.comparison import HELD_OUT, RUNS
-from lgq_explore.runs.config import near_matches
 
 from .columns import COLUMNS, IS_TEXT, NUMBERS
 

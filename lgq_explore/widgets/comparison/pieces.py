@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from lgq_explore.errors import InputError
+from lgq_explore.errors import InputError, near_matches
 
 from ..parts.state.pieces import Piece
 from .filtering import conditions
@@ -37,7 +36,6 @@ class RunNames(Piece):
         names = list(dict.fromkeys(value))
         for name in names:
             if name not in domain:
-                close = difflib.get_close_matches(str(name), domain, n=1)
-                near = f": did you mean {close[0]!r}?" if close else ": give names of runs that can be opened"
+                near = near_matches(str(name), domain, most=1) or ": give names of runs that can be opened"
                 raise InputError(f"{self.name} names {name!r}, which is no run here that can be opened{near}")
         return names

@@ -13,8 +13,7 @@ import traitlets
 
 from lgq_explore.analysis.code_rules import codes_by_rule
 from lgq_explore.analysis.codes import as_text, checked_codes
-from lgq_explore.errors import InputError, printable
-from lgq_explore.runs.config import near_matches
+from lgq_explore.errors import InputError, near_matches, printable
 from lgq_explore.runs.study import Study
 
 from .inputs import DIGITS, Input
