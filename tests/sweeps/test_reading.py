@@ -86,7 +86,7 @@ def test_the_example_files_are_whole(tmp_path: Path) -> None:
         ('"psnr_db"', '"psnr"', r"trials.metric is 'psnr' \(did you mean psnr_db\?\)"),
         ('best = "highest"', "", "trials.best is None: say whether the 'highest' or the 'lowest' psnr_db is best"),
         ('"smallest"', "32", "trials.codebook_size is 32, which methods.lgq does not have"),
-        ('["quality"]', '["qualty"]', "evaluation: there is no metric 'qualty': did you mean quality"),
+        ('["quality"]', '["qualty"]', r"evaluation: unknown metric 'qualty' \(did you mean quality"),
         ("crops = 64", "crops = 0", "evaluation.crops is 0: give 1 or more"),
         ("crops = 64", 'split = "test"', "evaluation.split is 'test': give 'held out' or 'validation'"),
         ("crops = 64", "features = 1", "evaluation.features is 1: give true or false"),

@@ -99,5 +99,5 @@ def test_bad_input_is_refused(study: Study, tmp_path: Path) -> None:
     photographs = len(np.unique(study.encoding.photograph))
     with pytest.raises(InputError, match=f"{photographs} photographs or images can't be cut into 99 sets"):
         picture_values(study, parts=(99,), metrics=("usage",))
-    with pytest.raises(InputError, match="there is no metric"):
+    with pytest.raises(InputError, match="unknown metric"):
         picture_values(study, parts=(2,), metrics=("usages",))
