@@ -168,7 +168,10 @@ def _numbers(results: Results) -> list[str]:
         f"![PSNR against bits a token, by method and codebook size]({FIGURE})",
         f"On {photographs} held-out photographs, {crops:,d} crops. FD and feature error are of EfficientNet-Lite0. "
         "Bits: entropy as counted, corrected by Miller and Madow, and of a causal model. `recipe` names the recipe.",
-        tables.numbers_table(results.cells),
+        tables.numbers_table(
+            (each for _, each in sorted(results.cells.items(), key=lambda item: item[0][::-1])),
+            {**tables.QUALITY, **tables.USAGE, **tables.OTHER_BITS, **tables.RECIPE},
+        ),
         "### FD against the number of photographs",
         tables.fd_course_table(results.cells, results.size),
     ]

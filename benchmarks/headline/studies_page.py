@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from lgq_explore.bench.markdown import count, table
 
+from . import tables
 from .cells import AllCells, Cells
 from .exploratory import ABLATIONS, BySeed, Study, above_curve, changes, contrast, contrasts, lowest_fd
-from .tables import DASH, interval, mean_of, plain
+from .tables import DASH, Column, interval, plain
 
 CONTRASTS_HEADER = ["method", "against", "it has", "seeds", "FD, ratio", "feature error, ratio", "PSNR, dB"]
 CONTRASTS_HEADER += ["luminance, dB", "active codes, ratio", "bits, difference"]
@@ -28,12 +29,13 @@ def study_sections(study: Study, cells: AllCells, expected: Mapping[tuple[str, i
     cells = {key: cells[key] for key in expected if key in cells}
     done, all_cells = sum(len(each.seeds) for each in cells.values()), sum(expected.values())
     some = next(iter(cells.values()))
+    curves = {f"PSNR above {rival}'s curve, dB": _above(rival, cells) for rival in study.curves}
     sections = [
         f"## {study.title}, on validation photographs",
         f"Exploratory: {done} of {count(all_cells, 'cell')} of "
         f"[{study.name}.toml](benchmarks/headline/{study.name}.toml), on {len(some.digests)} validation photographs, "
         f"{int(some.crops.sum()):,d} crops. Nothing here was measured on a held-out photograph.",
-        _numbers_table(study, cells),
+        tables.numbers_table(cells.values(), {**tables.QUALITY, **tables.USAGE, **curves, **tables.RECIPE}),
     ]
     size = max(size for _, size in cells)
     pairs = contrasts(study, cells, size)
@@ -48,27 +50,9 @@ def study_sections(study: Study, cells: AllCells, expected: Mapping[tuple[str, i
     return sections
 
 
-def _numbers_table(study: Study, cells: AllCells) -> str:
-    header = ["method", "K", "seeds", "FD", "feature error", "PSNR, dB", "luminance, dB", "colour error"]
-    header += ["active codes", "bits", *(f"PSNR above {rival}'s curve, dB" for rival in study.curves), "recipe"]
-    rows = [
-        [
-            each.method,
-            str(each.codebook_size or DASH),
-            str(len(each.seeds)),
-            interval(mean_of(each, "fd"), 2),
-            interval(mean_of(each, "feature_error"), 4),
-            interval(mean_of(each, "psnr_db"), 2),
-            plain(each.mean_of_key("luminance_psnr_db")),
-            plain(each.mean_of_key("colour_error")),
-            interval(mean_of(each, "active_codes"), 0),
-            interval(mean_of(each, "entropy_bits"), 2),
-            *(DASH if each.method == rival else plain(above_curve(cells, each, rival)) for rival in study.curves),
-            f"`{each.portable_hash}`",
-        ]
-        for each in cells.values()
-    ]
-    return table(header, rows, left=1)
+def _above(rival: str, cells: AllCells) -> Column:
+    """PSNR above the rival's curve; a dash for the rival itself, whose curve goes through it."""
+    return lambda each: DASH if each.method == rival else plain(above_curve(cells, each, rival))
 
 
 def _contrast_row(cells: AllCells, a: Cells, b: Cells) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -21,6 +21,9 @@ PAPER = {
     "simvq": ("6.06 % lower rFID", "49.45 % lower effective representation rate"),
 }
 """What arXiv 2602.16086 says of LGQ with 16,384 codes on ImageNet, against each rival."""
+
+
+Column = Callable[[Cells], str]
 
 
 def interval(found: Interval | None, digits: int = 3) -> str:
@@ -45,29 +48,9 @@ def complete_table(expected: Mapping[tuple[str, int], int], done: Mapping[tuple[
     return table(["method", *(f"K = {size}" for size in sizes), "no codes"], rows, left=1)
 
 
-def numbers_table(cells: AllCells) -> str:
-    """Each method at each size: means over seeds with intervals at 95 %, and the recipe."""
-    header = ["method", "K", "seeds", "FD", "PSNR, dB", "luminance, dB", "colour error", "feature error"]
-    header += ["active codes", "bits", "bits, corrected", "bits, contextual", "recipe"]
-    rows = [
-        [
-            each.method,
-            str(each.codebook_size or DASH),
-            str(len(each.seeds)),
-            interval(mean_of(each, "fd"), 2),
-            interval(mean_of(each, "psnr_db"), 2),
-            plain(each.mean_of_key("luminance_psnr_db")),
-            plain(each.mean_of_key("colour_error")),
-            interval(mean_of(each, "feature_error"), 4),
-            interval(mean_of(each, "active_codes"), 0),
-            interval(mean_of(each, "entropy_bits"), 2),
-            plain(each.mean_of_key("entropy_bits_miller_madow")),
-            plain(each.mean_of_key("bits_contextual", "value")),
-            f"`{each.portable_hash}`",
-        ]
-        for _, each in sorted(cells.items(), key=lambda item: (item[0][1], item[0][0]))
-    ]
-    return table(header, rows, left=1)
+def numbers_table(cells: Iterable[Cells], columns: Mapping[str, Column]) -> str:
+    """Each method at each size, in the order given: means over seeds, some with intervals at 95 %."""
+    return table(list(columns), [[told(each) for told in columns.values()] for each in cells], left=1)
 
 
 def hypotheses_table(found: Iterable[Compared]) -> str:
@@ -191,3 +174,25 @@ def _course(summaries: Sequence[Summary]) -> dict[int, float]:
 def _deviation(cells: Cells) -> float:
     values = cells.by_seed("psnr_db")
     return math.nan if values is None else spread(values)
+
+
+QUALITY: Mapping[str, Column] = {
+    "method": lambda each: each.method,
+    "K": lambda each: str(each.codebook_size or DASH),
+    "seeds": lambda each: str(len(each.seeds)),
+    "FD": lambda each: interval(mean_of(each, "fd"), 2),
+    "feature error": lambda each: interval(mean_of(each, "feature_error"), 4),
+    "PSNR, dB": lambda each: interval(mean_of(each, "psnr_db"), 2),
+    "luminance, dB": lambda each: plain(each.mean_of_key("luminance_psnr_db")),
+    "colour error": lambda each: plain(each.mean_of_key("colour_error")),
+}
+USAGE: Mapping[str, Column] = {
+    "active codes": lambda each: interval(mean_of(each, "active_codes"), 0),
+    "bits": lambda each: interval(mean_of(each, "entropy_bits"), 2),
+}
+OTHER_BITS: Mapping[str, Column] = {
+    "bits, corrected": lambda each: plain(each.mean_of_key("entropy_bits_miller_madow")),
+    "bits, contextual": lambda each: plain(each.mean_of_key("bits_contextual", "value")),
+}
+RECIPE: Mapping[str, Column] = {"recipe": lambda each: f"`{each.portable_hash}`"}
+"""Columns of `numbers_table`."""
