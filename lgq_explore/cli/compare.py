@@ -84,8 +84,8 @@ def _write(options: argparse.Namespace, given: GivenRuns, comparison: Comparison
     if options.tables:
         from ..report.comparison.tables import comparison_tables, save_tables
 
-        save_tables(comparison_tables(comparison), options.tables)
-        tell(f"{printable(options.tables)}: tables")
+        written = save_tables(comparison_tables(comparison), options.tables)
+        tell(f"{printable(options.tables)}: tables of {', '.join(dict.fromkeys(path.stem for path in written))}")
     if not options.out and not options.figures:
         return
     from ..report.comparison.figures import save_figures

@@ -102,7 +102,9 @@ def test_features_give_fd_ratios_of_it_and_its_bias(
 
     monkeypatch.setattr("lgq_explore.runs.picture_features.efficientnet_lite0_features", Corners)
     status, out, err = compare(capsys, runs, "--features", "--json", "--tables", tmp_path / "tables")
-    assert (status, err) == (0, f"{tmp_path / 'tables'}: tables\n")
+    written = "numbers, differences, ratios, fd-sizes, ledger, published"  # no curves of one size
+    assert (status, err) == (0, f"{tmp_path / 'tables'}: tables of {written}\n")
+    assert not (tmp_path / "tables" / "curves.csv").exists()
     told = json.loads(out)
     first, second = (group["numbers"]["fd"]["estimate"] for group in told["groups"])
     (ratio,) = told["ratios"]
@@ -127,7 +129,11 @@ def test_a_page_tables_and_figures_are_written(runs: Path, tmp_path: Path, capsy
     assert out.startswith("fsq (1 seed) and lgq (1 seed) were measured on ")
     assert "has the highest PSNR of what has codes" in " ".join(out.split())
     assert "group " not in out  # the page has the table
-    assert err.splitlines() == [f"{tables}: tables", f"{figures}: figures", f"{page}: report on 2 runs"]
+    assert err.splitlines() == [
+        f"{tables}: tables of numbers, differences, ledger, published",
+        f"{figures}: figures",
+        f"{page}: report on 2 runs",
+    ]
     assert page.read_text().startswith("<!DOCTYPE html>")
     assert "lgq against fsq" in page.read_text()
     assert {path.suffix for path in tables.iterdir()} == {".csv", ".md", ".tex"}

@@ -174,12 +174,13 @@ def published_table() -> Table:
 
 
 def save_tables(tables: Mapping[str, Table], folder: Path) -> list[Path]:
-    """Write each table as CSV, Markdown and LaTeX into a folder, which is made if it is missing.
+    """Write each table that has rows as CSV, Markdown and LaTeX into a folder, which is made if it is missing.
 
     Returns the paths. Raises InputError if they can't be written.
     """
     forms = {"csv": as_csv, "md": as_markdown, "tex": as_latex}
-    texts = {folder / f"{table.name}.{kind}": form(table) for table in tables.values() for kind, form in forms.items()}
+    filled = [table for table in tables.values() if table.rows]
+    texts = {folder / f"{table.name}.{kind}": form(table) for table in filled for kind, form in forms.items()}
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for path, text in texts.items():
