@@ -69,6 +69,7 @@ MECHANISM = Study(
         "grid-frozen": "fsq",
         "grid-straight-through": "grid-frozen",
         "grid-soft": "grid-straight-through",
+        "grid-frozen-soft": "grid-soft",
         "start-official": "start-distinct",
         "lgq-no-norm": "start-distinct",
         "fsq-layer": "fsq",

@@ -24,6 +24,8 @@ This is the default. Each of these settings changes one part of it:
     learned_widths, learned_prior
                  a width s_k and a weight π_k of each component (see `weighted_mixture`). The authors' widths, too,
                  divide d² by s_k, and lack the normaliser −(D/2) log s_k: there a code grows with its width
+    learned_centres
+                 False: the codebook stays where it starts, and soft assignment moves the encoder alone
     gain_floor   a temperature that is solved for is raised until the median encoder gain is this high
 """
 
@@ -85,6 +87,7 @@ class LGQConfig(VectorQuantizerConfig):
     distance: str = left_out_of_hash_at("squared")  # one of DISTANCES
     learned_widths: bool = left_out_of_hash_at(False)  # s of each code, relative to the others
     learned_prior: bool = left_out_of_hash_at(False)  # π of each code, a moving average of its usage
+    learned_centres: bool = left_out_of_hash_at(True)  # False: the centres stay where they start
     cell_means: float = left_out_of_hash_at(0.0)  # γ of a pull on the chosen codes to the means of their cells
     revival: float = left_out_of_hash_at(0.0)  # share of the steps, from the first, in which dead centres are revived
     gain_floor: float = left_out_of_hash_at(0.0)  # median encoder gain under which a solved temperature is raised
@@ -101,6 +104,11 @@ class LGQConfig(VectorQuantizerConfig):
         self._require("commitment", 0 <= self.commitment < float("inf"), "give a finite number of at least 0")
         self._require("cell_means", 0 <= self.cell_means < float("inf"), "give a finite number of at least 0")
         self._require("revival", 0 <= self.revival <= 1, "give a share of the steps in [0, 1]; 0 is never")
+        stays = not self.learned_centres
+        self._require("revival", not (stays and self.revival), "centres that stay where they start are not revived")
+        self._require(
+            "cell_means", not (stays and self.cell_means), "centres that stay where they start are not pulled"
+        )
         self._require_choice("distance", DISTANCES)
         self._require("gain_floor", 0 <= self.gain_floor < 1, "give a share in [0, 1); straight-through has 1")
         is_solved, units = self.temperature.is_solved, " or ".join(SOLVED_UNITS)
@@ -151,7 +159,8 @@ class LGQ(StartsFromData, TakesCodebooks, NormalizedVectors, FollowsSchedule):
         self.init_tokens = tokens_needed(config.codebook_size, config.initialization)
         self.temperature_scale = COSINE_SCALE if config.distance == "cosine" else 1.0
         self._normalize_by(config.norm)
-        self.centres = nn.Parameter(torch.randn(config.codebook_size, dim, generator=generator))
+        centres = torch.randn(config.codebook_size, dim, generator=generator)
+        self.centres = nn.Parameter(centres, requires_grad=config.learned_centres)
         self._learns_directions = config.distance == "cosine"
         self._follow(config.temperature, config.gain_floor)
         self.components = _components(config)
@@ -235,7 +244,7 @@ class LGQ(StartsFromData, TakesCodebooks, NormalizedVectors, FollowsSchedule):
         codebook = require_vectors(codebooks, self.dim)
         other = copy.deepcopy(self)
         other.levels = (len(codebook),)
-        other.centres = nn.Parameter(codebook.to(self.centres).clone())
+        other.centres = nn.Parameter(codebook.to(self.centres).clone(), requires_grad=self.config.learned_centres)
         other._learns_directions = False  # the codes are as given
         if len(codebook) != len(self.centres):
             other.components = self.components.made_equal(len(codebook))

@@ -493,3 +493,29 @@ def test_an_ablation_is_a_replace_and_checks_its_value() -> None:
     assert replace(LGQConfig(), codebook_size=64).build(4).codebook_size == 64
     with pytest.raises(ValueError, match="norm is 'instance'"):
         replace(LGQConfig(), norm="instance")
+
+
+def test_centres_that_stay_leave_the_encoder_its_gradient() -> None:
+    """The gradient of the latents is that of learned centres, and no step moves a centre."""
+    grid = LGQConfig(27, norm="none", initialization="grid", temperature=constant(1.0))
+    gradients = {}
+    for learned in (True, False):
+        quantizer = replace(grid, learned_centres=learned).build(3, torch.Generator().manual_seed(0))
+        latents = random_latents(dim=3).float()
+        quantizer.initialize(as_tokens(latents))
+        start = quantizer.centres.detach().clone()
+        optimizer = torch.optim.AdamW(quantizer.parameters(), lr=0.1)
+        output = quantizer(latents.requires_grad_())
+        (output.quantized.square().sum() + sum(output.losses.values())).backward()
+        optimizer.step()
+        gradients[learned] = latents.grad
+        assert torch.equal(quantizer.centres, start) != learned
+    torch.testing.assert_close(gradients[True], gradients[False])
+    again = replace(grid, learned_centres=False).build(3).with_codebooks([start])
+    assert not again.centres.requires_grad
+
+
+@pytest.mark.parametrize("setting", ["revival", "cell_means"])
+def test_centres_that_stay_are_not_moved_by_other_settings(setting: str) -> None:
+    with pytest.raises(ValueError, match=f"{setting} is 0.5: centres that stay"):
+        LGQConfig(16, learned_centres=False, **{setting: 0.5})
