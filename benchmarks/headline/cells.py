@@ -75,7 +75,7 @@ class Cells:
     def point(self) -> CurvePoint | None:
         """Bits a token and PSNR; None without codes."""
         rate, distortion = self.values("entropy_bits"), self.values("psnr_db")
-        return None if rate is None or distortion is None else CurvePoint(rate, distortion)
+        return None if rate is None or distortion is None else CurvePoint(rate, distortion, self.weights("psnr_db"))
 
 
 AllCells = Mapping[tuple[str, int], Cells]

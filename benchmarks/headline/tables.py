@@ -104,7 +104,7 @@ def pilot_table(cells: AllCells) -> str:
     rows = []
     listed = [each for _, each in sorted(cells.items()) if len(each.seeds) > 1]
     for index, one in enumerate(listed):
-        for other in listed[index + 1 :]:
+        for other in (each for each in listed[index + 1 :] if each.codebook_size == one.codebook_size):
             means = [interval(mean_of(each, "psnr_db"), 2) for each in (one, other)]
             first, second = (_deviation(each) for each in (one, other))
             both = math.hypot(first, second)

@@ -75,7 +75,7 @@ def _tell_kept(run: Run, result: dict[str, Any], is_whole: bool) -> None:
         tell("not kept with the run: compare and list runs read results of all default metrics alone")
         return
     kept, file = kept_metrics(run), printable(run.path / METRICS)
-    if kept == result:
+    if result.items() <= kept.items():
         tell(f"{file}: kept, for compare and list runs")
     elif kept:
         tell(f"not kept with the run: {file} has one of {kept['images']:,d} crops")

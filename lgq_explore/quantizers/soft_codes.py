@@ -55,7 +55,7 @@ class SoftCodebook(StartsFromData, TakesCodebooks, SoftQuantizer):
     def __init__(self, dim: int, config: SoftCodebookConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(dim, [config.codebook_size])
         self.config, self.method = config, config.method
-        self.init_tokens = tokens_needed(config.codebook_size)
+        self.init_tokens = tokens_needed(config.codebook_size, config.initialization)
         self.codebook = nn.Parameter(torch.randn(config.codebook_size, dim, generator=generator))
         self._scheduled = config.scheduled(0.0, dim)
 

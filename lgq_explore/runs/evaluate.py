@@ -214,13 +214,15 @@ def _together(numbers: Mapping[str, Mapping[str, Any]], names: Sequence[str]) ->
     return {key: value for name in names for key, value in numbers[name].items()}
 
 
-def kept_metrics(run: Run) -> Mapping[str, Any]:
-    """The last result of `evaluate` on this run's held-out split, of any step; empty if none was kept.
+def kept_metrics(run: Run, weights: str = "") -> Mapping[str, Any]:
+    """The last result of `evaluate` on this run's held-out split; empty if none was kept.
 
+    weights: the digest of those that it has to be of; by default it may be of any step.
     Raises InputError for a file that `evaluate` did not write.
     """
     kept = _kept(run)
-    return kept.result if kept.identity == run.identity else {}
+    is_of = kept.identity == run.identity and weights in ("", kept.weights)
+    return kept.result if is_of else {}
 
 
 @dataclass(frozen=True)
@@ -247,11 +249,17 @@ def _kept(run: Run) -> _Kept:
 
 
 def _keep(run: Run, digest: str, result: Mapping[str, Any]) -> None:
-    """Keep a result with the run and the weights that it is of, unless one of them on more crops is there."""
+    """Keep a result with the run and the weights that it is of, beside other metrics of the same weights and crops.
+
+    One of these weights on more crops stays as it is.
+    """
+    there: Mapping[str, Any] = {}
     with suppress(InputError):  # one that can't be read is replaced
-        there = _kept(run)
-        if (there.identity, there.weights) == (run.identity, digest) and there.result["tokens"] > result["tokens"]:
-            return
+        there = kept_metrics(run, digest)
+    if there and there["tokens"] > result["tokens"]:
+        return
+    if there and all(there.get(name) == result[name] for name in ("tokens", "device")):
+        result = {**there, **result}
     content = json.dumps({"identity": run.identity, "weights": digest, "result": result}, indent=2)
     with suppress(OSError), whole_file(run.path / METRICS) as target:  # the folder may be another user's
         target.write(f"{content}\n".encode())

@@ -103,6 +103,18 @@ def require_values(values: ArrayLike, name: str) -> NDArray[np.float64]:
     return array
 
 
+def require_weights(weights: ArrayLike | None, photographs: int) -> NDArray[np.float64]:
+    """Weights of photographs [P], equal ones by default. Raises InputError for others than finite, positive ones."""
+    if weights is None:
+        return np.ones(photographs)
+    array = np.asarray(weights, dtype=np.float64)
+    if array.shape != (photographs,):
+        raise InputError(f"weights have the shape {array.shape}: give one for each of {photographs} photographs")
+    if not (np.isfinite(array).all() and (array >= 0).all() and array.any()):
+        raise InputError("weights must be finite, at least 0 and not all 0: give such as the numbers of crops")
+    return array
+
+
 def require_truth(value: object, name: str) -> None:
     """Raise InputError unless the value is a truth value: a number or a list of seeds would be taken for one."""
     if not isinstance(value, bool | np.bool_):

@@ -25,7 +25,7 @@ from lgq_explore.errors import InputError
 
 from .bootstrap import resampled_means
 from .crossed_variance import crossed_variance
-from .interval import Interval, Sample, require_truth, require_values
+from .interval import Interval, Sample, require_truth, require_values, require_weights
 
 Method = Literal["components", "percentile"]
 
@@ -140,7 +140,7 @@ class _Groups:
             )
         if paired and len({seeds for seeds, _ in shapes}) > 1:
             raise InputError(f"a and b have {shapes[0][0]} and {shapes[1][0]} seeds: pairs need as many of each")
-        of_photographs = _weights(weights, shapes[0][1])
+        of_photographs = require_weights(weights, shapes[0][1])
         kept = of_photographs > 0
         return cls([each[:, kept] for each in values], of_photographs[kept], paired)
 
@@ -165,17 +165,6 @@ class _Groups:
             return resampled_means(self.values, self.weights, resamples, seed)
         # As one group of both would be: the same seeds are drawn for either.
         return [resampled_means([each], self.weights, resamples, seed)[0] for each in self.values]
-
-
-def _weights(weights: ArrayLike | None, photographs: int) -> NDArray[np.float64]:
-    if weights is None:
-        return np.ones(photographs)
-    array = np.asarray(weights, dtype=np.float64)
-    if array.shape != (photographs,):
-        raise InputError(f"weights have the shape {array.shape}: give one for each of {photographs} photographs")
-    if not (np.isfinite(array).all() and (array >= 0).all() and array.any()):
-        raise InputError("weights must be finite, at least 0 and not all 0: give such as the numbers of crops")
-    return array
 
 
 def _require_method(method: str) -> str:

@@ -27,7 +27,7 @@ from scipy.interpolate import PchipInterpolator
 from lgq_explore.errors import InputError, printable
 
 from .crossed_variance import crossed_variance
-from .interval import Interval, Sample, require_values
+from .interval import Interval, Sample, require_values, require_weights
 
 STEP = 1e-5
 """Of the differences that linearise a comparison, as a share of the range of the points."""
@@ -42,11 +42,13 @@ class CurvePoint:
 
     rate: such as bits per token, of each seed [S], or of each seed and photograph [S, P] where its mean over
     photographs is the rate (pseudo-values of `jackknife` for an entropy). distortion: such as PSNR in dB, [S, P].
+    weights: of the photographs [P] in the mean distortion, such as their crops; equal ones by default.
     Raises InputError for other shapes, unequal numbers of seeds or photographs, and numbers that are not finite.
     """
 
-    def __init__(self, rate: ArrayLike, distortion: ArrayLike) -> None:
-        self.distortion = require_values(distortion, "distortion")
+    def __init__(self, rate: ArrayLike, distortion: ArrayLike, weights: ArrayLike | None = None) -> None:
+        values = require_values(distortion, "distortion")
+        self.distortion = _weighted(values, require_weights(weights, values.shape[1]))
         rates = np.asarray(rate, dtype=np.float64)
         self.rate = require_values(rates[:, None] if rates.ndim == 1 else rates, "rate")
         seeds, photographs = self.distortion.shape
@@ -177,6 +179,12 @@ def _require_within(curve: RateDistortionCurve, rate: float) -> None:
             f"{printable(curve.name)} is known from {rates.min():.4g} to {rates.max():.4g}, and not at the rate "
             f"{rate:.4g}: measure it at other codebook sizes"
         )
+
+
+def _weighted(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values [S, P] whose plain mean is the weighted mean of others, and which deviate from it by what those add."""
+    mean = float(np.average(values.mean(axis=0), weights=weights))
+    return mean + weights / weights.mean() * (values - mean)
 
 
 Quantity = Callable[..., float]

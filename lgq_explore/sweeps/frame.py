@@ -44,7 +44,9 @@ def rows(plan: Plan) -> list[dict[str, Any]]:
 
 
 def photographs(folder: str | os.PathLike[str]) -> pd.DataFrame:
-    """One row per final cell that is done and held-out photograph: what comparisons of methods resample.
+    """One row per final cell that is done and evaluated photograph: what comparisons of methods resample.
+
+    Cells that the sweep's file no longer has are left out.
 
     Columns: `method`, `quantizer`, `codebook_size`, `seed`, `rounding_replicate`, `portable_hash`, `digest` (of the
     photograph's crops), and those of `photograph_numbers`. Raises InputError for a folder that holds no sweep.
@@ -53,10 +55,16 @@ def photographs(folder: str | os.PathLike[str]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {**{name: summary[name] for name in names}, "digest": digest, **numbers}
-            for summary in summaries(folder)
+            for summary in _current_summaries(Plan.read(_folder(folder).file, Path(folder)))
             for digest, numbers in summary["photographs"].items()
         ]
     )
+
+
+def _current_summaries(plan: Plan) -> list[Mapping[str, Any]]:
+    """The summaries of the plan's cells that are done."""
+    found = (plan.folder.summary(plan.decided(cell).key) for cell in plan.cells if plan.is_done(cell))
+    return [summary for summary in found if summary is not None]
 
 
 def _state(folder: SweepFolder, key: str) -> str:

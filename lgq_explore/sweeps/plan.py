@@ -107,7 +107,7 @@ class Plan:
             require_trainable(recipe, device_named(device))
         fingerprint = self.fingerprint(recipes[0][1])
         self.folder.require_usable()
-        self._require_same_protocol(fingerprint)
+        self.require_same_protocol(fingerprint)
         return fingerprint
 
     def fingerprint(self, recipe: TrainConfig) -> str:
@@ -120,7 +120,7 @@ class Plan:
                 source.validation_crops(1)
             return source.identity
 
-    def _require_same_protocol(self, fingerprint: str) -> None:
+    def require_same_protocol(self, fingerprint: str) -> None:
         """Raise InputError for summaries in the folder of other pictures, or of another evaluation."""
         evaluation = plain(vars(self.sweep.evaluation))
         for summary in self.folder.all_summaries():

@@ -143,7 +143,8 @@ class _Runner:
         bar.move_to(len(self.outcome.done_before) + len(self.outcome.done), len(self.plan.cells))
         return bool(ended)
 
-    def _later(self, cell: Cell, seconds: float = SECONDS_UNTIL_ANOTHER_TRY) -> None:
+    def _later(self, cell: Cell, seconds: float | None = None) -> None:
+        seconds = SECONDS_UNTIL_ANOTHER_TRY if seconds is None else seconds
         self._not_before[cell.number] = time.monotonic() + seconds
 
     def _fail(self, cell: Cell, why: str) -> None:

@@ -24,10 +24,13 @@ from .summary import summary_of, summary_of_diverged_trial
 def work_on(plan: Plan, cell: Cell, device: str = "auto") -> dict[str, Any]:
     """Train and evaluate one cell, from where it stopped, and return its summary; a finished one is not repeated.
 
-    Raises CellTaken if another process works on it, TrialsMissing for a final cell whose trials are not done, and
-    KeyboardInterrupt if training was asked to stop, which has saved by then.
+    Raises InputError for other pictures or another evaluation than those of the summaries in the folder, CellTaken if
+    another process works on it, TrialsMissing for a final cell whose trials are not done, and KeyboardInterrupt if
+    training was asked to stop, which has saved by then.
     """
     decided, folder = plan.decided(cell), plan.folder
+    # A job of a cluster works on its cell alone, long after the plan was checked.
+    plan.require_same_protocol(plan.fingerprint(decided.recipe))
     with folder.claimed(decided.key):
         done = folder.summary(decided.key)
         if done is not None:

@@ -122,6 +122,17 @@ def test_the_ratio_of_fd_is_that_of_its_means() -> None:
     assert one.evidence.above_curve.estimate == pytest.approx(26.2 - 25.625, abs=0.1)
 
 
+def test_a_point_of_a_curve_is_the_mean_over_crops_that_stands_in_the_tables() -> None:
+    found = summaries("supported")
+    for each in found:
+        for crops, row in enumerate(each["photographs"].values(), start=1):
+            row["crops"] = crops
+    one = cells_in(found)["lgq", 4375]
+    assert one.point is not None
+    assert one.point.means[1] == pytest.approx(one.by_seed("psnr_db").mean())
+    assert one.point.means[1] != pytest.approx(one.values("psnr_db").mean(), abs=1e-3)
+
+
 def test_an_undecided_hypothesis_says_what_it_would_take() -> None:
     one = compared(cells_in(summaries("undecided")), 4375)["fsq"]
     assert one.verdict.required is not None

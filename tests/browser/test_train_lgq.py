@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page
 
 from lgq_explore.runs.run import Run, open_run
-from tests.browser.notebook_page import SECONDS, NotebookPage, chart, wait_for
+from tests.browser.notebook_page import NotebookPage, chart, wait_for
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab
@@ -56,11 +56,14 @@ def test_the_notebook_trains_and_is_steered_stopped_and_resumed(lab: Lab, notebo
 
     before = [drawn(notebook, number) for number in range(3)]
     wait_for(lambda: len(run.history()) >= moved_after + 3)
-    notebook.page.wait_for_timeout(3 * SECONDS)
-    after = [drawn(notebook, number) for number in range(3)]
-    assert len(after[0]) == len(before[0]), "the curves are drawn anew instead of growing"
-    assert all(new["points"] > old["points"] for new, old in zip(after[0], before[0], strict=True))
-    assert [row["source"] for row in after[2]][1:] != [row["source"] for row in before[2]][1:]
+
+    def has_grown() -> bool:
+        after = [drawn(notebook, number) for number in range(3)]
+        assert len(after[0]) == len(before[0]), "the curves are drawn anew instead of growing"
+        grown = all(new["points"] > old["points"] for new, old in zip(after[0], before[0], strict=True))
+        return grown and [row["source"] for row in after[2]][1:] != [row["source"] for row in before[2]][1:]
+
+    wait_for(has_grown)
 
     notebook.page.get_by_role("textbox", name="temperature").fill("0.0126")
     notebook.page.keyboard.press("Enter")

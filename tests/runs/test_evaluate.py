@@ -90,6 +90,17 @@ def test_a_kept_result_of_another_run_is_none_and_a_damaged_one_is_named(
             kept_metrics(copy)
 
 
+def test_other_metrics_of_the_same_weights_and_crops_stand_beside_each_other(run: Run, tmp_path: Path) -> None:
+    copy = Run(shutil.copytree(run.path, tmp_path / "copy"))
+    kept = json.loads((copy.path / METRICS).read_text())
+    kept["result"]["codes_kept"] = 0.5
+    (copy.path / METRICS).write_text(json.dumps(kept))
+    again = evaluate(copy, crops=kept["result"]["images"])
+    assert kept_metrics(copy) == {**again, "codes_kept": 0.5}
+    assert kept_metrics(copy, kept["weights"]) == kept_metrics(copy)
+    assert kept_metrics(copy, "of other weights") == {}
+
+
 def test_versions_of_a_picture_are_one_scene(run: Run, tmp_path: Path) -> None:
     for index, name in enumerate(("lake.png", "lake-dark.png", "hill.png")):
         pixels = np.random.default_rng(index).integers(256, size=(32, 32, 3), dtype=np.uint8)

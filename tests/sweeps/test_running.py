@@ -121,6 +121,17 @@ def test_final_cells_whose_trials_failed_fail_with_them(tmp_path: Path, monkeypa
     assert len(outcome.done) == 3 + 4 + 2
 
 
+def when(condition: Callable[[], object], action: Callable[[], object]) -> None:
+    """Do it in a thread as soon as the condition holds."""
+
+    def watch() -> None:
+        while not condition():
+            time.sleep(0.02)
+        action()
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def test_cells_of_another_sweep_are_left_to_it_and_taken_over_when_it_ends(
     stubs: Stubs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,7 +148,7 @@ def test_cells_of_another_sweep_are_left_to_it_and_taken_over_when_it_ends(
     other = threading.Thread(target=hold)
     other.start()
     held.wait()
-    threading.Timer(1.0, let_go.set).start()
+    when(lambda: len(list(stubs.plan.folder.summaries.glob("*.json"))) == 9, let_go.set)
     outcome = run_sweep(stubs.plan, Workers(jobs=2))
     other.join()
     assert outcome.done[-1] == 1
@@ -147,7 +158,7 @@ def test_cells_of_another_sweep_are_left_to_it_and_taken_over_when_it_ends(
 def test_a_process_that_finds_its_cell_taken_is_no_failure(stubs: Stubs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "SECONDS_UNTIL_ANOTHER_TRY", 0.05)
     stubs.status[0] = TAKEN
-    threading.Timer(1.0, stubs.status.clear).start()
+    when(stubs.started, stubs.status.clear)  # the first cell's process has begun, and ends with its status
     outcome = run_sweep(stubs.plan, Workers())
     assert not outcome.failed
     assert len(stubs.started()) > 10
@@ -166,10 +177,14 @@ def test_an_interrupt_stops_all_processes(stubs: Stubs) -> None:
         while not ended.wait(20):  # Python drops an exception that a signal raises while it collects garbage
             os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        run_sweep(stubs.plan, Workers(jobs=2))
-    ended.set()
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_sweep(stubs.plan, Workers(jobs=2))
+    finally:
+        ended.set()
+        interrupting.join()
     assert len(stubs.started()) == 2  # SIGTERM ended them before their input did
 
 

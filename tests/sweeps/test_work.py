@@ -204,6 +204,25 @@ def test_another_evaluation_or_other_pictures_are_refused(swept: Plan, tmp_path:
         Plan(divided.file, divided.content, divided.sweep, swept.folder, divided.cells).check("cpu")
 
 
+def test_a_cell_alone_refuses_other_pictures_too(swept: Plan, tmp_path: Path) -> None:
+    """As a job of a cluster that begins when the pictures are no longer those of the plan."""
+    divided = planned(tmp_path, TOY, ("held_out = 0.3", "held_out = 0.4"))
+    plan = Plan(divided.file, divided.content, divided.sweep, swept.folder, divided.cells)
+    with pytest.raises(InputError, match="the pictures are not those of the summaries"):
+        work_on(plan, plan.cells[0], "cpu")
+
+
+def test_photographs_are_of_the_cells_that_the_file_has(swept: Plan, tmp_path: Path) -> None:
+    elsewhere = SweepFolder(tmp_path / "sweep")
+    elsewhere.make(swept.content)
+    for path in swept.folder.summaries.iterdir():
+        (elsewhere.summaries / path.name).write_bytes(path.read_bytes())
+    longer = swept.content.replace(b"[methods.none]", b"[methods.none]\nset.batch_size = 4")
+    elsewhere.file.write_bytes(longer)
+    assert set(photographs(elsewhere.path)["method"]) == {"lgq", "fsq"}
+    assert len(summaries(elsewhere.path)) == len(summaries(swept.folder.path))
+
+
 def test_a_final_cell_waits_for_its_trials(tmp_path: Path) -> None:
     plan = planned(tmp_path)
     with pytest.raises(TrialsMissing, match="0, 2"):

@@ -103,13 +103,17 @@ def test_a_trait_redraws_the_charts_at_once_where_no_loop_runs() -> None:
     assert "N = 1 numbers" in text_of(explorer)
 
 
-def test_many_moves_are_drawn_once_with_the_newest_value_where_a_loop_runs() -> None:
+def test_many_moves_are_drawn_once_with_the_newest_value_where_a_loop_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explorer_module, "PAUSE_SECONDS", 1.0)  # all moves are made in it, however slow the machine
+
     async def drag() -> Squares:
         explorer = Squares()
         for number in range(1, 41, 2):
             explorer.selection = [number]
             await asyncio.sleep(0)
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(60):
+            while len(explorer.drawn) < 2:
+                await asyncio.sleep(0.01)
         return explorer
 
     assert asyncio.run(drag()).drawn == [[], [39]]

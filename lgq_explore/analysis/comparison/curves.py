@@ -5,9 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from lgq_explore.frames.comparison import CURVE_DIFFERENCES
 from lgq_explore.statistics import (
@@ -45,14 +43,8 @@ def method_curves(compared: GroupedRuns) -> list[RateDistortionCurve]:
     for group in compared.groups:
         rate, distortion = compared.values(group, RATE), compared.values(group, DISTORTION)
         if rate is not None and distortion is not None:
-            points.setdefault(group.method, []).append(CurvePoint(rate, _weighted(distortion, weights)))
+            points.setdefault(group.method, []).append(CurvePoint(rate, distortion, weights))
     return [RateDistortionCurve(method, found) for method, found in points.items() if len(found) > 1]
-
-
-def _weighted(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values [S, P] whose plain mean is the weighted mean of others, and which deviate from it by what those add."""
-    mean = float(np.average(values.mean(axis=0), weights=weights))
-    return mean + weights / weights.mean() * (values - mean)
 
 
 def _rows(compared: GroupedRuns, first: RateDistortionCurve, second: RateDistortionCurve) -> list[dict[str, object]]:

@@ -113,15 +113,17 @@ def grouped(runs: Sequence[MeasuredRun]) -> GroupedRuns:
     """
     if not runs:
         raise InputError("no runs to compare: give at least one")
-    shared = [digest for digest in runs[0].digests if all(digest in run.digests for run in runs)]
+    of_runs = [set(run.digests) for run in runs]
+    of_all = set.intersection(*of_runs)
+    shared = [digest for digest in runs[0].digests if digest in of_all]
     if not shared:
-        alone = (run.name for run in runs[1:] if not set(run.digests) & set(runs[0].digests))
+        alone = (run.name for run, digests in zip(runs, of_runs, strict=True) if not digests & of_runs[0])
         others = printable(next(alone, "the others"))
         raise InputError(
             f"{printable(runs[0].name)} and {others} were not measured on one common photograph: compare runs of "
             "one data set and one size of images"
         )
-    every = {digest for run in runs for digest in run.digests}
+    every = set.union(*of_runs)
     groups = [
         Group(name, members[0].label, members[0].codebook_size, tuple(members))
         for name, members in in_groups(runs).items()

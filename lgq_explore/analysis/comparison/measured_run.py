@@ -129,8 +129,7 @@ def measure_run(
 
     Raises InputError for a result of `evaluate` that can't be read.
     """
-    kept, encoding = kept_metrics(run), study.encoding
-    current = kept if kept and kept["steps"] == study.trained.finished_steps else {}
+    encoding = study.encoding
     return MeasuredRun(
         name,
         label or run.config.quantizer.method,
@@ -138,6 +137,6 @@ def measure_run(
         photograph_numbers(study, features),
         counts_by_photograph(encoding.codes, encoding.photograph) if study.quantizer.has_codes else None,
         study.quantizer.codebook_size,
-        current,
+        kept_metrics(run, study.trained.digest),
         None if features is None else features.of(np.argsort(encoding.photograph, kind="stable")),
     )

@@ -20,11 +20,12 @@ class TensorBoard:
         from tensorboardX import SummaryWriter
 
         folder = run.path / FOLDER
+        sessions = len(list(folder.glob("*")))
         # tensorboardX names files by the second, and empties a file of the same name.
         self._writer = SummaryWriter(
             logdir=str(folder),
-            purge_step=run.step + 1 if run.step else None,
-            filename_suffix=f".{len(list(folder.glob('*')))}",
+            purge_step=run.step + 1 if sessions else None,
+            filename_suffix=f".{sessions}",
         )
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:

@@ -66,7 +66,7 @@ class StepsInFlight:
         """Wait for the device, and return the traces of the steps. Raises StepDiverged for the first that diverged.
 
         The steps share the seconds since the first of them began evenly, since a device makes one while it is given
-        others.
+        others, and so they share those in which they waited for their pictures.
         """
         steps, self._steps = self._steps, []
         if not steps:
@@ -77,7 +77,8 @@ class StepsInFlight:
             for name in ("loss", "gradient_norm")
         )
         seconds = (time.perf_counter() - steps[0].started) / len(steps)
+        waited = sum(step.waited for step in steps) / len(steps)
         for (number, of), loss, norm in zip(flying, losses, norms, strict=True):
             if not math.isfinite(loss + norm):
                 raise StepDiverged(number, of, loss, norm)
-        return [StepTrace(step.codes, step.images, seconds, step.waited) for step in steps]
+        return [StepTrace(step.codes, step.images, seconds, waited) for step in steps]

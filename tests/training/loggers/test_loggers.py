@@ -179,6 +179,15 @@ def test_tensorboard_hides_what_a_killed_run_had_logged_after_its_checkpoint(tmp
     assert visible(path / "tensorboard") == in_float32(rows_of(run.history()))
 
 
+def test_tensorboard_hides_what_a_run_that_begins_anew_had_logged(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    with pytest.raises(Crash):
+        trained(path, "tensorboard", on_log=kill_at(3))  # before its first checkpoint
+    assert max(visible(path / "tensorboard")) == 3
+    resume(path, device="cpu", progress=False, loggers=["tensorboard"], controls=StopsBefore(2))
+    assert set(visible(path / "tensorboard")) == {1}
+
+
 def test_tensorboard_keeps_what_was_logged_in_the_second_in_which_a_run_continues(tmp_path: Path) -> None:
     (tmp_path / "config.json").touch()
     rows: Rows = {step: {"loss": 1 / step} for step in (1, 2, 3)}

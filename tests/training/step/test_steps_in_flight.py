@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 
 import pytest
 import torch
 
 from lgq_explore.training.step.steps_in_flight import LossInFlight, StepDiverged, StepInFlight, StepsInFlight
+from lgq_explore.training.window import StepWindow
 
 
 def loss_of(name: str, loss: float, norm: float = 1.0) -> LossInFlight:
@@ -39,6 +41,18 @@ def test_steps_land_once_in_order_and_share_their_seconds() -> None:
     assert len({trace.seconds for trace in traces}) == 1
     assert traces[0].seconds >= 200.0  # since the first began, the wait included
     assert flying.landed() == []
+
+
+def test_steps_share_what_they_waited_so_that_a_window_that_cuts_a_flight_has_made_something() -> None:
+    """The last step alone waited, for nearly all of the time."""
+    flying = in_flight(step(4, 10.0), step(5), replace(step(6), waited=9.9))
+    window = StepWindow(1, levels=(8,))
+    for trace in flying.landed():
+        window.add(trace)
+    columns = window.columns(window.counts())
+    speed, without = (columns[f"images_per_second_{of}last_1_steps"] for of in ("", "without_waiting_"))
+    assert speed == pytest.approx(3 * 3 / 10, rel=0.1)
+    assert without == pytest.approx(3 * 3 / 0.1, rel=0.5)
 
 
 @pytest.mark.parametrize(

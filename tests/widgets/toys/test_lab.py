@@ -183,11 +183,14 @@ def test_controls_and_traits_follow_each_other(lab: ToyLab) -> None:
 
 
 def test_the_background_learns_what_the_cell_learns() -> None:
+    steps = 1_000  # of no other test: the process keeps whole fits, and a kept one is there at once
+
     async def learn() -> tuple[ToyLab, str]:
-        lab = ToyLab(codes=4, steps=200)
+        lab = ToyLab(codes=4, steps=steps)
         lab.start()
-        while lab._live is None:
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(60):
+            while lab._live is None:
+                await asyncio.sleep(0.01)
         lab._redraw()
         heard = text_of(lab)
         with pytest.raises(InputError, match="training already"):
@@ -198,8 +201,8 @@ def test_the_background_learns_what_the_cell_learns() -> None:
     lab, heard = asyncio.run(learn())
     assert "training, step" in heard
     assert lab.fit is not None
-    assert lab.fit.fitted.codebook.tolist() == ToyLab(codes=4, steps=200).train().fit.fitted.codebook.tolist()  # type: ignore[union-attr]
-    assert "trained, step 200 of 200" in text_of(lab)
+    assert lab.fit.fitted.codebook.tolist() == ToyLab(codes=4, steps=steps).train().fit.fitted.codebook.tolist()  # type: ignore[union-attr]
+    assert "trained, step 1,000 of 1,000" in text_of(lab)
 
 
 def test_stop_keeps_what_was_learned_so_far_and_the_lab_can_go_on() -> None:
