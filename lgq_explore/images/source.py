@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -39,6 +40,24 @@ class Crops:
         require_crops(len(images))
         names = tuple(f"picture {number}" for number in range(1, len(images) + 1))
         return cls(images, np.arange(len(images), dtype=np.int64), names, names)
+
+    def without_copies(self) -> Crops:
+        """The crops without those of a photograph that shows, pixel for pixel, what an earlier one does."""
+        order = np.argsort(self.photograph, kind="stable")
+        owners, begins = np.unique(self.photograph[order], return_index=True)
+        first: dict[bytes, int] = {}
+        for owner, crops in zip(owners.tolist(), np.split(order, begins[1:]), strict=True):
+            first.setdefault(self.images[torch.from_numpy(crops)].numpy().tobytes(), owner)
+        kept = np.array(sorted(first.values()), dtype=np.int64)
+        if len(kept) == len(owners):
+            return self
+        chosen = np.isin(self.photograph, kept)
+        return Crops(
+            self.images[torch.from_numpy(chosen)],
+            np.searchsorted(kept, self.photograph[chosen]),
+            tuple(self.names[index] for index in kept),
+            tuple(self.scenes[index] for index in kept),
+        )
 
 
 @dataclass(frozen=True)

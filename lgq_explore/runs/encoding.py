@@ -170,7 +170,7 @@ class EvaluationSet:
 
 
 def evaluation_set(run: Run, data: str | None, crops: int, split: str = HELD_OUT) -> EvaluationSet:
-    """At most `crops` crops of the run's held-out split, or of all photographs of another SPEC.
+    """At most `crops` crops of the run's held-out split, or of all photographs of another SPEC, copies left out.
 
     Where the run's own pictures were moved, the SPEC of their new place gives its held-out split.
     split: `validation` for the pictures that the recipe's `split` keeps to choose settings on.
@@ -180,9 +180,12 @@ def evaluation_set(run: Run, data: str | None, crops: int, split: str = HELD_OUT
     if split not in (HELD_OUT, VALIDATION):
         raise InputError(f"there is no split {split!r} to evaluate on: give {HELD_OUT!r} or {VALIDATION!r}")
     if data is None:
-        return _of_split(source_of(run), split, crops)
-    moved = _moved(run, data)
-    return all_pictures(run, data, crops) if moved is None else _told(moved, split, crops)
+        found = _of_split(source_of(run), split, crops)
+    elif (moved := _moved(run, data)) is not None:
+        found = _told(moved, split, crops)
+    else:
+        found = all_pictures(run, data, crops)
+    return replace(found, crops=found.crops.without_copies())
 
 
 def _moved(run: Run, data: str) -> Source | None:

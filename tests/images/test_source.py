@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -72,3 +73,16 @@ def test_a_new_kind_is_known_by_its_name() -> None:
         open_source("nois", 16)
     with pytest.raises(InputError, match="unknown data 'noise:more'"):
         open_source("noise:more", 16)
+
+
+def test_a_copy_of_a_photograph_is_left_out_and_another_version_is_not() -> None:
+    """Crops of a b a′ c, interleaved, where a′ is a and c differs from b in one crop."""
+    a, b, c = torch.zeros(2, 3, 4, 4), torch.ones(2, 3, 4, 4), torch.ones(2, 3, 4, 4)
+    c[1, 0, 0, 0] = 2
+    images = torch.stack([a, b, a, c], dim=1).flatten(0, 1).to(torch.uint8)
+    crops = Crops(images, np.tile(np.arange(4), 2), ("a", "b", "copy", "c"), ("a", "b", "a", "b"))
+    found = crops.without_copies()
+    assert (found.names, found.scenes) == (("a", "b", "c"), ("a", "b", "b"))
+    assert found.photograph.tolist() == [0, 1, 2, 0, 1, 2]
+    assert torch.equal(found.images, torch.stack([a, b, c], dim=1).flatten(0, 1).to(torch.uint8))
+    assert found.without_copies() is found

@@ -15,12 +15,14 @@ import torch
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+import lgq_explore as lgq
 from lgq_explore import Encoding, InputError, Run, TrainConfig, encode, evaluate, train
 from lgq_explore.metrics import perceptual
 from lgq_explore.models import BackboneConfig
 from lgq_explore.quantizers import FSQConfig
 from lgq_explore.runs.encoding import EvaluationSet, evaluation_set
 from lgq_explore.runs.evaluate import METRICS, kept_metrics
+from lgq_explore.runs.photograph_numbers import photograph_numbers
 from lgq_explore.runs.run_writer import RunWriter
 
 pytestmark = pytest.mark.usefixtures("own_data_and_no_network")
@@ -277,6 +279,16 @@ def test_a_device_that_is_not_there_is_refused(run: Run, monkeypatch: pytest.Mon
     for device in ("cuda", "gpu"):
         with pytest.raises(InputError, match=f"device (is )?'{device}'"):
             evaluate(run, device=device)
+
+
+def test_copies_of_a_picture_are_evaluated_once(run: Run, tmp_path: Path) -> None:
+    for index, name in enumerate(("lake.png", "hill.png", "copy.png")):
+        pixels = np.random.default_rng(index % 2).integers(256, size=(32, 32, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / name)
+    study = lgq.study(run, data=f"folder:{tmp_path}", crops=12)
+    numbers = photograph_numbers(study)
+    assert len(numbers) == numbers["digest"].nunique() == 2
+    assert evaluate(run, f"folder:{tmp_path}", crops=12)["photographs"] == 2
 
 
 @pytest.mark.gpu
