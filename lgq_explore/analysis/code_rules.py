@@ -1,4 +1,4 @@
-"""Codes chosen by a rule: by their numbers, by how often they are used, or by what they are near to."""
+"""Codes chosen by a rule: by their numbers, by how often they are used, or by their neighbours."""
 
 from __future__ import annotations
 

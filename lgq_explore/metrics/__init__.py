@@ -1,10 +1,10 @@
 """Metrics of tokenizers, computed from streaming sums.
 
-Usage of the codebook (`usage`, and `accumulation` over images), bits of a token (`coded_bits`, `contextual_bits`),
-distances in pixels (`image`, `colour`, `spectrum`), in a trained network's features (`perceptual`) and in the latents
-(`quantization`, `moments`). A class takes batches by `update`, another instance by `merge`, and returns a frozen result
-by `compute`; those of PICTURE_METRICS and CODE_METRICS also return `numbers`. Values do not depend on how the data are
-cut into batches, or on their order. README.md defines each.
+They measure usage of the codebook (`usage`, and `accumulation` over images), bits per token (`coded_bits`,
+`contextual_bits`), and distances in pixels (`image`, `colour`, `spectrum`), in a trained network's features
+(`perceptual`) and in the latents (`quantization`, `moments`). A class takes batches by `update`, another instance by
+`merge`, and returns a frozen result by `compute`; those of PICTURE_METRICS and CODE_METRICS also return `numbers`.
+Values do not depend on how the data are cut into batches, or on their order. README.md defines each.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A small causal model of codes in raster order, which is fitted in seconds and always in the same way.
+"""A small causal model of codes in raster order, which is fitted in seconds and reproducibly.
 
 A transformer with two layers of width 64 (Vaswani et al. 2017) predicts each code from those before it in the picture,
 with learned embeddings of row and column. It starts from the frequencies of the codes that it is fitted to, and its

@@ -1,4 +1,4 @@
-"""What metrics of codes are told about the codes."""
+"""Settings of code metrics: facts about the codes."""
 
 from __future__ import annotations
 

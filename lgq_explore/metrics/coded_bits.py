@@ -1,12 +1,12 @@
-"""Bits a token that an adaptive arithmetic coder of order 0 needs, decoder and all.
+"""Bits per token that an adaptive arithmetic coder of order 0 needs, with the coder and its decoder.
 
-A code is sent as the path to its leaf in a binary tree over 0 … K − 1. At a node, whose leaves [a, b) part at m, the
+A code is sent as the path to its leaf in a binary tree over 0 … K − 1. At a node whose leaves [a, b) split at m, the
 bit "right" has the probability
 
     (tokens so far in [m, b) + (b − m)/2) / (tokens so far in [a, b) + (b − a)/2)
 
 so that a code has the probability (x_k + ½) / (n + K/2) after n tokens, x_k of which were this one (Krichevsky &
-Trofimov 1981). Both sides count alike, so nothing but the tokens is sent. In total
+Trofimov 1981). Encoder and decoder count in the same way, so only the tokens are sent. In total
 
     −log2 Π_k Γ(x_k + ½)/Γ(½) · Γ(K/2)/Γ(N + K/2)    bits
 
@@ -42,8 +42,8 @@ class CodedBits(CountedCodes):
         formula="Length of the stream over N. The coder gives code k the probability (x_k + ½)/(n + K/2) after n "
         "tokens; nothing but the tokens is sent.",
         unit="bits a token",
-        bias="High by what it takes to learn the frequencies: about (K − 1)/(2 N) log2 N bits for N far above K. Never "
-        "below H. None where joint codes are too many to number (2^63).",
+        bias="High by the bits that learning the frequencies takes: about (K − 1)/(2 N) log2 N bits for N far above K. "
+        "Never below H. None where joint codes are too many to number (2^63).",
         cost="Milliseconds for 65,536 tokens.",
         source="Krichevsky & Trofimov 1981; range coder of the library constriction (Bamler 2022, arXiv 2201.01741).",
         on_request=True,

@@ -1,4 +1,4 @@
-"""The error of reconstructions in luminance and in colour, apart."""
+"""Separate errors of reconstructions in luminance and in colour."""
 
 from __future__ import annotations
 

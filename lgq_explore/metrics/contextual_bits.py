@@ -1,4 +1,4 @@
-"""Bits a token for who knows the codes before it in the picture: the cross-entropy of a fixed causal model."""
+"""Bits per token given the codes before it in the picture: the cross-entropy of a fixed causal model."""
 
 from __future__ import annotations
 

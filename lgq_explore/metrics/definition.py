@@ -1,4 +1,4 @@
-"""What a metric is, in words: its formula, unit, bias, cost and source."""
+"""The definition of a metric in words: its formula, unit, bias, cost and source."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Trained networks in whose features pictures are compared, built from published weights.
 
-They are frozen: their parameters need no gradients, and they stay in eval mode. Gradients to pictures are given.
+They are frozen: their parameters need no gradients, and they stay in eval mode. Gradients with respect to pictures are
+available.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Fréchet distance of the Gaussians of two sets of vectors, and what each group of them adds to its deviation."""
+"""Fréchet distance of the Gaussians of two sets of vectors, and each group's contribution to its deviation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Usage of each group's own codes, as results of an evaluation, apart from that of joint codes."""
+"""Usage of each group's own codes, as results of an evaluation, separate from that of joint codes."""
 
 from __future__ import annotations
 

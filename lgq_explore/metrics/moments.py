@@ -1,4 +1,4 @@
-"""Mean and covariance of vectors, and what they say: effective dimensions, and distances of two Gaussians."""
+"""Mean and covariance of vectors, and numbers from them: effective dimensions, and distances of two Gaussians."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class LPIPS:
         summary="learned perceptual distance of reconstructions to images",
         keys=("lpips",),
         formula="`lpips.value` = mean over pairs of Σ_l mean_p |w_l ⊙ (u_lp(x) − u_lp(x̂))|², u the features of layer "
-        "l at position p, of norm 1, w learned from people's judgements; the net stands in `lpips.net`.",
+        "l at position p, of norm 1, w learned from people's judgements; `lpips.net` names the net.",
         unit="none",
         bias="None over images. Values of different nets can't be compared.",
         cost="Some 0.1 s an image on a CPU; the net's weights are downloaded once.",
@@ -182,7 +182,7 @@ class FrechetDistance:
         summary="Fréchet distance of images and reconstructions in a network's features",
         keys=("fd",),
         formula="`fd.value` = |μ − μ̂|² + tr(Σ + Σ̂ − 2 (Σ Σ̂)^½), means and covariances of features of the images and "
-        "of their reconstructions. Network, resize, crop and reference set stand beside it.",
+        "of their reconstructions. Network, resize, crop and reference set are given with it.",
         unit="squared feature",
         bias="High with fewer images than features (1,280 or 2,048): compare at one number of images.",
         cost="Some 0.1 s an image on a CPU, and seconds for the eigenvalues.",

@@ -1,4 +1,4 @@
-"""What metrics of pictures are told about the pictures, and the networks that they use."""
+"""Settings of picture metrics: facts about the pictures, and the networks that they use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Usage of the joint codes, and the bits of a token by the codes' frequencies, as results of an evaluation."""
+"""Usage of the joint codes, and bits per token from the codes' frequencies, as results of an evaluation."""
 
 from __future__ import annotations
 

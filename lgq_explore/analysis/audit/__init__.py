@@ -1,4 +1,4 @@
-"""Tidy frames on metrics themselves: bias, noise, and whether they tell methods apart and follow the truth."""
+"""Tidy frames on the metrics: bias, noise, and whether they tell methods apart and follow the truth."""
 
 from __future__ import annotations
 

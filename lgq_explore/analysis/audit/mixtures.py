@@ -1,7 +1,7 @@
 """Metrics of codebooks in the plane on evaluation sets of N points, beside the codebooks' true distortion.
 
-All codebooks of a mixture are measured on the same sets. What holds for all points is measured on POPULATION of them;
-the geometry efficiency there is the least possible distortion over that of the codes.
+All codebooks of a mixture are measured on the same sets. The value on all points is measured on POPULATION of them;
+there the geometry efficiency is the least possible distortion over that of the codes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Numbers of a set of tokens, under the keys of `evaluate`, and those that are made of them."""
+"""Numbers of a set of tokens, under the keys of `evaluate`, and numbers computed from them."""
 
 from __future__ import annotations
 

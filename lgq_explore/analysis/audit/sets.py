@@ -1,4 +1,4 @@
-"""Evaluation sets that have nothing in common."""
+"""Disjoint evaluation sets."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
 """Agreement of two runs on which tokens are alike.
 
-Codes of two runs have nothing in common but the tokens that hold them. The mutual information of the two codes at a
-place says how well one code predicts the other, whatever their numbers. Chance alone makes it large where there are as
-many codes as tokens. Adjusted for chance (Vinh, Epps & Bailey 2010),
+The codes of two runs are related only through the tokens that they are assigned to. The mutual information of the two
+codes at a place says how well one code predicts the other, whatever their numbers. Chance alone makes it large if there
+are as many codes as tokens. Adjusted for chance (Vinh, Epps & Bailey 2010),
 
     AMI = (I − E[I]) / ((H₁ + H₂)/2 − E[I])
 
-is 1 for codes that differ in name only. Its mean is 0 for codes assigned at random with the same frequencies. Tokens of
-a picture are not random: the null is the AMI of one run's codes with the other run's at the same places of other
-images.
+is 1 for codes that differ only in their numbers. Its mean is 0 for codes assigned at random with the same frequencies.
+Tokens of a picture are not random: the null is the AMI of one run's codes with the other run's at the same places of
+other images.
 """
 
 from __future__ import annotations

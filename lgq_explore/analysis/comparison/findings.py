@@ -1,4 +1,4 @@
-"""What a comparison has found, how sure it is and how fair, in sentences."""
+"""The findings of a comparison, how certain they are, and how fair it is, in sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Fréchet distance against the number of photographs: how much of it is their scarcity."""
+"""The Fréchet distance by the number of photographs: how much of it is due to few photographs."""
 
 from __future__ import annotations
 

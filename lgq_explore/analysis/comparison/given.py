@@ -1,4 +1,4 @@
-"""The runs that a user names: single ones, those of a folder, and those of a sweep with what it has noted of them."""
+"""The runs that a user names: single ones, those of a folder, and those of a sweep with what it recorded about them."""
 
 from __future__ import annotations
 

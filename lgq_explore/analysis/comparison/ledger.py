@@ -1,7 +1,7 @@
 """Every difference between runs besides what is compared, and whether it makes the comparison unfair.
 
-Two runs whose recipes differ in the method alone, on the same pictures, by the same machine and versions, differ in no
-condition. Whatever else is not the same is found field by field and said in a sentence with its values.
+Two runs whose recipes differ only in the method, on the same pictures, machine and versions, differ in no condition.
+Every other difference is found field by field and stated in a sentence with its values.
 """
 
 from __future__ import annotations

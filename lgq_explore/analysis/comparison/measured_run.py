@@ -1,4 +1,4 @@
-"""What a comparison keeps of a run: numbers of each held-out photograph, and counts of codes there.
+"""The part of a run that a comparison keeps: numbers of each held-out photograph, and counts of its codes.
 
 A study with its pictures takes some hundred megabytes; this takes a few, so that many runs can be compared.
 """

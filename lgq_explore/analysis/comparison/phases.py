@@ -1,6 +1,7 @@
-"""Whether runs that are compared have been trained with a GAN for equally many steps.
+"""Whether compared runs have been trained with a GAN for equally many steps.
 
-Starting a GAN lowers the PSNR for a while, and raises what is seen: runs compare like with like at one phase only.
+Starting a GAN lowers the PSNR for a while, and improves the visible quality: runs are comparable only in the same
+phase.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How the pictures of a tokenizer get worse when rarely used codes are taken away, without training again."""
+"""How the pictures of a tokenizer get worse when rarely used codes are removed without retraining."""
 
 from __future__ import annotations
 

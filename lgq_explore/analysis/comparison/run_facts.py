@@ -1,4 +1,4 @@
-"""What is known of a run that a fair comparison has to know, as words under the names of fields."""
+"""Facts of a run that a fair comparison depends on, as text by field name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers of single runs, which those of groups are means of."""
+"""Numbers of single runs, whose means are those of groups."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """All runs of a folder in one frame, and the mean and spread of each recipe over its seeds.
 
-Nothing is computed of any run: the numbers are those that `evaluate` kept and that training logged.
+No run is evaluated here: the numbers are those that `evaluate` kept and that training logged.
 """
 
 from __future__ import annotations

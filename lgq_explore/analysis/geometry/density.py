@@ -1,8 +1,8 @@
 """Density of the latents at each token, on the surface that they fill.
 
-It is estimated from nearest neighbours. Among N' tokens with density f, the ball around a place z that reaches to the
-k-th of them, at distance r_k, has N' f(z) V_m r_k^m ~ Gamma(k), V_m being the volume of the unit ball in m dimensions,
-so that
+It is estimated from nearest neighbours. Among N' tokens with density f, the ball around a place z with a radius of the
+distance r_k to the k-th of them has N' f(z) V_m r_k^m ~ Gamma(k), V_m being the volume of the unit ball in m
+dimensions, so that
 
     1/f(z) = N' V_m r_k^m / k      log f(z) = ψ(k) − log(N' V_m r_k^m)
 

@@ -2,16 +2,16 @@
 
 The reference for squared error is k-means with as many codes on the same latents. The geometry efficiency is the
 held-out distortion of k-means over that of the codes, in the space where the method rounds. Like the codes, k-means is
-fitted to latents of the training photographs and measured on held-out ones. An efficiency of 1 is no optimum: with few
-tokens per code k-means overfits, and codes may come out above 1. k-means that is fitted to the held-out latents
-themselves, in hindsight, shows how much less codes could lose there. In pixels k-means is no optimum in any case, since
-it does not know the decoder.
+fitted to latents of the training photographs and measured on held-out ones. An efficiency of 1 is not an optimum: with
+few tokens per code k-means overfits, and codes may exceed 1. k-means fitted to the held-out latents themselves, in
+hindsight, shows how much lower the distortion could be. In pixels k-means is never an optimum, since it does not use
+the decoder.
 
 A squared distance between latents need not be visible in pixels. The second measure weights it by the decoder's
 sensitivity, |J(z − z_q)|² with the decoder's Jacobian J at z_q: the squared error in pixels to first order. The third
 measure is that error itself, |f(z) − f(z_q)|², f being the decoder.
 
-Two conditions make codes optimal (Lloyd 1982): each token takes its nearest code, which all methods here fulfil, and
+Two conditions make codes optimal (Lloyd 1982): each token takes its nearest code, which holds for all methods here, and
 each code is the mean of its tokens, which no method guarantees. Codes are therefore also measured after one of Lloyd's
 steps: they are moved to the means of their cells, and tokens take the nearest of them.
 """

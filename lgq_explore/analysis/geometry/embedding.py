@@ -1,4 +1,4 @@
-"""Places on a plane for points of a space of many dimensions, by PCA or UMAP."""
+"""Positions in a plane for points of a high-dimensional space, by PCA or UMAP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that a map colours its codes by: usage, movement, density around them, and shape of their cells."""
+"""Values by which a map colours its codes: usage, movement, density around them, and shape of their cells."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Codes so near to another that they are one code to the decoder: twins.
+"""Twins: codes so close to another code that the decoder can't tell them apart.
 
 Two codes are twins if they are nearer to each other than TWIN_SHARE of the root mean square distance of tokens from
-their codes. To take one for the other then adds about TWIN_SHARE² to the squared error, unless both lie in one line
-with the token, whatever the dimension, and however many codes are twins. The spacing of the codes themselves would not
-do for a measure: where most are twins, it is theirs.
+their codes. Using one in place of the other then adds about TWIN_SHARE² to the squared error, unless both are on one
+line with the token. This holds in any dimension, and for any number of twins. The spacing of the codes themselves can't
+serve as the scale: if most codes are twins, it is the spacing of twins.
 """
 
 from __future__ import annotations

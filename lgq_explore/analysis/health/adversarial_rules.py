@@ -1,4 +1,4 @@
-"""Rules on the adversarial term: whether it started in time, and whether it is of use."""
+"""Rules on the adversarial term: whether it started in time, and whether it is useful."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The curves that the rules of health read, and the limits between which they are healthy."""
+"""The curves that the health rules read, and the limits between which they are healthy."""
 
 from __future__ import annotations
 

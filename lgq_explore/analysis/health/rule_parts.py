@@ -1,4 +1,4 @@
-"""What rules of health are made of: verdicts, what several of them read, and how it is said."""
+"""Parts of the health rules: verdicts, numbers that several rules read, and their wording."""
 
 from __future__ import annotations
 

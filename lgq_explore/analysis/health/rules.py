@@ -1,4 +1,4 @@
-"""Rules that recognise from a run's evidence what goes wrong.
+"""Rules that detect problems from a run's evidence.
 
 Each rule is a function from `Evidence` to a `Verdict`; RULES lists them all. Each threshold is a constant of this
 module, or of those of its other rules, with its reason, and the verdict states it beside the measured number.

@@ -1,4 +1,4 @@
-"""Losses, usage, softness, temperature, and the discriminator's life, over the steps of training."""
+"""Losses, usage, softness, temperature, and the state of the discriminator, over the steps of training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rule on codes that are one code to the decoder."""
+"""The rule on codes that the decoder can't tell apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The patches of pictures that hold a code, and what the code is decoded to."""
+"""The patches of pictures with a code, and the picture that the code is decoded to."""
 
 from __future__ import annotations
 

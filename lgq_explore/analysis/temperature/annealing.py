@@ -2,16 +2,17 @@
 
 Deterministic annealing (Rose, Gurewitz & Fox 1990; Rose 1998, "Deterministic annealing for clustering, compression,
 classification, regression"). With responsibilities p_nk = softmax_k(−|z_n − c_k|²/τ), the free energy
-F = −τ mean_n log Σ_k exp(−|z_n − c_k|²/τ) is stationary where every code is the mean of what it answers for,
+F = −τ mean_n log Σ_k exp(−|z_n − c_k|²/τ) is stationary where every code is the mean of the tokens, each weighted by
+its responsibility,
 
     c_k = Σ_n p_nk z_n / Σ_n p_nk
 
-Codes that coincide stay together as long as τ exceeds 2 λ_max of the covariance of the tokens they answer for, each
-weighted by its responsibility; below, moving apart lowers F. All codes together answer for all tokens, so the first
-split comes at τ_c = 2 λ_max(cov z).
+Codes that coincide stay together as long as τ exceeds 2 λ_max of the covariance of the tokens, weighted in the same
+way; below, moving apart lowers F. All codes together represent all tokens, so the first split comes at
+τ_c = 2 λ_max(cov z).
 
-How many centres a temperature can tell apart is exp(I), I = H(mean_n p_n) − mean_n H(p_n) the information that codes
-and tokens share: 1 where all coincide, K where the choice is hard and even.
+A temperature can tell exp(I) centres apart, with I = H(mean_n p_n) − mean_n H(p_n) the mutual information of codes and
+tokens: 1 where all coincide, K where the assignment is hard and even.
 """
 
 from __future__ import annotations

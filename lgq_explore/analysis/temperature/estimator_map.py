@@ -1,7 +1,8 @@
-"""Which estimator tells the encoder the truth, at each temperature and for each width of the noise that defines it.
+"""Which estimator is closest to the true gradient, by temperature and by the width of the noise that defines it.
 
-The gradient of the loss under noise depends on the noise's σ, and so does which temperature suits LGQ. Across the
-border between two codes at a distance Δ, with x the way from it, LGQ's responsibility and the noise's probability are
+The gradient of the loss under noise depends on the noise's σ, and so does the best temperature for LGQ. Across the
+border between two codes at a distance Δ, with x the distance from it, LGQ's responsibility and the noise's probability
+are
 
     p = 1 / (1 + exp(−2 Δ x/τ))      steepest at the border, with the slope Δ/(2τ)
     P = Φ(x/σ)                       steepest there, too, with the slope 1/(σ √(2π))

@@ -1,7 +1,7 @@
 """Gradient estimators through rounding, and how far each agrees with the gradient of the smoothed loss.
 
-In the forward pass all of them hand the decoder the same hard codes. They differ in the derivative that stands in for
-that of rounding:
+In the forward pass all of them give the decoder the same hard codes. They differ in the derivative that replaces that
+of rounding:
 
     straight-through   the identity (Bengio et al. 2013, arXiv 1308.3432)
     lgq                (2/τ) Cov_p(c), the derivative of the expected code (arXiv 2602.16086)

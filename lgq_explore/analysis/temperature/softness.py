@@ -1,4 +1,4 @@
-"""Softness of a codebook's choices at a temperature, and the gradient that the encoder gets there.
+"""Softness of a codebook's assignments at a temperature, and the gradient that the encoder receives there.
 
 With responsibilities p of K codes for a token z at temperature τ, p* the largest of them and c* its code:
 

@@ -1,4 +1,4 @@
-"""Held-out tokens and pictures at any temperature, with the codebook of today or of a snapshot."""
+"""Held-out tokens and pictures at any temperature, with the final codebook or that of a snapshot."""
 
 from __future__ import annotations
 

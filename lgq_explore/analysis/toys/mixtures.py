@@ -3,8 +3,8 @@
 Every mixture has mean 0 and a total variance of 2, that of tokens of width 2 after a LayerNorm without its mean, so
 that the published temperatures, from 1.0 to 0.1, are in a sensible range.
 
-The least distortion of K codes is known for K separate Gaussians of deviation σ, one code on each, as their own
-variance 2σ²; and for a thin line of length L with deviation s across it as (L/K)²/12 + s².
+The least distortion of K codes is 2σ² for K separate Gaussians of deviation σ, with one code on each, and
+(L/K)²/12 + s² for a thin line of length L with deviation s across it.
 """
 
 from __future__ import annotations

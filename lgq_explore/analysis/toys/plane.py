@@ -1,4 +1,4 @@
-"""Codes over a piece of the plane, by a method's own hard choice and softly at a temperature."""
+"""Codes over a region of the plane, by a method's own hard assignment and by soft assignment at a temperature."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a codebook in the plane is held against: the least distortion, and the codebook that annealing gives.
+"""References for a codebook in the plane: the least distortion, and the codebook that annealing gives.
 
-Where no formula has the least distortion, it is taken from k-means, the best of 20 restarts, measured on points held
-out. Both are kept once they are known, and are computed in one thread.
+If no formula gives the least distortion, it is that of k-means, the best of 20 restarts, measured on held-out points.
+Both references are computed once, in one thread, and kept.
 """
 
 from __future__ import annotations

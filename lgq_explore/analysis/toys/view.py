@@ -1,4 +1,4 @@
-"""A toy at a temperature: its codebook, hard and soft, and the annealed codebook of as many codes."""
+"""A toy at a temperature: its codebook, hard and soft, and the annealed codebook with the same number of codes."""
 
 from __future__ import annotations
 

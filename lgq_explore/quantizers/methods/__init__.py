@@ -1,1 +1,1 @@
-"""One method a file; `QUANTIZERS` of the package above lists them."""
+"""One method per file; `QUANTIZERS` of the package above lists them."""

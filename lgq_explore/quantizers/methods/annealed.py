@@ -1,17 +1,18 @@
 """Deterministic annealing after training: codes fitted to the latents of an autoencoder, from hot to cold.
 
 Rose, Gurewitz & Fox 1990; Rose 1998, "Deterministic annealing for clustering, compression, classification, regression".
-A point of reference, as `kmeans`: no codes while the encoder is trained, and then a decoder that is tuned to them.
-All K codes start at the mean of the latents. The temperature τ falls from τ_c = 2 λ_max(cov z), above which they all
-coincide, and at each of its values every code becomes the mean of what it answers for, a few times:
+This is a point of reference, like `kmeans`: there are no codes while the encoder is trained, and then the decoder is
+tuned to them. All K codes start at the mean of the latents. The temperature τ falls from τ_c = 2 λ_max(cov z), above
+which they all coincide, and at each of its values every code becomes the mean of the tokens, weighted by its
+responsibilities, a few times:
 
     p_nk ∝ exp(−|z_n − c_k|²/τ)      c_k = Σ_n p_nk z_n / Σ_n p_nk
 
-So codes part one after the other, where the latents vary most, and no start has to be chosen. Rounds of k-means, which
-is the same at τ = 0, are the end.
+So codes split one after the other, where the latents vary most, and no initialization has to be chosen. Rounds of
+k-means, which is the same at τ = 0, come last.
 
-Codes that are at one place answer for equal shares of it. When they part, about half of them go to either side, however
-many are needed there, and slower cooling does not mend that.
+Codes at the same place have equal responsibilities. When they split, about half of them go to either side, however many
+are needed there, and slower cooling does not change that.
 """
 
 from __future__ import annotations

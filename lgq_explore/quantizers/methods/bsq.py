@@ -1,7 +1,7 @@
-"""BSQ: the nearest corner of a cube to a token on the sphere through its corners.
+"""BSQ: a token on the unit sphere takes the nearest corner of the cube that is inscribed in it.
 
-Binary Spherical Quantization, Zhao et al. 2024, arXiv 2406.07548. A projection v of the latents is brought to length 1,
-and its signs make codes {−1/√b, 1/√b}^b, which have length 1, too:
+Binary Spherical Quantization, Zhao et al. 2024, arXiv 2406.07548. A projection v of the latents is normalised to length
+1, and its signs give codes {−1/√b, 1/√b}^b, which also have length 1:
 
     u = v/|v|      q = sign(u)/√b      |u − q|² ≤ 2 − 2/√b, and < 2 for any b
     entropy = mean_n H(p_n) − γ Σ_groups H(mean_n p_n)      commitment = mean_n |u − sg(q)|²

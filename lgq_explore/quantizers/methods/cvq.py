@@ -1,8 +1,8 @@
-"""CVQ: VQ by cosines whose idle codes move to tokens of the batch at every step.
+"""CVQ: VQ with cosine similarity, whose idle codes move to tokens of the batch at every step.
 
 Clustering VQ, of "Online Clustered Codebook", Zheng & Vedaldi 2023, arXiv 2307.15139. A token z takes the code of the
 smallest angle, with the straight-through gradient and the losses of VQ. After every step, each code moves towards an
-anchor, a token of the batch, the further the less the code is used:
+anchor, which is a token of the batch; the less the code is used, the further it moves:
 
     p ← 0.99 p + 0.01 (share of the batch's tokens that took the code), from 0
     a = exp(−10 K p/(1 − 0.99) − 0.001)      c ← (1 − a) c + a anchor
@@ -16,7 +16,7 @@ K-th of the tokens stays where it is. Anchors are
 
 The defaults are those of the authors' code (quantise.py and main.py in github.com/lyndonzheng/CVQ-VAE at 04864b7): the
 closest anchors, codebook and commitment weights 1 and β = 0.25, codes uniform in ±1/K at the start. Its random anchors
-come from a pool that a batch with fewer tokens than codes fills by and by, where here they are tokens of the batch; its
+come from a pool that a batch with fewer tokens than codes fills gradually; here they are tokens of the batch; its
 contrastive loss, off by default, is left out.
 """
 

@@ -1,4 +1,4 @@
-"""DiVeQ: a token moves to its code along a nearly exact direction, and the length of the way has the gradient.
+"""DiVeQ: a token moves to its code along a nearly exact direction, and the distance carries the gradient.
 
 Differentiable Vector Quantization, Vali et al. 2025, arXiv 2509.26469. With a token z, its nearest code c and noise n
 from N(0, s²) in each dimension,
@@ -10,12 +10,12 @@ so that q is c up to about s, and the decoder's gradient reaches the code as wel
     dq/dc = u wᵀ      dq/dz = I − u wᵀ      u = v/|v|      w = (c − z)/|c − z|
 
 There are no losses. At evaluation q is c. Every `replacement_steps` steps, codes that too few steps have used are
-replaced by copies of others, drawn by how many steps used these.
+replaced by copies of other codes, drawn in proportion to the number of steps that used them.
 
 The defaults are those of the authors' package (class DIVEQ in diveq 0.1.3). Its `noise_var` of 0.001 is passed as a
-standard deviation, and so it is one here. A code that several tokens of a step take is counted once there, and so here:
-with 0.01 of 100 steps, a code is replaced that none of them used. Copies are 1e-9 apart, less than float32 resolves at
-codes of about 1, so that they stay twins until the one with the lower number has moved; that is kept, too. Its codes
+standard deviation, and so it is one here. As in that package, a code that several tokens of a step take is counted
+once: with 0.01 of 100 steps, a code is replaced if no step used it. Copies are 1e-9 apart, less than float32 resolves
+at codes of about 1, so they stay twins until the one with the lower number has moved; this is also kept. Its codes
 start uniform in [0, 1/K); here they start as those of `vq`.
 """
 

@@ -1,12 +1,13 @@
 """Frozen codes: tokens drawn from the data at the start, which never move.
 
-A floor for comparisons. Each token takes its nearest code with the straight-through gradient of VQ (van den Oord et al.
-2017, arXiv 1711.00937), and the encoder alone comes nearer to the codes:
+This is a floor for comparisons. Each token takes its nearest code with the straight-through gradient of VQ (van den
+Oord et al. 2017, arXiv 1711.00937), and only the encoder moves towards the codes:
 
     commitment = mean (z − c)²
 
-What a method gains over it, with the same backbone and recipe, is what learning its codebook is worth. A VQ layer whose
-codebook has neither moving averages nor a gradient is this one, whatever it is called; it is often made by mistake.
+The gain of a method over it, with the same backbone and recipe, is the value of learning its codebook. Any VQ layer
+whose codebook has neither moving averages nor a gradient is equivalent to this one; such layers are often written by
+mistake.
 """
 
 from __future__ import annotations

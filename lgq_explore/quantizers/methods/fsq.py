@@ -11,8 +11,9 @@ Two bounds are in use, and ε = 0.001 in both:
     vector-quantize-pytorch  h = (L − 1)(1 + ε)/2      s = atanh(o/h)     the library that most have trained with
 
 The notebook is fsq/fsq.ipynb in github.com/google-research/google-research. The default is the library's: its range
-ends just beyond the outermost points, the paper's just before them, and 0 is bounded to exactly 0. Of projected latents
-from N(0, 1), 0.9 to 1.8 % get another code by the other bound, with the levels below; of N(0, 2²) 0.7 to 1.4 %.
+ends just beyond the outermost points, the paper's just before them, and 0 is bounded to exactly 0. With the levels
+below, the other bound gives another code to 0.9 to 1.8 % of projected latents from N(0, 1), and to 0.7 to 1.4 % from
+N(0, 2²).
 
 Nothing normalises the projection: a LayerNorm over four dimensions would leave a quarter of the codes reachable. It
 starts with orthogonal rows, which give independent latents independent digits: rows drawn at random are so correlated

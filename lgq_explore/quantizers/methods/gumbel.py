@@ -1,4 +1,4 @@
-"""Gumbel-softmax: a learned layer gives each token logits of K codes, and training relaxes a draw from them.
+"""Gumbel-softmax: a learned layer gives each token logits of K codes, and training uses a relaxed sample of them.
 
 Jang et al. 2016, arXiv 1611.01144; as the discrete VAE of DALL·E, Ramesh et al. 2021, arXiv 2102.12092. With tokens z
 [N, D], weights w [K, D] and biases b [K] of a 1 × 1 convolution, embeddings e [K, D], Gumbel noise g, and a
@@ -10,9 +10,9 @@ temperature τ:
 The decoder sees the relaxed draw q in training, and at evaluation the embedding of the largest logit. The loss `kl`
 keeps each token's softmax wide. The head has K (D + 1) weights beside the K D of the embeddings.
 
-What chooses a code and what the decoder sees of it are learned apart, so that **there is no space in which tokens lie
-near their codes**: maps, cells and k-means of a codebook have nothing to look at, and say so (`no_geometry`). What is
-near is nevertheless well-defined: the larger the logit, the nearer. A point of this method is [z, 1, q̄], its code
+The weights that choose a code and the embedding that the decoder sees are learned separately, so **there is no space in
+which tokens are near their codes**: maps, cells and k-means of a codebook are undefined, and say so (`no_geometry`).
+Nearness is nevertheless well-defined: the larger the logit, the nearer. A point of this method is [z, 1, q̄], its code
 [w, b, e], so that −logit is a dot product of their first D + 1 coordinates, and the last D are what the decoder sees;
 q̄ = Σ softmax(l) e.
 

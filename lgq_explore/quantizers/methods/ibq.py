@@ -1,4 +1,4 @@
-"""IBQ: every step moves all codes, through the softmax that stands behind the chosen one.
+"""IBQ: every step moves all codes, through the gradient of the softmax behind the hard choice.
 
 Index Backpropagation Quantization, Shi et al. 2024, arXiv 2412.02692. A token z takes the code of the largest dot
 product, and the gradient of its one-hot index is that of the softmax over all K codes, not only over the chosen one:

@@ -1,13 +1,13 @@
-"""iFSQ: FSQ with a bound that makes normal latents all but uniform, so that inner levels are used alike.
+"""iFSQ: FSQ with a bound that makes normal latents nearly uniform, so that inner levels are used equally.
 
-Lin et al. 2026, arXiv 2601.17124. Of FSQ's formula the bounding function and the range change:
+Lin et al. 2026, arXiv 2601.17124. The bounding function and the range of FSQ's formula change:
 
     bounded = h (2 sigmoid(α z) − 1) − o      h = (L − 1)/2      α = 1.6
 
 with o = ½ for even L, 0 for odd L. 2 sigmoid(2 z) − 1 is tanh z, by which FSQ bounds. That of 1.6 z comes closer to the
-function that makes N(0, 1) uniform on [−1, 1]: it differs by at most 0.035, tanh by 0.089. Of normal latents the inner
-ones of 17 levels then have shares that differ by 9 %, and by 70 % by tanh. The outermost levels are half as wide, and
-tanh fills these: the entropy of all levels is smaller than FSQ's, 2.78 against 2.81 nats.
+function that makes N(0, 1) uniform on [−1, 1]: it differs by at most 0.035, tanh by 0.089. With normal latents, the
+shares of the inner ones of 17 levels then differ by 9 %, and with tanh by 70 %. The outermost levels are half as wide,
+and tanh fills them: the entropy of all levels is smaller than FSQ's, 2.78 against 2.81 nats.
 
 The formula is that of the authors' code (ifsq/src/model/modules/fsq.py in github.com/Tencent-Hunyuan/iFSQ at e78bd70),
 which refuses even L. They are allowed here, so that both methods can have the same K, and the default levels are those

@@ -1,7 +1,8 @@
 """k-means after training: codes fitted to the latents of an autoencoder, to which its decoder is then tuned.
 
-A point of reference. While the encoder is trained there are no codes, as with `none`. When the decoder-only finish of
-the recipe begins, the codes are fitted to latents z of many training batches, and the decoder learns to read them:
+This is a point of reference. While the encoder is trained there are no codes, as with `none`. When the decoder-only
+finish of the recipe begins, the codes are fitted to latents z of many training batches, and the decoder learns to read
+them:
 
     minimise mean_n min_k |z_n − c_k|²
 

@@ -1,8 +1,8 @@
-"""No quantizer: the decoder sees the latents themselves, as those of an autoencoder.
+"""No quantizer: the decoder sees the latents themselves, as in an autoencoder.
 
-A point of reference. What a method loses against it, with the same backbone and recipe, is what its codes cost. There
-is no codebook and there are no codes, so that usage, bits and everything that looks at codes is undefined, and is said
-to be.
+This is a point of reference. The loss of a method relative to it, with the same backbone and recipe, is the cost of its
+codes. There is no codebook and there are no codes, so usage, bits and all other numbers of codes are undefined and
+reported as such.
 """
 
 from __future__ import annotations

@@ -1,26 +1,26 @@
-"""OptVQ: VQ that is trained on a transport of tokens to codes, in which every code has its share of the batch.
+"""OptVQ: VQ trained with optimal transport of tokens to codes, in which every code has a share of the batch.
 
 Zhang et al. 2024, arXiv 2412.15195. Codes are c = W e + b, of a learned codebook e [K, D]. In training, a token's code
 is the largest entry of its row in
 
     Q = Sinkhorn(exp(−ε d/s)),  ε = 10, five rounds,  d_nk = |z_n − c_k|,  s the standard deviation of d
 
-so that hardly a code is left out, though codes are not equally frequent, as their shares of Q are. The gradient goes
-straight through, and
+so that hardly any code is left out. Codes are still not equally frequent, although their shares of Q are equal. The
+gradient goes straight through, and
 
     commitment = mean (z − sg(c))²      codebook = mean (sg(z) − c)²
 
 A token's code thus depends on the other tokens of its batch, and on their number, and so do codes and usage in the
-history of training. In eval mode it does not: the code is the nearest. The authors' code transports there, too, so that
-what a picture becomes depends on which others are reconstructed with it. Each of several processes would transport its
-own tokens; in the authors' code they share the sums.
+history of training. In eval mode it does not: the code is the nearest one. The authors' code uses transport there, too,
+so the reconstruction of a picture depends on the other pictures of its batch. Each of several processes would transport
+its own tokens; in the authors' code they share the sums.
 
 The defaults are those of the released models (configs/imagenet and src/optvq/models/quantizer.py in
 github.com/zbr17/OptVQ at b71895c): commitment 1 and β = 0.25 on the codebook, e from k-means of the tokens, W drawn
-from N(0, 1/D). They cut each latent into four or eight parts that share the codebook, where here a latent has one code.
-The class in that file has other defaults, which no config uses: a code drawn from Q, and the cross-entropy of
-softmax(−d) and the code. Its Sinkhorn adds 1e-8 to what it divides by, and loses codes beyond about nine s in float32;
-here it runs in logarithms.
+from N(0, 1/D). They split each latent into four or eight parts that share the codebook; here a latent has one code. The
+class in that file has other defaults, which no config uses: a code drawn from Q, and the cross-entropy of softmax(−d)
+and the code. Its Sinkhorn adds 1e-8 to what it divides by, and loses codes beyond about nine s in float32; here it runs
+in logarithms.
 """
 
 from __future__ import annotations

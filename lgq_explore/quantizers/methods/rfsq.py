@@ -1,4 +1,4 @@
-"""RFSQ: stages of FSQ, each of which rounds what the stages before it leave on a finer grid.
+"""RFSQ: stages of FSQ, each of which rounds the residual of the previous ones on a finer grid.
 
 Residual finite scalar quantization, as in vector-quantize-pytorch, and Zhu et al. 2025, arXiv 2508.15860. Latents are
 projected from D to P = len(levels) dimensions and bounded once. Each stage has the L evenly spaced points of [−1, 1] in
@@ -8,8 +8,8 @@ every dimension, moved to its centre m_g and scaled by s_g, and takes the neares
     r_1 = z      q_g = m_g + s_g nearest((r_g − m_g)/s_g)      r_(g+1) = r_g − q_g      z_q = Σ_g q_g
 
 There is no learned codebook and no loss; the decoder's gradient goes straight through to z. A stage left with the
-residuals of another, which are at most half a step, would use hardly any of its points at s_g = 1. `conditioning` is
-what is done about it:
+residuals of another, which are at most half a step, would use hardly any of its points at s_g = 1. `conditioning`
+selects the remedy:
 
     levels         m_g = 0      s_g = L^(1 − g), as in vector-quantize-pytorch
     standardized   m_g and s_g from running means and variances of r_g, z = projected

@@ -1,7 +1,7 @@
-"""The rotation trick: VQ whose gradient is turned and rescaled as the token is to become its code.
+"""The rotation trick: VQ whose gradient is rotated and rescaled as the token is to become its code.
 
 Fifty et al. 2024, arXiv 2410.06424. A token z takes its nearest code c, as in VQ. The rotation R that turns z into the
-direction of c, in the plane of both, and the factor of their lengths are taken for constants in the backward pass:
+direction of c, in the plane of both, and the ratio of their lengths are treated as constants in the backward pass:
 
     c = (|c|/|z|) R z      dq/dz = (|c|/|z|) R
     R = I − 2 w wᵀ + 2 ĉ ẑᵀ      ẑ = z/|z|      ĉ = c/|c|      w = (ẑ + ĉ)/|ẑ + ĉ|
@@ -12,7 +12,7 @@ goes straight through where z or c is so short that it has no direction.
 The defaults are those of the paper's VQ-VAEs, as the authors' code has them (src/models/vq_vae.py in
 github.com/cfifty/rotation_trick at 9910492): moving averages with a decay of 0.8, no restarts, and a commitment weight
 of 1. Their codes start at random; here they start as those of `vq`. With the settings of `vq` (decay 0.99,
-restart_below 0.05, commitment 0.25) the gradient is all that differs from it.
+restart_below 0.05, commitment 0.25) only the gradient differs from it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""RVQ: stages of VQ, each of which quantizes what the stages before it leave.
+"""RVQ: stages of VQ, each of which quantizes the residual of the previous ones.
 
 Residual vector quantization as in SoundStream (Zeghidour et al. 2021, arXiv 2107.03312) and RQ-VAE (Lee et al. 2022,
 arXiv 2203.01941). Each of G stages is a codebook of `vq`, which follows moving averages of the residuals that choose
@@ -8,13 +8,13 @@ its codes. The decoder sees the sum of the chosen codes, z_q, and its gradient g
     commitment = mean_g mean (r_g − sg(c_(g, k_g)))² = mean_g mean (z − sg(Σ_(i≤g) c_(i, k_i)))²
 
 with residuals in which the latents alone have a gradient. Stages of K^(1/G) vectors make K joint codes: two of 32 make
-1024. How many codes of a stage are in use and how many joint codes are different numbers.
+1024. The number of used codes of a stage and the number of used joint codes differ.
 
-Of RQ-VAE (rqvae/models/rqvae/quantizations.py in github.com/kakaobrain/rq-vae-transformer at 341395e) are the mean over
-the stages, its weight 0.25, the decay of 0.99, and a gradient that reaches the latents once. Its ImageNet runs have
-four stages, which share a codebook of 16,384 vectors; here each stage has its own, as in SoundStream, and codes restart
-as those of `vq`, at residuals of their stage. In vector-quantize-pytorch the latents receive the decoder's gradient
-from every stage, G times.
+The mean over the stages, its weight 0.25, the decay of 0.99, and a gradient that reaches the latents once are those of
+RQ-VAE (rqvae/models/rqvae/quantizations.py in github.com/kakaobrain/rq-vae-transformer at 341395e). Its ImageNet runs
+have four stages, which share a codebook of 16,384 vectors; here each stage has its own, as in SoundStream, and codes
+restart as those of `vq`, at residuals of their stage. In vector-quantize-pytorch the latents receive the decoder's
+gradient from every stage, G times.
 
 `dropout` is SoundStream's quantizer dropout, with one number of stages for a whole batch, as in EnCodec
 (github.com/facebookresearch/encodec at 0e2d0ae). In that share of the steps only the first n stages are used,

@@ -7,11 +7,11 @@ every step moves every code, used or not. z is assigned to the nearest c, with t
 
 The paper writes the map without a bias, and vector-quantize-pytorch has none. The authors' code has one, c = W e + b,
 which moves all codes together (taming/modules/vqvae/quantize.py in github.com/youngsheen/SimVQ). The default is the
-paper's formula; `bias` is for the code's.
+paper's formula; `bias` selects the code's.
 
 `simvq-mlp` has the map D–2D–D that LGQ's authors offer for SimVQ (github.com/KurbanIntelligenceLab/LGQ), and their
-weights of the losses. It is not the baseline that they ran: there a LayerNorm stands before every quantizer,
-and the gradient is rotated (arXiv 2410.06424) where it goes straight through here.
+weights of the losses. It is not the baseline that they ran: there a LayerNorm precedes every quantizer, and the
+gradient is rotated (arXiv 2410.06424), while it goes straight through here.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ With tokens z [N, D] as the encoder gives them, centres c [K, D] and a hardness 
     centres = mean over K and D of c²/2
     entropy = −Σ_k h_k log u_k      u_k = mean_n p_nk      h_k the share of tokens with code k, without gradient
 
-That is the estimator of LGQ without its normalisation and its loss of quantization: only what the decoder asks for
-holds tokens and centres together. The cross-entropy of hard and soft usage is an upper bound of the entropy of the
-codes in nats, and makes codes cheaper, where LGQ's loss of usage spreads them.
+This is the estimator of LGQ without its normalisation and its quantization loss: only the decoder's gradient keeps
+tokens and centres together. The cross-entropy of hard and soft usage is an upper bound of the entropy of the codes in
+nats, and lowers the bits of codes, while LGQ's usage loss spreads them.
 
 The defaults are those of the 2018 code (code/ in github.com/fab-jul/imgcomp-cvpr at 30cc230): σ = 1 throughout, and
 0.1 on the centres. Its sum over six scalars is a mean here, since the other losses of a recipe are. σ = 1 does not

@@ -1,4 +1,4 @@
-"""SoftVQ: the decoder sees weighted sums of all codes, in training and, as published, in use.
+"""SoftVQ: the decoder sees weighted sums of all codes, in training and, as published, in evaluation.
 
 SoftVQ-VAE, Chen et al., CVPR 2025, arXiv 2412.10958. Tokens and codes are scaled to length 1, and
 
@@ -8,17 +8,16 @@ SoftVQ-VAE, Chen et al., CVPR 2025, arXiv 2412.10958. Tokens and codes are scale
 Codes take part in p and p' as constants, and learn by q alone. p is the softmax of −|ẑ − ĉ|²/2τ, so that 2τ, 0.14, is
 its temperature by the formula of the other soft methods, in panels and in the history.
 
-So it is a continuous tokenizer: q is not known from a code, and bits of codes say nothing of pictures decoded from q.
-Here `forward` in eval mode gives the vectors of the nearest codes, as it does of all methods: codes, bits and pictures
-belong together there, and pictures are worse than the published ones, since the decoder is trained on q. `soft` at the
-method's temperature gives q, and evaluation the quality of its pictures under a name of its own, `soft_decode`.
+So it is a continuous tokenizer: q can't be computed from a code, and bits of codes say nothing about pictures decoded
+from q. Here `forward` in eval mode gives the vectors of the nearest codes, as for all methods: codes, bits and pictures
+correspond there, and pictures are worse than the published ones, since the decoder is trained on q. `soft` at the
+method's temperature gives q, and evaluation reports the quality of its pictures under a separate name, `soft_decode`.
 
 The defaults are those of the published run (configs/softvq-l-64.yaml and modelling/quantizers/softvq.py in
 github.com/Hhhhhhao/continuous_tokenizer at 7cc3e96): entropy 0.01, no other loss of codes, codes uniform in ±1/K,
 scaled to length 1, at the start. Its paper writes −|z − c|/τ and does not scale; `norm=none` leaves lengths alone, in
-−|z − c|²/2τ. Its runs have four codebooks of
-8,192 codes, each for a quarter of the tokens, where here all tokens share one, and align q with the features of another
-network by a further loss.
+−|z − c|²/2τ. Its runs have four codebooks of 8,192 codes, each for a quarter of the tokens, while here all tokens share
+one, and align q with the features of another network by a further loss.
 """
 
 from __future__ import annotations

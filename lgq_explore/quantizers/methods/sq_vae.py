@@ -7,8 +7,8 @@ z [N, D], codes c [K, D], Gumbel noise g and a temperature τ:
     entropy  = mean_n Σ_k p log p               (the negative of an entropy: it keeps p wide)
     distance = mean_n |z_n − q_n|²/(2σ²)        (a sum over D; no stop-gradient)
 
-The decoder sees the relaxed draw q in training, and the code of the largest p at evaluation. As reconstructions become
-better, σ² becomes smaller, and p harder.
+The decoder sees the relaxed draw q in training, and the code of the largest p at evaluation. As reconstructions
+improve, σ² decreases, and p becomes harder.
 
 The published objective of an image with D_x values and T tokens is ½ D_x log Σ(x − x̂)² + T (entropy + distance).
 Divided by D_x it is the term `log_mse` with weight 1 and both losses with weight T/D_x = 1/(3 f²), f pixels a token's

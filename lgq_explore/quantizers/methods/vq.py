@@ -1,4 +1,4 @@
-"""VQ: a learned codebook of which only the chosen codes are updated.
+"""VQ: a learned codebook in which only the chosen codes are updated.
 
 van den Oord et al. 2017, arXiv 1711.00937, and the moving averages of its appendix A.1; restarts of dead codes as in
 Dhariwal et al. 2020, arXiv 2005.00341. Each token takes its nearest code with the straight-through gradient;

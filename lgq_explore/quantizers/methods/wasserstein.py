@@ -1,4 +1,4 @@
-"""Wasserstein VQ: VQ whose codebook is drawn to the mean and the covariance of the tokens.
+"""Wasserstein VQ: VQ whose codebook is pulled towards the mean and the covariance of the tokens.
 
 Fang et al. 2025, "Enhancing Vector Quantization with Distributional Matching", arXiv 2506.15078. To VQ by gradient it
 adds the Wasserstein distance of two Gaussians, that of the codes, N(m, B), and that of recent tokens, N(μ, A), in units
@@ -8,7 +8,7 @@ of the largest standard deviation of the tokens along a dimension:
     codebook = mean (sg(z) − c)²      commitment = mean (z − sg(c))²
 
 Its gradient reaches the codes alone, used or not. Codes with the moments of the tokens need not be near tokens: two
-moments do not know holes, clusters or tails.
+moments do not describe holes, clusters or tails.
 
 Recent tokens are a queue of 65,536 in the authors' code. Here their moments move: each step takes them in with a rate
 at which as many tokens count as in a queue of w = 65,536 (2N/(w + N) for a batch of N), or, until as many have been

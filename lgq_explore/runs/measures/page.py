@@ -1,4 +1,4 @@
-"""The page of metrics, drawn from their definitions: `python -m lgq_explore.runs.measures.page` writes it again."""
+"""The page of metrics, generated from their definitions: `python -m lgq_explore.runs.measures.page` updates it."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ PAGE = Path(beside_the_page.__file__).with_name("README.md")
 
 _HEAD = """# Metrics
 
-Each number of an evaluation, defined once. `lgq-explore evaluate RUN --metrics NAME …` measures those that are named,
+This page defines each number of an evaluation. `lgq-explore evaluate RUN --metrics NAME …` measures the named metrics,
 `all` of them, or by default those that are not on request; `lgq.evaluate(run, metrics=["spectrum", "default"])` is the
-same, and `lgq-explore list metrics` lists them. Results always have the numbers of images, photographs and tokens
-beside them.
+same, and `lgq-explore list metrics` lists them. Results always include the numbers of images, photographs and tokens.
 
-Sums are streamed and ratios taken last, so that a value is that of the whole set: it depends neither on the size of
-batches nor on their order, and the sums of several processes add up by `merge`. N is the number of tokens, K that of
-joint codes, x_k the count of code k, p_k = x_k / N, x a picture in [0, 1], x̂ its reconstruction, z latents, z_q their
-codes' points, f also the pixels along the side of a token. Of a method without codes, what is said of codes is null.
+Sums are streamed and ratios are computed last, so a value is that of the whole set: it depends neither on the size of
+batches nor on their order, and `merge` adds the sums of several processes. N is the number of tokens, K that of joint
+codes, x_k the count of code k, p_k = x_k / N, x a picture in [0, 1], x̂ its reconstruction, z latents, z_q their codes'
+points, f also the pixels along the side of a token. For a method without codes, numbers of codes are null.
 
-This page is drawn from the code: `python -m lgq_explore.runs.measures.page` writes it again.
+This page is generated from the code: `python -m lgq_explore.runs.measures.page` updates it.
 """
 
 _ANALYSES = """
 ## In analyses
 
-What needs several snapshots, a fit or a sample is an analysis, which takes a study and defines its numbers in its
-docstring:
+A number that needs several snapshots, a fit or a sample is an analysis, which takes a study and defines its numbers in
+its docstring:
 
 | question | where |
 |---|---|

@@ -15,7 +15,7 @@ class QuantizationCost:
     """PSNR of pictures decoded from the latents themselves, less that of the reconstructions."""
 
     definition: ClassVar[Definition] = Definition(
-        summary="PSNR that quantization costs: of pictures decoded from latents, less that of reconstructions",
+        summary="PSNR lost to quantization: that of pictures decoded from latents, minus that of reconstructions",
         keys=("quantization_cost_db", "psnr_unquantized_db"),
         formula="`quantization_cost_db` = PSNR(x, f(z)) − PSNR(x, f(z_q)), f the decoder with the method's output "
         "projection; `psnr_unquantized_db` = PSNR(x, f(z)). PSNR as under `quality`.",
