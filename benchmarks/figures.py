@@ -53,7 +53,7 @@ class _Quantity:
 
 
 QUANTITIES = (
-    _Quantity("seconds", "Time", "CPU seconds a step", "times_faster"),
+    _Quantity("seconds", "Time", "CPU seconds per step", "times_faster"),
     _Quantity("megabytes", "Memory", "MB a step", "times_less_memory"),
 )
 

@@ -10,14 +10,14 @@ from lgq_explore.bench import quantizers
 from lgq_explore.bench.markdown import count, number, table
 from lgq_explore.metrics.perceptual import FD_FEATURES
 
-TRAINING_HEADER = ["method", "codes K", "px", "images a step", "images a second", "step, ms"]
+TRAINING_HEADER = ["method", "codes K", "px", "images per step", "images per second", "step, ms"]
 TRAINING_HEADER += ["quantizer, ms", "share", "making a batch, ms", "GB"]
 
 COLUMNS = {
     "PSNR, dB": quantizers.COLUMNS["PSNR, dB"],
     "SSIM": quantizers.COLUMNS["SSIM"],
     "FD": ("fd.value", ".0f"),
-    **{name: quantizers.COLUMNS[name] for name in ("active codes", "perplexity", "bits a pixel")},
+    **{name: quantizers.COLUMNS[name] for name in ("active codes", "perplexity", "bits per pixel")},
 }
 
 

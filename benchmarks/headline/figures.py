@@ -1,4 +1,4 @@
-"""The figure of RESULTS.md: PSNR against bits a token."""
+"""The figure of RESULTS.md: PSNR against bits per token."""
 
 from __future__ import annotations
 

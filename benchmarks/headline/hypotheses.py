@@ -33,7 +33,7 @@ WANTED_POWER = 0.8
 class Compared:
     """LGQ against a rival at one codebook size.
 
-    evidence: of the verdict. feature_error, perplexity: ratios, secondary. bits: difference of entropies, bits a token.
+    evidence: of the verdict. feature_error, perplexity: ratios, secondary. bits: difference of entropies per token.
     resampled: of log FD ratio by the percentiles of the crossed bootstrap, beside that of the verdict. why_no_curve: a
     sentence where PSNR can't be compared at equal bits; else empty.
     """

@@ -165,7 +165,7 @@ def _numbers(results: Results) -> list[str]:
     crops = int(next(iter(results.cells.values())).crops.sum())
     sections = [
         "## All methods",
-        f"![PSNR against bits a token, by method and codebook size]({FIGURE})",
+        f"![PSNR against bits per token, by method and codebook size]({FIGURE})",
         f"On {photographs} held-out photographs, {crops:,d} crops. FD and feature error are of EfficientNet-Lite0. "
         "Bits: entropy as counted, corrected by Miller and Madow, and of a causal model. `recipe` names the recipe.",
         tables.numbers_table(

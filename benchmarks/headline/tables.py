@@ -128,7 +128,7 @@ def pilot_sentence(cells: AllCells) -> str:
     photographs = len(next(iter(cells.values())).digests)
     return (
         f"PSNR is the mean over {photographs} validation photographs; s is the standard deviation over seeds, and that "
-        "of the difference is √(s² + s²), since seeds are independent. It decides whether the registered seeds and "
+        "of the difference is √(s_A² + s_B²), since seeds are independent. It decides whether the registered seeds and "
         "steps are enough, and nothing else."
     )
 

@@ -27,7 +27,7 @@ COLUMNS = {
     "colour error": ("colour_error", ".2f"),
     "active codes": ("active_codes", "d"),
     "perplexity": ("perplexity", ".0f"),
-    "bits a pixel": ("bits_per_pixel", ".3f"),
+    "bits per pixel": ("bits_per_pixel", ".3f"),
 }
 """Columns of the table, each with the key of a result that fills it, and its format."""
 

@@ -100,7 +100,7 @@ def _every_round(results: Sequence[Mapping[str, Any]]) -> str:
         ]
         for result in results
     ]
-    rounds = table(["method", "τ", "N", "K", "D", "seconds a step", "MB"], rows, left=2)
+    rounds = table(["method", "τ", "N", "K", "D", "seconds per step", "MB"], rows, left=2)
     return f"<details><summary>Every case, every round</summary>\n\n{rounds}\n\n</details>"
 
 

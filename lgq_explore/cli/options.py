@@ -71,7 +71,7 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--image-size", type=int, metavar="S", help="side of the crops, in pixels")
     parser.add_argument("--steps", type=int, metavar="N", help="optimiser steps")
-    parser.add_argument("--batch-size", type=int, metavar="B", help="crops a step, over all devices")
+    parser.add_argument("--batch-size", type=int, metavar="B", help="crops per step, over all devices")
     parser.add_argument("--checkpoint-steps", type=int, metavar="N", help="steps between checkpoints")
     parser.add_argument("--preset", metavar="P", help="whole recipe, see: lgq-explore list presets (default: tiny)")
     parser.add_argument(

@@ -91,7 +91,7 @@ PHOTOGRAPHS = Columns(
         "active_codes": (NUMBER, "value whose mean, of equal weight, is the active codes; NaN without codes"),
         "entropy_bits": (
             NUMBER,
-            "value whose mean, of equal weight, is the entropy, bits a token; NaN without codes",
+            "value whose mean, of equal weight, is the entropy, bits per token; NaN without codes",
         ),
     },
 )

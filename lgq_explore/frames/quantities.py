@@ -40,9 +40,9 @@ QUANTITIES = {
     "feature_error": Quantity("feature error", "", 3),
     "active_codes": Quantity("active codes", "", 0),
     "perplexity": Quantity("perplexity", "", 1),
-    "entropy_bits": Quantity("entropy", "bits a token", 2),
+    "entropy_bits": Quantity("entropy", "bits per token", 2),
     "gini": Quantity("Gini", "", 3),
-    "bits_per_pixel": Quantity("bits a pixel", "", 3),
+    "bits_per_pixel": Quantity("bits per pixel", "", 3),
 }
 """All numbers of `analysis.comparison.group_numbers`."""
 

@@ -37,11 +37,11 @@ class CodedBits(CountedCodes):
     """
 
     definition: ClassVar[Definition] = Definition(
-        summary="bits a token that an adaptive arithmetic coder of order 0 needs",
+        summary="bits per token that an adaptive arithmetic coder of order 0 needs",
         keys=("bits_coded",),
         formula="Length of the stream over N. The coder gives code k the probability (x_k + ½)/(n + K/2) after n "
         "tokens; nothing but the tokens is sent.",
-        unit="bits a token",
+        unit="bits per token",
         bias="High by the bits that learning the frequencies takes: about (K − 1)/(2 N) log2 N bits for N far above K. "
         "Never below H. None where joint codes are too many to number (2^63).",
         cost="Milliseconds for 65,536 tokens.",

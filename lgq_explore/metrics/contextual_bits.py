@@ -29,7 +29,7 @@ MODEL = f"causal transformer of {LAYERS} layers, width {WIDTH}, {HEADS} heads; {
 
 @dataclass(frozen=True)
 class ContextualBitsResult:
-    """value: bits a token over `tokens` tokens of `photographs` photographs; None, and the reason in `why`.
+    """value: bits per token over `tokens` tokens of `photographs` photographs; None, and the reason in `why`.
 
     learning_tokens: those that the model was fitted to until it was within 5 % of its best, from the frequencies of
     codes on.
@@ -51,13 +51,13 @@ class ContextualBits:
     """
 
     definition: ClassVar[Definition] = Definition(
-        summary="bits a token for a causal model that knows the codes before it, and how many tokens it needs to learn",
+        summary="bits per token for a causal model that knows the codes before it, and the tokens that it needs to learn",
         keys=("bits_contextual", "learning_tokens"),
         formula="`bits_contextual.value` = −mean log2 p(code | codes before it in raster order), over photographs that "
         f"the model was not fitted to; {MODEL}, seed 0. `learning_tokens`: tokens that it was fitted to (with "
         "repetition) until its cross-entropy on validation photographs was within 5 % of its best; 0 where the codes' "
         "frequencies do.",
-        unit="bits a token; tokens",
+        unit="bits per token; tokens",
         bias="An upper bound on the entropy rate, by what the model can't learn from half of the photographs. A Markov "
         "chain has its entropy rate within 2 %. Counting contexts instead would be far too low.",
         cost="Some twenty seconds on a CPU core for 1,024 codes, whatever the number of images; in proportion to "

@@ -49,7 +49,7 @@ class GroupSpread(CountedCodes):
         formula="`group_utilization`, `group_entropy_bits` and `group_perplexity`: `.mean` and `.variance` over the G "
         "groups (divided by G) of what `groups` has of each; `group_dependence_bits` = Σ_g H_g − H, with H of joint "
         "codes.",
-        unit="share; bits a token; codes; bits a token, variances in their squares",
+        unit="share; bits per token; codes; bits per token, variances in their squares",
         bias="Plug-in entropies are low, the joint one more than those of groups, so that the dependence is high.",
         cost="Microseconds an image.",
         source="Watanabe 1960 for the dependence (total correlation).",

@@ -42,7 +42,7 @@ class PositionUsage:
         formula="`position_entropy_bits` = `.mean`, `.lowest` and `.highest` over positions of the entropy of the "
         "codes there; `position_information_bits` = H − mean over positions of the entropy there = I(code; position); "
         "`position_information_bits_by_chance` = (Σ_positions (active there − 1) − (active − 1))/(2 N ln 2), its bias.",
-        unit="bits a token",
+        unit="bits per token",
         bias="The entropy at a position is low by about (active there − 1)/(2 n ln 2), n images, so that the "
         "information is high by what it is by chance. That is the first order in 1/n, and too little for fewer images "
         "than codes. None where joint codes at each position are too many to number.",

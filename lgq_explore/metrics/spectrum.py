@@ -16,10 +16,10 @@ from .image import check_image_pair
 from .picture_settings import PictureMetricSettings
 
 BAND_EDGES = (1 / 32, 1 / 16, 1 / 8, 1 / 4)
-"""Frequencies in cycles a pixel that part bands of an octave; the last band reaches to the corner, √½."""
+"""Frequencies in cycles per pixel that part bands of an octave; the last band reaches to the corner, √½."""
 
 BANDS = tuple(f"{low:.4g}-{high:.4g}" for low, high in zip((0.0, *BAND_EDGES), (*BAND_EDGES, 0.5**0.5), strict=True))
-"""Names of the bands, in cycles a pixel; a frequency at an edge is in the upper one."""
+"""Names of the bands, in cycles per pixel; a frequency at an edge is in the upper one."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class ErrorSpectrum:
         keys=("mse", "error_bands", "relative_error_bands"),
         formula="`error_bands.b` = Σ_{|ν| in band b} |F(x̂ − x)(ν)|² / (H W)², F the discrete Fourier transform of a "
         "channel, averaged over channels and images; they sum to `mse`, by Parseval. `relative_error_bands.b`: over "
-        "the same of x. Bands of |ν| in cycles a pixel: " + ", ".join(BANDS) + ".",
+        "the same of x. Bands of |ν| in cycles per pixel: " + ", ".join(BANDS) + ".",
         unit="squared data range; none",
         bias="None. Pictures are taken as periodic, which puts jumps at their borders into high frequencies.",
         cost="Milliseconds an image.",

@@ -46,7 +46,7 @@ class Usage(CountedCodes):
         formula="`active_codes` = #{x_k > 0}, `utilization` = active / K, `entropy_bits` H = −Σ p_k log2 p_k, "
         "`perplexity` = 2^H, `bits_per_pixel` = H / f², `gini` = 2 Σ_i i x_(i) / (K Σ x) − (K + 1)/K with dead codes; "
         "p_k = x_k / N.",
-        unit="codes; share of K; bits a token; codes; bits a pixel; none",
+        unit="codes; share of K; bits per token; codes; bits per pixel; none",
         bias="H is low by about (active − 1)/(2 N ln 2) bits; active codes grow with N; Gini falls with N: its value "
         "for uniform usage is `gini_uniform`. Compare at one N.",
         cost="Microseconds an image.",
@@ -67,11 +67,11 @@ class CodeLengths(CountedCodes):
     """Bits of a token for codes of fixed length, and the entropy without most of its bias."""
 
     definition: ClassVar[Definition] = Definition(
-        summary="bits a token by codes of fixed length, and the entropy corrected for few tokens",
+        summary="bits per token by codes of fixed length, and the entropy corrected for few tokens",
         keys=("bits_codebook", "bits_active", "entropy_bits_miller_madow", "gini_uniform"),
         formula="`bits_codebook` = log2 K, `bits_active` = log2 active, `entropy_bits_miller_madow` = H + (active − "
         "1)/(2 N ln 2), `gini_uniform` = the expected Gini of N tokens drawn uniformly from K codes.",
-        unit="bits a token; none for Gini",
+        unit="bits per token; none for Gini",
         bias="Miller and Madow's correction is the first order in 1/N: for N below K it is still low, and it may "
         "exceed log2 K.",
         cost="Microseconds an image.",

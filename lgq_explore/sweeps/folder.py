@@ -5,7 +5,7 @@
     runs/KEY/                  ordinary run folders
     logs/KEY.log               what a cell's process said last
     logs/KEY.failed            its last lines, if it failed
-    costs.json                 measured seconds a step
+    costs.json                 measured seconds per step
     .claims/KEY.lock           locked by the process that works on a cell
 
 KEY begins with the hash of the recipe, see `cells.key_of`.

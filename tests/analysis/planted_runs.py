@@ -54,7 +54,7 @@ PLANTED: dict[str, TrainConfig] = {
     "temperature means nothing at this dimension": replace(
         HEALTHY, backbone=BackboneConfig(channels=(8, 8, 8), dim=64), quantizer=LGQ
     ),
-    # 512 tokens a step for 8,192 codes.
+    # 512 tokens per step for 8,192 codes.
     "too few tokens for K": replace(HEALTHY, quantizer=LGQConfig(codebook_size=8192), steps=2),
     "soft–hard gap left at the end": replace(
         HEALTHY, quantizer=replace(LGQ, temperature=TemperatureSchedule(start=3.0, end=3.0, shape="constant"))

@@ -83,7 +83,7 @@ def test_the_table_has_a_row_a_method_and_a_value_a_seed() -> None:
     recipe = {"data": "photos", "image_size": 32, "batch_size": 8}
     comparison = {"date": "2020-02-29", "device": "a machine", "recipes": {"x": recipe}, "results": results}
     assert markdown_table(comparison).splitlines() == [
-        "| method | codes K | PSNR, dB | SSIM | active codes | perplexity | bits a pixel |",
+        "| method | codes K | PSNR, dB | SSIM | active codes | perplexity | bits per pixel |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
         "| `lgq` | 1024 | 21.00 · 21.00 | 0.612 · 0.600 | 900 · 901 | 512 · 512 | 0.563 · 0.500 |",
         "| `fsq` | 1000 | 19.00 · 18.00 | – · – | 20 · 19 | 7 · 6 | 0.170 · 0.160 |",

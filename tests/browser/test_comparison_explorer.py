@@ -87,15 +87,15 @@ def move_the_bits(notebook: NotebookPage, comparison: Comparison) -> None:
     at = f"{chart(CURVES)}.querySelector('.lgq-marks > path').getAttribute('d')"
     notebook.wait_until(f"{chart(CURVES)}.querySelector('.lgq-marks > path')")
     before = notebook.page.evaluate(at)
-    notebook.slider("bits a token").focus()
+    notebook.slider("bits per token").focus()
     for _ in range(5):
         notebook.page.keyboard.press("ArrowRight")
     notebook.wait_until(f"{at} !== {before!r}")
     notebook.wait_for_code("view='numbers'")
     bits = float(
-        notebook.page.locator(".widget-hslider", has_text="bits a token").locator(".widget-readout").inner_text()
+        notebook.page.locator(".widget-hslider", has_text="bits per token").locator(".widget-readout").inner_text()
     )
-    notebook.wait_for_text(f"At {bits:.3f} bits a token")
+    notebook.wait_for_text(f"At {bits:.3f} bits per token")
     found = at_equal_bits(comparison.grouped, bits).set_index("method")
     rows = notebook.page.locator(".lgq-tables tr", has_text="dB").all_inner_texts()
     for method in ("lgq", "vq"):

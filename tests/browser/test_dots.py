@@ -243,4 +243,4 @@ def test_a_map_of_codes_has_its_colour_bar_and_labels_and_needs_no_webgl(page: P
     assert page.locator(".lgq-dots").count() == 1
     assert page.locator(".gl-canvas").count() == 0
     assert page.locator(".colorbar .cbaxis text").count() > 1
-    assert label(charts, [-1, 0.01]) == ("code 0tokens a code: 3" if size == 64 else "code 0")
+    assert label(charts, [-1, 0.01]) == ("code 0tokens per code: 3" if size == 64 else "code 0")

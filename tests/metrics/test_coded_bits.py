@@ -57,7 +57,7 @@ def test_the_stream_is_as_long_as_the_formula_says_whatever_the_order(codebook_s
     codes = drawn(codebook_size, 5000, 0.97)
     given = np.sort(codes) if order == "sorted" else codes
     bits = arithmetic_code(given, codebook_size).bits
-    # 27 more bits a token for 2^27 times as many codes, beyond 2^40, where the formula's own digits are lost.
+    # 27 more bits per token for 2^27 times as many codes, beyond 2^40, where the formula's own digits are lost.
     expected = formula_bits(codes, min(codebook_size, 2**36)) + (27 * len(codes) if codebook_size > 2**40 else 0)
     # Two words of 32 bits end a stream; the rest is the rounding of probabilities to 24 bits.
     assert bits == pytest.approx(expected, abs=64 + 1e-3 * len(codes))

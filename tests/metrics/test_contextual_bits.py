@@ -18,7 +18,7 @@ from tests.package.process_state import process_untouched
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """codes: [images, tokens] of a Markov chain. entropy_rate: in bits a token."""
+    """codes: [images, tokens] of a Markov chain. entropy_rate: in bits per token."""
 
     codes: NDArray[np.int64]
     entropy_rate: float

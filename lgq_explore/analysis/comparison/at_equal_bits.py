@@ -40,7 +40,7 @@ def why_no_bits(compared: GroupedRuns) -> str:
     if not curves:
         return "No method was trained with two codebook sizes: there is no curve to be read at equal bits."
     ranges = [f"{curve.name} from {_ends(curve)[0]:.2f} to {_ends(curve)[1]:.2f}" for curve in curves]
-    return f"The curves do not overlap, {'; '.join(ranges)} bits a token: nothing can be compared at equal bits."
+    return f"The curves do not overlap, {'; '.join(ranges)} bits per token: nothing can be compared at equal bits."
 
 
 def curve_lines(compared: GroupedRuns) -> pd.DataFrame:
@@ -110,7 +110,9 @@ def _read(curve: RateDistortionCurve, bits: float) -> Interval | str:
     except CurvesDoNotCompare as error:
         low, high = _ends(curve)
         inside = low <= bits <= high
-        return str(error).replace("\n", " ") if inside else f"Its curve goes from {low:.2f} to {high:.2f} bits a token."
+        return (
+            str(error).replace("\n", " ") if inside else f"Its curve goes from {low:.2f} to {high:.2f} bits per token."
+        )
 
 
 def _usable(curves: Sequence[RateDistortionCurve]) -> list[RateDistortionCurve]:

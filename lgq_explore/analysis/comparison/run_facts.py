@@ -27,8 +27,8 @@ UNKNOWN, NOT_EVALUATED, NONE = "not recorded", "not evaluated", "–"
 TRIALS = "tuning trials"
 
 WORDS = {
-    "batch_size": "images a step (batch)",
-    "accumulation": "micro-batches a step",
+    "batch_size": "images per step (batch)",
+    "accumulation": "micro-batches per step",
     "steps": "steps of the recipe",
     "learning_rate": "learning rate",
     "final_learning_rate": "learning rate at the end",

@@ -52,7 +52,7 @@ def _gain(evidence: Evidence) -> pd.DataFrame:
 def _shared_codes(evidence: Evidence) -> pd.DataFrame:
     name, size = "effective_codes", evidence.config.quantizer.size
     steps = logged(evidence, name)
-    quantity = "effective codes a token"
+    quantity = "effective codes per token"
     return _curve("temperature means nothing at this dimension", quantity, steps, name, lower=ONE_BIT, upper=size / 2)
 
 

@@ -192,7 +192,7 @@ def too_few_tokens(evidence: Evidence) -> Verdict:
         words.append("Count usage over more steps, or take fewer codes.")
         assignments.append(f"window_steps={math.ceil(SEEN * size / step)}")
     seen = (
-        f"N = {step:,d} tokens a step and {window:,d} in the window of usage, which are {tokens_a_code:.3g} for each "
+        f"N = {step:,d} tokens per step and {window:,d} in the window of usage, which are {tokens_a_code:.3g} for each "
         f"of K = {size:,d} codes"
     )
     if 0 < evidence.held_out_tokens < size:

@@ -117,7 +117,7 @@ def soft_numbers(codebook: Tensor, tokens: Tensor, temperature: float) -> dict[s
 
 
 def effective_codes(codebook: Tensor, tokens: Tensor, temperature: float) -> float:
-    """exp(mean H(p)) of tokens [N, D] with codes [K, D] at a temperature: codes a token."""
+    """exp(mean H(p)) of tokens [N, D] with codes [K, D] at a temperature: codes per token."""
     entropy = as_mixture(codebook).softness(as_latents(tokens.float()), temperature).entropy
     return math.exp(entropy.mean().item())
 

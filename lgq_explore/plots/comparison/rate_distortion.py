@@ -20,7 +20,7 @@ from ..run_looks import rows_of_runs
 from ..style import BLACK, Title, method_colour, printed_text
 
 RATE, DISTORTION = "entropy_bits", "psnr_db"
-BITS_TITLE, PSNR_TITLE = "entropy, bits a token", "PSNR, dB"
+BITS_TITLE, PSNR_TITLE = "entropy, bits per token", "PSNR, dB"
 
 
 def publish_rate_distortion(numbers: pd.DataFrame, bits: float | None = None) -> Figure:

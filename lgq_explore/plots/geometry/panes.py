@@ -43,7 +43,7 @@ class CodeColour:
 
 
 CODE_COLOURS = {
-    "usage": CodeColour(COUNT, "tokens a code", "unused", log=True),
+    "usage": CodeColour(COUNT, "tokens per code", "unused", log=True),
     "drift": CodeColour(DRIFT, "distance moved since the first snapshot", "without snapshots"),
     "last_move": CodeColour(LAST_MOVE, "distance moved since the snapshot before", "without a snapshot before"),
     "density": CodeColour(LOG_DENSITY, "log density of tokens", "without tokens near"),

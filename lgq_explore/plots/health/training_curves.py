@@ -138,7 +138,7 @@ PANELS = {
     USAGE: _Panel("Code usage", "codes"),
     SOFTNESS: _Panel(
         "Softness",
-        "codes a token",
+        "codes per token",
         log=True,
         right="encoder gain",
         on_right=(GAIN_MEAN, GAIN_MEDIAN),

@@ -76,7 +76,7 @@ def draw_per_code(usage: pd.DataFrame, *, by: Order = "code", method: str = "lgq
                 "customdata": np.stack([bars.left, bars.left + bars.width - 1], axis=1),
                 "marker": {"color": method_colour(method), "line": {"width": 0}},
                 "name": "tokens",
-                "hovertemplate": _hover_line(by, bars) + "<br>%{y:,.4~g} tokens a code<extra></extra>",
+                "hovertemplate": _hover_line(by, bars) + "<br>%{y:,.4~g} tokens per code<extra></extra>",
             },
             {
                 "type": "scatter",
@@ -286,9 +286,9 @@ def _uniform_label(bars: _Bars) -> str:
 
 def _y_title(bars: _Bars) -> str:
     if bars.codebook_size <= MOST_BARS:
-        return "tokens a code"
+        return "tokens per code"
     codes = bars.codebook_size / BINS
-    return f"tokens a code, mean of {'' if codes.is_integer() else 'about '}{codes:.3g}"
+    return f"tokens per code, mean of {'' if codes.is_integer() else 'about '}{codes:.3g}"
 
 
 def _title(usage: pd.DataFrame) -> Title:

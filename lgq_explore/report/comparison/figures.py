@@ -58,8 +58,8 @@ def comparison_figures(comparison: Comparison, studies: Mapping[str, Study]) -> 
     yield _attempt(
         "rate-distortion",
         "Rate and distortion",
-        "PSNR in dB against entropy in bits a token: a point for each codebook size of each method, and a dashed line "
-        "for a method without codes. The table of numbers has the same values.",
+        "PSNR in dB against entropy in bits per token: a point for each codebook size of each method, and a dashed "
+        "line for a method without codes. The table of numbers has the same values.",
         lambda: plots.comparison.publish_rate_distortion(comparison.numbers),
     )
     yield _attempt(

@@ -24,7 +24,7 @@ class SoftDecode:
         unit="those of the metrics",
         bias="Such pictures depend on more than the codes: no number of bits belongs to them.",
         cost="One more decoding of each image, and its metrics.",
-        source="SoftVQ-VAE, Chen et al. 2024, arXiv 2412.10958.",
+        source="SoftVQ-VAE, Chen et al., CVPR 2025, arXiv 2412.10958.",
     )
     of_codes: ClassVar[bool] = True
 

@@ -33,7 +33,7 @@ class Times:
         "over images; `seconds_decode_image`: from codes to pictures (look-up and decoder; for a method without codes, "
         "from latents). `images_per_second_encode` and `images_per_second_decode` are their inverses. Batches of 64; "
         "each is done once before it is timed; a GPU is waited for.",
-        unit="seconds an image; images a second",
+        unit="seconds per image; images per second",
         bias="Wall-clock time: other work on the machine lengthens it. Compare on one idle machine only.",
         cost="Two more encodings and decodings of each image.",
         source="time.perf_counter.",

@@ -90,7 +90,7 @@ class ComparisonExplorer(Explorer):
     highlight = Choice(lambda panel: panel.offered_highlights, "", menu("highlight", "260px"))
     groups = Several(lambda panel: panel.group_names, lambda panel: panel.group_names, toggles("groups"))
     seeds = Several(lambda panel: panel.offered_seeds, lambda panel: panel.offered_seeds, toggles("seeds"))
-    bits = Within(lambda panel: panel.bits_ends, None, late_slider("bits a token", MOST_BITS), allow_none=True)
+    bits = Within(lambda panel: panel.bits_ends, None, late_slider("bits per token", MOST_BITS), allow_none=True)
     pair = Pair(lambda panel: panel.group_names, None, pair_menus("first", "second"), allow_none=True)
     order = Choice(ORDERS, "first", menu("order", "220px"))
     rank = Whole(lambda panel: (1, panel.ranked_crops), 1, late_count_slider("rank", CROPS))

@@ -89,7 +89,7 @@ def at_bits_in_words(frame: pd.DataFrame, numbers: pd.DataFrame) -> str:
     bits = f"{frame['entropy_bits'].iloc[0]:.{DIGITS}f}" if len(frame) else ""
     note = " ".join([*_left_out(frame), *_points_alone(known)])
     table = pd.DataFrame.from_dict(rows, orient="index")
-    heading = f"<b>At {bits} bits a token</b>" if bits else ""
+    heading = f"<b>At {bits} bits per token</b>" if bits else ""
     return f"{heading}{tables_as_html(table, note=note)}" if rows else f"{heading}<p>{_text(note)}</p>"
 
 

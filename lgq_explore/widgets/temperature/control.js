@@ -55,7 +55,7 @@ function render({ model, el }) {
     slider.setAttribute("aria-valuetext", `${rounded(temperature)}, ${who}`);
     if (document.activeElement !== box) box.value = temperature === null ? "" : rounded(temperature);
     const codes = model.get("effective_codes");
-    part(".lgq-tau-codes").textContent = codes === null ? "" : `${rounded(codes)} effective codes a token`;
+    part(".lgq-tau-codes").textContent = codes === null ? "" : `${rounded(codes)} effective codes per token`;
     part(".lgq-tau-notice").textContent = disabled || model.get("notice");
   }
 

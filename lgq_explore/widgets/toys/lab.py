@@ -78,7 +78,7 @@ class ToyLab(Explorer):
     suits the data; a grid takes the nearest product. temperature: of the slider; LGQ trains with its published
     schedule, 1.0 to 0.1. peakedness, usage: weights of LGQ's regularizers; usage_form: one of `USAGE_FORMS`.
     initialization: where codes start, of methods that can be told: random, kmeans++, kmeans, grid; empty for the
-    method's own. seed: of the points, the start and the order. steps: of training; batch_size: points a step. view:
+    method's own. seed: of the points, the start and the order. steps: of training; batch_size: points per step. view:
     what is drawn beside the splits: the `distance` to the best codebook during training, or how many `centres` can be
     told apart at each temperature.
 

@@ -15,7 +15,7 @@ NUMBERS = {
     "utilization": "active, share of K",
     "chao2": "reachable, at least (Chao2)",
     "perplexity": "perplexity",
-    "entropy_bits": "entropy, bits a token (plug-in)",
+    "entropy_bits": "entropy, bits per token (plug-in)",
     "entropy_bits_miller_madow": "entropy, corrected (Miller–Madow)",
     "bits_active": "log₂ active codes",
     "bits_codebook": "log₂ K",

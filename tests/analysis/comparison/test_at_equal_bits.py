@@ -56,7 +56,7 @@ def test_what_has_no_curve_or_none_there_says_so() -> None:
     compared = two_methods(alone, measured(NONE, 0, [20.0] * 12))
     frame = at_equal_bits(compared, 5.5)
     assert list(frame["method"]) == ["lgq", "vq", "kmeans"]
-    assert row(frame, method="lgq")["why"] == "Its curve goes from 2.00 to 4.00 bits a token."
+    assert row(frame, method="lgq")["why"] == "Its curve goes from 2.00 to 4.00 bits per token."
     assert row(frame, method="kmeans")["why"] == "It was trained with one codebook size: a curve takes two."
     assert row(frame, method="vq")["best"] == "vq"
     assert set(curve_lines(compared)["method"]) == {"lgq", "vq"}
@@ -66,8 +66,8 @@ def test_curves_that_do_not_overlap_and_no_curves_are_told() -> None:
     apart = grouped([*(of_bits(SOFT, bits, 1.0 * bits) for bits in (1, 2)), *(of_bits(VQ, bits, 9) for bits in (3, 4))])
     assert shared_bits(apart) is None
     assert why_no_bits(apart) == (
-        "The curves do not overlap, lgq from 1.00 to 2.00; vq from 3.00 to 4.00 bits a token: nothing can be compared "
-        "at equal bits."
+        "The curves do not overlap, lgq from 1.00 to 2.00; vq from 3.00 to 4.00 bits per token: nothing can be "
+        "compared at equal bits."
     )
     single = grouped([of_bits(SOFT, 3, 10.0)])
     assert shared_bits(single) is None

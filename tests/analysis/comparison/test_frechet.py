@@ -52,7 +52,7 @@ def run_of(
 def drawn_pairs(
     generator: np.random.Generator, photographs: int, losses: Sequence[float]
 ) -> Iterator[tuple[Vectors, Vectors]]:
-    """Pictures, two crops a photograph, and what is left of them by five seeds of methods that lose so much."""
+    """Pictures, two crops per photograph, and what is left of them by five seeds of methods that lose so much."""
     images = np.repeat(generator.normal(size=(photographs, WIDTH)), 2, axis=0)
     images += 0.5 * generator.normal(size=images.shape)
     hard = np.repeat(generator.normal(size=(photographs, WIDTH)), 2, axis=0)  # what all methods find hard

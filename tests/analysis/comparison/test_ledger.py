@@ -134,8 +134,8 @@ def test_a_setting_that_differs_within_a_method_is_told(folder: Path) -> None:
 
 
 CHANGED_RECIPES = {
-    "images a step (batch)": ({"batch_size": 8}, "4 for a; 8 for b"),
-    "micro-batches a step": ({"accumulation": 2}, "1 for a; 2 for b"),
+    "images per step (batch)": ({"batch_size": 8}, "4 for a; 8 for b"),
+    "micro-batches per step": ({"accumulation": 2}, "1 for a; 2 for b"),
     "steps of the recipe": ({"steps": 9}, "4 for a; 9 for b"),
     "learning rate": ({"learning_rate": 0.5}, "0.001 for a; 0.5 for b"),
     "learning rate at the end": ({"final_learning_rate": 0.5}, "0.0001 for a; 0.5 for b"),

@@ -27,7 +27,7 @@ CONFIG = replace(
     HEALTHY, steps=100, batch_size=32, quantizer=LGQConfig(codebook_size=1024), window_steps=10, warmup_steps=5
 )
 STEPS = np.arange(10, 101, 10)
-"""N = 2,048 tokens a step and 20,480 in the window."""
+"""N = 2,048 tokens per step and 20,480 in the window."""
 
 
 def evidence(config: TrainConfig = CONFIG, finished: int = 100, **columns: Sequence[float] | float) -> Evidence:
@@ -194,7 +194,7 @@ def test_tokens_of_the_window_are_held_against_the_codes(size: int, tokens: int,
 
 
 def test_the_usage_loss_is_biased_from_its_weight_times_k_over_n_on() -> None:
-    """L_usage ≥ (K/N)(1 − L_peak): with equal weights, from as many codes as tokens a step on."""
+    """L_usage ≥ (K/N)(1 − L_peak): with equal weights, from as many codes as tokens per step on."""
 
     def biased(**changes: Any) -> bool:
         quantizer = LGQConfig(**{"codebook_size": 2049, **changes})

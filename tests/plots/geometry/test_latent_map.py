@@ -58,8 +58,8 @@ def test_codes_are_coloured_by_the_logarithm_of_their_usage_and_unused_ones_are_
     axis = figure.layout.coloraxis
     assert (axis.cmin, axis.cmax) == (0, 2)
     assert dict(zip(axis.colorbar.ticktext, axis.colorbar.tickvals, strict=True))["10"] == 1
-    assert axis.colorbar.title.text == "tokens a code"
-    assert "0<br>tokens a code: 100" in coloured.text
+    assert axis.colorbar.title.text == "tokens per code"
+    assert "0<br>tokens per code: 100" in coloured.text
 
 
 def test_a_page_draws_every_trace_itself() -> None:

@@ -64,7 +64,7 @@ def test_gain_has_an_axis_of_its_own_beside_effective_codes() -> None:
     (effective,) = figure.select_traces({"name": "effective codes"})
     (gain,) = figure.select_traces({"name": "gain, mean"})
     assert effective.xaxis == gain.xaxis
-    assert figure.layout["yaxis" + effective.yaxis[1:]].title.text == "codes a token"
+    assert figure.layout["yaxis" + effective.yaxis[1:]].title.text == "codes per token"
     assert figure.layout["yaxis" + gain.yaxis[1:]].title.text == "encoder gain"
 
 

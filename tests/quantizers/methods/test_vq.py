@@ -113,7 +113,7 @@ def test_a_dead_code_restarts_at_a_token_and_a_living_one_does_not() -> None:
     while quantizer.codebook[1].max() > 900:
         quantizer(latents)
         steps += 1
-    # Of 48 tokens a step none chose code 1: 0.5^s < 0.1 · (0.5^s + 48 (1 − 0.5^s) + 0.5^s) / 2 first holds at s = 1.
+    # Of 48 tokens per step none chose code 1: 0.5^s < 0.1 · (0.5^s + 48 (1 − 0.5^s) + 0.5^s) / 2 first holds at s = 1.
     assert steps == 1
     assert (as_tokens(latents) == quantizer.codebook[1]).all(1).any()
     assert quantizer.codebook[0].norm() < 1

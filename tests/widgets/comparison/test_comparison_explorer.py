@@ -185,7 +185,7 @@ def test_the_cursor_reads_the_curves_at_equal_bits(panel: ComparisonExplorer, co
     assert panel.charts.figures[CURVES] == figure
     found = at_equal_bits(comparison.grouped, low).set_index("method")
     words = text(panel._beside.value)
-    assert f"At {low:.3f} bits a token" in words
+    assert f"At {low:.3f} bits per token" in words
     assert f"{found.loc['lgq', 'psnr_db']:.2f} dB" in words
     assert "vq: It was trained with one codebook size: a curve takes two." in words
     with pytest.raises(InputError, match="bits is 40: give a number from"):
@@ -204,7 +204,7 @@ def test_the_slider_follows_the_chosen_seeds_and_reads_as_the_words_do(panel: Co
         assert (slider.min, slider.max) == panel.bits_ends == pytest.approx(ends, abs=1e-3)
         assert slider.min <= slider.value == panel.bits <= slider.max
         assert f'"x0":{panel.bits}' in panel.charts.marks[CURVES]
-        assert f"At {panel.bits:{slider.readout_format}} bits a token" in text(panel._beside.value)
+        assert f"At {panel.bits:{slider.readout_format}} bits per token" in text(panel._beside.value)
         assert said(panel) == ""
     assert round(slider.step, 3) == slider.step  # each stop has the digits that are shown
 
