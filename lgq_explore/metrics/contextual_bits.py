@@ -51,7 +51,7 @@ class ContextualBits:
     """
 
     definition: ClassVar[Definition] = Definition(
-        summary="bits per token for a causal model that knows the codes before it, and the tokens that it needs to learn",
+        summary="bits per token for a causal model that knows the codes before it, and the tokens it needs to learn",
         keys=("bits_contextual", "learning_tokens"),
         formula="`bits_contextual.value` = −mean log2 p(code | codes before it in raster order), over photographs that "
         f"the model was not fitted to; {MODEL}, seed 0. `learning_tokens`: tokens that it was fitted to (with "
