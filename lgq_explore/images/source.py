@@ -21,6 +21,12 @@ _NO_STEP = 2**31
 """A step that no training reaches: that of `training_crops`. Steps just below it initialise codebooks."""
 
 
+def numbered_scenes(scenes: Sequence[str]) -> NDArray[np.int64]:
+    """The number of each photograph's scene [P], in the order in which scenes first occur."""
+    numbers = {scene: number for number, scene in enumerate(dict.fromkeys(scenes))}
+    return np.array([numbers[scene] for scene in scenes], dtype=np.int64)
+
+
 @dataclass(frozen=True, eq=False)
 class Crops:
     """Crops to evaluate on.
@@ -40,6 +46,11 @@ class Crops:
         require_crops(len(images))
         names = tuple(f"picture {number}" for number in range(1, len(images) + 1))
         return cls(images, np.arange(len(images), dtype=np.int64), names, names)
+
+    @property
+    def scene(self) -> NDArray[np.int64]:
+        """The number of each crop's scene [N]: of what is not independent of each other."""
+        return numbered_scenes(self.scenes)[self.photograph]
 
     def without_copies(self) -> Crops:
         """The crops without those of a photograph that shows, pixel for pixel, what an earlier one does."""

@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from lgq_explore.files import given_path, new_file, new_folder
 from lgq_explore.images.division import HELD_OUT, TRAINING, VALIDATION
 from lgq_explore.images.opening import open_source
 from lgq_explore.images.ranges import to_model_range, to_uint8
-from lgq_explore.images.source import Crops, PictureCounts, Source
+from lgq_explore.images.source import Crops, PictureCounts, Source, numbered_scenes
 from lgq_explore.models import Tokenizer, TokenizerOutput
 from lgq_explore.progress import tell
 
@@ -40,7 +40,8 @@ class Encoding:
     """N pictures with their latents, codes and reconstructions, as arrays.
 
     images, reconstructions: uint8 [N, 3, S, S]. latents: float32 [N, D, H, W], raw. codes: int64 [N, G, H, W].
-    levels: int64 [G]. photograph: int64 [N], index into photograph_names.
+    levels: int64 [G]. photograph: int64 [N], index into photograph_names. scenes: of each photograph, what it is a
+    version of; empty in older files, where each photograph is a scene of its own.
 
     The other fields say where the arrays come from; they are empty or 0 if unknown. weights: digest of the tokenizer's
     weights (as in `TrainedTokenizer`). steps: optimiser steps of these weights. data: SPEC of the pictures. split:
@@ -55,6 +56,7 @@ class Encoding:
     levels: NDArray[np.int64]
     photograph: NDArray[np.int64]
     photograph_names: NDArray[np.str_]
+    scenes: NDArray[np.str_] = field(default_factory=lambda: np.array([], dtype=np.str_))
     weights: str = ""
     steps: int = 0
     data: str = ""
@@ -64,6 +66,11 @@ class Encoding:
 
     def __len__(self) -> int:
         return len(self.codes)
+
+    @property
+    def scene(self) -> NDArray[np.int64]:
+        """The number of each picture's scene [N]. Pictures of one scene are not independent of each other."""
+        return numbered_scenes(self.scenes.tolist())[self.photograph] if len(self.scenes) else self.photograph
 
     def codes_only(self) -> Encoding:
         """The same encoding with no pictures and latents, which take nearly all of its memory."""
@@ -134,15 +141,18 @@ def check_encoding(encoding: Encoding) -> None:
     _require(latents.shape[2] == latents.shape[3] and height % latents.shape[2] == 0, "latents do not fit images")
     _require(bool(np.isfinite(latents).all()), "latents contain NaN or infinity")
     _require(bool(((codes >= 0) & (codes < levels[:, None, None])).all()), "codes lie outside of the levels")
-    _check_names(encoding.photograph, encoding.photograph_names, count)
-
-
-def _check_names(photograph: NDArray[np.int64], names: NDArray[np.str_], count: int) -> None:
-    _require(names.dtype.kind == "U" and names.ndim == 1 and names.dtype.isnative, "photograph_names are not text")
-    letters = np.ascontiguousarray(names).view(np.uint32)
-    _require(bool((letters <= sys.maxunicode).all()), "photograph_names are not text")
+    names, scenes, photograph = encoding.photograph_names, encoding.scenes, encoding.photograph
+    _check_text("photograph_names", names)
+    _check_text("scenes", scenes)
+    _require(len(scenes) in (0, len(names)), "scenes do not fit photograph_names")
     _require(photograph.shape == (count,), "photograph does not fit images")
     _require(bool(((photograph >= 0) & (photograph < len(names))).all()), "photograph has an index without a name")
+
+
+def _check_text(name: str, texts: NDArray[np.str_]) -> None:
+    _require(texts.dtype.kind == "U" and texts.ndim == 1 and texts.dtype.isnative, f"{name} are not text")
+    letters = np.ascontiguousarray(texts).view(np.uint32)
+    _require(bool((letters <= sys.maxunicode).all()), f"{name} are not text")
 
 
 def _require(condition: bool, trouble: str) -> None:
@@ -330,6 +340,7 @@ def _encoded(trained: TrainedTokenizer, chosen: EvaluationSet, device: torch.dev
         levels=np.array(tokenizer.quantizer.levels, dtype=np.int64),
         photograph=chosen.crops.photograph,
         photograph_names=np.array(chosen.crops.names),
+        scenes=np.array(chosen.crops.scenes),
         weights=trained.digest,
         steps=trained.finished_steps,
         data=chosen.data,

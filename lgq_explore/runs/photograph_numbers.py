@@ -41,13 +41,16 @@ class Reconstructed(Protocol):
     @property
     def photograph(self) -> NDArray[np.int64]: ...
     @property
+    def scene(self) -> NDArray[np.int64]: ...
+    @property
     def photograph_names(self) -> NDArray[np.str_]: ...
 
 
 def photograph_numbers(study: Study, features: PairedFeatures | None = None) -> pd.DataFrame:
     """One row per photograph of a study, in the encoding's order, with means over its crops.
 
-    Crops of one photograph are not independent: comparisons of methods resample photographs.
+    Crops of one photograph are not independent: comparisons of methods resample photographs. Versions of one picture,
+    such as a light and a dark one, are one photograph, by the name of the first.
 
     The means of `psnr_db`, `ssim`, `l1` and `feature_error` over all crops, each photograph weighted by its `crops`,
     are those of `evaluate`. FD, the active codes and the entropy are numbers that only all photographs have: the means
@@ -65,18 +68,18 @@ def photograph_numbers(study: Study, features: PairedFeatures | None = None) -> 
 
 
 def _numbers(pictures: Reconstructed, features: PairedFeatures | None, quantizer: Quantizer) -> pd.DataFrame:
-    photographs, owner = np.unique(pictures.photograph, return_inverse=True)
+    scenes, owner = np.unique(pictures.scene, return_inverse=True)
     errors = None if features is None else _relative(features)
     together = {"fd": _distances(features, owner), **_of_codes(pictures, quantizer)}
     rows = []
-    for place, index in enumerate(photographs):
+    for place in range(len(scenes)):
         crops = np.flatnonzero(owner == place)
         images = pictures.images[crops]
         quality = ImageQuality()
         quality.update(to_unit(torch.from_numpy(images)), to_unit(torch.from_numpy(pictures.reconstructions[crops])))
         rows.append(
             {
-                "photograph": str(pictures.photograph_names[index]),
+                "photograph": str(pictures.photograph_names[pictures.photograph[crops[0]]]),
                 "digest": digest_of(images),
                 "crops": len(crops),
                 **quality.numbers(),
@@ -95,6 +98,7 @@ class _Gathered:
     reconstructions: NDArray[np.uint8]
     codes: NDArray[np.integer]
     photograph: NDArray[np.int64]
+    scene: NDArray[np.int64]
     photograph_names: NDArray[np.str_]
 
 
@@ -128,7 +132,8 @@ class EachPhotograph:
     def numbers(self, crops: Crops) -> pd.DataFrame:
         """The frame, of all batches; crops: those that were evaluated."""
         found, codes = (torch.cat(parts).numpy() for parts in (self._reconstructions, self._codes))
-        gathered = _Gathered(crops.images.numpy(), found, codes, crops.photograph, np.array(crops.names))
+        names = np.array(crops.names)
+        gathered = _Gathered(crops.images.numpy(), found, codes, crops.photograph, crops.scene, names)
         return _numbers(gathered, self.features, self._quantizer)
 
     @property
@@ -154,8 +159,8 @@ def _distances(features: PairedFeatures | None, owner: NDArray[np.int64]) -> NDA
 
 def _of_codes(pictures: Reconstructed, quantizer: Quantizer) -> dict[str, NDArray[np.float64]]:
     if not quantizer.has_codes:
-        return dict.fromkeys(OF_CODES, np.full(len(np.unique(pictures.photograph)), np.nan))
-    counts = counts_by_photograph(pictures.codes, pictures.photograph)
+        return dict.fromkeys(OF_CODES, np.full(len(np.unique(pictures.scene)), np.nan))
+    counts = counts_by_photograph(pictures.codes, pictures.scene)
     return usage_values(counts, quantizer.codebook_size, OF_CODES)
 
 

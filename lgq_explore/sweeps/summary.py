@@ -125,7 +125,7 @@ def _by_digest(photographs: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
 
 def _course(found: Evaluated) -> dict[int, float]:
-    return {} if found.features is None else fd_by_photographs(found.features, found.on.crops.photograph)
+    return {} if found.features is None else fd_by_photographs(found.features, found.on.crops.scene)
 
 
 def digest_of_crops(chosen: EvaluationSet) -> str:

@@ -86,3 +86,8 @@ def test_a_copy_of_a_photograph_is_left_out_and_another_version_is_not() -> None
     assert found.photograph.tolist() == [0, 1, 2, 0, 1, 2]
     assert torch.equal(found.images, torch.stack([a, b, c], dim=1).flatten(0, 1).to(torch.uint8))
     assert found.without_copies() is found
+
+
+def test_scenes_are_numbered_by_their_first_photographs() -> None:
+    crops = Crops(torch.zeros(5, 3, 4, 4, dtype=torch.uint8), np.array([0, 1, 1, 2, 3]), tuple("abcd"), tuple("xyxz"))
+    assert crops.scene.tolist() == [0, 1, 1, 0, 2]

@@ -58,6 +58,7 @@ def test_every_array_is_of_the_same_crops(run: Run, encoding: Encoding) -> None:
         "levels": (groups,),
         "photograph": (count,),
         "photograph_names": (len(open_source("fake", 32).evaluation),),
+        "scenes": (len(open_source("fake", 32).evaluation),),
     }
     assert encoding.images.dtype == encoding.reconstructions.dtype == np.uint8
     assert encoding.latents.dtype == np.float32
@@ -294,11 +295,20 @@ def test_arrays_that_do_not_go_together_are_refused(
     assert len(str(told.value).splitlines()) == 2
 
 
-@pytest.mark.parametrize("name", [entry.name for entry in fields(Encoding) if entry.name not in OWNER])
+@pytest.mark.parametrize("name", [entry.name for entry in fields(Encoding) if entry.name not in (*OWNER, "scenes")])
 def test_an_array_that_is_missing_is_told(encoding: Encoding, tmp_path: Path, name: str) -> None:
     path = tmp_path / "encoding.npz"
     np.savez(path, **{other: part for other, part in parts(encoding).items() if other != name})
     with pytest.raises(InputError, match="arrays are missing"):
+        Encoding.load(path)
+
+
+def test_a_file_without_scenes_has_one_of_each_photograph(encoding: Encoding, tmp_path: Path) -> None:
+    path = tmp_path / "encoding.npz"
+    np.savez(path, **{name: part for name, part in parts(encoding).items() if name != "scenes"})
+    assert np.array_equal(Encoding.load(path).scene, encoding.photograph)
+    np.savez(path, **parts(encoding) | {"scenes": encoding.scenes[1:]})
+    with pytest.raises(InputError, match="scenes do not fit photograph_names"):
         Encoding.load(path)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 import lgq_explore as lgq
+from lgq_explore.analysis.comparison.measured_run import measure_run
 from lgq_explore.errors import InputError
 from lgq_explore.metrics.feature_networks import EfficientNetLite0Features
 from lgq_explore.models import BackboneConfig
@@ -43,7 +46,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 def test_their_means_over_crops_are_those_of_evaluate(study: Study) -> None:
     numbers = photograph_numbers(study, paired_features(study, progress=False))
     whole = lgq.evaluate(study.require_run().path, crops=CROPS, metrics=["quality", "feature_error"], progress=False)
-    assert len(numbers) == whole["photographs"] > 1
+    assert len(numbers) == whole["scenes"] > 1
     assert numbers["crops"].sum() == whole["images"] == CROPS
     means = {name: np.average(numbers[name], weights=numbers["crops"]) for name in ("psnr_db", "ssim", "l1")}
     assert means == pytest.approx({name: whole[name] for name in means}, rel=1e-6)
@@ -123,3 +126,19 @@ def test_a_missing_network_is_named(study: Study, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("lgq_explore.metrics.feature_networks.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"lgq_explore\[fd\]"):
         paired_features(study)
+
+
+def test_versions_of_a_picture_are_one_photograph(study: Study, tmp_path: Path) -> None:
+    """A light and a dark lake are resampled together."""
+    for number, name in enumerate(("lake.png", "lake-dark.png", "hill.png")):
+        pixels = np.random.default_rng(number).integers(256, size=(64, 64, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / name)
+    versions = lgq.study(study.require_run(), data=f"folder:{tmp_path}", crops=12)
+    assert versions.encoding.scene.tolist() == sorted([*[0] * 4, *[1] * 8])
+    numbers = photograph_numbers(versions)
+    assert numbers["crops"].tolist() == [4, 8]
+    whole = lgq.evaluate(study.require_run(), f"folder:{tmp_path}", crops=12, metrics=["quality"], progress=False)
+    assert (whole["photographs"], whole["scenes"]) == (3, 2)
+    assert np.average(numbers["psnr_db"], weights=numbers["crops"]) == pytest.approx(whole["psnr_db"])
+    measured = measure_run("mine", study.require_run(), versions)
+    assert measured.counts.sum(axis=1).tolist() == [4 * 64, 8 * 64]

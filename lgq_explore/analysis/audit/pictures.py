@@ -64,7 +64,7 @@ def picture_values(
     if unit not in (PHOTOGRAPHS, IMAGES):
         raise InputError(f"unit is {unit!r}: give {PHOTOGRAPHS} or {IMAGES}")
     measured = _Measured(study, chosen_metrics(metrics), features, kmeans)
-    group = encoding.photograph if unit == PHOTOGRAPHS else np.arange(len(encoding))
+    group = encoding.scene if unit == PHOTOGRAPHS else np.arange(len(encoding))
     generator, rows = np.random.default_rng(seed), []
     for count in (1, *sorted(parts)):
         for division in range(1 if count == 1 else divisions):

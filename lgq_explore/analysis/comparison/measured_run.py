@@ -135,8 +135,8 @@ def measure_run(
         label or run.config.quantizer.method,
         run.config,
         photograph_numbers(study, features),
-        counts_by_photograph(encoding.codes, encoding.photograph) if study.quantizer.has_codes else None,
+        counts_by_photograph(encoding.codes, encoding.scene) if study.quantizer.has_codes else None,
         study.quantizer.codebook_size,
         kept_metrics(run, study.trained.digest),
-        None if features is None else features.of(np.argsort(encoding.photograph, kind="stable")),
+        None if features is None else features.of(np.argsort(encoding.scene, kind="stable")),
     )
