@@ -35,9 +35,9 @@ STEPS = 8
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with six pictures to train on, of which one is cut off, and two held out. Not to be written to."""
     folder = tmp_path_factory.mktemp("pictures")
-    for side, count in (("train", 6), ("val", 2)):
+    for side, numbers in (("train", range(6)), ("val", range(6, 8))):
         (folder / side).mkdir()
-        for number in range(count):
+        for number in numbers:
             noise(number, 60, 70).save(folder / side / f"{number}.png")
     cut = folder / "train" / "5.png"
     cut.write_bytes(cut.read_bytes()[:200])
