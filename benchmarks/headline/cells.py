@@ -73,7 +73,7 @@ class Cells:
 
     @property
     def point(self) -> CurvePoint | None:
-        """Bits a token and PSNR; None without codes."""
+        """Bits per token and PSNR; None without codes."""
         rate, distortion = self.values("entropy_bits"), self.values("psnr_db")
         return None if rate is None or distortion is None else CurvePoint(rate, distortion, self.weights("psnr_db"))
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from lgq_explore.statistics import CurvesDoNotCompare, Interval, RateDistortionCurve, distortion_above_curve
+from lgq_explore.statistics import Interval
 
 from .cells import AllCells, Cells
 
@@ -34,13 +34,15 @@ class Study:
     """A sweep whose methods are read against each other, all at the largest codebook size.
 
     name: of its file and its folder. against: the method that each is read against. curves: methods whose cells of all
-    codebook sizes are curves of PSNR over bits; they have no contrast.
+    codebook sizes are curves of PSNR over bits; they have no contrast. candidates: the methods of which the one with
+    the lowest FD becomes `lgq`; none of a study that decides nothing.
     """
 
     name: str
     title: str
     against: Mapping[str, str]
     curves: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()
 
 
 ABLATIONS = Study(
@@ -61,6 +63,19 @@ ABLATIONS = Study(
         "vq-finish": "vq",
     },
     curves=("fsq", "vq"),
+    candidates=(
+        "lgq-paper",
+        "lgq-split",
+        "lgq-unbiased",
+        "lgq-effective-codes",
+        "lgq-revival",
+        "lgq-spread",
+        "lgq-likelihood",
+        "lgq-prior",
+        "lgq-kl",
+        "lgq-widths",
+        "lgq-finish",
+    ),
 )
 MECHANISM = Study(
     "mechanism",
@@ -102,19 +117,6 @@ def contrasts(study: Study, cells: AllCells, size: int) -> list[tuple[Cells, Cel
     """Each method of the study with the one that it is read against, where both have cells."""
     pairs = [((method, size), (other, size)) for method, other in study.against.items()]
     return [(cells[one], cells[other]) for one, other in pairs if one in cells and other in cells]
-
-
-def above_curve(cells: AllCells, one: Cells, rival: str) -> float | None:
-    """PSNR of a method minus that of a rival's curve at the method's bits, in dB; None where it is not known there."""
-    points = [each.point for (method, _), each in sorted(cells.items()) if method == rival]
-    point = one.point
-    if point is None:
-        return None
-    try:
-        curve = RateDistortionCurve(rival, [each for each in points if each is not None])
-        return distortion_above_curve(point, curve, name=one.method).estimate
-    except CurvesDoNotCompare:
-        return None
 
 
 def lowest_fd(cells: Iterable[Cells]) -> Cells | None:

@@ -82,7 +82,7 @@ def _judged(one: Compared, p_holm: float, ours: Cells, other: Cells, margins: Ma
 
 def _compared(ours: Cells, other: Cells, cells: AllCells) -> Compared:
     log_fd = _ratio(ours, other, "fd").mapped(math.log)
-    curve, why = _above_curve(ours, other, cells)
+    curve, why = above_curve(ours, other.method, cells)
     bits = _difference(ours, other, "entropy_bits")
     evidence = Evidence(
         log_fd=log_fd,
@@ -105,18 +105,21 @@ def _compared(ours: Cells, other: Cells, cells: AllCells) -> Compared:
     )
 
 
-def _above_curve(ours: Cells, other: Cells, cells: AllCells) -> tuple[Interval | None, str]:
-    """PSNR above the rival's own curve, through the sizes with enough seeds for an interval."""
+def above_curve(
+    ours: Cells, rival: str, cells: AllCells, *, fewest_seeds: int = MIN_SEEDS
+) -> tuple[Interval | None, str]:
+    """PSNR above the rival's own curve at the same bits, in dB, or why there is none.
+
+    The curve goes through the sizes with so many seeds, by default with enough for an interval.
+    """
     points = [
-        each.point
-        for (method, _), each in sorted(cells.items())
-        if method == other.method and len(each.seeds) >= MIN_SEEDS
+        each.point for (method, _), each in sorted(cells.items()) if method == rival and len(each.seeds) >= fewest_seeds
     ]
     point = ours.point
     if point is None:
         return None, "The method has no codes."
     try:
-        curve = RateDistortionCurve(other.method, [each for each in points if each is not None])
+        curve = RateDistortionCurve(rival, [each for each in points if each is not None])
         return distortion_above_curve(point, curve, name=ours.method), ""
     except CurvesDoNotCompare as error:
         return None, str(error).replace("\n", " ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,8 @@ from lgq_explore.bench.markdown import count, table
 
 from . import tables
 from .cells import AllCells, Cells
-from .exploratory import ABLATIONS, BySeed, Study, above_curve, changes, contrast, contrasts, lowest_fd
+from .exploratory import BySeed, Study, changes, contrast, contrasts, lowest_fd
+from .hypotheses import above_curve
 from .tables import DASH, Column, interval, plain
 
 CONTRASTS_HEADER = ["method", "against", "it has", "seeds", "FD, ratio", "feature error, ratio", "PSNR, dB"]
@@ -45,14 +46,22 @@ def study_sections(study: Study, cells: AllCells, expected: Mapping[tuple[str, i
             "of the table lend (Fisher's least significant difference), without a correction for the number of rows.",
             table(CONTRASTS_HEADER, [_contrast_row(cells, *pair) for pair in pairs], left=3),
         ]
-    if study is ABLATIONS:
-        sections.append(_frozen_sentence(cells, size, is_complete=done == all_cells))
+    if study.candidates:
+        candidates = [cells[name, size] for name in study.candidates if (name, size) in cells]
+        sections.append(_frozen_sentence(candidates, is_complete=done == all_cells))
     return sections
 
 
 def _above(rival: str, cells: AllCells) -> Column:
     """PSNR above the rival's curve; a dash for the rival itself, whose curve goes through it."""
-    return lambda each: DASH if each.method == rival else plain(above_curve(cells, each, rival))
+
+    def told(each: Cells) -> str:
+        if each.method == rival:
+            return DASH
+        found, _ = above_curve(each, rival, cells, fewest_seeds=1)
+        return plain(None if found is None else found.estimate)
+
+    return told
 
 
 def _contrast_row(cells: AllCells, a: Cells, b: Cells) -> list[str]:
@@ -81,13 +90,9 @@ def _logarithms(values: NDArray[np.float64] | None) -> NDArray[np.float64] | Non
     return None if values is None else np.log(values)
 
 
-def _frozen_sentence(cells: AllCells, size: int, *, is_complete: bool) -> str:
+def _frozen_sentence(candidates: Sequence[Cells], *, is_complete: bool) -> str:
     if not is_complete:
         return "Cells are missing, and `lgq` is not frozen yet."
-    lowest = lowest_fd(each for (method, of), each in cells.items() if of == size and method in _of_lgq())
+    lowest = lowest_fd(candidates)
     assert lowest is not None
     return f"The lowest FD of LGQ is that of `{lowest.method}`, which the rule of the protocol makes `lgq`."
-
-
-def _of_lgq() -> set[str]:
-    return {name for pair in ABLATIONS.against.items() for name in pair if name.startswith("lgq")}

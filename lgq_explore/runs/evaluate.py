@@ -197,7 +197,7 @@ def _measured(
         "steps": trained.finished_steps,
         "recipe_hash": config.recipe_hash,
         "rounding_replicate": config.rounding_replicate,
-        "scenes": len({crops.scenes[index] for index in crops.photograph.tolist()}),
+        "scenes": len(set(crops.scene.tolist())),
         "weights": run.kind_of_weights,
         "device": model_of(device),
         **_together(numbers, [name for name in numbers if name in _ASIDE]),

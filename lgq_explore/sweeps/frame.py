@@ -52,19 +52,15 @@ def photographs(folder: str | os.PathLike[str]) -> pd.DataFrame:
     photograph's crops), and those of `photograph_numbers`. Raises InputError for a folder that holds no sweep.
     """
     names = ("method", "quantizer", "codebook_size", "seed", "rounding_replicate", "portable_hash")
+    plan = Plan.read(_folder(folder).file, Path(folder))
     return pd.DataFrame(
         [
             {**{name: summary[name] for name in names}, "digest": digest, **numbers}
-            for summary in _current_summaries(Plan.read(_folder(folder).file, Path(folder)))
+            for summary in map(plan.summary, plan.cells)
+            if summary is not None
             for digest, numbers in summary["photographs"].items()
         ]
     )
-
-
-def _current_summaries(plan: Plan) -> list[Mapping[str, Any]]:
-    """The summaries of the plan's cells that are done."""
-    found = (plan.folder.summary(plan.decided(cell).key) for cell in plan.cells if plan.is_done(cell))
-    return [summary for summary in found if summary is not None]
 
 
 def _state(folder: SweepFolder, key: str) -> str:

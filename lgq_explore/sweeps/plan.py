@@ -71,12 +71,16 @@ class Plan:
             self._decided[cell.number] = Decided(cell, recipe, key_of(cell, recipe), chosen)
         return self._decided[cell.number]
 
+    def summary(self, cell: Cell) -> dict[str, Any] | None:
+        """The cell's summary; None while it, or trials that decide its settings, are not done."""
+        try:
+            return self.folder.summary(self.decided(cell).key)
+        except TrialsMissing:
+            return None
+
     def is_done(self, cell: Cell) -> bool:
         """Whether the cell's summary is there."""
-        try:
-            return self.folder.summary(self.decided(cell).key) is not None
-        except TrialsMissing:
-            return False
+        return self.summary(cell) is not None
 
     def likely_recipe(self, cell: Cell) -> TrainConfig:
         """A recipe that costs what the cell does: where trials choose the settings, it has those of the first trial."""

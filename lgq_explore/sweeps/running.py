@@ -112,7 +112,7 @@ class _Runner:
             self.outcome.done.append(cell.number)
             return None
         if self.plan.folder.is_claimed(decided.key):
-            self._later(cell)
+            self._later(cell, SECONDS_UNTIL_ANOTHER_TRY)
             return None
         return decided
 
@@ -135,7 +135,7 @@ class _Runner:
             elif process.status == TAKEN:
                 self.waiting.append(cell)
                 self.waiting.sort(key=lambda each: each.number)
-                self._later(cell)
+                self._later(cell, SECONDS_UNTIL_ANOTHER_TRY)
             else:
                 why = process.last_lines()
                 self.plan.folder.record_failure(self.plan.decided(cell).key, why)
@@ -143,8 +143,7 @@ class _Runner:
         bar.move_to(len(self.outcome.done_before) + len(self.outcome.done), len(self.plan.cells))
         return bool(ended)
 
-    def _later(self, cell: Cell, seconds: float | None = None) -> None:
-        seconds = SECONDS_UNTIL_ANOTHER_TRY if seconds is None else seconds
+    def _later(self, cell: Cell, seconds: float) -> None:
         self._not_before[cell.number] = time.monotonic() + seconds
 
     def _fail(self, cell: Cell, why: str) -> None:

@@ -29,9 +29,9 @@ def work_on(plan: Plan, cell: Cell, device: str = "auto") -> dict[str, Any]:
     training was asked to stop, which has saved by then.
     """
     decided, folder = plan.decided(cell), plan.folder
-    # A job of a cluster works on its cell alone, long after the plan was checked.
-    plan.require_same_protocol(plan.fingerprint(decided.recipe))
     with folder.claimed(decided.key):
+        # A job of a cluster works on its cell alone, long after the plan was checked.
+        plan.require_same_protocol(plan.fingerprint(decided.recipe))
         done = folder.summary(decided.key)
         if done is not None:
             return done

@@ -171,7 +171,7 @@ def temperature_meaningless(evidence: Evidence) -> Verdict:
 
 
 def too_few_tokens(evidence: Evidence) -> Verdict:
-    """Tokens a step and in the window against K, and whether the usage loss is mostly its own bias."""
+    """Tokens per step and in the window against K, and whether the usage loss is mostly its own bias."""
     if not evidence.config.quantizer.has_codes:
         return Verdict(NOT_APPLICABLE, NO_CODES)
     config, size, step = evidence.config, _size(evidence), evidence.tokens_a_step
